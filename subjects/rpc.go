@@ -1,0 +1,104 @@
+package subjects
+
+import "strings"
+
+// RPC is a request's subject taken apart.
+type RPC struct {
+	Account  string
+	Method   string // as in the schema: messages.sendMessage, invokeWithTakeout
+	ReadOnly bool   // it came by tg.ro: the caller may only read
+}
+
+// Namespace is the part of the method before its dot, empty for a method without one.
+func (r RPC) Namespace() string {
+	ns, _, found := strings.Cut(r.Method, ".")
+	if !found {
+		return ""
+	}
+	return ns
+}
+
+// RPC is where a method is called: tg.rpc.<account>.<ns>.<method>. The method's own dot separates the tokens.
+func (s Scheme) RPC(account, method string) string { return s.join(TreeRPC, account, method) }
+
+// RO is where a read-only method is called by those who may only read.
+func (s Scheme) RO(account, method string) string { return s.join(TreeRO, account, method) }
+
+// RPCNamespace matches every method of a namespace; with an empty one, every method that has none.
+func (s Scheme) RPCNamespace(tree, account, ns string) string {
+	if ns == "" {
+		return s.join(tree, account, "*")
+	}
+	return s.join(tree, account, ns, "*")
+}
+
+// ParseRPC takes a request's subject apart, whether tg.rpc or tg.ro. False: it is none, or a token of it cannot be a name.
+func (s Scheme) ParseRPC(subject string) (RPC, bool) {
+	rest, ok := s.cut(subject, TreeRPC)
+	r := RPC{}
+	if !ok {
+		rest, ok = s.cut(subject, TreeRO)
+		r.ReadOnly = true
+	}
+	if !ok {
+		return RPC{}, false
+	}
+	r.Account, r.Method, ok = strings.Cut(rest, ".")
+	if !ok || !validAccount(r.Account) || !validMethod(r.Method) {
+		return RPC{}, false
+	}
+	return r, true
+}
+
+// validMethod: one or two plain tokens.
+func validMethod(method string) bool {
+	ns, name, found := strings.Cut(method, ".")
+	if !found {
+		return plain(ns)
+	}
+	return plain(ns) && plain(name)
+}
+
+// readVerbs begin the names of methods that change nothing. `read` is not among them: readHistory marks as read.
+var readVerbs = []string{"get", "search", "check", "resolve", "can", "is", "load"}
+
+// notReading are methods whose verb only sounds harmless, with what they do.
+var notReading = map[string]string{
+	"messages.getMessagesViews":             "can count a view",
+	"messages.getBotCallbackAnswer":         "presses a button",
+	"messages.getInlineBotResults":          "sends the text to a bot",
+	"messages.checkUrlAuthMatchCode":        "is a step of signing in to a site",
+	"contacts.getLocated":                   "can share the account's place",
+	"account.getTmpPassword":                "makes a password for payments",
+	"account.getPasswordSettings":           "gives out secrets of 2FA",
+	"account.getSecureValue":                "gives out passport documents",
+	"account.getAllSecureValues":            "gives out passport documents",
+	"payments.getStarsRevenueWithdrawalUrl": "opens a withdrawal",
+	"payments.getStarGiftWithdrawalUrl":     "opens a withdrawal",
+	"payments.getStarsRevenueAdsAccountUrl": "signs in to an account of advertising",
+	"payments.resolveStarGiftOffer":         "accepts or refuses an offer",
+	"phone.getGroupCallStreamRtmpUrl":       "gives out or renews a stream key",
+	"channels.searchPosts":                  "can be paid with stars",
+	"smsjobs.getSmsJob":                     "takes a job",
+	"updates.getState":                      "is the daemon's own",
+	"updates.getDifference":                 "is the daemon's own",
+	"updates.getChannelDifference":          "is the daemon's own",
+}
+
+// ReadOnly says whether a method only reads, judged by its name: the last part begins with a verb of reading, it is not of
+// auth (where checkPassword signs in), and it is none of the exceptions. A method of a layer never seen is judged the same.
+func ReadOnly(method string) bool {
+	ns, name, found := strings.Cut(method, ".")
+	if !found || ns == "auth" {
+		return false
+	}
+	if _, no := notReading[method]; no {
+		return false
+	}
+	for _, verb := range readVerbs {
+		if rest, ok := strings.CutPrefix(name, verb); ok && (rest == "" || rest[0] >= 'A' && rest[0] <= 'Z') {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,212 @@
+package subjects
+
+import (
+	"strings"
+	"testing"
+)
+
+var tg = Scheme{}
+
+func TestSubjectsReadAsTheyAreWritten(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{tg.RPC("main", "messages.sendMessage"), "tg.rpc.main.messages.sendMessage"},
+		{tg.RPC("main", "invokeWithTakeout"), "tg.rpc.main.invokeWithTakeout"},
+		{tg.RO("main", "help.getConfig"), "tg.ro.main.help.getConfig"},
+		{tg.RPCNamespace(TreeRPC, "main", "help"), "tg.rpc.main.help.*"},
+		{tg.RPCNamespace(TreeRO, "main", ""), "tg.ro.main.*"},
+		{tg.Update("main", Update{"updateNewMessage", Channel, 1234}), "tg.upd.main.updateNewMessage.channel.1234"},
+		{tg.Update("main", Update{"updateConfig", None, 7}), "tg.upd.main.updateConfig.none.0"},
+		{tg.Update("main", Update{Type: "help.x y"}), "tg.upd.main.help%2Ex%20y.none.0"},
+		{tg.Live("main", Update{"updateUserTyping", User, 5}), "tg.live.main.updateUserTyping.user.5"},
+		{tg.Event("main", "flood.wait"), "tg.evt.main.flood.wait"},
+		{tg.Event("main", "a..b"), "tg.evt.main.a.%.b"},
+		{tg.Own("main"), "tg.own.main"},
+		{tg.Ctl(Daemon, "accounts.list"), "tg.ctl._.accounts.list"},
+		{Scheme{"prod.tg"}.RPC("a", "x.y"), "prod.tg.rpc.a.x.y"},
+		{Scheme{"prod.tg"}.StreamName("UPDATES"), "PROD_TG_UPDATES"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %s, want %s", c.got, c.want)
+		}
+	}
+}
+
+func TestParseRPC(t *testing.T) {
+	for subject, want := range map[string]RPC{
+		"tg.rpc.main.messages.sendMessage": {"main", "messages.sendMessage", false},
+		"tg.ro.main.messages.getHistory":   {"main", "messages.getHistory", true},
+		"tg.rpc.main.invokeWithTakeout":    {"main", "invokeWithTakeout", false},
+		"tg.rpc.main":                      {},
+		"tg.rpc.main.":                     {},
+		"tg.rpc.main..sendMessage":         {},
+		"tg.rpc.main.a.b.c":                {},
+		"tg.rpc.MAIN.a.b":                  {},
+		"tg.rpc._.a.b":                     {},
+		"tg.rpc..a.b":                      {},
+		"tgx.rpc.main.a.b":                 {},
+		"tg.rpcx.main.a.b":                 {},
+		"tg.rpc":                           {},
+		"tg":                               {},
+		"":                                 {},
+		"tg.rpc.main.*.>":                  {},
+		"tg.rpc." + strings.Repeat("a", 33) + ".a.b": {},
+	} {
+		got, ok := tg.ParseRPC(subject)
+		if got != want || ok != (want != RPC{}) {
+			t.Errorf("%s: %+v %v", subject, got, ok)
+		}
+	}
+	if r, _ := tg.ParseRPC("tg.rpc.main.a.b"); r.Namespace() != "a" {
+		t.Error(r)
+	}
+	if r, _ := tg.ParseRPC("tg.rpc.main.b"); r.Namespace() != "" {
+		t.Error(r)
+	}
+}
+
+func TestParseUpdate(t *testing.T) {
+	for _, u := range []Update{{"updateNewMessage", User, 777000}, {"x", Chat, -1}, {"a.b c*>", Secret, 1}, {"", None, 0}} {
+		for _, subject := range []string{tg.Update("main", u), tg.Live("main", u)} {
+			if account, got, ok := tg.ParseUpdate(subject); !ok || got != u || account != "main" {
+				t.Errorf("%s: %s %+v %v", subject, account, got, ok)
+			}
+		}
+	}
+	for _, bad := range []string{"tg.upd.main.x.user", "tg.upd.main.x.user.1.2", "tg.upd.main.x.group.1", "tg.upd.main.x.user.01", "tg.upd.main.x.user.+1",
+		"tg.upd.main.x.none.1", "tg.upd.main..user.1", "tg.upd.main.%41.user.1", "tg.own.main", "tg.upd..x.user.1"} {
+		if _, got, ok := tg.ParseUpdate(bad); ok {
+			t.Errorf("%s: %+v", bad, got)
+		}
+	}
+}
+
+func TestParseOthers(t *testing.T) {
+	if a, e, ok := tg.ParseEvent("tg.evt.main.flood.wait"); !ok || a != "main" || e != "flood.wait" {
+		t.Error(a, e, ok)
+	}
+	if a, v, ok := tg.ParseCtl("tg.ctl._.accounts.list"); !ok || a != Daemon || v != "accounts.list" {
+		t.Error(a, v, ok)
+	}
+	if a, ok := tg.ParseOwn("tg.own.main"); !ok || a != "main" {
+		t.Error(a, ok)
+	}
+	for _, bad := range []string{"tg.evt._.x", "tg.evt.main", "tg.evt.main.a..b", "tg.evt.main."} {
+		if _, _, ok := tg.ParseEvent(bad); ok {
+			t.Error(bad)
+		}
+	}
+	if _, ok := tg.ParseOwn("tg.own.a.b"); ok {
+		t.Error("tg.own.a.b")
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	for method, want := range map[string]bool{
+		"messages.getHistory": true, "contacts.search": true, "contacts.resolveUsername": true, "account.checkUsername": true,
+		"payments.canPurchaseStore": true, "stats.loadAsyncGraph": true,
+		"messages.sendMessage": false, "messages.readHistory": false, "auth.checkPassword": false, "messages.getMessagesViews": false,
+		"messages.getBotCallbackAnswer": false, "updates.getDifference": false, "invokeWithTakeout": false, "getX": false,
+		"messages.getaway": false, "channels.searchPosts": false, "": false,
+	} {
+		if ReadOnly(method) != want {
+			t.Errorf("%s: want %v", method, want)
+		}
+	}
+}
+
+func TestNamesAreChecked(t *testing.T) {
+	for _, bad := range []string{"", "_", "A", "a.b", "a b", "é", "a*", strings.Repeat("x", 33)} {
+		if CheckAccount(bad) == nil {
+			t.Errorf("%q is no account name", bad)
+		}
+	}
+	for _, good := range []string{"a", "main-1", "a_b", strings.Repeat("x", 32)} {
+		if err := CheckAccount(good); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"", "a..b", ".a", "a.", "a b", "a.*", ">"} {
+		if _, err := New(bad); err == nil {
+			t.Errorf("%q is no prefix", bad)
+		}
+	}
+	if s, err := New("prod.tg-1"); err != nil || s.Own("a") != "prod.tg-1.own.a" {
+		t.Error(s, err)
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	for _, role := range Roles() {
+		p, err := tg.Permissions(role, "main")
+		if err != nil || len(p.Publish)+len(p.Subscribe) == 0 {
+			t.Errorf("%s: %v %v", role, p, err)
+		}
+	}
+	p, _ := tg.Permissions(Reader, "main")
+	want := "permissions: {\n  publish: { allow: [\"tg.ro.main.>\"] }\n  subscribe: { allow: [\"_INBOX.>\"] }\n}\n"
+	if p.String() != want {
+		t.Errorf("got %s", p)
+	}
+	for _, c := range []struct{ role, account string }{{"king", "main"}, {"reader", "a.>"}} {
+		if _, err := tg.Permissions(Role(c.role), c.account); err == nil {
+			t.Error(c)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"tg.rpc.main.messages.sendMessage", "tg.ro.main.x", "tg.upd.main.updateX.user.1", "tg.evt.main.a.b", "tg.ctl._.a", "tg.own.main", "tg.upd.main.%2E.none.0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, subject string) {
+		if r, ok := tg.ParseRPC(subject); ok {
+			back := tg.RPC(r.Account, r.Method)
+			if r.ReadOnly {
+				back = tg.RO(r.Account, r.Method)
+			}
+			if back != subject {
+				t.Fatalf("%q came back as %q", subject, back)
+			}
+		}
+		if a, u, ok := tg.ParseUpdate(subject); ok && tg.Update(a, u) != subject && tg.Live(a, u) != subject {
+			t.Fatalf("%q: %+v", subject, u)
+		}
+		if a, e, ok := tg.ParseEvent(subject); ok && tg.Event(a, e) != subject {
+			t.Fatalf("%q: %q", subject, e)
+		}
+		if a, v, ok := tg.ParseCtl(subject); ok && tg.Ctl(a, v) != subject {
+			t.Fatalf("%q: %q", subject, v)
+		}
+	})
+}
+
+func FuzzEscape(f *testing.F) {
+	f.Add("")
+	f.Add("a.b *>%\x00é")
+	f.Fuzz(func(t *testing.T, text string) {
+		token := Escape(text)
+		if strings.ContainsAny(token, ". *>\t\r\n\x00") || token == "" {
+			t.Fatalf("%q became %q", text, token)
+		}
+		if back, ok := Unescape(token); !ok || back != text {
+			t.Fatalf("%q -> %q -> %q %v", text, token, back, ok)
+		}
+		if plainText, ok := Unescape(text); ok && Escape(plainText) != text {
+			t.Fatalf("two tokens for %q", plainText)
+		}
+	})
+}
+
+func BenchmarkParseRPC(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		tg.ParseRPC("tg.rpc.main.messages.sendMessage")
+	}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		tg.Update("main", Update{"updateNewMessage", Channel, 1234567890})
+	}
+}
