@@ -1,0 +1,203 @@
+// Package settings reads how the daemon and the commands are to run: NATSGRAM_* for our own, and for the connection to NATS
+// the names that the nats CLI knows. Every setting carries its meaning and default in its tags, from which `natsgram config`
+// prints them.
+//
+// A secret may be given as a file instead: NATSGRAM_API_HASH_FILE=/run/secrets/hash stands for NATSGRAM_API_HASH.
+package settings
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Settings are all of them, by theme. The zero value is not usable: call Load or Defaults.
+type Settings struct {
+	Daemon
+	Telegram
+	Calls
+	Updates
+	NATS
+}
+
+// Daemon is what concerns the process as a whole.
+type Daemon struct {
+	Prefix    string   `envconfig:"NATSGRAM_PREFIX" default:"tg" desc:"first token of every subject"`
+	StateDir  string   `envconfig:"NATSGRAM_STATE_DIR" desc:"folder of the embedded NATS server and the key file; default: natsgram below $XDG_STATE_HOME or ~/.local/state"`
+	Accounts  []string `envconfig:"NATSGRAM_ACCOUNTS" desc:"accounts this daemon may run, by name; empty: all that are signed in"`
+	Schema    string   `envconfig:"NATSGRAM_SCHEMA" desc:"file of another API layer to run instead of the built-in one"`
+	Secret    string   `envconfig:"NATSGRAM_SECRET" secret:"true" desc:"seals the sessions in NATS, 16 characters or more; empty: a key file made in the state folder on first start"`
+	LogLevel  string   `envconfig:"NATSGRAM_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+	LogFormat string   `envconfig:"NATSGRAM_LOG_FORMAT" default:"text" desc:"text or json"`
+}
+
+// Telegram is what concerns the other side.
+type Telegram struct {
+	APIID         int      `envconfig:"NATSGRAM_API_ID" desc:"of https://my.telegram.org/apps; needed to sign in and to run"`
+	APIHash       string   `envconfig:"NATSGRAM_API_HASH" secret:"true" desc:"of the same page"`
+	Environment   string   `envconfig:"NATSGRAM_ENVIRONMENT" default:"production" desc:"production or test: which of Telegram's data centres"`
+	DCs           []string `envconfig:"NATSGRAM_DCS" desc:"data centres to use instead, as 2=149.154.167.50:443,4=..."`
+	DCKeys        string   `envconfig:"NATSGRAM_DC_KEYS" desc:"file with the RSA public keys (PEM) of those data centres"`
+	DefaultDC     int      `envconfig:"NATSGRAM_DC" desc:"data centre of the first connection; default: as the environment says"`
+	DeviceModel   string   `envconfig:"NATSGRAM_DEVICE_MODEL" default:"natsgram" desc:"shown in the account's list of devices"`
+	SystemVersion string   `envconfig:"NATSGRAM_SYSTEM_VERSION" desc:"shown there too; default: the operating system"`
+	AppVersion    string   `envconfig:"NATSGRAM_APP_VERSION" desc:"shown there too; default: natsgram's version"`
+	LangCode      string   `envconfig:"NATSGRAM_LANG_CODE" default:"en" desc:"language of Telegram's own messages"`
+}
+
+// Calls is how requests are served.
+type Calls struct {
+	Endpoints   string        `envconfig:"NATSGRAM_ENDPOINTS" default:"namespace" desc:"endpoints of an account's micro service: one per namespace, or per method"`
+	Allow       []string      `envconfig:"NATSGRAM_ALLOW" desc:"refused methods to serve all the same, by name: auth.logOut,..."`
+	Timeout     time.Duration `envconfig:"NATSGRAM_TIMEOUT" default:"1m" desc:"how long a request may take when it does not say (Tg-Timeout)"`
+	Concurrency int           `envconfig:"NATSGRAM_CONCURRENCY" default:"512" desc:"requests of one account at work at the same time"`
+	Queue       int           `envconfig:"NATSGRAM_QUEUE" default:"4096" desc:"requests of one account waiting; more are answered 503"`
+}
+
+// Updates is how updates are kept.
+type Updates struct {
+	Encoding        string        `envconfig:"NATSGRAM_UPDATE_ENCODING" default:"json" desc:"payload of updates: json or msgpack"`
+	ServiceMessages bool          `envconfig:"NATSGRAM_ALLOW_SERVICE_MESSAGES" default:"false" desc:"publish messages of 777000 (login codes) unredacted"`
+	MaxAge          time.Duration `envconfig:"NATSGRAM_UPDATES_MAX_AGE" default:"168h" desc:"how long updates are kept; 0: for ever"`
+	MaxBytes        int64         `envconfig:"NATSGRAM_UPDATES_MAX_BYTES" default:"-1" desc:"how many bytes of updates are kept; -1: no limit"`
+	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`
+	Pending         int64         `envconfig:"NATSGRAM_UPDATES_PENDING" default:"33554432" desc:"bytes of updates of one account that may wait for JetStream; beyond, they are left with Telegram for later"`
+}
+
+// NATS is where NATS is. With none of URL, Context and the ways to sign in set, a server runs inside the daemon.
+type NATS struct {
+	Port     int           `envconfig:"NATSGRAM_NATS_PORT" default:"4222" desc:"port of the embedded NATS server on 127.0.0.1; -1: a free one"`
+	URL      string        `envconfig:"NATS_URL" desc:"NATS servers to use instead of the embedded one"`
+	Context  string        `envconfig:"NATS_CONTEXT" desc:"context of the nats CLI to use, by name or file"`
+	User     string        `envconfig:"NATS_USER" desc:"user name, or token when there is no password"`
+	Password string        `envconfig:"NATS_PASSWORD" secret:"true" desc:"password"`
+	Token    string        `envconfig:"NATS_TOKEN" secret:"true" desc:"token"`
+	Creds    string        `envconfig:"NATS_CREDS" desc:"file of user credentials"`
+	NKey     string        `envconfig:"NATS_NKEY" desc:"file of a user's NKEY seed"`
+	JWT      string        `envconfig:"NATS_JWT" desc:"file of a user's JWT, with NATS_SEED"`
+	Seed     string        `envconfig:"NATS_SEED" desc:"file of the seed for that JWT"`
+	Cert     string        `envconfig:"NATS_CERT" desc:"file of a TLS client certificate"`
+	Key      string        `envconfig:"NATS_KEY" desc:"file of its key"`
+	CA       string        `envconfig:"NATS_CA" desc:"file of certificate authorities to trust"`
+	Wait     time.Duration `envconfig:"NATS_TIMEOUT" default:"5s" desc:"how long to wait for NATS to answer"`
+	Socks    string        `envconfig:"NATS_SOCKS_PROXY" desc:"SOCKS5 proxy to NATS: socks5://host:port"`
+}
+
+// Load reads the environment.
+func Load() (Settings, error) {
+	var s Settings
+	if err := readFiles(); err != nil {
+		return s, err
+	}
+	if err := envconfig.Process("", &s); err != nil {
+		return s, explain(err)
+	}
+	return s.checked()
+}
+
+// Defaults are the settings of an empty environment, for tests and demos. StateDir is left to the caller.
+func Defaults() Settings {
+	var s Settings
+	for _, v := range fieldsOf(&s) {
+		if err := v.setDefault(); err != nil {
+			panic(err) // a tag in this file is wrong
+		}
+	}
+	return s
+}
+
+func (s Settings) checked() (Settings, error) {
+	if s.StateDir == "" {
+		dir, err := defaultStateDir()
+		if err != nil {
+			return s, err
+		}
+		s.StateDir = dir
+	}
+	return s, s.Check()
+}
+
+// Check says what is wrong with the settings, naming the variable.
+func (s Settings) Check() error {
+	if _, err := subjects.New(s.Prefix); err != nil {
+		return fmt.Errorf("NATSGRAM_PREFIX: %w", err)
+	}
+	for _, a := range s.Accounts {
+		if err := subjects.CheckAccount(a); err != nil {
+			return fmt.Errorf("NATSGRAM_ACCOUNTS: %w", err)
+		}
+	}
+	for _, c := range []struct {
+		name, value string
+		want        []string
+	}{
+		{"NATSGRAM_ENDPOINTS", s.Endpoints, []string{"namespace", "method"}},
+		{"NATSGRAM_UPDATE_ENCODING", s.Encoding, []string{"json", "msgpack"}},
+		{"NATSGRAM_ENVIRONMENT", s.Environment, []string{"production", "test"}},
+		{"NATSGRAM_LOG_LEVEL", s.LogLevel, []string{"debug", "info", "warn", "error"}},
+		{"NATSGRAM_LOG_FORMAT", s.LogFormat, []string{"text", "json"}},
+	} {
+		if !slices.Contains(c.want, c.value) {
+			return fmt.Errorf("%s=%s: want %s", c.name, c.value, strings.Join(c.want, " or "))
+		}
+	}
+	return s.checkNumbers()
+}
+
+func (s Settings) checkNumbers() error {
+	for _, c := range []struct {
+		name          string
+		value, lo, hi int64
+	}{
+		{"NATSGRAM_REPLICAS", int64(s.Replicas), 1, 5},
+		{"NATSGRAM_CONCURRENCY", int64(s.Concurrency), 1, 1 << 16},
+		{"NATSGRAM_QUEUE", int64(s.Queue), 1, 1 << 20},
+		{"NATSGRAM_TIMEOUT", int64(s.Timeout / time.Millisecond), 1, 24 * 3600 * 1000},
+		{"NATSGRAM_NATS_PORT", int64(s.Port), -1, 65535},
+		{"NATSGRAM_UPDATES_PENDING", s.Pending, 1 << 16, 1 << 40},
+	} {
+		if c.value < c.lo || c.value > c.hi {
+			return fmt.Errorf("%s: %d is not between %d and %d", c.name, c.value, c.lo, c.hi)
+		}
+	}
+	return nil
+}
+
+// External says whether NATS is somebody else's; otherwise a server runs inside the daemon.
+func (n NATS) External() bool {
+	return n.URL != "" || n.Context != "" || n.Creds != "" || n.User != "" || n.Token != "" || n.NKey != "" || n.JWT != ""
+}
+
+// Scheme is the subjects of this daemon.
+func (s Settings) Scheme() subjects.Scheme { return subjects.Scheme{Prefix: s.Prefix} }
+
+// Serves says whether this daemon may run an account.
+func (s Settings) Serves(account string) bool {
+	return len(s.Accounts) == 0 || slices.Contains(s.Accounts, account)
+}
+
+// Level is the log level; Check has seen that it is one.
+func (s Settings) Level() slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(s.LogLevel))
+	return l
+}
+
+func defaultStateDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "natsgram"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no home folder, so set NATSGRAM_STATE_DIR: %w", err)
+	}
+	return filepath.Join(home, ".local", "state", "natsgram"), nil
+}

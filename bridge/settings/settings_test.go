@@ -1,0 +1,99 @@
+package settings
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clean empties the environment of everything that is a setting.
+func clean(t *testing.T) {
+	var s Settings
+	for _, f := range fieldsOf(&s) {
+		for _, name := range []string{f.name(), f.name() + "_FILE"} {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+}
+
+func TestEmptyEnvironmentIsDefaults(t *testing.T) {
+	clean(t)
+	got, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Base(got.StateDir) != "natsgram" {
+		t.Error(got.StateDir)
+	}
+	want := Defaults()
+	want.StateDir = got.StateDir
+	if got.String() != want.String() {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if got.Timeout != time.Minute || got.Prefix != "tg" || got.Port != 4222 || got.External() || !got.Serves("any") {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestEverySettingIsExplained(t *testing.T) {
+	for _, s := range Defaults().Describe() {
+		if s.Name == "" || s.Meaning == "" || !strings.HasPrefix(s.Name, "NATSGRAM_") && !strings.HasPrefix(s.Name, "NATS_") {
+			t.Errorf("%+v", s)
+		}
+		if s.Value != s.Default {
+			t.Errorf("%s: by default %q, said to be %q", s.Name, s.Value, s.Default)
+		}
+	}
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	clean(t)
+	file := filepath.Join(t.TempDir(), "hash")
+	if err := os.WriteFile(file, []byte("hush-hash\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("NATSGRAM_API_HASH_FILE", file)
+	t.Setenv("NATSGRAM_SECRET", "hush-secret-of-mine")
+	t.Setenv("NATS_PASSWORD", "hush-password")
+	s, err := Load()
+	if err != nil || s.APIHash != "hush-hash" {
+		t.Fatal(err)
+	}
+	for _, text := range []string{s.String(), fmt.Sprintf("%v %+v %#v", s, s, s), fmt.Sprint(s.Describe())} {
+		if strings.Contains(text, "hush") || !strings.Contains(text, masked) {
+			t.Error(text)
+		}
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	for name, value := range map[string]string{
+		"NATSGRAM_PREFIX": "a..b", "NATSGRAM_ACCOUNTS": "Main", "NATSGRAM_ENDPOINTS": "x", "NATSGRAM_TIMEOUT": "soon",
+		"NATSGRAM_REPLICAS": "7", "NATSGRAM_API_ID": "hush", "NATSGRAM_API_HASH_FILE": "/does/not/exist", "NATSGRAM_NATS_PORT": "70000",
+	} {
+		t.Run(name, func(t *testing.T) {
+			clean(t)
+			t.Setenv(name, value)
+			if _, err := Load(); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("%s=%s: %v", name, value, err)
+			}
+		})
+	}
+}
+
+func TestExternal(t *testing.T) {
+	for _, set := range []func(*NATS){
+		func(n *NATS) { n.URL = "nats://x" }, func(n *NATS) { n.Context = "x" }, func(n *NATS) { n.Creds = "x" },
+	} {
+		s := Defaults()
+		set(&s.NATS)
+		if !s.External() {
+			t.Errorf("%v is not embedded", s)
+		}
+	}
+}
