@@ -1,0 +1,206 @@
+package transport
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// keepBuffer is how much receive buffer a Conn with nothing in it holds on to.
+const keepBuffer = 64 << 10
+
+// Conn is one end of a connection. What it sends and what it receives are independent of each other: on a client,
+// Append may be called by one goroutine while another calls Feed and Next. A server must have read the first packet
+// before it appends anything, since the client chooses the framing.
+type Conn struct {
+	server *ServerOptions // nil: a client
+	rand   io.Reader
+
+	kind   Kind
+	header []byte // still to be sent before the first packet
+	enc    cipher.Stream
+	sent   uint32 // packets, for the full framing
+
+	dec      cipher.Stream
+	buf      []byte // received and decrypted; buf[off:] is not consumed
+	off      int
+	received uint32
+	err      error // sticky
+
+	detected bool
+	dc       int16
+}
+
+// ClientOptions choose how a client talks.
+type ClientOptions struct {
+	Kind Kind
+
+	// Obfuscated hides the framing from onlookers (A15 to A17). A Secret implies it.
+	Obfuscated bool
+
+	// Secret of an MTProxy or of a dcOption in its binary form: 16 bytes, or 17 with dd in front, which implies Padded
+	// (A18, A20, A21). See [ParseSecret].
+	Secret []byte
+
+	// DC is the wire id of the data centre that a proxy connects us to: +10000 for test servers, negated for a media
+	// data centre (A18). Only used with a Secret.
+	DC int16
+
+	// Rand is a source of cryptographic randomness. Abridged, Intermediate and Full without obfuscation need none.
+	Rand io.Reader
+}
+
+// NewClient returns the client's end of a new connection.
+func NewClient(o ClientOptions) (*Conn, error) {
+	if o.Kind < Abridged || o.Kind > Full {
+		return nil, fmt.Errorf("transport: %v", o.Kind)
+	}
+	secret, padded, err := splitSecret(o.Secret)
+	if err != nil {
+		return nil, err
+	}
+	if padded {
+		o.Kind = Padded
+	}
+	c := &Conn{kind: o.Kind, rand: o.Rand, detected: true}
+	if c.rand == nil && (o.Obfuscated || secret != nil || o.Kind == Padded) {
+		return nil, errors.New("transport: no source of randomness")
+	}
+	if o.Obfuscated || secret != nil {
+		return c, c.obfuscate(secret, o.DC)
+	}
+	c.header = announcement(c.kind)
+	return c, nil
+}
+
+// announcement is the tag that tells a server the framing (A1).
+func announcement(k Kind) []byte {
+	switch t := tags[k]; k {
+	case Abridged:
+		return t[:1:1]
+	case Intermediate, Padded:
+		return t[:]
+	default:
+		return nil
+	}
+}
+
+// Kind is the framing in use; of a server, once the client's is known.
+func (c *Conn) Kind() (k Kind, known bool) { return c.kind, c.detected }
+
+// Append appends to dst the bytes that carry payload: an encrypted packet or an unencrypted message, a multiple of 4
+// bytes long and at most [MaxPacket]. The first call also appends what begins the connection. quickAck asks the server
+// for a quick acknowledgement, which the full framing cannot express and ignores (A6). A server passes false.
+//
+// The bytes have to be written in the order of the calls, all of them, or the connection is lost.
+func (c *Conn) Append(dst, payload []byte, quickAck bool) ([]byte, error) {
+	if !c.detected {
+		return dst, errors.New("transport: the client has not chosen a framing yet")
+	}
+	if len(payload) == 0 || len(payload)%4 != 0 || len(payload) > MaxPacket {
+		return dst, fmt.Errorf("transport: packet of %d bytes", len(payload))
+	}
+	start := len(dst)
+	body, err := c.frame(c.preamble(dst), payload, quickAck)
+	if err != nil {
+		return dst[:start], err
+	}
+	return c.finish(body, start), nil
+}
+
+// preamble appends what begins the connection, which is never encrypted, but advances nothing before it is kept: frame
+// can only fail on randomness, after which a Conn is not used again.
+func (c *Conn) preamble(dst []byte) []byte { return append(dst, c.header...) }
+
+// finish encrypts what was appended after the preamble.
+func (c *Conn) finish(dst []byte, start int) []byte {
+	start += len(c.header)
+	c.header = nil
+	if c.enc != nil {
+		c.enc.XORKeyStream(dst[start:], dst[start:])
+	}
+	return dst
+}
+
+// AppendQuickAck appends a server's quick acknowledgement (A7). Token is that of [crypto.OpenAck]; the full framing has
+// none.
+func (c *Conn) AppendQuickAck(dst []byte, token uint32) ([]byte, error) {
+	if !c.detected || c.kind == Full {
+		return dst, errors.New("transport: no quick acknowledgement in this framing")
+	}
+	start := len(dst)
+	token |= highBit
+	switch c.kind {
+	case Abridged:
+		dst = binary.BigEndian.AppendUint32(dst, token)
+	case Intermediate:
+		dst = binary.LittleEndian.AppendUint32(dst, token)
+	default:
+		dst = binary.LittleEndian.AppendUint32(dst, 8)
+		dst = binary.LittleEndian.AppendUint32(dst, ackMark)
+		dst = binary.LittleEndian.AppendUint32(dst, token)
+	}
+	return c.finish(dst, start), nil
+}
+
+// AppendError appends a server's transport error (A9); code is negative.
+func (c *Conn) AppendError(dst []byte, code int32) ([]byte, error) {
+	if !c.detected {
+		return dst, errors.New("transport: the client has not chosen a framing yet")
+	}
+	var payload [4]byte
+	binary.LittleEndian.PutUint32(payload[:], uint32(code))
+	start := len(dst)
+	dst, err := c.frame(dst, payload[:], false)
+	if err != nil {
+		return dst[:start], err
+	}
+	return c.finish(dst, start), nil
+}
+
+// Feed takes bytes read from the socket, of any number. They are copied. Nothing is allocated for what a frame's length
+// only announces (A34); but all that is fed is kept until Next consumes it.
+func (c *Conn) Feed(b []byte) {
+	if c.err != nil || len(b) == 0 {
+		return
+	}
+	c.compact(len(b))
+	n := len(c.buf)
+	c.buf = append(c.buf, b...)
+	if c.dec != nil { // exactly the bytes that arrived, or the streams drift apart (A19)
+		c.dec.XORKeyStream(c.buf[n:], c.buf[n:])
+	}
+}
+
+// compact makes room for n bytes at the end by giving up what was consumed at the front.
+func (c *Conn) compact(n int) {
+	switch left := len(c.buf) - c.off; {
+	case left == 0 && cap(c.buf) > keepBuffer:
+		c.buf, c.off = nil, 0
+	case left == 0:
+		c.buf, c.off = c.buf[:0], 0
+	case len(c.buf)+n > cap(c.buf) && c.off >= left:
+		copy(c.buf, c.buf[c.off:])
+		c.buf, c.off = c.buf[:left], 0
+	}
+}
+
+// Next gives the next whole frame of what was fed. False: more bytes are needed. An error wraps [ErrProtocol], stays, and
+// means that the connection has to be closed.
+func (c *Conn) Next() (Frame, bool, error) {
+	if c.err == nil && !c.detected {
+		c.err = c.detect()
+	}
+	if c.err != nil || !c.detected {
+		return Frame{}, false, c.err
+	}
+	f, n, err := c.parse(c.buf[c.off:])
+	if err != nil {
+		c.err = err
+		return Frame{}, false, err
+	}
+	c.off += n
+	return f, n > 0, nil
+}

@@ -1,0 +1,197 @@
+package transport
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+const (
+	highBit     = uint32(1) << 31 // of a length: quick ack wanted (A6); of a token: always set (A7)
+	ackMark     = ^uint32(0)      // begins a quick ack in padded framing (A7)
+	longForm    = 0x7f            // abridged: three bytes of length follow (A2)
+	maxPad      = 15              // random bytes after a padded packet (A4)
+	fullExtra   = 12              // length, counter and CRC around a full packet (A5)
+	errorSize   = 4               // bytes of a transport error (A9)
+	leastPacket = 24              // bytes of the smallest message, an unencrypted one: key id, msg_id, length, 4 bytes
+)
+
+// frame appends payload in the connection's framing.
+func (c *Conn) frame(dst, payload []byte, quickAck bool) ([]byte, error) {
+	switch c.kind {
+	case Abridged:
+		return append(appendAbridged(dst, len(payload)/4, quickAck), payload...), nil
+	case Intermediate:
+		return append(appendLength(dst, len(payload), quickAck), payload...), nil
+	case Padded:
+		return c.appendPadded(dst, payload, quickAck)
+	default:
+		dst = appendFull(dst, payload, c.sent)
+		c.sent++
+		return dst, nil
+	}
+}
+
+// appendAbridged appends the length of a packet in words (A2).
+func appendAbridged(dst []byte, words int, quickAck bool) []byte {
+	var ack byte
+	if quickAck {
+		ack = 0x80
+	}
+	if words < longForm {
+		return append(dst, byte(words)|ack)
+	}
+	return append(dst, longForm|ack, byte(words), byte(words>>8), byte(words>>16))
+}
+
+func appendLength(dst []byte, n int, quickAck bool) []byte {
+	v := uint32(n)
+	if quickAck {
+		v |= highBit
+	}
+	return binary.LittleEndian.AppendUint32(dst, v)
+}
+
+// appendPadded appends a packet and 0 to 15 random bytes, which the length covers (A4).
+func (c *Conn) appendPadded(dst, payload []byte, quickAck bool) ([]byte, error) {
+	var r [1 + maxPad]byte
+	if _, err := io.ReadFull(c.rand, r[:]); err != nil {
+		return dst, fmt.Errorf("transport: random padding: %w", err)
+	}
+	pad := int(r[0]) % (maxPad + 1)
+	dst = appendLength(dst, len(payload)+pad, quickAck)
+	dst = append(dst, payload...)
+	return append(dst, r[1:1+pad]...), nil
+}
+
+// appendFull appends a packet with its length, its number and a checksum over all three (A5).
+func appendFull(dst, payload []byte, seq uint32) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload)+fullExtra))
+	dst = binary.LittleEndian.AppendUint32(dst, seq)
+	dst = append(dst, payload...)
+	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
+}
+
+// parse takes one frame from the front of b and says how long it is; 0: b is too short.
+func (c *Conn) parse(b []byte) (Frame, int, error) {
+	switch c.kind {
+	case Abridged:
+		return c.parseAbridged(b)
+	case Intermediate:
+		return c.parseIntermediate(b)
+	case Padded:
+		return c.parsePadded(b)
+	default:
+		return c.parseFull(b)
+	}
+}
+
+func (c *Conn) parseAbridged(b []byte) (Frame, int, error) {
+	if len(b) == 0 {
+		return Frame{}, 0, nil
+	}
+	first, ack := b[0], b[0]&0x80 != 0
+	if ack && c.server == nil {
+		if len(b) < 4 {
+			return Frame{}, 0, nil
+		}
+		return Frame{Kind: QuickAck, Token: binary.BigEndian.Uint32(b)}, 4, nil
+	}
+	n, head := int(first&0x7f), 1
+	if n == longForm {
+		if len(b) < 4 {
+			return Frame{}, 0, nil
+		}
+		n, head = int(b[1])|int(b[2])<<8|int(b[3])<<16, 4
+	}
+	return cut(b, head, 4*n, ack)
+}
+
+func (c *Conn) parseIntermediate(b []byte) (Frame, int, error) {
+	if len(b) < 4 {
+		return Frame{}, 0, nil
+	}
+	v := binary.LittleEndian.Uint32(b)
+	if v&highBit != 0 && c.server == nil {
+		return Frame{Kind: QuickAck, Token: v}, 4, nil
+	}
+	n := int(v &^ highBit)
+	if n%4 != 0 {
+		return Frame{}, 0, violation("packet of %d bytes", n)
+	}
+	return cut(b, 4, n, v&highBit != 0)
+}
+
+func (c *Conn) parsePadded(b []byte) (Frame, int, error) {
+	if len(b) < 4 {
+		return Frame{}, 0, nil
+	}
+	v := binary.LittleEndian.Uint32(b)
+	if v&highBit != 0 && c.server != nil {
+		return cut(b, 4, int(v&^highBit), true)
+	}
+	f, n, err := cut(b, 4, int(v), false)
+	if f.Kind == Packet && n > 0 && len(f.Payload) < leastPacket {
+		f, err = shortPadded(f.Payload)
+	}
+	return f, n, err
+}
+
+// shortPadded tells apart what is too short for a message: a quick acknowledgement or an error, with padding (A7, A9).
+func shortPadded(b []byte) (Frame, error) {
+	if binary.LittleEndian.Uint32(b) == ackMark && len(b) >= 8 {
+		return Frame{Kind: QuickAck, Token: binary.LittleEndian.Uint32(b[4:]) | highBit}, nil
+	}
+	code := int32(binary.LittleEndian.Uint32(b))
+	if code >= 0 || len(b) > errorSize+maxPad {
+		return Frame{}, violation("packet of %d bytes", len(b))
+	}
+	return Frame{Kind: Error, Code: code}, nil
+}
+
+func (c *Conn) parseFull(b []byte) (Frame, int, error) {
+	if len(b) < 4 {
+		return Frame{}, 0, nil
+	}
+	v := binary.LittleEndian.Uint32(b)
+	if v&highBit != 0 && c.server == nil { // some servers send an error bare, in place of the length (A9)
+		return Frame{Kind: Error, Code: int32(v)}, 4, nil
+	}
+	if v < fullExtra || v > MaxPacket+fullExtra || v%4 != 0 {
+		return Frame{}, 0, violation("packet of %d bytes", v)
+	}
+	n := int(v)
+	if len(b) < n {
+		return Frame{}, 0, nil
+	}
+	if seq := binary.LittleEndian.Uint32(b[4:]); seq != c.received {
+		return Frame{}, 0, violation("packet number %d, want %d", seq, c.received)
+	}
+	if crc32.ChecksumIEEE(b[:n-4]) != binary.LittleEndian.Uint32(b[n-4:]) {
+		return Frame{}, 0, violation("checksum of packet %d is wrong", c.received)
+	}
+	c.received++
+	f, _, err := cut(b[:n-4], 8, n-fullExtra, false)
+	return f, n, err
+}
+
+// cut takes a payload of n bytes after a head. The limits are checked before anything waits for the payload to arrive.
+func cut(b []byte, head, n int, ack bool) (Frame, int, error) {
+	if n < errorSize || n > MaxPacket {
+		return Frame{}, 0, violation("packet of %d bytes", n)
+	}
+	if len(b)-head < n {
+		return Frame{}, 0, nil
+	}
+	payload := b[head : head+n : head+n]
+	if n > errorSize {
+		return Frame{Payload: payload, AckWanted: ack}, head + n, nil
+	}
+	code := int32(binary.LittleEndian.Uint32(payload))
+	if code >= 0 {
+		return Frame{}, 0, violation("packet of 4 bytes: %d", code)
+	}
+	return Frame{Kind: Error, Code: code}, head + n, nil
+}
