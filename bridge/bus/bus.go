@@ -1,0 +1,158 @@
+// Package bus makes connections to NATS: to the operator's servers by the names that the nats CLI knows, to the server inside
+// this process, or to the one that a running daemon of the same state folder has.
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/synadia-io/orbit.go/natscontext"
+	"golang.org/x/net/proxy"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/settings"
+)
+
+// ErrNotRunning says that NATS would be embedded, and no daemon runs one.
+var ErrNotRunning = errors.New("no NATS server: start `natsgram serve`, or set NATS_URL or NATS_CONTEXT")
+
+// Connect reaches NATS for a command: the external server, else the one of the daemon of this state folder, else
+// whatever answers on the usual port.
+func Connect(s settings.Settings, name string, more ...nats.Option) (*nats.Conn, error) {
+	if s.External() {
+		return External(s.NATS, name, more...)
+	}
+	options := append(common(s.NATS, name), more...)
+	for _, where := range candidates(s) {
+		if nc, err := nats.Connect(where, options...); err == nil {
+			return nc, nil
+		}
+	}
+	return nil, ErrNotRunning
+}
+
+func candidates(s settings.Settings) (where []string) {
+	if u := embedded.Running(s.StateDir); u != "" {
+		where = append(where, u)
+	}
+	if s.Port > 0 {
+		where = append(where, "nats://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)))
+	}
+	return where
+}
+
+// InProcess is a connection to a server in this process.
+func InProcess(srv *embedded.Server, n settings.NATS, name string) (*nats.Conn, error) {
+	return nats.Connect(srv.ClientURL(), append(common(n, name), nats.InProcessServer(srv))...)
+}
+
+// External reaches the operator's servers. What is set beside a context is taken before the context's own.
+func External(n settings.NATS, name string, more ...nats.Option) (*nats.Conn, error) {
+	options, err := credentials(n)
+	if err != nil {
+		return nil, err
+	}
+	options = append(append(common(n, name), options...), more...)
+	if n.Context != "" {
+		nc, _, err := natscontext.Connect(n.Context, options...)
+		if err != nil {
+			return nil, fmt.Errorf("NATS_CONTEXT=%s: %w", n.Context, err)
+		}
+		return nc, nil
+	}
+	where := n.URL
+	if where == "" {
+		where = nats.DefaultURL
+	}
+	nc, err := nats.Connect(where, options...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to NATS at %s: %w", redacted(where), err)
+	}
+	return nc, nil
+}
+
+// redacted takes user and password out of a URL.
+func redacted(where string) string {
+	u, err := url.Parse(where)
+	if err != nil || u.User == nil {
+		return where
+	}
+	return u.Redacted()
+}
+
+func common(n settings.NATS, name string) []nats.Option {
+	wait := n.Wait
+	if wait <= 0 {
+		wait = 5 * time.Second
+	}
+	return []nats.Option{
+		nats.Name(name),
+		nats.Timeout(wait),
+		nats.MaxReconnects(-1), // a daemon outlives its servers' restarts
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(250*time.Millisecond, time.Second),
+		nats.PingInterval(20 * time.Second),
+		nats.NoCallbacksAfterClientClose(),
+	}
+}
+
+func credentials(n settings.NATS) (options []nats.Option, err error) {
+	if n.NKey != "" {
+		o, err := nats.NkeyOptionFromSeed(n.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("NATS_NKEY: %w", err)
+		}
+		options = append(options, o)
+	}
+	if n.Socks != "" {
+		o, err := socks(n.Socks)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, o)
+	}
+	return append(options, plain(n)...), nil
+}
+
+// plain are the ways to sign in that cannot fail before connecting.
+func plain(n settings.NATS) (options []nats.Option) {
+	switch {
+	case n.User != "" && n.Password == "":
+		options = append(options, nats.Token(n.User)) // as the nats CLI takes it
+	case n.User != "":
+		options = append(options, nats.UserInfo(n.User, n.Password))
+	}
+	if n.Token != "" {
+		options = append(options, nats.Token(n.Token))
+	}
+	if n.Creds != "" {
+		options = append(options, nats.UserCredentials(n.Creds))
+	}
+	if n.JWT != "" {
+		options = append(options, nats.UserCredentials(n.JWT, n.Seed))
+	}
+	if n.Cert != "" && n.Key != "" {
+		options = append(options, nats.ClientCert(n.Cert, n.Key))
+	}
+	if n.CA != "" {
+		options = append(options, nats.RootCAs(n.CA))
+	}
+	return options
+}
+
+func socks(where string) (nats.Option, error) {
+	u, err := url.Parse(where)
+	if err != nil {
+		return nil, errors.New("NATS_SOCKS_PROXY: want socks5://host:port")
+	}
+	d, err := proxy.FromURL(u, proxy.Direct)
+	if err != nil {
+		return nil, fmt.Errorf("NATS_SOCKS_PROXY: %w", err)
+	}
+	return nats.SetCustomDialer(d), nil
+}

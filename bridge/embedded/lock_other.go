@@ -1,0 +1,17 @@
+//go:build !unix
+
+package embedded
+
+import (
+	"fmt"
+	"os"
+)
+
+// lock only opens the file: without flock nothing keeps a second server away but its port.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	return f, nil
+}
