@@ -1,0 +1,114 @@
+package updates
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Output is what the machine wants done: *[Batch], *[Fetch], *[Release] or *[Broken].
+type Output interface{ output() }
+
+// Batch is items to store in this order, after all batches before it.
+type Batch struct {
+	Items []Item // at most Config.MaxBatch; none: only the state changed
+	// Whole: store all or nothing. Never set on a batch of less than two items that are stored.
+	Whole bool
+	// State is the change by the whole batch, the states of its items folded into one, for [State.Apply].
+	State string
+	// Release are tokens that may be acknowledged to Telegram once the batch is stored (C17, E27).
+	Release []uint64
+}
+
+// Item is one thing to publish. Byte slices alias what the machine was given, or are the item's own; the machine
+// does not touch them again.
+type Item struct {
+	Update []byte   // TL of the Update object; nil with Gap
+	Name   string   // its constructor: updateNewMessage; "gap" with Gap
+	Users  [][]byte // TL of those users that the update mentions and Telegram sent along, min ones as such (E21)
+	Chats  [][]byte // the same of groups and channels
+	Box    Box
+	Pts    int    // place in the box, or qts; 0 in box none
+	Index  int    // tells items of one box and pts apart, from 0
+	Peer   Peer   // the chat in which it happened
+	Date   int    // unix seconds: of the message, the update or the container
+	Live   bool   // not worth keeping: core NATS only. Live items carry no state and are not counted
+	Origin string // of the Meta that it came with: whose call caused it
+	State  string // for Tg-State: what changed with this item; may be empty in a Whole batch, and in box none
+	Gap    *Gap   // not nil: not an update, but a hole
+}
+
+// Gap says that Telegram cannot give back what was between From and To.
+type Gap struct {
+	Box      Box
+	From, To int // pts, exclusive and inclusive; To equal to From: not known how much
+	Reason   string
+}
+
+// Reasons of gaps. A refusal of Telegram's stands as it came, such as CHANNEL_PRIVATE.
+const (
+	GapTooLong    = "too long"    // differenceTooLong, channelDifferenceTooLong
+	GapReset      = "reset"       // Telegram has begun to count anew (E10)
+	GapUnknown    = "first seen"  // a channel of which nobody knew before what it held
+	GapNoAccess   = "no access"   // a channel whose access hash Telegram never sent
+	GapUnreadable = "unreadable"  // a difference that no schema at hand can read
+	GapInvalid    = "invalid pts" // Telegram does not know our place any more (E15)
+)
+
+// Fetch asks for a call. Answer it by [Machine.Result], once, whatever comes of it.
+type Fetch struct {
+	ID     FetchID
+	Query  []byte // TL of the call
+	Method string // its name: updates.getDifference
+	Box    Box    // common for the account as a whole
+}
+
+// FetchID tells fetches of one machine apart.
+type FetchID uint64
+
+// Release lists tokens whose updates any difference can give back: they may be acknowledged at once.
+type Release struct{ Tokens []uint64 }
+
+// Broken reports input that cannot be read with the schema at hand (D3). The connection should be closed, so that
+// initConnection tells Telegram our layer again. The machine fetches what was missed by itself.
+type Broken struct {
+	Box Box // what it was about; none when not known
+	Err error
+}
+
+func (*Batch) output()   {}
+func (*Fetch) output()   {}
+func (*Release) output() {}
+func (*Broken) output()  {}
+
+// Meta goes with a push.
+type Meta struct {
+	Token  uint64 // comes back in a Release, or in a Batch that must be stored first; 0: nothing to release
+	Origin string // request id of the call that caused it; goes into the items
+}
+
+// Error is a refusal by Telegram, for [Machine.Result]: the one kind of failure that says more than "try again".
+type Error struct {
+	Code int    // 400, 420, 500 ...
+	Type string // as Telegram sent it: CHANNEL_PRIVATE, FLOOD_WAIT_35
+}
+
+// Error is code and type.
+func (e *Error) Error() string { return strconv.Itoa(e.Code) + " " + e.Type }
+
+// wait is how long FLOOD_WAIT_n and its kind ask for, 0 for other errors.
+func (e *Error) wait() time.Duration {
+	name, digits, ok := cutLast(e.Type, "_WAIT_")
+	n, err := strconv.Atoi(digits)
+	if !ok || name == "" || err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(min(n, 24*3600)) * time.Second
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
