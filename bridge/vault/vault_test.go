@@ -1,0 +1,207 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+)
+
+func testVault(t *testing.T) (*Vault, jetstream.JetStream) {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	nc, err := nats.Connect("", nats.InProcessServer(srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, _ := jetstream.New(nc)
+	v, err := Open(t.Context(), js, Config{Bucket: "TG_SESSIONS", Key: testKey(t, "one")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, js
+}
+
+func testKey(t *testing.T, secret string) Key {
+	t.Helper()
+	k, err := KeyFromSecret(secret + " and some sixteen more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestSessionsSurvive(t *testing.T) {
+	v, _ := testVault(t)
+	ctx := t.Context()
+	if _, err := v.Load(ctx, "main"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	one, err := v.Save(ctx, "main", Session{}, []byte("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := v.Save(ctx, "main", one, []byte("second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Save(ctx, "main", one, []byte("late")); !errors.Is(err, ErrChanged) {
+		t.Errorf("a stale writer: %v", err)
+	}
+	if _, err := v.Save(ctx, "main", Session{}, []byte("late")); !errors.Is(err, ErrChanged) {
+		t.Errorf("a blind writer: %v", err)
+	}
+	got, err := v.Load(ctx, "main")
+	if err != nil || string(got.State) != "second" || got.revision != two.revision {
+		t.Error(got, err)
+	}
+	if _, err := v.Replace(ctx, "main", []byte("third")); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Replace(ctx, "other", []byte("x")); err != nil {
+		t.Error(err)
+	}
+	if names, err := v.Accounts(ctx); err != nil || fmt.Sprint(names) != "[main other]" {
+		t.Error(names, err)
+	}
+	if err := v.Delete(ctx, "main"); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Load(ctx, "main"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// Design §6: a record opens for its own account, revision and key alone.
+func TestTamperedRecordsStayShut(t *testing.T) {
+	k := testKey(t, "one")
+	record, err := seal(k, "main", 7, []byte("auth key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(record, []byte("auth key")) {
+		t.Fatal("not sealed")
+	}
+	if state, rev, err := open(k, "main", record); err != nil || rev != 7 || string(state) != "auth key" {
+		t.Fatal(err)
+	}
+	if _, _, err := open(k, "other", record); !errors.Is(err, ErrSealed) {
+		t.Error("opened for another account")
+	}
+	if _, _, err := open(testKey(t, "two"), "main", record); !errors.Is(err, ErrSealed) {
+		t.Error("opened with another key")
+	}
+	for i := range record {
+		bad := bytes.Clone(record)
+		bad[i] ^= 1
+		if _, _, err := open(k, "main", bad); !errors.Is(err, ErrSealed) {
+			t.Errorf("byte %d may change", i)
+		}
+		if _, _, err := open(k, "main", record[:i]); !errors.Is(err, ErrSealed) {
+			t.Errorf("%d bytes open", i)
+		}
+	}
+}
+
+func TestForeignRecordIsNotOverwritten(t *testing.T) {
+	v, js := testVault(t)
+	if _, err := v.Replace(t.Context(), "main", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Open(t.Context(), js, Config{Bucket: "TG_SESSIONS", Key: testKey(t, "two")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Replace(t.Context(), "main", []byte("y")); !errors.Is(err, ErrSealed) {
+		t.Error(err)
+	}
+}
+
+func TestWatchTellsOfAccounts(t *testing.T) {
+	v, _ := testVault(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	first, err := v.Replace(ctx, "one", []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan Change, 8)
+	done := make(chan error)
+	go func() { done <- v.Watch(ctx, func(c Change) { told <- c }) }()
+	if c := <-told; c.Account != "one" || c.Gone || !c.Is(first) {
+		t.Error(c)
+	}
+	if _, err := v.Replace(ctx, "two", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if c := <-told; c.Account != "two" || c.Is(first) {
+		t.Error(c)
+	}
+	if err := v.Delete(ctx, "two"); err != nil {
+		t.Fatal(err)
+	}
+	if c := <-told; c.Account != "two" || !c.Gone {
+		t.Error(c)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "key")
+	one, err := KeyFromFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Error(info.Mode())
+	}
+	if two, err := KeyFromFile(path); err != nil || two != one {
+		t.Error("another key the second time", err)
+	}
+	if other, err := KeyFromFile(path + "2"); err != nil || other == one {
+		t.Error("the same key in two files", err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := KeyFromFile(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Error(err)
+	}
+	if _, err := KeyFromSecret("short"); err == nil {
+		t.Error("a short secret")
+	}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", one, one, one, one), fmt.Sprintf("%v", Session{State: []byte("hush")})} {
+		if strings.Contains(text, fmt.Sprint(one.bytes[0], " ", one.bytes[1])) || strings.Contains(text, "hush") {
+			t.Error(text)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	k, _ := KeyFromSecret("one and some sixteen more")
+	record, _ := seal(k, "main", 1, []byte("x"))
+	f.Add(record)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, _, err := open(k, "main", b); err == nil && !bytes.Equal(b, record) {
+			t.Fatal("opened what was never sealed")
+		}
+	})
+}
