@@ -1,0 +1,55 @@
+# Everything that people and CI do with the tree. `make` alone lists it.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+# 2 cores hold one large link at a time well; more only makes them wait for each other.
+TESTFLAGS ?= -count=1 -timeout=15m
+
+.DEFAULT_GOAL := help
+.PHONY: help build test unit race fuzz bench lint generate check e2e
+
+help: ## what there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+build: ## bin/natsgram, as the image has it
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/natsgram ./cmd/natsgram
+
+test: unit e2e ## every test: vet, all packages, then against other people's software
+
+unit: ## vet and the tests of every package of this module
+	$(GO) vet ./...
+	$(GO) test $(TESTFLAGS) ./...
+
+race: ## the same under the race detector
+	$(GO) test -race $(TESTFLAGS) ./...
+	cd e2e && $(GO) test -race $(TESTFLAGS) ./...
+
+e2e: ## black-box tests: gotd/td, the nats CLI, nats.js (fetches them from their registries)
+	cd e2e && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+bench: ## every benchmark once, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## golangci-lint, the version that .golangci.yml is written for
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+generate: ## write again all that is generated from schemas/
+	$(GO) generate ./...
+
+check: ## what a reviewer looks for first: formatting, generated files, schema ids, module files
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo "gofmt the files above" >&2; exit 1)
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	cd e2e && $(GO) mod tidy -diff
+	$(GO) run ./cmd/natsgram schema check schemas/api.tl schemas/mtproto.tl schemas/secret.tl
+	$(MAKE) generate && git diff --exit-code -- mtproto/mt
