@@ -1,0 +1,467 @@
+package codec
+
+import (
+	"encoding/base64"
+)
+
+// AppendTLFromJSON appends the TL of src, the JSON of one value of t; o may be nil. On an error, an [*Error] whose text
+// names the place, dst comes back as it was.
+func (s *Schema) AppendTLFromJSON(dst, src []byte, t Type, o *Options) ([]byte, error) {
+	if t.t == nil {
+		return dst, errVoid(0, nil)
+	}
+	d := newJSONIn(s, dst, src, o)
+	if d.value(t.t, MaxDepth) {
+		d.end()
+	}
+	return d.result(dst, t.t.name)
+}
+
+// AppendCallFromJSON appends the TL of a call of f whose parameters are the JSON object src, as
+// [Schema.AppendTLFromJSON] does. An empty src stands for an empty object.
+func (s *Schema) AppendCallFromJSON(dst, src []byte, f *Function, o *Options) ([]byte, error) {
+	d := newJSONIn(s, dst, src, o)
+	if d.peek() == 0 && d.pos == len(src) {
+		d.src, d.pos = emptyObject, 0
+	}
+	if d.call(f.c) {
+		d.end()
+	}
+	return d.result(dst, f.c.name)
+}
+
+var emptyObject = []byte("{}")
+
+// jsonIn reads JSON by what the schema wants at each place.
+type jsonIn struct {
+	scanner
+	builder
+}
+
+func newJSONIn(s *Schema, dst, src []byte, o *Options) jsonIn {
+	d := jsonIn{scanner: scanner{src: src}, builder: newBuilder(s, dst, o)}
+	d.buf = &d.builder.scratch.text
+	return d
+}
+
+// result is where the scanner's errors and the builder's meet.
+func (d *jsonIn) result(dst []byte, root string) ([]byte, error) {
+	d.merge()
+	return d.done(dst, root)
+}
+
+func (d *jsonIn) merge() {
+	if d.builder.err == nil {
+		d.builder.err = d.scanner.err
+	}
+}
+
+// in puts the field on an error's path, as at does with an index; both return false for their callers to return.
+func (d *jsonIn) in(f *field) bool {
+	d.merge()
+	d.builder.err.in(f)
+	return false
+}
+
+func (d *jsonIn) at(i int) bool {
+	d.merge()
+	d.builder.err.at(i)
+	return false
+}
+
+func (d *jsonIn) end() bool {
+	if d.peek(); d.pos < len(d.src) {
+		return d.bad("more follows the value")
+	}
+	return true
+}
+
+func (d *jsonIn) call(c *comb) bool {
+	if d.peek() != '{' {
+		return d.want(&typ{name: "an object with the parameters"}, d.pos)
+	}
+	d.uint32(c.id)
+	return d.object(c, MaxDepth)
+}
+
+// value takes a value of t.
+func (d *jsonIn) value(t *typ, depth int) bool {
+	c := d.peek()
+	switch t.op {
+	case opInt, opLong:
+		return d.integer(t, c)
+	case opString:
+		return d.stringValue(t, c)
+	case opClass, opObject, opCall, opBare:
+		return d.boxed(t, c, depth)
+	case opVector, opBareVector:
+		return d.vector(t, c, depth)
+	case opBool:
+		switch c {
+		case 't':
+			return d.word("true") && d.bool(true)
+		case 'f':
+			return d.word("false") && d.bool(false)
+		}
+		return d.want(t, d.pos)
+	case opDouble:
+		return d.double(t, c)
+	case opTrue:
+		if c != 't' {
+			return d.want(t, d.pos)
+		}
+		return d.word("true")
+	case opBytes, opInt128, opInt256:
+		return d.bytes(t, c)
+	}
+	return d.fail(errVoid(d.pos, t))
+}
+
+// boxed takes an object, or what may stand for one.
+func (d *jsonIn) boxed(t *typ, c byte, depth int) bool {
+	start := d.pos
+	if c != '{' {
+		return d.plain(t, c, start)
+	}
+	m := t.only()
+	if m == nil {
+		name, ok := d.peekName()
+		if !ok {
+			return false
+		}
+		if name == nil {
+			return d.fail(errUnnamed(t, start))
+		}
+		if m = d.pick(t, name, start); m == nil {
+			return false
+		}
+	}
+	if t.op != opBare {
+		d.uint32(m.id)
+	}
+	return d.object(m, depth)
+}
+
+// plain takes what may stand for an object: words for objects of such names, text and numbers for what the options
+// can resolve.
+func (d *jsonIn) plain(t *typ, c byte, start int) bool {
+	switch {
+	case c == '"' && t.op == opClass:
+		text, ok := d.string()
+		if !ok {
+			return false
+		}
+		if handled, ok := d.resolve(t, string(text), start); handled {
+			return ok
+		}
+	case (c == '-' || c >= '0' && c <= '9') && t.op == opClass:
+		text, ok := d.number()
+		if !ok {
+			return false
+		}
+		if handled, ok := d.resolve(t, string(text), start); handled {
+			return ok
+		}
+	case c == 't' || c == 'f' || c == 'n':
+		if id, word := t.word(c); word != "" {
+			return d.word(word) && d.uint32(id)
+		}
+	}
+	return d.want(t, start)
+}
+
+// object takes the fields of c, whose brace is next.
+func (d *jsonIn) object(c *comb, depth int) bool {
+	start := d.pos
+	if depth <= 0 {
+		return d.fail(errDepth(start))
+	}
+	d.pos++
+	fr := d.open(c)
+	for first := true; ; first = false {
+		more, ok := d.next(first, '}')
+		if !ok {
+			return false
+		}
+		if !more {
+			return d.close(&fr, start)
+		}
+		d.peek()
+		at := d.pos
+		key, ok := d.key()
+		if !ok {
+			return false
+		}
+		if len(key) == 1 && key[0] == '_' {
+			if !d.again(&fr, at) {
+				return false
+			}
+			continue
+		}
+		i, ok := d.see(&fr, key, at)
+		if !ok {
+			return false
+		}
+		if !d.field(&fr, i, depth) {
+			return d.in(&c.fields[i])
+		}
+	}
+}
+
+// field takes the value of field i.
+func (d *jsonIn) field(fr *frame, i, depth int) bool {
+	f := &fr.c.fields[i]
+	if f.mask != 0 {
+		switch c := d.peek(); {
+		case c == 'n':
+			return d.word("null")
+		case f.op == opTrue && c == 'f':
+			return d.word("false")
+		}
+	}
+	if f.op == opTrue {
+		fr.setTrue(i)
+	} else {
+		d.begin(fr, i)
+	}
+	return d.value(f.t, depth-1)
+}
+
+// again takes the name of the object, which must be what it was taken for.
+func (d *jsonIn) again(fr *frame, at int) bool {
+	if fr.named {
+		return d.fail(&Error{Path: "_", Offset: at, What: "given twice"})
+	}
+	fr.named = true
+	if d.peek() != '"' {
+		return d.fail(&Error{Path: "_", Offset: d.pos, What: "want the constructor's name as a string"})
+	}
+	name, ok := d.string()
+	return ok && d.same(fr.c, name, at)
+}
+
+// peekName finds the value of "_" in the object whose brace is next, and moves nothing. It is nil where there is none.
+func (d *jsonIn) peekName() (name []byte, ok bool) {
+	start := d.pos
+	d.pos++
+	for first := true; ; first = false {
+		more, ok := d.next(first, '}')
+		if !ok {
+			return nil, false
+		}
+		if !more {
+			d.pos = start
+			return nil, true
+		}
+		key, ok := d.key()
+		if !ok {
+			return nil, false
+		}
+		if len(key) == 1 && key[0] == '_' {
+			break
+		}
+		if !d.skip() {
+			return nil, d.skipped()
+		}
+	}
+	if d.peek() != '"' {
+		return nil, d.fail(&Error{Path: "_", Offset: d.pos, What: "want the constructor's name as a string"})
+	}
+	name, ok = d.string()
+	d.pos = start
+	return name, ok
+}
+
+// skipped says why skip gave up.
+func (d *jsonIn) skipped() bool {
+	if d.pos >= len(d.src) {
+		return d.bad("")
+	}
+	return d.fail(errDepth(d.pos))
+}
+
+func (d *jsonIn) vector(t *typ, c byte, depth int) bool {
+	if c != '[' {
+		return d.want(t, d.pos)
+	}
+	if depth <= 0 {
+		return d.fail(errDepth(d.pos))
+	}
+	d.pos++
+	count := d.vectorHead(t)
+	n := 0
+	for {
+		more, ok := d.next(n == 0, ']')
+		if !ok {
+			return false
+		}
+		if !more {
+			return d.vectorEnd(t, count, n, d.pos)
+		}
+		if !d.value(t.elem, depth-1) {
+			return d.at(n)
+		}
+		n++
+	}
+}
+
+func (d *jsonIn) integer(t *typ, c byte) bool {
+	start := d.pos
+	var text []byte
+	var ok bool
+	switch {
+	case c == '"':
+		text, ok = d.string()
+	case c == '-' || c >= '0' && c <= '9':
+		text, ok = d.number()
+	default:
+		return d.want(t, start)
+	}
+	if !ok {
+		return false
+	}
+	v, ok := parseInteger(text)
+	if !ok {
+		return d.want(t, start)
+	}
+	if t.op == opLong {
+		return d.uint64(uint64(v))
+	}
+	if v != int64(int32(v)) {
+		return d.want(t, start)
+	}
+	return d.uint32(uint32(v))
+}
+
+func (d *jsonIn) double(t *typ, c byte) bool {
+	start := d.pos
+	var text []byte
+	var ok bool
+	switch {
+	case c == '"':
+		text, ok = d.string()
+	case c == '-' || c >= '0' && c <= '9':
+		text, ok = d.number()
+	default:
+		return d.want(t, start)
+	}
+	if !ok {
+		return false
+	}
+	bits, ok := parseDouble(text, c == '"')
+	if !ok {
+		return d.want(t, start)
+	}
+	return d.uint64(bits)
+}
+
+func (d *jsonIn) stringValue(t *typ, c byte) bool {
+	start := d.pos
+	switch c {
+	case '"':
+		s, ok := d.string()
+		return ok && d.text(s, start)
+	case '{':
+		return d.wrapped(t, start)
+	}
+	return d.want(t, start)
+}
+
+// wrapped takes {"base64": "..."}, which stands for a string that is not UTF-8.
+func (d *jsonIn) wrapped(t *typ, start int) bool {
+	d.pos++
+	if d.peek() != '"' {
+		return d.want(t, start)
+	}
+	key, ok := d.key()
+	if !ok {
+		return false
+	}
+	if string(key) != "base64" || d.peek() != '"' {
+		return d.want(t, start)
+	}
+	if !d.bytes(t, '"') {
+		return false
+	}
+	if more, ok := d.next(false, '}'); !ok || more {
+		return ok && d.want(t, start)
+	}
+	return true
+}
+
+func (d *jsonIn) bytes(t *typ, c byte) bool {
+	start := d.pos
+	if c != '"' {
+		return d.want(t, start)
+	}
+	text, ok := d.string()
+	if !ok {
+		return false
+	}
+	encoding := base64.RawStdEncoding
+	body := text
+	if n := len(text); n%4 == 0 && n > 0 && text[n-1] == '=' {
+		body = text[:n-1]
+		if text[n-2] == '=' {
+			body = text[:n-2]
+		}
+	}
+	for _, b := range body {
+		if b == '-' || b == '_' {
+			encoding = base64.RawURLEncoding
+		}
+	}
+	n := encoding.DecodedLen(len(body))
+	if t.op == opInt128 || t.op == opInt256 {
+		if n != t.min {
+			return d.wantBytes(t, start, n)
+		}
+	} else if !d.openText(n, start) {
+		return false
+	}
+	at := len(d.dst)
+	var err error
+	d.dst, err = encoding.AppendDecode(d.dst, body)
+	if err != nil || len(d.dst)-at != n {
+		return d.want(&typ{name: t.name + " in base64"}, start)
+	}
+	if t.op == opBytes || t.op == opString {
+		d.closeText(n)
+	}
+	return true
+}
+
+// want fails with what stands at start in place of a value of t.
+func (d *jsonIn) want(t *typ, start int) bool {
+	d.pos = start
+	got, kind, ok := d.echo()
+	if !ok {
+		return false
+	}
+	return d.fail(&Error{Offset: start, What: "want " + t.described(), Got: got, kind: kind})
+}
+
+// echo shows the value that is next, and names its kind.
+func (d *jsonIn) echo() (got, kind string, ok bool) {
+	switch c := d.peek(); c {
+	case '"':
+		s, ok := d.string()
+		return quoted(s), "a string", ok
+	case '{':
+		return "an object", "an object", true
+	case '[':
+		return "an array", "an array", true
+	case 't':
+		return "true", "a bool", d.word("true")
+	case 'f':
+		return "false", "a bool", d.word("false")
+	case 'n':
+		return "null", "null", d.word("null")
+	default:
+		if c != '-' && (c < '0' || c > '9') {
+			return "", "", d.bad("want a value")
+		}
+		s, ok := d.number()
+		return clip(s), "a number", ok
+	}
+}
