@@ -200,7 +200,8 @@ func FuzzOpen(f *testing.F) {
 	record, _ := seal(k, "main", 1, []byte("x"))
 	f.Add(record)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, _, err := open(k, "main", b); err == nil && !bytes.Equal(b, record) {
+		// Every process of the fuzzer seals a record of its own, so the bytes cannot be compared: what was sealed can.
+		if state, rev, err := open(k, "main", b); err == nil && (rev != 1 || string(state) != "x") {
 			t.Fatal("opened what was never sealed")
 		}
 	})

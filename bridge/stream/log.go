@@ -1,0 +1,204 @@
+package stream
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+)
+
+// Message is one message for the stream. Header is the log's from Add on.
+type Message struct {
+	Subject string
+	Header  nats.Header
+	Data    []byte
+}
+
+// size is what a message weighs in the queue, in bytes; headers by a guess.
+func (m Message) size() int64 { return int64(len(m.Subject) + len(m.Data) + 512) }
+
+// Group is messages that belong together, stored after all groups before them.
+type Group struct {
+	Messages []Message
+	Whole    bool // store all or none of them: at most MaxGroup
+	// State is the change by the group as a whole, for Options.Stored; the same as its messages' Tg-State folded.
+	State string
+	Done  func() // called once all messages are stored; nil: nobody waits
+}
+
+// MaxGroup is the most messages of a Whole group: the server's limit of an atomic batch.
+const MaxGroup = 1000
+
+// Options of a log.
+type Options struct {
+	Account string
+	Pending int64 // bytes that may wait before Full says so; 0: 32 MiB
+	Log     *slog.Logger
+	// Stored is told of every group that is in the stream, in order, with the sequence of its last message (0: it had none).
+	// It is called from Run.
+	Stored func(g *Group, seq uint64)
+	// Drained is called from Run when the queue has fallen below half of Pending after it was full. It must not block.
+	Drained func()
+	AckWait time.Duration // for one answer of the server; 0: 5 s
+}
+
+// Log writes one account's updates. Add and the questions are safe for concurrent use; Run runs once.
+type Log struct {
+	store      *Store
+	account    string
+	ownSubject string
+	owner      Owner
+	ackWait    time.Duration
+	opts       Options
+	epoch      atomic.Uint64
+	last       atomic.Uint64 // sequence of the last message known to be stored
+
+	mu      sync.Mutex
+	queue   []*Group
+	bytes   int64
+	full    bool // Pending was exceeded and Drained not yet called
+	closing bool
+	more    chan struct{} // one token: the queue is not empty
+	idle    chan struct{} // closed when nothing waits; nil when it is so already
+}
+
+const (
+	defaultPending = 32 << 20
+	defaultAckWait = 5 * time.Second
+	retryMin       = 20 * time.Millisecond
+	retryMax       = 2 * time.Second
+)
+
+// Open takes the account: it writes the owner record, and from then on no former owner's message can reach the stream.
+func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
+	if o.Pending <= 0 {
+		o.Pending = defaultPending
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	host, _ := os.Hostname() // only told to people
+	l := &Log{
+		store: s, account: o.Account, ownSubject: s.scheme.Own(o.Account), owner: Owner{ID: nuid.Next(), Host: host},
+		ackWait: o.AckWait, opts: o, more: make(chan struct{}, 1),
+	}
+	if l.ackWait <= 0 {
+		l.ackWait = defaultAckWait
+	}
+	if err := l.claim(ctx, true); err != nil {
+		return nil, err
+	}
+	l.last.Store(l.epoch.Load())
+	return l, nil
+}
+
+// Epoch is the sequence of the owner record that everything of this log is published under.
+func (l *Log) Epoch() uint64 { return l.epoch.Load() }
+
+// OwnerID tells this log from all others in owner records.
+func (l *Log) OwnerID() string { return l.owner.ID }
+
+// Add queues a group. It never blocks and never refuses: what a machine has put out cannot be taken back. Who adds asks Full
+// before making more.
+func (l *Log) Add(g *Group) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, g)
+	l.bytes += g.size()
+	if l.bytes > l.opts.Pending {
+		l.full = true
+	}
+	if l.idle == nil {
+		l.idle = make(chan struct{})
+	}
+	l.wake()
+}
+
+func (g *Group) size() (n int64) {
+	for _, m := range g.Messages {
+		n += m.size()
+	}
+	return n
+}
+
+func (l *Log) wake() {
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+}
+
+// Full says that more than Options.Pending bytes wait for JetStream.
+func (l *Log) Full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full
+}
+
+// Waiting is how many bytes wait for JetStream.
+func (l *Log) Waiting() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
+}
+
+// Flush waits until everything added so far is stored.
+func (l *Log) Flush(ctx context.Context) error {
+	l.mu.Lock()
+	idle := l.idle
+	l.mu.Unlock()
+	if idle == nil {
+		return nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// peek is the head of the queue, as much as one publish may hold.
+func (l *Log) peek(dst []*Group) []*Group {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	messages, bytes := 0, int64(0)
+	for _, g := range l.queue {
+		messages += len(g.Messages)
+		bytes += g.size()
+		if len(dst) > 0 && (messages > MaxGroup || bytes > maxBatchBytes) {
+			break
+		}
+		dst = append(dst, g)
+	}
+	return dst
+}
+
+// drop takes n groups from the queue: they are stored.
+func (l *Log) drop(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range n {
+		l.bytes -= l.queue[i].size()
+		l.queue[i] = nil
+	}
+	l.queue = l.queue[n:]
+	if len(l.queue) == 0 {
+		l.queue = nil
+		if l.idle != nil {
+			close(l.idle)
+			l.idle = nil
+		}
+	}
+	if l.full && l.bytes <= l.opts.Pending/2 {
+		l.full = false
+		if l.opts.Drained != nil {
+			l.opts.Drained()
+		}
+	}
+}

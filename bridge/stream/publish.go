@@ -1,0 +1,300 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// Headers of an atomic batch, as the server knows them.
+const (
+	headerBatchID  = "Nats-Batch-Id"
+	headerBatchSeq = "Nats-Batch-Sequence"
+	headerCommit   = "Nats-Batch-Commit"
+)
+
+const (
+	// maxBatchBytes bounds what goes out in one atomic batch.
+	maxBatchBytes = 4 << 20
+	// batchFrom is from how many waiting messages on a batch pays, with the server syncing every write: a plain publish
+	// costs one fsync, a batch three to four whatever its size (BenchmarkPublish).
+	batchFrom = 4
+	// renewAfter is how many of its own messages a log publishes before it looks whether its record grows old.
+	renewAfter = 20_000
+)
+
+// Run publishes what is added, one publish or one batch in flight, until ctx ends (its error) or the account has another
+// owner (*FencedError). A server that is away, slow or out of space is waited for.
+func (l *Log) Run(ctx context.Context) error {
+	var head []*Group
+	sinceRenewal := 0
+	for {
+		head = l.peek(head[:0])
+		if len(head) == 0 {
+			if err := l.await(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := l.publish(ctx, head)
+		if err != nil {
+			return err
+		}
+		if sinceRenewal += n; sinceRenewal >= renewAfter && l.store.limited {
+			sinceRenewal = 0
+			if err := l.renew(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (l *Log) await(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.more:
+		return nil
+	}
+}
+
+// publish stores the first groups of head, at least one, and gives how many messages that were. It tries until it knows.
+func (l *Log) publish(ctx context.Context, head []*Group) (int, error) {
+	groups := choose(head)
+	messages := flatten(groups)
+	for wait := retryMin; ; wait = min(2*wait, retryMax) {
+		there, seq, err := l.attempt(ctx, messages)
+		switch {
+		case there:
+			l.stored(groups, seq)
+			return len(messages), nil
+		case err != nil && codeOf(err) == codeDuplicate:
+			return l.oneByOne(ctx, groups, messages)
+		case err != nil:
+			return 0, err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// attempt sends once. It says whether the messages are in the stream now; err is for what another attempt cannot mend.
+func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
+	seq, err = l.send(ctx, messages)
+	if err == nil {
+		return true, seq, nil
+	}
+	if ctx.Err() != nil {
+		return false, 0, ctx.Err()
+	}
+	l.opts.Log.Warn("publishing updates", "account", l.account, "messages", len(messages), "err", err)
+	switch codeOf(err) {
+	case codeTooManyBatches: // refused for sure, and nothing is wrong with the account
+		return false, 0, nil
+	case codeDuplicate:
+		if there, seq, resolved := l.resolve(ctx, messages); there || resolved != nil {
+			return there, seq, resolved
+		}
+		return false, 0, err
+	}
+	return l.resolve(ctx, messages)
+}
+
+// choose takes what goes out next: groups without messages on the way, then a plain message where few wait, else a batch.
+func choose(head []*Group) []*Group {
+	waiting := 0
+	for _, g := range head {
+		waiting += len(g.Messages)
+	}
+	if waiting >= batchFrom {
+		return head
+	}
+	for i, g := range head {
+		if len(g.Messages) > 0 {
+			return head[:i+1]
+		}
+	}
+	return head
+}
+
+func flatten(groups []*Group) (all []Message) {
+	if len(groups) == 1 {
+		return groups[0].Messages
+	}
+	for _, g := range groups {
+		all = append(all, g.Messages...)
+	}
+	return all
+}
+
+// stored tells everybody and takes the groups off the queue. Groups share the sequence of their batch's end, counted back.
+func (l *Log) stored(groups []*Group, seq uint64) {
+	if seq > 0 {
+		l.last.Store(seq)
+	}
+	behind := 0
+	for _, g := range groups {
+		behind += len(g.Messages)
+	}
+	for _, g := range groups {
+		behind -= len(g.Messages)
+		at := uint64(0)
+		if len(g.Messages) > 0 && seq > 0 {
+			at = seq - uint64(behind)
+		}
+		if l.opts.Stored != nil {
+			l.opts.Stored(g, at)
+		}
+		if g.Done != nil {
+			g.Done()
+		}
+	}
+	l.drop(len(groups))
+}
+
+// send publishes messages as one, and gives the sequence of the last.
+func (l *Log) send(ctx context.Context, messages []Message) (uint64, error) {
+	switch len(messages) {
+	case 0:
+		return 0, nil
+	case 1:
+		ack, err := l.request(ctx, l.plain(messages[0]))
+		if err == nil && ack.Duplicate {
+			l.opts.Log.Error("an update was already in the stream", "account", l.account, "id", messages[0].Header.Get(jetstream.MsgIDHeader))
+		}
+		return ack.Sequence, err
+	}
+	return l.batch(ctx, messages)
+}
+
+func (l *Log) plain(m Message) *nats.Msg {
+	delete(m.Header, headerBatchID) // of an attempt as a batch
+	delete(m.Header, headerBatchSeq)
+	delete(m.Header, headerCommit)
+	l.fence(m.Header)
+	return &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+}
+
+func (l *Log) fence(h nats.Header) {
+	h[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(l.epoch.Load(), 10)}
+	h[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{l.ownSubject}
+}
+
+// batch publishes all or nothing. Only the last message is answered; the server judges the batch then, so that a fence on
+// the first message alone holds for all.
+func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
+	id := []string{nuid.Next()}
+	conn := l.store.js.Conn()
+	for i, m := range messages {
+		m.Header[headerBatchID] = id
+		m.Header[headerBatchSeq] = []string{strconv.Itoa(i + 1)}
+		delete(m.Header, headerCommit)
+		delete(m.Header, jetstream.ExpectedLastSubjSeqHeader)
+		delete(m.Header, jetstream.ExpectedLastSubjSeqSubjHeader)
+		if i == 0 {
+			l.fence(m.Header)
+		}
+		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+		if i == len(messages)-1 {
+			m.Header[headerCommit] = []string{"1"}
+			ack, err := l.request(ctx, msg)
+			if err == nil && (ack.BatchID != id[0] || ack.BatchSize != len(messages)) {
+				err = errors.New("the server did not take the messages as one batch: atomic publishing needs nats-server 2.12 or newer")
+			}
+			return ack.Sequence, err
+		}
+		if err := conn.PublishMsg(msg); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// resolve finds out what became of a publish that was not confirmed: a new epoch keeps what may still be in flight from
+// ever being stored, then the stream between the last known message and that epoch tells. It tries until it knows.
+func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
+	from := l.last.Load()
+	for wait := retryMin; ; wait = min(2*wait, retryMax) {
+		err := l.claim(ctx, false)
+		if err == nil {
+			there, seq, err = l.find(ctx, from, messages)
+			if err == nil {
+				return there, seq, nil
+			}
+		}
+		var fenced *FencedError
+		if errors.As(err, &fenced) || ctx.Err() != nil {
+			return false, 0, err
+		}
+		l.opts.Log.Warn("finding out what was stored", "account", l.account, "err", err)
+		if err := pause(ctx, wait); err != nil {
+			return false, 0, err
+		}
+	}
+}
+
+// find looks for the last of messages, by its id, behind from. They went out as one: the last is there with all, or none is.
+func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there bool, at uint64, err error) {
+	if len(messages) == 0 {
+		return true, 0, nil
+	}
+	id := messages[len(messages)-1].Header.Get(jetstream.MsgIDHeader)
+	err = l.scan(ctx, from, func(seq uint64, h nats.Header) error {
+		if id != "" && h.Get(jetstream.MsgIDHeader) == id {
+			there, at = true, seq
+		}
+		return nil
+	})
+	return there, at, err
+}
+
+// oneByOne stores a batch of which the server knows some message ids already. It should never come to this: the state
+// would have had to fall behind the stream. The server drops those it knows.
+func (l *Log) oneByOne(ctx context.Context, groups []*Group, messages []Message) (int, error) {
+	l.opts.Log.Error("updates were already in the stream, storing the others one by one", "account", l.account, "messages", len(messages))
+	var seq uint64
+	for _, m := range messages {
+		for wait := retryMin; ; wait = min(2*wait, retryMax) {
+			s, err := l.send(ctx, []Message{m})
+			if err == nil {
+				seq = max(seq, s)
+				break
+			}
+			if _, _, err := l.resolve(ctx, nil); err != nil {
+				return 0, err
+			}
+			if err := pause(ctx, wait); err != nil {
+				return 0, err
+			}
+		}
+	}
+	l.stored(groups, seq)
+	return len(messages), nil
+}
+
+// renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.
+func (l *Log) renew(ctx context.Context) error {
+	info, err := l.store.updates.Info(ctx)
+	if err != nil {
+		l.opts.Log.Warn("looking at the stream", "account", l.account, "err", err)
+		return ctx.Err()
+	}
+	if middle := info.State.FirstSeq + (info.State.LastSeq-info.State.FirstSeq)/2; l.epoch.Load() >= middle {
+		return nil
+	}
+	for wait := retryMin; ; wait = min(2*wait, retryMax) {
+		err := l.claim(ctx, false)
+		var fenced *FencedError
+		if err == nil || errors.As(err, &fenced) || ctx.Err() != nil {
+			return err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}

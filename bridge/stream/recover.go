@@ -1,0 +1,105 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Position is where recovery begins: a state, and the stream sequence after which it has to be brought up to date.
+type Position struct {
+	Seq   uint64          `json:"seq"`
+	State json.RawMessage `json:"state"`
+}
+
+// Position reads the last one saved, zero when there is none. It may be old: it only makes recovery short.
+func (s *Store) Position(ctx context.Context, account string) (p Position, err error) {
+	entry, err := s.positions.Get(ctx, account)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("%s: reading the position: %w", account, err)
+	}
+	if err := json.Unmarshal(entry.Value(), &p); err != nil {
+		return Position{}, fmt.Errorf("%s: the position in the bucket cannot be read: %w", account, err)
+	}
+	return p, nil
+}
+
+// SavePosition stores a position. It must be true: the state after every message of the account up to Seq.
+func (s *Store) SavePosition(ctx context.Context, account string, p Position) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if _, err := s.positions.Put(ctx, account, body); err != nil {
+		return fmt.Errorf("%s: saving the position: %w", account, err)
+	}
+	return nil
+}
+
+// Forget removes an account's position, so that recovery starts from nothing: a new session begins a new count.
+func (s *Store) Forget(ctx context.Context, account string) error {
+	return s.positions.Purge(ctx, account)
+}
+
+// Recover tells of the headers of every message of the account after sequence `from` and before this log's epoch, in order.
+// That is all there is: nobody but this log can write any more.
+func (l *Log) Recover(ctx context.Context, from uint64, fold func(seq uint64, h nats.Header) error) error {
+	return l.scan(ctx, from, fold)
+}
+
+// scan reads headers from the account's updates and owner records: its own record, at the epoch, is where it ends.
+func (l *Log) scan(ctx context.Context, from uint64, fold func(uint64, nats.Header) error) error {
+	if from >= l.epoch.Load() {
+		return nil
+	}
+	consumer, err := l.store.js.OrderedConsumer(ctx, l.store.scheme.StreamName(UpdatesName), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{l.store.scheme.Updates(l.account), l.ownSubject},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1, HeadersOnly: true,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: reading the stream: %w", l.account, err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("%s: reading the stream: %w", l.account, err)
+	}
+	defer messages.Stop()
+	return l.drain(ctx, messages, fold)
+}
+
+// scanWait is how long the next header may take. It passes when somebody removed this log's record meanwhile.
+const scanWait = 10 * time.Second
+
+func (l *Log) drain(ctx context.Context, messages jetstream.MessagesContext, fold func(uint64, nats.Header) error) error {
+	for {
+		msg, err := messages.Next(jetstream.NextMaxWait(scanWait))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: reading the stream: %w", l.account, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("%s: reading the stream: %w", l.account, err)
+		}
+		seq := meta.Sequence.Stream
+		if seq >= l.epoch.Load() {
+			return nil
+		}
+		if msg.Subject() == l.ownSubject {
+			continue
+		}
+		if err := fold(seq, msg.Headers()); err != nil {
+			return fmt.Errorf("%s: message %d of the stream: %w", l.account, seq, err)
+		}
+	}
+}
