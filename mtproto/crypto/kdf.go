@@ -14,9 +14,9 @@ type aesKey struct{ key, iv [32]byte }
 func kdf2(k *Key, from Side, msgKey *[16]byte) (out aesKey) {
 	var buf [16 + 36]byte
 	copy(buf[:16], msgKey[:])
-	copy(buf[16:], k.m.bytes[from:from+36])
+	copy(buf[16:], k.get().bytes[from:from+36])
 	a := sha256.Sum256(buf[:])
-	copy(buf[:36], k.m.bytes[40+from:40+from+36])
+	copy(buf[:36], k.get().bytes[40+from:40+from+36])
 	copy(buf[36:], msgKey[:])
 	b := sha256.Sum256(buf[:])
 
@@ -31,7 +31,7 @@ func kdf2(k *Key, from Side, msgKey *[16]byte) (out aesKey) {
 
 // kdf1 derives the AES key of a message in MTProto 1.0, which binding a temporary key still needs (B21).
 func kdf1(k *Key, from Side, msgKey *[16]byte) (out aesKey) {
-	part := k.m.bytes[from:]
+	part := k.get().bytes[from:]
 	a := sha1Of(msgKey[:], part[:32])
 	b := sha1Of(part[32:48], msgKey[:], part[48:64])
 	c := sha1Of(part[64:96], msgKey[:])

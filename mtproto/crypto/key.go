@@ -27,9 +27,17 @@ const (
 // A Key never prints itself: every way of formatting or marshalling it, also as part of another value, shows its id at
 // most. [Key.AppendBytes] is the one way to the bytes.
 type Key struct {
-	// A pointer, because fmt prints the unexported fields of a struct that holds a Key without asking its methods;
-	// of a pointer it then prints only the address.
-	m *material
+	// Two pointers, because fmt prints the unexported fields of a struct that holds a Key without asking its methods. It
+	// stops at a pointer, but for a verb that does not suit one, such as %s, it follows the first all the same.
+	p **material
+}
+
+// get is the material, nil for the zero Key.
+func (k Key) get() *material {
+	if k.p == nil {
+		return nil
+	}
+	return *k.p
 }
 
 type material struct {
@@ -48,50 +56,50 @@ func NewKey(b []byte) (Key, error) {
 	sum := sha1.Sum(b)
 	m.aux = binary.LittleEndian.Uint64(sum[:8])
 	m.id = binary.LittleEndian.Uint64(sum[12:])
-	return Key{m}, nil
+	return Key{&m}, nil
 }
 
 // ID is the key's auth_key_id: the last 8 bytes of its SHA1, read little-endian (B14). 0 for the zero Key.
 func (k Key) ID() uint64 {
-	if k.m == nil {
+	if k.p == nil {
 		return 0
 	}
-	return k.m.id
+	return k.get().id
 }
 
 // Aux is the auth_key_aux_hash: the first 8 bytes of the key's SHA1, read little-endian (B14). 0 for the zero Key.
 func (k Key) Aux() uint64 {
-	if k.m == nil {
+	if k.p == nil {
 		return 0
 	}
-	return k.m.aux
+	return k.get().aux
 }
 
 // Zero says that there is no key.
-func (k Key) Zero() bool { return k.m == nil }
+func (k Key) Zero() bool { return k.p == nil }
 
 // Equal compares two keys in constant time. Two zero Keys are equal.
 func (k Key) Equal(o Key) bool {
-	if k.m == nil || o.m == nil {
-		return k.m == o.m
+	if k.p == nil || o.p == nil {
+		return k.p == o.p
 	}
-	return subtle.ConstantTimeCompare(k.m.bytes[:], o.m.bytes[:]) == 1
+	return subtle.ConstantTimeCompare(k.get().bytes[:], o.get().bytes[:]) == 1
 }
 
 // AppendBytes appends the 256 secret bytes, to be sealed and stored; nothing for the zero Key.
 func (k Key) AppendBytes(dst []byte) []byte {
-	if k.m == nil {
+	if k.p == nil {
 		return dst
 	}
-	return append(dst, k.m.bytes[:]...)
+	return append(dst, k.get().bytes[:]...)
 }
 
 // String names the key by its id, without the secret.
 func (k Key) String() string {
-	if k.m == nil {
+	if k.p == nil {
 		return "key none"
 	}
-	return fmt.Sprintf("key %016x", k.m.id)
+	return fmt.Sprintf("key %016x", k.get().id)
 }
 
 // GoString is [Key.String].

@@ -59,9 +59,9 @@ func Seal(dst []byte, k *Key, from Side, plain []byte, rand io.Reader) (packet [
 // seal encrypts a packet in place whose plaintext, padding included, stands where its ciphertext will.
 func seal(out []byte, k *Key, from Side) (ack uint32) {
 	text := out[outerSize:]
-	large := sha256Of(k.m.bytes[88+from:120+from], text)
+	large := sha256Of(k.get().bytes[88+from:120+from], text)
 	msgKey := [16]byte(large[8:24])
-	binary.LittleEndian.PutUint64(out, k.m.id)
+	binary.LittleEndian.PutUint64(out, k.get().id)
 	copy(out[8:], msgKey[:])
 	aes := kdf2(k, from, &msgKey)
 	EncryptIGE(text, text, aes.key[:], &aes.iv)
@@ -95,7 +95,7 @@ func OpenAck(dst []byte, k *Key, from Side, packet []byte) ([]byte, uint32, erro
 // decrypt appends the plaintext of a packet after comparing key id and msg_key. Nothing may look at the plaintext of a
 // packet for which it is not ok.
 func decrypt(dst []byte, k *Key, from Side, packet []byte) (text []byte, ack uint32, ok bool) {
-	if len(packet) < outerSize+minCipher || k.Zero() || binary.LittleEndian.Uint64(packet) != k.m.id {
+	if len(packet) < outerSize+minCipher || k.Zero() || binary.LittleEndian.Uint64(packet) != k.get().id {
 		return dst, 0, false
 	}
 	msgKey := [16]byte(packet[8:outerSize])
@@ -106,7 +106,7 @@ func decrypt(dst []byte, k *Key, from Side, packet []byte) (text []byte, ack uin
 	out := dst[start:]
 	aes := kdf2(k, from, &msgKey)
 	DecryptIGE(out, data, aes.key[:], &aes.iv)
-	large := sha256Of(k.m.bytes[88+from:120+from], out)
+	large := sha256Of(k.get().bytes[88+from:120+from], out)
 	ok = subtle.ConstantTimeCompare(msgKey[:], large[8:24]) == 1
 	return dst, binary.LittleEndian.Uint32(large[:4]) | quickAck, ok
 }
@@ -142,7 +142,7 @@ func SealV1(dst []byte, k *Key, msgID int64, body []byte, rand io.Reader) ([]byt
 	msgKey := msgKeyV1(text[:n])
 	aes := kdf1(k, Client, &msgKey)
 	EncryptIGE(text, text, aes.key[:], &aes.iv)
-	dst = binary.LittleEndian.AppendUint64(dst, k.m.id)
+	dst = binary.LittleEndian.AppendUint64(dst, k.get().id)
 	dst = append(dst, msgKey[:]...)
 	return append(dst, text...), nil
 }
@@ -150,7 +150,7 @@ func SealV1(dst []byte, k *Key, msgID int64, body []byte, rand io.Reader) ([]byt
 // OpenV1 is the inverse of [SealV1], for a server: it returns the msg_id and the body. Every failure is [ErrOpen].
 func OpenV1(k *Key, packet []byte) (msgID int64, body []byte, err error) {
 	if len(packet) < outerSize+innerSize || len(packet)%16 != outerSize%16 || k.Zero() ||
-		binary.LittleEndian.Uint64(packet) != k.m.id {
+		binary.LittleEndian.Uint64(packet) != k.get().id {
 		return 0, nil, ErrOpen
 	}
 	msgKey := [16]byte(packet[8:outerSize])
