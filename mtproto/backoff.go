@@ -1,0 +1,116 @@
+package mtproto
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	backoffFirst = 500 * time.Millisecond // the second attempt; the first is made at once
+	provenAfter  = 10 * time.Second       // a connection that lived this long owes nothing to the past
+	flapStep     = 10 * time.Millisecond  // pause per connection that answered but was soon lost
+	flapShort    = 250 * time.Millisecond // the longest pause of that sort, for a while
+	flapMany     = 64                     // from here on a second, from twice as many on, five
+)
+
+// backoff decides on the pause before the next attempt to connect. There are two ways to fail: not to get an answer,
+// which doubles the pause up to max, and to be cut soon after an answer, which costs little at first, because a network
+// that comes and goes should not cost a minute each time.
+type backoff struct {
+	max      time.Duration
+	failures int // in a row, without an answer
+	flaps    int // in a row, cut soon after an answer
+}
+
+// failed is a connection that was not made, or ended before the server proved itself.
+func (b *backoff) failed() { b.failures++ }
+
+// lost is a connection that had answered and lived so long.
+func (b *backoff) lost(lived time.Duration) {
+	b.failures = 0
+	if b.flaps++; lived >= provenAfter {
+		b.flaps = 1
+	}
+}
+
+// attempt is how many failures there were since things last were well.
+func (b *backoff) attempt() int { return b.failures + b.flaps }
+
+// pause is how long to wait now. rnd in [0, 1) spreads clients that failed together.
+func (b *backoff) pause(rnd float64) time.Duration {
+	return jitter(max(b.failurePause(), b.flapPause()), rnd)
+}
+
+// failurePause is nothing, then 0.5 s, 1 s, 2 s ... max.
+func (b *backoff) failurePause() time.Duration {
+	switch {
+	case b.failures < 2 && b.flaps == 0, b.failures == 0:
+		return 0
+	}
+	n := b.failures - 1
+	if b.flaps == 0 {
+		n--
+	}
+	return min(b.max, backoffFirst<<min(n, 16))
+}
+
+// flapPause is nothing after the first cut.
+func (b *backoff) flapPause() time.Duration {
+	switch n := b.flaps - 1; {
+	case n >= 2*flapMany:
+		return min(b.max, 5*time.Second)
+	case n >= flapMany:
+		return min(b.max, time.Second)
+	default:
+		return min(b.max, flapShort, time.Duration(max(n, 0))*flapStep)
+	}
+}
+
+// jitter takes up to half of d away.
+func jitter(d time.Duration, rnd float64) time.Duration {
+	return d - time.Duration(float64(d)*rnd/2)
+}
+
+const (
+	throttleFirst = 2 * time.Second
+	throttleMax   = 2 * time.Minute
+	throttleCalm  = 5 * time.Minute // without another -429, all is forgotten
+)
+
+// Throttle keeps clients that share an IP address from connecting too often: a -429 for one of them makes all wait, 2, 4, 8
+// ... 120 s (A12). The zero value is ready. It is safe for concurrent use.
+type Throttle struct {
+	mu    sync.Mutex
+	level int
+	last  time.Time
+	until time.Time
+}
+
+var processThrottle Throttle
+
+// Flooded notes a -429.
+func (t *Throttle) Flooded(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Before(t.until) {
+		return // several connections are told of the same flood
+	}
+	if t.last.IsZero() || now.Sub(t.last) > throttleCalm {
+		t.level = 0
+	}
+	pause := min(throttleMax, throttleFirst<<min(t.level, 10))
+	t.level++
+	t.last = now
+	t.until = now.Add(pause)
+}
+
+// Wait is how long nobody may connect yet, 0 or less if one may. Clients are spread over the second after the pause.
+func (t *Throttle) Wait(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !now.Before(t.until) {
+		return 0
+	}
+	return t.until.Sub(now) + time.Duration(rand.Int64N(int64(time.Second)))
+}

@@ -1,0 +1,22 @@
+// Package mtproto is a client of Telegram for one account. It keeps the connection to the account's data centre alive,
+// makes calls over it, follows migrations, signs in, and hands out updates. It carries raw TL: [Client.Invoke] takes an
+// encoded call and returns the encoded result, in whatever layer [Options.Schema] describes.
+//
+//	c, err := mtproto.New(mtproto.Options{API: api, Schema: schema, Env: dc.Production(), State: saved, Save: save})
+//	go c.Run(ctx)
+//	result, err := c.Invoke(ctx, query)
+//
+// # Goroutines
+//
+// [Client.Run] has one link for each data centre in use, which for most accounts is one. A link has a loop, which dials,
+// writes and keeps the time, and while it is connected a reader. Calls wait in the goroutines that make them. The machines
+// below (session, handshake, transport) have neither sockets nor clocks; the loop gives them both.
+//
+// # Errors
+//
+// Every error of a call is an [*Error]. It says whose fault it is (Code is Telegram's, 0 for what went wrong on our side),
+// whether the call may have been executed ([SentOf]) and how long to wait ([RetryAfter]). What the client does about an
+// error by itself stands in one table, in react.go.
+//
+// Numbers in comments (A10, D17 ...) name the items of the MTProto checklist that a rule comes from.
+package mtproto

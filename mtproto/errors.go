@@ -1,0 +1,149 @@
+package mtproto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+)
+
+// What ends [Client.Run], or a call because of it. They are found with errors.Is.
+var (
+	// ErrClosed says that Run has ended or was never going to serve the call.
+	ErrClosed = errors.New("mtproto: client closed")
+
+	// ErrAuthLost says that the account is signed out here: by its owner, by Telegram, or banned. The state is kept;
+	// nothing but a new login helps, and the client never starts one by itself (D17).
+	ErrAuthLost = errors.New("mtproto: the account is signed out")
+
+	// ErrKeyDuplicated says that one authorization was used over two connections at once, which Telegram punishes by
+	// ending it (D8). It comes with ErrAuthLost.
+	ErrKeyDuplicated = errors.New("mtproto: the authorization was used from two places and is lost")
+
+	// ErrLoggedOut is how Run ends after [Login.LogOut].
+	ErrLoggedOut = errors.New("mtproto: logged out")
+
+	// ErrWrongUser says that the key belongs to another user than the state (F11).
+	ErrWrongUser = errors.New("mtproto: the session belongs to another user")
+
+	// ErrEnvironment says that the data centre refuses our data centre id: test and production are mixed up (A13).
+	ErrEnvironment = errors.New("mtproto: wrong environment or data centre number")
+
+	// ErrNoDC says that there is no address of a data centre.
+	ErrNoDC = errors.New("mtproto: no address of the data centre")
+
+	// ErrKeyUnknown says that a data centre denied our key again and again (A11).
+	ErrKeyUnknown = errors.New("mtproto: the data centre does not know our key")
+)
+
+// Error is why a call failed.
+type Error struct {
+	// Code is Telegram's: 303, 400, 401, 403, 404, 406, 420, 500, or negative. 0 says that Telegram did not answer, and
+	// Err why.
+	Code int
+
+	// Type is Telegram's text as it came, such as FLOOD_WAIT_35.
+	Type string
+
+	// Arg is the number in Type, 35 there; 0 without one.
+	Arg int
+
+	// Method is the call's, such as messages.sendMessage, if the schema knows it. DC is where it was made.
+	Method string
+	DC     int
+
+	// Sent tells whether Telegram may have executed the call.
+	Sent Sent
+
+	// Err is the cause if Code is 0: the context's error, ErrClosed, ...
+	Err error
+}
+
+// Error is one line, without anything that the call carried.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("mtproto: ")
+	if e.Method != "" {
+		b.WriteString(e.Method + ": ")
+	}
+	if e.Code != 0 {
+		fmt.Fprintf(&b, "%d %s", e.Code, e.Type)
+		return b.String()
+	}
+	if e.Err != nil {
+		b.WriteString(strings.TrimPrefix(e.Err.Error(), "mtproto: "))
+	}
+	fmt.Fprintf(&b, " (sent: %v)", e.Sent)
+	return b.String()
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Kind is Type without its number: FLOOD_WAIT of FLOOD_WAIT_35, FILE_REFERENCE_EXPIRED of FILE_REFERENCE_2_EXPIRED.
+func (e *Error) Kind() string {
+	kind, _ := splitType(e.Type)
+	return kind
+}
+
+// newError reads Telegram's answer (D16).
+func newError(re *mt.RPCError, method string, dc int) *Error {
+	e := &Error{Code: int(re.ErrorCode), Type: re.ErrorMessage, Method: method, DC: dc, Sent: SentYes}
+	_, e.Arg = splitType(e.Type)
+	if e.Code == 0 { // so that Code says whose error it is
+		e.Code = 500
+	}
+	return e
+}
+
+// splitType takes the number out of an error's text: of its parts between underscores the last that is all digits (D16).
+func splitType(text string) (kind string, arg int) {
+	parts := strings.Split(text, "_")
+	for i := len(parts) - 1; i >= 0; i-- {
+		n, err := strconv.ParseUint(parts[i], 10, 31)
+		if err != nil || len(parts) == 1 {
+			continue
+		}
+		return strings.Join(slices.Delete(parts, i, i+1), "_"), int(n)
+	}
+	return text, 0
+}
+
+// IsKind says whether err is Telegram's, of one of these kinds (see [Error.Kind]).
+func IsKind(err error, kinds ...string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code != 0 && slices.Contains(kinds, e.Kind())
+}
+
+// SentOf tells whether the call that err ended may have been executed. Yes for nil, unknown for what is no [*Error].
+func SentOf(err error) Sent {
+	var e *Error
+	switch {
+	case err == nil:
+		return SentYes
+	case errors.As(err, &e):
+		return e.Sent
+	}
+	return SentUnknown
+}
+
+// RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) && e.Code == codeFlood {
+		return time.Duration(e.Arg) * time.Second
+	}
+	return 0
+}
+
+type floodKey struct{}
+
+// WithFloodWait sets for the calls made with a context how long a FLOOD_WAIT they sit out by themselves; 0: none.
+func WithFloodWait(ctx context.Context, limit time.Duration) context.Context {
+	return context.WithValue(ctx, floodKey{}, limit)
+}
