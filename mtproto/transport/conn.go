@@ -9,7 +9,7 @@ import (
 )
 
 // keepBuffer is how much receive buffer a Conn with nothing in it holds on to.
-const keepBuffer = 64 << 10
+const keepBuffer = 16 << 10
 
 // Conn is one end of a connection. What it sends and what it receives are independent of each other: on a client,
 // Append may be called by one goroutine while another calls Feed and Next. A server must have read the first packet
@@ -127,8 +127,8 @@ func (c *Conn) finish(dst []byte, start int) []byte {
 // AppendQuickAck appends a server's quick acknowledgement (A7). Token is that of [crypto.OpenAck]; the full framing has
 // none.
 func (c *Conn) AppendQuickAck(dst []byte, token uint32) ([]byte, error) {
-	if !c.detected || c.kind == Full {
-		return dst, errors.New("transport: no quick acknowledgement in this framing")
+	if c.server == nil || !c.detected || c.kind == Full {
+		return dst, errors.New("transport: no quick acknowledgement on this connection")
 	}
 	start := len(dst)
 	token |= highBit
@@ -147,8 +147,8 @@ func (c *Conn) AppendQuickAck(dst []byte, token uint32) ([]byte, error) {
 
 // AppendError appends a server's transport error (A9); code is negative.
 func (c *Conn) AppendError(dst []byte, code int32) ([]byte, error) {
-	if !c.detected {
-		return dst, errors.New("transport: the client has not chosen a framing yet")
+	if c.server == nil || !c.detected || code >= 0 {
+		return dst, errors.New("transport: no error to send on this connection")
 	}
 	var payload [4]byte
 	binary.LittleEndian.PutUint32(payload[:], uint32(code))

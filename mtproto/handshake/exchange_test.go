@@ -1,0 +1,422 @@
+package handshake
+
+import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/binary"
+	"errors"
+	"math/big"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/crypto"
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+var (
+	noon   = time.Date(2026, 7, 17, 12, 0, 0, 123456789, time.UTC)
+	rsaKey = sync.OnceValues(func() (*crypto.PrivateKey, error) { return crypto.GeneratePrivateKey(rand.Reader) })
+)
+
+func serverKey(t testing.TB) *crypto.PrivateKey {
+	t.Helper()
+	k, err := rsaKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// pair is a client and a server that talk over nothing.
+type pair struct {
+	t      testing.TB
+	client *Client
+	server *Server
+	now    time.Time
+	lag    time.Duration // of the server's clock
+}
+
+func newPair(t testing.TB, c Config, s ServerConfig) *pair {
+	k := serverKey(t)
+	if c.Keys == nil {
+		c.Keys = []crypto.PublicKey{k.Public()}
+	}
+	if s.Keys == nil {
+		s.Keys = []*crypto.PrivateKey{k}
+	}
+	if c.DC == 0 {
+		c.DC = 2
+	}
+	c.Rand, s.Rand = rand.Reader, rand.Reader
+	return &pair{t: t, client: NewClient(c), server: NewServer(s), now: noon}
+}
+
+// run carries packets to and fro until the client has a result or either side an error.
+func (p *pair) run() (client, server *Result, err error) {
+	p.t.Helper()
+	packet, err := p.client.Start(p.now)
+	for err == nil && client == nil {
+		var done *Result
+		if packet, done, err = p.server.Receive(p.now.Add(p.lag), packet); err != nil {
+			break
+		}
+		if done != nil {
+			server = done
+		}
+		packet, client, err = p.client.Receive(p.now, packet)
+	}
+	return client, server, err
+}
+
+// B1 to B16: both sides arrive at the same key and salt.
+func TestExchange(t *testing.T) {
+	p := newPair(t, Config{DC: 10002}, ServerConfig{})
+	p.lag = -90 * time.Second
+	client, server, err := p.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if client.Key.Zero() || !client.Key.Equal(server.Key) || client.Salt != server.Salt || client.Salt == 0 {
+		t.Errorf("client %v %x, server %v %x", client.Key, client.Salt, server.Key, server.Salt)
+	}
+	if d := client.TimeOffset - p.lag; d > 0 || d < -time.Second { // B16: the server says whole seconds
+		t.Errorf("time offset %v", client.TimeOffset)
+	}
+	if !client.ExpiresAt.IsZero() || !server.ExpiresAt.IsZero() || p.server.DC() != 10002 { // B6
+		t.Errorf("expires %v and %v, DC %d", client.ExpiresAt, server.ExpiresAt, p.server.DC())
+	}
+	if p.client.Resend() != nil {
+		t.Error("a finished client asks again")
+	}
+}
+
+// B19, B6: a temporary key, at a media data centre.
+func TestExchangeTemporaryKey(t *testing.T) {
+	p := newPair(t, Config{DC: -4, ExpiresIn: 24 * time.Hour}, ServerConfig{})
+	client, server, err := p.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := noon.Add(24 * time.Hour)
+	if !client.ExpiresAt.Equal(want) || !server.ExpiresAt.Equal(want) || p.server.DC() != -4 {
+		t.Errorf("expires %v and %v, DC %d", client.ExpiresAt, server.ExpiresAt, p.server.DC())
+	}
+}
+
+// B15: each retry brings a new b, with the aux hash of the key that failed as retry_id, which the Server checks.
+func TestExchangeRetries(t *testing.T) {
+	client, server, err := newPair(t, Config{}, ServerConfig{Retries: 2}).run()
+	if err != nil || !client.Key.Equal(server.Key) {
+		t.Fatalf("%v", err)
+	}
+	if _, _, err := newPair(t, Config{}, ServerConfig{Retries: 100}).run(); !errors.Is(err, ErrRefused) {
+		t.Errorf("retries for ever: %v", err)
+	}
+}
+
+// B15
+func TestExchangeRefused(t *testing.T) {
+	for name, c := range map[string]ServerConfig{"params": {RefuseParams: true}, "key": {Refuse: true}} {
+		p := newPair(t, Config{}, c)
+		if _, _, err := p.run(); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := p.client.Receive(noon, nil); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: afterwards %v", name, err)
+		}
+	}
+}
+
+// B3: no key in common. The error names what the server offers.
+func TestExchangeUnknownKey(t *testing.T) {
+	other, err := crypto.GeneratePrivateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = newPair(t, Config{Keys: []crypto.PublicKey{other.Public()}}, ServerConfig{}).run()
+	var no *NoKeyError
+	if !errors.As(err, &no) || len(no.Offered) != 1 || no.Offered[0] != serverKey(t).Public().Fingerprint() {
+		t.Errorf("%v", err)
+	}
+	// The second key of both lists is the one.
+	p := newPair(t, Config{Keys: []crypto.PublicKey{other.Public(), serverKey(t).Public()}}, ServerConfig{})
+	if _, _, err := p.run(); err != nil {
+		t.Error(err)
+	}
+}
+
+// B6
+func TestExchangeWrongDC(t *testing.T) {
+	p := newPair(t, Config{DC: 2}, ServerConfig{AcceptDC: func(dc int) bool { return dc == 10002 }})
+	if _, _, err := p.run(); !errors.Is(err, ErrWrongDC) {
+		t.Errorf("%v", err)
+	}
+}
+
+// B2, B9 to B12, B15: an answer that is wrong in one place ends the exchange.
+func TestClientRefuses(t *testing.T) {
+	big256 := func(x *big.Int) []byte { return x.FillBytes(make([]byte, 256)) }
+	prime := new(big.Int).SetBytes(crypto.PublishedPrime())
+	near := new(big.Int).Lsh(big.NewInt(1), 2048-64)
+	for name, alter := range map[string]any{
+		"resPQ: nonce":            func(x *mt.ResPQ) { x.Nonce[15] ^= 1 },
+		"resPQ: pq prime":         func(x *mt.ResPQ) { x.PQ = []byte{0, 0, 0, 101} },
+		"resPQ: pq square":        func(x *mt.ResPQ) { x.PQ = []byte{121} },
+		"resPQ: pq 1":             func(x *mt.ResPQ) { x.PQ = []byte{1} },
+		"resPQ: pq empty":         func(x *mt.ResPQ) { x.PQ = nil },
+		"resPQ: pq too long":      func(x *mt.ResPQ) { x.PQ = make([]byte, 1000); x.PQ[0] = 1 },
+		"params: nonce":           func(x *mt.ServerDHParamsOk) { x.Nonce[0] ^= 1 },
+		"params: server_nonce":    func(x *mt.ServerDHParamsOk) { x.ServerNonce[0] ^= 1 },
+		"params: length":          func(x *mt.ServerDHParamsOk) { x.EncryptedAnswer = x.EncryptedAnswer[:len(x.EncryptedAnswer)-4] },
+		"params: block less":      func(x *mt.ServerDHParamsOk) { x.EncryptedAnswer = x.EncryptedAnswer[:len(x.EncryptedAnswer)-16] },
+		"params: block more":      func(x *mt.ServerDHParamsOk) { x.EncryptedAnswer = append(x.EncryptedAnswer, make([]byte, 16)...) },
+		"params: empty":           func(x *mt.ServerDHParamsOk) { x.EncryptedAnswer = nil },
+		"params: changed":         func(x *mt.ServerDHParamsOk) { x.EncryptedAnswer[300] ^= 1 },
+		"params: hash changed":    func(x *mt.ServerDHParamsOk) { x.EncryptedAnswer[0] ^= 1 },
+		"inner: nonce":            func(x *mt.ServerDHInnerData) { x.Nonce[3] ^= 1 },
+		"inner: server_nonce":     func(x *mt.ServerDHInnerData) { x.ServerNonce[3] ^= 1 },
+		"inner: g 2":              func(x *mt.ServerDHInnerData) { x.G = 2 },
+		"inner: g 1":              func(x *mt.ServerDHInnerData) { x.G = 1 },
+		"inner: g 8":              func(x *mt.ServerDHInnerData) { x.G = 8 },
+		"inner: g -3":             func(x *mt.ServerDHInnerData) { x.G = -3 },
+		"inner: prime composite":  func(x *mt.ServerDHInnerData) { x.DhPrime[255] ^= 2; x.G = 4 },
+		"inner: prime short":      func(x *mt.ServerDHInnerData) { x.DhPrime = x.DhPrime[1:] },
+		"inner: prime empty":      func(x *mt.ServerDHInnerData) { x.DhPrime = nil },
+		"inner: prime with zeros": func(x *mt.ServerDHInnerData) { x.DhPrime = append([]byte{0}, x.DhPrime...) },
+		"inner: g_a 0":            func(x *mt.ServerDHInnerData) { x.GA = make([]byte, 256) },
+		"inner: g_a 1":            func(x *mt.ServerDHInnerData) { x.GA = []byte{1} },
+		"inner: g_a p-1":          func(x *mt.ServerDHInnerData) { x.GA = big256(new(big.Int).Sub(prime, big.NewInt(1))) },
+		"inner: g_a p":            func(x *mt.ServerDHInnerData) { x.GA = big256(prime) },
+		"inner: g_a low":          func(x *mt.ServerDHInnerData) { x.GA = big256(new(big.Int).Sub(near, big.NewInt(1))) },
+		"inner: g_a high": func(x *mt.ServerDHInnerData) {
+			x.GA = big256(new(big.Int).Add(new(big.Int).Sub(prime, near), big.NewInt(1)))
+		},
+		"inner: g_a long":  func(x *mt.ServerDHInnerData) { x.GA = make([]byte, 300) },
+		"ok: nonce":        func(x *mt.DhGenOk) { x.Nonce[0] ^= 1 },
+		"ok: server_nonce": func(x *mt.DhGenOk) { x.ServerNonce[0] ^= 1 },
+		"ok: hash":         func(x *mt.DhGenOk) { x.NewNonceHash1[15] ^= 1 },
+		"retry: hash":      func(x *mt.DhGenRetry) { x.NewNonceHash2[15] ^= 1 },
+		"fail: hash":       func(x *mt.DhGenFail) { x.NewNonceHash3[15] ^= 1 },
+		"refused: hash":    func(x *mt.ServerDHParamsFail) { x.NewNonceHash[15] ^= 1 },
+		"refused: nonce":   func(x *mt.ServerDHParamsFail) { x.Nonce[15] ^= 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, Config{}, configFor(alter))
+			if got, _, err := p.run(); !errors.Is(err, ErrInvalid) || got != nil {
+				t.Errorf("%v", err)
+			}
+			if p.client.err == nil {
+				t.Error("it was not the client that refused")
+			}
+		})
+	}
+}
+
+// configFor makes a server that alters the one kind of object that f takes, and gets as far as sending it.
+func configFor(f any) ServerConfig {
+	var c ServerConfig
+	switch f := f.(type) {
+	case func(*mt.ResPQ):
+		c.Alter = altering(f)
+	case func(*mt.ServerDHParamsOk):
+		c.Alter = altering(f)
+	case func(*mt.ServerDHInnerData):
+		c.Alter = altering(f)
+	case func(*mt.DhGenOk):
+		c.Alter = altering(f)
+	case func(*mt.DhGenRetry):
+		c.Alter, c.Retries = altering(f), 1
+	case func(*mt.DhGenFail):
+		c.Alter, c.Refuse = altering(f), true
+	case func(*mt.ServerDHParamsFail):
+		c.Alter, c.RefuseParams = altering(f), true
+	default:
+		panic("no such object")
+	}
+	return c
+}
+
+func altering[T any, P interface {
+	*T
+	mt.Object
+}](f func(P)) func(mt.Object) mt.Object {
+	return func(o mt.Object) mt.Object {
+		if x, ok := o.(P); ok {
+			f(x)
+		}
+		return o
+	}
+}
+
+// B15: a verdict of one form does not pass for another, whatever hash it carries.
+func TestClientRefusesSwappedVerdicts(t *testing.T) {
+	for name, alter := range map[string]func(mt.Object) mt.Object{
+		"ok as retry": func(o mt.Object) mt.Object {
+			if x, ok := o.(*mt.DhGenOk); ok {
+				return &mt.DhGenRetry{Nonce: x.Nonce, ServerNonce: x.ServerNonce, NewNonceHash2: x.NewNonceHash1}
+			}
+			return o
+		},
+		"ok as fail": func(o mt.Object) mt.Object {
+			if x, ok := o.(*mt.DhGenOk); ok {
+				return &mt.DhGenFail{Nonce: x.Nonce, ServerNonce: x.ServerNonce, NewNonceHash3: x.NewNonceHash1}
+			}
+			return o
+		},
+		"something else": func(o mt.Object) mt.Object { // B1: nothing but the exchange comes unencrypted
+			if _, ok := o.(*mt.DhGenOk); ok {
+				return &mt.MsgsAck{MsgIDs: []int64{1}}
+			}
+			return o
+		},
+	} {
+		if _, _, err := newPair(t, Config{}, ServerConfig{Alter: alter}).run(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// B9: up to 15 bytes of padding inside the encrypted answer, not 16, though its hash fits.
+func TestInnerPadding(t *testing.T) {
+	var key, iv [32]byte
+	for extra, ok := range map[int]bool{0: true, 16: false, 32: false} {
+		var w bin.Writer
+		object := mt.DhGenOk{} // 52 bytes: 20+52 leaves 8 of padding
+		object.Encode(&w)
+		sum := sha1.Sum(w.Buf)
+		plain := append(sum[:], w.Buf...)
+		plain = append(plain, make([]byte, 8+extra)...)
+		crypto.EncryptIGE(plain, plain, key[:], &iv)
+		if err := openInner(plain, &key, &iv, object.Decode); (err == nil) != ok {
+			t.Errorf("%d bytes more: %v", extra, err)
+		}
+	}
+}
+
+// B17: a lost answer is asked for again with the same bytes; the server answers the same; late repeats do not disturb.
+func TestResend(t *testing.T) {
+	p := newPair(t, Config{}, ServerConfig{})
+	query, err := p.client.Start(noon)
+	var answers [][]byte
+	for err == nil {
+		if again := p.client.Resend(); string(again) != string(query) {
+			t.Fatal("another packet the second time")
+		}
+		answer, _, e := p.server.Receive(noon, query)
+		again, done, e2 := p.server.Receive(noon.Add(time.Minute), p.client.Resend())
+		if e != nil || e2 != nil || string(again) != string(answer) || done != nil {
+			t.Fatalf("%v, %v: another answer the second time", e, e2)
+		}
+		for _, old := range answers { // repeats of earlier answers
+			if send, done, err := p.client.Receive(noon, old); send != nil || done != nil || err != nil {
+				t.Fatalf("late repeat: %x, %v, %v", send, done, err)
+			}
+		}
+		answers = append(answers, answer)
+		var result *Result
+		if query, result, err = p.client.Receive(noon, answer); result != nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+// B17: after ten minutes an exchange is over, on both sides.
+func TestExpiry(t *testing.T) {
+	p := newPair(t, Config{}, ServerConfig{})
+	query, err := p.client.Start(noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _, err := p.server.Receive(noon, query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newPair(t, Config{}, ServerConfig{})
+	if _, err := other.client.Start(noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := other.client.Receive(noon.Add(10*time.Minute+1), answer); !errors.Is(err, ErrExpired) {
+		t.Errorf("client: %v", err)
+	}
+	next, _, err := p.client.Receive(noon.Add(10*time.Minute), answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.server.Receive(noon.Add(10*time.Minute+1), next); !errors.Is(err, ErrExpired) {
+		t.Errorf("server: %v", err)
+	}
+}
+
+// B1, A4: what is no unencrypted message, and what padded framing leaves behind one.
+func TestPlainMessages(t *testing.T) {
+	good, err := appendPlain(nil, 4, (&mt.ReqPqMulti{}).Encode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := parsePlain(append(good, make([]byte, 15)...)); err != nil || len(body) != 20 {
+		t.Errorf("15 bytes after it: %v", err)
+	}
+	length := func(n uint32) []byte {
+		b := append([]byte(nil), good...)
+		binary.LittleEndian.PutUint32(b[16:], n)
+		return b
+	}
+	encrypted := append([]byte(nil), good...)
+	encrypted[0] = 1
+	for name, b := range map[string][]byte{
+		"empty": nil, "head": good[:20], "cut": good[:39], "16 bytes after": append(good, make([]byte, 16)...),
+		"encrypted": encrypted, "too long": length(24), "negative": length(1 << 31), "0": length(0), "odd": length(18),
+	} {
+		if _, err := parsePlain(b); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// C6, C10: msg_ids of a client are divisible by 4, those of a server leave 1, and both always grow.
+func TestMessageIDs(t *testing.T) {
+	for _, low := range []int64{0, 1} {
+		var c clock
+		last := int64(0)
+		for i, now := range []time.Time{noon, noon, noon.Add(1), noon.Add(-time.Hour), noon.Add(time.Second)} {
+			id := c.next(now, low)
+			if id&3 != low || id <= last {
+				t.Errorf("%d: %x after %x", i, id, last)
+			}
+			last = id
+		}
+		if last>>32 != noon.Unix()+1 {
+			t.Errorf("%x is not of the time", last)
+		}
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	keys := []crypto.PublicKey{serverKey(t).Public()}
+	for name, c := range map[string]Config{
+		"no rand":     {Keys: keys, DC: 2},
+		"no keys":     {Rand: rand.Reader, DC: 2},
+		"half second": {Keys: keys, Rand: rand.Reader, ExpiresIn: time.Second / 2},
+		"negative":    {Keys: keys, Rand: rand.Reader, ExpiresIn: -time.Second},
+		"for ever":    {Keys: keys, Rand: rand.Reader, ExpiresIn: 1 << 62 / time.Second * time.Second},
+		"huge DC":     {Keys: keys, Rand: rand.Reader, DC: 1 << 40},
+	} {
+		if _, err := NewClient(c).Start(noon); err == nil {
+			t.Errorf("%s: started", name)
+		}
+	}
+	c := NewClient(Config{Keys: keys, Rand: rand.Reader})
+	if _, _, err := c.Receive(noon, make([]byte, 40)); err == nil {
+		t.Error("received before the start")
+	}
+	d := NewClient(Config{Keys: keys, Rand: rand.Reader})
+	if _, err := d.Start(noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Start(noon); err == nil {
+		t.Error("started twice")
+	}
+}
