@@ -3,6 +3,7 @@ package tl
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // builder gathers combinators into a Schema and refuses what does not fit together. Parser and importers feed it; it
@@ -40,10 +41,19 @@ func (b *builder) errorf(at position, format string, args ...any) error {
 	return errorAt(b.file, at, format, args...)
 }
 
+// maxParams is how many parameters a combinator may have; real ones stay below 80. It bounds the time that looking them
+// up by name takes.
+const maxParams = 1024
+
 // param adds a parameter to c.
 func (b *builder) param(c *Combinator, x Param, at position) error {
-	if c.Param(x.Name) != nil {
+	switch {
+	case !validName(x.Name) || strings.Contains(x.Name, "."):
+		return b.errorf(at, "%s is no name of a parameter", quote(x.Name))
+	case c.Param(x.Name) != nil:
 		return b.errorf(at, "%s has two parameters %s", c.Name, x.Name)
+	case len(c.Params) == maxParams:
+		return b.errorf(at, "%s has more than %d parameters", c.Name, maxParams)
 	}
 	if x.Cond != nil {
 		if f := c.Param(x.Cond.Flags); f == nil || f.Type.Name != "#" || f.Cond != nil {
@@ -75,6 +85,8 @@ func (b *builder) result(c *Combinator, t Type, at position) error {
 	switch {
 	case t.Bang || t.Name == "#":
 		return b.errorf(at, "%s is no result", t)
+	case !validName(t.Name):
+		return b.errorf(at, "%s is no name of a class", quote(t.Name))
 	case c.Function:
 		return nil
 	case t.Bare || len(t.Args) > 0 || slices.Contains(c.Generic, t.Name):

@@ -209,9 +209,6 @@ func (m *mtcuteModifiers) apply(t string) string {
 // param adds a parameter whose type is written as TL text, with its condition.
 func (im *importer) param(c *Combinator, name, text, where string) {
 	at := position{where: fmt.Sprintf("%s: parameter %s", where, quote(name))}
-	if strings.Contains(name, ".") || !validName(name) {
-		im.failf(at.where, "%s is no name", quote(name))
-	}
 	p := im.parser(text, at)
 	if im.err == nil {
 		x := Param{Name: name, Cond: p.cond(), Type: p.typ(c, 0)}

@@ -94,6 +94,9 @@ func (p *parser) unexpected(want string) {
 	got := quote(p.tok.text)
 	if p.tok.kind == endOfFile {
 		got = "the end of the file"
+		if p.where != "" {
+			got = "nothing more"
+		}
 	}
 	p.failf(p.tok.at, "want %s, got %s", want, got)
 }
