@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,19 +152,21 @@ func (fr *frame) setTrue(i int) { fr.have[i/64] |= 1 << (i % 64) }
 
 // close ends an object: what is missing, the flags, the order.
 func (b *builder) close(fr *frame, off int) bool {
-	var flags [maxFlags]uint32
-	for i := range fr.c.fields {
-		f := &fr.c.fields[i]
-		switch {
-		case fr.have[i/64]>>(i%64)&1 != 0:
-			flags[f.slot%maxFlags] |= f.mask
-		case f.mask == 0 && f.op != opFlags && f.op != opTrue:
-			if !b.missing(fr, i, off) {
+	for w, required := range &fr.c.required {
+		for left := required &^ fr.have[w]; left != 0; left &= left - 1 {
+			if !b.missing(fr, w*64+bits.TrailingZeros64(left), off) {
 				return false
 			}
 		}
 	}
-	if fr.c.shared && !b.together(fr, &flags, off) {
+	var flags [maxFlags]uint32
+	for w, have := range &fr.have {
+		for ; have != 0; have &= have - 1 {
+			f := &fr.c.fields[w*64+bits.TrailingZeros64(have)]
+			flags[f.slot%maxFlags] |= f.mask
+		}
+	}
+	if len(fr.c.sharing) > 0 && !b.together(fr, &flags, off) {
 		return false
 	}
 	b.flagsBefore(fr, len(fr.c.fields))
@@ -183,9 +186,9 @@ func (b *builder) close(fr *frame, off int) bool {
 // together checks that fields which share a bit are all there or none (H3). A true flag among them follows from the rest.
 func (b *builder) together(fr *frame, flags *[maxFlags]uint32, off int) bool {
 	c := fr.c
-	for i := range c.fields {
+	for _, i := range c.sharing {
 		f := &c.fields[i]
-		if f.mask == 0 || f.op == opTrue || fr.have[i/64]>>(i%64)&1 != 0 || flags[f.slot]&f.mask == 0 {
+		if fr.have[i/64]>>(i%64)&1 != 0 || flags[f.slot]&f.mask == 0 {
 			continue
 		}
 		var others []string
@@ -282,7 +285,11 @@ func (b *builder) order(segs []seg) {
 
 // pick finds the constructor by the name that an input gives for a place of type t; nil after failing.
 func (b *builder) pick(t *typ, name []byte, off int) *comb {
-	c := b.named(t, name)
+	c := t.near(name)
+	if c != nil {
+		return c
+	}
+	c = b.named(t, name)
 	if c == nil {
 		b.fail(b.errName(t, string(name), off))
 		return nil
@@ -292,6 +299,18 @@ func (b *builder) pick(t *typ, name []byte, off int) *comb {
 		return nil
 	}
 	return c
+}
+
+// near looks where a name most likely is, in a class of a few.
+func (t *typ) near(name []byte) *comb {
+	if t.op == opClass && len(t.class.combs) <= 4 {
+		for _, c := range t.class.combs {
+			if c.name == string(name) {
+				return c
+			}
+		}
+	}
+	return nil
 }
 
 func (b *builder) named(t *typ, name []byte) *comb {

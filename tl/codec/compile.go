@@ -160,7 +160,7 @@ func (c *compiler) combinator(m *comb) error {
 	}
 	m.packMax = 1 + len(m.fields) - len(m.flags)
 	m.names = newNameTable(m.fields)
-	m.shared = sharesBits(m.fields)
+	m.sharing = sharing(m.fields)
 	m.result = c.typ(m.decl, m.decl.Result)
 	for i, p := range m.decl.Params {
 		if p.Type.Bang && p.Type.Name == m.decl.Result.Name {
@@ -179,8 +179,8 @@ func (c *compiler) texts(m *comb) {
 		names[1] = fmt.Sprintf("%s#%08x", m.name, m.id)
 	}
 	for i, name := range names {
-		m.json[i] = `{"_":` + string(appendJSONString(nil, []byte(name)))
-		m.pack[i] = string(appendPackStr(appendPackStr(nil, "_"), name))
+		m.json[i] = newKey(appendJSONString([]byte(`{"_":`), []byte(name)))
+		m.pack[i] = newKey(appendPackStr(appendPackStr(nil, "_"), name))
 	}
 }
 
@@ -193,8 +193,8 @@ func (c *compiler) field(m *comb, i int, p tl.Param) error {
 	}
 	*f = field{
 		t: c.typ(m.decl, p.Type), name: p.Name, secret: isSecret(p.Name),
-		json: "," + string(appendJSONString(nil, []byte(p.Name))) + ":",
-		pack: string(appendPackStr(nil, p.Name)),
+		json: newKey(append(appendJSONString([]byte{','}, []byte(p.Name)), ':')),
+		pack: newKey(appendPackStr(nil, p.Name)),
 	}
 	f.op = f.t.op
 	if f.op == opFlags {
@@ -204,6 +204,9 @@ func (c *compiler) field(m *comb, i int, p tl.Param) error {
 		}
 	}
 	if p.Cond == nil {
+		if f.op != opFlags && f.op != opTrue {
+			m.required[i/64] |= 1 << (i % 64)
+		}
 		return nil
 	}
 	return condition(m, f, p.Cond)
@@ -225,17 +228,19 @@ func condition(m *comb, f *field, cond *tl.Cond) error {
 	return fmt.Errorf("no flags field %s before it", cond.Flags)
 }
 
-// sharesBits tells whether a field with bytes shares its bit with another field.
-func sharesBits(fields []field) bool {
+// sharing finds the fields with bytes that share their bit with another field.
+func sharing(fields []field) []int {
+	var found []int
 	for i := range fields {
-		for j := range i {
+		for j := range fields {
 			a, b := &fields[i], &fields[j]
-			if a.mask != 0 && a.mask == b.mask && a.slot == b.slot && (a.op != opTrue || b.op != opTrue) {
-				return true
+			if i != j && a.op != opTrue && a.mask != 0 && a.mask == b.mask && a.slot == b.slot {
+				found = append(found, i)
+				break
 			}
 		}
 	}
-	return false
+	return found
 }
 
 // minSize is the least bytes of the fields, without the id.

@@ -72,10 +72,10 @@ func (e *jsonOut) number(dst []byte, off int, t *typ) ([]byte, int) {
 	off += t.min
 	switch t.op {
 	case opInt:
-		return appendInt(dst, int32(binary.LittleEndian.Uint32(b))), off
+		return appendDecimal(dst, int64(int32(binary.LittleEndian.Uint32(b)))), off
 	case opLong:
 		dst = append(dst, '"')
-		dst = strconv.AppendInt(dst, int64(binary.LittleEndian.Uint64(b)), 10)
+		dst = appendDecimal(dst, int64(binary.LittleEndian.Uint64(b)))
 		return append(dst, '"'), off
 	case opDouble:
 		return appendJSONDouble(dst, binary.LittleEndian.Uint64(b)), off
@@ -103,7 +103,7 @@ func (e *jsonOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 		}
 		name = c.json[1]
 	}
-	dst = append(dst, name...)
+	dst = appendKey(dst, name)
 	var flags [maxFlags]uint32
 	for i := range c.fields {
 		f := &c.fields[i]
@@ -120,7 +120,7 @@ func (e *jsonOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 			off += 4
 			continue
 		}
-		dst = append(dst, f.json...)
+		dst = appendKey(dst, f.json)
 		if dst, off = e.value(dst, off, f.t, depth-1); off < 0 {
 			e.err.in(f)
 			return dst, off
@@ -165,8 +165,6 @@ func appendBase64(dst, b []byte) []byte {
 	dst = base64.StdEncoding.AppendEncode(dst, b)
 	return append(dst, '"')
 }
-
-func appendInt(dst []byte, v int32) []byte { return strconv.AppendInt(dst, int64(v), 10) }
 
 // quietNaN is the NaN that is written without its bits.
 const quietNaN = 0x7ff8000000000000

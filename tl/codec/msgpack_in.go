@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 )
@@ -79,6 +80,17 @@ func (d *packIn) call(c *comb) bool {
 // value takes a value of t.
 func (d *packIn) value(t *typ, depth int) bool {
 	start := d.pos
+	switch t.op {
+	case opString:
+		if s, ok := d.shortStr(); ok {
+			return d.text(s, start)
+		}
+	case opLong:
+		if src := d.src[d.pos:]; len(src) >= 9 && src[0] == packInt64 {
+			d.pos += 9
+			return d.uint64(binary.BigEndian.Uint64(src[1:]))
+		}
+	}
 	v := d.token()
 	switch t.op {
 	case opInt, opLong:
@@ -188,6 +200,9 @@ func (d *packIn) object(c *comb, n, start, depth int) bool {
 }
 
 func (d *packIn) key() ([]byte, bool) {
+	if s, ok := d.shortStr(); ok {
+		return s, true
+	}
 	at := d.pos
 	v := d.token()
 	switch v.kind {
@@ -230,7 +245,6 @@ func (d *packIn) again(fr *frame, at int) bool {
 // peekName finds the value of "_" among the n pairs that are next, and moves nothing. It is nil where there is none.
 func (d *packIn) peekName(n int) (name []byte, ok bool) {
 	start := d.pos
-	defer func() { d.pos = start }()
 	for range n {
 		key, ok := d.key()
 		if !ok {
@@ -238,6 +252,7 @@ func (d *packIn) peekName(n int) (name []byte, ok bool) {
 		}
 		if len(key) == 1 && key[0] == '_' {
 			if v := d.token(); v.kind == kindStr || v.kind == kindBin {
+				d.pos = start
 				return v.data, true
 			}
 			return nil, d.fail(&Error{Path: "_", Offset: start, What: "want the constructor's name as a string"})
@@ -246,6 +261,7 @@ func (d *packIn) peekName(n int) (name []byte, ok bool) {
 			return nil, false
 		}
 	}
+	d.pos = start
 	return nil, true
 }
 

@@ -109,7 +109,7 @@ func (e *packOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 	} else {
 		dst = append(dst, packMap16, 0, 0)
 	}
-	dst = append(dst, name...)
+	dst = appendKey(dst, name)
 	var flags [maxFlags]uint32
 	for i := range c.fields {
 		f := &c.fields[i]
@@ -126,7 +126,7 @@ func (e *packOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 			off += 4
 			continue
 		}
-		dst = append(dst, f.pack...)
+		dst = appendKey(dst, f.pack)
 		if dst, off = e.value(dst, off, f.t, depth-1); off < 0 {
 			e.err.in(f)
 			return dst, off

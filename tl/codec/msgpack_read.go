@@ -77,6 +77,20 @@ func (u *unpacker) token() packToken {
 	return u.wide(c)
 }
 
+// shortStr takes the next value if it is a str of less than 32 bytes, the most frequent kind; else it moves nothing.
+func (u *unpacker) shortStr() ([]byte, bool) {
+	src, i := u.src, u.pos
+	if i >= len(src) || src[i]&0xe0 != packFixStr {
+		return nil, false
+	}
+	n := int(src[i] & 31)
+	if n >= len(src)-i {
+		return nil, false
+	}
+	u.pos = i + 1 + n
+	return src[i+1 : i+1+n], true
+}
+
 // wide takes a value whose first byte only says its kind.
 func (u *unpacker) wide(c byte) packToken {
 	switch c {

@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -82,17 +83,22 @@ func (s *scanner) key() ([]byte, bool) {
 func (s *scanner) string() ([]byte, bool) {
 	src, start := s.src, s.pos+1
 	i, high := start, uint64(0)
-	for i+8 <= len(src) {
-		w := binary.LittleEndian.Uint64(src[i:])
-		if special(w) != 0 {
+	for found := uint64(0); found == 0 && i < len(src); {
+		if i+8 > len(src) { // near the end, byte by byte
+			n := plainPrefix(src[i:])
+			high |= tail(src[i:i+n], 0)
+			i += n
 			break
 		}
-		high |= w
-		i += 8
-	}
-	for i < len(src) && src[i] != '"' && src[i] != '\\' && src[i] >= ' ' {
-		high |= uint64(src[i])
-		i++
+		w := binary.LittleEndian.Uint64(src[i:])
+		if found = special(w); found == 0 {
+			high |= w
+			i += 8
+			continue
+		}
+		n := bits.TrailingZeros64(found) &^ 7 // the lowest mark is exact
+		high |= w & (1<<n - 1)
+		i += n / 8
 	}
 	if i < len(src) && src[i] == '\\' {
 		return s.escaped(start, i)

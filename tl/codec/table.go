@@ -63,7 +63,7 @@ func (c *class) single() *comb {
 	return nil
 }
 
-// field is one parameter. The texts that name it are ready made; it fills one cache line.
+// field is one parameter. The texts that name it are ready made.
 type field struct {
 	op     op
 	slot   uint8  // opFlags: its own place among the flags fields; else that of the field it depends on
@@ -71,24 +71,25 @@ type field struct {
 	mask   uint32 // 0: always present
 	t      *typ
 	name   string
-	json   string // `,"name":`
-	pack   string // the name as MessagePack str
+	json   key // `,"name":`
+	pack   key // the name as MessagePack str
 }
 
 // comb is one constructor or function.
 type comb struct {
 	id       uint32
 	function bool
-	shared   bool // some fields share a bit
-	wrapped  int  // functions: the field whose result is the result, else -1
-	packMax  int  // most keys in a map, "_" included
+	sharing  []int // fields with bytes that share their bit with another
+	required [maxBits]uint64
+	wrapped  int // functions: the field whose result is the result, else -1
+	packMax  int // most keys in a map, "_" included
 	name     string
 	class    *class // constructors
 	fields   []field
 	flags    []int // which fields are flags
 	names    nameTable
-	json     [2]string // `{"_":"name"`; [1] where constructors and functions are both possible
-	pack     [2]string // the pair "_", name
+	json     [2]key // `{"_":"name"`; [1] where constructors and functions are both possible
+	pack     [2]key // the pair "_", name
 	result   *typ
 	decl     *tl.Combinator
 }
@@ -159,10 +160,13 @@ func (c *comb) find(name []byte) int {
 	return -1
 }
 
+// hashName mixes the length and four bytes: the names of one combinator rarely agree in all.
 func hashName[T string | []byte](s T) int {
-	h := uint32(len(s))
-	for i := 0; i < len(s); i++ {
-		h = (h ^ uint32(s[i])) * 0x01000193
+	n := len(s)
+	if n == 0 {
+		return 0
 	}
-	return int(h ^ h>>15)
+	h := uint32(s[0]) | uint32(s[n/4])<<8 | uint32(s[n/2])<<16 | uint32(s[n-1])<<24
+	h = (h ^ uint32(n)<<20) * 0x9e3779b1
+	return int(h >> 16)
 }
