@@ -40,8 +40,8 @@ func mustHex(s string) []byte {
 	return b
 }
 
-// PublishedPrime returns a copy of the Diffie-Hellman prime that Telegram's documentation prints, 256 bytes. All
-// generators but 2 suit it.
+// PublishedPrime returns a copy of the Diffie-Hellman prime that Telegram's documentation prints, 256 bytes. The
+// generators 3, 4 and 7 suit it.
 func PublishedPrime() []byte { return bytes.Clone(publishedPrime) }
 
 // Failures of [CheckDH] and [CheckPublic].
