@@ -31,6 +31,7 @@ var exceptions = map[string]struct {
 	"ipPortSecret":                  {0x37982646, "the id was made of the line without calling bytes string"},
 	"accessPointRule":               {0x4679b65f, "no form of the line is known that gives the id; it names a list in the backup configuration"},
 	"help.configSimple":             {0x5a592a6c, "no form of the line is known that gives the id; it is the backup configuration, which is read and never sent"},
+	"msg_container":                 {0x73f1f8dc, "the id was made of vector message, where the line now has vector<%Message>"},
 	"decryptedMessageMediaDocument": {0x6abd9782, "no form of the line is known that gives the id; secret chats of layer 143 and later use it"},
 }
 

@@ -15,7 +15,9 @@ func Parse(name string, src []byte) (*Schema, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	p.build.schema.Layer = p.scan.layer
+	if p.build.schema.Layer = p.scan.layer; p.scan.layer == 0 {
+		p.build.schema.Layer = p.layer
+	}
 	return p.build.finish()
 }
 

@@ -131,6 +131,24 @@ func manyParams(n int) string {
 	return b.String()
 }
 
+// H6, H7: core.telegram.org's way to write the service messages: built-ins first, a line without an id, %Message.
+func TestServiceMessagesAsPublished(t *testing.T) {
+	s := parse(t, `
+int ? = Int;
+vector {t:Type} # [ t ] = Vector t;
+int128 4*[ int ] = Int128;
+msg_container#73f1f8dc messages:vector<%Message> = MessageContainer;
+message msg_id:long seqno:int bytes:int body:Object = Message;
+gzip_packed#3072cfa1 packed_data:bytes = Object;
+`)
+	if c := s.Constructor("message"); c == nil || c.ID != 0x5bb8e511 {
+		t.Errorf("message is %v", c)
+	}
+	if m := tl.Check(s); len(m) != 1 || m[0].Known == "" || m[0].Combinator.Name != "msg_container" {
+		t.Errorf("mismatches: %v", m)
+	}
+}
+
 // H6, H10: in a file of layers an older form keeps its id and gets the layer into its name.
 func TestLayersInOneFile(t *testing.T) {
 	s := parse(t, `
@@ -142,6 +160,9 @@ decryptedMessageService#73164160 random_id:long action:DecryptedMessageAction = 
 `)
 	if c := s.Constructor("decryptedMessageService"); c == nil || c.ID != 0x73164160 {
 		t.Errorf("the name is for %v", c)
+	}
+	if s.Layer != 17 {
+		t.Errorf("layer %d", s.Layer)
 	}
 	if c := s.Constructor("decryptedMessageService8"); c == nil || c.ID != 0xaa48327d {
 		t.Errorf("the older form is %v", c)
