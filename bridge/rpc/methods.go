@@ -1,0 +1,207 @@
+package rpc
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Methods is all that a schema can do, and what of it is served. It is made once and shared by all accounts.
+type Methods struct {
+	schema *codec.Schema
+	byName map[string]*method
+	sorted []*method
+	spaces []namespace
+}
+
+// method is a function of the schema with what has to be known of it before it is called.
+type method struct {
+	name     string
+	fn       *codec.Function
+	readOnly bool
+	refused  string // why it is not served, empty when it is
+	wraps    bool   // it carries another call, which must be looked at as well
+	moves    bool   // its result can move the state of the account (D19)
+}
+
+type namespace struct {
+	name    string
+	methods int
+}
+
+// NewMethods judges every function of a schema. allow lists refused methods to serve all the same: names, `ns.*` or `*`.
+func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods {
+	ms := &Methods{schema: schema, byName: map[string]*method{}}
+	moving := movingTypes(decl)
+	for _, fn := range schema.Functions() {
+		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: refusal(fn.Name(), allow)}
+		m.wraps = slices.ContainsFunc(fn.Decl().Params, func(p tl.Param) bool { return p.Type.Bang })
+		m.moves = m.wraps || moving[fn.Decl().Result.Name]
+		ms.byName[m.name] = m
+		ms.sorted = append(ms.sorted, m)
+	}
+	slices.SortFunc(ms.sorted, func(a, b *method) int { return strings.Compare(a.name, b.name) })
+	ms.spaces = countNamespaces(ms.sorted)
+	return ms
+}
+
+// Schema is the layer that is served.
+func (ms *Methods) Schema() *codec.Schema { return ms.schema }
+
+// movingTypes are the results that hold updates or a new pts: Updates itself, what has a field of it, and what tells pts and
+// pts_count (D19).
+func movingTypes(decl *tl.Schema) map[string]bool {
+	moving := map[string]bool{"Updates": true}
+	for _, c := range decl.Constructors {
+		pts, count := false, false
+		for _, p := range c.Params {
+			pts = pts || p.Name == "pts"
+			count = count || p.Name == "pts_count"
+			if p.Type.Name == "Updates" {
+				moving[c.Result.Name] = true
+			}
+		}
+		if pts && count && strings.HasPrefix(c.Result.Name, "messages.") {
+			moving[c.Result.Name] = true
+		}
+	}
+	return moving
+}
+
+func countNamespaces(sorted []*method) (all []namespace) {
+	counts := map[string]int{}
+	for _, m := range sorted {
+		counts[namespaceOf(m.name)]++
+	}
+	for name, n := range counts {
+		all = append(all, namespace{name, n})
+	}
+	slices.SortFunc(all, func(a, b namespace) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+func (ms *Methods) namespaces() []namespace { return ms.spaces }
+
+func (n namespace) metadata() map[string]string {
+	return map[string]string{"methods": strconv.Itoa(n.methods)}
+}
+
+func (m *method) metadata() map[string]string {
+	return map[string]string{"result": m.fn.Result().String()}
+}
+
+func namespaceOf(method string) string {
+	ns, _, found := strings.Cut(method, ".")
+	if !found {
+		return ""
+	}
+	return ns
+}
+
+// refusals are what is not served unless allowed by name: methods that can lose the account, and methods that break the
+// bridge (design §6). A trailing .* stands for a namespace.
+var refusals = map[string]string{
+	"auth.logOut":                      "signs the account out",
+	"auth.resetAuthorizations":         "signs all other devices out",
+	"auth.signIn":                      "changes who the session is; use natsgram login",
+	"auth.signUp":                      "changes who the session is; use natsgram login",
+	"auth.checkPassword":               "changes who the session is; use natsgram login",
+	"auth.recoverPassword":             "changes who the session is; use natsgram login",
+	"auth.importAuthorization":         "changes who the session is",
+	"auth.importBotAuthorization":      "changes who the session is; use natsgram login",
+	"auth.importWebTokenAuthorization": "changes who the session is",
+	"auth.importLoginToken":            "changes who the session is",
+	"auth.finishPasskeyLogin":          "changes who the session is",
+	"auth.exportAuthorization":         "gives the account away to whoever has the answer",
+	"auth.acceptLoginToken":            "signs another device in",
+	"auth.bindTempAuthKey":             "breaks the session's key",
+	"auth.dropTempAuthKeys":            "breaks the session's key",
+	"account.deleteAccount":            "deletes the account",
+	"account.resetAuthorization":       "signs a device out, which may be this one",
+	"account.resetPassword":            "takes the account's password away",
+	"account.updatePasswordSettings":   "changes the account's password",
+	"account.changePhone":              "moves the account to another phone number",
+	"account.setAccountTTL":            "sets when the account is deleted",
+	"account.setAuthorizationTTL":      "sets when sessions are ended",
+	"account.registerPasskey":          "adds a way to sign in",
+	"initConnection":                   "is the connection's own",
+	"invokeWithLayer":                  "is the connection's own",
+	"updates.*":                        "is the daemon's own: it would tell Telegram that updates were received",
+}
+
+// refusal is why a method is not served, empty when it is.
+func refusal(name string, allow []string) string {
+	why := refusals[name]
+	if why == "" {
+		why = refusals[namespaceOf(name)+".*"]
+	}
+	if why == "" || slices.ContainsFunc(allow, func(a string) bool { return a == "*" || a == name || a == namespaceOf(name)+".*" }) {
+		return ""
+	}
+	return why
+}
+
+// check says why a method may not be called, by itself or within another.
+func (m *method) check(readOnly bool) *Fault {
+	switch {
+	case m.refused != "":
+		return &Fault{Code: 403, Text: m.name + " is not served: it " + m.refused + " (NATSGRAM_ALLOW=" + m.name + " serves it)", Sent: "no"}
+	case readOnly && !m.readOnly:
+		return &Fault{Code: 403, Text: m.name + " is not a method that only reads", Sent: "no"}
+	}
+	return nil
+}
+
+// checkInner looks at the calls that a wrapper carries, whatever the encoding they came in.
+func (ms *Methods) checkInner(m *method, call []byte, readOnly bool) *Fault {
+	if !m.wraps {
+		return nil
+	}
+	view, err := ms.schema.View(call)
+	if err != nil {
+		return badRequest(err)
+	}
+	for inner, ok := carried(m, view); ok; inner, ok = carried(m, view) {
+		view = inner
+		if m = ms.byName[view.Name()]; m == nil {
+			return &Fault{Code: 400, Text: "what is wrapped is not a method", Sent: "no"}
+		}
+		if f := m.check(readOnly); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// carried is the call within a call.
+func carried(m *method, view codec.View) (codec.View, bool) {
+	for _, p := range m.fn.Decl().Params {
+		if p.Type.Bang {
+			return view.Object(p.Name)
+		}
+	}
+	return codec.View{}, false
+}
+
+// unknown is the answer to a method that the schema does not have.
+func (ms *Methods) unknown(name string) *Fault {
+	text := "no method " + quote(name) + " in layer " + strconv.Itoa(ms.schema.Layer())
+	if near := ms.schema.Nearest(name); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return &Fault{Code: 404, Text: text, Sent: "no"}
+}
+
+const maxEcho = 80
+
+// quote shortens what a caller sent before it is sent back.
+func quote(s string) string {
+	if len(s) > maxEcho {
+		s = s[:maxEcho] + "..."
+	}
+	return strconv.Quote(s)
+}

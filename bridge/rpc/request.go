@@ -1,0 +1,148 @@
+package rpc
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Headers of requests and answers.
+const (
+	HeaderContentType = "Content-Type"
+	HeaderAccept      = "Accept"
+	HeaderLayer       = "Tg-Layer"
+	HeaderTimeout     = "Tg-Timeout" // seconds, or 500ms, 2m
+	HeaderError       = "Tg-Error"
+	HeaderRetryAfter  = "Tg-Retry-After"
+	HeaderSent        = "Tg-Sent"
+	headerMsgID       = "Nats-Msg-Id"
+)
+
+// Encoding is how a body is written.
+type Encoding uint8
+
+// The encodings.
+const (
+	JSON Encoding = iota
+	Msgpack
+	TL
+)
+
+// contentTypes are how the encodings are called in answers.
+var contentTypes = [...]string{JSON: "application/json", Msgpack: "application/msgpack", TL: "application/x-tl"}
+
+// String is the content type.
+func (e Encoding) String() string { return contentTypes[e] }
+
+// request is what the headers of a request say.
+type request struct {
+	in, out Encoding
+	timeout time.Duration // 0: not said
+	msgID   string
+}
+
+const maxTimeout = 24 * time.Hour
+
+// readHeaders understands a request's headers. Even of a wrong request the encoding of the answer is told as far as possible.
+func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
+	if len(h) == 0 {
+		return r, nil
+	}
+	if fault = r.readTypes(h); fault != nil {
+		return r, fault
+	}
+	if text := get(h, HeaderTimeout); text != "" {
+		if r.timeout = parseTimeout(text); r.timeout == 0 {
+			return r, &Fault{Code: 400, Text: HeaderTimeout + ": want seconds, such as 30 or 2.5, got " + quote(text), Sent: "no"}
+		}
+	}
+	r.msgID = get(h, headerMsgID)
+	return r, r.checkLayer(get(h, HeaderLayer), layer)
+}
+
+func (r *request) readTypes(h nats.Header) *Fault {
+	in, accept := get(h, HeaderContentType), get(h, HeaderAccept)
+	ok := true
+	if in != "" {
+		r.in, ok = parseType(in)
+	}
+	r.out = r.in
+	if accept != "" {
+		out, can := parseAccept(accept, r.in)
+		if !can {
+			return &Fault{Code: 406, Text: "no answer in " + quote(accept) + ": there are " + strings.Join(contentTypes[:], ", "), Sent: "no"}
+		}
+		r.out = out
+	}
+	if !ok {
+		return &Fault{Code: 415, Text: "request in " + quote(in) + ": want " + strings.Join(contentTypes[:], ", "), Sent: "no"}
+	}
+	return nil
+}
+
+// checkLayer: raw TL means something in one layer only, so it has to say which.
+func (r *request) checkLayer(text string, layer int) *Fault {
+	if text == "" && r.in != TL {
+		return nil
+	}
+	if text != strconv.Itoa(layer) {
+		return &Fault{Code: 400, Text: HeaderLayer + ": this account is served in layer " + strconv.Itoa(layer) + ", the request says " + quote(text), Sent: "no"}
+	}
+	return nil
+}
+
+// get reads a header by its usual name, or written in another case as some clients do.
+func get(h nats.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	for k, v := range h {
+		if len(k) == len(name) && len(v) > 0 && strings.EqualFold(k, name) {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// parseType understands a content type, parameters ignored.
+func parseType(text string) (Encoding, bool) {
+	text, _, _ = strings.Cut(text, ";")
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "application/json", "text/json":
+		return JSON, true
+	case "application/msgpack", "application/x-msgpack", "application/vnd.msgpack":
+		return Msgpack, true
+	case "application/x-tl":
+		return TL, true
+	}
+	return JSON, false
+}
+
+// parseAccept takes the first of the list that there is; weights are ignored. same is what the request came in.
+func parseAccept(text string, same Encoding) (Encoding, bool) {
+	for one := range strings.SplitSeq(text, ",") {
+		if e, ok := parseType(one); ok {
+			return e, true
+		}
+		one, _, _ = strings.Cut(one, ";")
+		if one = strings.TrimSpace(one); one == "*/*" || one == "application/*" {
+			return same, true
+		}
+	}
+	return JSON, false
+}
+
+// parseTimeout reads seconds, or a duration with its unit; 0: it is neither, or not between a millisecond and a day.
+func parseTimeout(text string) time.Duration {
+	text = strings.TrimSpace(text)
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d < time.Millisecond || d > maxTimeout {
+		return 0
+	}
+	return d
+}

@@ -1,0 +1,162 @@
+// Package rpc serves an account's methods on NATS: a request becomes an encoded call, the call goes to Telegram, its result comes
+// back in the encoding that was asked for (design §2, §3). Nothing of what is carried is decoded into Go values.
+//
+// An account is one micro service, told by `nats micro ls`, with an endpoint per namespace of the schema. The protocol of
+// micro services is served by this package itself and not by nats.go/micro: its handlers run one at a time and its
+// statistics end when a handler returns, so with handlers that answer later they would be untrue; and each of its
+// subscriptions costs a goroutine, thirty times an account.
+package rpc
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Invoker makes encoded calls: an mtproto.Client, or whatever stands in for it.
+type Invoker interface {
+	Invoke(ctx context.Context, query []byte) ([]byte, error)
+}
+
+// Config of an account's service. Zero numbers have defaults.
+type Config struct {
+	Conn    *nats.Conn
+	Scheme  subjects.Scheme
+	Account string
+	Methods *Methods
+	Invoke  Invoker
+
+	// Explain makes a Fault of an error of Invoke; needed.
+	Explain func(error) Fault
+	// Observe is shown calls whose result can move the state of the account (D19), with the request's Nats-Msg-Id; may be nil.
+	// call is only lent, result is given.
+	Observe func(call, result []byte, origin string)
+	// Resolve makes peers of text; may be nil.
+	Resolve func(class, text string) ([]byte, bool, error)
+
+	Timeout     time.Duration // of a request that does not say; 60 s
+	Concurrency int           // requests at work; 512
+	Queue       int           // requests waiting; 4096
+	PerMethod   bool          // an endpoint per method instead of per namespace
+	Version     string        // of the service, semantic; 0.0.0
+	Metadata    map[string]string
+	Log         *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Timeout <= 0 {
+		c.Timeout = time.Minute
+	}
+	if c.Concurrency <= 0 {
+		c.Concurrency = 512
+	}
+	if c.Queue <= 0 {
+		c.Queue = 4096
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Service is a served account.
+type Service struct {
+	c         Config
+	micro     *micro
+	pool      *pool
+	incoming  chan *nats.Msg
+	endpoints map[string]*endpoint // by namespace, by method with PerMethod
+	readOnly  *endpoint
+	rpcPrefix string // tg.rpc.main.
+	roPrefix  string
+	ctx       context.Context // of the calls at work
+	cancel    context.CancelFunc
+	stopOnce  sync.Once
+	done      chan struct{} // the dispatcher has ended
+}
+
+// incomingSize is what NATS may deliver faster than the dispatcher looks. It only sorts, so this is never much.
+const incomingSize = 8192
+
+// Serve begins to take requests.
+func Serve(c Config) (*Service, error) {
+	c = c.withDefaults()
+	s := &Service{
+		c: c, incoming: make(chan *nats.Msg, incomingSize), endpoints: map[string]*endpoint{}, done: make(chan struct{}),
+		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.pool = newPool(c.Concurrency, c.Queue, s.serve)
+	s.micro = newMicro(c)
+	s.addEndpoints()
+	go s.dispatch()
+	if err := s.micro.subscribe(c.Conn, s.incoming); err != nil {
+		s.Stop(s.ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) addEndpoints() {
+	c := s.c
+	if c.PerMethod {
+		for _, m := range c.Methods.sorted {
+			s.endpoints[m.name] = s.micro.add(endpointName(m.name), c.Scheme.RPC(c.Account, m.name), m.metadata())
+		}
+	} else {
+		for _, ns := range c.Methods.namespaces() {
+			s.endpoints[ns.name] = s.micro.add(endpointName(ns.name), c.Scheme.RPCNamespace(subjects.TreeRPC, c.Account, ns.name), ns.metadata())
+		}
+	}
+	s.readOnly = s.micro.add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
+}
+
+// dispatch sorts what arrives. It never waits for a request.
+func (s *Service) dispatch() {
+	defer close(s.done)
+	for msg := range s.incoming {
+		j := job{msg: msg, at: time.Now()}
+		if j.endpoint, j.method = s.route(msg.Subject); j.endpoint == nil {
+			s.micro.answer(msg)
+			continue
+		}
+		if !s.pool.submit(j) {
+			s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests are waiting", Sent: "no", RetryAfter: time.Second})
+		}
+	}
+}
+
+// route finds the endpoint and the method's name of a request; nil: it is not one.
+func (s *Service) route(subject string) (*endpoint, string) {
+	if len(subject) > len(s.rpcPrefix) && subject[:len(s.rpcPrefix)] == s.rpcPrefix {
+		method := subject[len(s.rpcPrefix):]
+		if s.c.PerMethod {
+			return s.endpoints[method], method
+		}
+		return s.endpoints[namespaceOf(method)], method
+	}
+	if len(subject) > len(s.roPrefix) && subject[:len(s.roPrefix)] == s.roPrefix {
+		return s.readOnly, subject[len(s.roPrefix):]
+	}
+	return nil, ""
+}
+
+// Stop takes no more requests, and waits until those taken are answered. When ctx ends before, they are cancelled.
+func (s *Service) Stop(ctx context.Context) {
+	s.stopOnce.Do(func() {
+		s.micro.unsubscribe(ctx, s.c.Conn)
+		close(s.incoming)
+		<-s.done
+		s.pool.close(ctx, s.cancel)
+		s.cancel()
+		_ = s.c.Conn.FlushWithContext(ctx) // the last answers; without a connection nobody waits for them
+	})
+}
+
+// InFlight is how many requests are taken and not yet answered.
+func (s *Service) InFlight() int { return s.pool.busy() }

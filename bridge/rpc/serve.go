@@ -1,0 +1,167 @@
+package rpc
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"runtime/debug"
+	"strconv"
+	"sync"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// buffers are for calls and answers, reused.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+type buffer struct{ b []byte }
+
+// maxKept is the largest buffer worth keeping, in bytes.
+const maxKept = 256 << 10
+
+func (b *buffer) free() {
+	if cap(b.b) <= maxKept {
+		b.b = b.b[:0]
+		buffers.Put(b)
+	}
+}
+
+// serve works on one request from beginning to end.
+func (s *Service) serve(j *job) {
+	j.endpoint.working.Add(1)
+	defer j.endpoint.working.Add(-1)
+	defer s.survive(j)
+	r, fault := readHeaders(j.msg.Header, s.c.Methods.schema.Layer())
+	j.out = r.out
+	if fault != nil {
+		s.reply(j, nil, fault)
+		return
+	}
+	m := s.c.Methods.byName[j.method]
+	if m == nil {
+		s.reply(j, nil, s.c.Methods.unknown(j.method))
+		return
+	}
+	call := buffers.Get().(*buffer)
+	if fault := s.encode(call, j, m, &r); fault != nil {
+		call.free()
+		s.reply(j, nil, fault)
+		return
+	}
+	s.call(j, m, call, &r)
+}
+
+// survive keeps a fault of ours in one request from ending all others.
+func (s *Service) survive(j *job) {
+	if what := recover(); what != nil {
+		s.c.Log.Error("a request made the program fail", "account", s.c.Account, "method", j.method, "what", what, "stack", string(debug.Stack()))
+		s.reply(j, nil, &Fault{Code: 500, Text: "natsgram failed on this request; its log tells more", Sent: "unknown"})
+	}
+}
+
+// encode makes the call, and refuses it when it may not be made.
+func (s *Service) encode(call *buffer, j *job, m *method, r *request) *Fault {
+	readOnly := j.endpoint == s.readOnly
+	if fault := m.check(readOnly); fault != nil {
+		return fault
+	}
+	schema := s.c.Methods.schema
+	random := randomID{account: s.c.Account, msgID: r.msgID}
+	o := codec.Options{MissingLong: random.fill, Resolve: s.c.Resolve}
+	var err error
+	switch r.in {
+	case JSON:
+		call.b, err = schema.AppendCallFromJSON(call.b[:0], j.msg.Data, m.fn, &o)
+	case Msgpack:
+		call.b, err = schema.AppendCallFromMsgpack(call.b[:0], j.msg.Data, m.fn, &o)
+	case TL:
+		if err = schema.CheckCall(j.msg.Data, m.fn); err == nil {
+			call.b = append(call.b[:0], j.msg.Data...)
+		}
+	}
+	if err != nil {
+		return badRequest(err)
+	}
+	return s.c.Methods.checkInner(m, call.b, readOnly)
+}
+
+// call asks Telegram and answers.
+func (s *Service) call(j *job, m *method, call *buffer, r *request) {
+	timeout := r.timeout
+	if timeout == 0 {
+		timeout = s.c.Timeout
+	}
+	ctx, cancel := context.WithDeadline(s.ctx, j.at.Add(timeout))
+	defer cancel()
+	result, err := s.c.Invoke.Invoke(ctx, call.b)
+	if err != nil {
+		// The buffer is left to the collector: who was asked may still hold it.
+		fault := s.c.Explain(err)
+		s.reply(j, nil, &fault)
+		return
+	}
+	defer call.free()
+	s.answer(j, m, call.b, result)
+	if m.moves && s.c.Observe != nil {
+		s.c.Observe(call.b, result, r.msgID)
+	}
+}
+
+// answer transcodes a result and sends it.
+func (s *Service) answer(j *job, m *method, call, result []byte) {
+	if j.out == TL {
+		s.reply(j, result, nil)
+	} else {
+		out := buffers.Get().(*buffer)
+		var err error
+		if out.b, err = s.transcode(out.b[:0], j.out, m, call, result); err != nil {
+			// Telegram has executed the call, only its answer cannot be read with this layer.
+			s.reply(j, nil, &Fault{Code: 502, Text: "reading Telegram's answer: " + err.Error(), Sent: "yes"})
+		} else {
+			s.reply(j, out.b, nil)
+		}
+		out.free()
+	}
+}
+
+func (s *Service) transcode(dst []byte, e Encoding, m *method, call, result []byte) ([]byte, error) {
+	schema := s.c.Methods.schema
+	t := m.fn.Result()
+	if m.wraps {
+		var err error
+		if t, err = schema.ResultOf(call); err != nil {
+			return dst, err
+		}
+	}
+	if e == Msgpack {
+		return schema.AppendMsgpack(dst, result, t)
+	}
+	return schema.AppendJSON(dst, result, t)
+}
+
+// randomID fills in what callers leave out of one request.
+type randomID struct {
+	account, msgID string
+	asked          int
+}
+
+// fill answers for a missing random_id: derived from the request's Nats-Msg-Id, so that a request repeated after a timeout
+// has the same one and Telegram executes it once (D18); random otherwise. Several of one request are set apart by their order.
+func (r *randomID) fill(fn, param string) (int64, bool) {
+	if param != "random_id" {
+		return 0, false
+	}
+	r.asked++
+	if r.msgID == "" {
+		var b [8]byte
+		_, err := rand.Read(b[:])
+		return int64(binary.LittleEndian.Uint64(b[:])), err == nil
+	}
+	h := sha256.New()
+	for _, part := range []string{"natsgram/random_id", r.account, fn, r.msgID, strconv.Itoa(r.asked)} {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
+		h.Write([]byte(part))
+	}
+	return int64(binary.LittleEndian.Uint64(h.Sum(nil))), true
+}
