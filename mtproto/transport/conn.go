@@ -77,11 +77,11 @@ func NewClient(o ClientOptions) (*Conn, error) {
 
 // announcement is the tag that tells a server the framing (A1).
 func announcement(k Kind) []byte {
-	switch t := tags[k]; k {
+	switch k {
 	case Abridged:
-		return t[:1:1]
+		return tags[k][:1:1]
 	case Intermediate, Padded:
-		return t[:]
+		return tags[k][:]
 	default:
 		return nil
 	}

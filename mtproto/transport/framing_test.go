@@ -1,0 +1,481 @@
+package transport
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/natsgram/natsgram/mtproto/crypto/vectors"
+)
+
+var kinds = []Kind{Abridged, Intermediate, Padded, Full}
+
+func newClient(t testing.TB, o ClientOptions) *Conn {
+	t.Helper()
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	c, err := NewClient(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mustAppend(t testing.TB, c *Conn, payload []byte, ack bool) []byte {
+	t.Helper()
+	b, err := c.Append(nil, payload, ack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// wire reads bytes written in hexadecimal with spaces.
+func wire(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// describe writes what a Conn makes of its input, frame by frame.
+func describe(c *Conn) string {
+	var out []string
+	for {
+		f, ok, err := c.Next()
+		switch {
+		case err != nil:
+			return strings.Join(append(out, "closed"), ", ")
+		case !ok:
+			return strings.Join(out, ", ")
+		case f.Kind == QuickAck:
+			out = append(out, fmt.Sprintf("ack %08x", f.Token))
+		case f.Kind == Error:
+			out = append(out, fmt.Sprintf("error %d", f.Code))
+		case f.AckWanted:
+			out = append(out, fmt.Sprintf("packet! %x", f.Payload))
+		default:
+			out = append(out, fmt.Sprintf("packet %x", f.Payload))
+		}
+	}
+}
+
+// A2, A5: other people's bytes.
+func TestFramingVectors(t *testing.T) {
+	for id, n := range map[string]int{"transport_abridged_128": 128, "transport_abridged_1024": 1024} {
+		v := vectors.Get(t, id)
+		got := mustAppend(t, newClient(t, ClientOptions{Kind: Abridged}), make([]byte, n), false)
+		if prefix := v.OutBytes(t, "prefix"); !bytes.HasPrefix(got, prefix) || len(got) != len(prefix)+n {
+			t.Errorf("%s: %x", id, got[:8])
+		}
+	}
+	v := vectors.Get(t, "transport_full_128_seq0")
+	got := mustAppend(t, newClient(t, ClientOptions{Kind: Full}), v.InBytes(t, "body"), false)
+	if !bytes.Equal(got, v.OutBytes(t, "packet")) {
+		t.Errorf("full: %x", got)
+	}
+	v = vectors.Get(t, "transport_full_empty") // a packet that exists in figures only
+	if got := appendFull(nil, v.InBytes(t, "body"), 0); !bytes.Equal(got, v.OutBytes(t, "packet")) {
+		t.Errorf("full, empty: %x", got)
+	}
+	v = vectors.Get(t, "transport_error_404_intermediate") // A9
+	c := newClient(t, ClientOptions{Kind: Intermediate})
+	c.Feed(v.InBytes(t, "stream"))
+	if got := describe(c); got != "error "+v.Out(t, "error") {
+		t.Errorf("error: %s", got)
+	}
+}
+
+// A1, A2, A3, A6: the announcement comes once, the length in its form, and the wish for a quick ack in its bit.
+func TestClientBytes(t *testing.T) {
+	eight := "0102030405060708"
+	for _, c := range []struct {
+		kind       Kind
+		ack        bool
+		first, nth string
+	}{
+		{Abridged, false, "ef 02" + eight, "02" + eight},
+		{Abridged, true, "ef 82" + eight, "82" + eight},
+		{Intermediate, false, "eeeeeeee 08000000" + eight, "08000000" + eight},
+		{Intermediate, true, "eeeeeeee 08000080" + eight, "08000080" + eight},
+	} {
+		conn := newClient(t, ClientOptions{Kind: c.kind})
+		for i, want := range []string{c.first, c.nth, c.nth} {
+			if got := mustAppend(t, conn, wire(t, eight), c.ack); !bytes.Equal(got, wire(t, want)) {
+				t.Errorf("%v %v, packet %d: %x, want %s", c.kind, c.ack, i, got, want)
+			}
+		}
+	}
+}
+
+// A2: where the long form begins.
+func TestAbridgedLengths(t *testing.T) {
+	for n, want := range map[int]string{
+		4: "01", 128: "20", 504: "7e", 508: "7f7f0000", 1024: "7f000100", 1 << 20: "7f000004",
+	} {
+		got := appendAbridged(nil, n/4, false)
+		if !bytes.Equal(got, wire(t, want)) {
+			t.Errorf("%d bytes: %x, want %s", n, got, want)
+		}
+		if ack := appendAbridged(nil, n/4, true); ack[0] != got[0]|0x80 || !bytes.Equal(ack[1:], got[1:]) { // A6
+			t.Errorf("%d bytes with ack: %x", n, ack)
+		}
+	}
+}
+
+// A5: every direction counts from 0.
+func TestFullCounts(t *testing.T) {
+	c := newClient(t, ClientOptions{Kind: Full})
+	for seq := range uint32(3) {
+		b := mustAppend(t, c, make([]byte, 24), true)
+		sum := crc32.ChecksumIEEE(b[:len(b)-4])
+		if len(b) != 36 || binary.LittleEndian.Uint32(b) != 36 || binary.LittleEndian.Uint32(b[4:]) != seq ||
+			binary.LittleEndian.Uint32(b[32:]) != sum {
+			t.Errorf("packet %d: %x", seq, b)
+		}
+		if other := appendFull(nil, make([]byte, 24), seq); !bytes.Equal(other, b) {
+			t.Errorf("%x", other)
+		}
+	}
+}
+
+// A4: 0 to 15 bytes of padding, random in number too.
+func TestPaddedLengths(t *testing.T) {
+	c := newClient(t, ClientOptions{Kind: Padded})
+	seen := map[int]bool{}
+	for i := range 400 {
+		b := mustAppend(t, c, make([]byte, 40), i%2 == 0)
+		if i == 0 {
+			b = b[4:]
+		}
+		n := binary.LittleEndian.Uint32(b)
+		if ack := n>>31 == 1; ack != (i%2 == 0) || int(n&^highBit) != len(b)-4 {
+			t.Fatalf("length %08x of %d bytes", n, len(b))
+		}
+		seen[len(b)-44] = true
+	}
+	if len(seen) != 16 || !seen[0] || !seen[15] {
+		t.Errorf("paddings %v", seen)
+	}
+}
+
+// A3, A7, A9, A34: what a server may send and what it may not, read by a client; each also byte by byte (A19).
+func TestClientReads(t *testing.T) {
+	p := strings.Repeat("c0ffee00", 6) // 24 bytes, the shortest message
+	for _, c := range []struct {
+		kind Kind
+		in   string
+		want string
+	}{
+		{Abridged, "", ""},
+		{Abridged, "06" + p + "06" + p, "packet " + p + ", packet " + p},
+		{Abridged, "7f060000" + p, "packet " + p}, // the long form for a short packet is only wasteful
+		{Abridged, "06" + p[:46], ""},
+		{Abridged, "cd571d82 06" + p + "801d57cd", "ack cd571d82, packet " + p + ", ack 801d57cd"}, // A7: reversed
+		{Abridged, "06" + p + "ffffff", "packet " + p},
+		{Abridged, "ffffffff 06" + p, "ack ffffffff, packet " + p},
+		{Abridged, "01 6cfeffff 01 53feffff", "error -404, error -429"},
+		{Abridged, "01 44feffff 06" + p, "error -444, packet " + p},
+		{Abridged, "00", "closed"},
+		{Abridged, "7f000000", "closed"},
+		{Abridged, "7f010040", "closed"}, // 16 MiB + 4
+		{Abridged, "7f000040", ""},       // 16 MiB: not here yet, nothing allocated
+		{Abridged, "01 01000000", "closed"},
+		{Intermediate, "18000000" + p + "18000000" + p, "packet " + p + ", packet " + p},
+		{Intermediate, "cd571d82 18000000" + p + "021d57cd", "ack 821d57cd, packet " + p + ", ack cd571d02"},
+		{Intermediate, "04000000 6cfeffff", "error -404"},
+		{Intermediate, "04000000 01000000", "closed"},
+		{Intermediate, "00000000", "closed"},
+		{Intermediate, "19000000", "closed"},
+		{Intermediate, "04000001", "closed"},
+		{Intermediate, "00000001", ""},
+		{Intermediate, "ffffff7f", "closed"},
+		{Padded, "18000000" + p + "1b000000" + p + "aabbcc", "packet " + p + ", packet " + p + "aabbcc"},
+		{Padded, "08000000 ffffffff cd571d82 18000000" + p, "ack 821d57cd, packet " + p},
+		{Padded, "10000000 ffffffff cd571d82 0102030405060708", "ack 821d57cd"},
+		{Padded, "04000000 6cfeffff 07000000 53feffff 010203", "error -404, error -429"},
+		{Padded, "04000000 01000000", "closed"},
+		{Padded, "17000000 6cfeffff" + strings.Repeat("00", 19), "closed"},
+		{Padded, "03000000", "closed"},
+		{Padded, "00000000", "closed"},
+		{Padded, "00000080", "closed"},
+		{Padded, "10000001", "closed"},
+		{Full, "6cfeffff", "error -404"}, // A9: bare
+		{Full, "10000000 00000000 6cfeffff" + crc("10000000 00000000 6cfeffff"), "error -404"},
+		{Full, "24000000 00000000" + p + crc("24000000 00000000"+p) + "24000000 01000000" + p + crc("24000000 01000000"+p),
+			"packet " + p + ", packet " + p},
+		{Full, "24000000 01000000" + p + crc("24000000 01000000"+p), "closed"}, // A5: counter
+		{Full, "24000000 00000000" + p + "00000000", "closed"},                 // A5: CRC
+		{Full, "0c000000 00000000 26ca8d32", "closed"},                         // the empty packet
+		{Full, "08000000", "closed"},
+		{Full, "00000000", "closed"},
+		{Full, "26000000", "closed"},
+		{Full, "10000001", "closed"},
+		{Full, "0c000001", ""},
+	} {
+		whole, slow := newClient(t, ClientOptions{Kind: c.kind}), newClient(t, ClientOptions{Kind: c.kind})
+		whole.Feed(wire(t, c.in))
+		if got := describe(whole); got != c.want {
+			t.Errorf("%v %s:\n     %s\nwant %s", c.kind, c.in, got, c.want)
+		}
+		if got := drip(slow, wire(t, c.in)); got != c.want {
+			t.Errorf("%v %s, byte by byte:\n     %s\nwant %s", c.kind, c.in, got, c.want)
+		}
+	}
+}
+
+// drip feeds b byte by byte and describes the frames as they come.
+func drip(c *Conn, b []byte) string {
+	var out []string
+	for i := range b {
+		c.Feed(b[i : i+1])
+		if s := describe(c); s != "" {
+			out = append(out, s)
+			if strings.HasSuffix(s, "closed") {
+				break
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func crc(s string) string {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		panic(err)
+	}
+	return hex.EncodeToString(binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(b)))
+}
+
+// A6, A34: what a client may send, read by a server, which first finds out the framing.
+func TestServerReads(t *testing.T) {
+	p := strings.Repeat("c0ffee00", 6)
+	for _, c := range []struct{ in, want string }{
+		{"ef", ""},
+		{"ef06" + p, "packet " + p},
+		{"ef86" + p + "06" + p, "packet! " + p + ", packet " + p},
+		{"efff060000" + p, "packet! " + p},
+		{"ef00", "closed"},
+		{"eeeeee", ""},
+		{"eeeeeeee 18000000" + p, "packet " + p},
+		{"eeeeeeee 18000080" + p, "packet! " + p},
+		{"eeeeeeee 19000000" + p, "closed"},
+		{"dddddddd 19000000" + p + "aa", "packet " + p + "aa"},
+		{"dddddddd 19000080" + p + "aa", "packet! " + p + "aa"},
+		{"dddddddd 19000081" + p + "aa", "closed"},
+		{"24000000 00000000" + p + crc("24000000 00000000"+p), "packet " + p},
+		{"24000080 00000000" + p, "closed"},
+		{hex.EncodeToString([]byte("GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n")), "closed"},
+		{"16030102" + strings.Repeat("42", 60), "closed"}, // TLS
+		{strings.Repeat("42", 63), ""},
+		{strings.Repeat("42", 64), "closed"}, // obfuscated garbage
+	} {
+		whole := NewServer(ServerOptions{Rand: rand.Reader})
+		whole.Feed(wire(t, c.in))
+		if got := describe(whole); got != c.want {
+			t.Errorf("%s:\n     %s\nwant %s", c.in, got, c.want)
+		}
+		if got := drip(NewServer(ServerOptions{Rand: rand.Reader}), wire(t, c.in)); got != c.want {
+			t.Errorf("%s, byte by byte:\n     %s\nwant %s", c.in, got, c.want)
+		}
+	}
+}
+
+// A7: a server's quick acknowledgements and errors among packets, in each framing, as its client reads them.
+func TestServerAnswers(t *testing.T) {
+	for _, kind := range kinds {
+		for _, obfuscated := range []bool{false, true} {
+			if kind == Full && obfuscated {
+				continue
+			}
+			client := newClient(t, ClientOptions{Kind: kind, Obfuscated: obfuscated})
+			server := NewServer(ServerOptions{Rand: rand.Reader})
+			server.Feed(mustAppend(t, client, make([]byte, 24), true))
+			if f, ok, err := server.Next(); !ok || err != nil || f.AckWanted != (kind != Full) {
+				t.Fatalf("%v: %+v %v %v", kind, f, ok, err)
+			}
+			var b []byte
+			var want []string
+			for i := range uint32(4) {
+				var err error
+				if kind != Full {
+					if b, err = server.AppendQuickAck(b, i+0x01020304); err != nil {
+						t.Fatal(err)
+					}
+					want = append(want, fmt.Sprintf("ack %08x", i+0x81020304))
+				}
+				packet := bytes.Repeat([]byte{byte(i)}, 32)
+				if b, err = server.Append(b, packet, false); err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, fmt.Sprintf("packet %x", packet))
+			}
+			b, err := server.AppendError(b, CodeUnknownKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, "error -404")
+			if got := cutPadding(drip(client, b), kind, 32); got != strings.Join(want, ", ") {
+				t.Errorf("%v, obfuscated %v:\n     %s\nwant %s", kind, obfuscated, got, strings.Join(want, ", "))
+			}
+		}
+	}
+}
+
+// cutPadding removes what follows n bytes of each packet.
+func cutPadding(s string, kind Kind, n int) string {
+	if kind != Padded {
+		return s
+	}
+	parts := strings.Split(s, ", ")
+	for i, p := range parts {
+		if hexa, ok := strings.CutPrefix(p, "packet "); ok && len(hexa) > 2*n {
+			parts[i] = "packet " + hexa[:2*n]
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Everything, both ways, in pieces of all sizes, with and without obfuscation (A19).
+func TestRoundTrip(t *testing.T) {
+	for _, o := range []ClientOptions{
+		{Kind: Abridged}, {Kind: Intermediate}, {Kind: Padded}, {Kind: Full},
+		{Kind: Abridged, Obfuscated: true}, {Kind: Intermediate, Obfuscated: true}, {Kind: Padded, Obfuscated: true},
+	} {
+		client := newClient(t, o)
+		server := NewServer(ServerOptions{Rand: rand.Reader})
+		carry(t, client, server)
+		if kind, known := server.Kind(); kind != o.Kind || !known {
+			t.Errorf("the server takes %v for %v", o.Kind, kind)
+		}
+		carry(t, server, client)
+	}
+}
+
+// carry sends packets of many sizes one way.
+func carry(t *testing.T, from, to *Conn) {
+	t.Helper()
+	var stream []byte
+	var sent [][]byte
+	for n := 24; n < 60000; n += n/3&^3 + 4 {
+		p := make([]byte, n)
+		_, _ = io.ReadFull(rand.Reader, p)
+		sent = append(sent, p)
+		var err error
+		if stream, err = from.Append(stream, p, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chunk := 1
+	for len(stream) > 0 {
+		n := min(chunk, len(stream))
+		to.Feed(stream[:n])
+		stream = stream[n:]
+		chunk = chunk%4099 + 7
+		for {
+			f, ok, err := to.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			if len(sent) == 0 || f.Kind != Packet || !bytes.HasPrefix(f.Payload, sent[0]) || len(f.Payload) > len(sent[0])+15 {
+				t.Fatalf("frame %v of %d bytes", f.Kind, len(f.Payload))
+			}
+			sent = sent[1:]
+		}
+	}
+	if len(sent) > 0 {
+		t.Errorf("%d packets lost", len(sent))
+	}
+}
+
+// A34: a length alone costs nothing, and what was taken is given back.
+func TestMemoryFollowsReceivedBytes(t *testing.T) {
+	c := newClient(t, ClientOptions{Kind: Intermediate})
+	c.Feed(wire(t, "00000001")) // 16 MiB to come
+	if _, ok, err := c.Next(); ok || err != nil || cap(c.buf) > 64 {
+		t.Errorf("%d bytes allocated, %v", cap(c.buf), err)
+	}
+	piece := make([]byte, 1<<20)
+	for range 16 {
+		c.Feed(piece)
+	}
+	if f, ok, err := c.Next(); !ok || err != nil || len(f.Payload) != MaxPacket {
+		t.Errorf("%v %v", ok, err)
+	}
+	c.Feed([]byte{1})
+	if cap(c.buf) > keepBuffer {
+		t.Errorf("%d bytes kept", cap(c.buf))
+	}
+	// Many packets: the buffer does not grow with the stream.
+	packet := append(wire(t, "00010000"), make([]byte, 256)...)
+	d := newClient(t, ClientOptions{Kind: Intermediate})
+	for range 10000 {
+		d.Feed(packet[:100])
+		d.Feed(packet[100:])
+		if _, ok, err := d.Next(); !ok || err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cap(d.buf) > 4096 {
+		t.Errorf("%d bytes for packets of 256", cap(d.buf))
+	}
+}
+
+// After an error a Conn stays closed and takes no more bytes.
+func TestErrorsStay(t *testing.T) {
+	c := newClient(t, ClientOptions{Kind: Abridged})
+	c.Feed([]byte{0})
+	_, _, first := c.Next()
+	c.Feed(make([]byte, 1000))
+	_, ok, second := c.Next()
+	if ok || !errors.Is(first, ErrProtocol) || first != second || len(c.buf) > 1 { //nolint:errorlint // the very same value
+		t.Errorf("%v, %v", first, second)
+	}
+}
+
+func TestAppendRejects(t *testing.T) {
+	c := newClient(t, ClientOptions{Kind: Intermediate})
+	for _, n := range []int{0, 1, 25, MaxPacket + 4} {
+		if _, err := c.Append(nil, make([]byte, n), false); err == nil {
+			t.Errorf("a packet of %d bytes", n)
+		}
+	}
+	if got := mustAppend(t, c, make([]byte, 24), false); got[0] != 0xee { // the announcement was not lost by the errors
+		t.Errorf("%x", got[:4])
+	}
+	if _, err := c.AppendQuickAck(nil, 1); err == nil {
+		t.Error("a client acknowledges")
+	}
+	if _, err := c.AppendError(nil, -404); err == nil {
+		t.Error("a client sends an error")
+	}
+	s := NewServer(ServerOptions{Rand: rand.Reader})
+	if _, err := s.Append(nil, make([]byte, 24), false); err == nil {
+		t.Error("a server speaks first")
+	}
+	if _, err := s.AppendError(nil, -404); err == nil {
+		t.Error("a server speaks first")
+	}
+	d := newClient(t, ClientOptions{Kind: Padded, Rand: bytes.NewReader(nil)})
+	if _, err := d.Append(nil, make([]byte, 24), false); err == nil {
+		t.Error("padding from no randomness")
+	}
+	for _, o := range []ClientOptions{{Kind: 7}, {Kind: -1}, {Kind: Padded}, {Obfuscated: true}} {
+		if _, err := NewClient(o); err == nil {
+			t.Errorf("%+v", o)
+		}
+	}
+}
