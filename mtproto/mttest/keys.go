@@ -1,0 +1,39 @@
+package mttest
+
+import (
+	"sync"
+
+	"github.com/natsgram/natsgram/mtproto/crypto"
+)
+
+// serverKeyPEM is the key of every server in a box. It is no secret, and protects nothing.
+const serverKeyPEM = `-----BEGIN RSA PRIVATE KEY-----
+MIIEpQIBAAKCAQEAs9NwLqohtORMSGeLNhKyXQ7RGSMjxyLRq6e+oRbOnFRAf/Yr
+bDDCvqpDUv1CzeBUNtJGK3P/3woKWGFAR+URbac0D45Y3pgtzWvlgLfKPAAMTl4m
+8THK9jDDQbCk/5NH+AxsHIv5HUNT8z6mWwq9syQdCbBRCDf53/tgpZSfNKDTAc3x
+aOA5h85c4sf+9hBOGbJvIq5zv8RMkz76CDe0UD2weFDZrrYlFYScQWcbnX996oJo
+TQ5IgvHPIdmj8o+hhNMyfCJARpkNnxMzDxDgyVxxBU5qOmz3f5YVFv3rHXoHi1kY
+tLY01xEyzE+FiLWmJDe3IxSWJC+q0Jtkg8rVYQIDAQABAoIBAA/8jtdTMCpu9lok
+fGOK/3jW6Z9ouJRKQ+YVBFU5XBZZRh+qIJuebR26sMAGvGLlm88A3BSeXCO1tow7
+XxXVJzq+l9n/L2bglAfUXQOXsz6oyW9JHwCnytGerakgHVcMPqRuZEkYZ4Xit6qj
+CfKDjrBHmF5FYrrOkSQIqsOlpg6tS+N1Asaw7i81wCGWWhRPAlZ9zHlpQ+60BvAB
+qoX51fMv7HDXd8zQHiyuEXG5XaWwufD5A4fKB/m3SWI0NGOGdIM5LCC3tc1Tr0wT
+v0GT4o0gvs23soZJif6Ohb4SufrVviOVkPZbgcEb+vCdypfT+plYimlSfDnNGQm1
+1qDSgzECgYEA+ilg8Pba54y2Z1mATPxPtXIqwNPJ3u7YGAC0cpe2yN3kRwpS62Ap
+TOw2xnJq+Xd9j2VSUcyxxtEBw3vUg6copei2UN6H5EBgDBREQzD9t09M/BsFpQyJ
+Ow+8Y3VZfqiVEJkbrU1lkSxXL8eDvVnXZyKDw8uws05UWEL4bQdMEWkCgYEAuAXU
+i34gvmIiMWNtYzrPrAVBzBySd0/5afIosomWh66YZJLfLaTF8ZmXNT4JywlrdONf
+ir1pd88UaWSXQ2+JvKuVDNtEgG0bSWo/X5cbZ+nk7TujLNqqjElWR+u5k/dUJ1Hd
+QcCwPB6PyMBUK62HxCkkockWSZ5FREJwt/F/rTkCgYEA9TAdTdAFmjF2jjFQ6SPb
+VDID6V8rWw+qSUxXkIFWq+Wf2mkqAH0NvdE/lp2Kb9xH+oYKexYvoHg2TE1Qa4Eo
+/APsvbJ+ap8WBIDQrzKTWlmlUOuDStPQpUy1Dp50CwpcoBoQ4HkddX6KLdBVNP+b
+egCAOSWpmPTLAn8RUnt2eRECgYEAoEX7qw5MCGTB8Q/uuqkDLIhbmSEdc6sEyIBv
+b6gjocKv2ZCNrlw/RkAGEQoaT2rB20kY8mYr0HxcA7rnf4VKijdKlqr2S4A7bsKJ
+tYCPDv8IMpJpeOxt88b/zZ4BwFx+P8yuDtF67LGVezv/UxdNEszeqcXQkoe1PlE7
+iQldsQkCgYEAzQ09dtl+GD04DPJ7yJybo0zDce1oD1aVhEa4il3HNZra5H7YISic
+bSQcjJV8K23NI5esRNme4JeaToOGn+3n5J71x6jMiPfW5eWVZGYRyJYnvvzdHf9C
+1IQZBW/S2E+X7EFPV6H9b6+NOtsX9PGz4OQUG4Hw2HnpDzgxibChKZE=
+-----END RSA PRIVATE KEY-----`
+
+// serverKey is parsed once.
+var serverKey = sync.OnceValues(func() (*crypto.PrivateKey, error) { return crypto.ParsePrivateKey([]byte(serverKeyPEM)) })

@@ -1,0 +1,389 @@
+// Package mttest is Telegram in a box: data centres that speak the whole of MTProto, with people, private chats, groups
+// and channels inside, for tests, demos and benchmarks. It is to mtproto what net/http/httptest is to net/http.
+//
+//	s := mttest.NewServer(t)
+//	alice, bob := s.AddUser(mttest.User{First: "Alice", Phone: "+15550001"}), s.AddUser(mttest.User{First: "Bob"})
+//	alice.Send(bob, "hi")
+//	// ... give s.Env() to a client, and s.Code(alice.Phone()) when it asks for one
+//
+// The server answers as Telegram does, also where a client errs: bad message numbers, wrong salts, missing rights,
+// accounts of another data centre. It runs any layer (Config.Schema); methods that it does not implement answer with the
+// error 501 NOT_IMPLEMENTED_IN_TEST_SERVER. Every query can be answered otherwise (Server.Intercept), and the network
+// and the server itself can be made to fail (Server.Faults).
+package mttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/crypto"
+	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/mttest/wire"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Config is what a server starts from. The zero value makes one data centre, number 2, with the built-in layer.
+type Config struct {
+	// Centres are the numbers of the data centres; the first is where a new account begins. Nil: 2 alone.
+	Centres []int
+	// Media gives each data centre a second address, for file traffic alone, where parallel connections are allowed.
+	Media bool
+	// InMemory makes connections by net.Pipe instead of sockets, for tests with a clock of their own. Clients have to use
+	// [Server.Dial].
+	InMemory bool
+	// Schema is the API of the server. Nil: the built-in one.
+	Schema *tl.Schema
+	// Code is what every login asks for. Empty: a new random one each time, see [Server.Code].
+	Code string
+	// Wire is how the server behaves on the wire.
+	Wire WireConfig
+	// Updates is how it tells what happened.
+	Updates UpdatesConfig
+	// RepeatSends answers a known random_id with the first result instead of RANDOM_ID_DUPLICATE (D17).
+	RepeatSends bool
+	// TrackQueries remembers every query that was executed, see [Server.Repeated]. [NewServer] sets it.
+	TrackQueries bool
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// WireConfig is how a server behaves on the wire.
+type WireConfig struct {
+	// GzipOver compresses what is larger, in bytes; 0: nothing.
+	GzipOver int
+	// OneConnection makes two connections of one key to one data centre AUTH_KEY_DUPLICATED, for good (D8).
+	OneConnection bool
+	// QueueLimit is how many updates wait for a client that does not read before they give way to updatesTooLong.
+	// 0: 4096.
+	QueueLimit int
+}
+
+// UpdatesConfig is how a server tells what happened.
+type UpdatesConfig struct {
+	// Page is how many events fit into one difference before it is a slice (E8). 0: 1000.
+	Page int
+	// TooLong is how far behind a difference is refused with differenceTooLong. 0: never.
+	TooLong int
+	// ChannelTooLong is how far behind a channel's difference is too long (E12). 0: 100,000.
+	ChannelTooLong int
+	// Timeout is the timeout of channel differences in seconds (E13); 0: left out.
+	Timeout int
+	// Short uses updateShortMessage, updateShortChatMessage and updateShortSentMessage where they fit (E5).
+	Short bool
+	// Keep is how many events a box remembers; 0: 200,000.
+	Keep int
+}
+
+// Server is a Telegram in a box. All methods are safe for concurrent use.
+type Server struct {
+	// Faults makes the network and the server fail. It may be used at any time.
+	Faults *wire.Faults
+
+	cfg     Config
+	api     *tl.Schema
+	schema  *codec.Schema
+	enc     encoder
+	world   *world.World
+	methods map[uint32]*method
+	started time.Time
+
+	centres  []*centre
+	listener sync.WaitGroup
+	serving  sync.WaitGroup
+	stop     context.CancelFunc
+	stopped  context.Context //nolint:containedctx // it is the server's life, which Close ends
+
+	hooks atomic.Pointer[[]*hook]
+	track tracker
+
+	mu       sync.Mutex
+	accounts map[int64]*Account
+	logins   map[string]*login    // by phone, digits only
+	tokens   map[string]*Account  // bots
+	exports  map[string]*exported // authorizations on their way to another data centre
+	uploads  map[upload]*parts
+	fileRefs int // generation of file references
+}
+
+// centre is a data centre and its addresses.
+type centre struct {
+	*wire.Centre
+	id    int
+	addrs []*address
+}
+
+type address struct {
+	media    bool
+	centre   *centre
+	listener net.Listener // nil: in memory
+	addr     string
+}
+
+// Start makes a server and has it listen on loopback ports.
+func Start(c Config) (*Server, error) {
+	if len(c.Centres) == 0 {
+		c.Centres = []int{2}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Updates.Page == 0 {
+		c.Updates.Page = 1000
+	}
+	if c.Updates.ChannelTooLong == 0 {
+		c.Updates.ChannelTooLong = 100_000
+	}
+	s := &Server{
+		Faults: wire.NewFaults(), cfg: c, started: c.Now(), accounts: map[int64]*Account{}, logins: map[string]*login{},
+		tokens: map[string]*Account{}, exports: map[string]*exported{}, uploads: map[upload]*parts{},
+	}
+	s.stopped, s.stop = context.WithCancel(context.Background())
+	s.world = world.New(world.Config{
+		Now: c.Now, Secret: 0x6d74746573740000, LogLimit: c.Updates.Keep, RepeatSends: c.RepeatSends, Deliver: s.deliver,
+	})
+	if err := s.compile(); err != nil {
+		return nil, err
+	}
+	for _, id := range c.Centres {
+		if err := s.open(id); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// TB is what a server needs of a *testing.T or *testing.B.
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+	Cleanup(func())
+}
+
+// Option changes a [Config].
+type Option func(*Config)
+
+// NewServer starts a server for a test, which ends it. It stops the test where the server cannot start.
+func NewServer(tb TB, opts ...Option) *Server {
+	tb.Helper()
+	c := Config{TrackQueries: true}
+	for _, o := range opts {
+		o(&c)
+	}
+	s, err := Start(c)
+	if err != nil {
+		tb.Fatal(err)
+		return nil
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Close ends all connections and waits until nothing of the server runs any more.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.stop() // from here on nothing new is served
+	s.mu.Unlock()
+	for _, c := range s.centres {
+		for _, a := range c.addrs {
+			if a.listener != nil {
+				a.listener.Close()
+			}
+		}
+		c.Centre.Close()
+	}
+	s.listener.Wait()
+	s.serving.Wait()
+}
+
+// Schema is the API that the server speaks, compiled.
+func (s *Server) Schema() *codec.Schema { return s.schema }
+
+// World is what is inside: for scripts that need more than [Account] offers.
+func (s *Server) World() *world.World { return s.world }
+
+func (s *Server) open(id int) error {
+	key, err := serverKey()
+	if err != nil {
+		return err
+	}
+	c := &centre{id: id}
+	tooLong, _ := s.enc.object(nil, M{"_": "updatesTooLong"})
+	c.Centre = wire.NewCentre(wire.Config{
+		Keys: []*crypto.PrivateKey{key}, Call: func(call *wire.Call) { s.call(c, call) }, NewKey: s.newDevice, OneConnection: s.cfg.Wire.OneConnection,
+		GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,
+	})
+	s.centres = append(s.centres, c)
+	if err := s.listen(c, false); err != nil || !s.cfg.Media {
+		return err
+	}
+	return s.listen(c, true)
+}
+
+func (s *Server) listen(c *centre, media bool) error {
+	a := &address{media: media, centre: c}
+	c.addrs = append(c.addrs, a)
+	if s.cfg.InMemory {
+		a.addr = fmt.Sprintf("10.0.%d.%d:443", len(c.addrs), c.id)
+		return nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of the server's own life
+	if err != nil {
+		return fmt.Errorf("mttest: %w", err)
+	}
+	a.listener, a.addr = l, l.Addr().String()
+	s.listener.Go(func() { s.accept(a) })
+	return nil
+}
+
+func (s *Server) accept(a *address) {
+	for {
+		nc, err := a.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.serve(a, nc)
+	}
+}
+
+func (s *Server) serve(a *address, nc net.Conn) {
+	if !s.background(func() { a.centre.Serve(nc, a.media) }) {
+		nc.Close()
+	}
+}
+
+// background runs f, which Close waits for. False: the server is closed.
+func (s *Server) background(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped.Err() != nil {
+		return false
+	}
+	s.serving.Go(f)
+	return true
+}
+
+// Dial connects to an address of [Server.Env]. It fits where a net.Dialer's DialContext does.
+func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	a := s.address(addr)
+	if a == nil || s.stopped.Err() != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("mttest: nobody listens on " + addr)}
+	}
+	if a.listener != nil {
+		var d net.Dialer
+		return d.DialContext(ctx, network, addr)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	client, server := net.Pipe()
+	s.serve(a, server)
+	return client, nil
+}
+
+func (s *Server) address(addr string) *address {
+	for _, c := range s.centres {
+		for _, a := range c.addrs {
+			if a.addr == addr {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+// Env is the environment that a client is to use.
+func (s *Server) Env() dc.Environment {
+	env := dc.Environment{Default: s.cfg.Centres[0]}
+	if key, err := serverKey(); err == nil {
+		env.Keys = []crypto.PublicKey{key.Public()}
+	}
+	for _, c := range s.centres {
+		for _, a := range c.addrs {
+			env.Options = append(env.Options, dc.Option{ID: c.id, Addr: a.addr, MediaOnly: a.media})
+		}
+	}
+	return env
+}
+
+func (s *Server) centre(id int) *centre {
+	i := slices.IndexFunc(s.centres, func(c *centre) bool { return c.id == id })
+	if i < 0 {
+		return nil
+	}
+	return s.centres[i]
+}
+
+// Cut breaks all connections there are, of all data centres, and returns how many.
+func (s *Server) Cut() (n int) {
+	for _, c := range s.centres {
+		for _, conn := range c.Conns() {
+			conn.Close()
+			n++
+		}
+	}
+	return n
+}
+
+// Connections is how many there are.
+func (s *Server) Connections() (n int) {
+	for _, c := range s.centres {
+		n += len(c.Conns())
+	}
+	return n
+}
+
+// NewSalts makes every salt that a client may know invalid.
+func (s *Server) NewSalts() {
+	for _, c := range s.centres {
+		for _, k := range c.Keys() {
+			k.NewSalt()
+		}
+	}
+}
+
+// ForgetSessions destroys every session, with all that waits in it (C37).
+func (s *Server) ForgetSessions() {
+	for _, c := range s.centres {
+		for _, k := range c.Keys() {
+			for _, session := range k.Sessions() {
+				k.Destroy(session.ID)
+			}
+		}
+	}
+}
+
+func splitAddr(addr string) (host string, port int) {
+	host, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr, 0
+	}
+	port, _ = strconv.Atoi(p)
+	return host, port
+}
+
+// digits are those of a phone number.
+func digits(phone string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, phone)
+}

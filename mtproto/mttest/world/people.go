@@ -1,0 +1,173 @@
+package world
+
+import (
+	"slices"
+	"strings"
+)
+
+// Profile is what others see of a user.
+type Profile struct {
+	First, Last string
+	Username    string
+	Phone       string // digits only
+	About       string
+	Bot         bool
+	DC          int // where the account lives
+}
+
+// User is a user as others see it now.
+type User struct {
+	ID int64
+	Profile
+	Online bool
+	Seen   int // date of the last change of Online; 0 never
+}
+
+type user struct {
+	User
+	box      box
+	shelf    shelf
+	dialogs  map[Peer]*dialog
+	order    []Peer // conversations, in the order of their first message
+	contacts []int64
+	sent     map[int64]Sent // by random_id
+	joined   []int64        // channels
+	qts, seq int
+	qtsLog   []Event
+	seqLog   []Event
+}
+
+type dialog struct {
+	ids     []int // of a common box's messages, ascending
+	readIn  int
+	readOut int
+}
+
+func (u *user) dialog(p Peer) *dialog {
+	d := u.dialogs[p]
+	if d == nil {
+		d = &dialog{}
+		u.dialogs[p] = d
+		u.order = append(u.order, p)
+	}
+	return d
+}
+
+// AddUser makes a user and gives it an id.
+func (w *World) AddUser(p Profile) User {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastID.user++
+	u := &user{User: User{ID: w.lastID.user, Profile: p}, dialogs: map[Peer]*dialog{}, sent: map[int64]Sent{}}
+	w.users[u.ID] = u
+	if p.Phone != "" {
+		w.phones[p.Phone] = u.ID
+	}
+	w.name(p.Username, UserPeer(u.ID))
+	return u.User
+}
+
+func (w *World) name(name string, p Peer) {
+	if name != "" {
+		w.names[strings.ToLower(name)] = p
+	}
+}
+
+// User finds a user by id.
+func (w *World) User(id int64) (User, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	u, ok := w.users[id]
+	if !ok {
+		return User{}, false
+	}
+	return u.User, true
+}
+
+// ByPhone finds a user by its number, digits only.
+func (w *World) ByPhone(phone string) (User, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	u, ok := w.users[w.phones[phone]]
+	if !ok {
+		return User{}, false
+	}
+	return u.User, true
+}
+
+// ByName finds what a public name stands for.
+func (w *World) ByName(name string) (Peer, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	p, ok := w.names[strings.ToLower(strings.TrimPrefix(name, "@"))]
+	return p, ok
+}
+
+// AddContact puts other into the contact list of owner.
+func (w *World) AddContact(owner, other int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u := w.users[owner]; u != nil && !slices.Contains(u.contacts, other) {
+		u.contacts = append(u.contacts, other)
+	}
+}
+
+// Contacts lists the contacts of a user, in the order they were added.
+func (w *World) Contacts(owner int64) []int64 {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if u := w.users[owner]; u != nil {
+		return slices.Clone(u.contacts)
+	}
+	return nil
+}
+
+// SetOnline changes a user's status and tells those who have a conversation with it.
+func (w *World) SetOnline(id int64, online bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := w.users[id]
+	if u == nil || u.Online == online && u.Seen != 0 {
+		return
+	}
+	u.Online, u.Seen = online, w.Date()
+	for _, p := range u.order {
+		if p.Kind == KindUser && p.ID != id {
+			w.deliver(p.ID, Event{What: Status, Peer: UserPeer(id), From: id, Online: online, Date: u.Seen})
+		}
+	}
+}
+
+// PushRaw hands body to a user. By qts or by seq it is numbered and comes back in differences; by neither it is handed
+// out once (E27).
+func (w *World) PushRaw(id int64, by Numbering, body any) Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := Event{What: Raw, Body: body, Date: w.Date()}
+	u := w.users[id]
+	if u == nil {
+		return e
+	}
+	switch by {
+	case ByQts:
+		u.qts++
+		e.Qts, e.Date = u.qts, w.stamp()
+		u.qtsLog = append(u.qtsLog, e)
+	case BySeq:
+		u.seq++
+		e.Seq, e.Date = u.seq, w.stamp()
+		u.seqLog = append(u.seqLog, e)
+	}
+	w.deliver(id, e)
+	return e
+}
+
+// Numbering says which sequence a raw update belongs to.
+type Numbering uint8
+
+// The sequences that are not a pts.
+const (
+	Unnumbered Numbering = iota
+	ByQts
+	BySeq
+)

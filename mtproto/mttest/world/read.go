@@ -1,0 +1,186 @@
+package world
+
+import "slices"
+
+// Page asks for a piece of a history, newest first, the way messages.getHistory means it.
+type Page struct {
+	OffsetID, OffsetDate int
+	AddOffset, Limit     int
+	MaxID, MinID         int // exclusive; 0: none
+}
+
+// History is a piece of a conversation.
+type History struct {
+	Messages []*Message
+	Count    int // of all messages of the conversation
+}
+
+// History reads a conversation as viewer sees it.
+func (w *World) History(viewer int64, in Peer, p Page) (History, error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	all, err := w.conversation(viewer, in)
+	if err != nil {
+		return History{}, err
+	}
+	return History{Messages: p.cut(all), Count: len(all)}, nil
+}
+
+// conversation is all messages, newest first.
+func (w *World) conversation(viewer int64, in Peer) ([]*Message, error) {
+	u := w.users[viewer]
+	switch {
+	case u == nil:
+		return nil, refuse("USER_ID_INVALID")
+	case in.Kind == KindChannel:
+		c, err := w.visible(viewer, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return c.shelf.newest(len(c.shelf.all)), nil
+	case in.Kind == KindUser && w.users[in.ID] == nil, in.Kind == KindChat && w.chats[in.ID] == nil:
+		return nil, refuse("PEER_ID_INVALID")
+	}
+	d := u.dialogs[in]
+	if d == nil {
+		return nil, nil
+	}
+	all := make([]*Message, 0, len(d.ids))
+	for _, id := range slices.Backward(d.ids) {
+		all = append(all, u.shelf.get(id))
+	}
+	return all, nil
+}
+
+func (p Page) cut(all []*Message) []*Message {
+	start := 0
+	if p.OffsetID > 0 || p.OffsetDate > 0 {
+		start = len(all)
+		for i, m := range all {
+			if (p.OffsetID == 0 || m.ID < p.OffsetID) && (p.OffsetDate == 0 || m.Date < p.OffsetDate) {
+				start = i
+				break
+			}
+		}
+	}
+	start = min(max(start+p.AddOffset, 0), len(all))
+	end := min(start+max(p.Limit, 0), len(all))
+	var page []*Message
+	for _, m := range all[start:max(start, end)] {
+		if (p.MaxID == 0 || m.ID < p.MaxID) && m.ID > p.MinID {
+			page = append(page, m)
+		}
+	}
+	return page
+}
+
+// Messages finds messages of the viewer's common box by id; nil stands where there is none.
+func (w *World) Messages(viewer int64, ids []int) []*Message {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	found := make([]*Message, len(ids))
+	if u := w.users[viewer]; u != nil {
+		for i, id := range ids {
+			found[i] = u.shelf.get(id)
+		}
+	}
+	return found
+}
+
+// ChannelMessages finds messages of a channel by id; nil stands where there is none.
+func (w *World) ChannelMessages(viewer, channelID int64, ids []int) ([]*Message, error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	c, err := w.visible(viewer, channelID)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*Message, len(ids))
+	for i, id := range ids {
+		found[i] = c.shelf.get(id)
+	}
+	return found, nil
+}
+
+// Dialog is a conversation in a user's list.
+type Dialog struct {
+	Peer                    Peer
+	Top                     *Message // nil: empty
+	ReadIn, ReadOut, Unread int
+	Pts                     int // of a channel
+}
+
+// Dialogs is the list of a user's conversations, the last spoken in first.
+func (w *World) Dialogs(id int64) []Dialog {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	u := w.users[id]
+	if u == nil {
+		return nil
+	}
+	var all []Dialog
+	for _, p := range u.order {
+		all = append(all, w.dialogOf(u, p))
+	}
+	for _, c := range u.joined {
+		all = append(all, w.dialogOf(u, ChannelPeer(c)))
+	}
+	slices.SortStableFunc(all, func(a, b Dialog) int { return b.date() - a.date() })
+	return all
+}
+
+// Dialog is one conversation as a user has it; empty where the two never spoke.
+func (w *World) Dialog(id int64, p Peer) Dialog {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	u := w.users[id]
+	if u == nil {
+		return Dialog{Peer: p}
+	}
+	return w.dialogOf(u, p)
+}
+
+func (d Dialog) date() int {
+	if d.Top == nil {
+		return 0
+	}
+	return d.Top.Date
+}
+
+func (w *World) dialogOf(u *user, p Peer) Dialog {
+	if p.Kind == KindChannel {
+		c := w.channels[p.ID]
+		if c == nil {
+			return Dialog{Peer: p}
+		}
+		m := c.membership(u.ID)
+		return Dialog{Peer: p, Top: c.shelf.top(), ReadIn: m.ReadIn, Unread: m.Unread, Pts: c.box.pts}
+	}
+	d := u.dialogs[p]
+	if d == nil {
+		return Dialog{Peer: p}
+	}
+	full := Dialog{Peer: p, ReadIn: d.readIn, ReadOut: d.readOut, Unread: u.unread(p)}
+	if n := len(d.ids); n > 0 {
+		full.Top = u.shelf.get(d.ids[n-1])
+	}
+	return full
+}
+
+// AddFile keeps an uploaded file and gives it an id.
+func (w *World) AddFile(f File) *File {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastID.file++
+	f.ID, f.Date = w.lastID.file, w.Date()
+	w.files[f.ID] = &f
+	return &f
+}
+
+// File finds a file by id.
+func (w *World) File(id int64) (*File, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	f, ok := w.files[id]
+	return f, ok
+}
