@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// keepBuffer is how much receive buffer a Conn with nothing in it holds on to.
-const keepBuffer = 16 << 10
+// keepBuffer is how much receive buffer a quiet Conn holds on to.
+const keepBuffer = 4 << 10
 
 // Conn is one end of a connection. What it sends and what it receives are independent of each other: on a client,
 // Append may be called by one goroutine while another calls Feed and Next. A server must have read the first packet
@@ -22,6 +22,7 @@ type Conn struct {
 	header []byte // still to be sent before the first packet
 	enc    cipher.Stream
 	sent   uint32 // packets, for the full framing
+	pad    [1 + maxPad]byte
 
 	dec      cipher.Stream
 	buf      []byte // received and decrypted; buf[off:] is not consumed
@@ -177,7 +178,7 @@ func (c *Conn) Feed(b []byte) {
 // compact makes room for n bytes at the end by giving up what was consumed at the front.
 func (c *Conn) compact(n int) {
 	switch left := len(c.buf) - c.off; {
-	case left == 0 && cap(c.buf) > keepBuffer:
+	case left == 0 && cap(c.buf) > keepBuffer && len(c.buf) <= keepBuffer/4: // it came to rest after a burst
 		c.buf, c.off = nil, 0
 	case left == 0:
 		c.buf, c.off = c.buf[:0], 0

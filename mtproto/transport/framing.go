@@ -55,7 +55,7 @@ func appendLength(dst []byte, n int, quickAck bool) []byte {
 
 // appendPadded appends a packet and 0 to 15 random bytes, which the length covers (A4).
 func (c *Conn) appendPadded(dst, payload []byte, quickAck bool) ([]byte, error) {
-	var r [1 + maxPad]byte
+	r := &c.pad // on the heap already: what a Reader is given escapes
 	if _, err := io.ReadFull(c.rand, r[:]); err != nil {
 		return dst, fmt.Errorf("transport: random padding: %w", err)
 	}
