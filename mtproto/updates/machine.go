@@ -1,52 +1,133 @@
 package updates
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Machine keeps the updates of one account in order. It is not safe for concurrent use.
 type Machine struct {
 	r     *Rules
 	c     Config
-	state State
+	state State // where it stands
+	now   time.Time
+	heard time.Time // when something came in last (E18)
+
+	account        source
+	common, secret box
+	seq            struct {
+		held []sequel // by start
+		gap  time.Time
+	}
+	boxes    map[int64]*box   // channels that are not calm
+	restless []*box           // the same, in the order in which they came to be so
+	fetching map[FetchID]*box // channels whose difference is running
+	lastID   FetchID
+	held     struct{ n, bytes int }
+
+	w     writer
+	seek  seeker
+	spare *container
 	out   []Output
+	taken int // of out
 }
 
 // New makes a machine that goes on from a state: the fold of what was stored, or the zero State for an account that
-// was never served. The machine keeps nothing of st.
+// was never served. The machine keeps nothing of st. The first thing it wants is a difference, so updates wait until
+// that has been answered.
 func New(r *Rules, st State, c Config) (*Machine, error) {
-	return &Machine{r: r, c: c.withDefaults(), state: st.Clone()}, nil
+	if r == nil {
+		return nil, errors.New("updates: no rules")
+	}
+	m := &Machine{r: r, c: c.withDefaults(), state: st.Clone(), boxes: make(map[int64]*box), fetching: make(map[FetchID]*box)}
+	if m.state.Channels == nil {
+		m.state.Channels = make(map[int64]ChannelState)
+	}
+	m.common = box{id: Box{Kind: Common}, src: &m.account, pts: st.Pts, n: st.N, known: true}
+	m.secret = box{id: Box{Kind: Secret}, src: &m.account, pts: st.Qts, n: st.QtsN, known: true}
+	m.w.said = m.state.position()
+	m.w.stated = m.w.said
+	m.account.need = true
+	if m.state.Empty() {
+		m.account.cause = causeFirst
+	}
+	m.remember()
+	return m, nil
+}
+
+// remember goes on with channels that were behind when the state was stored (E16).
+func (m *Machine) remember() {
+	for _, id := range m.state.behind() {
+		m.want(m.channel(id).src)
+	}
 }
 
 // Start fetches what was missed (E17): the state when there is none yet, else the difference. Call it at start, after
 // every reconnect and new_session_created, and after a time in which updates were not pushed to the machine (E18).
-func (m *Machine) Start(now time.Time) {}
+func (m *Machine) Start(now time.Time) {
+	m.begin(now)
+	m.heard = now
+	m.want(&m.account)
+	m.finish()
+}
 
-// Push takes an Updates object as Telegram sent it. The body belongs to the machine and to what it puts out.
-func (m *Machine) Push(now time.Time, body []byte, meta Meta) {}
+func (m *Machine) begin(now time.Time) {
+	m.now = now
+	if m.heard.IsZero() {
+		m.heard = now
+	}
+}
 
-// PushResult takes what one of our own calls was answered (D19): updates in it pass like pushed ones, and
-// messages.affectedMessages and its like move pts. Other results are ignored. Both are raw TL; result belongs to the
-// machine from here on, call is only read.
-func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {}
-
-// Affected takes a messages.affectedMessages, affectedHistory or affectedFoundMessages that is about a box (D19);
-// [Machine.PushResult] finds the box by itself.
-func (m *Machine) Affected(now time.Time, box Box, result []byte) {}
-
-// Result answers a [Fetch]: the TL of the result, or why there is none, a refusal of Telegram's as *[Error].
-func (m *Machine) Result(now time.Time, id FetchID, body []byte, err error) {}
-
-// Channel tells the machine of a channel from elsewhere, such as the dialogs at first login (E17): its pts, where the
-// machine knows none yet, and its access hash, unless 0.
-func (m *Machine) Channel(now time.Time, id int64, pts int, accessHash int64) {}
+func (m *Machine) finish() {
+	m.settle()
+	m.flush()
+}
 
 // Next is the next output; false when there is none. Drain it after each of the other methods.
-func (m *Machine) Next() (Output, bool) { return nil, false }
-
-// Wake is when [Machine.Tick] is due next.
-func (m *Machine) Wake() time.Time { return time.Time{} }
+func (m *Machine) Next() (Output, bool) {
+	if m.taken == len(m.out) {
+		clear(m.out)
+		m.out, m.taken = m.out[:0], 0
+		return nil, false
+	}
+	m.taken++
+	return m.out[m.taken-1], true
+}
 
 // Tick lets time pass.
-func (m *Machine) Tick(now time.Time) {}
+func (m *Machine) Tick(now time.Time) {
+	m.begin(now)
+	m.finish()
+}
+
+// Wake is when [Machine.Tick] is due next.
+func (m *Machine) Wake() time.Time {
+	next := m.heard.Add(m.c.Quiet)
+	next = m.sooner(next, m.common.gap)
+	next = m.sooner(next, m.secret.gap)
+	next = m.sooner(next, m.seq.gap)
+	next = m.retry(next, &m.account)
+	for _, b := range m.restless {
+		next = m.sooner(next, b.gap)
+		next = m.retry(next, b.src)
+	}
+	return next
+}
+
+func (m *Machine) sooner(a, b time.Time) time.Time {
+	if !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// retry looks at a source that waits for its next try. One whose time has come waits for a place, not for the clock.
+func (m *Machine) retry(next time.Time, s *source) time.Time {
+	if s.need && s.fetch == 0 && s.at.After(m.now) {
+		return m.sooner(next, s.at)
+	}
+	return next
+}
 
 // State is a copy of where the machine stands, which may be ahead of what is stored: for the curious, not for keeping.
 // Keep the fold of [Batch.State] of stored batches.

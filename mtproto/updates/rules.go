@@ -1,16 +1,206 @@
 package updates
 
 import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Rules are what the machine has read off a schema. They never change, and all accounts share them.
 type Rules struct {
-	s *codec.Schema
+	s       *codec.Schema
+	updates map[uint32]*rule  // constructors of Update
+	results map[uint32]result // what may come as an answer and concerns us
+	layouts map[uint32]*layout
+	short   shortPlan
+
+	newMessage, newChannelMessage, newEncrypted wrapper
+}
+
+// rule is what one constructor of Update means.
+type rule struct {
+	name    string
+	kind    BoxKind // the sequence that it moves
+	hint    bool    // has a pts that moves nothing, but tells how far the box is (E29)
+	control bool    // talk between Telegram and its clients: obeyed, not published
+	live    bool
+	message string // name of the field that holds a Message, "" for none
+	peers   []finder
+}
+
+// result is what an answer of some constructor holds for us: updates themselves, or in a field, or a moved pts (D19).
+type result struct {
+	updates  bool
+	field    string
+	affected bool
+}
+
+// talk are the updates that are not published.
+var talk = []string{"updateChannelTooLong", "updatePtsChanged"}
+
+// live are the updates that are of no use later, with why.
+var live = map[string]string{
+	"updateUserTyping":                "over in 6 s",
+	"updateChatUserTyping":            "over in 6 s",
+	"updateChannelUserTyping":         "over in 6 s",
+	"updateEncryptedChatTyping":       "over in 6 s",
+	"updateUserStatus":                "the next one replaces it; there are very many",
+	"updatePhoneCallSignalingData":    "of use only while the call is set up",
+	"updateGroupCallConnection":       "of use only while the call is set up",
+	"updateGroupCallChainBlocks":      "of use only during the call",
+	"updateGroupCallMessage":          "shown for seconds during the call",
+	"updateGroupCallEncryptedMessage": "shown for seconds during the call",
+	"updateDeleteGroupCallMessages":   "about what was never kept",
+	"updateLoginToken":                "belongs to a login that is going on",
+	"updateSentPhoneCode":             "belongs to a login that is going on",
+	"updateTranscribedAudio":          "pending texts, one after the other", // the last one can be asked for again
+	"updateStarGiftAuctionState":      "a running auction: the next one replaces it",
 }
 
 // Compile reads a schema, given in both its forms.
 func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
-	return &Rules{s: s}, nil
+	r := &Rules{s: s, updates: make(map[uint32]*rule), results: make(map[uint32]result), layouts: make(map[uint32]*layout)}
+	for _, name := range []string{"Update", "Updates", "updates.Difference", "updates.ChannelDifference", "updates.State"} {
+		if len(decl.Class(name)) == 0 {
+			return nil, fmt.Errorf("updates: the schema has no class %s", name)
+		}
+	}
+	for _, name := range []string{"updates.getState", "updates.getDifference", "updates.getChannelDifference"} {
+		if _, ok := s.Function(name); !ok {
+			return nil, fmt.Errorf("updates: the schema has no function %s", name)
+		}
+	}
+	for _, c := range decl.Class("Update") {
+		r.updates[c.ID] = newRule(decl, c)
+	}
+	for _, c := range decl.Constructors {
+		if found := newResult(c); found != (result{}) {
+			r.results[c.ID] = found
+		}
+	}
+	r.compileLayouts(decl)
+	r.short = newShortPlan(decl)
+	return r, r.compileWrappers(decl)
+}
+
+func (r *Rules) compileWrappers(decl *tl.Schema) (err error) {
+	for _, w := range []struct {
+		to   *wrapper
+		name string
+	}{{&r.newMessage, "updateNewMessage"}, {&r.newChannelMessage, "updateNewChannelMessage"}, {&r.newEncrypted, "updateNewEncryptedMessage"}} {
+		if *w.to, err = newWrapper(decl, w.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newRule(decl *tl.Schema, c *tl.Combinator) *rule {
+	_, passing := live[c.Name]
+	u := &rule{name: c.Name, live: passing, control: slices.Contains(talk, c.Name), peers: findPeers(decl, c)}
+	for _, p := range c.Params {
+		if p.Type.Name == "Message" && p.Cond == nil && u.message == "" {
+			u.message = p.Name
+		}
+	}
+	u.kind, u.hint = sequence(c)
+	return u
+}
+
+// sequence reads off a declaration which sequence the update moves (E2): pts and pts_count the common box's or a
+// channel's, qts the secret box's. A pts without a count moves nothing.
+func sequence(c *tl.Combinator) (kind BoxKind, hint bool) {
+	switch {
+	case has(c, "qts", "int"):
+		return Secret, false
+	case !has(c, "pts", "int"):
+		return None, false
+	case !has(c, "pts_count", "int"):
+		return None, true
+	case has(c, "channel_id", "long") || strings.Contains(c.Name, "Channel"):
+		return Channel, false
+	default:
+		return Common, false
+	}
+}
+
+func has(c *tl.Combinator, name, typ string) bool {
+	p := c.Param(name)
+	return p != nil && p.Type.Name == typ && len(p.Type.Args) == 0
+}
+
+func newResult(c *tl.Combinator) result {
+	if c.Result.Name == "Updates" {
+		return result{updates: true}
+	}
+	if strings.HasPrefix(c.Name, "messages.affected") && has(c, "pts", "int") && has(c, "pts_count", "int") {
+		return result{affected: true}
+	}
+	for _, p := range c.Params {
+		if p.Type.Name == "Updates" {
+			return result{field: p.Name}
+		}
+	}
+	return result{}
+}
+
+// resultOf looks at the first bytes of an answer.
+func (r *Rules) resultOf(body []byte) result {
+	if len(body) < 4 {
+		return result{}
+	}
+	return r.results[binary.LittleEndian.Uint32(body)]
+}
+
+// unseen stands for constructors that are no Update.
+var unseen = &rule{}
+
+func (r *Rules) rule(u codec.View) *rule {
+	if found := r.updates[u.ID()]; found != nil {
+		return found
+	}
+	return unseen
+}
+
+// boxOf is the box that an update moves. Channels are found by channel_id, the message's peer or the peer; a message of
+// a channel moves the channel's box whatever the update is called.
+func (r *Rules) boxOf(u codec.View, rule *rule) Box {
+	switch rule.kind {
+	case None, Secret:
+		return Box{Kind: rule.kind}
+	}
+	if id := channelOf(u, rule); id != 0 {
+		return Box{Kind: Channel, ID: id}
+	}
+	if rule.kind == Channel {
+		return Box{} // a channel's, but nobody knows whose
+	}
+	return Box{Kind: Common}
+}
+
+func channelOf(u codec.View, rule *rule) int64 {
+	if id := u.Int("channel_id"); id != 0 {
+		return id
+	}
+	if rule.message != "" {
+		if message, ok := u.Object(rule.message); ok {
+			return channelPeer(message, "peer_id")
+		}
+	}
+	if rule.kind == Channel {
+		return channelPeer(u, "peer")
+	}
+	return 0
+}
+
+func channelPeer(v codec.View, field string) int64 {
+	peer, ok := v.Object(field)
+	if !ok {
+		return 0
+	}
+	return peer.Int("channel_id")
 }

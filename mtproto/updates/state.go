@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,9 +31,10 @@ type ChannelState struct {
 	Behind     bool  `json:"behind,omitempty"`
 }
 
-// Partial is a difference of which only the first batches were stored.
+// Partial is a difference that began with a slice of several batches, of which only the first were stored.
 type Partial struct {
 	Box  Box      `json:"box"`
+	Pts  int      `json:"pts"`  // of the items
 	N    int      `json:"n"`    // index of the next item
 	Keys []uint64 `json:"keys"` // what the items were
 }
@@ -58,7 +60,9 @@ func (s *State) Clone() State {
 //	qts=7         the same for the secret box
 //	seq=4 date=1735910891
 //	c77=105.0/-5! channel 77 is at 105; its access hash is -5 (left out: unchanged); it is behind
-//	part=channel.77/12/9f3c61a2b8d40e57   item 12 of a difference that comes in several batches, and what it was
+//	part=channel.77/120/12/9f3c61a2b8d40e57   item 12 of a slice to 120 that comes in several batches, and what it was
+//	part=channel.77/120/15                    item 15 of it was the last of a batch that came after such a crash
+//	part=channel.77                           that difference is over
 func (s *State) Apply(text string) error {
 	for text != "" {
 		var field string
@@ -75,7 +79,6 @@ func (s *State) applyField(field string) (err error) {
 	switch {
 	case name == "pts":
 		s.Pts, s.N, err = parsePlace(value)
-		s.dropPartial(Box{Kind: Common})
 	case name == "qts":
 		s.Qts, s.QtsN, err = parsePlace(value)
 	case name == "seq":
@@ -121,26 +124,27 @@ func (s *State) applyChannel(digits, value string) error {
 		s.Channels = make(map[int64]ChannelState)
 	}
 	s.Channels[id] = c
-	if !c.Behind {
-		s.dropPartial(Box{Kind: Channel, ID: id})
-	}
 	return nil
 }
 
 func (s *State) applyPart(value string) error {
 	parts := strings.Split(value, "/")
-	if len(parts) != 3 {
-		return fmt.Errorf("want box/index/key")
-	}
 	box, err := ParseBox(parts[0])
 	if err != nil {
 		return err
 	}
-	index, err := strconv.ParseUint(parts[1], 10, 31)
+	if len(parts) == 1 {
+		s.dropPartial(box)
+		return nil
+	}
+	if len(parts) == 2 || len(parts) > 4 {
+		return errors.New("want box/pts/index/key")
+	}
+	pts, err := strconv.Atoi(parts[1])
 	if err != nil {
 		return err
 	}
-	key, err := strconv.ParseUint(parts[2], 16, 64)
+	index, err := strconv.ParseUint(parts[2], 10, 31)
 	if err != nil {
 		return err
 	}
@@ -149,8 +153,13 @@ func (s *State) applyPart(value string) error {
 		s.Partial = append(s.Partial, Partial{Box: box})
 		p = &s.Partial[len(s.Partial)-1]
 	}
-	p.N, p.Keys = int(index)+1, append(p.Keys, key)
-	return nil
+	p.Pts, p.N = max(p.Pts, pts), max(p.N, int(index)+1)
+	if len(parts) == 4 {
+		var key uint64
+		key, err = strconv.ParseUint(parts[3], 16, 64)
+		p.Keys = append(p.Keys, key)
+	}
+	return err
 }
 
 func (s *State) partial(b Box) *Partial {
@@ -201,10 +210,10 @@ func appendChannel(b []byte, id int64, c ChannelState, hash bool) []byte {
 	return b
 }
 
-func appendPart(b []byte, box Box, index int, key uint64) []byte {
+func appendPart(b []byte, box Box, pts, index int) []byte {
 	b = append(append(appendField(b, "part"), box.String()...), '/')
-	b = append(strconv.AppendInt(b, int64(index), 10), '/')
-	return strconv.AppendUint(b, key, 16)
+	b = append(strconv.AppendInt(b, int64(pts), 10), '/')
+	return strconv.AppendInt(b, int64(index), 10)
 }
 
 // appendState appends what takes the account's fields from said to now. The numbers alone; channels are told one by one.
@@ -229,4 +238,20 @@ type position struct{ pts, n, qts, qtsN, seq, date int }
 
 func (s *State) position() position {
 	return position{s.Pts, s.N, s.Qts, s.QtsN, s.Seq, s.Date}
+}
+
+// behind are the channels that wait for a difference, in order of their ids.
+func (s *State) behind() (ids []int64) {
+	for id, c := range s.Channels {
+		if c.Behind {
+			ids = append(ids, id)
+		}
+	}
+	for _, p := range s.Partial {
+		if p.Box.Kind == Channel {
+			ids = append(ids, p.Box.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

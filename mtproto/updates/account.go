@@ -1,0 +1,120 @@
+package updates
+
+import "github.com/natsgram/natsgram/tl/codec"
+
+// accountResult is an answer to updates.getState or updates.getDifference (E8).
+func (m *Machine) accountResult(v codec.View, c *container) {
+	switch v.Name() {
+	case "updates.state":
+		m.stateResult(v)
+	case "updates.differenceEmpty":
+		moved := m.state.Date != int(v.Int("date")) || m.state.Seq != int(v.Int("seq"))
+		m.state.Date, m.state.Seq = int(v.Int("date")), int(v.Int("seq"))
+		m.accountDone(moved, false)
+	case "updates.difference":
+		st, _ := v.Object("state")
+		m.accountDone(m.accountSlice(v, st, c), false)
+	case "updates.differenceSlice":
+		st, _ := v.Object("intermediate_state")
+		m.accountDone(m.accountSlice(v, st, c), true)
+	case "updates.differenceTooLong":
+		pts := int(v.Int("pts"))
+		moved := pts > m.common.pts
+		if moved {
+			m.gap(&m.common, pts, GapTooLong)
+		}
+		m.accountDone(moved, true)
+	default:
+		m.unreadable(&m.account, &m.common, errClass)
+	}
+}
+
+// accountSlice publishes a slice and moves to its end; it tells whether that is further on.
+func (m *Machine) accountSlice(v, st codec.View, c *container) (moved bool) {
+	before := m.state.position()
+	pts := m.notBack(&m.common, int(st.Int("pts")))
+	qts := m.notBack(&m.secret, int(st.Int("qts")))
+	c.date = int(st.Int("date"))
+	g := m.newGroup(c, &m.common, pts, qts)
+	g.fill(v)
+	g.end()
+	m.state.Seq, m.state.Date = int(st.Int("seq")), c.date
+	return m.state.position() != before
+}
+
+// notBack is the pts that a difference leads to. A little less than what we have is an answer from a server that lags;
+// much less means that Telegram counts anew (E10).
+func (m *Machine) notBack(b *box, pts int) int {
+	if pts >= b.pts {
+		return pts
+	}
+	if b.pts-pts > resetDrop {
+		m.gap(b, pts, GapReset)
+	}
+	return b.pts
+}
+
+// accountDone goes on after an answer. An answer that leads nowhere is not asked for again at once.
+func (m *Machine) accountDone(moved, more bool) {
+	s := &m.account
+	s.done(more)
+	if !s.need {
+		m.fruitless(s, moved, len(m.common.held) > 0 || len(m.secret.held) > 0 || len(m.seq.held) > 0)
+		m.noPartial(m.common.id)
+		m.noPartial(m.secret.id)
+		m.replay(&m.common)
+		m.replay(&m.secret)
+		m.replaySeq()
+		return
+	}
+	if moved {
+		s.fails = 0
+	} else if more {
+		m.backoff(s)
+	}
+}
+
+// stateResult is where Telegram stands. Why it was asked decides what that means.
+func (m *Machine) stateResult(st codec.View) {
+	s := &m.account
+	pts, qts := int(st.Int("pts")), int(st.Int("qts"))
+	switch s.cause {
+	case causeFirst:
+		m.move(&m.common, pts, 0)
+		m.move(&m.secret, qts, 0)
+		m.state.Seq, m.state.Date = int(st.Int("seq")), int(st.Int("date"))
+		m.accountDone(true, false)
+	case causePtsChanged:
+		if pts < m.common.pts {
+			m.gap(&m.common, pts, GapReset)
+		}
+		m.accountDone(true, true)
+	default:
+		m.gap(&m.common, pts, gapReasons[s.cause])
+		if qts != m.secret.pts {
+			m.gap(&m.secret, qts, gapReasons[s.cause])
+		}
+		m.state.Seq, m.state.Date = int(st.Int("seq")), int(st.Int("date"))
+		m.accountDone(true, true)
+		m.backoff(s) // should the next one be refused too
+	}
+}
+
+var gapReasons = map[cause]string{causeInvalid: GapInvalid, causeUnreadable: GapUnreadable}
+
+// gap publishes a hole and moves behind it.
+func (m *Machine) gap(b *box, to int, reason string) {
+	from, at := b.pts, m.ending(b, to)
+	at.index++
+	m.move(b, to, at.index)
+	peer := Peer{Kind: PeerNone}
+	if b.id.Kind == Channel {
+		peer = Peer{PeerChannel, b.id.ID}
+	}
+	it := m.add(&container{}, Item{
+		Name: "gap", Box: b.id, Pts: at.pts, Index: at.index - 1, Peer: peer, Date: int(m.now.Unix()),
+		Gap: &Gap{Box: b.id, From: from, To: to, Reason: reason},
+	}, nil)
+	it.State = m.token(b)
+	m.resumed(at)
+}

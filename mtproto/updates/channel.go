@@ -1,0 +1,176 @@
+package updates
+
+import (
+	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// channel is the box of a channel, at work from now until it is calm.
+func (m *Machine) channel(id int64) *box {
+	if b := m.boxes[id]; b != nil {
+		return b
+	}
+	st := m.state.Channels[id]
+	b := &box{
+		id: Box{Kind: Channel, ID: id}, pts: st.Pts, n: st.N, known: st.Pts > 0,
+		hash: st.AccessHash, hashTold: st.AccessHash != 0, told: st.Behind, kept: st.Behind,
+	}
+	b.src = &b.own
+	m.boxes[id] = b
+	m.restless = append(m.restless, b)
+	return b
+}
+
+// Channel tells the machine of a channel from elsewhere, such as the dialogs at first login (E17): its pts, where the
+// machine knows none yet, else as a hint (E29); and its access hash, unless 0.
+func (m *Machine) Channel(now time.Time, id int64, pts int, accessHash int64) {
+	m.begin(now)
+	b := m.channel(id)
+	if accessHash != 0 && accessHash != b.hash {
+		b.hash, b.hashTold = accessHash, false
+	}
+	switch {
+	case b.known:
+		m.hinted(b, pts)
+	case pts > 0 && !b.src.busy():
+		m.move(b, pts, 0)
+	}
+	if b.known {
+		m.place(b)
+		m.loosely(b)
+	}
+	m.finish()
+}
+
+// learn takes a channel's access hash from what came along with its update (E22).
+func (m *Machine) learn(b *box, c *container) {
+	if b.id.Kind == Channel && b.hash == 0 {
+		b.hash = hashOf(c.entities(), b.id.ID)
+	}
+}
+
+func hashOf(all []entity, channel int64) int64 {
+	for i := range all {
+		if all[i].id == channel && all[i].kind == PeerChannel {
+			return all[i].hash
+		}
+	}
+	return 0
+}
+
+// hashes gives the channels that wait for their access hash what came with an answer.
+func (m *Machine) hashes(c *container) {
+	for _, b := range m.restless {
+		if b.hash == 0 {
+			m.learn(b, c)
+		}
+	}
+}
+
+// obey does what an update asks that is not for anybody else (E8, E10).
+func (m *Machine) obey(u codec.View, c *container) {
+	if u.Name() == "updatePtsChanged" {
+		m.wantState(causePtsChanged)
+		return
+	}
+	b := m.channel(u.Int("channel_id"))
+	m.learn(b, c)
+	if pts := int(u.Int("pts")); pts == 0 || pts > b.pts || !b.known {
+		m.want(b.src)
+	}
+}
+
+// hintChannel notes a channel's pts in an update that does not move it (E29).
+func (m *Machine) hintChannel(id int64, pts int, c *container) {
+	if st := m.state.Channels[id]; st.Pts == 0 || pts <= st.Pts {
+		return
+	}
+	b := m.channel(id)
+	m.learn(b, c)
+	m.hinted(b, pts)
+}
+
+// channelResult is an answer to updates.getChannelDifference (E11).
+func (m *Machine) channelResult(b *box, v codec.View, c *container) {
+	before := ChannelState{Pts: b.pts, N: b.n}
+	switch v.Name() {
+	case "updates.channelDifferenceEmpty":
+		if pts := int(v.Int("pts")); pts > b.pts {
+			m.move(b, pts, 0)
+			m.loosely(b)
+		}
+	case "updates.channelDifference":
+		m.channelSlice(b, v, c)
+	case "updates.channelDifferenceTooLong":
+		dialog, _ := v.Object("dialog")
+		m.channelTooLong(b, int(dialog.Int("pts")))
+	default:
+		m.unreadable(b.src, b, errClass)
+		return
+	}
+	m.channelDone(b, b.pts != before.Pts || b.n != before.N, !v.Bool("final"))
+}
+
+func (m *Machine) channelSlice(b *box, v codec.View, c *container) {
+	pts := int(v.Int("pts"))
+	if b.src.cause != causeNone {
+		m.gap(b, pts, gapReasons[b.src.cause])
+		return
+	}
+	c.date = m.state.Date
+	g := m.newGroup(c, b, max(pts, b.pts), m.secret.pts)
+	g.fill(v)
+	g.end()
+}
+
+// channelTooLong goes on from where the channel is now. The messages that come with the answer are only its newest, so
+// they are not published: who fills the hole from history gets them there (E12).
+func (m *Machine) channelTooLong(b *box, pts int) {
+	switch {
+	case b.src.cause != causeNone:
+		m.gap(b, pts, gapReasons[b.src.cause])
+	case !b.known:
+		m.gap(b, pts, GapUnknown)
+	case pts > b.pts:
+		m.gap(b, pts, GapTooLong)
+	}
+}
+
+func (m *Machine) channelDone(b *box, moved, more bool) {
+	s := b.src
+	s.done(more)
+	switch {
+	case !s.need:
+		m.fruitless(s, moved, len(b.held) > 0)
+		m.noPartial(b.id)
+		m.replay(b)
+	case moved:
+		s.fails = 0
+	default:
+		m.backoff(s)
+	}
+}
+
+// closed is a channel that Telegram does not show us any more (E15). Should an update of it come, it begins again
+// from its pts.
+func (m *Machine) closed(b *box, reason string) {
+	for len(b.held) > 0 {
+		m.unhold(b)
+	}
+	m.gap(b, b.pts, reason)
+	m.noPartial(b.id)
+	b.own = source{}
+	b.gap, b.hint = time.Time{}, 0
+}
+
+// skip gives up on what is missing of a channel, and says so.
+func (m *Machine) skip(b *box, reason string) {
+	to := b.pts
+	if len(b.held) > 0 {
+		to = max(to, b.held[0].pts-b.held[0].count)
+	}
+	m.gap(b, to, reason)
+	b.own = source{}
+	m.replay(b)
+}
