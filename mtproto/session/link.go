@@ -1,0 +1,187 @@
+package session
+
+import (
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+const (
+	rttFactor = 3        // round trips without an answer until the peer counts as dead, if longer than DeadAfter (C35)
+	thinLine  = 32 << 10 // bytes a second that are allowed for besides
+)
+
+// link is the connection, and whether anybody is at its other end.
+type link struct {
+	up      bool
+	number  int           // of connections so far
+	now     time.Time     // of the last input
+	heard   time.Time     // when the server last said something, or the connection was made
+	waiting time.Time     // when something was sent that must be answered, and nothing came since; zero: no such
+	unheard int           // bytes sent since the server last said something
+	rtt     time.Duration // smoothed; 0: unknown
+	check   time.Time     // when to look for calls to ask for; zero: none in flight
+	ping    ping
+}
+
+// ping is the last one.
+type ping struct {
+	id    int64 // ping_id; 0: none was sent
+	msgID int64
+	sent  time.Time
+	due   bool
+	open  bool // no pong yet
+}
+
+// Connected says that there is a connection: what waits may be sent.
+func (s *Session) Connected(now time.Time) {
+	s.Disconnected(now)
+	s.link.up = true
+	s.link.number++
+	s.link.heard = now
+	// A ping tells the server at once when to give the connection up (C33), and us the time and the round trip.
+	s.link.ping.due = true
+	s.askAll(now)
+	s.acks.now = len(s.acks.ids) > 0
+}
+
+// Disconnected says that the connection is gone. Calls in flight are of unknown fate until the server was asked (C27).
+func (s *Session) Disconnected(now time.Time) {
+	s.link.now = now
+	if !s.link.up {
+		return
+	}
+	s.link.up = false
+	s.link.waiting, s.link.check, s.link.unheard = time.Time{}, time.Time{}, 0
+	s.link.ping = ping{id: s.link.ping.id}
+	// What the server would have sent again over this connection, it sends over the next anyway.
+	s.asks.answers, s.asks.repeat = s.asks.answers[:0], s.asks.repeat[:0]
+	s.settleFormer()
+}
+
+// Alive says that bytes came, though perhaps no whole packet yet: the peer is not dead.
+func (s *Session) Alive(now time.Time) {
+	s.link.now, s.link.heard, s.link.waiting, s.link.unheard = now, now, time.Time{}, 0
+}
+
+// QuickAck takes a quick acknowledgement. It proves that the server lives, and nothing about any call (A8).
+func (s *Session) QuickAck(token uint32) {
+	for _, t := range s.pack.tokens {
+		if t == token && token != 0 {
+			s.Alive(s.link.now)
+		}
+	}
+}
+
+// wrote notes that a packet of n bytes goes out.
+func (l *link) wrote(now time.Time, n int, live bool) {
+	l.unheard += n
+	if live && l.waiting.IsZero() {
+		l.waiting = now
+	}
+}
+
+// dead is when the peer counts as dead (C35). What was sent meanwhile may have to creep through a thin line first.
+func (s *Session) dead() time.Time {
+	if s.link.waiting.IsZero() {
+		return time.Time{}
+	}
+	creep := time.Duration(s.link.unheard) * time.Second / thinLine
+	return s.link.waiting.Add(max(s.cfg.Limits.DeadAfter, rttFactor*s.link.rtt) + creep)
+}
+
+// pingAt is when to ping: after some silence, and in any case often enough that the server does not close (C33).
+func (s *Session) pingAt() time.Time {
+	p := &s.link.ping
+	if p.due {
+		return time.Time{} // with the next packet
+	}
+	renew := p.sent.Add(s.cfg.Limits.DisconnectAfter / 2)
+	if p.open {
+		return renew
+	}
+	return earliest(renew, s.link.heard.Add(s.cfg.Limits.PingAfter))
+}
+
+func (s *Session) putPing(now time.Time) {
+	p := &s.link.ping
+	if !p.due {
+		return
+	}
+	*p = ping{id: p.id + 1, sent: now, open: true}
+	p.msgID = s.begin(now, false)
+	(&mt.PingDelayDisconnect{
+		PingID: p.id, DisconnectDelay: int32(s.cfg.Limits.DisconnectAfter / time.Second),
+	}).Encode(&s.pack.w)
+	s.end()
+	s.log.add(record{kind: pingSent, msgID: p.msgID}, nil)
+	s.pack.live = true
+}
+
+// pong takes the answer to our ping (C32). It was just made, so it also shows the server's time: if ours was far ahead of
+// it, it is set back (C11).
+func (s *Session) pong(f frame, r *bin.Reader) error {
+	var m mt.Pong
+	m.Decode(r)
+	p := &s.link.ping
+	if r.Err() != nil || !p.open || m.PingID != p.id || m.MsgID != p.msgID {
+		return nil
+	}
+	p.open = false
+	s.loop.ended()
+	rtt := max(f.now.Sub(p.sent), time.Microsecond)
+	if s.link.rtt == 0 {
+		s.link.rtt = rtt
+	}
+	s.link.rtt += (rtt - s.link.rtt) / 4
+	if off := s.clock.age(f.now, f.id) - rtt/2; off > rtt+farBehind || off < -maxFuture {
+		s.clock.set(f.now, f.id)
+	}
+	s.events.add(Pong{rtt})
+	return nil
+}
+
+// RTT is the smoothed time from ping to pong; 0 before the first.
+func (s *Session) RTT() time.Duration { return s.link.rtt }
+
+// Wake is when [Session.Tick] is to be called, unless something else happens before; zero: not needed.
+func (s *Session) Wake() time.Time {
+	if !s.link.up || s.err != nil {
+		return time.Time{}
+	}
+	t := earliest(s.pingAt(), s.dead())
+	t = earliest(t, s.link.check)
+	t = earliest(t, s.acks.due)
+	return earliest(t, s.former.until)
+}
+
+// earliest is the earlier of two times, of which zero ones do not count.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Tick does what time brings. [ErrDead], and every other error, means: close the connection.
+func (s *Session) Tick(now time.Time) error {
+	s.link.now = now
+	if s.err != nil || !s.link.up {
+		return s.err
+	}
+	if at := s.dead(); !at.IsZero() && !now.Before(at) {
+		return ErrDead
+	}
+	s.acks.tick(now)
+	if at := s.pingAt(); !at.IsZero() && !now.Before(at) {
+		s.link.ping.due = true
+	}
+	if at := s.link.check; !at.IsZero() && !now.Before(at) {
+		s.checkCalls(now)
+	}
+	if at := s.former.until; !at.IsZero() && !now.Before(at) {
+		s.settleFormer()
+	}
+	return nil
+}

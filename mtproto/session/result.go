@@ -1,0 +1,83 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+// resultHead is what stands before the result in an rpc_result: constructor id and req_msg_id.
+const resultHead = 4 + 8
+
+// result takes an rpc_result (C22). One for a call that we do not have is only acknowledged. As it names a message of
+// ours that still waits, it is taken however old it is (C8).
+func (s *Session) result(f frame, body []byte) error {
+	if len(body) < resultHead {
+		s.warn(fmt.Errorf("rpc_result of %d bytes", len(body)))
+		return nil
+	}
+	c := s.calls.byMsg[int64(binary.LittleEndian.Uint64(body[4:]))]
+	if c == nil || (c.place == inFormer) != f.former {
+		return nil
+	}
+	s.loop.ended()
+	c.received = true
+	answer, err := s.answer(body[resultHead:])
+	if err != nil {
+		s.fail(c, fmt.Errorf("%w: %w", ErrAnswer, err))
+		if !f.former { // otherwise the server would send it again after the reconnect, and so on
+			s.acknowledge(f.now, f.id)
+		}
+		return err
+	}
+	if idOf(answer) == mt.RPCErrorID {
+		s.rpcError(c, answer)
+		return nil
+	}
+	s.events.add(Result{Call: c.id, Body: answer})
+	s.calls.drop(c)
+	return nil
+}
+
+// answer is a result as its receiver may keep it.
+func (s *Session) answer(body []byte) ([]byte, error) {
+	if idOf(body) == mt.GzipPackedID {
+		return s.gunzip(body)
+	}
+	return bytes.Clone(body), nil
+}
+
+func (s *Session) rpcError(c *call, body []byte) {
+	e := &mt.RPCError{}
+	r := bin.NewReader(body)
+	if e.Decode(r); r.Err() != nil {
+		s.fail(c, fmt.Errorf("%w: %w", ErrAnswer, r.Err()))
+		return
+	}
+	s.events.add(Result{Call: c.id, Err: e})
+	s.calls.drop(c)
+}
+
+// update hands over a message that is neither an answer nor about messages. Those that are no content, too old (C8), or
+// of a session that was left are dropped: getDifference has them.
+func (s *Session) update(f frame, m mt.Message) (held bool) {
+	if m.SeqNo&1 == 0 || f.former || len(m.Body) < 4 {
+		return false
+	}
+	if age := s.clock.age(f.now, f.id); s.clock.synced && age > maxPast {
+		s.warn(fmt.Errorf("update of %v ago dropped", age))
+		return false
+	}
+	body := m.Body
+	if !f.zipped {
+		body = bytes.Clone(body)
+	}
+	s.events.add(Update{MsgID: m.MsgID, Body: body})
+	if s.cfg.HoldUpdates {
+		s.acks.hold(m.MsgID)
+	}
+	return s.cfg.HoldUpdates
+}

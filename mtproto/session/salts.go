@@ -1,0 +1,110 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+const (
+	saltCount   = 32               // salts to ask for: a day or so (C24)
+	saltsLow    = 2                // fewer than these ahead: ask
+	saltMargin  = 60 * time.Second // less than this left of the last: ask
+	saltRetry   = time.Minute      // until an unanswered request is made again
+	saltAgain   = 10 * time.Minute // until a server that has no more is asked again
+	saltGuessed = 30 * time.Minute // how long a salt is good that came without its times
+)
+
+// Salt is a server salt and when it is valid, in the server's time. Salts belong to the key, not to the session.
+type Salt struct {
+	Value        int64
+	Since, Until time.Time
+}
+
+// salts are those known: the one in use, and those of later (C24).
+type salts struct {
+	current Salt
+	future  []Salt    // by ascending Since
+	askAt   time.Time // not before
+}
+
+func newSalts(c *Config) salts {
+	s := salts{current: Salt{Value: c.Salt}}
+	s.future = slices.Clone(c.Salts)
+	slices.SortFunc(s.future, func(a, b Salt) int { return a.Since.Compare(b.Since) })
+	return s
+}
+
+// pick is the newest salt that is valid at the server's time t (C24).
+func (s *salts) pick(t time.Time) int64 {
+	for len(s.future) > 0 && !s.future[0].Since.After(t) {
+		if s.future[0].Until.After(t) {
+			s.current = s.future[0]
+		}
+		s.future = s.future[:copy(s.future, s.future[1:])]
+	}
+	return s.current.Value
+}
+
+// adopt takes a salt that the server gave without its times. What was known before is wrong then.
+func (s *salts) adopt(value int64, t time.Time) bool {
+	if value == s.current.Value {
+		return false
+	}
+	s.current = Salt{value, t, t.Add(saltGuessed)}
+	s.future, s.askAt = s.future[:0], time.Time{}
+	return true
+}
+
+// wanted says whether more salts should be asked for.
+func (s *salts) wanted(now, t time.Time) bool {
+	if now.Before(s.askAt) {
+		return false
+	}
+	last := s.current.Until
+	if n := len(s.future); n > 0 {
+		last = s.future[n-1].Until
+	}
+	return len(s.future) < saltsLow || last.Sub(t) < saltMargin
+}
+
+func (s *salts) all() []Salt { return append([]Salt{s.current}, s.future...) }
+
+// putSalts asks for salts along with a packet that goes anyway; as pings go all the time, that is soon enough.
+func (s *Session) putSalts(now time.Time) {
+	if s.pack.count == 0 || !s.salts.wanted(now, s.ServerTime(now)) {
+		return
+	}
+	id := s.begin(now, false)
+	(&mt.GetFutureSalts{Num: saltCount}).Encode(&s.pack.w)
+	s.end()
+	s.log.add(record{kind: saltsAsked, msgID: id}, nil)
+	s.salts.askAt = now.Add(saltRetry)
+}
+
+// futureSalts takes the answer to our request (C24). It needs no acknowledgement.
+func (s *Session) futureSalts(f frame, r *bin.Reader) error {
+	var m mt.FutureSalts
+	m.Decode(r)
+	if r.Err() != nil || s.log.find(m.ReqMsgID, saltsAsked) == nil {
+		return nil
+	}
+	list := make([]Salt, 0, len(m.Salts))
+	for _, x := range m.Salts {
+		list = append(list, Salt{x.Salt, time.Unix(int64(x.ValidSince), 0), time.Unix(int64(x.ValidUntil), 0)})
+	}
+	slices.SortFunc(list, func(a, b Salt) int { return a.Since.Compare(b.Since) })
+	s.salts.future = list
+	s.salts.askAt = f.now.Add(saltAgain)
+	s.salts.pick(s.ServerTime(f.now))
+	s.events.add(SaltsChanged{s.salts.all()})
+	return nil
+}
+
+func (s *Session) adoptSalt(now time.Time, value int64) {
+	if s.salts.adopt(value, s.ServerTime(now)) {
+		s.events.add(SaltsChanged{s.salts.all()})
+	}
+}

@@ -1,0 +1,205 @@
+package session
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/crypto"
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+const (
+	maxPacked    = 1000      // queries in a container (C18)
+	maxPackBytes = 32 << 10  // of queries in a container, unless one alone is longer (C18)
+	keepPlain    = 128 << 10 // a larger buffer is not kept
+)
+
+// Layout of the buffer in which a packet is made. A message in a container and a lone message look the same from msg_id
+// on, so that a container of one becomes a lone message by putting salt and session_id right before it.
+const (
+	messageHead   = 8 + 4 + 4              // msg_id, seq_no, length
+	envelope      = 8 + 8                  // salt, session_id
+	containerHead = envelope + messageHead //
+	itemsAt       = containerHead + 4 + 4  // constructor id, count
+	loneAt        = itemsAt - envelope     //
+	lengthOffset  = messageHead - 4        // of the length in a message's head
+)
+
+// packer is the packet in the making.
+type packer struct {
+	w      bin.Writer
+	count  int
+	start  int // of the message in the making
+	calls  []*call
+	tokens [16]uint32 // of quick acknowledgements, the last 16 (A7)
+	token  int
+	live   bool // something in it makes the server answer
+}
+
+// Append appends the next packet to dst, encrypted and ready for the framing. Call it after every input until it
+// says that there is none.
+//
+// A packet holds all that is there to be sent, within limits: acknowledgements, service messages, then queries in the
+// order of their calls (C16, C18). Ids are given here and not before, so nothing grows old in a queue (C12).
+func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
+	s.link.now = now
+	if !s.link.up || s.err != nil {
+		return dst, false
+	}
+	s.pack.reset()
+	s.fill(now)
+	if s.pack.count == 0 {
+		return dst, false
+	}
+	plain := s.wrap(now)
+	packet, token, err := crypto.Seal(dst, s.cfg.Key, crypto.Client, plain, s.cfg.Rand)
+	if err != nil {
+		s.err = fmt.Errorf("session: %w", err)
+		return dst, false
+	}
+	s.pack.tokens[s.pack.token%len(s.pack.tokens)] = token
+	s.pack.token++
+	s.link.wrote(now, len(packet)-len(dst), s.pack.live)
+	return packet, true
+}
+
+func (p *packer) reset() {
+	if cap(p.w.Buf) > keepPlain {
+		p.w.Buf = nil
+	}
+	const zeros = itemsAt
+	p.w = bin.Writer{Buf: append(p.w.Buf[:0], make([]byte, zeros)...)}
+	p.count, p.calls, p.live = 0, p.calls[:0], false
+}
+
+// fill puts into the packet what belongs there, in ascending order of ids (C13).
+func (s *Session) fill(now time.Time) {
+	if c := s.calls.queue.head; c != nil && c.single() {
+		s.putCall(now, c)
+		return
+	}
+	s.putPing(now)
+	s.putStates(now)
+	s.putResends(now)
+	s.putReplies(now)
+	s.putCalls(now)
+	s.putSalts(now)
+	s.putAcks(now)
+}
+
+// begin starts a message and returns its id.
+func (s *Session) begin(now time.Time, content bool) int64 {
+	id := s.nextID(now)
+	s.head(id, s.self.seqNo(content))
+	return id
+}
+
+func (s *Session) head(id int64, seq int32) {
+	p := &s.pack
+	p.start = len(p.w.Buf)
+	p.w.Int64(id)
+	p.w.Int32(seq)
+	p.w.Int32(0)
+	p.count++
+}
+
+// end finishes the message that begin started.
+func (s *Session) end() {
+	b := s.pack.w.Buf[s.pack.start:]
+	binary.LittleEndian.PutUint32(b[lengthOffset:], uint32(len(b)-messageHead))
+}
+
+// wrap puts the envelope around the messages, and a container if there are several (C18).
+func (s *Session) wrap(now time.Time) []byte {
+	p, container := &s.pack, int64(0)
+	plain := p.w.Buf[loneAt:]
+	if p.count > 1 {
+		plain = p.w.Buf
+		container = s.nextID(now)
+		w := bin.Writer{Buf: plain[envelope:envelope]}
+		w.Int64(container)
+		w.Int32(s.self.seqNo(false))
+		w.Int32(int32(len(plain) - containerHead))
+		w.Uint32(mt.MsgContainerID)
+		w.Int32(int32(p.count))
+	}
+	binary.LittleEndian.PutUint64(plain, uint64(s.salts.pick(s.ServerTime(now))))
+	binary.LittleEndian.PutUint64(plain[8:], uint64(s.self.id))
+	for _, c := range p.calls {
+		c.container = container
+	}
+	s.log.packed(container)
+	s.ackLog.packed(container)
+	return plain
+}
+
+func (s *Session) putCalls(now time.Time) {
+	for n := 0; n < maxPacked; n++ {
+		c := s.calls.queue.head
+		if c == nil || c.single() || n > 0 && len(s.pack.w.Buf)+len(c.query) > maxPackBytes {
+			return
+		}
+		s.putCall(now, c)
+	}
+}
+
+// putCall writes a query. It is content-related (C14).
+func (s *Session) putCall(now time.Time, c *call) {
+	id := s.nextID(now)
+	if c.opts.Build != nil && !s.build(c, id) {
+		return
+	}
+	if !c.opts.NoGzip && s.cfg.Limits.GzipOver >= 0 && len(c.query) > s.cfg.Limits.GzipOver {
+		c.query, c.opts.NoGzip = pack(c.query), true
+	}
+	seq := s.self.seqNo(true)
+	s.head(id, seq)
+	s.pack.w.Raw(c.query)
+	s.end()
+	s.calls.fly(c, id, seq, now)
+	s.pack.calls = append(s.pack.calls, c)
+	s.pack.live = true
+	s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+}
+
+// build has a query made that contains its own msg_id.
+func (s *Session) build(c *call, id int64) bool {
+	q, err := c.opts.Build(s.self.id, id)
+	if err == nil && !sound(q) {
+		err = fmt.Errorf("%w: %d bytes", ErrQuery, len(q))
+	}
+	if err != nil {
+		s.fail(c, err)
+		return false
+	}
+	c.query = q
+	return true
+}
+
+var packers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	return w
+}}
+
+// pack is query as gzip_packed, or as it is where that is not smaller (C21).
+func pack(query []byte) []byte {
+	z := packers.Get().(*gzip.Writer)
+	defer packers.Put(z)
+	var b bytes.Buffer
+	z.Reset(&b)
+	// A bytes.Buffer does not fail.
+	_, _ = z.Write(query)
+	_ = z.Close()
+	var w bin.Writer
+	(&mt.GzipPacked{PackedData: b.Bytes()}).Encode(&w)
+	if len(w.Buf) >= len(query) {
+		return query
+	}
+	return w.Buf
+}

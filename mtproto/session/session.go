@@ -1,0 +1,153 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+// maxQuery is the longest query in bytes: with its envelope it still fits a packet (A34).
+const maxQuery = bin.MaxBytes - 1024
+
+// Session is one encrypted session. See the package comment.
+type Session struct {
+	cfg    Config
+	clock  clock
+	self   self   // the session as the server knows it
+	former former // the one before, for late answers
+	link   link   // the connection
+	salts  salts
+	acks   acks
+	calls  calls
+	asks   requests // what else is to be sent
+	loop   loop     // refusals in a row
+	log    log      // service messages sent, in case they are refused
+	ackLog log      // the same for acknowledgements, of which there are many
+	pack   packer
+	in     inbox
+	events events
+	err    error // randomness failed: nothing can be sent
+}
+
+// self is a session id and what is counted under it.
+type self struct {
+	id      int64
+	content int32 // content-related messages sent so far (C13)
+	window  window
+	born    int      // number of the connection on which it began
+	lives   int      // new_session_created so far
+	first   int64    // first_msg_id of the last of them
+	uniques [8]int64 // their unique ids, the last 8
+}
+
+// seqNo numbers a message (C13).
+func (x *self) seqNo(content bool) int32 {
+	if !content {
+		return 2 * x.content
+	}
+	x.content++
+	return 2*x.content - 1
+}
+
+// New begins a session with a new random id. It fails if the Config is incomplete or its Rand fails.
+func New(c Config) (*Session, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	s := &Session{cfg: c, salts: newSalts(&c), log: log{size: 32}, ackLog: log{size: 32}}
+	s.clock.offset = c.TimeOffset
+	s.calls.byID, s.calls.byMsg = make(map[CallID]*call), make(map[int64]*call)
+	s.begun()
+	return s, s.err
+}
+
+// begun makes the session a new one, with an id of its own.
+func (s *Session) begun() {
+	var b [8]byte
+	for binary.LittleEndian.Uint64(b[:]) == 0 {
+		if _, err := io.ReadFull(s.cfg.Rand, b[:]); err != nil {
+			s.err = fmt.Errorf("session: random id: %w", err)
+			return
+		}
+	}
+	s.self = self{id: int64(binary.LittleEndian.Uint64(b[:])), born: s.link.number}
+	if !s.link.up {
+		s.self.born++
+	}
+}
+
+// SessionID is the present session_id.
+func (s *Session) SessionID() int64 { return s.self.id }
+
+// Pending is how many calls wait for an answer.
+func (s *Session) Pending() int { return len(s.calls.byID) }
+
+// Call queues a query: one TL function, wrapped as the API wants it. The session keeps the slice until the call ends.
+func (s *Session) Call(now time.Time, query []byte, o CallOptions) CallID {
+	s.link.now = now
+	c := s.calls.make()
+	c.query, c.opts = query, o
+	id := c.id
+	s.calls.enqueue(c)
+	switch {
+	case s.err != nil:
+		s.fail(c, s.err)
+	case o.Build == nil && !sound(query):
+		s.fail(c, fmt.Errorf("%w: %d bytes", ErrQuery, len(query)))
+	}
+	return id
+}
+
+func sound(query []byte) bool {
+	return len(query) >= 4 && len(query)%4 == 0 && len(query) <= maxQuery
+}
+
+// Cancel forgets a call: neither [Result] nor [Failed] will come. It tells whether the server received it. If that may
+// be so, the server is asked not to send the answer (C31). A call that has ended already is Unknown.
+func (s *Session) Cancel(now time.Time, id CallID) Sent {
+	s.link.now = now
+	c := s.calls.byID[id]
+	if c == nil {
+		return Unknown
+	}
+	fate := c.fate()
+	if c.place == inFlight && s.link.up && !c.ask {
+		s.asks.dropAnswer(c.msgID)
+	}
+	s.calls.drop(c)
+	return fate
+}
+
+// Close fails all calls, each with what is known of it. Nothing is sent any more.
+func (s *Session) Close() {
+	s.Disconnected(s.link.now)
+	s.settleFormer()
+	for _, l := range []*list{&s.calls.flight, &s.calls.queue} {
+		for l.head != nil {
+			s.fail(l.head, ErrClosed)
+		}
+	}
+	s.err = ErrClosed
+}
+
+// fail ends a call without an answer.
+func (s *Session) fail(c *call, err error) {
+	s.events.add(Failed{Call: c.id, Err: err, Sent: c.fate()})
+	s.calls.drop(c)
+}
+
+// unresolved decides about a call whose fate cannot be found out.
+func (s *Session) unresolved(c *call, err error) {
+	if !c.opts.Resendable {
+		s.fail(c, err)
+		return
+	}
+	c.past = c.past.or(c.fate())
+	s.calls.enqueue(c)
+}
+
+// notExecuted sends a call again of which it is certain that this copy was not executed.
+func (s *Session) notExecuted(c *call) { s.calls.enqueue(c) }

@@ -1,0 +1,222 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+// What the bytes of msgs_state_info mean (C26).
+const (
+	stateMask        = 7
+	stateForgotten   = 1
+	stateNotReceived = 2
+	stateTooHigh     = 3
+	stateReceived    = 4
+	stateAnswered    = 64
+)
+
+const (
+	maxAnswered = 3           // times that the server says it answered, without an answer, until it counts as lost
+	checkEvery  = time.Second // at most so often are the calls looked through
+)
+
+// watch sets when to ask for a call's state if there is no word (C27).
+func (s *Session) watch(c *call, at time.Time) {
+	c.check = at
+	if s.link.check.IsZero() || at.Before(s.link.check) {
+		s.link.check = at
+	}
+}
+
+// checkCalls finds the calls to ask for. The next look is when the first of the rest wants it.
+func (s *Session) checkCalls(now time.Time) {
+	s.link.check = time.Time{}
+	for c := s.calls.flight.head; c != nil; c = c.next {
+		if !now.Before(c.check) {
+			c.ask, s.calls.ask = true, true
+			c.check = now.Add(s.cfg.Limits.CheckAfter)
+		}
+		s.watch(c, c.check)
+	}
+	if soonest := now.Add(checkEvery); s.link.check.Before(soonest) && !s.link.check.IsZero() {
+		s.link.check = soonest
+	}
+}
+
+// askAll wants the state of everything in flight: after a reconnect nobody knows what arrived (C27).
+func (s *Session) askAll(now time.Time) {
+	for c := s.calls.flight.head; c != nil; c = c.next {
+		c.ask, s.calls.ask, c.answered = true, true, 0
+		s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+	}
+}
+
+// putStates asks for the state of calls (C26).
+func (s *Session) putStates(now time.Time) {
+	if !s.calls.ask {
+		return
+	}
+	s.calls.ask = false
+	ids := s.in.ids[:0]
+	for c := s.calls.flight.head; c != nil; c = c.next {
+		if c.ask && len(ids) == maxIDs {
+			s.calls.ask = true
+			break
+		}
+		if c.ask {
+			c.ask = false
+			ids = append(ids, c.msgID)
+		}
+	}
+	s.in.ids = ids
+	if len(ids) == 0 {
+		return
+	}
+	id := s.begin(now, false)
+	(&mt.MsgsStateReq{MsgIDs: ids}).Encode(&s.pack.w)
+	s.end()
+	s.log.add(record{kind: statesAsked, msgID: id}, ids)
+	s.pack.live = true
+}
+
+// stateInfo takes the answer to our msgs_state_req: one byte for each id that we asked for (C26).
+func (s *Session) stateInfo(f frame, r *bin.Reader) error {
+	var m mt.MsgsStateInfo
+	m.Decode(r)
+	asked := s.log.find(m.ReqMsgID, statesAsked)
+	if r.Err() != nil || asked == nil {
+		return nil
+	}
+	if len(asked.ids) != len(m.Info) {
+		s.warn(fmt.Errorf("msgs_state_info of %d states for %d messages", len(m.Info), len(asked.ids)))
+		return nil
+	}
+	s.loop.ended()
+	asked.msgID = 0
+	s.learnAll(f, asked.ids, m.Info)
+	return nil
+}
+
+// allInfo takes states that the server tells unasked (C28).
+func (s *Session) allInfo(f frame, r *bin.Reader) error {
+	var m mt.MsgsAllInfo
+	m.Decode(r)
+	if r.Err() == nil && len(m.MsgIDs) == len(m.Info) {
+		s.learnAll(f, m.MsgIDs, m.Info)
+	}
+	return nil
+}
+
+func (s *Session) learnAll(f frame, ids []int64, states []byte) {
+	for i, id := range ids {
+		if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
+			s.learn(f.now, c, states[i])
+		}
+	}
+}
+
+// learn takes what the server says of one call.
+func (s *Session) learn(now time.Time, c *call, state byte) {
+	switch state & stateMask {
+	case stateForgotten, stateNotReceived, stateTooHigh:
+		if s.proves(c, state&stateMask) {
+			s.notExecuted(c)
+		} else {
+			s.unresolved(c, ErrForgotten)
+		}
+	case stateReceived:
+		s.received(now, c, state&stateAnswered != 0)
+	}
+}
+
+// proves says whether "not received" means that the call was not executed. It does unless the session was begun anew
+// after the call went out: then it was another life of the session that might have received it. Code 1, too old to be
+// remembered, says nothing where we do not know which life is speaking.
+func (s *Session) proves(c *call, state byte) bool {
+	switch {
+	case c.received:
+		return false
+	case s.firstLife():
+		return true
+	case c.top() < s.self.first:
+		return false
+	}
+	return state != stateForgotten || s.self.first != 0
+}
+
+// received notes that the server has a call. If it also says that it answered, and says so again and again while no
+// answer comes, then the answer is lost.
+func (s *Session) received(now time.Time, c *call, answered bool) {
+	c.received, c.ask = true, false
+	if !answered {
+		s.watch(c, now.Add(s.cfg.Limits.CheckReceived))
+		return
+	}
+	s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+	if c.answered++; c.answered >= maxAnswered {
+		s.unresolved(c, ErrAnswer)
+	}
+}
+
+// acked takes acknowledgements of our messages (C15).
+func (s *Session) acked(f frame, r *bin.Reader) error {
+	m := mt.MsgsAck{MsgIDs: s.in.ids[:0]}
+	m.Decode(r)
+	if s.in.ids = m.MsgIDs[:0]; r.Err() != nil {
+		return nil
+	}
+	s.loop.ended()
+	for _, id := range m.MsgIDs {
+		c := s.calls.byMsg[id]
+		if c == nil {
+			continue
+		}
+		if c.received = true; c.place == inFlight {
+			s.watch(c, f.now.Add(s.cfg.Limits.CheckReceived))
+		}
+	}
+	return nil
+}
+
+// detailed takes the news that a query was answered (C29).
+func (s *Session) detailed(f frame, r *bin.Reader) error {
+	var m mt.MsgDetailedInfo
+	m.Decode(r)
+	if r.Err() != nil {
+		return nil
+	}
+	c := s.calls.byMsg[m.MsgID]
+	if c != nil && c.place == inFlight {
+		c.received = true
+		s.watch(c, f.now.Add(s.cfg.Limits.CheckAfter))
+	}
+	s.fetch(f.now, m.AnswerMsgID, c != nil)
+	return nil
+}
+
+// newDetailed takes the news of a message that is no answer (C29).
+func (s *Session) newDetailed(f frame, r *bin.Reader) error {
+	var m mt.MsgNewDetailedInfo
+	m.Decode(r)
+	if r.Err() == nil {
+		s.fetch(f.now, m.AnswerMsgID, true)
+	}
+	return nil
+}
+
+// fetch asks for a message of the server, or acknowledges it if it was seen or nobody waits for it.
+func (s *Session) fetch(now time.Time, id int64, needed bool) {
+	if id&1 == 0 {
+		return
+	}
+	if !needed || s.self.window.has(id) {
+		s.acknowledge(now, id)
+		return
+	}
+	if len(s.asks.answers) < maxIDs {
+		s.asks.answers = append(s.asks.answers, id)
+	}
+}
