@@ -389,6 +389,12 @@ func (d *jsonIn) wrapped(t *typ, start int) bool {
 	return true
 }
 
+// Without padding, which is cut off before, and without line breaks; unused bits must be zero.
+var (
+	base64Std = base64.RawStdEncoding.Strict()
+	base64URL = base64.RawURLEncoding.Strict()
+)
+
 func (d *jsonIn) bytes(t *typ, c byte) bool {
 	start := d.pos
 	if c != '"' {
@@ -398,7 +404,7 @@ func (d *jsonIn) bytes(t *typ, c byte) bool {
 	if !ok {
 		return false
 	}
-	encoding := base64.RawStdEncoding
+	encoding := base64Std
 	body := text
 	if n := len(text); n%4 == 0 && n > 0 && text[n-1] == '=' {
 		body = text[:n-1]
@@ -408,7 +414,7 @@ func (d *jsonIn) bytes(t *typ, c byte) bool {
 	}
 	for _, b := range body {
 		if b == '-' || b == '_' {
-			encoding = base64.RawURLEncoding
+			encoding = base64URL
 		}
 	}
 	n := encoding.DecodedLen(len(body))

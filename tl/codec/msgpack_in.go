@@ -152,8 +152,10 @@ func (d *packIn) plain(t *typ, v packToken, start int) bool {
 	switch v.kind {
 	case kindStr:
 		text = string(v.data)
-	case kindInt:
-		text = strconv.FormatInt(int64(v.bits), 10)
+	case kindInt, kindFloat:
+		if n, ok := v.integer(); ok {
+			text = strconv.FormatInt(n, 10)
+		}
 	case kindBool:
 		word = "ft"[v.bits&1]
 	case kindNil:
@@ -162,7 +164,7 @@ func (d *packIn) plain(t *typ, v packToken, start int) bool {
 	if id, known := t.word(word); known != "" {
 		return d.uint32(id)
 	}
-	if v.kind == kindStr || v.kind == kindInt {
+	if v.kind == kindStr || text != "" {
 		if handled, ok := d.resolve(t, text, start); handled {
 			return ok
 		}

@@ -16,7 +16,7 @@ func (s *Schema) Nearest(name string) []string {
 
 // nearest returns up to three of names that are few edits away from name, or equal but for case and underscores.
 func nearest(name string, names []string) []string {
-	if len(name) > 64 {
+	if len(name) > maxNear {
 		return nil
 	}
 	type candidate struct {
@@ -24,9 +24,9 @@ func nearest(name string, names []string) []string {
 		d    int
 	}
 	var found []candidate
-	plain := fold(name)
+	plain, limit := fold(name), min(max(1, len(name)/3), len(name)-1)
 	for _, n := range names {
-		if d := distance(plain, fold(n)); d <= max(1, len(name)/3) {
+		if d := distance(plain, fold(n), limit); d <= limit {
 			found = append(found, candidate{n, d})
 		}
 	}
@@ -40,14 +40,21 @@ func nearest(name string, names []string) []string {
 
 func fold(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "") }
 
-// distance is how many bytes must be put in, taken out or replaced to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
+// maxNear is the longest name that is worth a guess.
+const maxNear = 64
+
+// distance is how many bytes must be put in, taken out or replaced to make b of a; some number above limit where it is
+// more than that. A has at most maxNear bytes.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	var row [2*maxNear + 1]int // b is at most limit longer, and limit less than maxNear
+	for j := range row[:len(b)+1] {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		diagonal, least := row[0], i+1
 		row[0] = i + 1
 		for j := range len(b) {
 			cost := diagonal
@@ -56,6 +63,10 @@ func distance(a, b string) int {
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			least = min(least, row[j+1])
+		}
+		if least > limit {
+			return least
 		}
 	}
 	return row[len(b)]

@@ -84,7 +84,7 @@ var objectType = &typ{op: opObject, min: 4, name: "Object"}
 // Type finds a type as a schema writes it: a class ("Updates"), a primitive ("long", "Bool"), a bare constructor
 // ("future_salt", "%Message"), or a vector of such ("Vector<User>").
 func (s *Schema) Type(name string) (Type, bool) {
-	if t := s.types[name]; t != nil && t.op != opVoid && t.op != opFlags {
+	if t := s.types[name]; t != nil && t.op != opVoid && t.op != opFlags && t.op != opCall {
 		return Type{t}, true
 	}
 	c := &compiler{s: s, types: make(map[string]*typ)}
