@@ -57,14 +57,14 @@ type Log struct {
 	opts       Options
 	epoch      atomic.Uint64
 	last       atomic.Uint64 // sequence of the last message known to be stored
+	pace       pace          // of Run
 
-	mu      sync.Mutex
-	queue   []*Group
-	bytes   int64
-	full    bool // Pending was exceeded and Drained not yet called
-	closing bool
-	more    chan struct{} // one token: the queue is not empty
-	idle    chan struct{} // closed when nothing waits; nil when it is so already
+	mu    sync.Mutex
+	queue []*Group
+	bytes int64
+	full  bool          // Pending was exceeded and Drained not yet called
+	more  chan struct{} // one token: the queue is not empty
+	idle  chan struct{} // closed when nothing waits; nil when it is so already
 }
 
 const (

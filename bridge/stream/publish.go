@@ -3,7 +3,9 @@ package stream
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,9 +22,6 @@ const (
 const (
 	// maxBatchBytes bounds what goes out in one atomic batch.
 	maxBatchBytes = 4 << 20
-	// batchFrom is from how many waiting messages on a batch pays, with the server syncing every write: a plain publish
-	// costs one fsync, a batch three to four whatever its size (BenchmarkPublish).
-	batchFrom = 4
 	// renewAfter is how many of its own messages a log publishes before it looks whether its record grows old.
 	renewAfter = 20_000
 )
@@ -64,15 +63,30 @@ func (l *Log) await(ctx context.Context) error {
 
 // publish stores the first groups of head, at least one, and gives how many messages that were. It tries until it knows.
 func (l *Log) publish(ctx context.Context, head []*Group) (int, error) {
-	groups := choose(head)
+	groups := choose(head, l.pace.batchFrom())
 	messages := flatten(groups)
+	if len(messages) < l.pace.batchFrom() && !anyWhole(groups) {
+		return l.oneByOne(ctx, groups, messages)
+	}
+	return l.together(ctx, groups, messages)
+}
+
+func anyWhole(groups []*Group) bool {
+	return slices.ContainsFunc(groups, func(g *Group) bool { return g.Whole && len(g.Messages) > 1 })
+}
+
+// together stores messages all or nothing.
+func (l *Log) together(ctx context.Context, groups []*Group, messages []Message) (int, error) {
 	for wait := retryMin; ; wait = min(2*wait, retryMax) {
 		there, seq, err := l.attempt(ctx, messages)
 		switch {
 		case there:
 			l.stored(groups, seq)
 			return len(messages), nil
-		case err != nil && codeOf(err) == codeDuplicate:
+		case codeOf(err) == codeDuplicate:
+			// It should never come to this: the state would have had to fall behind the stream. One by one, the server
+			// drops those it knows.
+			l.opts.Log.Error("updates were already in the stream", "account", l.account, "messages", len(messages))
 			return l.oneByOne(ctx, groups, messages)
 		case err != nil:
 			return 0, err
@@ -85,8 +99,10 @@ func (l *Log) publish(ctx context.Context, head []*Group) (int, error) {
 
 // attempt sends once. It says whether the messages are in the stream now; err is for what another attempt cannot mend.
 func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
+	begun := time.Now()
 	seq, err = l.send(ctx, messages)
 	if err == nil {
+		l.pace.took(len(messages), time.Since(begun))
 		return true, seq, nil
 	}
 	if ctx.Err() != nil {
@@ -106,7 +122,7 @@ func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq 
 }
 
 // choose takes what goes out next: groups without messages on the way, then a plain message where few wait, else a batch.
-func choose(head []*Group) []*Group {
+func choose(head []*Group, batchFrom int) []*Group {
 	waiting := 0
 	for _, g := range head {
 		waiting += len(g.Messages)
@@ -253,27 +269,26 @@ func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there 
 	return there, at, err
 }
 
-// oneByOne stores a batch of which the server knows some message ids already. It should never come to this: the state
-// would have had to fall behind the stream. The server drops those it knows.
+// oneByOne stores messages one after the other.
 func (l *Log) oneByOne(ctx context.Context, groups []*Group, messages []Message) (int, error) {
-	l.opts.Log.Error("updates were already in the stream, storing the others one by one", "account", l.account, "messages", len(messages))
-	var seq uint64
-	for _, m := range messages {
+	var last uint64
+	for i := range messages {
 		for wait := retryMin; ; wait = min(2*wait, retryMax) {
-			s, err := l.send(ctx, []Message{m})
-			if err == nil {
-				seq = max(seq, s)
-				break
-			}
-			if _, _, err := l.resolve(ctx, nil); err != nil {
+			there, seq, err := l.attempt(ctx, messages[i:i+1])
+			if err != nil {
 				return 0, err
+			}
+			if there {
+				last = seq
+				l.last.Store(max(seq, l.last.Load()))
+				break
 			}
 			if err := pause(ctx, wait); err != nil {
 				return 0, err
 			}
 		}
 	}
-	l.stored(groups, seq)
+	l.stored(groups, last)
 	return len(messages), nil
 }
 

@@ -14,6 +14,7 @@ import (
 // Position is where recovery begins: a state, and the stream sequence after which it has to be brought up to date.
 type Position struct {
 	Seq   uint64          `json:"seq"`
+	User  int64           `json:"user"` // whose: another user under the same account name counts anew
 	State json.RawMessage `json:"state"`
 }
 
