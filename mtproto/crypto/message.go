@@ -76,8 +76,7 @@ func seal(out []byte, k *Key, from Side) (ack uint32) {
 // Up to 15 bytes after the last whole block are not part of the message (A4) and ignored. On failure dst comes back as
 // it was, with [ErrOpen].
 func Open(dst []byte, k *Key, from Side, packet []byte) ([]byte, error) {
-	dst, ack, err := OpenAck(dst, k, from, packet)
-	_ = ack
+	dst, _, err := OpenAck(dst, k, from, packet)
 	return dst, err
 }
 

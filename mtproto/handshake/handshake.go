@@ -142,9 +142,9 @@ func sealInner(encode func(*bin.Writer), key, iv *[32]byte, rand io.Reader) ([]b
 	if _, err := io.ReadFull(rand, pad[:n]); err != nil {
 		return nil, fmt.Errorf("handshake: random padding: %w", err)
 	}
-	out := append(w.Buf, pad[:n]...)
-	crypto.EncryptIGE(out, out, key[:], iv)
-	return out, nil
+	w.Raw(pad[:n])
+	crypto.EncryptIGE(w.Buf, w.Buf, key[:], iv)
+	return w.Buf, nil
 }
 
 // openInner decrypts what sealInner made and checks length, hash and padding (B9). The object aliases new memory.

@@ -5,10 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"strings"
 	"testing"
 
@@ -169,60 +167,64 @@ func TestPaddedLengths(t *testing.T) {
 	}
 }
 
-// A3, A7, A9, A34: what a server may send and what it may not, read by a client; each also byte by byte (A19).
+const p = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00" // 24 bytes, the shortest message
+
+// fromServer is what a server may send and what it may not, and what a client makes of it.
+var fromServer = []struct {
+	kind Kind
+	in   string
+	want string
+}{
+	{Abridged, "", ""},
+	{Abridged, "06" + p + "06" + p, "packet " + p + ", packet " + p},
+	{Abridged, "7f060000" + p, "packet " + p}, // the long form for a short packet is only wasteful
+	{Abridged, "06" + p[:46], ""},
+	{Abridged, "cd571d82 06" + p + "801d57cd", "ack cd571d82, packet " + p + ", ack 801d57cd"}, // A7: reversed
+	{Abridged, "06" + p + "ffffff", "packet " + p},
+	{Abridged, "ffffffff 06" + p, "ack ffffffff, packet " + p},
+	{Abridged, "01 6cfeffff 01 53feffff", "error -404, error -429"},
+	{Abridged, "01 44feffff 06" + p, "error -444, packet " + p},
+	{Abridged, "00", "closed"},
+	{Abridged, "7f000000", "closed"},
+	{Abridged, "7f010040", "closed"}, // 16 MiB + 4
+	{Abridged, "7f000040", ""},       // 16 MiB: not here yet, nothing allocated
+	{Abridged, "01 01000000", "closed"},
+	{Intermediate, "18000000" + p + "18000000" + p, "packet " + p + ", packet " + p},
+	{Intermediate, "cd571d82 18000000" + p + "021d57cd", "ack 821d57cd, packet " + p + ", ack cd571d02"},
+	{Intermediate, "04000000 6cfeffff", "error -404"},
+	{Intermediate, "04000000 01000000", "closed"},
+	{Intermediate, "00000000", "closed"},
+	{Intermediate, "19000000", "closed"},
+	{Intermediate, "04000001", "closed"},
+	{Intermediate, "00000001", ""},
+	{Intermediate, "ffffff7f", "closed"},
+	{Padded, "18000000" + p + "1b000000" + p + "aabbcc", "packet " + p + ", packet " + p + "aabbcc"},
+	{Padded, "08000000 ffffffff cd571d82 18000000" + p, "ack 821d57cd, packet " + p},
+	{Padded, "10000000 ffffffff cd571d82 0102030405060708", "ack 821d57cd"},
+	{Padded, "04000000 6cfeffff 07000000 53feffff 010203", "error -404, error -429"},
+	{Padded, "04000000 01000000", "closed"},
+	{Padded, "17000000 6cfeffff" + strings.Repeat("00", 19), "closed"},
+	{Padded, "03000000", "closed"},
+	{Padded, "00000000", "closed"},
+	{Padded, "00000080", "closed"},
+	{Padded, "10000001", "closed"},
+	{Full, "6cfeffff", "error -404"}, // A9: bare
+	{Full, "10000000 00000000 6cfeffff" + crc("10000000 00000000 6cfeffff"), "error -404"},
+	{Full, "24000000 00000000" + p + crc("24000000 00000000"+p) + "24000000 01000000" + p + crc("24000000 01000000"+p),
+		"packet " + p + ", packet " + p},
+	{Full, "24000000 01000000" + p + crc("24000000 01000000"+p), "closed"}, // A5: counter
+	{Full, "24000000 00000000" + p + "00000000", "closed"},                 // A5: CRC
+	{Full, "0c000000 00000000 26ca8d32", "closed"},                         // the empty packet
+	{Full, "08000000", "closed"},
+	{Full, "00000000", "closed"},
+	{Full, "26000000", "closed"},
+	{Full, "10000001", "closed"},
+	{Full, "0c000001", ""},
+}
+
+// A3, A7, A9, A34: read whole, and byte by byte (A19).
 func TestClientReads(t *testing.T) {
-	p := strings.Repeat("c0ffee00", 6) // 24 bytes, the shortest message
-	for _, c := range []struct {
-		kind Kind
-		in   string
-		want string
-	}{
-		{Abridged, "", ""},
-		{Abridged, "06" + p + "06" + p, "packet " + p + ", packet " + p},
-		{Abridged, "7f060000" + p, "packet " + p}, // the long form for a short packet is only wasteful
-		{Abridged, "06" + p[:46], ""},
-		{Abridged, "cd571d82 06" + p + "801d57cd", "ack cd571d82, packet " + p + ", ack 801d57cd"}, // A7: reversed
-		{Abridged, "06" + p + "ffffff", "packet " + p},
-		{Abridged, "ffffffff 06" + p, "ack ffffffff, packet " + p},
-		{Abridged, "01 6cfeffff 01 53feffff", "error -404, error -429"},
-		{Abridged, "01 44feffff 06" + p, "error -444, packet " + p},
-		{Abridged, "00", "closed"},
-		{Abridged, "7f000000", "closed"},
-		{Abridged, "7f010040", "closed"}, // 16 MiB + 4
-		{Abridged, "7f000040", ""},       // 16 MiB: not here yet, nothing allocated
-		{Abridged, "01 01000000", "closed"},
-		{Intermediate, "18000000" + p + "18000000" + p, "packet " + p + ", packet " + p},
-		{Intermediate, "cd571d82 18000000" + p + "021d57cd", "ack 821d57cd, packet " + p + ", ack cd571d02"},
-		{Intermediate, "04000000 6cfeffff", "error -404"},
-		{Intermediate, "04000000 01000000", "closed"},
-		{Intermediate, "00000000", "closed"},
-		{Intermediate, "19000000", "closed"},
-		{Intermediate, "04000001", "closed"},
-		{Intermediate, "00000001", ""},
-		{Intermediate, "ffffff7f", "closed"},
-		{Padded, "18000000" + p + "1b000000" + p + "aabbcc", "packet " + p + ", packet " + p + "aabbcc"},
-		{Padded, "08000000 ffffffff cd571d82 18000000" + p, "ack 821d57cd, packet " + p},
-		{Padded, "10000000 ffffffff cd571d82 0102030405060708", "ack 821d57cd"},
-		{Padded, "04000000 6cfeffff 07000000 53feffff 010203", "error -404, error -429"},
-		{Padded, "04000000 01000000", "closed"},
-		{Padded, "17000000 6cfeffff" + strings.Repeat("00", 19), "closed"},
-		{Padded, "03000000", "closed"},
-		{Padded, "00000000", "closed"},
-		{Padded, "00000080", "closed"},
-		{Padded, "10000001", "closed"},
-		{Full, "6cfeffff", "error -404"}, // A9: bare
-		{Full, "10000000 00000000 6cfeffff" + crc("10000000 00000000 6cfeffff"), "error -404"},
-		{Full, "24000000 00000000" + p + crc("24000000 00000000"+p) + "24000000 01000000" + p + crc("24000000 01000000"+p),
-			"packet " + p + ", packet " + p},
-		{Full, "24000000 01000000" + p + crc("24000000 01000000"+p), "closed"}, // A5: counter
-		{Full, "24000000 00000000" + p + "00000000", "closed"},                 // A5: CRC
-		{Full, "0c000000 00000000 26ca8d32", "closed"},                         // the empty packet
-		{Full, "08000000", "closed"},
-		{Full, "00000000", "closed"},
-		{Full, "26000000", "closed"},
-		{Full, "10000001", "closed"},
-		{Full, "0c000001", ""},
-	} {
+	for _, c := range fromServer {
 		whole, slow := newClient(t, ClientOptions{Kind: c.kind}), newClient(t, ClientOptions{Kind: c.kind})
 		whole.Feed(wire(t, c.in))
 		if got := describe(whole); got != c.want {
@@ -259,7 +261,6 @@ func crc(s string) string {
 
 // A6, A34: what a client may send, read by a server, which first finds out the framing.
 func TestServerReads(t *testing.T) {
-	p := strings.Repeat("c0ffee00", 6)
 	for _, c := range []struct{ in, want string }{
 		{"ef", ""},
 		{"ef06" + p, "packet " + p},
@@ -287,200 +288,6 @@ func TestServerReads(t *testing.T) {
 		}
 		if got := drip(NewServer(ServerOptions{Rand: rand.Reader}), wire(t, c.in)); got != c.want {
 			t.Errorf("%s, byte by byte:\n     %s\nwant %s", c.in, got, c.want)
-		}
-	}
-}
-
-// A7: a server's quick acknowledgements and errors among packets, in each framing, as its client reads them.
-func TestServerAnswers(t *testing.T) {
-	for _, kind := range kinds {
-		for _, obfuscated := range []bool{false, true} {
-			if kind == Full && obfuscated {
-				continue
-			}
-			client := newClient(t, ClientOptions{Kind: kind, Obfuscated: obfuscated})
-			server := NewServer(ServerOptions{Rand: rand.Reader})
-			server.Feed(mustAppend(t, client, make([]byte, 24), true))
-			if f, ok, err := server.Next(); !ok || err != nil || f.AckWanted != (kind != Full) {
-				t.Fatalf("%v: %+v %v %v", kind, f, ok, err)
-			}
-			var b []byte
-			var want []string
-			for i := range uint32(4) {
-				var err error
-				if kind != Full {
-					if b, err = server.AppendQuickAck(b, i+0x01020304); err != nil {
-						t.Fatal(err)
-					}
-					want = append(want, fmt.Sprintf("ack %08x", i+0x81020304))
-				}
-				packet := bytes.Repeat([]byte{byte(i)}, 32)
-				if b, err = server.Append(b, packet, false); err != nil {
-					t.Fatal(err)
-				}
-				want = append(want, fmt.Sprintf("packet %x", packet))
-			}
-			b, err := server.AppendError(b, CodeUnknownKey)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want = append(want, "error -404")
-			if got := cutPadding(drip(client, b), kind, 32); got != strings.Join(want, ", ") {
-				t.Errorf("%v, obfuscated %v:\n     %s\nwant %s", kind, obfuscated, got, strings.Join(want, ", "))
-			}
-		}
-	}
-}
-
-// cutPadding removes what follows n bytes of each packet.
-func cutPadding(s string, kind Kind, n int) string {
-	if kind != Padded {
-		return s
-	}
-	parts := strings.Split(s, ", ")
-	for i, p := range parts {
-		if hexa, ok := strings.CutPrefix(p, "packet "); ok && len(hexa) > 2*n {
-			parts[i] = "packet " + hexa[:2*n]
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// Everything, both ways, in pieces of all sizes, with and without obfuscation (A19).
-func TestRoundTrip(t *testing.T) {
-	for _, o := range []ClientOptions{
-		{Kind: Abridged}, {Kind: Intermediate}, {Kind: Padded}, {Kind: Full},
-		{Kind: Abridged, Obfuscated: true}, {Kind: Intermediate, Obfuscated: true}, {Kind: Padded, Obfuscated: true},
-	} {
-		client := newClient(t, o)
-		server := NewServer(ServerOptions{Rand: rand.Reader})
-		carry(t, client, server)
-		if kind, known := server.Kind(); kind != o.Kind || !known {
-			t.Errorf("the server takes %v for %v", o.Kind, kind)
-		}
-		carry(t, server, client)
-	}
-}
-
-// carry sends packets of many sizes one way.
-func carry(t *testing.T, from, to *Conn) {
-	t.Helper()
-	var stream []byte
-	var sent [][]byte
-	for n := 24; n < 60000; n += n/3&^3 + 4 {
-		p := make([]byte, n)
-		_, _ = io.ReadFull(rand.Reader, p)
-		sent = append(sent, p)
-		var err error
-		if stream, err = from.Append(stream, p, false); err != nil {
-			t.Fatal(err)
-		}
-	}
-	chunk := 1
-	for len(stream) > 0 {
-		n := min(chunk, len(stream))
-		to.Feed(stream[:n])
-		stream = stream[n:]
-		chunk = chunk%4099 + 7
-		for {
-			f, ok, err := to.Next()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !ok {
-				break
-			}
-			if len(sent) == 0 || f.Kind != Packet || !bytes.HasPrefix(f.Payload, sent[0]) || len(f.Payload) > len(sent[0])+15 {
-				t.Fatalf("frame %v of %d bytes", f.Kind, len(f.Payload))
-			}
-			sent = sent[1:]
-		}
-	}
-	if len(sent) > 0 {
-		t.Errorf("%d packets lost", len(sent))
-	}
-}
-
-// A34: a length alone costs nothing, and what was taken is given back.
-func TestMemoryFollowsReceivedBytes(t *testing.T) {
-	c := newClient(t, ClientOptions{Kind: Intermediate})
-	c.Feed(wire(t, "00000001")) // 16 MiB to come
-	if _, ok, err := c.Next(); ok || err != nil || cap(c.buf) > 64 {
-		t.Errorf("%d bytes allocated, %v", cap(c.buf), err)
-	}
-	piece := make([]byte, 1<<20)
-	for range 16 {
-		c.Feed(piece)
-	}
-	if f, ok, err := c.Next(); !ok || err != nil || len(f.Payload) != MaxPacket {
-		t.Errorf("%v %v", ok, err)
-	}
-	for range 3 { // three quiet packets
-		c.Feed(append(wire(t, "18000000"), piece[:24]...))
-		if _, ok, err := c.Next(); !ok || err != nil {
-			t.Fatal(err)
-		}
-	}
-	if cap(c.buf) > keepBuffer {
-		t.Errorf("%d bytes kept", cap(c.buf))
-	}
-	// Many packets: the buffer does not grow with the stream.
-	packet := append(wire(t, "00010000"), make([]byte, 256)...)
-	d := newClient(t, ClientOptions{Kind: Intermediate})
-	for range 10000 {
-		d.Feed(packet[:100])
-		d.Feed(packet[100:])
-		if _, ok, err := d.Next(); !ok || err != nil {
-			t.Fatal(err)
-		}
-	}
-	if cap(d.buf) > 4096 {
-		t.Errorf("%d bytes for packets of 256", cap(d.buf))
-	}
-}
-
-// After an error a Conn stays closed and takes no more bytes.
-func TestErrorsStay(t *testing.T) {
-	c := newClient(t, ClientOptions{Kind: Abridged})
-	c.Feed([]byte{0})
-	_, _, first := c.Next()
-	c.Feed(make([]byte, 1000))
-	_, ok, second := c.Next()
-	if ok || !errors.Is(first, ErrProtocol) || first != second || len(c.buf) > 1 { //nolint:errorlint // the very same value
-		t.Errorf("%v, %v", first, second)
-	}
-}
-
-func TestAppendRejects(t *testing.T) {
-	c := newClient(t, ClientOptions{Kind: Intermediate})
-	for _, n := range []int{0, 1, 25, MaxPacket + 4} {
-		if _, err := c.Append(nil, make([]byte, n), false); err == nil {
-			t.Errorf("a packet of %d bytes", n)
-		}
-	}
-	if got := mustAppend(t, c, make([]byte, 24), false); got[0] != 0xee { // the announcement was not lost by the errors
-		t.Errorf("%x", got[:4])
-	}
-	if _, err := c.AppendQuickAck(nil, 1); err == nil {
-		t.Error("a client acknowledges")
-	}
-	if _, err := c.AppendError(nil, -404); err == nil {
-		t.Error("a client sends an error")
-	}
-	s := NewServer(ServerOptions{Rand: rand.Reader})
-	if _, err := s.Append(nil, make([]byte, 24), false); err == nil {
-		t.Error("a server speaks first")
-	}
-	if _, err := s.AppendError(nil, -404); err == nil {
-		t.Error("a server speaks first")
-	}
-	d := newClient(t, ClientOptions{Kind: Padded, Rand: bytes.NewReader(nil)})
-	if _, err := d.Append(nil, make([]byte, 24), false); err == nil {
-		t.Error("padding from no randomness")
-	}
-	for _, o := range []ClientOptions{{Kind: 7}, {Kind: -1}, {Kind: Padded}, {Obfuscated: true}} {
-		if _, err := NewClient(o); err == nil {
-			t.Errorf("%+v", o)
 		}
 	}
 }

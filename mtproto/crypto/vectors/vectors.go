@@ -44,7 +44,7 @@ func File(tb testing.TB, name string) []byte {
 	if dir == "" {
 		tb.Skipf("%s is not set: the published figures are not compared", Env)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // the path is the tester's own
+	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		tb.Fatal(err)
 	}
