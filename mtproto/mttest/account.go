@@ -38,9 +38,9 @@ type Account struct {
 
 // device is an authorization key as the API knows it.
 type device struct {
-	key *wire.Key
-
 	mu       sync.Mutex
+	key      *wire.Key // to which updates go: the bound temporary one, if there is one
+	bound    *device   // of a temporary key: the permanent one's (B19)
 	inited   bool
 	layer    int
 	account  *Account // nil: not signed in
@@ -50,9 +50,27 @@ type device struct {
 
 func (s *Server) newDevice(k *wire.Key) any { return &device{key: k} }
 
+// deviceOf is the device that asks; a bound temporary key is its permanent one's.
 func deviceOf(c *wire.Call) *device {
 	d, _ := c.Session.Key().Data.(*device)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bound != nil {
+		return d.bound
+	}
 	return d
+}
+
+func (d *device) push(build func() []byte) {
+	d.mu.Lock()
+	key := d.key
+	if d.imported { // updates go home
+		key = nil
+	}
+	d.mu.Unlock()
+	if key != nil {
+		key.Push(build)
+	}
 }
 
 func (d *device) signIn(a *Account, imported bool) {

@@ -22,6 +22,7 @@ func handlers() map[string]entry {
 		"auth.signIn":                 {anybody, signIn},
 		"auth.signUp":                 {anybody, signUp},
 		"auth.checkPassword":          {anybody, checkPassword},
+		"auth.bindTempAuthKey":        {anybody, bindTempKey},
 		"auth.importBotAuthorization": {anybody, importBot},
 		"auth.exportAuthorization":    {signedIn, exportAuthorization},
 		"auth.importAuthorization":    {anybody, importAuthorization},

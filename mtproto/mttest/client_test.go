@@ -35,6 +35,8 @@ type client struct {
 	seq    int32
 	queue  []message
 	acks   int // quick acknowledgements seen
+
+	temporary time.Duration // of keys to come; 0: permanent ones
 }
 
 type message struct {
@@ -92,17 +94,28 @@ func as(t testing.TB, s *mttest.Server, a *mttest.Account) *client {
 
 func (c *client) exchange(dc int) {
 	c.t.Helper()
-	h := handshake.NewClient(handshake.Config{Keys: c.s.Env().Keys, DC: dc, Rand: rand.Reader})
+	if err := c.tryExchange(dc); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) tryExchange(dc int) error {
+	c.t.Helper()
+	h := handshake.NewClient(handshake.Config{Keys: c.s.Env().Keys, DC: dc, Rand: rand.Reader, ExpiresIn: c.temporary})
 	send, err := h.Start(time.Now())
 	for err == nil {
 		c.write(send)
+		f := c.frame()
+		if f.Kind == transport.Error {
+			return fmt.Errorf("transport error %d", f.Code)
+		}
 		var done *handshake.Result
-		if send, done, err = h.Receive(time.Now(), c.frame().Payload); done != nil {
+		if send, done, err = h.Receive(time.Now(), f.Payload); done != nil {
 			c.key, c.salt = done.Key, done.Salt
-			return
+			return nil
 		}
 	}
-	c.t.Fatal(err)
+	return err
 }
 
 func (c *client) write(packet []byte) {

@@ -1,8 +1,6 @@
 package mttest
 
 import (
-	"slices"
-
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
 
@@ -20,7 +18,7 @@ func (s *Server) deliver(user int64, e world.Event) {
 		if o, ok := e.Origin.(*device); ok && o == d {
 			continue
 		}
-		d.key.Push(func() []byte { return s.push(user, e) })
+		d.push(func() []byte { return s.push(user, e) })
 	}
 }
 
@@ -165,8 +163,8 @@ func (a *Account) TooLong(channels ...*Channel) {
 		b := must(a.server.enc.object(nil, M{"_": "updatesTooLong"}))
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		for _, d := range slices.Clone(a.devices) {
-			d.key.Push(func() []byte { return b })
+		for _, d := range a.devices {
+			d.push(func() []byte { return b })
 		}
 		return
 	}

@@ -201,9 +201,11 @@ func (w *wrapping) note(name string, args codec.View) {
 // admit checks that the connection was introduced (D1, D2) and that whoever asks may.
 func (r *Request) admit(w wrapping) error {
 	d := r.device
-	if r.call.Session.Key().Duplicated() {
+	if key := r.call.Session.Key(); key.Duplicated() {
 		d.signOut()
 		return refusal(406, "AUTH_KEY_DUPLICATED")
+	} else if !key.Expires.IsZero() && d == key.Data && !unboundMay[r.Method] {
+		return refusal(401, "AUTH_KEY_PERM_EMPTY")
 	}
 	d.mu.Lock()
 	if w.init && (w.layer > 0 || d.layer > 0) {
@@ -236,6 +238,9 @@ func (r *Request) admit(w wrapping) error {
 	}
 	return nil
 }
+
+// unboundMay is what a temporary key may call before it is bound (B20).
+var unboundMay = map[string]bool{"auth.bindTempAuthKey": true, "help.getConfig": true, "help.getNearestDc": true}
 
 // run asks the interceptors, then answers.
 func (r *Request) run() {

@@ -39,6 +39,8 @@ type Config struct {
 	Centres []int
 	// Media gives each data centre a second address, for file traffic alone, where parallel connections are allowed.
 	Media bool
+	// Test makes it a test environment: data centres are 10000 more on the wire (B6).
+	Test bool
 	// InMemory makes connections by net.Pipe instead of sockets, for tests with a clock of their own. Clients have to use
 	// [Server.Dial].
 	InMemory bool
@@ -226,14 +228,22 @@ func (s *Server) open(id int) error {
 	c := &centre{id: id}
 	tooLong, _ := s.enc.object(nil, M{"_": "updatesTooLong"})
 	c.Centre = wire.NewCentre(wire.Config{
-		Keys: []*crypto.PrivateKey{key}, Call: func(call *wire.Call) { s.call(c, call) }, NewKey: s.newDevice, OneConnection: s.cfg.Wire.OneConnection,
-		GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,
+		Keys: []*crypto.PrivateKey{key}, AcceptDC: s.accepts(id), Call: func(call *wire.Call) { s.call(c, call) }, NewKey: s.newDevice,
+		OneConnection: s.cfg.Wire.OneConnection, GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,
 	})
 	s.centres = append(s.centres, c)
 	if err := s.listen(c, false); err != nil || !s.cfg.Media {
 		return err
 	}
 	return s.listen(c, true)
+}
+
+// accepts says which wire ids mean data centre id: its own, and negated for media (B6).
+func (s *Server) accepts(id int) func(int) bool {
+	if s.cfg.Test {
+		id += 10000
+	}
+	return func(wire int) bool { return wire == id || wire == -id }
 }
 
 func (s *Server) listen(c *centre, media bool) error {
@@ -310,7 +320,7 @@ func (s *Server) address(addr string) *address {
 
 // Env is the environment that a client is to use.
 func (s *Server) Env() dc.Environment {
-	env := dc.Environment{Default: s.cfg.Centres[0]}
+	env := dc.Environment{Test: s.cfg.Test, Default: s.cfg.Centres[0]}
 	if key, err := serverKey(); err == nil {
 		env.Keys = []crypto.PublicKey{key.Public()}
 	}

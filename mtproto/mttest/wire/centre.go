@@ -21,6 +21,8 @@ import (
 type Config struct {
 	// Keys sign key exchanges.
 	Keys []*crypto.PrivateKey
+	// AcceptDC says whether a data centre's wire id in a key exchange is ours (B6); nil: all are.
+	AcceptDC func(dc int) bool
 	// Call answers queries. It is called on the connection's goroutine, one query after the other.
 	Call func(*Call)
 	// NewKey gives the value for [Key.Data] of a key that was just made. Nil: none.

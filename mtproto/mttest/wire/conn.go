@@ -145,8 +145,10 @@ func (c *Conn) shrink() {
 }
 
 // refuse answers what cannot be understood, as Telegram does (A10), and gives the connection up.
-func (c *Conn) refuse() error {
-	c.sendRaw(rawError, transport.CodeUnknownKey)
+func (c *Conn) refuse() error { return c.refuseWith(transport.CodeUnknownKey) }
+
+func (c *Conn) refuseWith(code int32) error {
+	c.sendRaw(rawError, code)
 	c.mu.Lock()
 	c.last = true
 	c.mu.Unlock()
@@ -157,15 +159,17 @@ func (c *Conn) refuse() error {
 
 func (c *Conn) handshake(packet []byte) error {
 	if c.exchange == nil {
-		c.exchange = handshake.NewServer(handshake.ServerConfig{Keys: c.centre.cfg.Keys, Rand: c.centre.cfg.Rand})
+		cfg := &c.centre.cfg
+		c.exchange = handshake.NewServer(handshake.ServerConfig{Keys: cfg.Keys, Rand: cfg.Rand, AcceptDC: cfg.AcceptDC})
 	}
 	send, done, err := c.exchange.Receive(c.centre.cfg.Now(), packet)
-	if err != nil {
+	switch {
+	case errors.Is(err, handshake.ErrWrongDC):
+		return c.refuseWith(transport.CodeWrongDC)
+	case err != nil:
 		return c.refuse()
-	}
-	if done != nil {
+	case done != nil:
 		c.centre.addKey(done.Key, done.Salt, done.ExpiresAt)
-		c.exchange = nil
 	}
 	if len(send) > 0 {
 		c.mu.Lock()

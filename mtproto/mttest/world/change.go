@@ -106,7 +106,7 @@ func (w *World) Delete(by int64, ids []int, revoke bool, origin any) (Event, err
 	own := Event{What: DeleteMessage, Pts: u.box.pts}
 	stamp := w.stamp()
 	for id, ids := range gone {
-		if e, any := w.drop(w.users[id], ids, stamp, by, origin); any && id == by {
+		if e, dropped := w.drop(w.users[id], ids, stamp, by, origin); dropped && id == by {
 			own = e
 		}
 	}
@@ -226,7 +226,7 @@ func (w *World) ReadChannel(by, channelID int64, maxID int, origin any) (Event, 
 		maxID = top
 	}
 	m.readIn = max(m.readIn, maxID)
-	e := Event{What: ReadInbox, Peer: ChannelPeer(channelID), MaxID: m.readIn, Unread: c.membership(by).Unread, Pts: c.box.pts, Date: w.Date(), Origin: origin}
+	e := Event{What: ReadInbox, Peer: ChannelPeer(channelID), MaxID: m.readIn, Unread: c.unread(by), Pts: c.box.pts, Date: w.Date(), Origin: origin}
 	w.deliver(by, e)
 	return e, nil
 }

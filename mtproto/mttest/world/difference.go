@@ -112,7 +112,6 @@ type ChannelDifference struct {
 	Outcome Outcome
 	Events  []Event
 	Channel Channel
-	Me      MembershipState
 	Pts     int        // after these events
 	Newest  []*Message // with TooLong: the newest, newest first
 }
@@ -131,7 +130,7 @@ func (w *World) ChannelDifference(viewer, channelID int64, pts int, l Limits) (C
 	if pts > c.box.pts {
 		return ChannelDifference{}, refuse("PERSISTENT_TIMESTAMP_INVALID")
 	}
-	d := ChannelDifference{Channel: c.snapshot(), Me: c.membership(viewer), Pts: c.box.pts}
+	d := ChannelDifference{Channel: c.snapshot(), Pts: c.box.pts}
 	behind := c.box.pts - pts
 	switch {
 	case behind == 0:

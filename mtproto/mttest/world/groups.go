@@ -31,11 +31,8 @@ type Channel struct {
 	Top       int // id of the newest message, 0 none
 }
 
-// Membership is what a channel is to one user.
-type MembershipState struct {
-	Member, Creator bool
-	ReadIn, Unread  int
-}
+// Standing is what a user is to a channel.
+type Standing struct{ Member, Creator bool }
 
 type channel struct {
 	Channel
@@ -153,28 +150,28 @@ func (w *World) join(c *channel, id int64) bool {
 }
 
 // Channel finds a channel and what it is to viewer.
-func (w *World) Channel(viewer, id int64) (Channel, MembershipState, bool) {
+func (w *World) Channel(viewer, id int64) (Channel, Standing, bool) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	c := w.channels[id]
 	if c == nil {
-		return Channel{}, MembershipState{}, false
+		return Channel{}, Standing{}, false
 	}
-	return c.snapshot(), c.membership(viewer), true
+	return c.snapshot(), Standing{Member: c.members[viewer] != nil, Creator: c.Creator == viewer}, true
 }
 
-func (c *channel) membership(viewer int64) MembershipState {
+// unread counts what others wrote after the last message that viewer has read.
+func (c *channel) unread(viewer int64) (n int) {
 	m := c.members[viewer]
 	if m == nil {
-		return MembershipState{}
+		return 0
 	}
-	s := MembershipState{Member: true, Creator: c.Creator == viewer, ReadIn: m.readIn}
 	for i := len(c.shelf.all); i > m.readIn; i-- {
 		if msg := c.shelf.get(i); msg != nil && msg.From != viewer {
-			s.Unread++
+			n++
 		}
 	}
-	return s
+	return n
 }
 
 // visible finds a channel that viewer may read: as a member, or because it has a public name.

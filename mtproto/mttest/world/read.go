@@ -153,8 +153,11 @@ func (w *World) dialogOf(u *user, p Peer) Dialog {
 		if c == nil {
 			return Dialog{Peer: p}
 		}
-		m := c.membership(u.ID)
-		return Dialog{Peer: p, Top: c.shelf.top(), ReadIn: m.ReadIn, Unread: m.Unread, Pts: c.box.pts}
+		d := Dialog{Peer: p, Top: c.shelf.top(), Unread: c.unread(u.ID), Pts: c.box.pts}
+		if m := c.members[u.ID]; m != nil {
+			d.ReadIn = m.readIn
+		}
+		return d
 	}
 	d := u.dialogs[p]
 	if d == nil {
