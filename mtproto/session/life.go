@@ -27,8 +27,9 @@ func (s *Session) renew(now time.Time, code int32, reason string) {
 	s.log.forget()
 	s.ackLog.forget()
 	s.asks.forget()
-	// The ids of the old session may lie far ahead (code 17).
-	s.clock.last, s.loop.mark = 0, 0
+	if timeOf(s.clock.last)-s.clock.server(now) > int64(farBehind) {
+		s.clock.last, s.loop.mark = 0, 0 // the ids of the old session lie in the future (code 17)
+	}
 	s.link.ping.due = true
 	s.begun()
 	s.events.add(Reset{code, reason})

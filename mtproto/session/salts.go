@@ -74,7 +74,11 @@ func (s *salts) all() []Salt { return append([]Salt{s.current}, s.future...) }
 
 // putSalts asks for salts along with a packet that goes anyway; as pings go all the time, that is soon enough.
 func (s *Session) putSalts(now time.Time) {
-	if s.pack.count == 0 || !s.salts.wanted(now, s.ServerTime(now)) {
+	if s.pack.count == 0 {
+		return
+	}
+	t := s.ServerTime(now)
+	if s.salts.pick(t); !s.salts.wanted(now, t) {
 		return
 	}
 	id := s.begin(now, false)

@@ -52,6 +52,8 @@ func (w *window) has(id int64) bool {
 // state is the byte of msgs_state_info about a message of the server (C26).
 func (w *window) state(id int64) byte {
 	switch n := len(w.ids); {
+	case id&1 == 0: // one of ours that we do not have any more
+		return stateForgotten
 	case w.has(id):
 		return stateReceived
 	case n == 0 || id > w.ids[n-1]:
