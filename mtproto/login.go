@@ -1,7 +1,14 @@
 package mtproto
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // LoginStep is what a login waits for.
@@ -64,4 +71,289 @@ type CodeInfo struct {
 	Next    string        `json:",omitempty"`
 	Timeout time.Duration `json:",omitempty"`
 	SentAt  time.Time
+}
+
+// ErrStep says that a login waits for something else.
+var ErrStep = errors.New("mtproto: login: not at this step")
+
+// ErrNoPayment, ErrEmailNeeded and ErrAlgorithm say that a login cannot go on here.
+var (
+	ErrNoPayment   = errors.New("mtproto: login: Telegram wants to be paid for the code, which only its own apps can do (F1)")
+	ErrEmailNeeded = errors.New("mtproto: login: Telegram wants an e-mail address set up first, in one of its own apps (F4)")
+	ErrAlgorithm   = errors.New("mtproto: login: the password is hashed in a way that this program does not know (F5)")
+)
+
+// Login signs somebody in, step by step, each of them ordered by the owner of the account: nothing here is done on its own
+// or twice, because Telegram counts the attempts (F14). [Login.State] tells at any time what is waited for. Steps are made
+// one at a time.
+//
+// Codes, passwords and tokens are not kept, and stand in no error.
+type Login struct {
+	c    *Client
+	step sync.Mutex
+
+	mu    sync.Mutex
+	state LoginState
+	hash  string // phone_code_hash
+}
+
+// restore begins where the state says.
+func (l *Login) restore(s State) {
+	if s.UserID != 0 {
+		l.state = LoginState{Step: Ready, UserID: s.UserID, Bot: s.Bot}
+	}
+}
+
+// State is where the login stands.
+func (l *Login) State() LoginState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.state
+	if s.Code != nil {
+		info := *s.Code
+		s.Code = &info
+	}
+	return s
+}
+
+// set moves to another step.
+func (l *Login) set(s LoginState) LoginState {
+	l.mu.Lock()
+	l.state = s
+	l.mu.Unlock()
+	l.c.emit(LoginChanged{State: l.State()})
+	return l.State()
+}
+
+// at checks the step.
+func (l *Login) at(steps ...LoginStep) (LoginState, error) {
+	s := l.State()
+	if !slices.Contains(steps, s.Step) {
+		return s, fmt.Errorf("%w: it waits for %v", ErrStep, s.Step)
+	}
+	return s, nil
+}
+
+// lost is for when Telegram signs the account out.
+func (l *Login) lost() { l.set(LoginState{Step: LoggedOut}) }
+
+// invoke makes one call of the login.
+func (l *Login) invoke(ctx context.Context, call codec.M) (codec.View, error) {
+	query, err := l.c.o.Schema.Encode(nil, call)
+	if err != nil {
+		return codec.View{}, fmt.Errorf("mtproto: login: the schema does not fit: %v", call["_"])
+	}
+	body, err := l.c.Invoke(ctx, query)
+	if err != nil {
+		return codec.View{}, err
+	}
+	return l.c.o.Schema.View(body)
+}
+
+// SendCode asks for a code for a phone number (F1). It may be called again for another number.
+func (l *Login) SendCode(ctx context.Context, phone string) (LoginState, error) {
+	l.step.Lock()
+	defer l.step.Unlock()
+	if s, err := l.at(WaitPhone, WaitCode, WaitPassword, WaitSignUp); err != nil {
+		return s, err
+	}
+	settings := codec.M{"_": "codeSettings"}
+	if tokens := l.c.State().LogoutTokens; len(tokens) > 0 {
+		settings["logout_tokens"] = tokens
+	}
+	v, err := l.invoke(ctx, codec.M{
+		"_": "auth.sendCode", "phone_number": phone, "api_id": l.c.o.API.ID, "api_hash": l.c.o.API.Hash, "settings": settings,
+	})
+	if err != nil {
+		return l.State(), err
+	}
+	return l.codeSent(phone, v)
+}
+
+// ResendCode has the code sent in the next way, when the timeout of the last one is over (F2).
+func (l *Login) ResendCode(ctx context.Context) (LoginState, error) {
+	l.step.Lock()
+	defer l.step.Unlock()
+	s, err := l.at(WaitCode)
+	if err != nil {
+		return s, err
+	}
+	v, err := l.invoke(ctx, codec.M{"_": "auth.resendCode", "phone_number": s.Phone, "phone_code_hash": l.hash})
+	if err != nil {
+		return l.expired(ctx, s, err)
+	}
+	return l.codeSent(s.Phone, v)
+}
+
+// codeSent takes an auth.SentCode.
+func (l *Login) codeSent(phone string, v codec.View) (LoginState, error) {
+	switch v.Name() {
+	case "auth.sentCode":
+	case "auth.sentCodeSuccess":
+		auth, _ := v.Object("authorization")
+		return l.authorized(phone, auth)
+	case "auth.sentCodePaymentRequired":
+		return l.State(), ErrNoPayment
+	default:
+		return l.State(), fmt.Errorf("mtproto: login: answer %s", v.Name())
+	}
+	if t, _ := v.Object("type"); t.Name() == "auth.sentCodeTypeSetUpEmailRequired" {
+		return l.State(), ErrEmailNeeded
+	}
+	l.hash = v.Str("phone_code_hash")
+	return l.set(LoginState{Step: WaitCode, Phone: phone, Code: readCode(v)}), nil
+}
+
+// SignIn shows the code (F3). A wrong one leaves the login where it is.
+func (l *Login) SignIn(ctx context.Context, code string) (LoginState, error) {
+	l.step.Lock()
+	defer l.step.Unlock()
+	s, err := l.at(WaitCode)
+	if err != nil {
+		return s, err
+	}
+	call := codec.M{"_": "auth.signIn", "phone_number": s.Phone, "phone_code_hash": l.hash}
+	if s.Code.Type == "email" {
+		call["email_verification"] = codec.M{"_": "emailVerificationCode", "code": code}
+	} else {
+		call["phone_code"] = code
+	}
+	v, err := l.invoke(ctx, call)
+	if err != nil {
+		return l.expired(ctx, s, err)
+	}
+	return l.authorized(s.Phone, v)
+}
+
+// expired goes on after a refused code: to the password if that is wanted, back to the phone number if the code is too old.
+func (l *Login) expired(ctx context.Context, s LoginState, err error) (LoginState, error) {
+	switch {
+	case IsKind(err, "SESSION_PASSWORD_NEEDED"):
+		return l.wantPassword(ctx, s.Phone)
+	case IsKind(err, "PHONE_CODE_EXPIRED", "PHONE_CODE_HASH_EMPTY"):
+		return l.set(LoginState{Step: WaitPhone}), err
+	}
+	return l.State(), err
+}
+
+// SignUp makes a new account for a number that has none (F3). It accepts the terms of service that [LoginState] shows.
+func (l *Login) SignUp(ctx context.Context, first, last string) (LoginState, error) {
+	l.step.Lock()
+	defer l.step.Unlock()
+	s, err := l.at(WaitSignUp)
+	if err != nil {
+		return s, err
+	}
+	v, err := l.invoke(ctx, codec.M{
+		"_": "auth.signUp", "phone_number": s.Phone, "phone_code_hash": l.hash, "first_name": first, "last_name": last,
+	})
+	if err != nil {
+		return l.State(), err
+	}
+	return l.authorized(s.Phone, v)
+}
+
+// BotToken signs a bot in (F8).
+func (l *Login) BotToken(ctx context.Context, token string) (LoginState, error) {
+	l.step.Lock()
+	defer l.step.Unlock()
+	if s, err := l.at(WaitPhone, WaitCode, WaitPassword, WaitSignUp); err != nil {
+		return s, err
+	}
+	v, err := l.invoke(ctx, codec.M{
+		"_": "auth.importBotAuthorization", "flags": 0, "api_id": l.c.o.API.ID, "api_hash": l.c.o.API.Hash, "bot_auth_token": token,
+	})
+	if err != nil {
+		return l.State(), err
+	}
+	return l.authorized("", v)
+}
+
+// authorized takes an auth.Authorization, and binds the user to the key (F11).
+func (l *Login) authorized(phone string, v codec.View) (LoginState, error) {
+	if v.Name() == "auth.authorizationSignUpRequired" {
+		terms, _ := v.Object("terms_of_service")
+		return l.set(LoginState{Step: WaitSignUp, Phone: phone, Terms: terms.Str("text")}), nil
+	}
+	user, _ := v.Object("user")
+	id, bot := user.Int("id"), user.Bool("bot")
+	if v.Name() != "auth.authorization" || id == 0 {
+		return l.State(), fmt.Errorf("mtproto: login: answer %s without a user", v.Name())
+	}
+	home := l.c.home.Load().id
+	l.c.change(func(s *State) {
+		s.UserID, s.Bot = id, bot
+		for i, d := range s.DCs { // what was imported elsewhere was somebody else's
+			d.Authorized = i == home
+			s.setDC(i, d)
+		}
+		s.addToken(v.Bytes("future_auth_token"))
+	})
+	s := l.set(LoginState{Step: Ready, UserID: id, Bot: bot})
+	l.c.emit(Authorized{UserID: id, Bot: bot})
+	return s, nil
+}
+
+// addToken keeps a future_auth_token (F10).
+func (s *State) addToken(token []byte) {
+	if len(token) == 0 {
+		return
+	}
+	s.LogoutTokens = append(slices.Clone(s.LogoutTokens), slices.Clone(token))
+	if n := len(s.LogoutTokens); n > maxLogoutTokens {
+		s.LogoutTokens = s.LogoutTokens[n-maxLogoutTokens:]
+	}
+}
+
+// LogOut signs out at Telegram, forgets all keys, and ends Run with [ErrLoggedOut] (F10).
+func (l *Login) LogOut(ctx context.Context) error {
+	l.step.Lock()
+	defer l.step.Unlock()
+	if _, err := l.at(Ready); err != nil {
+		return err
+	}
+	v, err := l.invoke(ctx, codec.M{"_": "auth.logOut"})
+	if err != nil {
+		return err
+	}
+	l.set(LoginState{Step: LoggedOut})
+	l.c.change(func(s *State) {
+		s.UserID, s.Bot, s.DCs = 0, false, nil
+		s.addToken(v.Bytes("future_auth_token"))
+	})
+	l.c.fatal(ErrLoggedOut)
+	return nil
+}
+
+// codeTypes are the ways of a code by the constructors' names (F2).
+var codeTypes = map[string]string{
+	"auth.sentCodeTypeApp": "app", "auth.sentCodeTypeSms": "sms", "auth.sentCodeTypeCall": "call",
+	"auth.sentCodeTypeFlashCall": "flash_call", "auth.sentCodeTypeMissedCall": "missed_call",
+	"auth.sentCodeTypeEmailCode": "email", "auth.sentCodeTypeFragmentSms": "fragment",
+	"auth.sentCodeTypeFirebaseSms": "firebase", "auth.sentCodeTypeSmsWord": "word", "auth.sentCodeTypeSmsPhrase": "phrase",
+	"auth.codeTypeSms": "sms", "auth.codeTypeCall": "call", "auth.codeTypeFlashCall": "flash_call",
+	"auth.codeTypeMissedCall": "missed_call", "auth.codeTypeFragmentSms": "fragment",
+}
+
+func codeType(name string) string {
+	if t, ok := codeTypes[name]; ok {
+		return t
+	}
+	return name
+}
+
+// readCode reads where a code was sent.
+func readCode(v codec.View) *CodeInfo {
+	t, _ := v.Object("type")
+	next, _ := v.Object("next_type")
+	info := &CodeInfo{
+		Type: codeType(t.Name()), Length: int(t.Int("length")), URL: t.Str("url"), Next: codeType(next.Name()),
+		Timeout: time.Duration(v.Int("timeout")) * time.Second, SentAt: time.Now(),
+	}
+	for _, field := range []string{"pattern", "prefix", "email_pattern", "beginning"} {
+		if p := t.Str(field); p != "" {
+			info.Pattern = p
+		}
+	}
+	return info
 }

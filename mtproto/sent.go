@@ -1,13 +1,13 @@
 package mtproto
 
+import "github.com/natsgram/natsgram/mtproto/session"
+
 // Sent tells whether a call may have reached Telegram.
-type Sent int
+type Sent = session.Sent
 
-// The answers.
+// The answers: SentUnknown, the zero value, is the careful one; after SentNo it is safe to call again.
 const (
-	SentUnknown Sent = iota
-	SentNo
-	SentYes
+	SentUnknown = session.Unknown
+	SentNo      = session.No
+	SentYes     = session.Yes
 )
-
-func (s Sent) String() string { return [...]string{"unknown", "no", "yes"}[s] }

@@ -1,0 +1,112 @@
+package mtproto
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+const ms = time.Millisecond
+
+// The first retry is made at once, then the pause doubles up to its bound.
+func TestBackoffWithoutAnswer(t *testing.T) {
+	b := backoff{max: 30 * time.Second}
+	want := []time.Duration{0, 500 * ms, 1000 * ms, 2000 * ms, 4000 * ms, 8000 * ms, 16000 * ms, 30000 * ms, 30000 * ms}
+	for i, w := range want {
+		b.failed()
+		if d := b.pause(0); d != w {
+			t.Errorf("failure %d: %v, want %v", i+1, d, w)
+		}
+		if d := b.pause(0.999); d < w/2 || d > w {
+			t.Errorf("failure %d: jitter makes it %v of %v", i+1, d, w)
+		}
+	}
+	for range 10000 {
+		b.failed()
+	}
+	if d := b.pause(0); d != 30*time.Second {
+		t.Errorf("after very many: %v", d)
+	}
+}
+
+// A lost connection that had worked is replaced at once.
+func TestBackoffAfterLongLife(t *testing.T) {
+	b := backoff{max: 30 * time.Second}
+	for range 100 {
+		b.lost(time.Hour)
+		if d := b.pause(0); d != 0 {
+			t.Fatalf("%v", d)
+		}
+	}
+	b.failed()
+	if d := b.pause(0); d != 0 && d > backoffFirst {
+		t.Errorf("first failure after it: %v", d)
+	}
+}
+
+// A server that answers and cuts, again and again, is not hammered, and costs no call a minute either.
+func TestBackoffWhenFlapping(t *testing.T) {
+	b := backoff{max: 30 * time.Second}
+	var sum time.Duration
+	for i := range 100 {
+		b.lost(5 * ms)
+		d := b.pause(0)
+		if i == 0 && d != 0 {
+			t.Errorf("the first cut: %v", d)
+		}
+		sum += d
+	}
+	if sum < 10*time.Second || sum > time.Minute {
+		t.Errorf("100 cuts cost %v", sum)
+	}
+	for range 1000 {
+		b.lost(5 * ms)
+	}
+	if d := b.pause(0); d != 5*time.Second {
+		t.Errorf("in the end %v", d)
+	}
+	b.lost(provenAfter)
+	if d := b.pause(0); d != 0 {
+		t.Errorf("after a good connection %v", d)
+	}
+}
+
+// A12: 2, 4, 8 ... 120 s for all clients of the process; several that hear of the same flood count once.
+func TestThrottle(t *testing.T) {
+	var th Throttle
+	now := time.Unix(1e9, 0)
+	if th.Wait(now) > 0 {
+		t.Fatal("waits for nothing")
+	}
+	for _, want := range []time.Duration{2, 4, 8, 16, 32, 64, 120, 120} {
+		th.Flooded(now)
+		th.Flooded(now.Add(time.Second))
+		d := th.Wait(now)
+		if d < want*time.Second || d > (want+1)*time.Second {
+			t.Errorf("pause %v, want %v s", d, int(want))
+		}
+		now = now.Add(want * time.Second)
+		if d := th.Wait(now); d > 0 {
+			t.Errorf("still waits %v after the pause", d)
+		}
+	}
+	now = now.Add(time.Hour)
+	th.Flooded(now)
+	if d := th.Wait(now); d > 3*time.Second {
+		t.Errorf("an hour later it still holds a grudge: %v", d)
+	}
+}
+
+func TestThrottleConcurrently(t *testing.T) {
+	var th Throttle
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				th.Flooded(time.Now())
+				th.Wait(time.Now())
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,106 @@
+package mtproto
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/mtproto/session"
+	"github.com/natsgram/natsgram/tl/bin"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// method is what the client knows of a call it carries.
+type method struct {
+	id   uint32
+	name string // "" of one that the schema does not know
+
+	// safe says that executing the call twice does no more than executing it once.
+	safe bool
+
+	// packed says that the query is a part of a file, which does not compress.
+	packed bool
+}
+
+// method reads the id that a query begins with. Of a wrapper (invokeWithTakeout ...) nothing is known but its name.
+func (c *Client) method(query []byte) method {
+	m := method{id: bin.NewReader(query).Peek()}
+	f, ok := c.o.Schema.FunctionByID(m.id)
+	if !ok {
+		return m
+	}
+	m.name = f.Name()
+	m.safe = readOnly(m.name) || hasRandomID(f)
+	m.packed = strings.HasPrefix(m.name, "upload.")
+	return m
+}
+
+// safeWords begin the names of methods that change nothing, or change it to the same each time.
+var safeWords = []string{"get", "check", "search", "resolve", "read", "saveFilePart", "saveBigFilePart"}
+
+// unsafe are those that begin so and still must not be repeated: every try of a password or code counts, and a button is
+// pressed.
+var unsafe = map[string]bool{
+	"auth.checkPassword":            true,
+	"auth.checkRecoveryPassword":    true,
+	"auth.checkPaidAuth":            true,
+	"messages.getBotCallbackAnswer": true,
+}
+
+func readOnly(name string) bool {
+	if unsafe[name] {
+		return false
+	}
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	for _, w := range safeWords {
+		if rest, ok := strings.CutPrefix(last, w); ok && (rest == "" || rest[0] < 'a' || rest[0] > 'z') {
+			return true
+		}
+	}
+	return false
+}
+
+// hasRandomID says whether the server tells a repetition by the call's own random_id (D18).
+func hasRandomID(f *codec.Function) bool { return f.Decl().Param("random_id") != nil }
+
+// call is one attempt to have a query answered. A call that somebody waits for is taken from a pool and goes back after
+// its answer came or it was cancelled, which both happen under the link's lock, so that nobody else knows it then.
+type call struct {
+	query  []byte
+	safe   bool // see [method]
+	packed bool
+	id     session.CallID
+	done   chan struct{} // has one element when there is an answer
+
+	// then is called instead, outside the link's lock, for calls that the client makes for itself.
+	then func(*call)
+
+	body []byte
+	rpc  *mt.RPCError
+	err  error // not the server's
+	sent Sent
+}
+
+var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+
+func newCall(query []byte, m method) *call {
+	k := calls.Get().(*call)
+	k.query, k.safe, k.packed = query, m.safe, m.packed
+	return k
+}
+
+func (k *call) free() {
+	*k = call{done: k.done}
+	calls.Put(k)
+}
+
+// result is the answer as an error of the method's.
+func (k *call) result(m method, id int) ([]byte, *Error) {
+	switch {
+	case k.rpc != nil:
+		return nil, newError(k.rpc, m.name, id)
+	case k.err != nil:
+		return nil, &Error{Method: m.name, DC: id, Sent: k.sent, Err: k.err}
+	}
+	return k.body, nil
+}

@@ -1,0 +1,305 @@
+package mtproto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Client is the connection of one account to Telegram. All its methods may be used by any number of goroutines.
+type Client struct {
+	o         Options
+	hello     []byte // help.getConfig, wrapped in initConnection (D1)
+	getConfig []byte
+	home      atomic.Pointer[link]
+	begun     chan struct{} // closed when Run begins
+	over      chan struct{} // closed when Run ends
+	cancel    context.CancelCauseFunc
+	moving    chan struct{} // has an element while the home moves
+	floods    floods
+	login     Login
+
+	mu    sync.Mutex
+	state State
+	saved time.Time
+	links map[int]*link
+	ctx   context.Context //nolint:containedctx // Run's, for the loops it is the parent of
+	why   error           // why Run ends, if not for its context
+	ready chan struct{}   // closed while calls are answered
+	wg    sync.WaitGroup
+
+	saving   sync.Mutex
+	emitting sync.Mutex
+}
+
+// New prepares a client. It connects when [Client.Run] is called.
+func New(o Options) (*Client, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.State.check(); err != nil {
+		return nil, err
+	}
+	if o.State.Home != 0 && o.State.Test != o.Env.Test {
+		return nil, errors.New("mtproto: the state belongs to the other environment, test or production")
+	}
+	c := &Client{
+		o: o, state: o.State.clone(), links: map[int]*link{},
+		begun: make(chan struct{}), over: make(chan struct{}), ready: make(chan struct{}), moving: make(chan struct{}, 1),
+	}
+	c.o.State = State{}
+	c.state.Version, c.state.Test = StateVersion, o.Env.Test
+	c.login.c = c
+	c.login.restore(c.state)
+	return c, c.prepare()
+}
+
+// prepare encodes what every connection begins with. It fails for a schema that lacks what the client needs.
+func (c *Client) prepare() (err error) {
+	if c.getConfig, err = c.o.Schema.Encode(nil, codec.M{"_": "help.getConfig"}); err != nil {
+		return fmt.Errorf("mtproto: schema: %w", err)
+	}
+	c.hello, err = c.wrap(c.getConfig)
+	return err
+}
+
+// wrap puts initConnection around a query (D1).
+func (c *Client) wrap(query []byte) ([]byte, error) {
+	d := &c.o.Device
+	b, err := c.o.Schema.Encode(nil, codec.M{"_": "invokeWithLayer", "layer": c.o.Schema.Layer(), "query": codec.M{
+		"_": "initConnection", "api_id": c.o.API.ID, "device_model": d.Model, "system_version": d.System,
+		"app_version": d.App, "system_lang_code": d.SystemLang, "lang_pack": d.Pack, "lang_code": d.Lang,
+		"query": codec.Raw(query),
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("mtproto: schema: %w", err)
+	}
+	return b, nil
+}
+
+// Run connects and serves calls until ctx ends, whose error it then returns, or until something is beyond repair: the
+// account is signed out ([ErrAuthLost], [ErrLoggedOut]), the environment is the wrong one ([ErrEnvironment]), Telegram
+// refuses us (an [*Error]). When it returns all connections are closed, so that another client may use the state (D8).
+// A Client runs once.
+func (c *Client) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if err := c.begin(ctx, cancel); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	c.wg.Wait()
+	close(c.over)
+	c.setReady(false)
+	c.change(func(*State) {}) // what was noted since the last time
+	return c.reason(ctx)
+}
+
+func (c *Client) begin(ctx context.Context, cancel context.CancelCauseFunc) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx != nil {
+		return errors.New("mtproto: a client runs once")
+	}
+	c.ctx, c.cancel = ctx, cancel
+	id := c.state.Home
+	if id == 0 {
+		id = c.o.Env.Default
+	}
+	c.home.Store(c.startLink(id))
+	close(c.begun)
+	return nil
+}
+
+// startLink makes the link to a data centre. The lock is held.
+func (c *Client) startLink(id int) *link {
+	l := newLink(c, id)
+	c.links[id] = l
+	c.wg.Go(func() { l.run(c.ctx) })
+	return l
+}
+
+// linkTo finds or makes the link to a data centre.
+func (c *Client) linkTo(id int) (*link, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.links[id]; l != nil {
+		return l, nil
+	}
+	if c.ctx.Err() != nil {
+		return nil, c.endingLocked(c.ctx)
+	}
+	return c.startLink(id), nil
+}
+
+// forget lets go of a link that has ended.
+func (c *Client) forget(l *link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.links[l.id] == l {
+		delete(c.links, l.id)
+	}
+}
+
+// fatal ends Run for a reason that no reconnection cures.
+func (c *Client) fatal(why error) {
+	c.mu.Lock()
+	if c.why == nil {
+		c.why = why
+	}
+	c.mu.Unlock()
+	c.cancel(why)
+}
+
+// reason is what Run returns.
+func (c *Client) reason(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why != nil {
+		return c.why
+	}
+	return ctx.Err()
+}
+
+// ending is what calls are told when Run ends.
+func (c *Client) ending(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.endingLocked(ctx)
+}
+
+func (c *Client) endingLocked(context.Context) error {
+	if c.why != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, c.why)
+	}
+	return ErrClosed
+}
+
+// Ready waits until calls are answered: connected, and initConnection done. It fails when ctx or Run ends.
+func (c *Client) Ready(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		ready := c.ready
+		c.mu.Unlock()
+		select {
+		case <-ready:
+			return nil
+		case <-c.over:
+			return c.ending(ctx)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *Client) setReady(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := false
+	select {
+	case <-c.ready:
+		was = true
+	default:
+	}
+	switch {
+	case yes && !was:
+		close(c.ready)
+	case was && !yes:
+		c.ready = make(chan struct{})
+	}
+}
+
+// Reinit closes the connection, and says initConnection again on the next one: the cure for updates in a layer that we do
+// not speak (D3). Fetch the difference afterwards.
+func (c *Client) Reinit() {
+	l := c.home.Load()
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	l.open = false
+	l.mu.Unlock()
+	l.drop(errReinit)
+}
+
+var errReinit = errors.New("mtproto: begin again with initConnection")
+
+// Home is the number of the account's data centre, 0 before it is known.
+func (c *Client) Home() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Home
+}
+
+// Schema is the layer that the client speaks.
+func (c *Client) Schema() *codec.Schema { return c.o.Schema }
+
+// Login is how somebody signs in, and where that stands.
+func (c *Client) Login() *Login { return &c.login }
+
+// State is a copy of what the client remembers. It holds secrets.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.clone()
+}
+
+// note changes the state without saving it right away.
+func (c *Client) note(f func(*State)) {
+	c.mu.Lock()
+	f(&c.state)
+	due := time.Since(c.saved) > saltsEvery
+	c.mu.Unlock()
+	if due {
+		c.change(func(*State) {})
+	}
+}
+
+// change changes the state and saves it before it returns.
+func (c *Client) change(f func(*State)) {
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.Lock()
+	f(&c.state)
+	s := c.state.clone()
+	c.saved = time.Now()
+	c.mu.Unlock()
+	if c.o.Save == nil {
+		return
+	}
+	if err := c.o.Save(s); err != nil {
+		c.o.Log.Error("the state was not saved", "error", err)
+		c.emit(SaveFailed{Err: err})
+	}
+}
+
+func (c *Client) signedIn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.UserID != 0
+}
+
+func (c *Client) emit(e Event) {
+	if c.o.Events == nil {
+		return
+	}
+	c.emitting.Lock()
+	defer c.emitting.Unlock()
+	c.o.Events(e)
+}
+
+// loseAuth ends everything because the account is signed out here. The state is kept: it is for the operator to decide
+// (D17).
+func (c *Client) loseAuth(cause error) error {
+	err := fmt.Errorf("%w: %w", ErrAuthLost, cause)
+	c.login.lost()
+	c.emit(AuthLost{Err: cause})
+	c.fatal(err)
+	return err
+}

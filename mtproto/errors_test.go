@@ -1,0 +1,77 @@
+package mtproto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+)
+
+// D16
+func TestSplitType(t *testing.T) {
+	for _, tc := range []struct {
+		text, kind string
+		arg        int
+	}{
+		{"FLOOD_WAIT_35", "FLOOD_WAIT", 35},
+		{"FLOOD_PREMIUM_WAIT_4", "FLOOD_PREMIUM_WAIT", 4},
+		{"USER_MIGRATE_5", "USER_MIGRATE", 5},
+		{"FILE_REFERENCE_2_EXPIRED", "FILE_REFERENCE_EXPIRED", 2},
+		{"FILE_PART_0_MISSING", "FILE_PART_MISSING", 0},
+		{"2FA_CONFIRM_WAIT_604800", "2FA_CONFIRM_WAIT", 604800},
+		{"EMAIL_UNCONFIRMED_6", "EMAIL_UNCONFIRMED", 6},
+		{"PHONE_CODE_INVALID", "PHONE_CODE_INVALID", 0},
+		{"Timeout", "Timeout", 0},
+		{"404", "404", 0},
+		{"FLOOD_WAIT_99999999999999999999", "FLOOD_WAIT_99999999999999999999", 0},
+		{"FLOOD_WAIT_-1", "FLOOD_WAIT_-1", 0},
+		{"", "", 0},
+		{"_", "_", 0},
+	} {
+		if kind, arg := splitType(tc.text); kind != tc.kind || arg != tc.arg {
+			t.Errorf("%q: %q %d, want %q %d", tc.text, kind, arg, tc.kind, tc.arg)
+		}
+	}
+}
+
+func FuzzSplitType(f *testing.F) {
+	f.Add("FILE_REFERENCE_2_EXPIRED")
+	f.Fuzz(func(t *testing.T, s string) {
+		kind, arg := splitType(s)
+		if len(kind) > len(s) || arg < 0 {
+			t.Errorf("%q: %q %d", s, kind, arg)
+		}
+	})
+}
+
+// An error answers three questions: whose it is, whether anything was sent, how long to wait.
+func TestError(t *testing.T) {
+	flood := newError(&mt.RPCError{ErrorCode: 420, ErrorMessage: "FLOOD_WAIT_35"}, "messages.sendMessage", 2)
+	lost := &Error{Method: "help.getConfig", Sent: SentUnknown, Err: context.Canceled}
+	for _, tc := range []struct {
+		err  error
+		text string
+		sent Sent
+		wait time.Duration
+	}{
+		{flood, "mtproto: messages.sendMessage: 420 FLOOD_WAIT_35", SentYes, 35 * time.Second},
+		{fmt.Errorf("more: %w", flood), "more: mtproto: messages.sendMessage: 420 FLOOD_WAIT_35", SentYes, 35 * time.Second},
+		{lost, "mtproto: help.getConfig: context canceled (sent: unknown)", SentUnknown, 0},
+		{&Error{Sent: SentNo, Err: ErrClosed}, "mtproto: client closed (sent: no)", SentNo, 0},
+		{newError(&mt.RPCError{ErrorMessage: "X_7"}, "", 1), "mtproto: 500 X_7", SentYes, 0},
+		{errors.New("other"), "other", SentUnknown, 0},
+	} {
+		if tc.err.Error() != tc.text || SentOf(tc.err) != tc.sent || RetryAfter(tc.err) != tc.wait {
+			t.Errorf("%q sent %v wait %v, want %q %v %v", tc.err, SentOf(tc.err), RetryAfter(tc.err), tc.text, tc.sent, tc.wait)
+		}
+	}
+	if SentOf(nil) != SentYes || !errors.Is(lost, context.Canceled) || !errors.Is(&Error{Err: ErrClosed}, ErrClosed) {
+		t.Error("nil, or the cause, is not seen")
+	}
+	if !IsKind(fmt.Errorf("%w", flood), "SLOWMODE_WAIT", "FLOOD_WAIT") || IsKind(lost, "") || IsKind(nil, "FLOOD_WAIT") {
+		t.Error("IsKind")
+	}
+}

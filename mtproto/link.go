@@ -1,0 +1,203 @@
+package mtproto
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/session"
+)
+
+// errMoved says that a link has ended for reasons that do not concern the call: it is to be made on another one.
+var errMoved = errors.New("mtproto: connection given up")
+
+// link is the way to one data centre: a session, the calls that wait in it, and the connection of the moment. It outlives
+// connections. Its loop and its reader live in loop.go and serve.go.
+type link struct {
+	c  *Client
+	id int // of the data centre
+
+	wake chan struct{} // has an element when there may be something to write
+	kick chan error    // has an element when the connection is to be given up
+	done chan struct{} // closed when the loop has ended
+
+	// authorize is held while the account's authorization is brought here (D7).
+	authorize chan struct{}
+
+	mu     sync.Mutex
+	sess   *session.Session // nil until there is a key
+	calls  map[session.CallID]*call
+	held   []*call // until initConnection is answered (D1)
+	open   bool    // it is: calls go to the session at once
+	init   *call   // the initConnection under way
+	closed error   // why no more calls are taken
+	events []session.Event
+	idle   time.Time // since when there is nothing to do
+	heard  bool      // the server proved itself on the present connection
+	rtt    time.Duration
+
+	configAt time.Time // when help.getConfig is due again (D5)
+
+	// Of the loop alone.
+	backoff backoff
+	pause   time.Duration // before the next attempt
+	doubts  int           // how often our key was denied in a row (A11)
+}
+
+func newLink(c *Client, id int) *link {
+	return &link{
+		c: c, id: id,
+		wake: make(chan struct{}, 1), kick: make(chan error, 1), done: make(chan struct{}),
+		authorize: make(chan struct{}, 1),
+		calls:     map[session.CallID]*call{},
+		idle:      time.Now(),
+		backoff:   backoff{max: c.o.Limits.BackoffMax},
+	}
+}
+
+// home says whether this is the account's own data centre.
+func (l *link) home() bool { return l.c.home.Load() == l }
+
+// poke has the loop look whether there is something to write.
+func (l *link) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// drop gives the present connection up.
+func (l *link) drop(why error) {
+	select {
+	case l.kick <- why:
+	default:
+	}
+}
+
+// add takes a call, unless the link has ended.
+func (l *link) add(k *call) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed != nil {
+		return l.closed
+	}
+	if !l.open {
+		l.held = append(l.held, k)
+	} else {
+		l.submit(k)
+	}
+	l.poke()
+	return nil
+}
+
+// submit gives a call to the session. The lock is held.
+func (l *link) submit(k *call) {
+	k.id = l.sess.Call(time.Now(), k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed})
+	l.calls[k.id] = k
+}
+
+// cancel takes a call back. False: its answer has come.
+func (l *link) cancel(k *call) (Sent, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.Index(l.held, k); i >= 0 {
+		l.held = slices.Delete(l.held, i, i+1)
+		return SentNo, true
+	}
+	if l.calls[k.id] != k {
+		return SentUnknown, false
+	}
+	delete(l.calls, k.id)
+	sent := l.sess.Cancel(time.Now(), k.id)
+	l.poke() // the server may be asked to forget it too
+	return sent, true
+}
+
+// busy says whether somebody waits for an answer. The lock is held.
+func (l *link) busy() bool { return len(l.calls) > 0 || len(l.held) > 0 }
+
+// drain takes the session's events: answers go to those who wait for them, the rest to dispatch. The lock is held.
+func (l *link) drain(now time.Time) {
+	for {
+		e, ok := l.sess.Event()
+		if !ok {
+			return
+		}
+		switch e := e.(type) {
+		case session.Result:
+			l.answer(now, e.Call, func(k *call) { k.body, k.rpc = e.Body, e.Err })
+		case session.Failed:
+			l.answer(now, e.Call, func(k *call) { k.err, k.sent = e.Err, e.Sent })
+		case session.Pong:
+			l.rtt = e.RTT
+		default:
+			l.events = append(l.events, e)
+		}
+	}
+}
+
+// answered is a call of the client's own, whose reaction runs outside the lock.
+type answered struct {
+	session.Event
+	call *call
+}
+
+func (l *link) answer(now time.Time, id session.CallID, fill func(*call)) {
+	k := l.calls[id]
+	if k == nil {
+		return
+	}
+	delete(l.calls, id)
+	if !l.busy() {
+		l.idle = now
+	}
+	fill(k)
+	if k.then != nil {
+		l.events = append(l.events, answered{call: k})
+		return
+	}
+	k.done <- struct{}{}
+}
+
+// start makes a call of the client's own. The lock is held, and the session is there.
+func (l *link) start(query []byte, then func(*call)) *call {
+	k := newCall(query, method{safe: true})
+	k.then = then
+	l.submit(k)
+	return k
+}
+
+// opened lets calls through after initConnection was answered.
+func (l *link) opened() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open, l.init = true, nil
+	for _, k := range l.held {
+		l.submit(k)
+	}
+	l.held = nil
+	l.poke()
+}
+
+// finish ends all calls: those that were not sent may be made elsewhere. After it the link takes no more.
+func (l *link) finish(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = why
+	for _, k := range l.held {
+		l.fail(k, SentNo, why)
+	}
+	for id, k := range l.calls {
+		l.fail(k, l.sess.Cancel(time.Now(), id), why)
+	}
+	l.held, l.calls, l.open, l.init = nil, nil, false, nil
+}
+
+func (l *link) fail(k *call, sent Sent, why error) {
+	if k.then != nil {
+		return // the client's own: nobody waits
+	}
+	k.err, k.sent = why, sent
+	k.done <- struct{}{}
+}

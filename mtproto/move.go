@@ -1,0 +1,125 @@
+package mtproto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// exportsMost is how often an authorization is exported anew because its token was not accepted (D7).
+const exportsMost = 3
+
+// foreign is the link to another data centre than the home, with the account's authorization there.
+func (c *Client) foreign(ctx context.Context, id int) (*link, error) {
+	if len(c.addresses(id, 0)) == 0 {
+		return nil, fmt.Errorf("%w %d", ErrNoDC, id)
+	}
+	l, err := c.linkTo(id)
+	if err != nil {
+		return nil, err
+	}
+	return l, c.bringAuthorization(ctx, l)
+}
+
+func (c *Client) authorized(id int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.UserID == 0 || c.state.DCs[id].Authorized
+}
+
+func (c *Client) setAuthorized(id int, yes bool) {
+	c.change(func(s *State) {
+		d := s.DCs[id]
+		d.Authorized = yes
+		s.setDC(id, d)
+	})
+}
+
+// bringAuthorization exports the account's authorization at home and imports it at a data centre, once for each key
+// there (D7). Of several calls one does it, the others wait.
+func (c *Client) bringAuthorization(ctx context.Context, l *link) error {
+	if c.authorized(l.id) {
+		return nil
+	}
+	select {
+	case l.authorize <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.authorize }()
+	if c.authorized(l.id) {
+		return nil
+	}
+	return c.transfer(ctx, c.home.Load(), l)
+}
+
+// transfer imports at one link what it exports at another.
+func (c *Client) transfer(ctx context.Context, from, to *link) error {
+	for try := 1; ; try++ {
+		err := c.transferOnce(ctx, from, to)
+		if err == nil {
+			c.setAuthorized(to.id, true)
+			return nil
+		}
+		if try == exportsMost || !IsKind(err, "AUTH_BYTES_INVALID") {
+			return fmt.Errorf("mtproto: authorization at data centre %d: %w", to.id, err)
+		}
+	}
+}
+
+func (c *Client) transferOnce(ctx context.Context, from, to *link) error {
+	exported, err := c.at(ctx, from, codec.M{"_": "auth.exportAuthorization", "dc_id": to.id})
+	if err != nil {
+		return err
+	}
+	_, err = c.at(ctx, to, codec.M{
+		"_": "auth.importAuthorization", "id": exported.Int("id"), "bytes": exported.Bytes("bytes"),
+	})
+	return err
+}
+
+// at makes a call over a certain link, without any repetition.
+func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, error) {
+	query, err := c.o.Schema.Encode(nil, call)
+	if err != nil {
+		return codec.View{}, err
+	}
+	body, e := l.do(ctx, c.method(query), query)
+	if e != nil {
+		return codec.View{}, e
+	}
+	return c.o.Schema.View(body)
+}
+
+// moveHome makes another data centre the account's home (D6). If somebody is signed in, that is brought along. Calls that
+// are under way at the former home end there.
+func (c *Client) moveHome(ctx context.Context, from, to int) error {
+	select {
+	case c.moving <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.moving }()
+	former := c.home.Load()
+	if former.id != from { // another call has moved it
+		return nil
+	}
+	if to == from {
+		return errors.New("mtproto: the home is to move to where it is")
+	}
+	l, err := c.foreign(ctx, to)
+	if err != nil {
+		return err
+	}
+	c.change(func(s *State) { s.Home = to })
+	c.home.Store(l)
+	former.poke() // it may be idle from now on
+	l.poke()
+	c.emit(Migrated{From: from, To: to})
+	if l.isOpen() {
+		c.setReady(true)
+	}
+	return nil
+}

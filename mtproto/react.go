@@ -1,0 +1,119 @@
+package mtproto
+
+import "time"
+
+const (
+	codeSeeOther = 303
+	codeBad      = 400
+	codeAuth     = 401
+	codeRefused  = 406
+	codeFlood    = 420
+	codeInternal = 500
+	codeUnbuilt  = 501
+)
+
+// reaction is what the client does about an error of Telegram's by itself.
+type reaction int
+
+const (
+	toCaller    reaction = iota // nothing: the caller is told
+	moveHome                    // the account lives at data centre Arg: make that the home, repeat the call (D6)
+	moveCall                    // repeat the call, and this call alone, at data centre Arg (D6)
+	rewrap                      // repeat the call wrapped in initConnection (D2)
+	again                       // repeat the call after a pause: it was not executed
+	againIfSafe                 // the same, but only a call that may be executed twice
+	againSoon                   // repeat the call at once, a few times (C39)
+	waitMethod                  // all calls of this method wait for Arg seconds, then repeat the call
+	waitCall                    // this call alone waits for Arg seconds
+	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
+	loseKey                     // the authorization was used twice: it is gone for good (D8)
+)
+
+// rules are all reactions (D17). The first row that fits an error counts. Code 0 stands for every code that has no row of its
+// own, Kind "" for every kind.
+var rules = []struct {
+	Code int
+	Kind string
+	Do   reaction
+}{
+	{codeSeeOther, "PHONE_MIGRATE", moveHome},
+	{codeSeeOther, "NETWORK_MIGRATE", moveHome},
+	{codeSeeOther, "USER_MIGRATE", moveHome},
+	{codeSeeOther, "FILE_MIGRATE", moveCall},
+	{codeSeeOther, "STATS_MIGRATE", moveCall},
+	{codeSeeOther, "", toCaller},
+
+	{0, "MSG_WAIT_TIMEOUT", againSoon}, // of invokeAfterMsg: the predecessor had not come; comes with several codes
+	{0, "MSG_WAIT_FAILED", toCaller},   // the predecessor failed: whoever chained them has to begin again
+
+	{codeBad, "CONNECTION_NOT_INITED", rewrap},
+	{codeBad, "CONNECTION_LAYER_INVALID", rewrap},
+	{codeBad, "", toCaller},
+
+	{codeAuth, "AUTH_KEY_UNREGISTERED", loseAuth},
+	{codeAuth, "AUTH_KEY_INVALID", loseAuth},
+	{codeAuth, "SESSION_REVOKED", loseAuth},
+	{codeAuth, "SESSION_EXPIRED", loseAuth},
+	{codeAuth, "USER_DEACTIVATED", loseAuth},
+	{codeAuth, "USER_DEACTIVATED_BAN", loseAuth},
+	{codeAuth, "SESSION_PASSWORD_NEEDED", toCaller}, // a step of the login, not its end
+	{codeAuth, "AUTH_KEY_PERM_EMPTY", toCaller},     // of temporary keys, which are not in use yet: never a sign-out (B25)
+	{codeAuth, "", toCaller},
+
+	{403, "", toCaller},
+	{404, "", toCaller},
+
+	{codeRefused, "AUTH_KEY_DUPLICATED", loseKey},
+	{codeRefused, "", toCaller}, // Telegram explains itself in an updateServiceNotification
+
+	{codeFlood, "FLOOD_WAIT", waitMethod},
+	{codeFlood, "FLOOD_PREMIUM_WAIT", waitMethod},
+	{codeFlood, "SLOWMODE_WAIT", waitCall}, // of one chat
+	{codeFlood, "TAKEOUT_INIT_DELAY", waitCall},
+	{codeFlood, "2FA_CONFIRM_WAIT", waitCall},
+	{codeFlood, "FLOOD_TEST_PHONE_WAIT", waitCall},
+	{codeFlood, "FROZEN_METHOD_INVALID", toCaller}, // the account is frozen (D20)
+	{codeFlood, "", toCaller},
+
+	{codeInternal, "RANDOM_ID_DUPLICATE", toCaller}, // it was sent before: Sent says yes
+	{codeInternal, "RPC_CALL_FAIL", again},
+	{codeInternal, "RPC_MCGET_FAIL", again},
+	{codeInternal, "WORKER_BUSY_TOO_LONG_RETRY", again},
+	{codeInternal, "PERSISTENT_TIMESTAMP_OUTDATED", again}, // the server lags behind itself; pts stays what it is
+	{codeInternal, "", againIfSafe},                        // *_INTERNAL and the like may come after the deed
+	{codeUnbuilt, "", toCaller},                            // not implemented, which no repetition cures
+
+	{0, "", againIfSafe}, // negative codes such as -503 Timeout, and codes nobody knows, which count as 500 (D16)
+}
+
+// known are the codes with rows of their own.
+var known = func() map[int]bool {
+	m := map[int]bool{}
+	for _, r := range rules {
+		m[r.Code] = true
+	}
+	return m
+}()
+
+// react finds the reaction to an error.
+func react(code int, kind string) reaction {
+	for _, r := range rules {
+		exact := r.Code == code || (r.Code == 0 && (r.Kind != "" || !known[code]))
+		if exact && (r.Kind == "" || r.Kind == kind) {
+			return r.Do
+		}
+	}
+	return toCaller
+}
+
+const (
+	retryFirst = time.Second
+	retryMax   = time.Minute
+	soonMost   = 5
+)
+
+// retryPause is the pause before a call is made again for the n-th time, from 1 on: 1, 2, 4 ... 60 s (D17).
+func retryPause(n int, rnd float64) time.Duration {
+	d := min(retryMax, retryFirst<<min(n-1, 10))
+	return d + time.Duration(rnd*float64(d)/4) // never less: some errors want a second at least
+}

@@ -1,0 +1,105 @@
+package mtproto
+
+import (
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+)
+
+// D17, D6, D2, D8, C39: what each error text makes the client do.
+func TestReact(t *testing.T) {
+	for _, tc := range []struct {
+		code int
+		text string
+		want reaction
+	}{
+		{303, "PHONE_MIGRATE_4", moveHome},
+		{303, "NETWORK_MIGRATE_1", moveHome},
+		{303, "USER_MIGRATE_5", moveHome},
+		{303, "FILE_MIGRATE_2", moveCall},
+		{303, "STATS_MIGRATE_2", moveCall},
+		{303, "SOMETHING_MIGRATE_2", toCaller},
+
+		{400, "MSG_WAIT_TIMEOUT", againSoon},
+		{-503, "MSG_WAIT_TIMEOUT", againSoon},
+		{400, "MSG_WAIT_FAILED", toCaller},
+		{500, "MSG_WAIT_FAILED", toCaller},
+
+		{400, "CONNECTION_NOT_INITED", rewrap},
+		{400, "CONNECTION_LAYER_INVALID", rewrap},
+		{400, "PEER_ID_INVALID", toCaller},
+		{400, "FILE_REFERENCE_3_EXPIRED", toCaller},
+		{400, "FROZEN_PARTICIPANT_MISSING", toCaller},
+
+		{401, "AUTH_KEY_UNREGISTERED", loseAuth},
+		{401, "AUTH_KEY_INVALID", loseAuth},
+		{401, "SESSION_REVOKED", loseAuth},
+		{401, "SESSION_EXPIRED", loseAuth},
+		{401, "USER_DEACTIVATED", loseAuth},
+		{401, "USER_DEACTIVATED_BAN", loseAuth},
+		{401, "SESSION_PASSWORD_NEEDED", toCaller},
+		{400, "SESSION_PASSWORD_NEEDED", toCaller},
+		{401, "AUTH_KEY_PERM_EMPTY", toCaller},
+		{401, "ACTIVE_USER_REQUIRED", toCaller},
+
+		{403, "CHAT_WRITE_FORBIDDEN", toCaller},
+		{404, "METHOD_INVALID", toCaller},
+
+		{406, "AUTH_KEY_DUPLICATED", loseKey},
+		{406, "UPDATE_APP_TO_LOGIN", toCaller},
+
+		{420, "FLOOD_WAIT_35", waitMethod},
+		{420, "FLOOD_PREMIUM_WAIT_4", waitMethod},
+		{420, "SLOWMODE_WAIT_30", waitCall},
+		{420, "TAKEOUT_INIT_DELAY_86400", waitCall},
+		{420, "2FA_CONFIRM_WAIT_604800", waitCall},
+		{420, "FLOOD_TEST_PHONE_WAIT_5", waitCall},
+		{420, "FROZEN_METHOD_INVALID", toCaller},
+		{420, "P0NY_BREAK_4", toCaller},
+
+		{500, "RANDOM_ID_DUPLICATE", toCaller},
+		{500, "RPC_CALL_FAIL", again},
+		{500, "RPC_MCGET_FAIL", again},
+		{500, "WORKER_BUSY_TOO_LONG_RETRY", again},
+		{500, "PERSISTENT_TIMESTAMP_OUTDATED", again},
+		{500, "HISTORY_GET_INTERNAL", againIfSafe},
+		{501, "METHOD_NOT_IMPLEMENTED", toCaller},
+
+		{-503, "Timeout", againIfSafe},
+		{-500, "No workers running", againIfSafe},
+		{777, "WHO_KNOWS", againIfSafe},
+	} {
+		e := newError(&mt.RPCError{ErrorCode: int32(tc.code), ErrorMessage: tc.text}, "", 2)
+		if got := react(e.Code, e.Kind()); got != tc.want {
+			t.Errorf("%d %s: reaction %d, want %d", tc.code, tc.text, got, tc.want)
+		}
+	}
+}
+
+// Every row of the table has an example above: remove one and see.
+func TestReactRowsAreReachable(t *testing.T) {
+	for _, r := range rules {
+		code, kind := r.Code, r.Kind
+		if code == 0 {
+			code = -1
+		}
+		if got := react(code, kind); got != r.Do {
+			t.Errorf("row %d %s: reaction %d, want %d: an earlier row hides it", r.Code, r.Kind, got, r.Do)
+		}
+	}
+}
+
+// D17: 1, 2, 4 ... 60 s.
+func TestRetryPause(t *testing.T) {
+	want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
+	for i, w := range want {
+		low, high := retryPause(i+1, 0), retryPause(i+1, 1)
+		if low != w*time.Second || high > low*5/4 {
+			t.Errorf("retry %d: %v to %v, want from %v on", i+1, low, high, w*time.Second)
+		}
+	}
+	if d := retryPause(1<<30, 0.5); d < retryMax || d > 2*retryMax {
+		t.Errorf("after many: %v", d)
+	}
+}

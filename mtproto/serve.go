@@ -1,0 +1,235 @@
+package mtproto
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/session"
+	"github.com/natsgram/natsgram/mtproto/transport"
+)
+
+// serve speaks over a connection until it breaks or the link is to end; it always returns an error. This goroutine writes
+// and keeps the time, another one reads.
+func (l *link) serve(ctx context.Context, w *wire) error {
+	l.attach()
+	broken := make(chan error, 1)
+	go func() { broken <- l.read(w) }()
+	err := l.write(ctx, w, broken)
+	_ = w.conn.Close()
+	cause := <-broken // waited for, so that no two readers ever hand out updates
+	if t := new(transportError); errors.As(cause, &t) {
+		err = cause // it says more than that the peer closed
+	}
+	l.detach()
+	return err
+}
+
+func (l *link) attach() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select { // of a former connection
+	case <-l.kick:
+	default:
+	}
+	l.heard = false
+	l.sess.Connected(time.Now())
+	if !l.open && l.init == nil {
+		l.init = l.start(l.c.hello, l.greeted)
+	}
+}
+
+func (l *link) detach() {
+	l.mu.Lock()
+	now := time.Now()
+	l.sess.Disconnected(now)
+	l.drain(now)
+	events := l.take()
+	l.mu.Unlock()
+	l.dispatch(now, events)
+	if l.home() {
+		l.c.setReady(false)
+	}
+}
+
+// write sends what there is to send whenever it is woken.
+func (l *link) write(ctx context.Context, w *wire, broken chan error) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if err := l.flush(w); err != nil {
+			return err
+		}
+		wake, err := l.next(time.Now())
+		if err != nil {
+			return err
+		}
+		timer.Reset(wake)
+		select {
+		case <-l.wake:
+		case <-timer.C:
+			if err := l.tick(); err != nil {
+				return err
+			}
+		case err := <-l.kick:
+			return err
+		case err := <-broken:
+			broken <- err // serve waits for it
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// flush writes all packets that the session has.
+func (l *link) flush(w *wire) error {
+	b := buffers.Get().(*buffer)
+	defer b.free()
+	for {
+		more, err := l.fill(w, b)
+		if err != nil {
+			return err
+		}
+		if len(b.framed) == 0 {
+			return nil
+		}
+		if err := w.write(b.framed); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// fill gathers packets for one write. More says that there may be others.
+func (l *link) fill(w *wire, b *buffer) (more bool, err error) {
+	b.framed = b.framed[:0]
+	for len(b.framed) < writeMost {
+		l.mu.Lock()
+		var ok bool
+		b.packet, ok = l.sess.Append(time.Now(), b.packet[:0])
+		l.mu.Unlock()
+		if !ok {
+			return false, nil
+		}
+		if b.framed, err = w.framing.Append(b.framed, b.packet, false); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// never stands for no reason to wake up.
+const never = 24 * time.Hour
+
+// next is how long to sleep. It also starts what the client itself has to do in time.
+func (l *link) next(now time.Time) (time.Duration, error) {
+	home := l.home()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := never
+	if at := l.sess.Wake(); !at.IsZero() {
+		d = at.Sub(now)
+	}
+	if home && l.open {
+		if !now.Before(l.configAt) {
+			l.configAt = now.Add(configRetry)
+			l.start(l.c.getConfig, l.configured)
+			l.poke()
+		}
+		d = min(d, l.configAt.Sub(now))
+	}
+	if !home && !l.busy() {
+		left := l.idle.Add(l.c.o.Limits.Idle).Sub(now)
+		if left <= 0 {
+			return 0, errIdle
+		}
+		d = min(d, left)
+	}
+	return max(d, 0), nil
+}
+
+func (l *link) tick() error {
+	now := time.Now()
+	l.mu.Lock()
+	err := l.sess.Tick(now)
+	l.drain(now)
+	events := l.take()
+	l.mu.Unlock()
+	l.dispatch(now, events)
+	return err
+}
+
+// read takes what comes over a connection.
+func (l *link) read(w *wire) error {
+	buf := make([]byte, readSize)
+	return w.frames(buf, l.alive, func(f transport.Frame) error {
+		switch f.Kind {
+		case transport.Error:
+			return &transportError{code: f.Code, keyed: true}
+		case transport.QuickAck:
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.sess.QuickAck(f.Token)
+			return nil
+		}
+		return l.receive(f.Payload)
+	})
+}
+
+// alive notes that part of a packet came.
+func (l *link) alive() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sess.Alive(time.Now())
+}
+
+// receive takes a packet.
+func (l *link) receive(packet []byte) error {
+	now := time.Now()
+	l.mu.Lock()
+	err := l.sess.Receive(now, packet)
+	first := err == nil && !l.heard
+	if first {
+		l.heard = true
+	}
+	l.drain(now)
+	events := l.take()
+	again, rtt := first && l.open, l.rtt
+	l.mu.Unlock()
+	l.dispatch(now, events)
+	if again {
+		l.connected(rtt)
+	}
+	l.poke()
+	return err
+}
+
+// take empties the list of events. The lock is held; who takes events dispatches them, so that they stay in order.
+func (l *link) take() []session.Event {
+	events := l.events
+	l.events = nil
+	return events
+}
+
+func (l *link) dispatch(now time.Time, events []session.Event) {
+	for _, e := range events {
+		switch e := e.(type) {
+		case answered:
+			e.call.then(e.call)
+		case session.Update:
+			l.update(now, e)
+		case session.NewSession:
+			if l.home() {
+				l.c.emit(NewSession{DC: l.id, UniqueID: e.UniqueID})
+			}
+		case session.SaltsChanged:
+			l.c.keepSalts(l.id, e.Salts)
+		case session.TimeSynced:
+			l.c.keepOffset(l.id, e.Offset)
+		case session.Reset:
+			l.c.o.Log.Warn("session renewed", "dc", l.id, "code", e.Code, "reason", e.Reason)
+		case session.Warning:
+			l.c.o.Log.Warn("session", "dc", l.id, "error", e.Err)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package mtproto
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/session"
+	"github.com/natsgram/natsgram/tl/bin"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// greeted takes the answer to initConnection(help.getConfig) (D1, D5).
+func (l *link) greeted(k *call) {
+	body, e := k.result(method{name: "initConnection"}, l.id)
+	k.free()
+	l.mu.Lock()
+	l.init = nil
+	l.mu.Unlock()
+	if e != nil {
+		l.unwelcome(e)
+		return
+	}
+	l.config(body)
+	l.opened()
+	l.connected(l.roundTrip())
+	if l.home() && l.c.signedIn() {
+		l.whoAmI()
+	}
+}
+
+// unwelcome deals with a refusal of initConnection: what may pass is tried again on a new connection.
+func (l *link) unwelcome(e *Error) {
+	switch react(e.Code, e.Kind()) {
+	case loseAuth:
+		if l.home() && l.c.signedIn() {
+			_ = l.c.loseAuth(e)
+			return
+		}
+	case loseKey:
+		if l.home() {
+			_ = l.c.duplicated(e)
+			return
+		}
+	case toCaller, rewrap: // of these, repetition cures none
+		if e.Code != 0 && l.home() {
+			l.c.fatal(e)
+		}
+	}
+	l.drop(e)
+}
+
+func (l *link) roundTrip() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rtt
+}
+
+func (l *link) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
+}
+
+// connected says that calls are answered.
+func (l *link) connected(rtt time.Duration) {
+	l.c.o.Log.Info("connected", "dc", l.id, "rtt", rtt)
+	l.c.emit(Connected{DC: l.id, Layer: l.c.o.Schema.Layer(), RTT: rtt})
+	if l.home() {
+		l.c.setReady(true)
+	}
+}
+
+// whoAmI checks at each start that the key belongs to the user we think (F11). It is also the call of an authorized user
+// that has Telegram push updates over this connection (E20).
+func (l *link) whoAmI() {
+	query, err := l.c.o.Schema.Encode(nil, codec.M{"_": "users.getUsers", "id": []codec.M{{"_": "inputUserSelf"}}})
+	if err != nil {
+		return // a schema without it cannot tell
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != nil {
+		l.start(query, l.recognized)
+		l.poke()
+	}
+}
+
+func (l *link) recognized(k *call) {
+	body, e := k.result(method{name: "users.getUsers"}, l.id)
+	k.free()
+	if e != nil {
+		if do := react(e.Code, e.Kind()); e.Code != 0 && (do == loseAuth || do == loseKey) {
+			l.unwelcome(e)
+		}
+		return
+	}
+	t, ok := l.c.o.Schema.Type("Vector<User>")
+	if !ok {
+		return
+	}
+	want := l.c.State().UserID
+	for u := range l.c.o.Schema.Vector(body, t) {
+		if got := u.Int("id"); got != want {
+			l.c.fatal(fmt.Errorf("%w: it is %d, not %d", ErrWrongUser, got, want))
+		}
+		return
+	}
+}
+
+// update hands on what the server pushed.
+func (l *link) update(now time.Time, e session.Update) {
+	updates, known := l.c.isUpdates(e.Body)
+	if !l.home() || l.c.o.Updates == nil || (known && !updates) {
+		l.release(e.MsgID)
+		return
+	}
+	if known && l.c.mentionsConfig(e.Body) {
+		l.refreshConfig()
+	}
+	l.c.o.Updates(Update{Body: e.Body, Received: now, Done: func() { l.release(e.MsgID) }})
+}
+
+// release lets an update be acknowledged (C17).
+func (l *link) release(id int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != nil {
+		l.sess.Release(id)
+	}
+}
+
+// isUpdates says whether an object is of the class Updates, and whether the schema knows it at all.
+func (c *Client) isUpdates(body []byte) (yes, known bool) {
+	d, ok := c.o.Schema.Constructor(c.o.Schema.Name(bin.NewReader(body).Peek()))
+	return ok && d.Result.Name == "Updates", ok
+}
+
+// mentionsConfig says that an update asks for help.getConfig to be called again (D5). Such updates come alone, so that only
+// the first one of a container is looked at.
+func (c *Client) mentionsConfig(body []byte) bool {
+	r := bin.NewReader(body)
+	switch c.o.Schema.Name(r.Uint32()) {
+	case "updates":
+		r.Vector(4)
+	case "updateShort":
+	default:
+		return false
+	}
+	name := c.o.Schema.Name(r.Peek())
+	return name == "updateConfig" || name == "updateDcOptions"
+}
+
+func (l *link) refreshConfig() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.configAt = time.Time{}
+	l.poke()
+}

@@ -1,0 +1,149 @@
+package mtproto
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/transport"
+)
+
+const (
+	readSize  = 4 << 10
+	writeMost = 64 << 10 // bytes written at once
+	keepWrite = 64 << 10 // a larger buffer is not kept
+)
+
+// transportError is an error code instead of a packet (A9).
+type transportError struct {
+	code  int32
+	keyed bool // it came in answer to encrypted packets, not to a key exchange
+}
+
+func (e *transportError) Error() string {
+	switch e.code {
+	case transport.CodeUnknownKey:
+		return "mtproto: transport error -404: unknown key or bad key exchange"
+	case transport.CodeFlood:
+		return "mtproto: transport error -429: too many connections"
+	case transport.CodeWrongDC:
+		return "mtproto: transport error -444: " + ErrEnvironment.Error()
+	}
+	return fmt.Sprintf("mtproto: transport error %d", e.code)
+}
+
+func (e *transportError) Unwrap() error {
+	if e.code == transport.CodeWrongDC {
+		return ErrEnvironment
+	}
+	return nil
+}
+
+// wire is one TCP connection with its framing.
+type wire struct {
+	conn    net.Conn
+	framing *transport.Conn
+	to      dc.Option
+	limits  Limits
+}
+
+// newWire frames a connection the way its address and the options want it.
+func newWire(d dialed, env dc.Environment, t Transport, limits Limits) (*wire, error) {
+	o := transport.ClientOptions{Kind: t.Kind, Obfuscated: !t.Plain, Secret: d.to.Secret, Rand: rand.Reader}
+	if t.Kind == transport.Full {
+		o.Obfuscated = false
+	}
+	if d.to.TCPObfuscatedOnly && !o.Obfuscated {
+		o.Obfuscated, o.Kind = true, transport.Padded
+	}
+	o.DC = int16(env.WireID(d.to))
+	f, err := transport.NewClient(o)
+	if err != nil {
+		return nil, err
+	}
+	return &wire{conn: d.conn, framing: f, to: d.to, limits: limits}, nil
+}
+
+// write sends bytes that are framed already.
+func (w *wire) write(b []byte) error {
+	if err := w.conn.SetWriteDeadline(time.Now().Add(w.limits.Write)); err != nil {
+		return err
+	}
+	_, err := w.conn.Write(b)
+	return err
+}
+
+// send frames and sends one packet.
+func (w *wire) send(packet []byte) error {
+	b, err := w.framing.Append(nil, packet, false)
+	if err != nil {
+		return err
+	}
+	return w.write(b)
+}
+
+// frames calls each for every frame that comes, until it fails, and partly whenever bytes came that do not end a frame.
+func (w *wire) frames(buf []byte, partly func(), each func(transport.Frame) error) error {
+	for unheard := false; ; {
+		f, ok, err := w.framing.Next()
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := each(f); err != nil {
+				return err
+			}
+			unheard = false
+			continue
+		}
+		if unheard {
+			partly()
+		}
+		n, err := w.conn.Read(buf)
+		unheard = n > 0
+		w.framing.Feed(buf[:n])
+		if err != nil && n == 0 {
+			return err
+		}
+	}
+}
+
+var errGotPacket = errors.New("got one")
+
+// receive waits for one packet, for no longer than a step of the key exchange may take.
+func (w *wire) receive() (packet []byte, err error) {
+	if err := w.conn.SetReadDeadline(time.Now().Add(w.limits.Handshake)); err != nil {
+		return nil, err
+	}
+	var buf [1 << 10]byte
+	err = w.frames(buf[:], func() {}, func(f transport.Frame) error {
+		switch f.Kind {
+		case transport.Packet:
+			packet = append(packet, f.Payload...)
+			return errGotPacket
+		case transport.Error:
+			return &transportError{code: f.Code}
+		}
+		return nil
+	})
+	if err == errGotPacket {
+		return packet, w.conn.SetReadDeadline(time.Time{})
+	}
+	return nil, err
+}
+
+// buffers for packets on their way out, shared by all clients: an idle one has none.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+type buffer struct{ packet, framed []byte }
+
+func (b *buffer) free() {
+	if cap(b.packet) <= keepWrite && cap(b.framed) <= 2*keepWrite {
+		b.packet, b.framed = b.packet[:0], b.framed[:0]
+		buffers.Put(b)
+	}
+}
