@@ -5,13 +5,22 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"regexp"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto/dc"
 )
 
@@ -28,17 +37,24 @@ func DefaultSettings() Settings { return settings.Defaults() }
 type Options struct {
 	Log     *slog.Logger
 	Env     *dc.Environment // instead of what the settings say: a Telegram in a box
-	Version string          // as semantic versioning writes it; shown by the micro service
+	Version string          // shown by the micro services, and to Telegram as the app's version
 	NoSync  bool            // the embedded server does not sync every write: tests and demos
 }
 
-// Bridge is a daemon.
+// Bridge is a daemon. Run runs once.
 type Bridge struct {
 	settings Settings
 	options  Options
+	env      dc.Environment
+	layer    layer
+	log      *slog.Logger
 	ready    chan struct{}
+
 	mu       sync.Mutex
 	url      string
+	accounts map[string]*supervised
+	changed  chan struct{} // closed and made anew when accounts come or go
+	bus      *base
 }
 
 // New checks the settings, reads the schema, and prepares a daemon that Run starts.
@@ -46,14 +62,147 @@ func New(s Settings, o Options) (*Bridge, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	return &Bridge{settings: s, options: o, ready: make(chan struct{})}, nil
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Version = semver(o.Version)
+	b := &Bridge{settings: s, options: o, log: o.Log, ready: make(chan struct{}), accounts: map[string]*supervised{}, changed: make(chan struct{})}
+	var err error
+	if b.env, err = environment(s, o); err != nil {
+		return nil, err
+	}
+	b.layer, err = readLayer(s)
+	return b, err
+}
+
+// semantic is what the protocol of micro services takes for a version.
+var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+
+// semver makes a semantic version of what git describes: v1.2.3-4-gabc, dev.
+func semver(v string) string {
+	v = strings.TrimPrefix(v, "v")
+	if semantic.MatchString(v) {
+		return v
+	}
+	plain := regexp.MustCompile(`[^0-9A-Za-z-]+`).ReplaceAllString(v, "-")
+	if plain == "" {
+		return "0.0.0"
+	}
+	return "0.0.0-" + plain
+}
+
+// base is what everything stands on: NATS, the streams, the vault.
+type base struct {
+	server *embedded.Server // nil: NATS is somebody else's
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	vault  *vault.Vault
+}
+
+// open reaches NATS and the vault. run: start the embedded server, and do not look for another daemon's.
+func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
+	b := &base{}
+	var err error
+	switch {
+	case s.External():
+		b.nc, err = bus.External(s.NATS, "natsgram")
+	case run:
+		err = b.embed(s, o)
+	default:
+		if b.nc, err = bus.Connect(s, "natsgram login"); errors.Is(err, bus.ErrNotRunning) {
+			err = b.embed(s, o)
+		}
+	}
+	if err == nil {
+		err = b.openVault(ctx, s)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *base) embed(s Settings, o Options) (err error) {
+	b.server, err = embedded.Start(embedded.Config{Dir: s.StateDir, Port: s.Port, Log: o.Log, NoSync: o.NoSync})
+	if err != nil {
+		return err
+	}
+	b.nc, err = bus.InProcess(b.server, s.NATS, "natsgram")
+	return err
+}
+
+func (b *base) openVault(ctx context.Context, s Settings) error {
+	var err error
+	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(max(s.Wait, time.Second))); err != nil {
+		return fmt.Errorf("JetStream: %w", err)
+	}
+	key, err := vaultKey(s)
+	if err != nil {
+		return err
+	}
+	b.vault, err = vault.Open(ctx, b.js, vault.Config{Bucket: s.Scheme().StreamName(stream.SessionsName), Replicas: s.Replicas, Key: key})
+	return err
+}
+
+func (b *base) close() {
+	if b.nc != nil {
+		b.nc.Close()
+	}
+	if b.server != nil {
+		b.server.Close()
+	}
 }
 
 // Run serves until ctx ends, then lets go of everything in order: no new requests, those at work answered, updates flushed,
 // connections closed. Its error is nil after such an end.
 func (b *Bridge) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	base, err := open(ctx, b.settings, b.options, true)
+	if err != nil {
+		return err
+	}
+	defer base.close()
+	base.nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
+	})
+	r := stream.Retention{MaxAge: b.settings.MaxAge, MaxBytes: b.settings.MaxBytes, Replicas: b.settings.Replicas}
+	store, err := stream.Setup(ctx, base.js, b.settings.Scheme(), r)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.url, b.bus = base.nc.ConnectedUrlRedacted(), base
+	if base.server != nil {
+		b.url = base.server.ClientURL()
+	}
+	b.mu.Unlock()
+	return b.serve(ctx, base, store)
+}
+
+func subjectOf(sub *nats.Subscription) string {
+	if sub == nil {
+		return ""
+	}
+	return sub.Subject
+}
+
+// serve runs the accounts and the control subjects.
+func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &supervisor{b: b, base: base, store: store, ctx: ctx}
+	control, err := b.serveControl(ctx, base)
+	if err != nil {
+		return err
+	}
+	err = s.run()
+	cancel()
+	s.work.Wait()
+	control()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // Ready is closed when NATS answers and the accounts that were stored have been started. Whether one is connected to Telegram
@@ -66,9 +215,6 @@ func (b *Bridge) ClientURL() string {
 	defer b.mu.Unlock()
 	return b.url
 }
-
-// WaitServing waits until requests to an account are served and its connection to Telegram is up.
-func (b *Bridge) WaitServing(ctx context.Context, account string) error { return nil }
 
 // Connect reaches NATS as a command does: the external servers, or those of the running daemon.
 func Connect(s Settings) (*nats.Conn, error) { return bus.Connect(s, "natsgram cli") }

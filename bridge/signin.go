@@ -2,8 +2,16 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // SignIn is how to sign an account in. What is not given is asked by Prompt.
@@ -28,5 +36,153 @@ type SignedIn struct {
 // Login signs an account in and stores its session sealed in the vault, where a running daemon finds it at once. It works
 // with and without a daemon running.
 func Login(ctx context.Context, s Settings, o Options, in SignIn) (SignedIn, error) {
-	return SignedIn{}, nil
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Version = semver(o.Version)
+	if err := subjects.CheckAccount(in.Account); err != nil {
+		return SignedIn{}, err
+	}
+	env, err := environment(s, o)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	l, err := readLayer(s)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	base, err := open(ctx, s, o, false)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	defer base.close()
+	a := attempt{settings: s, env: env, layer: l, version: o.Version, log: o.Log, in: in}
+	state, err := a.run(ctx)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return SignedIn{state.UserID, state.Bot}, base.keep(ctx, in.Account, state)
+}
+
+// keep stores a new session. Only now may a daemon use it: the client of the login has closed its connection (D8).
+func (b *base) keep(ctx context.Context, name string, state mtproto.State) error {
+	text, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	_, err = b.vault.Replace(ctx, name, text)
+	return err
+}
+
+// attempt is one sign-in with a client of its own.
+type attempt struct {
+	settings Settings
+	env      dc.Environment
+	layer    layer
+	version  string
+	log      *slog.Logger
+	in       SignIn
+}
+
+func (a *attempt) client() (*mtproto.Client, error) {
+	if a.settings.APIID == 0 || a.settings.APIHash == "" {
+		return nil, errors.New("NATSGRAM_API_ID and NATSGRAM_API_HASH are not set: https://my.telegram.org/apps gives them")
+	}
+	return mtproto.New(account.ClientOptions(a.settings, a.env, a.version, func(o *mtproto.Options) {
+		o.Schema, o.Log = a.layer.schema, a.log
+	}))
+}
+
+// run signs in and gives the session. When it returns, its connections are closed.
+func (a *attempt) run(ctx context.Context) (mtproto.State, error) {
+	c, err := a.client()
+	if err != nil {
+		return mtproto.State{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { err := c.Run(ctx); cancel(); ended <- err }()
+	err = a.steps(ctx, c.Login())
+	cancel()
+	if why := <-ended; err != nil && !errors.Is(why, context.Canceled) {
+		err = why // the client could not go on: that is the better explanation
+	}
+	if err != nil {
+		return mtproto.State{}, err
+	}
+	return c.State(), nil
+}
+
+// steps goes from step to step until somebody is signed in.
+func (a *attempt) steps(ctx context.Context, l *mtproto.Login) error {
+	var wrong error // what was wrong with the last answer
+	for {
+		st := l.State()
+		if a.in.Progress != nil && wrong == nil {
+			a.in.Progress(st)
+		}
+		if st.Step == mtproto.Ready {
+			return nil
+		}
+		if st.Step == mtproto.LoggedOut {
+			return errors.New("the login was ended")
+		}
+		answer, err := a.answer(ctx, st, wrong)
+		if err != nil {
+			return err
+		}
+		if wrong = step(ctx, l, st.Step, answer); wrong != nil && !mayAskAgain(wrong) {
+			return wrong
+		}
+	}
+}
+
+// answer is what was given beforehand, once, or what Prompt says.
+func (a *attempt) answer(ctx context.Context, st mtproto.LoginState, wrong error) (string, error) {
+	if st.Step == mtproto.WaitPhone && wrong == nil {
+		if a.in.BotToken != "" {
+			return a.in.BotToken, nil
+		}
+		if a.in.Phone != "" {
+			return a.in.Phone, nil
+		}
+	}
+	if a.in.Prompt == nil {
+		if wrong != nil {
+			return "", wrong
+		}
+		return "", fmt.Errorf("%s: nothing to answer with", st.Step)
+	}
+	return a.in.Prompt(ctx, st, wrong)
+}
+
+// step hands an answer in.
+func step(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer string) error {
+	var err error
+	switch at {
+	case mtproto.WaitPhone:
+		if isToken(answer) {
+			_, err = l.BotToken(ctx, answer)
+		} else {
+			_, err = l.SendCode(ctx, answer)
+		}
+	case mtproto.WaitCode:
+		_, err = l.SignIn(ctx, answer)
+	case mtproto.WaitPassword:
+		_, err = l.Password(ctx, answer)
+	case mtproto.WaitSignUp:
+		first, last, _ := strings.Cut(strings.TrimSpace(answer), " ")
+		_, err = l.SignUp(ctx, first, strings.TrimSpace(last))
+	}
+	return err
+}
+
+// isToken tells a bot's token, 123456:secret, from a phone number.
+func isToken(answer string) bool { return strings.Contains(answer, ":") }
+
+// mayAskAgain: Telegram refused the answer, and another one may do.
+func mayAskAgain(err error) bool {
+	var e *mtproto.Error
+	return errors.As(err, &e) && e.Code == 400
 }

@@ -45,7 +45,14 @@ type Config struct {
 	PerMethod   bool          // an endpoint per method instead of per namespace
 	Version     string        // of the service, semantic; 0.0.0
 	Metadata    map[string]string
+	Extra       map[string]Extra // endpoints of the daemon's own, by name
 	Log         *slog.Logger
+}
+
+// Extra is an endpoint that is answered on the spot, in JSON.
+type Extra struct {
+	Subject string
+	Answer  func(request []byte) []byte // must not block
 }
 
 func (c Config) withDefaults() Config {
@@ -72,7 +79,8 @@ type Service struct {
 	incoming  chan *nats.Msg
 	endpoints map[string]*endpoint // by namespace, by method with PerMethod
 	readOnly  *endpoint
-	rpcPrefix string // tg.rpc.main.
+	extras    map[string]extra // by subject
+	rpcPrefix string           // tg.rpc.main.
 	roPrefix  string
 	ctx       context.Context // of the calls at work
 	cancel    context.CancelFunc
@@ -88,6 +96,7 @@ func Serve(c Config) (*Service, error) {
 	c = c.withDefaults()
 	s := &Service{
 		c: c, incoming: make(chan *nats.Msg, incomingSize), endpoints: map[string]*endpoint{}, done: make(chan struct{}),
+		extras:    map[string]extra{},
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -113,6 +122,9 @@ func (s *Service) addEndpoints() {
 			s.endpoints[ns.name] = s.micro.add(endpointName(ns.name), c.Scheme.RPCNamespace(subjects.TreeRPC, c.Account, ns.name), ns.metadata())
 		}
 	}
+	for name, x := range c.Extra {
+		s.extras[x.Subject] = extra{s.micro.add(name, x.Subject, nil), x.Answer}
+	}
 	s.readOnly = s.micro.add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
 }
 
@@ -122,13 +134,29 @@ func (s *Service) dispatch() {
 	for msg := range s.incoming {
 		j := job{msg: msg, at: time.Now()}
 		if j.endpoint, j.method = s.route(msg.Subject); j.endpoint == nil {
-			s.micro.answer(msg)
+			s.aside(&j)
 			continue
 		}
 		if !s.pool.submit(j) {
 			s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests are waiting", Sent: "no", RetryAfter: time.Second})
 		}
 	}
+}
+
+type extra struct {
+	endpoint *endpoint
+	answer   func([]byte) []byte
+}
+
+// aside answers what is not a method.
+func (s *Service) aside(j *job) {
+	x, ok := s.extras[j.msg.Subject]
+	if !ok {
+		s.micro.answer(j.msg)
+		return
+	}
+	j.endpoint = x.endpoint
+	s.reply(j, x.answer(j.msg.Data), nil)
 }
 
 // route finds the endpoint and the method's name of a request; nil: it is not one.

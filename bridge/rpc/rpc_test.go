@@ -503,6 +503,15 @@ func TestMicroService(t *testing.T) {
 	}
 }
 
+func TestExtraEndpoint(t *testing.T) {
+	g := newRig(t, nearestDC, func(c *Config) {
+		c.Extra = map[string]Extra{"status": {"tg.ctl.main.status", func(b []byte) []byte { return append([]byte("got "), b...) }}}
+	})
+	if reply := g.ask("tg.ctl.main.status", "x"); string(reply.Data) != "got x" {
+		t.Errorf("%s", reply.Data)
+	}
+}
+
 func decode(t *testing.T, msg *nats.Msg, v any) {
 	t.Helper()
 	if err := json.Unmarshal(msg.Data, v); err != nil {
@@ -514,7 +523,7 @@ func decode(t *testing.T, msg *nats.Msg, v any) {
 func TestEveryFunctionIsRouted(t *testing.T) {
 	s, decl := layer()
 	ms := NewMethods(s, decl, nil)
-	service := &Service{c: Config{Methods: ms, Account: "main"}, endpoints: map[string]*endpoint{}, rpcPrefix: "tg.rpc.main.", roPrefix: "tg.ro.main."}
+	service := &Service{c: Config{Methods: ms, Account: "main"}, endpoints: map[string]*endpoint{}, extras: map[string]extra{}, rpcPrefix: "tg.rpc.main.", roPrefix: "tg.ro.main."}
 	service.micro = newMicro(service.c)
 	service.addEndpoints()
 	for _, fn := range s.Functions() {

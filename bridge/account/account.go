@@ -1,0 +1,263 @@
+// Package account runs one Telegram account: its client of Telegram, the machine that puts its updates in order, its log in
+// the stream, and its methods on NATS.
+//
+// A [Runner] owns the account from the moment its log has written the owner record until it returns. What the account
+// knows of its updates is folded from what is in the stream, so that however it ends, the next owner goes on from there.
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
+
+// Client is what is needed of an mtproto.Client.
+type Client interface {
+	Run(ctx context.Context) error
+	Invoke(ctx context.Context, query []byte) ([]byte, error)
+	Reinit()
+}
+
+// Config of a runner. All accounts of a daemon share most of it.
+type Config struct {
+	Name     string
+	Settings settings.Settings
+	Env      dc.Environment
+	Conn     *nats.Conn
+	Store    *stream.Store
+	Vault    *vault.Vault
+	Methods  *rpc.Methods
+	Rules    *updates.Rules
+	Version  string
+	Log      *slog.Logger
+	// NewClient makes the client of Telegram; nil: mtproto.New.
+	NewClient func(mtproto.Options) (Client, error)
+}
+
+// Grace is how long a planned end waits for requests at work and for updates on their way to the stream.
+const Grace = 20 * time.Second
+
+// Runner runs one account. Run runs once.
+type Runner struct {
+	Config
+	status status
+	keeper keeper
+}
+
+// New prepares a runner.
+func New(c Config) *Runner {
+	if c.NewClient == nil {
+		c.NewClient = func(o mtproto.Options) (Client, error) { return mtproto.New(o) }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Log = c.Log.With("account", c.Name)
+	r := &Runner{Config: c}
+	r.status.init(c.Name)
+	r.keeper = keeper{vault: c.Vault, account: c.Name}
+	return r
+}
+
+// Run owns the account until ctx ends, and then lets go of it in order. It returns nil then; a *stream.FencedError when
+// another owner took the account; or what else makes going on senseless. An account that is not signed in, or not any
+// more, is served with clear refusals until ctx ends.
+func (r *Runner) Run(ctx context.Context) error {
+	state, err := r.keeper.load(ctx)
+	if errors.Is(err, vault.ErrNotFound) || err == nil && state.UserID == 0 {
+		return r.serveSignedOut(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	t, err := r.begin(ctx, state)
+	if err != nil {
+		return err
+	}
+	return t.run(ctx)
+}
+
+// tenure is the time from taking the account to letting go of it.
+type tenure struct {
+	*Runner
+	log     *stream.Log
+	client  Client
+	driver  *driver
+	service *rpc.Service
+	hard    context.Context // ends when nothing may go on
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	ended   chan error // of the log
+	lost    chan error // of the client
+}
+
+// begin takes the account: from the owner record on nobody else can write its updates.
+func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error) {
+	t := &tenure{Runner: r, ended: make(chan error, 1), lost: make(chan error, 1)}
+	t.hard, t.stop = context.WithCancel(context.WithoutCancel(ctx))
+	t.driver = newDriver(r)
+	var err error
+	t.log, err = r.Store.Open(ctx, stream.Options{
+		Account: r.Name, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
+	})
+	if err == nil {
+		err = t.driver.recover(ctx, t.log, state)
+	}
+	if err == nil {
+		t.client, err = r.NewClient(r.clientOptions(state, t.driver))
+	}
+	if err == nil {
+		t.service, err = rpc.Serve(r.rpcConfig(t.client, t.driver))
+	}
+	if err != nil {
+		t.stop()
+		return nil, err
+	}
+	r.status.owned(t, state)
+	r.event("owner.gained", map[string]any{"epoch": t.log.Epoch(), "owner": t.log.OwnerID()})
+	return t, nil
+}
+
+// run starts everything and waits for the first reason to end.
+func (t *tenure) run(ctx context.Context) error {
+	t.work.Go(func() { t.ended <- t.log.Run(t.hard) })
+	t.work.Go(func() { t.driver.run(t.hard, t.client) })
+	client, disconnect := context.WithCancel(t.hard)
+	defer disconnect()
+	t.work.Go(func() { t.lost <- t.client.Run(client) })
+	for {
+		select {
+		case <-ctx.Done():
+			return t.release(disconnect)
+		case err := <-t.ended:
+			return t.abandon(disconnect, err)
+		case err := <-t.lost:
+			if !signedOut(err) {
+				return t.abandon(disconnect, fmt.Errorf("%s: the client of Telegram ended: %w", t.Name, err))
+			}
+			// Nobody can help but a person, by a new sign-in. Requests are refused with what happened until then.
+			t.Log.Error("account is signed out of Telegram", "err", err)
+			t.status.set(SignedOut, err)
+		}
+	}
+}
+
+// release lets go in order: requests answered, updates stored, connection closed, position saved.
+func (t *tenure) release(disconnect func()) error {
+	grace, cancel := context.WithTimeout(t.hard, Grace)
+	defer cancel()
+	t.status.set(Stopping, nil)
+	t.service.Stop(grace)
+	disconnect()
+	t.driver.finish(grace)
+	err := t.log.Flush(grace)
+	if err == nil {
+		t.driver.savePosition(grace)
+	}
+	t.event("owner.lost", map[string]any{"epoch": t.log.Epoch(), "reason": "released"})
+	t.end()
+	return err
+}
+
+// abandon ends at once: the account is somebody else's, or cannot go on.
+func (t *tenure) abandon(disconnect func(), err error) error {
+	disconnect()
+	t.status.set(Stopped, err)
+	now, cancel := context.WithCancel(t.hard)
+	cancel()
+	t.stop()
+	t.service.Stop(now)
+	var fenced *stream.FencedError
+	if errors.As(err, &fenced) {
+		t.event("owner.lost", map[string]any{"epoch": t.log.Epoch(), "reason": "taken over", "by": fenced.By.ID})
+	}
+	t.end()
+	return err
+}
+
+func (t *tenure) end() {
+	t.stop()
+	t.work.Wait()
+}
+
+// serveSignedOut refuses requests with what to do, until ctx ends.
+func (r *Runner) serveSignedOut(ctx context.Context) error {
+	r.status.set(SignedOut, vault.ErrNotFound)
+	service, err := rpc.Serve(r.rpcConfig(nobody{}, nil))
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace)
+	defer cancel()
+	service.Stop(grace)
+	return nil
+}
+
+// nobody is the client of an account that is not signed in.
+type nobody struct{}
+
+// Invoke refuses.
+func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vault.ErrNotFound }
+
+func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
+	s := r.Settings
+	c := rpc.Config{
+		Conn: r.Conn, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
+		Timeout: s.Timeout, Concurrency: s.Concurrency, Queue: s.Queue, PerMethod: s.Endpoints == "method", Version: r.Version,
+		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
+		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
+	}
+	if d != nil {
+		c.Observe = d.observe
+	}
+	return c
+}
+
+func (r *Runner) statusJSON([]byte) []byte {
+	b, err := json.Marshal(r.Status())
+	if err != nil {
+		return []byte(`{}`)
+	}
+	return b
+}
+
+func (r *Runner) clientOptions(state mtproto.State, d *driver) mtproto.Options {
+	return ClientOptions(r.Settings, r.Env, r.Version, func(o *mtproto.Options) {
+		o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.keeper.save
+		o.Updates, o.Events, o.Log = d.push, func(e mtproto.Event) { r.clientEvent(e, d) }, r.Log
+	})
+}
+
+// ClientOptions are a client's options as the settings say; more fills in the rest.
+func ClientOptions(s settings.Settings, env dc.Environment, version string, more func(*mtproto.Options)) mtproto.Options {
+	system, app := s.SystemVersion, s.AppVersion
+	if system == "" {
+		system = runtime.GOOS
+	}
+	if app == "" {
+		app = version
+	}
+	o := mtproto.Options{
+		API:    mtproto.API{ID: s.APIID, Hash: s.APIHash},
+		Device: mtproto.Device{Model: s.DeviceModel, System: system, App: app, Lang: s.LangCode, SystemLang: s.LangCode},
+		Env:    env,
+	}
+	more(&o)
+	return o
+}

@@ -1,0 +1,337 @@
+package account
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
+
+// driver is the goroutine around the updates machine: it hands in what arrived and the time, and does what the machine
+// asks for. Everything else only puts things into its inbox.
+type driver struct {
+	r       *Runner
+	machine *updates.Machine
+	log     *stream.Log
+	writer  *writer
+	client  Client
+	ctx     context.Context // of fetches
+	fetches sync.WaitGroup
+	tokens  map[uint64]func() // what to call when an update may be acknowledged (C17)
+	next    uint64
+	held    []*updates.Fetch // until the log has room
+	saved   time.Time        // when the position was last saved
+
+	mu    sync.Mutex
+	inbox []input
+	bytes int
+	left  int // updates left with Telegram since the log was full
+	wake  chan struct{}
+
+	durable durable
+}
+
+// input is one thing for the machine.
+type input struct {
+	kind   inputKind
+	body   []byte
+	call   []byte
+	meta   updates.Meta
+	done   func()
+	id     updates.FetchID
+	err    error
+	tokens []uint64      // to release
+	idle   chan struct{} // barrier: closed when everything before was handled
+}
+
+type inputKind uint8
+
+const (
+	inStart inputKind = iota
+	inPush
+	inResult
+	inFetched
+	inDrained
+	inRelease
+	inBarrier
+)
+
+// durable is the state that the stream holds.
+type durable struct {
+	mu     sync.Mutex
+	state  updates.State
+	seq    uint64
+	user   int64
+	stored uint64 // groups since the position was saved
+	total  uint64
+}
+
+const (
+	// savePositionAfter and savePositionEvery say when a position is saved: it makes recovery short and nothing else.
+	savePositionAfter = 5000
+	savePositionEvery = 30 * time.Second
+)
+
+func newDriver(r *Runner) *driver {
+	return &driver{r: r, wake: make(chan struct{}, 1), tokens: map[uint64]func(){}}
+}
+
+// recover folds the state from the position and the stream behind it, and makes the machine that goes on from there.
+func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.State) error {
+	d.log = log
+	d.writer = newWriter(d.r, log.OwnerID())
+	p, err := d.r.Store.Position(ctx, d.r.Name)
+	if err != nil {
+		return err
+	}
+	var st updates.State
+	from := p.Seq
+	switch {
+	case p.User != 0 && p.User != session.UserID:
+		d.r.Log.Warn("another user is signed in under this name now: updates are counted anew", "before", p.User, "now", session.UserID)
+		from = log.Epoch()
+	case len(p.State) > 0:
+		if err := json.Unmarshal(p.State, &st); err != nil {
+			return err
+		}
+	}
+	n := 0
+	err = log.Recover(ctx, from, func(_ uint64, h nats.Header) error {
+		n++
+		return st.Apply(h.Get(headerState))
+	})
+	if err != nil {
+		return err
+	}
+	d.durable.state, d.durable.seq, d.durable.user = st, log.Epoch(), session.UserID
+	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
+	d.machine, err = updates.New(d.r.Rules, st, updates.Config{SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup})
+	if err != nil {
+		return err
+	}
+	if p.User != session.UserID { // before anything of this user is published, it is written down whose it will be
+		return d.r.Store.SavePosition(ctx, d.r.Name, d.position())
+	}
+	return nil
+}
+
+// post puts something into the inbox.
+func (d *driver) post(in input) {
+	d.mu.Lock()
+	d.inbox = append(d.inbox, in)
+	d.bytes += len(in.body)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (d *driver) start()   { d.post(input{kind: inStart}) }
+func (d *driver) drained() { d.post(input{kind: inDrained}) }
+
+// push takes an update from the client. When neither log nor inbox has room it is left with Telegram: the difference brings
+// it when there is.
+func (d *driver) push(u mtproto.Update) {
+	d.mu.Lock()
+	full := int64(d.bytes) > d.r.Settings.Pending
+	if full {
+		d.left++
+	}
+	d.mu.Unlock()
+	if full {
+		u.Done()
+		return
+	}
+	d.post(input{kind: inPush, body: u.Body, done: u.Done})
+}
+
+// observe takes the result of a call of ours (D19).
+func (d *driver) observe(call, result []byte, origin string) {
+	d.post(input{kind: inResult, call: bytes.Clone(call), body: result, meta: updates.Meta{Origin: origin}})
+}
+
+// run drives the machine until ctx ends.
+func (d *driver) run(ctx context.Context, client Client) {
+	d.ctx, d.client = ctx, client
+	defer d.fetches.Wait()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		d.arm(timer)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			d.machine.Tick(time.Now())
+			d.pump()
+		case <-d.wake:
+		}
+		for _, in := range d.take() {
+			d.handle(in)
+			d.pump()
+			if in.idle != nil {
+				close(in.idle)
+			}
+		}
+		d.maybeSave()
+	}
+}
+
+func (d *driver) take() []input {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.inbox
+	d.inbox, d.bytes = nil, 0
+	return all
+}
+
+// arm sets the timer to when the machine, or a position to save, is due.
+func (d *driver) arm(timer *time.Timer) {
+	wait := time.Hour
+	if at := d.machine.Wake(); !at.IsZero() {
+		wait = time.Until(at)
+	}
+	if d.unsaved() {
+		wait = min(wait, time.Until(d.saved.Add(savePositionEvery)))
+	}
+	timer.Reset(max(wait, 0))
+}
+
+func (d *driver) handle(in input) {
+	now := time.Now()
+	switch in.kind {
+	case inStart:
+		d.machine.Start(now)
+	case inPush:
+		d.handlePush(now, in)
+	case inResult:
+		d.machine.PushResult(now, in.call, in.body, in.meta)
+	case inFetched:
+		d.machine.Result(now, in.id, in.body, in.err)
+	case inDrained:
+		d.resume(now)
+	case inRelease:
+		d.release(in.tokens)
+	}
+}
+
+func (d *driver) handlePush(now time.Time, in input) {
+	if d.log.Full() {
+		d.mu.Lock()
+		d.left++
+		d.mu.Unlock()
+		in.done()
+		return
+	}
+	d.next++
+	d.tokens[d.next] = in.done
+	d.machine.Push(now, in.body, updates.Meta{Token: d.next})
+}
+
+// resume goes on after the log was full: what was left with Telegram is fetched.
+func (d *driver) resume(now time.Time) {
+	held := d.held
+	d.held = nil
+	for _, f := range held {
+		d.fetch(f)
+	}
+	d.mu.Lock()
+	left := d.left
+	d.left = 0
+	d.mu.Unlock()
+	if left > 0 {
+		d.r.event("updates.left", map[string]any{"left": left})
+		d.machine.Start(now)
+	}
+}
+
+// pump does what the machine asks for.
+func (d *driver) pump() {
+	for out, ok := d.machine.Next(); ok; out, ok = d.machine.Next() {
+		switch out := out.(type) {
+		case *updates.Batch:
+			d.store(out)
+		case *updates.Fetch:
+			if d.log.Full() {
+				d.held = append(d.held, out)
+			} else {
+				d.fetch(out)
+			}
+		case *updates.Release:
+			d.release(out.Tokens)
+		case *updates.Broken:
+			d.r.Log.Warn("an update that cannot be read", "box", out.Box, "err", out.Err)
+			d.r.event("updates.unreadable", map[string]any{"box": out.Box.String(), "error": text(out.Err)})
+			d.client.Reinit()
+		}
+	}
+}
+
+// store sends live items at once and gives the others to the log.
+func (d *driver) store(b *updates.Batch) {
+	g := &stream.Group{Whole: b.Whole, State: b.State, Messages: make([]stream.Message, 0, len(b.Items))}
+	for i := range b.Items {
+		item := &b.Items[i]
+		if item.Gap != nil {
+			d.r.event("gap", map[string]any{"box": item.Gap.Box.String(), "from": item.Gap.From, "to": item.Gap.To, "reason": item.Gap.Reason})
+		}
+		if m := d.writer.message(item); item.Live {
+			d.live(m)
+		} else {
+			g.Messages = append(g.Messages, m)
+		}
+	}
+	if len(b.Release) > 0 {
+		g.Done = func() { d.post(input{kind: inRelease, tokens: b.Release}) }
+	}
+	d.log.Add(g)
+}
+
+func (d *driver) live(m stream.Message) {
+	if err := d.r.Conn.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}); err != nil {
+		d.r.Log.Debug("publishing a live update", "err", err)
+	}
+}
+
+func (d *driver) release(tokens []uint64) {
+	for _, t := range tokens {
+		if done := d.tokens[t]; done != nil {
+			done()
+			delete(d.tokens, t)
+		}
+	}
+}
+
+// fetch makes a call for the machine. It judges FLOOD_WAIT by itself.
+func (d *driver) fetch(f *updates.Fetch) {
+	d.fetches.Go(func() {
+		body, err := d.client.Invoke(mtproto.WithFloodWait(d.ctx, 0), f.Query)
+		if d.ctx.Err() != nil {
+			return
+		}
+		var e *mtproto.Error
+		if errors.As(err, &e) && e.Code != 0 {
+			err = &updates.Error{Code: e.Code, Type: e.Type}
+		}
+		d.post(input{kind: inFetched, id: f.ID, body: body, err: err})
+	})
+}
+
+// finish waits until everything in the inbox has gone through the machine.
+func (d *driver) finish(ctx context.Context) {
+	idle := make(chan struct{})
+	d.post(input{kind: inBarrier, idle: idle})
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,61 @@
+package account
+
+import (
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// event tells of the account's own life on tg.evt. Nobody has to listen.
+func (r *Runner) event(name string, fields map[string]any) {
+	if err := r.Store.Event(r.Name, name, fields); err != nil {
+		r.Log.Debug("telling an event", "event", name, "err", err)
+	}
+}
+
+// clientEvent is told by the client, from within its loop: nothing here waits.
+func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
+	fields := map[string]any{}
+	switch e := e.(type) {
+	case mtproto.Connected:
+		fields = map[string]any{"dc": e.DC, "layer": e.Layer, "rtt_ms": milliseconds(e.RTT)}
+		r.status.connected(e.DC)
+		d.start()
+	case mtproto.Disconnected:
+		fields = map[string]any{"dc": e.DC, "attempt": e.Attempt, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
+		r.status.disconnected(e.DC, e.Err)
+	case mtproto.Migrated:
+		fields = map[string]any{"from": e.From, "to": e.To}
+	case mtproto.NewSession:
+		fields = map[string]any{"dc": e.DC}
+		d.start() // pushes may have been lost (C36, E18)
+	case mtproto.FloodWait:
+		fields = map[string]any{"method": e.Method, "seconds": e.Wait.Seconds(), "waits": e.Waits}
+	case mtproto.AuthLost:
+		fields = map[string]any{"error": text(e.Err)}
+		r.status.set(SignedOut, e.Err)
+	case mtproto.Authorized:
+		fields = map[string]any{"user_id": e.UserID, "bot": e.Bot}
+	case mtproto.KeyCreated:
+		fields = map[string]any{"dc": e.DC, "took_ms": milliseconds(e.Took)}
+	case mtproto.ConfigUpdated:
+		fields = map[string]any{"options": e.Options, "expires": e.Expires}
+	case mtproto.Throttled:
+		fields = map[string]any{"dc": e.DC, "wait_ms": milliseconds(e.Wait)}
+	case mtproto.KeyDoubted:
+		fields = map[string]any{"dc": e.DC, "times": e.Times}
+	case mtproto.SaveFailed:
+		fields = map[string]any{"error": text(e.Err)}
+	}
+	r.event(e.Name(), fields)
+	r.Log.Info(e.Name(), "event", fields)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

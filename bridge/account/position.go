@@ -1,0 +1,66 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/stream"
+)
+
+// stored is told by the log of every group that is in the stream, in order: the durable state is folded from exactly that.
+func (d *driver) stored(g *stream.Group, seq uint64) {
+	d.durable.mu.Lock()
+	defer d.durable.mu.Unlock()
+	if err := d.durable.state.Apply(g.State); err != nil {
+		d.r.Log.Error("the state of updates cannot be read", "err", err)
+	}
+	d.durable.seq = max(d.durable.seq, seq)
+	d.durable.stored++
+	d.durable.total += uint64(len(g.Messages))
+	if d.durable.stored == 1 || d.durable.stored == savePositionAfter {
+		d.post(input{kind: inBarrier}) // to look at when to save
+	}
+}
+
+func (d *driver) unsaved() bool {
+	d.durable.mu.Lock()
+	defer d.durable.mu.Unlock()
+	return d.durable.stored > 0
+}
+
+func (d *driver) figures() (pts int, total uint64) {
+	d.durable.mu.Lock()
+	defer d.durable.mu.Unlock()
+	return d.durable.state.Pts, d.durable.total
+}
+
+// position is what may be saved now.
+func (d *driver) position() stream.Position {
+	d.durable.mu.Lock()
+	defer d.durable.mu.Unlock()
+	state, err := json.Marshal(&d.durable.state)
+	if err != nil {
+		d.r.Log.Error("the state of updates cannot be written", "err", err)
+		return stream.Position{}
+	}
+	d.durable.stored = 0
+	return stream.Position{Seq: d.durable.seq, User: d.durable.user, State: state}
+}
+
+func (d *driver) maybeSave() {
+	d.durable.mu.Lock()
+	n := d.durable.stored
+	d.durable.mu.Unlock()
+	if n >= savePositionAfter || n > 0 && time.Since(d.saved) >= savePositionEvery {
+		d.saved = time.Now()
+		d.fetches.Go(func() { d.savePosition(d.ctx) })
+	}
+}
+
+// savePosition failing costs nothing but time at the next start.
+func (d *driver) savePosition(ctx context.Context) {
+	if err := d.r.Store.SavePosition(ctx, d.r.Name, d.position()); err != nil && ctx.Err() == nil {
+		d.r.Log.Warn("saving the position", "err", err)
+	}
+}

@@ -1,0 +1,123 @@
+package account
+
+import (
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// Phase is what an account is doing.
+type Phase string
+
+// The phases.
+const (
+	Starting   Phase = "starting"
+	Connecting Phase = "connecting"
+	Connected  Phase = "connected"
+	SignedOut  Phase = "signed-out" // a person has to sign in
+	Stopping   Phase = "stopping"
+	Stopped    Phase = "stopped"
+)
+
+// Status is what tg.ctl.<account>.status answers.
+type Status struct {
+	Account  string    `json:"account"`
+	State    Phase     `json:"state"`
+	Since    time.Time `json:"since"`
+	Error    string    `json:"error,omitempty"`
+	UserID   int64     `json:"user_id,omitempty"`
+	Bot      bool      `json:"bot,omitempty"`
+	DC       int       `json:"dc,omitempty"`
+	Layer    int       `json:"layer,omitempty"`
+	Owner    string    `json:"owner,omitempty"`
+	Epoch    uint64    `json:"epoch,omitempty"`
+	InFlight int       `json:"requests_in_flight"`
+	Waiting  int64     `json:"updates_waiting_bytes"`
+	Stored   uint64    `json:"updates_stored"`
+	Pts      int       `json:"pts,omitempty"`
+}
+
+type status struct {
+	mu      sync.Mutex
+	s       Status
+	home    int
+	err     error
+	t       *tenure
+	changed chan struct{} // closed and made anew with every change of State
+}
+
+func (s *status) init(name string) {
+	s.s = Status{Account: name, State: Starting, Since: time.Now().UTC()}
+	s.changed = make(chan struct{})
+}
+
+func (s *status) set(p Phase, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.s.State == SignedOut && p == Connecting {
+		return // the client says that too when it ends
+	}
+	if s.s.State != p {
+		s.s.State, s.s.Since = p, time.Now().UTC()
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	s.err, s.s.Error = err, text(err)
+}
+
+func (s *status) now() (Phase, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.s.State, s.err
+}
+
+func (s *status) owned(t *tenure, state mtproto.State) {
+	s.mu.Lock()
+	s.t, s.home, s.s.UserID, s.s.Bot = t, state.Home, state.UserID, state.Bot
+	s.mu.Unlock()
+	s.set(Connecting, nil)
+}
+
+// connected: calls are answered at a data centre. Others than the home are for files.
+func (s *status) connected(dc int) {
+	s.mu.Lock()
+	home := s.home == 0 || s.home == dc
+	if home {
+		s.s.DC = dc
+	}
+	s.mu.Unlock()
+	if home {
+		s.set(Connected, nil)
+	}
+}
+
+func (s *status) disconnected(dc int, err error) {
+	s.mu.Lock()
+	home := s.home == 0 || s.home == dc
+	s.mu.Unlock()
+	if home {
+		s.set(Connecting, err)
+	}
+}
+
+// Status is how the account does.
+func (r *Runner) Status() Status {
+	r.status.mu.Lock()
+	out, t := r.status.s, r.status.t
+	r.status.mu.Unlock()
+	out.Layer = r.Methods.Schema().Layer()
+	if t != nil {
+		out.Owner, out.Epoch, out.Waiting = t.log.OwnerID(), t.log.Epoch(), t.log.Waiting()
+		out.InFlight = t.service.InFlight()
+		out.Pts, out.Stored = t.driver.figures()
+	}
+	return out
+}
+
+// Changed is closed when the state of the account is not what it was.
+func (r *Runner) Changed() <-chan struct{} {
+	r.status.mu.Lock()
+	defer r.status.mu.Unlock()
+	return r.status.changed
+}

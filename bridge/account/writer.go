@@ -1,0 +1,182 @@
+package account
+
+import (
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Headers of updates (design §3).
+const (
+	headerType     = "Tg-Type"
+	headerBox      = "Tg-Box"
+	headerPts      = "Tg-Pts"
+	headerDate     = "Tg-Date"
+	headerLayer    = "Tg-Layer"
+	headerState    = "Tg-State"
+	headerRequest  = "Tg-Request-Id" // Nats-Msg-Id of the call that caused the update
+	headerRedacted = "Tg-Redacted"   // why the update's contents are missing
+	headerMsgID    = "Nats-Msg-Id"
+	headerContent  = "Content-Type"
+)
+
+// service is the user who sends login codes (F13).
+const service = 777000
+
+// writer makes messages of updates.
+type writer struct {
+	account  string
+	scheme   subjects.Scheme
+	schema   *codec.Schema
+	layer    []string
+	content  []string
+	msgpack  bool
+	secrets  bool // messages of the service account go out as they are
+	conn     *nats.Conn
+	owner    string
+	unplaced uint64 // updates in no box so far
+}
+
+func newWriter(r *Runner, owner string) *writer {
+	w := &writer{
+		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
+		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", secrets: r.Settings.ServiceMessages,
+		conn: r.Conn, owner: owner,
+	}
+	if w.msgpack {
+		w.content[0] = "application/msgpack"
+	}
+	return w
+}
+
+// headerRoom is what the headers of an update may take of max_payload, in bytes.
+const headerRoom = 4096
+
+// message is an update as it stands in the stream.
+func (w *writer) message(item *updates.Item) stream.Message {
+	m := stream.Message{Subject: w.subject(item), Header: w.header(item)}
+	if w.redacts(item) {
+		m.Header[headerRedacted] = []string{"service message"}
+		m.Data = w.slim(item)
+		return m
+	}
+	m.Data = w.body(item, true)
+	if room := w.conn.MaxPayload() - headerRoom; int64(len(m.Data)) > room {
+		m.Header[headerRedacted] = []string{"too large"}
+		if m.Data = w.body(item, false); int64(len(m.Data)) > room {
+			m.Data = w.slim(item)
+		}
+	}
+	return m
+}
+
+// redacts: whoever reads the bus must not be able to sign in with a code sent to the account (F13, design §6).
+func (w *writer) redacts(item *updates.Item) bool {
+	return !w.secrets && item.Peer.Kind == updates.PeerUser && item.Peer.ID == service
+}
+
+func (w *writer) subject(item *updates.Item) string {
+	u := subjects.Update{Type: item.Name, Kind: subjects.Kind(item.Peer.Kind), ID: item.Peer.ID}
+	if item.Live {
+		return w.scheme.Live(w.account, u)
+	}
+	return w.scheme.Update(w.account, u)
+}
+
+func (w *writer) header(item *updates.Item) nats.Header {
+	box := item.Box.String()
+	h := make(nats.Header, 14) // with what the log adds
+	h[headerType] = []string{item.Name}
+	h[headerBox] = []string{box}
+	h[headerDate] = []string{strconv.Itoa(item.Date)}
+	h[headerLayer] = w.layer
+	h[headerContent] = w.content
+	if item.Pts != 0 {
+		h[headerPts] = []string{strconv.Itoa(item.Pts)}
+	}
+	if item.State != "" {
+		h[headerState] = []string{item.State}
+	}
+	if item.Origin != "" {
+		h[headerRequest] = []string{item.Origin}
+	}
+	if !item.Live {
+		h[headerMsgID] = []string{w.id(item, box)}
+	}
+	return h
+}
+
+// id names an update for ever: account/box/pts/index. What has no place in a box is numbered under its owner (E23).
+func (w *writer) id(item *updates.Item, box string) string {
+	if item.Box.Kind == updates.None {
+		w.unplaced++
+		return w.account + "/none/" + w.owner + "/" + strconv.FormatUint(w.unplaced, 10)
+	}
+	return w.account + "/" + box + "/" + strconv.Itoa(item.Pts) + "/" + strconv.Itoa(item.Index)
+}
+
+// body is the payload; what cannot be read with this layer is told by its name.
+func (w *writer) body(item *updates.Item, mentioned bool) []byte {
+	if item.Gap != nil {
+		return w.gap(item)
+	}
+	size := len(item.Update)
+	users, chats := item.Users, item.Chats
+	if !mentioned {
+		users, chats = nil, nil
+	}
+	for _, list := range [][][]byte{users, chats} {
+		for _, o := range list {
+			size += len(o)
+		}
+	}
+	p := payload{w: w, b: make([]byte, 0, 64+2*size)}
+	p.open(3)
+	p.key("update")
+	p.object(item.Update)
+	p.list("users", users)
+	p.list("chats", chats)
+	p.close()
+	if p.err != nil {
+		return w.slim(item)
+	}
+	return p.b
+}
+
+// slim is a payload without contents.
+func (w *writer) slim(item *updates.Item) []byte {
+	p := payload{w: w}
+	p.open(3)
+	p.key("update")
+	p.open(1)
+	p.key("_")
+	p.text(item.Name)
+	p.close()
+	p.list("users", nil)
+	p.list("chats", nil)
+	p.close()
+	return p.b
+}
+
+func (w *writer) gap(item *updates.Item) []byte {
+	p := payload{w: w}
+	p.open(1)
+	p.key("gap")
+	p.open(4)
+	p.key("box")
+	p.text(item.Gap.Box.String())
+	p.key("from")
+	p.number(item.Gap.From)
+	p.key("to")
+	p.number(item.Gap.To)
+	p.key("reason")
+	p.text(item.Gap.Reason)
+	p.close()
+	p.close()
+	return p.b
+}

@@ -1,0 +1,243 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// control serves tg.ctl: signing in, and what this daemon has. An account's own status is an endpoint of the account's service.
+type control struct {
+	b      *Bridge
+	base   *base
+	ctx    context.Context
+	mu     sync.Mutex
+	logins map[string]*login
+	work   sync.WaitGroup
+}
+
+// loginLife is how long a login over NATS may take from its first to its last step.
+const loginLife = 10 * time.Minute
+
+// serveControl begins; stop ends it and all logins.
+func (b *Bridge) serveControl(ctx context.Context, base *base) (stop func(), err error) {
+	c := &control{b: b, base: base, ctx: ctx, logins: map[string]*login{}}
+	service, err := micro.AddService(base.nc, micro.Config{
+		Name: "natsgram", Version: b.options.Version, Description: "natsgram itself: accounts and signing in",
+		Metadata: map[string]string{"layer": strconv.Itoa(b.layer.schema.Layer())},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("control subjects: %w", err)
+	}
+	scheme := b.settings.Scheme()
+	err = errors.Join(
+		service.AddEndpoint("login", micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { c.login(r) }) }),
+			micro.WithEndpointSubject(scheme.Ctl("*", "login.*"))),
+		service.AddEndpoint("accounts", micro.HandlerFunc(c.list), micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "accounts.list"))),
+		service.AddEndpoint("schema", micro.HandlerFunc(c.schema), micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "schema"))),
+	)
+	if err != nil {
+		return nil, errors.Join(err, service.Stop())
+	}
+	return func() {
+		_ = service.Stop() // the connection is closed next in any case
+		c.work.Wait()
+	}, nil
+}
+
+func (c *control) list(r micro.Request) {
+	all := c.b.Statuses()
+	slices.SortFunc(all, func(a, b account.Status) int { return strings.Compare(a.Account, b.Account) })
+	_ = r.RespondJSON(map[string]any{"accounts": all}) // who asked has gone: nobody to tell
+}
+
+func (c *control) schema(r micro.Request) {
+	s := c.b.layer.schema
+	_ = r.RespondJSON(map[string]any{"layer": s.Layer(), "methods": len(s.Functions())})
+}
+
+// login is a sign-in step by step over NATS.
+type login struct {
+	client *mtproto.Client
+	cancel context.CancelFunc
+	ended  chan struct{} // the client's connections are closed
+	busy   sync.Mutex    // one step at a time
+}
+
+// answers are the parameters of the steps.
+type answers struct {
+	Phone    string `json:"phone"`
+	BotToken string `json:"bot_token"`
+	Code     string `json:"code"`
+	Password string `json:"password"`
+	First    string `json:"first_name"`
+	Last     string `json:"last_name"`
+}
+
+// refusal is an error with the code that the caller sees.
+type refusal struct {
+	code int
+	text string
+}
+
+// Error is the text.
+func (r *refusal) Error() string { return r.text }
+
+func (c *control) login(r micro.Request) {
+	name, verb, ok := c.b.settings.Scheme().ParseCtl(r.Subject())
+	var in answers
+	var st mtproto.LoginState
+	err := error(&refusal{404, "no such account name"})
+	if ok && name != subjects.Daemon {
+		if err = json.Unmarshal(orEmpty(r.Data()), &in); err != nil {
+			err = &refusal{400, "the request is not the JSON object it should be"} // never quoted: it may hold a password
+		} else {
+			st, err = c.loginStep(name, strings.TrimPrefix(verb, "login."), in)
+		}
+	}
+	if err != nil {
+		_ = r.Error(strconv.Itoa(codeOf(err)), textOf(err), nil)
+		return
+	}
+	_ = r.RespondJSON(st)
+}
+
+func orEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return []byte("{}")
+	}
+	return b
+}
+
+func codeOf(err error) int {
+	var own *refusal
+	var e *mtproto.Error
+	switch {
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, &e) && e.Code > 0:
+		return e.Code
+	}
+	return 502
+}
+
+func textOf(err error) string {
+	var e *mtproto.Error
+	if errors.As(err, &e) && e.Type != "" {
+		return e.Type
+	}
+	return err.Error()
+}
+
+// loginStep does one step. A login begins with start; the others go on with it.
+func (c *control) loginStep(name, verb string, in answers) (mtproto.LoginState, error) {
+	if verb == "start" {
+		if err := c.begin(name); err != nil {
+			return mtproto.LoginState{}, err
+		}
+	}
+	c.mu.Lock()
+	l := c.logins[name]
+	c.mu.Unlock()
+	if l == nil {
+		return mtproto.LoginState{}, &refusal{409, "no login is going on: begin with login.start"}
+	}
+	l.busy.Lock()
+	defer l.busy.Unlock()
+	ctx, cancel := context.WithTimeout(c.ctx, c.b.settings.Timeout)
+	defer cancel()
+	st, err := l.step(ctx, verb, in)
+	if err == nil && st.Step == mtproto.Ready {
+		err = c.finish(ctx, name, l)
+	}
+	if verb == "cancel" || err != nil && verb == "start" {
+		c.drop(name, l)
+	}
+	return st, err
+}
+
+func (l *login) step(ctx context.Context, verb string, in answers) (mtproto.LoginState, error) {
+	steps := l.client.Login()
+	switch verb {
+	case "start":
+		if in.BotToken != "" {
+			return steps.BotToken(ctx, in.BotToken)
+		}
+		if in.Phone == "" {
+			return mtproto.LoginState{}, &refusal{400, "login.start: want phone or bot_token"}
+		}
+		return steps.SendCode(ctx, in.Phone)
+	case "code":
+		return steps.SignIn(ctx, in.Code)
+	case "password":
+		return steps.Password(ctx, in.Password)
+	case "signup":
+		return steps.SignUp(ctx, in.First, in.Last)
+	case "resend":
+		return steps.ResendCode(ctx)
+	case "status", "cancel":
+		return steps.State(), nil
+	}
+	return mtproto.LoginState{}, &refusal{404, "no such step: there are start, code, password, signup, resend, status and cancel"}
+}
+
+// begin makes the client of a login. One that was going on is given up.
+func (c *control) begin(name string) error {
+	if !c.b.settings.Serves(name) {
+		return &refusal{403, "this daemon does not run that account (NATSGRAM_ACCOUNTS)"}
+	}
+	if r := c.b.current(name); r != nil && r.Status().State != account.SignedOut && r.Status().UserID != 0 {
+		return &refusal{409, "the account is signed in"}
+	}
+	a := attempt{settings: c.b.settings, env: c.b.env, layer: c.b.layer, version: c.b.options.Version, log: c.b.log}
+	client, err := a.client()
+	if err != nil {
+		return &refusal{503, err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, loginLife)
+	l := &login{client: client, cancel: cancel, ended: make(chan struct{})}
+	c.mu.Lock()
+	old := c.logins[name]
+	c.logins[name] = l
+	c.mu.Unlock()
+	if old != nil {
+		old.cancel()
+	}
+	c.work.Go(func() {
+		_ = client.Run(ctx) // every step has said what was wrong
+		close(l.ended)
+		c.drop(name, l)
+	})
+	return nil
+}
+
+func (c *control) drop(name string, l *login) {
+	l.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.logins[name] == l {
+		delete(c.logins, name)
+	}
+}
+
+// finish stores the session, after the login's own connections are closed (D8).
+func (c *control) finish(ctx context.Context, name string, l *login) error {
+	l.cancel()
+	<-l.ended
+	if err := c.base.keep(ctx, name, l.client.State()); err != nil {
+		return &refusal{500, "the session could not be stored: " + err.Error()}
+	}
+	return nil
+}

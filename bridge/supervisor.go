@@ -1,0 +1,218 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/vault"
+)
+
+// supervisor has a runner for every account of the vault that this daemon may run.
+type supervisor struct {
+	b     *Bridge
+	base  *base
+	store *stream.Store
+	ctx   context.Context
+	work  sync.WaitGroup
+}
+
+// supervised is one account.
+type supervised struct {
+	name    string
+	mu      sync.Mutex
+	runner  *account.Runner
+	restart context.CancelFunc // ends the present runner; the next one reads the vault anew
+}
+
+// run follows the vault until ctx ends.
+func (s *supervisor) run() error {
+	names, err := s.base.vault.Accounts(s.ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, s.b.settings.Accounts...) {
+		s.look(name)
+	}
+	close(s.b.ready)
+	for {
+		err := s.base.vault.Watch(s.ctx, s.change)
+		if s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		s.b.log.Warn("following the vault", "err", err)
+		if err := pause(s.ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+// look starts an account, if it is this daemon's and not yet started.
+func (s *supervisor) look(name string) *supervised {
+	if !s.b.settings.Serves(name) {
+		return nil
+	}
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	a := s.b.accounts[name]
+	if a == nil {
+		a = &supervised{name: name}
+		s.b.accounts[name] = a
+		s.work.Go(func() { s.supervise(a) })
+	}
+	return a
+}
+
+// change is told of every writing in the vault: by a sign-in, by this daemon's own runners, by a removal.
+func (s *supervisor) change(c vault.Change) {
+	a := s.look(c.Account)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	runner, restart := a.runner, a.restart
+	a.mu.Unlock()
+	if runner != nil && !runner.Wrote(c) {
+		s.b.log.Info("the session was replaced", "account", c.Account, "gone", c.Gone)
+		restart()
+	}
+}
+
+const (
+	retryMin = time.Second
+	retryMax = time.Minute
+)
+
+// supervise runs an account again and again, until ctx ends or another owner has it.
+func (s *supervisor) supervise(a *supervised) {
+	wait := retryMin
+	for {
+		ctx, restart := context.WithCancel(s.ctx)
+		r := s.runner(a, restart)
+		begun := time.Now()
+		err := r.Run(ctx)
+		replaced := ctx.Err() != nil
+		restart()
+		var fenced *stream.FencedError
+		switch {
+		case s.ctx.Err() != nil:
+			return
+		case replaced:
+			wait = retryMin
+			continue
+		case errors.As(err, &fenced):
+			// Taking it back would begin a fight in which Telegram ends the session (D8): a person, or a new sign-in, decides.
+			s.b.log.Error("another daemon has taken the account", "account", a.name, "err", err)
+			<-ctxOf(a, s.ctx)
+			continue
+		}
+		if time.Since(begun) > retryMax {
+			wait = retryMin
+		}
+		s.b.log.Error("account stopped", "account", a.name, "err", err, "again_in", wait)
+		if pause(s.ctx, wait) != nil {
+			return
+		}
+		wait = min(2*wait, retryMax)
+	}
+}
+
+// ctxOf gives a channel that closes when the account is to be looked at again.
+func ctxOf(a *supervised, parent context.Context) <-chan struct{} {
+	ctx, again := context.WithCancel(parent)
+	a.mu.Lock()
+	a.restart = again
+	a.mu.Unlock()
+	return ctx.Done()
+}
+
+func (s *supervisor) runner(a *supervised, restart context.CancelFunc) *account.Runner {
+	b := s.b
+	r := account.New(account.Config{
+		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Store: s.store, Vault: s.base.vault,
+		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Log: b.log,
+	})
+	a.mu.Lock()
+	a.runner, a.restart = r, restart
+	a.mu.Unlock()
+	b.tell()
+	return r
+}
+
+// tell wakes those who wait for an account.
+func (b *Bridge) tell() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// current is an account's runner, nil when there is none.
+func (b *Bridge) current(name string) *account.Runner {
+	b.mu.Lock()
+	a := b.accounts[name]
+	b.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.runner
+}
+
+// WaitServing waits until an account is connected to Telegram and its requests are served. It fails at once when the account
+// is not signed in.
+func (b *Bridge) WaitServing(ctx context.Context, name string) error {
+	for {
+		b.mu.Lock()
+		changed := b.changed
+		b.mu.Unlock()
+		var moved <-chan struct{}
+		if r := b.current(name); r != nil {
+			moved = r.Changed()
+			switch st := r.Status(); st.State {
+			case account.Connected:
+				return nil
+			case account.SignedOut:
+				return fmt.Errorf("%s: not signed in: %s", name, st.Error)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not connected to Telegram yet: %w", name, ctx.Err())
+		case <-changed:
+		case <-moved:
+		}
+	}
+}
+
+// Statuses are those of all accounts of this daemon.
+func (b *Bridge) Statuses() (all []account.Status) {
+	b.mu.Lock()
+	names := make([]string, 0, len(b.accounts))
+	for name := range b.accounts {
+		names = append(names, name)
+	}
+	b.mu.Unlock()
+	for _, name := range names {
+		if r := b.current(name); r != nil {
+			all = append(all, r.Status())
+		}
+	}
+	return all
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
