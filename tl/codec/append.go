@@ -1,12 +1,16 @@
 package codec
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 // key is a text that is appended often. Its array holds at least keyBlock bytes: to copy a block of fixed size and let
 // the next value write over the excess is much faster than to copy the exact length.
 type key []byte
 
-const keyBlock = 48
+const keyBlock = 32
 
 func newKey(s []byte) key {
 	k := make(key, max(len(s), keyBlock))
@@ -16,11 +20,16 @@ func newKey(s []byte) key {
 
 func appendKey(dst []byte, k key) []byte {
 	n := len(dst)
-	if len(k) <= keyBlock && cap(dst)-n >= keyBlock {
-		*(*[keyBlock]byte)(dst[n : n+keyBlock]) = *(*[keyBlock]byte)(k[:keyBlock])
-		return dst[:n+len(k)]
+	if len(k) > keyBlock || cap(dst)-n < keyBlock {
+		return append(dst, k...)
 	}
-	return append(dst, k...)
+	// Word by word, because an array is copied by a call: the compiler cannot know that the two do not overlap.
+	to, from := (*[keyBlock]byte)(dst[n:n+keyBlock]), (*[keyBlock]byte)(k[:keyBlock])
+	binary.LittleEndian.PutUint64(to[0:8], binary.LittleEndian.Uint64(from[0:8]))
+	binary.LittleEndian.PutUint64(to[8:16], binary.LittleEndian.Uint64(from[8:16]))
+	binary.LittleEndian.PutUint64(to[16:24], binary.LittleEndian.Uint64(from[16:24]))
+	binary.LittleEndian.PutUint64(to[24:32], binary.LittleEndian.Uint64(from[24:32]))
+	return dst[:n+len(k)]
 }
 
 var powers = func() (p [20]uint64) {
@@ -55,8 +64,8 @@ func appendDecimal(dst []byte, v int64) []byte {
 	if u >= powers[digits] {
 		digits++
 	}
-	const zeros = "00000000000000000000"
-	dst = append(dst, zeros[:digits]...)
+	dst = slices.Grow(dst, digits)
+	dst = dst[:len(dst)+digits]
 	out := dst[len(dst)-digits:]
 	for u >= 1e8 {
 		eight := uint32(u % 1e8)

@@ -37,14 +37,14 @@ func message(i int) M {
 	m := M{
 		"_": "message", "id": 100000 + i, "from_id": M{"_": "peerUser", "user_id": 700000000 + i%5},
 		"peer_id": M{"_": "peerChannel", "channel_id": 1234567890}, "date": 1750000000 + i*37,
-		"message": strings.Repeat("The quick brown fox said \"no\".\n", 1+i%4) + strings.Repeat("Съешь ещё этих булок. ", i%3),
+		"message": strings.Repeat("The quick brown fox said \"no\" to the lazy dog.\n", 1+i%6) + strings.Repeat("Съешь ещё этих мягких булок. ", i%5),
 		"views":   1000 + i, "forwards": i,
 	}
 	if i%2 == 0 {
 		m["reply_to"] = M{"_": "messageReplyHeader", "reply_to_msg_id": 99000 + i, "quote": true, "quote_text": "the quick"}
 		m["entities"] = []M{{"_": "messageEntityBold", "offset": 0, "length": 9}, {"_": "messageEntityUrl", "offset": 10, "length": 5}}
 	}
-	if i%3 == 0 {
+	if i%2 == 1 {
 		m["media"] = M{"_": "messageMediaPhoto", "photo": photo(i)}
 	}
 	if i%4 == 1 {
@@ -60,7 +60,7 @@ func photo(i int) M {
 	return M{
 		"_": "photo", "id": int64(5400000000000000000) + int64(i), "access_hash": int64(-5400000000000000000) + int64(i),
 		"file_reference": make([]byte, 37), "date": 1750000000, "dc_id": 2, "sizes": []M{
-			{"_": "photoStrippedSize", "type": "i", "bytes": make([]byte, 300)},
+			{"_": "photoStrippedSize", "type": "i", "bytes": make([]byte, 400)},
 			{"_": "photoSize", "type": "m", "w": 320, "h": 240, "size": 21000},
 			{"_": "photoSizeProgressive", "type": "y", "w": 1280, "h": 960, "sizes": []int{12000, 30000, 55000, 80000, 140000}},
 		},

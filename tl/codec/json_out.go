@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -34,6 +33,15 @@ type jsonOut struct {
 
 func (e *jsonOut) value(dst []byte, off int, t *typ, depth int) ([]byte, int) {
 	switch t.op {
+	case opInt:
+		if off+4 <= len(e.src) {
+			return appendDecimal(dst, int64(int32(binary.LittleEndian.Uint32(e.src[off:])))), off + 4
+		}
+	case opLong:
+		if off+8 <= len(e.src) {
+			dst = appendDecimal(append(dst, '"'), int64(binary.LittleEndian.Uint64(e.src[off:])))
+			return append(dst, '"'), off + 8
+		}
 	case opString:
 		return e.string(dst, off)
 	case opClass, opObject, opCall:
@@ -60,27 +68,19 @@ func (e *jsonOut) value(dst []byte, off int, t *typ, depth int) ([]byte, int) {
 	case opVoid:
 		return dst, e.fail(errVoid(off, t))
 	}
-	return e.number(dst, off, t)
+	return e.fixed(dst, off, t)
 }
 
-// number writes a value of fixed size.
-func (e *jsonOut) number(dst []byte, off int, t *typ) ([]byte, int) {
+// fixed writes what else has a fixed size, or fails for want of bytes.
+func (e *jsonOut) fixed(dst []byte, off int, t *typ) ([]byte, int) {
 	if len(e.src)-off < t.min {
 		return dst, e.short(off, t.min)
 	}
 	b := e.src[off : off+t.min]
-	off += t.min
-	switch t.op {
-	case opInt:
-		return appendDecimal(dst, int64(int32(binary.LittleEndian.Uint32(b)))), off
-	case opLong:
-		dst = append(dst, '"')
-		dst = appendDecimal(dst, int64(binary.LittleEndian.Uint64(b)))
-		return append(dst, '"'), off
-	case opDouble:
-		return appendJSONDouble(dst, binary.LittleEndian.Uint64(b)), off
+	if t.op == opDouble {
+		return appendJSONDouble(dst, binary.LittleEndian.Uint64(b)), off + 8
 	}
-	return appendBase64(dst, b), off
+	return appendBase64(dst, b), off + t.min
 }
 
 func (e *jsonOut) string(dst []byte, off int) ([]byte, int) {
@@ -158,12 +158,6 @@ func (e *jsonOut) vector(dst []byte, off int, t *typ, depth int) ([]byte, int) {
 		return dst, e.refuse(off, depth)
 	}
 	return append(dst, ']'), off
-}
-
-func appendBase64(dst, b []byte) []byte {
-	dst = append(dst, '"')
-	dst = base64.StdEncoding.AppendEncode(dst, b)
-	return append(dst, '"')
 }
 
 // quietNaN is the NaN that is written without its bits.

@@ -77,20 +77,37 @@ func (d *packIn) call(c *comb) bool {
 	return d.object(c, v.n, start, MaxDepth)
 }
 
-// value takes a value of t.
-func (d *packIn) value(t *typ, depth int) bool {
-	start := d.pos
+// quick takes the next value if it stands as we write it ourselves, and most others do. Else it moves nothing.
+func (d *packIn) quick(t *typ) bool {
+	src := d.src[d.pos:]
 	switch t.op {
 	case opString:
-		if s, ok := d.shortStr(); ok {
-			return d.text(s, start)
+		s, ok := d.shortStr()
+		return ok && d.text(s, d.pos)
+	case opInt:
+		if len(src) >= 5 && src[0] == packInt32 {
+			d.pos += 5
+			return d.uint32(binary.BigEndian.Uint32(src[1:]))
+		}
+		if len(src) > 0 && src[0] < packFixMap {
+			d.pos++
+			return d.uint32(uint32(src[0]))
 		}
 	case opLong:
-		if src := d.src[d.pos:]; len(src) >= 9 && src[0] == packInt64 {
+		if len(src) >= 9 && src[0] == packInt64 {
 			d.pos += 9
 			return d.uint64(binary.BigEndian.Uint64(src[1:]))
 		}
 	}
+	return false
+}
+
+// value takes a value of t.
+func (d *packIn) value(t *typ, depth int) bool {
+	if d.quick(t) {
+		return true
+	}
+	start := d.pos
 	v := d.token()
 	switch t.op {
 	case opInt, opLong:
@@ -237,6 +254,9 @@ func (d *packIn) again(fr *frame, at int) bool {
 		return d.fail(&Error{Path: "_", Offset: at, What: "given twice"})
 	}
 	fr.named = true
+	if name, ok := d.shortStr(); ok {
+		return d.same(fr.c, name, at)
+	}
 	v := d.token()
 	if v.kind != kindStr && v.kind != kindBin {
 		return d.fail(&Error{Path: "_", Offset: at, What: "want the constructor's name as a string"})
@@ -253,6 +273,10 @@ func (d *packIn) peekName(n int) (name []byte, ok bool) {
 			return nil, false
 		}
 		if len(key) == 1 && key[0] == '_' {
+			if name, ok := d.shortStr(); ok {
+				d.pos = start
+				return name, true
+			}
 			if v := d.token(); v.kind == kindStr || v.kind == kindBin {
 				d.pos = start
 				return v.data, true

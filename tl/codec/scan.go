@@ -118,17 +118,15 @@ func (s *scanner) string() ([]byte, bool) {
 // escaped takes a string that has an escape at i.
 func (s *scanner) escaped(start, i int) ([]byte, bool) {
 	src, buf := s.src, append((*s.buf)[:0], s.src[start:i]...)
-	for i < len(src) && src[i] != '"' && src[i] >= ' ' {
-		if src[i] != '\\' {
-			buf = append(buf, src[i])
-			i++
-			continue
-		}
+	for i < len(src) && src[i] == '\\' {
 		n := 0
 		if buf, n = unescape(buf, src[i:]); n == 0 {
 			*s.buf, s.pos = buf, i
 			return nil, s.bad("an escape that JSON does not have")
 		}
+		i += n
+		n = plainPrefix(src[i:])
+		buf = append(buf, src[i:i+n]...)
 		i += n
 	}
 	*s.buf = buf

@@ -1,0 +1,98 @@
+package codec
+
+import (
+	"encoding/binary"
+
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+// Options are the comforts of input. None changes what an input without gaps means; nil asks for none.
+type Options struct {
+	// MissingLong is asked for a required long or int that the input leaves out, such as a random_id: fn is the call or
+	// constructor, param its parameter. Of the answer an int takes the low 32 bits. For a missing Vector<long> it is
+	// asked once for each item of the parameter "id" beside it, which it numbers. False: it stays an error.
+	MissingLong func(fn, param string) (int64, bool)
+	// Resolve is asked where an object of a class is wanted and a string or number stands: class is "InputPeer" and the
+	// like, text the string or the number's digits. It answers the boxed TL of an object of that class; false for what
+	// it does not know, which leaves the usual error; or an error that the caller is to see.
+	Resolve func(class, text string) ([]byte, bool, error)
+}
+
+var noOptions Options
+
+// missing fills in a required field, where the options know how.
+func (b *builder) missing(fr *frame, i, off int) bool {
+	f := &fr.c.fields[i]
+	ok := false
+	switch {
+	case b.o.MissingLong == nil:
+	case f.op == opLong || f.op == opInt:
+		ok = b.missingNumber(fr, i)
+	case f.op == opVector && f.t.elem.op == opLong:
+		ok = b.missingNumbers(fr, i)
+	}
+	if !ok {
+		return b.fail(&Error{Path: f.name, Offset: off, What: "missing, want " + f.t.name})
+	}
+	return true
+}
+
+func (b *builder) missingNumber(fr *frame, i int) bool {
+	f := &fr.c.fields[i]
+	v, ok := b.o.MissingLong(fr.c.name, f.name)
+	if !ok {
+		return false
+	}
+	b.begin(fr, i)
+	if f.op == opInt {
+		b.dst = binary.LittleEndian.AppendUint32(b.dst, uint32(v))
+	} else {
+		b.dst = binary.LittleEndian.AppendUint64(b.dst, uint64(v))
+	}
+	return true
+}
+
+// missingNumbers fills in a Vector<long> that numbers the items of the field "id" beside it.
+func (b *builder) missingNumbers(fr *frame, i int) bool {
+	n := 0
+	id := fr.c.find([]byte("id"))
+	if id < 0 || fr.c.fields[id].op != opVector {
+		return false
+	}
+	for _, sg := range b.segs[fr.base:] {
+		if sg.field == id {
+			n = int(binary.LittleEndian.Uint32(b.dst[sg.start+4:]))
+		}
+	}
+	f := &fr.c.fields[i]
+	b.begin(fr, i)
+	b.dst = binary.LittleEndian.AppendUint32(b.dst, bin.IDVector)
+	b.dst = binary.LittleEndian.AppendUint32(b.dst, uint32(n))
+	for range n {
+		v, ok := b.o.MissingLong(fr.c.name, f.name)
+		if !ok {
+			return false
+		}
+		b.dst = binary.LittleEndian.AppendUint64(b.dst, uint64(v))
+	}
+	return true
+}
+
+// resolve asks the options for the object of class t that text stands for. Handled is false where nobody knows.
+func (b *builder) resolve(t *typ, text string, off int) (handled, ok bool) {
+	if b.o.Resolve == nil || t.op != opClass {
+		return false, false
+	}
+	tl, ok, err := b.o.Resolve(t.name, text)
+	if err != nil {
+		return true, b.fail(&Error{Offset: off, What: err.Error(), Err: err})
+	}
+	if !ok {
+		return false, false
+	}
+	if bad := b.s.whole(tl, t); bad != nil {
+		return true, b.fail(&Error{Offset: off, What: "what it resolves to is no " + t.name, Err: bad})
+	}
+	b.dst = append(b.dst, tl...)
+	return true, true
+}
