@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// demoAccount is what the demo's account is called in subjects.
+const demoAccount = "demo"
+
+type demoOptions struct {
+	port     int
+	anyPort  bool // the port was not chosen, so another does as well
+	length   time.Duration
+	quiet    bool
+	external bool
+	every    time.Duration
+}
+
+func demoCommand() *cobra.Command {
+	var o demoOptions
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Try all of it, without a Telegram account",
+		Long: `Run a Telegram in a box with a few people, a group and a channel that talk now and then, the daemon signed in as one
+of them, and a NATS server. The screen says what to try next. Nothing leaves this machine, and nothing is kept.`,
+		Example: `  natsgram demo
+  natsgram demo --port 4333 --for 30s
+  natsgram demo --quiet          nobody talks; only your own calls make updates
+  NATS_URL=nats://localhost natsgram demo --external`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.anyPort = !c.Flags().Changed("port")
+			return demo(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), o)
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&o.port, "port", 4222, "port of the NATS server on 127.0.0.1; -1: a free one")
+	f.DurationVar(&o.length, "for", 0, "stop after this long (default: on Ctrl-C)")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "nobody talks by themselves")
+	f.DurationVar(&o.every, "every", 4*time.Second, "how long people think before they say something")
+	f.BoolVar(&o.external, "external", false, "use the NATS servers of NATS_URL, NATS_CONTEXT ... instead of one inside")
+	return c
+}
+
+func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
+	if o.length > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, o.length)
+		defer stop()
+	}
+	dir, err := os.MkdirTemp("", "natsgram-demo")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	town, err := newTown()
+	if err != nil {
+		return err
+	}
+	defer town.server.Close()
+	set, err := demoSettings(dir, o)
+	if err != nil {
+		return err
+	}
+	env := town.server.Env()
+	options := bridge.Options{Log: newLogger(set, errs), Env: &env, Version: version, NoSync: true}
+	b, err := bridge.New(set, options)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.Run(ctx) })
+	g.Go(func() error {
+		select {
+		case <-b.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+		if err := town.signIn(ctx, set, options); err != nil {
+			return err
+		}
+		if err := b.WaitServing(ctx, demoAccount); err != nil {
+			return err
+		}
+		town.printScreen(out, b.ClientURL(), set)
+		if !o.quiet {
+			town.talk(ctx, o.every)
+		}
+		return nil
+	})
+	if err := g.Wait(); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil // it was told to stop
+}
+
+// demoSettings are those of an empty environment, so that a daemon configured on the same machine is left alone.
+func demoSettings(dir string, o demoOptions) (bridge.Settings, error) {
+	set := bridge.DefaultSettings()
+	if o.external {
+		loaded, err := bridge.LoadSettings()
+		if err != nil {
+			return set, err
+		}
+		set.NATS, set.Prefix, set.Replicas = loaded.NATS, loaded.Prefix, loaded.Replicas
+		if !set.External() {
+			return set, errors.New("--external: set NATS_URL or NATS_CONTEXT")
+		}
+	}
+	set.StateDir, set.Accounts = dir, []string{demoAccount}
+	set.APIID, set.APIHash = 1, "demo"
+	set.LogLevel = "warn"
+	set.Port = o.port
+	if o.anyPort && !portFree(set.Port) {
+		set.Port = -1
+	}
+	return set, set.Check()
+}
+
+func portFree(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+// signIn signs the account in as a person would, but that the code is known.
+func (t *town) signIn(ctx context.Context, set bridge.Settings, options bridge.Options) error {
+	_, err := bridge.Login(ctx, set, options, bridge.SignIn{
+		Account: demoAccount,
+		Phone:   t.dora.Phone(),
+		Prompt: func(_ context.Context, s mtproto.LoginState, wrong error) (string, error) {
+			if wrong != nil || s.Step != mtproto.WaitCode {
+				return "", fmt.Errorf("the demo cannot answer %s: %w", s.Step, wrong)
+			}
+			return t.server.Code(t.dora.Phone()), nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("signing the demo's account in: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/natsgram/natsgram"
+
+// room says what the packages of a folder may import of this module. The folder named last in the path that matches
+// decides; "..." stands for everything below a folder.
+type room struct {
+	folder string
+	may    []string
+	why    string
+}
+
+var rooms = []room{
+	{"schemas", nil, "facts only: whoever reads them decides what they mean"},
+	{"subjects", nil, "pure strings, so that any program can use them"},
+	{"tl/bin", nil, "the wire primitives stand alone"},
+	{"tl", nil, "the language knows nothing of who speaks it"},
+	{"tl/codec", []string{"tl", "tl/bin"}, "one schema, compiled; no network, no protocol"},
+	{"tl/gen", []string{"tl", "tl/gen", "schemas"}, "text in, source out"},
+	{"tl/tg", []string{"tl/bin"}, "programs that use it link only what they call"},
+	{"mtproto/mt", []string{"tl/bin"}, "service messages are wire data"},
+	{"mtproto/crypto", []string{"tl/bin", "mtproto/crypto/..."}, "arithmetic only"},
+	{"mtproto/dc", []string{"mtproto/crypto"}, "addresses and keys"},
+	{"mtproto/transport", []string{"mtproto/crypto", "mtproto/crypto/..."}, "framing knows nothing of messages"},
+	{"mtproto/handshake", []string{"tl/bin", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/..."}, "a machine of three steps"},
+	{"mtproto/session", []string{"tl/bin", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/..."}, "a machine over one key"},
+	{"mtproto/updates", []string{"tl", "tl/bin", "tl/codec"}, "reads the API by name, so that any layer runs"},
+	{"mtproto", []string{"tl", "tl/bin", "tl/codec", "mtproto/mt", "mtproto/crypto", "mtproto/dc", "mtproto/transport",
+		"mtproto/handshake", "mtproto/session"}, "the client: the only room of the protocol with sockets and clocks"},
+	{"mtproto/mttest", []string{"schemas", "tl", "tl/bin", "tl/codec", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/...", "mtproto/dc",
+		"mtproto/transport", "mtproto/handshake", "mtproto/mttest/..."},
+		"the other end: were it to use the client or its session, it would prove nothing"},
+	{"bridge", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "mtproto", "mtproto/dc", "mtproto/crypto",
+		"mtproto/session", "mtproto/updates", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
+	{"bridge/client", []string{"subjects", "tl/bin", "tl/tg"}, "for programs on the bus: nothing of the daemon comes with it"},
+	{"cmd", []string{"..."}, "the binary may use every room"},
+}
+
+// Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
+var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates"}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, broken := range importsBroken(f.dir, f.imports) {
+			t.Errorf("%s: %s", f.name, broken)
+		}
+	}
+}
+
+func TestMachinesHaveNoIO(t *testing.T) {
+	for _, f := range sources(t) {
+		if slices.Contains(machines, f.dir) {
+			for _, broken := range ioBroken(f) {
+				t.Errorf("%s: %s", f.name, broken)
+			}
+		}
+	}
+}
+
+func TestRulesCatchWhatTheyForbid(t *testing.T) {
+	for _, c := range []struct{ dir, src, want string }{
+		{"tl", `package tl; import _ "github.com/natsgram/natsgram/bridge"`, "may not import bridge"},
+		{"subjects", `package subjects; import _ "github.com/natsgram/natsgram/tl"`, "may not import tl"},
+		{"mtproto", `package mtproto; import _ "github.com/nats-io/nats.go"`, "nats.go"},
+		{"bridge/rpc", `package rpc; import _ "github.com/natsgram/natsgram/tl/tg"`, "may not import tl/tg"},
+		{"attic", `package attic`, "no rule"},
+		{"mtproto/session", `package session; import "net"; var _ net.Conn`, "imports net"},
+		{"mtproto/session", `package session; import "time"; var _ = time.Now()`, "calls time.Now"},
+		{"mtproto/updates", `package updates; func f() { go f() }`, "starts a goroutine"},
+	} {
+		f := parse(t, c.dir, "case.go", c.src)
+		broken := append(importsBroken(f.dir, f.imports), ioBroken(f)...)
+		if got := strings.Join(broken, "; "); !strings.Contains(got, c.want) {
+			t.Errorf("%s in %s: got %q, want it to say %q", c.src, c.dir, got, c.want)
+		}
+	}
+}
+
+type source struct {
+	dir, name string // slash-separated, below the module's root
+	imports   []string
+	file      *ast.File
+}
+
+// sources are the module's Go files without tests.
+func sources(t *testing.T) (all []source) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(root, path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (rel == "e2e" || d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(rel, ".") && rel != "."):
+			return filepath.SkipDir
+		case strings.HasSuffix(rel, ".go") && !strings.HasSuffix(rel, "_test.go"):
+			all = append(all, parse(t, filepath.ToSlash(filepath.Dir(rel)), path, nil))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Fatalf("only %d source files found below %s", len(all), root)
+	}
+	return all
+}
+
+func parse(t *testing.T, dir, name string, src any) source {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := source{dir: dir, name: name, file: f}
+	for _, i := range f.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		s.imports = append(s.imports, path)
+	}
+	return s
+}
+
+func importsBroken(dir string, imports []string) (broken []string) {
+	r := roomOf(dir)
+	if r == nil {
+		return []string{fmt.Sprintf("no rule says what %s may import: add a row to rooms", dir)}
+	}
+	for _, path := range imports {
+		if strings.HasPrefix(path, "github.com/nats-io/") && r.folder != "bridge" && r.folder != "bridge/client" && r.folder != "cmd" {
+			broken = append(broken, fmt.Sprintf("%s imports %s: nats.go is known to bridge and cmd alone", dir, path))
+		}
+		own, ours := strings.CutPrefix(path, module+"/")
+		if ours && !r.allows(own) {
+			broken = append(broken, fmt.Sprintf("%s may not import %s (%s)", dir, own, r.why))
+		}
+	}
+	return broken
+}
+
+func roomOf(dir string) (found *room) {
+	for i := range rooms {
+		r := &rooms[i]
+		inside := dir == r.folder || strings.HasPrefix(dir, r.folder+"/")
+		if inside && (found == nil || len(r.folder) > len(found.folder)) {
+			found = r
+		}
+	}
+	return found
+}
+
+func (r *room) allows(own string) bool {
+	return slices.ContainsFunc(r.may, func(may string) bool {
+		below, all := strings.CutSuffix(may, "...")
+		return own == may || all && strings.HasPrefix(own, below)
+	})
+}
+
+func ioBroken(f source) (broken []string) {
+	for _, path := range f.imports {
+		switch path {
+		case "net", "os", "crypto/rand", "math/rand", "math/rand/v2", "context", "log/slog":
+			broken = append(broken, "a machine imports "+path)
+		}
+	}
+	ast.Inspect(f.file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			broken = append(broken, "a machine starts a goroutine")
+		case *ast.SelectorExpr:
+			if pkg, ok := n.X.(*ast.Ident); ok && pkg.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Sleep"}, n.Sel.Name) {
+				broken = append(broken, "a machine calls time."+n.Sel.Name)
+			}
+		}
+		return true
+	})
+	return broken
+}

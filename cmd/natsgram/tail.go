@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// tailOptions is what the flags of tail choose.
+type tailOptions struct {
+	types, chats []string
+	since        time.Duration
+	last         int
+	all, json    bool
+	live         bool
+	count        int
+}
+
+func tailCommand() *cobra.Command {
+	var o tailOptions
+	c := &cobra.Command{
+		Use:   "tail ACCOUNT",
+		Short: "Watch an account's updates",
+		Long: `Watch an account's updates, from now on or from an earlier place in the stream. It is a consumer of its own and takes
+nothing away from others.`,
+		Example: `  natsgram tail main
+  natsgram tail main --last 20 --type updateNewMessage --type updateNewChannelMessage
+  natsgram tail main --since 2h --chat channel.1234567890
+  natsgram tail main --all --json | jq .update`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			set, err := settings.Load()
+			if err != nil {
+				return err
+			}
+			if err := subjects.CheckAccount(args[0]); err != nil {
+				return err
+			}
+			p := &updatePrinter{out: c.OutOrStdout(), json: o.json, colour: isTerminal(c.OutOrStdout()), scheme: set.Scheme()}
+			return tail(c.Context(), set, args[0], o, p)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.types, "type", nil, "only updates of this constructor (may be given again)")
+	f.StringArrayVar(&o.chats, "chat", nil, "only this chat, as KIND.ID: user.1, chat.2, channel.3 (may be given again)")
+	f.DurationVar(&o.since, "since", 0, "begin this long ago")
+	f.IntVar(&o.last, "last", 0, "begin with the last N updates of the stream")
+	f.BoolVar(&o.all, "all", false, "begin with the oldest update")
+	f.BoolVar(&o.live, "live", false, "also what is not kept: typing, user status")
+	f.BoolVar(&o.json, "json", false, "one JSON object a line, as published")
+	f.IntVarP(&o.count, "count", "n", 0, "stop after N updates")
+	c.MarkFlagsMutuallyExclusive("since", "last", "all")
+	return c
+}
+
+func tail(ctx context.Context, set settings.Settings, account string, o tailOptions, p *updatePrinter) error {
+	nc, err := bus.Connect(set, "natsgram-tail")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	name := set.Scheme().StreamName("UPDATES")
+	stream, err := js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("there is no stream %s yet: is `natsgram serve` running?", name)
+	}
+	if err != nil {
+		return err
+	}
+	config, err := o.consumer(ctx, stream, set.Scheme(), account)
+	if err != nil {
+		return err
+	}
+	consumer, err := js.OrderedConsumer(ctx, name, config)
+	if err != nil {
+		return err
+	}
+	return follow(ctx, nc, consumer, set.Scheme(), account, o, p)
+}
+
+// consumer says where to begin and what to leave out.
+func (o tailOptions) consumer(ctx context.Context, stream jetstream.Stream, scheme subjects.Scheme, account string) (jetstream.OrderedConsumerConfig, error) {
+	c := jetstream.OrderedConsumerConfig{FilterSubjects: o.filters(scheme, account), DeliverPolicy: jetstream.DeliverNewPolicy}
+	switch {
+	case o.all:
+		c.DeliverPolicy = jetstream.DeliverAllPolicy
+	case o.since > 0:
+		from := time.Now().Add(-o.since)
+		c.DeliverPolicy, c.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
+	case o.last > 0:
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return c, err
+		}
+		c.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
+		c.OptStartSeq = max(1, info.State.LastSeq-min(info.State.LastSeq, uint64(o.last))+1)
+	}
+	return c, nil
+}
+
+// filters are the subjects of all wanted types in all wanted chats.
+func (o tailOptions) filters(scheme subjects.Scheme, account string) (all []string) {
+	types, chats := o.types, o.chats
+	if len(types) == 0 {
+		types = []string{"*"}
+	}
+	if len(chats) == 0 {
+		chats = []string{"*.*"}
+	}
+	base := strings.TrimSuffix(scheme.Updates(account), ">")
+	for _, t := range types {
+		for _, chat := range chats {
+			all = append(all, base+t+"."+chat)
+		}
+	}
+	return all
+}
+
+// follow prints until the context ends or enough was seen.
+func follow(ctx context.Context, nc *nats.Conn, consumer jetstream.Consumer, scheme subjects.Scheme, account string, o tailOptions, p *updatePrinter) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	updates := make(chan tailed, 64)
+	give := func(t tailed) {
+		select {
+		case updates <- t:
+		case <-ctx.Done():
+		}
+	}
+	consuming, err := consumer.Consume(func(m jetstream.Msg) { give(tailed{m.Subject(), m.Headers(), m.Data()}) })
+	if err != nil {
+		return err
+	}
+	defer consuming.Stop()
+	if o.live {
+		tree := scheme.Live(account, subjects.Update{Type: "X"})
+		sub, err := nc.Subscribe(tree[:strings.Index(tree, ".X.")]+".>", func(m *nats.Msg) { give(tailed{m.Subject, m.Header, m.Data}) })
+		if err != nil {
+			return err
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	}
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil // somebody pressed Ctrl-C
+		case u := <-updates:
+			if err := p.print(u); err != nil {
+				return err
+			}
+			if n == o.count {
+				return nil
+			}
+		}
+	}
+}
+
+// tailed is an update as it came, kept or live.
+type tailed struct {
+	subject string
+	header  nats.Header
+	data    []byte
+}
+
+// updatePrinter writes updates for people, or as they came.
+type updatePrinter struct {
+	out    io.Writer
+	scheme subjects.Scheme
+	json   bool
+	colour bool
+}
+
+func (p *updatePrinter) print(u tailed) error {
+	if p.json {
+		_, err := p.out.Write(append(u.data, '\n'))
+		return err
+	}
+	_, where, _ := p.scheme.ParseUpdate(u.subject)
+	var body updateBody
+	if err := json.Unmarshal(u.data, &body); err != nil {
+		_, err := fmt.Fprintf(p.out, "%s  %d bytes that are not JSON\n", u.subject, len(u.data))
+		return err
+	}
+	_, err := fmt.Fprintf(p.out, "%s  %s  %s  %s\n", p.dim(body.when(u.header)), p.bold(where.Type), body.chat(where), body.text())
+	return err
+}
+
+func (p *updatePrinter) dim(s string) string  { return p.paint("2", s) }
+func (p *updatePrinter) bold(s string) string { return p.paint("1", s) }
+
+func (p *updatePrinter) paint(code, s string) string {
+	if !p.colour {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}

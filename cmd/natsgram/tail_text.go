@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/term"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// updateBody is what tail reads of a published update, whatever the layer: what is not there is left out.
+type updateBody struct {
+	Update struct {
+		Message json.RawMessage `json:"message"`
+	} `json:"update"`
+	Users []struct {
+		ID        json.Number `json:"id"`
+		FirstName string      `json:"first_name"`
+		LastName  string      `json:"last_name"`
+	} `json:"users"`
+	Chats []struct {
+		ID    json.Number `json:"id"`
+		Title string      `json:"title"`
+	} `json:"chats"`
+	raw struct{ Update json.RawMessage }
+}
+
+func (b *updateBody) UnmarshalJSON(data []byte) error {
+	type plain updateBody
+	if err := json.Unmarshal(data, (*plain)(b)); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, &b.raw)
+}
+
+// message is the part of a message that fits a line.
+type message struct {
+	Text   string          `json:"message"`
+	FromID peer            `json:"from_id"`
+	PeerID peer            `json:"peer_id"`
+	Out    bool            `json:"out"`
+	Media  json.RawMessage `json:"media"`
+	Action json.RawMessage `json:"action"`
+}
+
+type peer struct {
+	UserID    json.Number `json:"user_id"`
+	ChatID    json.Number `json:"chat_id"`
+	ChannelID json.Number `json:"channel_id"`
+}
+
+func (b *updateBody) when(h nats.Header) string {
+	at := time.Now()
+	if date, err := strconv.ParseInt(h.Get("Tg-Date"), 10, 64); err == nil && date > 0 {
+		at = time.Unix(date, 0)
+	}
+	return at.Format(time.TimeOnly)
+}
+
+// chat is where it happened, by name where the update brings one.
+func (b *updateBody) chat(where subjects.Update) string {
+	id := strconv.FormatInt(where.ID, 10)
+	name := b.title(id)
+	if where.Kind == subjects.User {
+		name = b.name(id)
+	}
+	if name == "" {
+		return string(where.Kind) + "." + id
+	}
+	return fmt.Sprintf("%s (%s.%s)", printable(name), where.Kind, id)
+}
+
+func (b *updateBody) name(id string) string {
+	for _, u := range b.Users {
+		if u.ID.String() == id {
+			return strings.TrimSpace(u.FirstName + " " + u.LastName)
+		}
+	}
+	return ""
+}
+
+func (b *updateBody) title(id string) string {
+	for _, c := range b.Chats {
+		if c.ID.String() == id {
+			return c.Title
+		}
+	}
+	return ""
+}
+
+// text is who said what, or else the update itself.
+func (b *updateBody) text() string {
+	var m message
+	if json.Unmarshal(b.Update.Message, &m) != nil || m.Text == "" && m.Media == nil && m.Action == nil {
+		return shorten(printable(string(b.raw.Update)))
+	}
+	from := b.name(m.FromID.UserID.String())
+	switch {
+	case m.Out:
+		from = "me"
+	case from == "":
+		from = b.name(m.PeerID.UserID.String())
+	}
+	if from != "" {
+		from += ": "
+	}
+	return shorten(printable(from + m.Text + kindOf(m.Media) + kindOf(m.Action)))
+}
+
+func kindOf(object json.RawMessage) string {
+	var o struct {
+		Name string `json:"_"`
+	}
+	if json.Unmarshal(object, &o) != nil || o.Name == "" {
+		return ""
+	}
+	return " [" + o.Name + "]"
+}
+
+// printable keeps what people write to us from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
+}
+
+func shorten(s string) string {
+	const most = 160
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == ""
+}
