@@ -159,11 +159,11 @@ const sendMessage = `{"peer":{"_":"inputPeerChannel","channel_id":"1234567890","
 
 func BenchmarkCallFromJSON(b *testing.B) {
 	f, _ := api().Function("messages.sendMessage")
-	var dst []byte
+	dst, src := []byte(nil), []byte(sendMessage)
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if dst, err = api().AppendCallFromJSON(dst[:0], []byte(sendMessage), f, nil); err != nil {
+		if dst, err = api().AppendCallFromJSON(dst[:0], src, f, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

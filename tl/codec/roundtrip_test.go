@@ -17,7 +17,7 @@ import (
 // H11: for every constructor and function of all files, TL -> text -> TL gives the same bytes.
 func TestRoundTripEverything(t *testing.T) {
 	rounds := 6
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		rounds = 1
 	}
 	for name, s := range compiled() {
