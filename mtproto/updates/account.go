@@ -95,8 +95,8 @@ func (m *Machine) stateResult(st codec.View) {
 			m.gap(&m.secret, qts, gapReasons[s.cause])
 		}
 		m.state.Seq, m.state.Date = int(st.Int("seq")), int(st.Int("date"))
-		m.accountDone(true, true)
-		m.backoff(s) // should the next one be refused too
+		s.done(true)
+		m.backoff(s) // should the next difference be refused too
 	}
 }
 

@@ -26,6 +26,7 @@ func (m *Machine) channel(id int64) *box {
 // machine knows none yet, else as a hint (E29); and its access hash, unless 0.
 func (m *Machine) Channel(now time.Time, id int64, pts int, accessHash int64) {
 	m.begin(now)
+	before := m.state.Channels[id]
 	b := m.channel(id)
 	if accessHash != 0 && accessHash != b.hash {
 		b.hash, b.hashTold = accessHash, false
@@ -36,7 +37,7 @@ func (m *Machine) Channel(now time.Time, id int64, pts int, accessHash int64) {
 	case pts > 0 && !b.src.busy():
 		m.move(b, pts, 0)
 	}
-	if b.known {
+	if st := m.state.Channels[id]; b.known && (st.Pts != before.Pts || !b.hashTold && b.hash != 0) {
 		m.place(b)
 		m.loosely(b)
 	}

@@ -254,7 +254,7 @@ func (b *bench) batch(out *Batch) {
 		b.log = append(b.log, mark+line(it))
 	}
 	b.items = append(b.items, out.Items...)
-	if len(out.Items) == 0 && out.State != "" {
+	if !hasStored(out) && out.State != "" {
 		b.log = append(b.log, "state "+out.State)
 	}
 	if len(out.Release) > 0 {

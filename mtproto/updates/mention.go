@@ -25,6 +25,7 @@ const (
 	skipNone // true
 	flagsField
 	idAny     // a long that may be the id of a user or chat
+	idUser    // of a user
 	idChat    // of a basic group or channel
 	idChannel // of a channel
 	boxed
@@ -115,6 +116,8 @@ func idName(name string) what {
 		return idChannel
 	case strings.Contains(name, "chat_id"):
 		return idChat
+	case strings.Contains(name, "user_id"), strings.Contains(name, "bot_id"):
+		return idUser
 	case strings.HasSuffix(name, "_id"), strings.HasSuffix(name, "_by"):
 		return idAny
 	default:
@@ -224,7 +227,7 @@ func (s *seeker) value(f *slot, depth int) {
 		s.r.Raw(32)
 	case skipText:
 		s.r.Bytes()
-	case idAny, idChat, idChannel:
+	case idAny, idUser, idChat, idChannel:
 		s.note(s.r.Int64(), f.what)
 	case boxed:
 		s.object(depth)
@@ -249,6 +252,19 @@ func (s *seeker) vector(f *slot, depth int) {
 	}
 }
 
+func (w what) fits(kind PeerKind) bool {
+	switch w {
+	case idUser:
+		return kind == PeerUser
+	case idChat:
+		return kind == PeerChat || kind == PeerChannel
+	case idChannel:
+		return kind == PeerChannel
+	default:
+		return true
+	}
+}
+
 // note looks an id up. Users and chats may have the same id.
 func (s *seeker) note(id int64, w what) {
 	i, _ := slices.BinarySearchFunc(s.all, id, func(e entity, id int64) int {
@@ -258,9 +274,7 @@ func (s *seeker) note(id int64, w what) {
 		return 1 // the first of the id
 	})
 	for ; i < len(s.all) && s.all[i].id == id; i++ {
-		kind := s.all[i].kind
-		fits := w == idAny || kind == PeerChannel || w == idChat && kind == PeerChat
-		if fits && !slices.Contains(s.found, i) {
+		if w.fits(s.all[i].kind) && !slices.Contains(s.found, i) {
 			s.found = append(s.found, i)
 		}
 	}

@@ -45,15 +45,15 @@ func (m *Machine) Push(now time.Time, body []byte, meta Meta) {
 func (m *Machine) push(body []byte, meta Meta, call codec.View) {
 	c := m.newContainer(len(body), meta)
 	v, err := m.r.s.View(body)
-	switch {
-	case err != nil:
-		m.broken(Box{}, err)
-		m.want(&m.account) // D3, E18
-	case v.Class() != "Updates":
-		m.broken(Box{}, errClass)
-	default:
+	if err == nil && v.Class() != "Updates" {
+		err = errClass
+	}
+	if err == nil {
 		c.v, c.date = v, int(v.Int("date"))
 		m.container(c, call)
+	} else {
+		m.broken(Box{}, err)
+		m.want(&m.account) // D3, E18
 	}
 	m.settleToken(c)
 }

@@ -1,0 +1,88 @@
+package updates
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestStateText(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want State
+	}{
+		{"pts=105", State{Pts: 105, N: 1}},
+		{"pts=105.3;qts=7.0;seq=4;date=9", State{Pts: 105, N: 3, Qts: 7, Seq: 4, Date: 9}},
+		{"c77=105", State{Channels: map[int64]ChannelState{77: {Pts: 105, N: 1}}}},
+		{"c77=105.0/-5!;c77=106", State{Channels: map[int64]ChannelState{77: {Pts: 106, N: 1, AccessHash: -5}}}},
+		{"c77=105!", State{Channels: map[int64]ChannelState{77: {Pts: 105, N: 1, Behind: true}}}},
+		{"part=common/9/0/a;part=common/9/1/ff", State{Partial: []Partial{{Box{Kind: Common}, 9, 2, []uint64{10, 255}}}}},
+		{"part=common/9/0/a;part=common/12/4", State{Partial: []Partial{{Box{Kind: Common}, 12, 5, []uint64{10}}}}},
+		{"part=common/9/0/a;part=channel.5/9/0/a;part=common", State{Partial: []Partial{{Box{Channel, 5}, 9, 1, []uint64{10}}}}},
+		{"", State{}},
+	} {
+		var s State
+		if err := s.Apply(c.text); err != nil || !reflect.DeepEqual(s, c.want) {
+			t.Errorf("%q: %+v, %v", c.text, s, err)
+		}
+		snapshot, err := json.Marshal(s)
+		var again State
+		if err != nil || json.Unmarshal(snapshot, &again) != nil || !reflect.DeepEqual(s, again) {
+			t.Errorf("%q: %s, %v", c.text, snapshot, err)
+		}
+	}
+}
+
+func TestStateTextErrors(t *testing.T) {
+	for _, text := range []string{"pts", "pts=", "pts=a", "pts=1.x", "cx=1", "c1=", "c1=1/x", "part=", "part=x/1/2/3", "part=common/1",
+		"part=common/a/1/1", "part=common/1/-1/1", "part=common/1/1/xyz", "part=common/1/1/1/1", "pts=1;;seq=1", "hello=1"} {
+		var s State
+		if err := s.Apply(text); err == nil || !strings.HasPrefix(err.Error(), "updates: state ") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestBoxText(t *testing.T) {
+	for _, b := range []Box{{}, {Kind: Common}, {Kind: Secret}, {Channel, 5}, {Channel, 1 << 60}} {
+		if got, err := ParseBox(b.String()); got != b || err != nil {
+			t.Errorf("%v: %v, %v", b, got, err)
+		}
+	}
+	for _, s := range []string{"", "channel", "channel.", "channel.x", "Common"} {
+		if b, err := ParseBox(s); err == nil {
+			t.Errorf("%q is %v", s, b)
+		}
+	}
+}
+
+// A clone shares nothing.
+func TestStateClone(t *testing.T) {
+	var s State
+	if err := s.Apply("c1=1;part=common/1/0/a"); err != nil {
+		t.Fatal(err)
+	}
+	c := s.Clone()
+	if err := c.Apply("c1=2;part=common/1/1/b"); err != nil {
+		t.Fatal(err)
+	}
+	c.Partial[0].Keys[0] = 99
+	if s.Channels[1].Pts != 1 || len(s.Partial[0].Keys) != 1 || s.Partial[0].Keys[0] != 10 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func FuzzState(f *testing.F) {
+	f.Add("pts=105.3;qts=7.0;seq=4;date=9;c77=105.0/-5!;part=common/9/0/a")
+	f.Fuzz(func(t *testing.T, text string) {
+		var s State
+		if s.Apply(text) != nil {
+			return
+		}
+		var again State
+		if err := again.Apply(text); err != nil || !reflect.DeepEqual(s, again) {
+			t.Errorf("%+v and %+v, %v", s, again, err)
+		}
+	})
+}
