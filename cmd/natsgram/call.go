@@ -49,7 +49,8 @@ Parameters are words, or a JSON object on standard input: without words, or with
 			if err := subjects.CheckAccount(args[0]); err != nil {
 				return err
 			}
-			body, err := callBody(c.InOrStdin(), args[2:], schema.Function(args[1]))
+			f := schema.Function(args[1])
+			body, err := callBody(c.InOrStdin(), args[2:], f)
 			if err != nil {
 				return err
 			}
@@ -63,6 +64,9 @@ Parameters are words, or a JSON object on standard input: without words, or with
 			}
 			m.Data = body
 			reply, err := request(c.Context(), set, m, timeout)
+			if errors.Is(err, nats.ErrNoResponders) && f == nil {
+				return fmt.Errorf("%w\nLayer %d here has no method %s; see `natsgram methods WORD`", err, schema.Layer, args[1])
+			}
 			if err != nil {
 				return err
 			}
@@ -140,7 +144,7 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 	reply, err := nc.RequestMsgWithContext(ctx, m)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("nobody answers on %s: is `natsgram serve` running, and the account signed in there? (`nats micro ls`)", m.Subject)
+		return nil, fmt.Errorf("%w on %s: is `natsgram serve` running, and the account signed in there? (`nats micro ls`)", err, m.Subject)
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("no answer within %s; whether the call was executed is unknown", timeout)
 	}

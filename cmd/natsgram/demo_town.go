@@ -114,7 +114,7 @@ func (t *town) printScreen(out io.Writer, url string, set bridge.Settings) {
 		nats+" micro ls",
 		nats+" micro info natsgram-"+demoAccount)
 	p.try("updates: a consumer of your own, one message at a time",
-		fmt.Sprintf("%s consumer add %s mine --pull --defaults --deliver all", nats, stream),
+		fmt.Sprintf("%s consumer add %s mine --pull --defaults --deliver all --filter '%s'", nats, stream, set.Scheme().Updates(demoAccount)),
 		fmt.Sprintf("%s consumer next %s mine", nats, stream))
 	p.try("the same with natsgram's own commands",
 		own+" methods sendmessage",

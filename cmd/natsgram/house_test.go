@@ -33,6 +33,7 @@ var rooms = []room{
 	{"tl/tg", []string{"tl/bin"}, "programs that use it link only what they call"},
 	{"mtproto/mt", []string{"tl/bin"}, "service messages are wire data"},
 	{"mtproto/crypto", []string{"tl/bin", "mtproto/crypto/..."}, "arithmetic only"},
+	{"mtproto/crypto/vectors", nil, "published figures for tests"},
 	{"mtproto/dc", []string{"mtproto/crypto"}, "addresses and keys"},
 	{"mtproto/transport", []string{"mtproto/crypto", "mtproto/crypto/..."}, "framing knows nothing of messages"},
 	{"mtproto/handshake", []string{"tl/bin", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/..."}, "a machine of three steps"},

@@ -123,8 +123,12 @@ func reportCheck(c *cobra.Command, name string, s *tl.Schema) error {
 		}
 		fmt.Fprintf(errs, "%s: %s\n", name, m)
 	}
-	fmt.Fprintf(errs, "%s: layer %d, %d constructors, %d methods, %d ids that do not fit their line\n",
-		name, s.Layer, len(s.Constructors), len(s.Functions), wrong)
+	layer := ""
+	if s.Layer > 0 {
+		layer = fmt.Sprintf("layer %d, ", s.Layer)
+	}
+	fmt.Fprintf(errs, "%s: %s%d constructors, %d methods, %d ids that do not fit their line\n",
+		name, layer, len(s.Constructors), len(s.Functions), wrong)
 	if wrong > 0 {
 		return fmt.Errorf("%s: %d ids do not fit their line", name, wrong)
 	}
