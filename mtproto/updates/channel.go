@@ -60,7 +60,7 @@ func hashOf(all []entity, channel int64) int64 {
 	return 0
 }
 
-// hashes gives the channels that wait for their access hash what came with an answer.
+// hashes gives the channels that wait for their access hash what came along.
 func (m *Machine) hashes(c *container) {
 	for _, b := range m.restless {
 		if b.hash == 0 {

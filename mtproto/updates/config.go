@@ -5,7 +5,7 @@ import "time"
 // Config is what a machine is told about its account, and its limits; zero values mean the defaults.
 type Config struct {
 	SelfID int64 // the account's own user id, for updateShortMessage (E5); 0: these become a difference
-	Bot    bool
+	Bot    bool  // the sequences are the same (E25); nothing differs yet
 
 	// Known tells whether a user or chat, which an updateShortMessage mentions, is known to whoever reads what is
 	// published; where not, the message is fetched by a difference, which brings them along (E5). Nil: all are.

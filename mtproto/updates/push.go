@@ -104,6 +104,7 @@ func (m *Machine) updates(c *container) {
 	if s.start == 0 {
 		s.start = s.seq
 	}
+	m.hashes(c)
 	verdict := m.judge(s)
 	for u := range c.v.Objects("updates") {
 		rule := m.r.rule(u)
