@@ -2,7 +2,6 @@ package mtproto
 
 import (
 	"strings"
-	"sync"
 
 	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/mtproto/session"
@@ -81,17 +80,19 @@ type call struct {
 	sent Sent
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
-
-func newCall(query []byte, m method) *call {
-	k := calls.Get().(*call)
+// newCall takes a call from the client's own pool: channels cannot leave a test with a clock of its own.
+func (c *Client) newCall(query []byte, m method) *call {
+	k, ok := c.spare.Get().(*call)
+	if !ok {
+		k = &call{done: make(chan struct{}, 1)}
+	}
 	k.query, k.safe, k.packed = query, m.safe, m.packed
 	return k
 }
 
-func (k *call) free() {
+func (c *Client) freeCall(k *call) {
 	*k = call{done: k.done}
-	calls.Put(k)
+	c.spare.Put(k)
 }
 
 // result is the answer as an error of the method's.

@@ -22,6 +22,7 @@ type Client struct {
 	cancel    context.CancelCauseFunc
 	moving    chan struct{} // has an element while the home moves
 	floods    floods
+	spare     sync.Pool // of calls
 	login     Login
 
 	mu    sync.Mutex

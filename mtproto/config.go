@@ -19,7 +19,7 @@ const (
 // configured takes the answer to a later help.getConfig.
 func (l *link) configured(k *call) {
 	body, e := k.result(method{name: "help.getConfig"}, l.id)
-	k.free()
+	l.c.freeCall(k)
 	if e != nil {
 		l.c.o.Log.Warn("no new config", "dc", l.id, "error", e)
 		return

@@ -96,8 +96,8 @@ func (c *Client) try(ctx context.Context, a *attempts) ([]byte, *Error) {
 
 // do makes a call over the link and waits for what comes of it.
 func (l *link) do(ctx context.Context, m method, query []byte) ([]byte, *Error) {
-	k := newCall(query, m)
-	defer k.free()
+	k := l.c.newCall(query, m)
+	defer l.c.freeCall(k)
 	if err := l.add(k); err != nil {
 		return nil, &Error{Method: m.name, DC: l.id, Sent: SentNo, Err: err}
 	}

@@ -93,8 +93,10 @@ func (l *link) add(k *call) error {
 
 // submit gives a call to the session. The lock is held.
 func (l *link) submit(k *call) {
-	k.id = l.sess.Call(time.Now(), k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed})
+	now := time.Now()
+	k.id = l.sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed})
 	l.calls[k.id] = k
+	l.drain(now) // a query that cannot be sent has failed already
 }
 
 // cancel takes a call back. False: its answer has come.
@@ -162,7 +164,7 @@ func (l *link) answer(now time.Time, id session.CallID, fill func(*call)) {
 
 // start makes a call of the client's own. The lock is held, and the session is there.
 func (l *link) start(query []byte, then func(*call)) *call {
-	k := newCall(query, method{safe: true})
+	k := l.c.newCall(query, method{safe: true})
 	k.then = then
 	l.submit(k)
 	return k

@@ -12,7 +12,7 @@ import (
 // greeted takes the answer to initConnection(help.getConfig) (D1, D5).
 func (l *link) greeted(k *call) {
 	body, e := k.result(method{name: "initConnection"}, l.id)
-	k.free()
+	l.c.freeCall(k)
 	l.mu.Lock()
 	l.init = nil
 	l.mu.Unlock()
@@ -87,11 +87,9 @@ func (l *link) whoAmI() {
 
 func (l *link) recognized(k *call) {
 	body, e := k.result(method{name: "users.getUsers"}, l.id)
-	k.free()
+	l.c.freeCall(k)
 	if e != nil {
-		if do := react(e.Code, e.Kind()); e.Code != 0 && (do == loseAuth || do == loseKey) {
-			l.unwelcome(e)
-		}
+		l.stranger(e)
 		return
 	}
 	t, ok := l.c.o.Schema.Type("Vector<User>")
@@ -104,6 +102,21 @@ func (l *link) recognized(k *call) {
 			l.c.fatal(fmt.Errorf("%w: it is %d, not %d", ErrWrongUser, got, want))
 		}
 		return
+	}
+}
+
+// stranger deals with an error where we asked who we are.
+func (l *link) stranger(e *Error) {
+	switch react(e.Code, e.Kind()) {
+	case loseAuth, loseKey:
+		l.unwelcome(e)
+	case moveHome:
+		l.c.wg.Go(func() {
+			if err := l.c.moveHome(l.c.ctx, l.id, e.Arg); err != nil {
+				l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
+			}
+		})
+	default: // of no consequence: whoever calls next is told
 	}
 }
 

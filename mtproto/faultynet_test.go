@@ -1,0 +1,68 @@
+package mtproto_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+)
+
+// faultyNet is a network between client and server that can refuse connections, or swallow all that is sent while
+// pretending to be well.
+type faultyNet struct {
+	dial func(context.Context, string, string) (net.Conn, error)
+
+	mu      sync.Mutex
+	refused bool
+	held    bool
+	dialed  int
+}
+
+func (n *faultyNet) refuse(yes bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refused = yes
+}
+
+func (n *faultyNet) setHeld(yes bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.held = yes
+}
+
+func (n *faultyNet) hold()    { n.setHeld(true) }
+func (n *faultyNet) release() { n.setHeld(false) }
+
+func (n *faultyNet) swallows() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.held
+}
+
+func (n *faultyNet) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	n.mu.Lock()
+	refused := n.refused
+	n.dialed++
+	n.mu.Unlock()
+	if refused {
+		return nil, errors.New("network is unreachable")
+	}
+	c, err := n.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &halfOpen{Conn: c, n: n}, nil
+}
+
+// halfOpen takes what is written and passes nothing on while its network holds things back.
+type halfOpen struct {
+	net.Conn
+	n *faultyNet
+}
+
+func (c *halfOpen) Write(b []byte) (int, error) {
+	if c.n.swallows() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}

@@ -1,0 +1,123 @@
+package mtproto_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/transport"
+)
+
+// scripted answers the first packet of each connection with a transport error, one after the other; when there are none
+// left, or for a 0, it connects through.
+type scripted struct {
+	through func(context.Context, string, string) (net.Conn, error)
+
+	mu    sync.Mutex
+	codes []int32
+	dials []time.Time
+	wg    sync.WaitGroup
+}
+
+func (s *scripted) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dials = append(s.dials, time.Now())
+	if len(s.codes) == 0 {
+		return s.through(ctx, network, addr)
+	}
+	code := s.codes[0]
+	s.codes = s.codes[1:]
+	if code == 0 {
+		return s.through(ctx, network, addr)
+	}
+	client, server := net.Pipe()
+	s.wg.Go(func() { refuse(server, code) })
+	return client, nil
+}
+
+func refuse(c net.Conn, code int32) {
+	defer c.Close()
+	f := transport.NewServer(transport.ServerOptions{Rand: rand.Reader})
+	buf := make([]byte, 4096)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		f.Feed(buf[:n])
+		if _, ok, err := f.Next(); err != nil || !ok {
+			continue
+		}
+		b, _ := f.AppendError(nil, code)
+		_, _ = c.Write(b)
+		return
+	}
+}
+
+// A10, A12, A13, B17: transport errors during the key exchange.
+func TestTransportErrors(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		codes []int32
+		fatal error
+		least time.Duration
+	}{
+		{"-404 in the exchange means a new one", []int32{-404, -404}, nil, 0},
+		{"-429 means to wait 2, then 4 s", []int32{-429, -429}, nil, 6 * time.Second},
+		{"-444 is a wrong configuration", []int32{-444}, mtproto.ErrEnvironment, 0},
+		{"an unknown code means to try again", []int32{-999}, nil, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := mttest.NewServer(t, inMemory)
+				n := &scripted{through: s.Dial, codes: tc.codes}
+				defer n.wg.Wait()
+				r := start(t, s, func(o *mtproto.Options) { o.Dial = n.Dial })
+				if tc.fatal != nil {
+					if err := <-r.ran; !errors.Is(err, tc.fatal) {
+						t.Errorf("Run: %v", err)
+					}
+					r.ran <- nil
+					return
+				}
+				r.ready()
+				equal(t, "disconnected", len(seen[mtproto.Disconnected](r)), len(tc.codes))
+				if d := n.dials[len(tc.codes)].Sub(n.dials[0]); d < tc.least || d > tc.least+5*time.Second {
+					t.Errorf("took %v", d)
+				}
+			})
+		})
+	}
+}
+
+// A10: a single -404 for a key that works otherwise has no consequence.
+func TestDenialInPassing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		n := &scripted{through: s.Dial, codes: []int32{-404, 0, -404, 0}}
+		defer n.wg.Wait()
+		state := stateOf(s, s.AddUser(mttest.User{First: "Alice"}))
+		d := state.DCs[2]
+		d.Created = time.Now().Add(-time.Hour)
+		state.DCs[2] = d
+		r := start(t, s, func(o *mtproto.Options) { o.Dial, o.State = n.Dial, state })
+		r.ready()
+		for range 2 {
+			s.Cut()
+			r.call(getConfig)
+		}
+		for _, e := range seen[mtproto.KeyDoubted](r) {
+			equal(t, "denials in a row", e.Times, 1)
+		}
+		equal(t, "lost", len(seen[mtproto.AuthLost](r)), 0)
+		equal(t, "key", r.state().DCs[2].Key, d.Key)
+	})
+}
