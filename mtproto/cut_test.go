@@ -108,7 +108,7 @@ func TestFaults(t *testing.T) {
 			alice := s.AddUser(mttest.User{First: "Alice"})
 			var l ledger
 			l.watch(s)
-			r := start(t, s, as(s, alice))
+			r := start(t, s, as(s, alice), func(o *mtproto.Options) { o.Dial = slow(s.Dial) })
 			r.ready()
 			s.Faults.Draw(seed, wire.Rates{
 				wire.NewSalt: .002, wire.WrongSalt: .002, wire.DestroySession: .002, wire.LoseAnswer: .002,

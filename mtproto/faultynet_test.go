@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto"
 )
 
 // faultyNet is a network between client and server that can refuse connections, or swallow all that is sent while
@@ -52,6 +55,27 @@ func (n *faultyNet) Dial(ctx context.Context, network, addr string) (net.Conn, e
 		return nil, err
 	}
 	return &halfOpen{Conn: c, n: n}, nil
+}
+
+// slow dials connections on which everything takes a millisecond, without which no time passes between two packets and
+// message ids, which are made of the time, repeat themselves where a server begins a session anew.
+func slow(dial mtproto.DialFunc) mtproto.DialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &slowConn{c}, err
+	}
+}
+
+type slowConn struct{ net.Conn }
+
+func (c *slowConn) Read(b []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return c.Conn.Read(b)
+}
+
+func (c *slowConn) Write(b []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return c.Conn.Write(b)
 }
 
 // halfOpen takes what is written and passes nothing on while its network holds things back.

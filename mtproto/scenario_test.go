@@ -233,10 +233,10 @@ func TestUpdateNotDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mttest.NewServer(t, inMemory)
 		alice := s.AddUser(mttest.User{First: "Alice"})
-		var got []mtproto.Update
+		got := make(chan mtproto.Update, 10)
 		typing := M{"_": "updateUserTyping", "user_id": alice.ID(), "action": M{"_": "sendMessageTypingAction"}}
 		r := start(t, s, as(s, alice), func(o *mtproto.Options) {
-			o.Updates = func(u mtproto.Update) { got = append(got, u) }
+			o.Updates = func(u mtproto.Update) { got <- u }
 		})
 		r.ready()
 		time.Sleep(time.Second)
@@ -247,8 +247,9 @@ func TestUpdateNotDone(t *testing.T) {
 		if len(got) != 1 {
 			t.Fatalf("%d updates, want one: the session knows the repetition", len(got))
 		}
-		got[0].Done()
-		got[0].Done()
+		u := <-got
+		u.Done()
+		u.Done()
 	})
 }
 
