@@ -11,7 +11,8 @@ const (
 	highBit     = uint32(1) << 31 // of a length: quick ack wanted (A6); of a token: always set (A7)
 	ackMark     = ^uint32(0)      // begins a quick ack in padded framing (A7)
 	longForm    = 0x7f            // abridged: three bytes of length follow (A2)
-	maxPad      = 15              // random bytes after a padded packet (A4)
+	maxPad      = 15              // random bytes after a client's padded packet (A4)
+	serverPad   = 3               // and after a server's: Telegram's own send no more, and some clients take no more
 	fullExtra   = 12              // length, counter and CRC around a full packet (A5)
 	errorSize   = 4               // bytes of a transport error (A9)
 	leastPacket = 24              // bytes of the smallest message, an unencrypted one: key id, msg_id, length, 4 bytes
@@ -53,13 +54,17 @@ func appendLength(dst []byte, n int, quickAck bool) []byte {
 	return binary.LittleEndian.AppendUint32(dst, v)
 }
 
-// appendPadded appends a packet and 0 to 15 random bytes, which the length covers (A4).
+// appendPadded appends a packet and random bytes, which the length covers: a client's 0 to 15 (A4), a server's 0 to 3.
 func (c *Conn) appendPadded(dst, payload []byte, quickAck bool) ([]byte, error) {
 	r := &c.pad // on the heap already: what a Reader is given escapes
 	if _, err := io.ReadFull(c.rand, r[:]); err != nil {
 		return dst, fmt.Errorf("transport: random padding: %w", err)
 	}
-	pad := int(r[0]) % (maxPad + 1)
+	most := maxPad
+	if c.server != nil {
+		most = serverPad
+	}
+	pad := int(r[0]) % (most + 1)
 	dst = appendLength(dst, len(payload)+pad, quickAck)
 	dst = append(dst, payload...)
 	return append(dst, r[1:1+pad]...), nil
