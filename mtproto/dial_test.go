@@ -87,8 +87,10 @@ func TestRace(t *testing.T) {
 				if got.to.Addr != tc.want && err == nil || (err == nil) != (tc.want != "") {
 					t.Errorf("%q, %v, want %q", got.to.Addr, err, tc.want)
 				}
-				synctest.Wait()
 				time.Sleep(time.Minute) // late answers
+				synctest.Wait()
+				n.mu.Lock()
+				defer n.mu.Unlock()
 				if len(n.dialed) != tc.dialed {
 					t.Errorf("dialed %v", n.dialed)
 				}
