@@ -123,7 +123,7 @@ func (s *Server) addAccount(p world.Profile, secret string) *Account {
 	s.accounts[a.id] = a
 	if p.Bot {
 		a.token = fmt.Sprintf("%d:%s", a.id, secret)
-		s.tokens[a.token] = a
+		s.entry.tokens[a.token] = a
 	}
 	return a
 }

@@ -4,14 +4,14 @@ import (
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
 
-type entry struct {
+type served struct {
 	access  access
 	handler handler
 }
 
 // handlers is what the server has an answer for. Names that the layer does not have are passed over.
-func handlers() map[string]entry {
-	return map[string]entry{
+func handlers() map[string]served {
+	return map[string]served{
 		"help.getConfig":    {anybody, getConfig},
 		"help.getNearestDc": {anybody, getNearestDC},
 		"help.getAppConfig": {anybody, getAppConfig},

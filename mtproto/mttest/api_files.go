@@ -48,10 +48,10 @@ func savePart(r *Request) (any, error) {
 	s, id := r.server, upload{r.Account.id, r.DC, r.Args.Int("file_id")}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.uploads[id]
+	p := s.files.uploads[id]
 	if p == nil {
 		p = &parts{data: map[int][]byte{}}
-		s.uploads[id] = p
+		s.files.uploads[id] = p
 	}
 	if total := int(r.Args.Int("file_total_parts")); total > 0 {
 		p.total = total
@@ -75,7 +75,7 @@ func (r *Request) assemble(v codec.View) ([]byte, error) {
 	s, id := r.server, upload{r.Account.id, r.DC, v.Int("id")}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, n := s.uploads[id], int(v.Int("parts"))
+	p, n := s.files.uploads[id], int(v.Int("parts"))
 	if p == nil || n <= 0 || n > uploadsMax {
 		return nil, refusal(400, "FILE_PARTS_INVALID")
 	}
@@ -93,7 +93,7 @@ func (r *Request) assemble(v codec.View) ([]byte, error) {
 			return nil, refusal(400, "MD5_CHECKSUM_INVALID")
 		}
 	}
-	delete(s.uploads, id)
+	delete(s.files.uploads, id)
 	return all, nil
 }
 
@@ -142,7 +142,7 @@ func (s *Server) fileHash(viewer, id int64) int64 {
 func (s *Server) fileReference(id int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := binary.LittleEndian.AppendUint32([]byte("ref"), uint32(s.fileRefs))
+	b := binary.LittleEndian.AppendUint32([]byte("ref"), uint32(s.files.age))
 	return binary.LittleEndian.AppendUint64(b, uint64(id))
 }
 
@@ -150,7 +150,7 @@ func (s *Server) fileReference(id int64) []byte {
 func (s *Server) ExpireFileReferences() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fileRefs++
+	s.files.age++
 }
 
 // getFile gives a piece of a file, within the rules for offset and limit (D12).

@@ -21,6 +21,8 @@ type M = codec.M
 type encoder struct {
 	api  *tl.Schema
 	zero sync.Map // class name -> []byte, its emptiest object
+
+	shapes sync.Map // *tl.Combinator -> shape
 }
 
 // append writes v as a value of type t.
@@ -204,32 +206,49 @@ func (w *writing) boxed(t tl.Type, v any, depth int) {
 	w.fields(c, m, depth)
 }
 
+// shape is a constructor's parameters by name.
+type shape map[string]int
+
+func (e *encoder) shape(c *tl.Combinator) shape {
+	if s, ok := e.shapes.Load(c); ok {
+		return s.(shape)
+	}
+	s := make(shape, len(c.Params))
+	for i := range c.Params {
+		s[c.Params[i].Name] = i
+	}
+	e.shapes.Store(c, s)
+	return s
+}
+
+// fields writes the fields of c, and the flags that follow from which of them m has (H3).
 func (w *writing) fields(c *tl.Combinator, m M, depth int) {
-	flags := w.flags(c, m)
+	var room [64]any
+	values := append(room[:0], make([]any, len(c.Params))...)
+	shape := w.e.shape(c)
+	var flags map[string]uint32
+	for name, v := range m {
+		i, ok := shape[name]
+		if !ok {
+			continue
+		}
+		values[i] = v
+		if p := &c.Params[i]; p.Cond != nil && w.present(p, v) {
+			if flags == nil {
+				flags = make(map[string]uint32, 2)
+			}
+			flags[p.Cond.Flags] |= 1 << p.Cond.Bit
+		}
+	}
 	for i := range c.Params {
 		p := &c.Params[i]
 		switch {
 		case p.Type.Name == "#":
 			w.w.Uint32(flags[p.Name])
 		case p.Cond == nil || flags[p.Cond.Flags]&(1<<p.Cond.Bit) != 0:
-			w.value(p.Type, m[p.Name], depth+1)
+			w.value(p.Type, values[i], depth+1)
 		}
 	}
-}
-
-// flags follow from which fields m has (H3).
-func (w *writing) flags(c *tl.Combinator, m M) map[string]uint32 {
-	var flags map[string]uint32
-	for i := range c.Params {
-		p := &c.Params[i]
-		if p.Type.Name == "#" && flags == nil {
-			flags = make(map[string]uint32, 2)
-		}
-		if p.Cond != nil && w.present(p, m[p.Name]) {
-			flags[p.Cond.Flags] |= 1 << p.Cond.Bit
-		}
-	}
-	return flags
 }
 
 func (w *writing) present(p *tl.Param, v any) bool {

@@ -28,7 +28,7 @@ const exportedFor = time.Minute
 func (s *Server) Code(phone string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.logins[digits(phone)]; l != nil {
+	if l := s.entry.logins[digits(phone)]; l != nil {
 		return l.code
 	}
 	return ""
@@ -87,7 +87,7 @@ func sendCode(r *Request) (any, error) {
 	}
 	l := &login{code: s.newCode(phone), hash: hex.EncodeToString(random(9))}
 	s.mu.Lock()
-	s.logins[phone] = l
+	s.entry.logins[phone] = l
 	s.mu.Unlock()
 	return s.sentCode(phone, l), nil
 }
@@ -115,7 +115,7 @@ func (r *Request) login() (phone string, l *login, err error) {
 	hash := r.Args.Str("phone_code_hash")
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
-	l = r.server.logins[phone]
+	l = r.server.entry.logins[phone]
 	switch {
 	case hash == "":
 		return phone, nil, refusal(400, "PHONE_CODE_HASH_EMPTY")
@@ -143,7 +143,7 @@ func cancelCode(r *Request) (any, error) {
 		return nil, err
 	}
 	r.server.mu.Lock()
-	delete(r.server.logins, phone)
+	delete(r.server.entry.logins, phone)
 	r.server.mu.Unlock()
 	return true, nil
 }
@@ -170,7 +170,7 @@ func signIn(r *Request) (any, error) {
 		return M{"_": "auth.authorizationSignUpRequired"}, nil
 	}
 	s.mu.Lock()
-	delete(s.logins, phone)
+	delete(s.entry.logins, phone)
 	s.mu.Unlock()
 	return r.admitted(a)
 }
@@ -201,7 +201,7 @@ func signUp(r *Request) (any, error) {
 	s.mu.Lock()
 	shown := l.shown
 	if shown {
-		delete(s.logins, phone)
+		delete(s.entry.logins, phone)
 	}
 	s.mu.Unlock()
 	first := r.Args.Str("first_name")
@@ -220,7 +220,7 @@ func signUp(r *Request) (any, error) {
 func importBot(r *Request) (any, error) {
 	s := r.server
 	s.mu.Lock()
-	a := s.tokens[r.Args.Str("bot_auth_token")]
+	a := s.entry.tokens[r.Args.Str("bot_auth_token")]
 	s.mu.Unlock()
 	switch {
 	case r.Args.Int("api_id") <= 0 || r.Args.Str("api_hash") == "":
@@ -242,15 +242,15 @@ func exportAuthorization(r *Request) (any, error) {
 	token := random(64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.exports[string(token)] = &exported{account: r.Account, dc: to, until: s.cfg.Now().Add(exportedFor)}
+	s.entry.exports[string(token)] = &exported{account: r.Account, dc: to, until: s.cfg.Now().Add(exportedFor)}
 	return M{"_": "auth.exportedAuthorization", "id": r.Account.id, "bytes": token}, nil
 }
 
 func importAuthorization(r *Request) (any, error) {
 	s, token := r.server, r.Args.Str("bytes")
 	s.mu.Lock()
-	e := s.exports[token]
-	delete(s.exports, token)
+	e := s.entry.exports[token]
+	delete(s.entry.exports, token)
 	s.mu.Unlock()
 	if e == nil || e.dc != r.DC || e.account.id != r.Args.Int("id") || s.cfg.Now().After(e.until) {
 		return nil, refusal(400, "AUTH_BYTES_INVALID")
