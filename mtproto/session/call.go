@@ -34,6 +34,7 @@ type call struct {
 	alone     bool      // not in a container again (code 64)
 	answered  uint8     // how often the server said that it answered
 	refused   uint8     // how often it was refused
+	repeated  int64     // last id that was made when the message went again under its own id (C30)
 	past      Sent      // of earlier copies: No, or what became of those given up for lost
 	sent      time.Time // last
 	check     time.Time // when to ask, if there is no word
@@ -117,7 +118,8 @@ func (t *calls) unplace(c *call) {
 	if c.msgID != 0 {
 		delete(t.byMsg, c.msgID)
 	}
-	c.place, c.msgID, c.container, c.received, c.ask, c.answered = free, 0, 0, false, false, 0
+	c.place, c.msgID, c.container, c.repeated = free, 0, 0, 0
+	c.received, c.ask, c.answered = false, false, 0
 }
 
 // enqueue puts a call where its turn is: before all that were made later.
@@ -145,21 +147,28 @@ func (t *calls) leave() {
 }
 
 // list is a doubly linked list of calls.
-type list struct{ head, tail *call }
+type list struct {
+	head, tail *call
+	hint       *call // inserted last: what is sent again comes in order
+}
 
 func (l *list) push(c *call) { l.after(l.tail, c) }
 
-// insert puts c before the first call with a greater id. New calls go to the end, repeated ones near the head.
+// insert puts c where its id belongs. New calls go to the end, repeated ones near the head.
 func (l *list) insert(c *call) {
 	if l.tail == nil || l.tail.id < c.id {
 		l.push(c)
 		return
 	}
 	at := l.head
+	if l.hint != nil && l.hint.id < c.id {
+		at = l.hint
+	}
 	for at.id < c.id {
 		at = at.next
 	}
 	l.after(at.prev, c)
+	l.hint = c
 }
 
 // after puts c behind p, or at the head if p is nil.
@@ -178,6 +187,9 @@ func (l *list) after(p, c *call) {
 }
 
 func (l *list) remove(c *call) {
+	if l.hint == c {
+		l.hint = c.prev
+	}
 	if c.prev == nil {
 		l.head = c.next
 	} else {

@@ -13,8 +13,8 @@
 //
 //   - The server refuses it (bad_msg_notification, bad_server_salt): it was not executed. It is sent again ([reactions]).
 //   - The connection breaks, or no word comes for a while: its fate is asked for with msgs_state_req, before anything
-//     else is decided (C27). "Not received" (codes 1 to 3) is believed, with the exception below. "Received": its answer is
-//     waited for, however long that takes.
+//     else is decided (C27). "Not received" (codes 2 and 3) is believed, with the exception below. "Received": its answer is
+//     waited for, however long that takes. "Nothing known" (code 1) says nothing, with the other exception below.
 //   - The server has forgotten the session and begun it anew (new_session_created, C36, C37). Calls older than its first
 //     message were not executed by the session as it is now. By the session as it was before they may have been: a server
 //     that forgot the session forgot what it executed, and both the notice and codes 1 to 3 say nothing about that. They
@@ -25,5 +25,5 @@
 // Where all this leaves a call's fate unknown, the call is sent again if the caller said that doing it twice does no harm
 // ([CallOptions.Resendable]); else it fails, and says truthfully whether the server received it ([Sent]).
 //
-// Item numbers such as C25 are those of the protocol checklist in docs/mtproto.md.
+// Item numbers such as C25 are those of the project's protocol checklist.
 package session

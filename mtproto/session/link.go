@@ -176,6 +176,7 @@ func (s *Session) Tick(now time.Time) error {
 	s.acks.tick(now)
 	if at := s.pingAt(); !at.IsZero() && !now.Before(at) {
 		s.link.ping.due = true
+		s.trim()
 	}
 	if at := s.link.check; !at.IsZero() && !now.Before(at) {
 		s.checkCalls(now)
@@ -184,4 +185,16 @@ func (s *Session) Tick(now time.Time) error {
 		s.settleFormer()
 	}
 	return nil
+}
+
+// trim gives up buffers that grew: a ping means that not much is going on.
+func (s *Session) trim() {
+	const small = 4 << 10
+	if cap(s.pack.w.Buf) > small {
+		s.pack.w.Buf = nil
+	}
+	if cap(s.in.plain) > small {
+		s.in.plain = nil
+	}
+	s.in.ids, s.in.inner.Messages, s.pack.calls = nil, nil, nil
 }

@@ -20,11 +20,12 @@ type inbox struct {
 
 // frame is where a message came from.
 type frame struct {
-	now    time.Time
-	id     int64 // of the message
-	former bool  // in the session that was left
-	nested bool  // in a container, a copy or a gzip_packed: no container may be inside
-	zipped bool
+	now     time.Time
+	session int64
+	id      int64 // of the message
+	former  bool  // in the session that was left
+	nested  bool  // in a container, a copy or a gzip_packed: no container may be inside
+	zipped  bool
 }
 
 // Receive takes an encrypted packet. An error means that the packet, or what is in it, failed a check: close the
@@ -50,12 +51,8 @@ func (s *Session) decrypted(now time.Time, plain []byte) error {
 	if len(plain) < envelope+messageHead {
 		return ErrPacket
 	}
-	f := frame{now: now}
-	switch id := int64(binary.LittleEndian.Uint64(plain[8:])); {
-	case id == s.self.id:
-	case id == s.former.id && !s.former.until.IsZero():
-		f.former = true
-	default:
+	f := frame{now: now, session: int64(binary.LittleEndian.Uint64(plain[8:]))}
+	if !s.ours(f.session) {
 		return nil // C5
 	}
 	n := int(int32(binary.LittleEndian.Uint32(plain[envelope+lengthOffset:])))
@@ -71,12 +68,22 @@ func (s *Session) decrypted(now time.Time, plain []byte) error {
 	})
 }
 
+// ours says whether messages of a session are taken: of the present one, and for a while of the one before.
+func (s *Session) ours(id int64) bool {
+	return id == s.self.id || id == s.former.id && !s.former.until.IsZero()
+}
+
 // message takes a message, outer or inner: both are checked in the same way (C19).
 func (s *Session) message(f frame, m mt.Message) error {
 	if m.MsgID&1 == 0 {
 		return fmt.Errorf("%w: even msg_id", ErrPacket) // C6
 	}
-	if f.id = m.MsgID; f.former {
+	// The message before it in its container may have made us leave the session.
+	f.id, f.former = m.MsgID, f.session != s.self.id
+	if f.former {
+		if !s.ours(f.session) {
+			return nil
+		}
 		_, err := s.dispatch(f, m)
 		return err
 	}
@@ -91,7 +98,7 @@ func (s *Session) message(f frame, m mt.Message) error {
 			return err
 		}
 	}
-	if m.SeqNo&1 != 0 {
+	if m.SeqNo&1 != 0 && f.session == s.self.id {
 		s.acknowledge(f.now, m.MsgID) // C15, also again
 	}
 	return nil
@@ -244,7 +251,7 @@ func (s *Session) unzip(f frame, m mt.Message) (bool, error) {
 	f.zipped = true
 	body, err := s.gunzip(m.Body)
 	if err != nil {
-		if m.SeqNo&1 != 0 {
+		if m.SeqNo&1 != 0 && !f.former {
 			s.acknowledge(f.now, m.MsgID)
 		}
 		return false, err

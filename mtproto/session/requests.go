@@ -61,6 +61,7 @@ func (s *Session) putResends(now time.Time) {
 	}
 	for _, id := range s.asks.repeat {
 		if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
+			c.repeated = s.clock.last
 			s.head(id, c.seq)
 			s.pack.w.Raw(c.query)
 			s.end()

@@ -164,6 +164,8 @@ func TestSilence(t *testing.T) {
 			call a
 			< a
 			> all a 3
+			< state(a)
+			> info 3
 			< a'`}, // C28
 	})
 }

@@ -95,56 +95,63 @@ func (s *Session) stateInfo(f frame, r *bin.Reader) error {
 		return nil
 	}
 	s.loop.ended()
+	req := asked.msgID
 	asked.msgID = 0
-	s.learnAll(f, asked.ids, m.Info)
+	s.learnAll(f, req, asked.ids, m.Info)
 	return nil
 }
 
-// allInfo takes states that the server tells unasked (C28).
+// allInfo takes states that the server tells unasked (C28). Messages may have been under way to it at that moment, so of
+// those that it says it did not receive the state is asked for.
 func (s *Session) allInfo(f frame, r *bin.Reader) error {
 	var m mt.MsgsAllInfo
 	m.Decode(r)
 	if r.Err() == nil && len(m.MsgIDs) == len(m.Info) {
-		s.learnAll(f, m.MsgIDs, m.Info)
+		s.learnAll(f, 0, m.MsgIDs, m.Info)
 	}
 	return nil
 }
 
-func (s *Session) learnAll(f frame, ids []int64, states []byte) {
+// learnAll takes what the server says of calls in answer to our message req; 0: unasked.
+func (s *Session) learnAll(f frame, req int64, ids []int64, states []byte) {
 	for i, id := range ids {
-		if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
-			s.learn(f.now, c, states[i])
+		c := s.calls.byMsg[id]
+		if c == nil || c.place != inFlight {
+			continue
+		}
+		switch states[i] & stateMask {
+		case stateForgotten, stateNotReceived, stateTooHigh:
+			s.missing(c, req, states[i]&stateMask)
+		case stateReceived:
+			s.received(f.now, c, states[i]&stateAnswered != 0)
 		}
 	}
 }
 
-// learn takes what the server says of one call.
-func (s *Session) learn(now time.Time, c *call, state byte) {
-	switch state & stateMask {
-	case stateForgotten, stateNotReceived, stateTooHigh:
-		if s.proves(c, state&stateMask) {
-			s.notExecuted(c)
-		} else {
-			s.unresolved(c, ErrForgotten)
-		}
-	case stateReceived:
-		s.received(now, c, state&stateAnswered != 0)
+// missing takes the word that a call was not received when the server read our message req.
+func (s *Session) missing(c *call, req int64, state byte) {
+	switch {
+	case req <= c.repeated: // it may have come since
+		c.ask, s.calls.ask = true, true
+	case s.proves(c, state):
+		s.notExecuted(c)
+	default:
+		s.unresolved(c, ErrForgotten)
 	}
 }
 
 // proves says whether "not received" means that the call was not executed. It does unless the session was begun anew
-// after the call went out: then it was another life of the session that might have received it. Code 1, too old to be
-// remembered, says nothing where we do not know which life is speaking.
+// after the call went out: then it was another life of the session that might have received it. Code 1, older than all
+// that is remembered, is just what a new life says of messages before it, and its notice may be late; so it proves
+// something only where there was no other life.
 func (s *Session) proves(c *call, state byte) bool {
 	switch {
 	case c.received:
 		return false
 	case s.firstLife():
 		return true
-	case c.top() < s.self.first:
-		return false
 	}
-	return state != stateForgotten || s.self.first != 0
+	return state != stateForgotten && c.top() >= s.self.first
 }
 
 // received notes that the server has a call. If it also says that it answered, and says so again and again while no
