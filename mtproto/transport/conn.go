@@ -8,9 +8,6 @@ import (
 	"io"
 )
 
-// keepBuffer is how much receive buffer a quiet Conn holds on to.
-const keepBuffer = 4 << 10
-
 // Conn is one end of a connection. What it sends and what it receives are independent of each other: on a client,
 // Append may be called by one goroutine while another calls Feed and Next. A server must have read the first packet
 // before it appends anything, since the client chooses the framing.
@@ -25,8 +22,7 @@ type Conn struct {
 	pad    [1 + maxPad]byte
 
 	dec      cipher.Stream
-	buf      []byte // received and decrypted; buf[off:] is not consumed
-	off      int
+	inbox    // received and decrypted
 	received uint32
 	err      error // sticky
 
@@ -42,7 +38,8 @@ type ClientOptions struct {
 	Obfuscated bool
 
 	// Secret of an MTProxy or of a dcOption in its binary form: 16 bytes, or 17 with dd in front, which implies Padded
-	// (A18, A20, A21). See [ParseSecret].
+	// (A18, A20, A21). See [ParseSecret]. One of the fake-TLS kind is refused with [ErrFakeTLS]: give [Secret.Inner] here,
+	// and pass the bytes through a [TLSClient].
 	Secret []byte
 
 	// DC is the wire id of the data centre that a proxy connects us to: +10000 for test servers, negated for a media
@@ -58,11 +55,15 @@ func NewClient(o ClientOptions) (*Conn, error) {
 	if o.Kind < Abridged || o.Kind > Full {
 		return nil, fmt.Errorf("transport: %v", o.Kind)
 	}
-	secret, padded, err := splitSecret(o.Secret)
+	s, err := SplitSecret(o.Secret)
 	if err != nil {
 		return nil, err
 	}
-	if padded {
+	if s.Domain != "" {
+		return nil, ErrFakeTLS
+	}
+	secret := s.Key
+	if s.Padded {
 		o.Kind = Padded
 	}
 	c := &Conn{kind: o.Kind, rand: o.Rand, detected: true}
@@ -167,24 +168,9 @@ func (c *Conn) Feed(b []byte) {
 	if c.err != nil || len(b) == 0 {
 		return
 	}
-	c.compact(len(b))
-	n := len(c.buf)
-	c.buf = append(c.buf, b...)
+	n := c.add(b)
 	if c.dec != nil { // exactly the bytes that arrived, or the streams drift apart (A19)
 		c.dec.XORKeyStream(c.buf[n:], c.buf[n:])
-	}
-}
-
-// compact makes room for n bytes at the end by giving up what was consumed at the front.
-func (c *Conn) compact(n int) {
-	switch left := len(c.buf) - c.off; {
-	case left == 0 && cap(c.buf) > keepBuffer && len(c.buf) <= keepBuffer/4: // it came to rest after a burst
-		c.buf, c.off = nil, 0
-	case left == 0:
-		c.buf, c.off = c.buf[:0], 0
-	case len(c.buf)+n > cap(c.buf) && c.off >= left:
-		copy(c.buf, c.buf[c.off:])
-		c.buf, c.off = c.buf[:left], 0
 	}
 }
 
@@ -197,7 +183,7 @@ func (c *Conn) Next() (Frame, bool, error) {
 	if c.err != nil || !c.detected {
 		return Frame{}, false, c.err
 	}
-	f, n, err := c.parse(c.buf[c.off:])
+	f, n, err := c.parse(c.rest())
 	if err != nil {
 		c.err = err
 		return Frame{}, false, err

@@ -1,9 +1,11 @@
-// Package transport frames MTProto packets on a TCP stream: the four framings, their quick acknowledgements and error
-// codes, and obfuscation, for both ends. Numbers in comments (A1, A17 ...) name the items of the MTProto checklist that a
-// rule comes from.
+// Package transport frames MTProto packets on a stream of bytes: the four framings, their quick acknowledgements and error
+// codes, and obfuscation, for both ends. Below them a stream may be made to look like TLS, for proxies that want it so.
+// Numbers in comments (A1, A17 ...) name the items of the MTProto checklist that a rule comes from.
 //
 // A [Conn] is a machine without input and output of its own: [Conn.Append] says which bytes to write to the socket,
-// [Conn.Feed] takes those read from it, in pieces of any size, and [Conn.Next] gives the frames in them.
+// [Conn.Feed] takes those read from it, in pieces of any size, and [Conn.Next] gives the frames in them. A [TLSClient]
+// does the same with data in place of frames. A proxy is a Conn towards the client and one towards Telegram, joined by
+// [Conn.Drain] and [Conn.AppendRaw]; [TLSServer] is its end of what looks like TLS.
 package transport
 
 import (

@@ -25,7 +25,7 @@ func (c *Conn) DC() int16 { return c.dc }
 
 // detect finds out from the first bytes of a connection how the client talks, as soon as there are enough of them.
 func (c *Conn) detect() error {
-	b := c.buf[c.off:]
+	b := c.rest()
 	if len(c.server.Secret) > 0 {
 		return c.deobfuscate(b)
 	}
