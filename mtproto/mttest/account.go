@@ -259,8 +259,11 @@ func (a *Account) Push(update M) { a.server.world.PushRaw(a.id, world.Unnumbered
 // PushQts sends the account an update numbered by qts, whose field qts is filled in.
 func (a *Account) PushQts(update M) int { return a.server.world.PushRaw(a.id, world.ByQts, update).Qts }
 
-// PushSeq sends the account an update in a container numbered by seq.
-func (a *Account) PushSeq(update M) int { return a.server.world.PushRaw(a.id, world.BySeq, update).Seq }
+// PushSeq sends the account updates numbered by seq, in one container: updates, or updatesCombined where there are more
+// than one (E4). It returns the last number.
+func (a *Account) PushSeq(updates ...M) int {
+	return a.server.world.PushRaw(a.id, world.BySeq, items(updates)...).Seq
+}
 
 // Group is a basic group.
 type Group struct {

@@ -51,7 +51,7 @@ func (c *scene) split(events []world.Event) (fresh, other []M) {
 		if e.What == world.NewMessage {
 			fresh = append(fresh, c.message(e.Msg))
 		} else {
-			other = append(other, c.update(e))
+			other = append(other, c.each(e)...)
 		}
 	}
 	return fresh, other

@@ -90,7 +90,13 @@ func FuzzPackets(f *testing.F) {
 	seed := as(f, s, alice)
 	for _, m := range []M{
 		{"_": "help.getConfig"}, sendTo(M{"_": "inputPeerSelf"}, "hi", 1), wrapped(s, M{"_": "updates.getState"}), history(M{"_": "inputPeerSelf"}, 9),
-		difference(0),
+		difference(0), askCode("15550001"), showCode("15550001", "x", "1"), {"_": "account.getPassword"},
+		{"_": "upload.saveFilePart", "file_id": 1, "file_part": 0, "bytes": []byte("x")},
+		{"_": "invokeAfterMsg", "msg_id": 4, "query": M{"_": "help.getConfig"}},
+		{"_": "messages.getDialogs", "offset_date": 0, "offset_id": 0, "offset_peer": M{"_": "inputPeerEmpty"}, "limit": 10, "hash": 0},
+		{"_": "messages.sendMedia", "peer": M{"_": "inputPeerSelf"}, "message": "", "random_id": 1, "media": M{
+			"_": "inputMediaUploadedPhoto", "file": M{"_": "inputFile", "id": 1, "parts": 1, "name": "", "md5_checksum": ""},
+		}},
 	} {
 		f.Add(byte(2), seed.encode(m))
 	}

@@ -1,6 +1,8 @@
 package mttest
 
 import (
+	"maps"
+
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
 
@@ -71,11 +73,27 @@ func (c *scene) shortMessage(e world.Event) M {
 
 // updates is the full form: the updates with all whom they mention. Extra updates go in front.
 func (c *scene) updates(e world.Event, extra ...M) M {
-	all := append(extra, c.update(e)) //nolint:gocritic // extra is the caller's variadic slice
-	return M{"_": "updates", "updates": all, "users": c.users(), "chats": c.chats(), "date": e.Date, "seq": e.Seq}
+	all := append(extra, c.each(e)...) //nolint:gocritic // extra is the caller's variadic slice
+	m := M{"_": "updates", "updates": all, "users": c.users(), "chats": c.chats(), "date": e.Date, "seq": e.Seq}
+	if e.SeqStart < e.Seq {
+		m["_"], m["seq_start"] = "updatesCombined", e.SeqStart
+	}
+	return m
 }
 
-// update is the Update of an event.
+// each is the Updates of an event: one, or what a script handed in.
+func (c *scene) each(e world.Event) []M {
+	if e.What != world.Raw {
+		return []M{c.update(e)}
+	}
+	all := make([]M, 0, len(e.Body))
+	for _, body := range e.Body {
+		all = append(all, rawUpdate(body, e.Qts))
+	}
+	return all
+}
+
+// update is the Update of an event that has one.
 func (c *scene) update(e world.Event) M {
 	if e.Channel() {
 		return c.channelUpdate(e)
@@ -97,26 +115,24 @@ func (c *scene) update(e world.Event) M {
 		return M{"_": "updateReadHistoryOutbox", "peer": peer(e.Peer), "max_id": e.MaxID, "pts": e.Pts, "pts_count": e.Count}
 	case world.Typing:
 		if e.Peer.Kind == world.KindChat {
-			return M{"_": "updateChatUserTyping", "chat_id": e.Peer.ID, "from_id": peer(world.UserPeer(e.From)), "action": e.Body}
+			return M{"_": "updateChatUserTyping", "chat_id": e.Peer.ID, "from_id": peer(world.UserPeer(e.From)), "action": e.Body[0]}
 		}
-		return M{"_": "updateUserTyping", "user_id": e.From, "action": e.Body}
+		return M{"_": "updateUserTyping", "user_id": e.From, "action": e.Body[0]}
 	case world.Status:
 		u, _ := c.s.world.User(e.From)
 		u.Online, u.Seen = e.Online, e.Date
 		return M{"_": "updateUserStatus", "user_id": e.From, "status": status(u)}
 	}
-	return rawUpdate(e)
+	return c.each(e)[0]
 }
 
 // rawUpdate is what a script handed in, with its number filled in.
-func rawUpdate(e world.Event) M {
-	body, _ := e.Body.(M)
-	m := make(M, len(body)+1)
-	for k, v := range body {
-		m[k] = v
-	}
-	if e.Qts > 0 {
-		m["qts"] = e.Qts
+func rawUpdate(v any, qts int) M {
+	body, _ := v.(M)
+	m := M{}
+	maps.Copy(m, body)
+	if qts > 0 {
+		m["qts"] = qts
 	}
 	return m
 }
@@ -134,7 +150,7 @@ func (c *scene) channelUpdate(e world.Event) M {
 		return M{"_": "updateReadChannelInbox", "channel_id": e.Peer.ID, "max_id": e.MaxID, "still_unread_count": e.Unread, "pts": e.Pts}
 	case world.Typing:
 		c.mention(world.UserPeer(e.From))
-		return M{"_": "updateChannelUserTyping", "channel_id": e.Peer.ID, "from_id": peer(world.UserPeer(e.From)), "action": e.Body}
+		return M{"_": "updateChannelUserTyping", "channel_id": e.Peer.ID, "from_id": peer(world.UserPeer(e.From)), "action": e.Body[0]}
 	}
 	return M{"_": "updateChannel", "channel_id": e.Peer.ID}
 }

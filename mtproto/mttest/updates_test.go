@@ -31,7 +31,9 @@ func (c *client) pushed() string {
 		}
 		all = append(all, line)
 	}
-	if v.Int("seq") > 0 {
+	if v.Has("seq_start") {
+		all = append(all, fmt.Sprint("seq ", v.Int("seq_start"), "-", v.Int("seq")))
+	} else if v.Int("seq") > 0 {
 		all = append(all, fmt.Sprint("seq ", v.Int("seq")))
 	}
 	return v.Name() + ": " + strings.Join(all, ", ")
@@ -66,6 +68,7 @@ func TestPushes(t *testing.T) {
 	bob.Push(M{"_": "updateBotCallbackQuery", "query_id": 1, "user_id": alice.ID(), "peer": M{"_": "peerUser", "user_id": alice.ID()}, "msg_id": 1, "chat_instance": 1})
 	bob.PushQts(M{"_": "updateBotStopped", "user_id": alice.ID(), "date": 1, "stopped": true})
 	bob.PushSeq(M{"_": "updateChat", "chat_id": g.ID()})
+	bob.PushSeq(M{"_": "updateChat", "chat_id": g.ID()}, M{"_": "updateConfig"})
 	bob.TooLong(ch)
 	c.expect(
 		"updates: updateNewMessage 1+1 hi",
@@ -82,6 +85,7 @@ func TestPushes(t *testing.T) {
 		"short updateBotCallbackQuery",
 		"updates: updateBotStopped qts 1",
 		"updates: updateChat, seq 1",
+		"updatesCombined: updateChat, updateConfig, seq 2-3",
 		"short updateChannelTooLong",
 	)
 	bob.TooLong()

@@ -121,7 +121,11 @@ func (w *World) drop(u *user, ids []int, stamp int, by int64, origin any) (Event
 		return Event{}, false
 	}
 	for _, id := range ids {
-		d := u.dialogs[u.shelf.get(id).Peer]
+		m := u.shelf.get(id)
+		d := u.dialogs[m.Peer]
+		if id > d.readIn && !m.Out {
+			d.unread--
+		}
 		d.ids = slices.DeleteFunc(d.ids, func(have int) bool { return have == id })
 		u.shelf.set(id, nil)
 	}
@@ -174,8 +178,9 @@ func (w *World) Read(by int64, in Peer, maxID int, origin any) (Event, error) {
 	}
 	before := d.readIn
 	d.readIn = maxID
+	d.unread = u.countUnread(d)
 	stamp := w.stamp()
-	own := w.record(u, Event{What: ReadInbox, Peer: in, MaxID: maxID, Unread: u.unread(in)}, 1, stamp, by, origin)
+	own := w.record(u, Event{What: ReadInbox, Peer: in, MaxID: maxID, Unread: d.unread}, 1, stamp, by, origin)
 	w.tellWriters(u, in, before, maxID, stamp)
 	return own, nil
 }
@@ -200,8 +205,7 @@ func (w *World) tellWriters(u *user, in Peer, from, to, stamp int) {
 	}
 }
 
-func (u *user) unread(in Peer) (n int) {
-	d := u.dialogs[in]
+func (u *user) countUnread(d *dialog) (n int) {
 	for i := len(d.ids) - 1; i >= 0 && d.ids[i] > d.readIn; i-- {
 		if m := u.shelf.get(d.ids[i]); m != nil && !m.Out {
 			n++
@@ -239,7 +243,7 @@ func (w *World) Type(by int64, in Peer, body any) error {
 	if err != nil {
 		return err
 	}
-	e := Event{What: Typing, From: by, Peer: in, Body: body, Date: w.Date()}
+	e := Event{What: Typing, From: by, Peer: in, Body: []any{body}, Date: w.Date()}
 	if in.Kind == KindUser {
 		e.Peer = UserPeer(by)
 	}

@@ -41,8 +41,8 @@ func (w *World) State(id int64) State {
 
 func (w *World) state(u *user) State {
 	s := State{Pts: u.box.pts, Qts: u.qts, Seq: u.seq, Date: w.cover()}
-	for p := range u.dialogs {
-		s.Unread += u.unread(p)
+	for _, d := range u.dialogs {
+		s.Unread += d.unread
 	}
 	return s
 }

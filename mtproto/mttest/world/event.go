@@ -31,9 +31,11 @@ type Event struct {
 	Count  int // by how much the event moved it
 	Qts    int
 	Seq    int
-	Date   int // logical, see [World.stamp]; not the message's own
-	Body   any // what the caller handed in, passed through
-	Origin any // who caused it, passed through; set on the causing user's events alone
+	// SeqStart is the first of the numbers that end with Seq.
+	SeqStart int
+	Date     int   // logical, see [World.stamp]; not the message's own
+	Body     []any // what the caller handed in, passed through
+	Origin   any   // who caused it, passed through; set on the causing user's events alone
 }
 
 // Channel says whether the event belongs to a channel's box.

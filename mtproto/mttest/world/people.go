@@ -41,6 +41,7 @@ type dialog struct {
 	ids     []int // of a common box's messages, ascending
 	readIn  int
 	readOut int
+	unread  int // of others' messages after readIn
 }
 
 func (u *user) dialog(p Peer) *dialog {
@@ -138,12 +139,12 @@ func (w *World) SetOnline(id int64, online bool) {
 	}
 }
 
-// PushRaw hands body to a user. By qts or by seq it is numbered and comes back in differences; by neither it is handed
-// out once (E27).
-func (w *World) PushRaw(id int64, by Numbering, body any) Event {
+// PushRaw hands bodies to a user, as one event. By seq each of them is numbered, and they come back in differences; so
+// do those by qts, of which there may be only one. By neither they are handed out once (E27).
+func (w *World) PushRaw(id int64, by Numbering, bodies ...any) Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e := Event{What: Raw, Body: body, Date: w.Date()}
+	e := Event{What: Raw, Body: bodies, Date: w.Date()}
 	u := w.users[id]
 	if u == nil {
 		return e
@@ -154,7 +155,8 @@ func (w *World) PushRaw(id int64, by Numbering, body any) Event {
 		e.Qts, e.Date = u.qts, w.stamp()
 		u.qtsLog = append(u.qtsLog, e)
 	case BySeq:
-		u.seq++
+		e.SeqStart = u.seq + 1
+		u.seq += len(bodies)
 		e.Seq, e.Date = u.seq, w.stamp()
 		u.seqLog = append(u.seqLog, e)
 	}

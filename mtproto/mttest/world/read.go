@@ -163,7 +163,7 @@ func (w *World) dialogOf(u *user, p Peer) Dialog {
 	if d == nil {
 		return Dialog{Peer: p}
 	}
-	full := Dialog{Peer: p, ReadIn: d.readIn, ReadOut: d.readOut, Unread: u.unread(p)}
+	full := Dialog{Peer: p, ReadIn: d.readIn, ReadOut: d.readOut, Unread: d.unread}
 	if n := len(d.ids); n > 0 {
 		full.Top = u.shelf.get(d.ids[n-1])
 	}

@@ -109,7 +109,9 @@ func (w *World) file(u *user, m Message, d Draft, stamp int) Event {
 	dialog := u.dialog(m.Peer)
 	dialog.ids = append(dialog.ids, m.ID)
 	if m.Out {
-		dialog.readIn = m.ID
+		dialog.readIn, dialog.unread = m.ID, 0
+	} else {
+		dialog.unread++
 	}
 	return w.record(u, Event{What: NewMessage, Peer: m.Peer, Msg: &m}, 1, stamp, m.From, d.Origin)
 }

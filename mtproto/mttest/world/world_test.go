@@ -225,7 +225,7 @@ func TestDifferenceOfOtherSequences(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range d.Events {
-			seen = append(seen, fmt.Sprint(e.Body, " qts ", e.Qts, " seq ", e.Seq))
+			seen = append(seen, fmt.Sprint(e.Body, " qts ", e.Qts, " seq ", e.SeqStart, "-", e.Seq))
 		}
 		for _, c := range d.Channels {
 			seen = append(seen, fmt.Sprint("channel at ", c.Pts))
@@ -237,11 +237,11 @@ func TestDifferenceOfOtherSequences(t *testing.T) {
 	catchUp()
 	catchUp()
 	s.PushRaw(bob, Unnumbered, "lost")
-	s.PushRaw(bob, BySeq, "c")
+	s.PushRaw(bob, BySeq, "c", "d")
 	s.say(alice, ChannelPeer(c.ID), "post")
 	catchUp()
 	catchUp()
-	if got, want := fmt.Sprint(seen), "[a qts 1 seq 0 b qts 0 seq 1 c qts 0 seq 2 channel at 3]"; got != want {
+	if got, want := fmt.Sprint(seen), "[[a] qts 1 seq 0-0 [b] qts 0 seq 1-1 [c d] qts 0 seq 2-3 channel at 3]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -386,6 +386,11 @@ func TestEveryBoxIsWithoutGaps(t *testing.T) {
 		}
 		if st := s.State(who); st.Pts != common {
 			t.Errorf("user %d: pts %d, delivered to %d", who, st.Pts, common)
+		}
+		for _, d := range s.users[who].dialogs {
+			if want := s.users[who].countUnread(d); d.unread != want {
+				t.Errorf("user %d: %d unread, counted %d", who, want, d.unread)
+			}
 		}
 		d, err := s.Difference(who, State{Pts: common / 2}, Limits{})
 		if err != nil || d.State.Pts != common {
