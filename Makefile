@@ -46,10 +46,11 @@ lint: ## golangci-lint, the version that .golangci.yml is written for
 generate: ## write again all that is generated from schemas/
 	$(GO) generate ./...
 
-check: ## what a reviewer looks for first: formatting, generated files, schema ids, module files
+check: ## what a reviewer looks for first: formatting, protocol coverage, generated files, schema ids, module files
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo "gofmt the files above" >&2; exit 1)
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
 	cd e2e && $(GO) mod tidy -diff
+	$(GO) test -count=1 -run TestChecklist -v ./cmd/natsgram | grep -E '^    checklist|^(---|ok|FAIL)'
 	$(GO) run ./cmd/natsgram schema check schemas/api.tl schemas/mtproto.tl schemas/secret.tl
 	$(MAKE) generate && git diff --exit-code -- mtproto/mt
