@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -114,6 +113,7 @@ func opened(t testing.TB, change func(*Config)) *peer {
 //	wait 10s              time passes; Wake and Tick are followed
 //	< a, [b ack(2)]       exactly these packets come from the client; brackets are a container; a' is the second sending of a
 //	> result a, ack b     these messages come from the server, each in a packet, or all in a container: [ ... ]
+//	>> result a           the same, in the session before
 //	= result a            exactly these events
 func (p *peer) run(script string) {
 	p.t.Helper()
@@ -138,6 +138,8 @@ func (p *peer) step(verb, rest string) (got, want string) {
 		return p.events(), rest
 	case ">":
 		return p.sendAll(rest), "<nil>"
+	case ">>":
+		return fmt.Sprint(p.deliverIn(p.old, p.message(rest))), "<nil>"
 	case "call":
 		p.call(rest)
 	case "cancel":
@@ -363,149 +365,7 @@ func (p *peer) nextID(low int64) int64 {
 	return id
 }
 
-// message makes a message of the server from its description.
-func (p *peer) message(text string) mt.Message {
-	verb, rest, _ := strings.Cut(text, " ")
-	m := mt.Message{MsgID: p.nextID(3), SeqNo: 2 * p.content}
-	content := func() {
-		m.SeqNo++
-		p.content++
-	}
-	words := strings.Fields(rest)
-	of := func(i int) int64 {
-		if id, ok := p.queries[words[i]]; ok {
-			return id
-		}
-		if id, ok := p.last[words[i]]; ok {
-			return id
-		}
-		p.t.Fatalf("%s: no message %q was sent", text, words[i])
-		return 0
-	}
-	number := func(i int) (n int64) {
-		if _, err := fmt.Sscan(words[i], &n); err != nil {
-			p.t.Fatalf("%s: %v", text, err)
-		}
-		return n
-	}
-	switch verb {
-	case "result", "error", "zip", "badzip":
-		content()
-		m.MsgID = m.MsgID&^3 | 1
-		p.queries["answer("+words[0]+")"] = m.MsgID
-		m.Body = encode(&mt.RPCResult{ReqMsgID: of(0), Result: answer(verb, words)})
-	case "pong":
-		m.Body = encode(&mt.Pong{MsgID: p.last["ping"], PingID: p.s.link.ping.id})
-	case "session":
-		content()
-		m.Body = encode(&mt.NewSessionCreated{FirstMsgID: of(0), UniqueID: m.MsgID, ServerSalt: p.s.salts.current.Value})
-	case "bad":
-		m.Body = encode(&mt.BadMsgNotification{BadMsgID: of(0), ErrorCode: int32(number(1))})
-	case "badbox": // the container that a message was in
-		m.Body = encode(&mt.BadMsgNotification{BadMsgID: p.inside[of(0)], ErrorCode: int32(number(1))})
-	case "salt":
-		m.Body = encode(&mt.BadServerSalt{BadMsgID: of(0), ErrorCode: 48, NewServerSalt: number(1)})
-	case "saltbox":
-		m.Body = encode(&mt.BadServerSalt{BadMsgID: p.inside[of(0)], ErrorCode: 48, NewServerSalt: number(1)})
-	case "ack":
-		a := mt.MsgsAck{}
-		for i := range words {
-			a.MsgIDs = append(a.MsgIDs, of(i))
-		}
-		m.Body = encode(&a)
-	case "info":
-		o := mt.MsgsStateInfo{ReqMsgID: p.last["state"]}
-		for i := range words {
-			o.Info = append(o.Info, byte(number(i)))
-		}
-		m.Body = encode(&o)
-	case "all":
-		m.Body = encode(&mt.MsgsAllInfo{MsgIDs: []int64{of(0)}, Info: []byte{byte(number(1))}})
-	case "detailed":
-		id := p.nextID(1)
-		p.names[id], p.queries[words[1]] = words[1], id
-		m.Body = encode(&mt.MsgDetailedInfo{MsgID: of(0), AnswerMsgID: id})
-	case "detailed-seen":
-		m.Body = encode(&mt.MsgDetailedInfo{MsgID: of(0), AnswerMsgID: of(1)})
-	case "newdetailed":
-		id := p.nextID(1)
-		p.names[id], p.queries[words[0]] = words[0], id
-		m.Body = encode(&mt.MsgNewDetailedInfo{AnswerMsgID: id})
-	case "update":
-		content()
-		m.Body = query(words[0])
-		p.queries[words[0]], p.names[m.MsgID] = m.MsgID, words[0]
-	case "zipupdate":
-		content()
-		m.Body = zipped(query(words[0]))
-	case "again": // an update with the id that it had
-		content()
-		m.MsgID, m.Body = of(0), query(words[0])
-	case "copy":
-		inner := p.message("update " + words[0])
-		m.Body = encode(&mt.MsgCopy{OrigMessage: inner})
-	case "boxcopy":
-		content()
-		m.Body = encode(&mt.MsgCopy{OrigMessage: mt.Message{MsgID: of(0), SeqNo: 1, Body: query(words[0])}})
-	case "oldupdate":
-		content()
-		d, _ := time.ParseDuration(words[1])
-		m.MsgID = idAt(p.now.Add(p.skew-d).UnixNano()) | 3
-		m.Body = query(words[0])
-		p.queries[words[0]], p.names[m.MsgID] = m.MsgID, words[0]
-	case "even":
-		m.MsgID &^= 3
-		m.Body = query("x")
-	case "ping":
-		p.names[m.MsgID] = "ping"
-		m.Body = encode(&mt.Ping{PingID: number(0)})
-	case "wantstate", "wantagain":
-		var ids []int64
-		for i := range words {
-			ids = append(ids, of(i))
-		}
-		p.names[m.MsgID] = verb
-		m.Body = encode(&mt.MsgsStateReq{MsgIDs: ids})
-		if verb == "wantagain" {
-			m.Body = encode(&mt.MsgResendReq{MsgIDs: ids})
-		}
-	case "salts":
-		o := mt.FutureSalts{ReqMsgID: p.last["salts"], Now: int32(p.now.Unix())}
-		for i := range words {
-			since := int32(p.now.Add(time.Duration(i) * time.Hour).Unix())
-			o.Salts = append(o.Salts, mt.FutureSalt{ValidSince: since, ValidUntil: since + 3600, Salt: number(i)})
-		}
-		m.Body = encode(&o)
-	case "short": // a service message that breaks off
-		content()
-		m.Body = encode(&mt.BadMsgNotification{})[:12]
-	default:
-		p.t.Fatalf("unknown message %q", text)
-	}
-	return m
-}
-
-func answer(verb string, words []string) []byte {
-	switch verb {
-	case "error":
-		return encode(&mt.RPCError{ErrorCode: 420, ErrorMessage: words[1]})
-	case "zip":
-		return zipped(query(words[0]))
-	case "badzip":
-		return encode(&mt.GzipPacked{PackedData: []byte("no gzip")})
-	}
-	return query(words[0])
-}
-
-func zipped(b []byte) []byte {
-	var z bytes.Buffer
-	w := gzip.NewWriter(&z)
-	_, _ = w.Write(b)
-	_ = w.Close()
-	return encode(&mt.GzipPacked{PackedData: z.Bytes()})
-}
-
-// deliver sends a message in the present session, or with a body of the old one if inOld was set.
+// deliver sends a message in the session that the client last used.
 func (p *peer) deliver(m mt.Message) error {
 	return p.deliverIn(p.session, m)
 }
@@ -544,7 +404,10 @@ func (p *peer) event(e Event) string {
 		if e.Err != nil {
 			return "error " + p.calls[e.Call] + " " + e.Err.ErrorMessage
 		}
-		return "result " + strings.TrimSuffix(p.calls[e.Call]+" "+strings.TrimRight(queryName(e.Body), "'"), " "+p.calls[e.Call])
+		if name := queryName(e.Body); name != strings.TrimRight(p.calls[e.Call], "'") {
+			return "result " + p.calls[e.Call] + ", which is that of " + name
+		}
+		return "result " + p.calls[e.Call]
 	case Failed:
 		return "failed " + p.calls[e.Call] + " " + e.Sent.String()
 	case Update:

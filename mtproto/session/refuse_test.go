@@ -8,9 +8,10 @@ import (
 
 // Every code, about a lone message and about a container: what was refused is sent again, under a new id, in the right
 // session. // C25, C41
-func TestRefusals(t *testing.T) {
-	for _, test := range []struct{ name, script string }{
-		{"16: the clock was behind", `
+func TestRefusals(t *testing.T) { play(t, nil, refusals) }
+
+var refusals = []script{
+	{"16: the clock was behind", `
 			skew 1h
 			call a
 			< a
@@ -19,7 +20,7 @@ func TestRefusals(t *testing.T) {
 			< a'
 			> result a'
 			= result a`},
-		{"17: the clock was ahead, and all ids of the session are spoilt", `
+	{"17: the clock was ahead, and all ids of the session are spoilt", `
 			skew -1h
 			call a
 			< a
@@ -28,20 +29,20 @@ func TestRefusals(t *testing.T) {
 			< [ping a']
 			> result a'
 			= result a`},
-		{"18: low bits", `
+	{"18: low bits", `
 			call a
 			< a
 			> bad a 18
 			= warning, reset 18
 			< [ping a']`},
-		{"19: container id used twice", `
+	{"19: container id used twice", `
 			call a
 			call b
 			< [a b]
 			> badbox a 19
 			= warning, reset 19
 			< [ping a' b']`},
-		{"20: too old to know: asked, and not received", `
+	{"20: too old to know: asked, and not received", `
 			call a
 			< a
 			> bad a 20
@@ -50,7 +51,7 @@ func TestRefusals(t *testing.T) {
 			< a'
 			> result a'
 			= result a`},
-		{"20: too old to know: asked, and received", `
+	{"20: too old to know: asked, and received", `
 			call a
 			< a
 			> bad a 20
@@ -59,7 +60,7 @@ func TestRefusals(t *testing.T) {
 			<
 			> result a
 			= result a`},
-		{"32: seq_no too low", `
+	{"32: seq_no too low", `
 			call a
 			< a
 			> bad a 32
@@ -67,7 +68,7 @@ func TestRefusals(t *testing.T) {
 			< [ping a']
 			> result a'
 			= result a`},
-		{"33: seq_no too high", `
+	{"33: seq_no too high", `
 			call a
 			< a
 			> bad a 33
@@ -75,19 +76,19 @@ func TestRefusals(t *testing.T) {
 			< [ping a']
 			> result a'
 			= result a`},
-		{"34: parity", `
+	{"34: parity", `
 			call a
 			< a
 			> bad a 34
 			= warning, reset 34
 			< [ping a']`},
-		{"35: parity", `
+	{"35: parity", `
 			call a
 			< a
 			> bad a 35
 			= warning, reset 35
 			< [ping a']`},
-		{"48: wrong salt, without the right one", `
+	{"48: wrong salt, without the right one", `
 			call a
 			< a
 			> bad a 48
@@ -95,33 +96,33 @@ func TestRefusals(t *testing.T) {
 			> salt a' 5
 			= salts
 			< [a'' salts]`},
-		{"64: a bad container: never again in one", `
+	{"64: a bad container: never again in one", `
 			call a
 			call b
 			< [a b]
 			> badbox b 64
 			= warning, reset 64
 			< a', b', ping`},
-		{"an unknown code", `
+	{"an unknown code", `
 			call a
 			< a
 			> bad a 99
 			= warning, reset 99
 			< [ping a']`},
-		{"about a container: about all in it", `
+	{"about a container: about all in it", `
 			call a
 			call b
 			< [a b]
 			> badbox a 33
 			= reset 33
 			< [ping a' b']`},
-		{"about one in a container: about that one", `
+	{"about one in a container: about that one", `
 			call a
 			call b
 			< [a b]
 			> bad b 20
 			< state(b)`},
-		{"about something that we did not send", `
+	{"about something that we did not send", `
 			call a
 			< a
 			> result a
@@ -129,12 +130,6 @@ func TestRefusals(t *testing.T) {
 			> bad a 33
 			=
 			< `},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := opened(t, nil)
-			p.run(test.script)
-		})
-	}
 }
 
 // The table has every code that the protocol knows.
@@ -243,78 +238,57 @@ func TestRefusedCall(t *testing.T) {
 
 // Calls that were under way when the session had to be left. // C5, C25, C38, C42
 func TestLeftSession(t *testing.T) {
-	begin := `
-		call a
-		call b
-		< [a b]
-		call c resendable
-		< c
-		call d
-		< d
-		> ack d
-		> bad c 33
-		= reset 33
-		< [ping c']
-	`
-	late := func(p *peer, text string) {
-		t.Helper()
-		if err := p.deliverIn(p.old, p.message(text)); err != nil {
-			t.Fatal(err)
-		}
+	for _, test := range departures {
+		t.Run(test.name, func(t *testing.T) {
+			p := opened(t, nil)
+			p.run(`
+				call a
+				call b
+				< [a b]
+				call c
+				< c
+				call d
+				< d
+				call e resendable
+				< e
+				> ack d, bad c 33
+				= reset 33
+				< [ping c']`)
+			p.run(test.script)
+		})
 	}
-	t.Run("late answers are taken", func(t *testing.T) {
-		p := opened(t, nil)
-		p.run(begin)
-		late(p, "result a")
-		p.run("= result a")
-	})
-	t.Run("late refusals too", func(t *testing.T) {
-		p := opened(t, nil)
-		p.run(begin)
-		late(p, "badbox a 33")
-		p.run(`
-			=
-			< [a' b']`)
-	})
-	t.Run("then what is left fails and says what is known, and the server may forget", func(t *testing.T) {
-		p := opened(t, nil)
-		p.run(begin + `
-			wait 10s
-			= failed a unknown, failed b unknown, failed d yes
-			< [state(c') destroy]`)
-	})
-	t.Run("a cut ends it at once", func(t *testing.T) {
-		p := opened(t, nil)
-		p.run(begin + `
-			cut
-			= failed a unknown, failed b unknown, failed d yes
-			connect
-			< [ping state(c') destroy]`)
-	})
-	t.Run("nothing else of the old session counts", func(t *testing.T) {
-		p := opened(t, nil)
-		p.run(begin)
-		late(p, "update u")
-		late(p, "info 4")
-		p.run(`
-			=
-			<`)
-	})
-	t.Run("a resendable call goes into the new session", func(t *testing.T) {
-		p := opened(t, nil)
-		p.run(`
-			call a resendable
-			< a
-			call b
-			< b
-			> bad b 33
-			= reset 33
-			< [ping b']
-			wait 10s
-			=
-			< [state(b') destroy a']
-			cancel a unknown`)
-	})
+}
+
+var departures = []script{
+	{"late answers are taken", `
+		>> result a
+		>> result e
+		= result a, result e`},
+	{"late refusals too", `
+		>> badbox a 33
+		=
+		< [a' b']`},
+	{"then what is left fails and says what is known, or is sent again, and the server may forget", `
+		wait 10s
+		= failed a unknown, failed b unknown, failed d yes
+		< [state(c') destroy e']
+		cancel e unknown`},
+	{"a cut ends it at once", `
+		cut
+		= failed a unknown, failed b unknown, failed d yes
+		connect
+		< [ping state(c') destroy e']`},
+	{"nothing else of the old session counts", `
+		>> update u
+		>> info 4
+		>> session d
+		=
+		<`},
+	{"nor does anything after a while", `
+		wait 10s
+		= failed a unknown, failed b unknown, failed d yes
+		>> result e
+		=`},
 }
 
 // Time: the session survives a clock that is hours off, either way, and one that steps. // C10, C11, C12
