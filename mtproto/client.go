@@ -30,8 +30,9 @@ type Client struct {
 	saved time.Time
 	links map[int]*link
 	ctx   context.Context //nolint:containedctx // Run's, for the loops it is the parent of
-	why   error           // why Run ends, if not for its context
-	ready chan struct{}   // closed while calls are answered
+	ended bool
+	why   error         // why Run ends, if not for its context
+	ready chan struct{} // closed while calls are answered
 	wg    sync.WaitGroup
 
 	saving   sync.Mutex
@@ -95,6 +96,9 @@ func (c *Client) Run(ctx context.Context) error {
 		return err
 	}
 	<-ctx.Done()
+	c.mu.Lock()
+	c.ended = true // from here on there are no new links
+	c.mu.Unlock()
 	c.wg.Wait()
 	close(c.over)
 	c.setReady(false)
@@ -133,19 +137,37 @@ func (c *Client) linkTo(id int) (*link, error) {
 	if l := c.links[id]; l != nil {
 		return l, nil
 	}
-	if c.ctx.Err() != nil {
-		return nil, c.endingLocked(c.ctx)
+	if !c.live() {
+		return nil, c.endingLocked()
 	}
 	return c.startLink(id), nil
 }
 
-// forget lets go of a link that has ended.
+// live says that there may be new links. The lock is held.
+func (c *Client) live() bool { return !c.ended && c.ctx.Err() == nil }
+
+// forget lets go of a link that has ended. The home, which can only be such a link if it became one this moment, gets a
+// new one.
 func (c *Client) forget(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.links[l.id] == l {
 		delete(c.links, l.id)
 	}
+	if l.home() && c.live() {
+		c.home.Store(c.startLink(l.id))
+	}
+}
+
+// settle makes l, or the link that took its place, the home.
+func (c *Client) settle(l *link) *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.links[l.id] != l && c.live() {
+		l = c.startLink(l.id)
+	}
+	c.home.Store(l)
+	return l
 }
 
 // fatal ends Run for a reason that no reconnection cures.
@@ -169,13 +191,13 @@ func (c *Client) reason(ctx context.Context) error {
 }
 
 // ending is what calls are told when Run ends.
-func (c *Client) ending(ctx context.Context) error {
+func (c *Client) ending() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.endingLocked(ctx)
+	return c.endingLocked()
 }
 
-func (c *Client) endingLocked(context.Context) error {
+func (c *Client) endingLocked() error {
 	if c.why != nil {
 		return fmt.Errorf("%w: %w", ErrClosed, c.why)
 	}
@@ -192,7 +214,7 @@ func (c *Client) Ready(ctx context.Context) error {
 		case <-ready:
 			return nil
 		case <-c.over:
-			return c.ending(ctx)
+			return c.ending()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -71,7 +71,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-c.over:
-		return c.ending(ctx)
+		return c.ending()
 	}
 }
 

@@ -89,7 +89,9 @@ func (c *Client) sessionConfig(id int) (session.Config, bool, error) {
 	if err != nil {
 		return session.Config{}, false, err
 	}
-	cfg := session.Config{Key: &key, TimeOffset: d.Offset, Rand: rand.Reader, HoldUpdates: true}
+	cfg := session.Config{
+		Key: &key, TimeOffset: d.Offset, Rand: rand.Reader, HoldUpdates: true, Limits: c.o.Limits.Session,
+	}
 	for i, s := range d.Salts {
 		if i == 0 {
 			cfg.Salt = s.Salt

@@ -25,7 +25,7 @@ func (l *link) run(ctx context.Context) {
 	why := l.live(ctx)
 	switch {
 	case ctx.Err() != nil:
-		why = l.c.ending(ctx)
+		why = l.c.ending()
 	case errors.Is(why, errIdle):
 		why = errMoved
 	case l.home():

@@ -114,7 +114,7 @@ func (c *Client) moveHome(ctx context.Context, from, to int) error {
 		return err
 	}
 	c.change(func(s *State) { s.Home = to })
-	c.home.Store(l)
+	l = c.settle(l)
 	former.poke() // it may be idle from now on
 	l.poke()
 	c.emit(Migrated{From: from, To: to})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/mtproto/transport"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -103,6 +104,9 @@ type Limits struct {
 
 	// Idle is when a connection to another data centre than the home one is closed after its last call. 1 min.
 	Idle time.Duration
+
+	// Session are those of the encrypted session: pings, acknowledgements, when a peer counts as dead.
+	Session session.Limits
 }
 
 const (

@@ -19,7 +19,13 @@ import (
 
 type M = codec.M
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		serve()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // rig is a client in front of a Telegram in a box.
 type rig struct {

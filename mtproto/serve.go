@@ -161,8 +161,7 @@ func (l *link) tick() error {
 
 // read takes what comes over a connection.
 func (l *link) read(w *wire) error {
-	buf := make([]byte, readSize)
-	return w.frames(buf, l.alive, func(f transport.Frame) error {
+	return w.frames(l.alive, func(f transport.Frame) error {
 		switch f.Kind {
 		case transport.Error:
 			return &transportError{code: f.Code, keyed: true}

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	readSize  = 4 << 10
+	readLeast = 1 << 10 // of the buffer that waits for what comes: most of the time there is nothing but pongs
+	readMost  = 64 << 10
 	writeMost = 64 << 10 // bytes written at once
 	keepWrite = 64 << 10 // a larger buffer is not kept
 )
@@ -86,9 +87,32 @@ func (w *wire) send(packet []byte) error {
 	return w.write(b)
 }
 
+// reading is a buffer that grows while much comes and shrinks again when little does.
+type reading struct {
+	buf   []byte
+	small int // reads in a row that would have fit a smaller one
+}
+
+// fit chooses the buffer for the next read from how much the last one brought.
+func (r *reading) fit(n int) {
+	switch size := len(r.buf); {
+	case size == 0:
+		r.buf = make([]byte, readLeast)
+	case n == size && size < readMost:
+		r.buf, r.small = make([]byte, 4*size), 0
+	case n > size/4 || size == readLeast:
+		r.small = 0
+	default:
+		if r.small++; r.small == 8 {
+			r.buf, r.small = make([]byte, readLeast), 0
+		}
+	}
+}
+
 // frames calls each for every frame that comes, until it fails, and partly whenever bytes came that do not end a frame.
-func (w *wire) frames(buf []byte, partly func(), each func(transport.Frame) error) error {
-	for unheard := false; ; {
+func (w *wire) frames(partly func(), each func(transport.Frame) error) error {
+	var r reading
+	for unheard, n := false, 0; ; {
 		f, ok, err := w.framing.Next()
 		if err != nil {
 			return err
@@ -103,9 +127,10 @@ func (w *wire) frames(buf []byte, partly func(), each func(transport.Frame) erro
 		if unheard {
 			partly()
 		}
-		n, err := w.conn.Read(buf)
+		r.fit(n)
+		n, err = w.conn.Read(r.buf)
 		unheard = n > 0
-		w.framing.Feed(buf[:n])
+		w.framing.Feed(r.buf[:n])
 		if err != nil && n == 0 {
 			return err
 		}
@@ -119,8 +144,7 @@ func (w *wire) receive() (packet []byte, err error) {
 	if err := w.conn.SetReadDeadline(time.Now().Add(w.limits.Handshake)); err != nil {
 		return nil, err
 	}
-	var buf [1 << 10]byte
-	err = w.frames(buf[:], func() {}, func(f transport.Frame) error {
+	err = w.frames(func() {}, func(f transport.Frame) error {
 		switch f.Kind {
 		case transport.Packet:
 			packet = append(packet, f.Payload...)
@@ -130,7 +154,7 @@ func (w *wire) receive() (packet []byte, err error) {
 		}
 		return nil
 	})
-	if err == errGotPacket {
+	if errors.Is(err, errGotPacket) {
 		return packet, w.conn.SetReadDeadline(time.Time{})
 	}
 	return nil, err
