@@ -404,7 +404,7 @@ func (p *peer) event(e Event) string {
 		if e.Err != nil {
 			return "error " + p.calls[e.Call] + " " + e.Err.ErrorMessage
 		}
-		if name := queryName(e.Body); name != strings.TrimRight(p.calls[e.Call], "'") {
+		if name := queryName(e.Body); name != p.calls[e.Call] {
 			return "result " + p.calls[e.Call] + ", which is that of " + name
 		}
 		return "result " + p.calls[e.Call]

@@ -92,10 +92,13 @@ func (l *line) update() mt.Object {
 	return raw(query(l.words[0]))
 }
 
+// plain is the name of a query, whichever sending of it was meant.
+func plain(name string) string { return strings.TrimRight(name, "'") }
+
 // sayings are the messages that a server of a script may send.
 var sayings = map[string]func(*line) mt.Object{
-	"result": func(l *line) mt.Object { return l.result(query(l.words[0])) },
-	"zip":    func(l *line) mt.Object { return l.result(zipped(query(l.words[0]))) },
+	"result": func(l *line) mt.Object { return l.result(query(plain(l.words[0]))) },
+	"zip":    func(l *line) mt.Object { return l.result(zipped(query(plain(l.words[0])))) },
 	"badzip": func(l *line) mt.Object { return l.result(encode(&mt.GzipPacked{PackedData: []byte("no gzip")})) },
 	"error": func(l *line) mt.Object {
 		return l.result(encode(&mt.RPCError{ErrorCode: 420, ErrorMessage: l.words[1]}))
