@@ -164,9 +164,10 @@ func (b *Bridge) current(name string) *account.Runner {
 	return a.runner
 }
 
-// WaitServing waits until an account is connected to Telegram and its requests are served. It fails at once when the account
-// is not signed in.
+// WaitServing waits until an account is connected to Telegram, its requests are served and its updates followed, or ctx ends: the error says how
+// far it has come. An account that is not signed in may be at any time.
 func (b *Bridge) WaitServing(ctx context.Context, name string) error {
+	last := "not known"
 	for {
 		b.mu.Lock()
 		changed := b.changed
@@ -174,16 +175,15 @@ func (b *Bridge) WaitServing(ctx context.Context, name string) error {
 		var moved <-chan struct{}
 		if r := b.current(name); r != nil {
 			moved = r.Changed()
-			switch st := r.Status(); st.State {
-			case account.Connected:
+			st := r.Status()
+			if st.State == account.Connected && st.Follows {
 				return nil
-			case account.SignedOut:
-				return fmt.Errorf("%s: not signed in: %s", name, st.Error)
 			}
+			last = string(st.State)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not connected to Telegram yet: %w", name, ctx.Err())
+			return fmt.Errorf("%s: not connected to Telegram (%s): %w", name, last, ctx.Err())
 		case <-changed:
 		case <-moved:
 		}

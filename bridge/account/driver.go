@@ -30,6 +30,8 @@ type driver struct {
 	held    []*updates.Fetch // until the log has room
 	saved   time.Time        // when the position was last saved
 
+	following bool // where the account began is written down
+
 	mu    sync.Mutex
 	inbox []input
 	bytes int
@@ -72,6 +74,7 @@ type durable struct {
 	user   int64
 	stored uint64 // groups since the position was saved
 	total  uint64
+	begun  bool // it is known where the account stands
 }
 
 const (
@@ -112,6 +115,10 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 		return err
 	}
 	d.durable.state, d.durable.seq, d.durable.user = st, log.Epoch(), session.UserID
+	if d.durable.begun = !st.Empty(); d.durable.begun {
+		d.following = true
+		d.r.status.follows()
+	}
 	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
 	d.machine, err = updates.New(d.r.Rules, st, updates.Config{SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup})
 	if err != nil {

@@ -15,6 +15,7 @@ func (d *driver) stored(g *stream.Group, seq uint64) {
 	if err := d.durable.state.Apply(g.State); err != nil {
 		d.r.Log.Error("the state of updates cannot be read", "err", err)
 	}
+	d.durable.begun = d.durable.begun || !d.durable.state.Empty()
 	d.durable.seq = max(d.durable.seq, seq)
 	d.durable.stored++
 	d.durable.total += uint64(len(g.Messages))
@@ -48,10 +49,20 @@ func (d *driver) position() stream.Position {
 	return stream.Position{Seq: d.durable.seq, User: d.durable.user, State: state}
 }
 
+// maybeSave saves the position when it is due. The first one is due at once: until it is written down where the account
+// began, a crash would begin it anew, past what came in between.
 func (d *driver) maybeSave() {
 	d.durable.mu.Lock()
-	n := d.durable.stored
+	n, begun := d.durable.stored, d.durable.begun
 	d.durable.mu.Unlock()
+	if begun && !d.following {
+		d.following = true
+		d.fetches.Go(func() {
+			d.savePosition(d.ctx)
+			d.r.status.follows()
+		})
+		return
+	}
 	if n >= savePositionAfter || n > 0 && time.Since(d.saved) >= savePositionEvery {
 		d.saved = time.Now()
 		d.fetches.Go(func() { d.savePosition(d.ctx) })

@@ -32,6 +32,7 @@ type Status struct {
 	Layer    int       `json:"layer,omitempty"`
 	Owner    string    `json:"owner,omitempty"`
 	Epoch    uint64    `json:"epoch,omitempty"`
+	Follows  bool      `json:"follows_updates"` // it is known and written down where the account's updates go on
 	InFlight int       `json:"requests_in_flight"`
 	Waiting  int64     `json:"updates_waiting_bytes"`
 	Stored   uint64    `json:"updates_stored"`
@@ -60,10 +61,22 @@ func (s *status) set(p Phase, err error) {
 	}
 	if s.s.State != p {
 		s.s.State, s.s.Since = p, time.Now().UTC()
-		close(s.changed)
-		s.changed = make(chan struct{})
+		s.tell()
 	}
 	s.err, s.s.Error = err, text(err)
+}
+
+// follows: from now on no update of the account is missed.
+func (s *status) follows() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.s.Follows = true
+	s.tell()
+}
+
+func (s *status) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 func (s *status) now() (Phase, error) {
@@ -115,7 +128,7 @@ func (r *Runner) Status() Status {
 	return out
 }
 
-// Changed is closed when the state of the account is not what it was.
+// Changed is closed when State or Follows is not what it was.
 func (r *Runner) Changed() <-chan struct{} {
 	r.status.mu.Lock()
 	defer r.status.mu.Unlock()

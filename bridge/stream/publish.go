@@ -2,7 +2,9 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -29,12 +31,18 @@ const (
 // Run publishes what is added, one publish or one batch in flight, until ctx ends (its error) or the account has another
 // owner (*FencedError). A server that is away, slow or out of space is waited for.
 func (l *Log) Run(ctx context.Context) error {
+	others := make(chan *nats.Msg, 16)
+	sub, err := l.store.js.Conn().ChanSubscribe(l.ownSubject, others)
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.account, err)
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection may be closed
 	var head []*Group
 	sinceRenewal := 0
 	for {
 		head = l.peek(head[:0])
 		if len(head) == 0 {
-			if err := l.await(ctx); err != nil {
+			if err := l.await(ctx, others); err != nil {
 				return err
 			}
 			continue
@@ -52,12 +60,24 @@ func (l *Log) Run(ctx context.Context) error {
 	}
 }
 
-func (l *Log) await(ctx context.Context) error {
+// await waits for something to publish. An owner with nothing to publish learns here that another has come: its record
+// passes by, as everything on the subject does, whether the stream took it or not.
+func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.more:
 		return nil
+	case msg := <-others:
+		var o Owner
+		if json.Unmarshal(msg.Data, &o) == nil && o.ID == l.owner.ID {
+			return nil
+		}
+		_, o, err := l.store.Owner(ctx, l.account)
+		if err == nil && o.ID != l.owner.ID {
+			return &FencedError{l.account, o}
+		}
+		return nil // what cannot be read now, the next publish will tell
 	}
 }
 

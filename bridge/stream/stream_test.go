@@ -152,7 +152,10 @@ func TestFormerOwnerIsRefused(t *testing.T) {
 			one.Add(group(false, 1))
 			flush(t, one)
 			two, _, _ := g.open(Options{})
-			one.Add(group(whole, 2, 3, 4, 5, 6))
+			_, err := one.send(context.Background(), group(whole, 2, 3, 4, 5, 6).Messages)
+			if codeOf(err) != codeWrongSequence {
+				t.Errorf("the former owner's publish: %v", err)
+			}
 			var fenced *FencedError
 			if err := <-ended; !errors.As(err, &fenced) || fenced.By.ID != two.OwnerID() {
 				t.Fatalf("the former owner ended with %v", err)
@@ -163,6 +166,19 @@ func TestFormerOwnerIsRefused(t *testing.T) {
 				t.Errorf("stream holds %s", got)
 			}
 		})
+	}
+}
+
+// An owner that has nothing to publish learns of another one as well.
+func TestIdleOwnerLearnsOfTheNext(t *testing.T) {
+	g := newRig(t, Retention{}, false)
+	one, ended, _ := g.open(Options{})
+	one.Add(group(false, 1))
+	flush(t, one) // it listens
+	two, _, _ := g.open(Options{})
+	var fenced *FencedError
+	if err := <-ended; !errors.As(err, &fenced) || fenced.By.ID != two.OwnerID() {
+		t.Errorf("the former owner ended with %v", err)
 	}
 }
 

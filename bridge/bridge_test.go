@@ -1,0 +1,520 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/vmihailenco/msgpack/v5"
+	"go.uber.org/goleak"
+
+	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// town is a Telegram in a box with three people.
+type town struct {
+	*mttest.Server
+	dora, alice, bob *mttest.Account
+	news             *mttest.Channel
+}
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	s := mttest.NewServer(t)
+	w := &town{
+		Server: s,
+		dora:   s.AddUser(mttest.User{First: "Dora", Username: "dora", Phone: "+99966 2 0001"}),
+		alice:  s.AddUser(mttest.User{First: "Alice", Username: "alice", Phone: "+99966 2 0002"}),
+		bob:    s.AddUser(mttest.User{First: "Bob", Username: "bob", Phone: "+99966 2 0003", Password: "correct horse"}),
+	}
+	w.news = s.AddChannel(mttest.ChannelConfig{Title: "News", Creator: w.alice, Members: []*mttest.Account{w.dora, w.bob}})
+	return w
+}
+
+// daemon is a bridge that runs.
+type daemon struct {
+	t    *testing.T
+	w    *town
+	s    Settings
+	o    Options
+	b    *Bridge
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	stop func() error
+}
+
+func newDaemon(t *testing.T, w *town, change ...func(*Settings)) *daemon {
+	t.Helper()
+	d := &daemon{t: t, w: w, s: DefaultSettings()}
+	d.s.StateDir, d.s.Port, d.s.APIID, d.s.APIHash, d.s.Timeout = t.TempDir(), -1, 1, "hash", 20*time.Second
+	env := w.Env()
+	d.o = Options{Env: &env, NoSync: true, Version: "test", Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
+	for _, c := range change {
+		c(&d.s)
+	}
+	d.start()
+	return d
+}
+
+// testWriter writes the daemon's log where a failing test shows it.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	if os.Getenv("NATSGRAM_TEST_LOG") != "" {
+		fmt.Fprint(os.Stderr, string(b))
+	}
+	return len(b), nil
+}
+
+func (d *daemon) start() {
+	d.t.Helper()
+	var err error
+	if d.b, err = New(d.s, d.o); err != nil {
+		d.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.b.Run(ctx) }()
+	select {
+	case <-d.b.Ready():
+	case err := <-ended:
+		d.t.Fatalf("did not start: %v", err)
+	}
+	if d.nc, err = nats.Connect(d.b.ClientURL(), nats.MaxReconnects(-1)); err != nil {
+		d.t.Fatal(err)
+	}
+	d.js, _ = jetstream.New(d.nc)
+	stopped := false
+	d.stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		err := <-ended
+		d.nc.Close()
+		return err
+	}
+	d.t.Cleanup(func() { _ = d.stop() })
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// login signs an account in as a person would.
+func (d *daemon) login(name string, who *mttest.Account) {
+	d.t.Helper()
+	ctx := soon(d.t)
+	got, err := Login(ctx, d.s, d.o, SignIn{Account: name, Phone: who.Phone(), Prompt: d.prompt(who)})
+	if err != nil || got.UserID != who.ID() {
+		d.t.Fatalf("login: %v %v", got, err)
+	}
+	if err := d.b.WaitServing(ctx, name); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *daemon) prompt(who *mttest.Account) func(context.Context, mtproto.LoginState, error) (string, error) {
+	return func(_ context.Context, st mtproto.LoginState, wrong error) (string, error) {
+		switch {
+		case st.Step == mtproto.WaitCode && wrong == nil:
+			return "00000", nil // and be asked again
+		case st.Step == mtproto.WaitCode:
+			return d.w.Code(who.Phone()), nil
+		case st.Step == mtproto.WaitPassword:
+			return "correct horse", nil
+		}
+		return "", fmt.Errorf("asked for %s: %w", st.Step, wrong)
+	}
+}
+
+func (d *daemon) ask(subject, body string, headers ...string) *nats.Msg {
+	d.t.Helper()
+	msg := nats.NewMsg(subject)
+	msg.Data = []byte(body)
+	for i := 0; i < len(headers); i += 2 {
+		msg.Header.Set(headers[i], headers[i+1])
+	}
+	reply, err := d.nc.RequestMsg(msg, 20*time.Second)
+	if err != nil {
+		d.t.Fatalf("%s: %v", subject, err)
+	}
+	return reply
+}
+
+func (d *daemon) peer(p mttest.Peer) string {
+	return fmt.Sprintf(`{"_":"inputPeerUser","user_id":%d,"access_hash":"%d"}`, p.Peer().ID, d.w.dora.AccessHash(p))
+}
+
+// updates reads n messages of the stream.
+func (d *daemon) updates(filter string, n int) []jetstream.Msg {
+	d.t.Helper()
+	c, err := d.js.OrderedConsumer(soon(d.t), "TG_UPDATES", jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer messages.Stop()
+	var all []jetstream.Msg
+	for len(all) < n {
+		m, err := messages.Next(jetstream.NextMaxWait(15 * time.Second))
+		if err != nil {
+			d.t.Fatalf("%d of %d messages on %s: %v", len(all), n, filter, err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func (d *daemon) held(filter string) int {
+	d.t.Helper()
+	c, err := d.js.OrderedConsumer(soon(d.t), "TG_UPDATES", jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	info, err := c.Info(soon(d.t))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return int(info.NumPending)
+}
+
+// The main street in both directions: calls in three encodings, and what others write in the stream, once.
+func TestCallsAndUpdates(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+
+	reply := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":`+d.peer(w.alice)+`,"message":"hello"}`, "Nats-Msg-Id", "m1")
+	if reply.Header.Get("Nats-Service-Error") != "" || !strings.Contains(string(reply.Data), `"_":"update`) {
+		t.Fatalf("%v %s", reply.Header, reply.Data)
+	}
+	again := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":`+d.peer(w.alice)+`,"message":"hello"}`, "Nats-Msg-Id", "m1")
+	if !strings.Contains(again.Header.Get("Tg-Error")+string(again.Data), "RANDOM_ID_DUPLICATE") { // D18
+		t.Errorf("%v %s", again.Header, again.Data)
+	}
+	packed := d.ask("tg.rpc.main.help.getNearestDc", "", "Accept", "application/msgpack")
+	var m map[string]any
+	if err := msgpack.Unmarshal(packed.Data, &m); err != nil || m["_"] != "nearestDc" {
+		t.Errorf("%v %v", m, err)
+	}
+	raw := d.ask("tg.ro.main.help.getNearestDc", "", "Accept", "application/x-tl")
+	if raw.Header.Get("Tg-Layer") != strconv.Itoa(d.b.layer.schema.Layer()) || len(raw.Data)%4 != 0 || len(raw.Data) == 0 {
+		t.Errorf("%v %x", raw.Header, raw.Data)
+	}
+
+	w.alice.Send(w.dora, "hi dora")
+	got := d.updates(fmt.Sprintf("tg.upd.main.updateNewMessage.user.%d", w.alice.ID()), 2) // our own one comes back too (D19)
+	h := got[1].Headers()
+	var body struct {
+		Update struct {
+			Type    string `json:"_"`
+			Message struct{ Message string }
+			Pts     int
+		}
+		Users, Chats []map[string]any
+	}
+	if err := json.Unmarshal(got[1].Data(), &body); err != nil {
+		t.Fatal(err)
+	}
+	if body.Update.Type != "updateNewMessage" || body.Update.Message.Message != "hi dora" || len(body.Users) == 0 {
+		t.Errorf("%s", got[1].Data())
+	}
+	pts := strconv.Itoa(body.Update.Pts)
+	for name, want := range map[string]string{
+		"Tg-Type": "updateNewMessage", "Tg-Box": "common", "Tg-Pts": pts, "Tg-Layer": raw.Header.Get("Tg-Layer"),
+		"Nats-Msg-Id": "main/common/" + pts + "/0", "Content-Type": "application/json",
+	} {
+		if h.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, h.Get(name), want)
+		}
+	}
+	if !strings.Contains(h.Get("Tg-State"), "pts="+pts) || h.Get("Tg-Date") == "" {
+		t.Errorf("%v", h)
+	}
+	if id := got[0].Headers().Get("Tg-Request-Id"); id != "m1" {
+		t.Errorf("our own update says it was caused by %q", id)
+	}
+}
+
+// A planned stop and start: what was said meanwhile is there, and nothing twice.
+func TestRestartGoesOn(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	w.alice.Send(w.dora, "one")
+	w.alice.Send(w.news, "first news")
+	d.updates("tg.upd.main.>", 2)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.alice.Send(w.dora, "two")
+	w.alice.Send(w.news, "second news")
+	d.start()
+	if err := d.b.WaitServing(soon(t), "main"); err != nil {
+		t.Fatal(err)
+	}
+	d.updates("tg.upd.main.updateNewMessage.>", 2)
+	d.updates("tg.upd.main.updateNewChannelMessage.>", 2)
+	w.alice.Send(w.dora, "three")
+	var texts []string
+	for _, m := range d.updates("tg.upd.main.updateNewMessage.>", 3) {
+		var body struct {
+			Update struct{ Message struct{ Message string } }
+		}
+		_ = json.Unmarshal(m.Data(), &body)
+		texts = append(texts, body.Update.Message.Message)
+	}
+	if got := strings.Join(texts, " "); got != "one two three" {
+		t.Error(got)
+	}
+}
+
+// E3, C17: however often the line is cut, every message is in the stream once and in order.
+func TestCutsLoseNothing(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	const n = 60
+	for i := range n {
+		w.alice.Send(w.dora, strconv.Itoa(i))
+		if i%10 == 5 {
+			w.Cut()
+		}
+	}
+	for i, m := range d.updates("tg.upd.main.updateNewMessage.>", n) {
+		if !strings.Contains(string(m.Data()), fmt.Sprintf(`"message":"%d"`, i)) {
+			t.Fatalf("at %d: %s", i, m.Data())
+		}
+	}
+	if got := d.held("tg.upd.main.updateNewMessage.>"); got != n {
+		t.Errorf("%d messages, want %d", got, n)
+	}
+}
+
+// Design §4: a second daemon that takes the account fences the first, which stops by itself, and nothing is doubled.
+func TestTakeover(t *testing.T) {
+	w := newTown(t)
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	external := func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" }
+	one := newDaemon(t, w, external)
+	one.login("main", w.dora)
+	w.alice.Send(w.dora, "1")
+	one.updates("tg.upd.main.updateNewMessage.>", 1)
+	two := newDaemon(t, w, external)
+	if err := two.b.WaitServing(soon(t), "main"); err != nil {
+		t.Fatal(err)
+	}
+	for i := 2; i <= 10; i++ {
+		w.alice.Send(w.dora, strconv.Itoa(i))
+	}
+	two.updates("tg.upd.main.updateNewMessage.>", 10)
+	for one.b.current("main").Status().State != account.Stopped {
+		select {
+		case <-one.b.current("main").Changed():
+		case <-soon(t).Done():
+			t.Fatal("the former owner goes on")
+		}
+	}
+	if got := two.held("tg.upd.main.updateNewMessage.>"); got != 10 {
+		t.Errorf("%d messages", got)
+	}
+}
+
+func TestSignedOutAccountIsRefusedClearly(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) { s.Accounts = []string{"main"} })
+	reply := d.ask("tg.rpc.main.help.getConfig", "")
+	if reply.Header.Get("Nats-Service-Error-Code") != "401" || !strings.Contains(reply.Header.Get("Nats-Service-Error"), "natsgram login main") {
+		t.Errorf("%v", reply.Header)
+	}
+	d.login("main", w.dora)
+	if reply := d.ask("tg.rpc.main.help.getNearestDc", ""); reply.Header.Get("Nats-Service-Error") != "" {
+		t.Errorf("%v", reply.Header)
+	}
+	w.SignOutAll(w.dora) // from another device (D17)
+	ctx := soon(t)
+	for d.status("main").State != account.SignedOut {
+		reply := d.ask("tg.rpc.main.users.getUsers", `{"id":[{"_":"inputUserSelf"}]}`)
+		if ctx.Err() != nil {
+			t.Fatalf("%v %s", d.status("main"), reply.Header)
+		}
+	}
+	if reply := d.ask("tg.rpc.main.help.getNearestDc", ""); reply.Header.Get("Nats-Service-Error-Code") != "401" {
+		t.Errorf("%v", reply.Header)
+	}
+	d.login("main", w.dora)
+	if st := d.status("main"); st.State != account.Connected || st.UserID != w.dora.ID() || st.Epoch == 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func (d *daemon) status(name string) (st account.Status) {
+	d.t.Helper()
+	if err := json.Unmarshal(d.ask("tg.ctl."+name+".status", "").Data, &st); err != nil {
+		d.t.Fatal(err)
+	}
+	return st
+}
+
+// Design §2: signing in over NATS, step by step, with a password.
+func TestLoginOverNATS(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	step := func(verb, body, want string) {
+		t.Helper()
+		reply := d.ask("tg.ctl.bob.login."+verb, body)
+		if got := reply.Header.Get("Nats-Service-Error-Code") + string(reply.Data); !strings.Contains(got, want) {
+			t.Fatalf("%s: %v %s", verb, reply.Header, reply.Data)
+		}
+	}
+	step("code", `{"code":"1"}`, "409")
+	step("start", `{}`, "400")
+	step("start", `{"phone":"`+w.bob.Phone()+`"}`, `wait_code`)
+	step("code", `{"code":"000"}`, "400")
+	step("code", `{"code":"`+w.Code(w.bob.Phone())+`"}`, "wait_password")
+	step("password", `{"password":"wrong"}`, "400")
+	step("status", ``, "wait_password")
+	step("password", `{"password":"correct horse"}`, "ready")
+	if err := d.b.WaitServing(soon(t), "bob"); err != nil {
+		t.Fatal(err)
+	}
+	step("start", `{"phone":"`+w.bob.Phone()+`"}`, "409")
+	list := d.ask("tg.ctl._.accounts.list", "")
+	if !strings.Contains(string(list.Data), `"account":"bob","state":"connected"`) {
+		t.Errorf("%s", list.Data)
+	}
+}
+
+// A bot signs in with its token, without a daemon running; the daemon finds it when it starts.
+func TestLoginWithoutDaemon(t *testing.T) {
+	w := newTown(t)
+	bot := w.AddBot("Helper", "helper_bot")
+	d := newDaemon(t, w)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	token := fmt.Sprintf("%d:%s", bot.ID(), bot.Token())
+	if strings.Contains(bot.Token(), ":") {
+		token = bot.Token()
+	}
+	got, err := Login(soon(t), d.s, d.o, SignIn{Account: "bot", BotToken: token})
+	if err != nil || !got.Bot || got.UserID != bot.ID() {
+		t.Fatal(got, err)
+	}
+	d.start()
+	if err := d.b.WaitServing(soon(t), "bot"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Design §6: nothing secret is readable in NATS's store.
+func TestSessionIsSealed(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	session, err := d.b.bus.vault.Load(soon(t), "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := mtproto.ParseState(session.State)
+	if err != nil || len(st.DCs) == 0 {
+		t.Fatal(err)
+	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(d.s.StateDir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, c := range st.DCs {
+			if len(c.Key) > 0 && strings.Contains(string(text), string(c.Key[:16])) || strings.Contains(string(text), `"Key"`) {
+				t.Errorf("%s holds a key", path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEventsAreKept(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	st, err := d.js.Stream(soon(t), "TG_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"connected", "owner.gained"} {
+		if _, err := st.GetLastMsgForSubject(soon(t), "tg.evt.main."+event); err != nil {
+			t.Errorf("%s: %v", event, err)
+		}
+	}
+}
+
+func TestWrongStartsAreExplained(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		want   string
+	}{
+		"prefix":  {func(s *Settings) { s.Prefix = "a b" }, "NATSGRAM_PREFIX"},
+		"schema":  {func(s *Settings) { s.Schema = "/does/not/exist" }, "NATSGRAM_SCHEMA"},
+		"dcs":     {func(s *Settings) { s.DCs = "x" }, "NATSGRAM_DCS"},
+		"dc keys": {func(s *Settings) { s.DCKeys = "/does/not/exist" }, "NATSGRAM_DC_KEYS"},
+	} {
+		s := DefaultSettings()
+		s.StateDir = t.TempDir()
+		c.change(&s)
+		if _, err := New(s, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := DefaultSettings()
+	s.StateDir, s.Port = t.TempDir(), -1
+	if _, err := Connect(s); !errors.Is(err, bus.ErrNotRunning) {
+		t.Error(err)
+	}
+	if _, err := Login(soon(t), s, Options{NoSync: true}, SignIn{Account: "main", Phone: "1"}); err == nil || !strings.Contains(err.Error(), "NATSGRAM_API_ID") {
+		t.Error(err)
+	}
+}
+
+func TestSemver(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "0.0.0", "dev": "0.0.0-dev", "v1.2.3": "1.2.3", "v1.2.3-4-gabc-dirty": "1.2.3-4-gabc-dirty", "7f49744": "0.0.0-7f49744", "a/b c": "0.0.0-a-b-c",
+	} {
+		if got := semver(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
