@@ -37,8 +37,8 @@ func (b *backoff) lost(lived time.Duration) {
 // attempt is how many failures there were since things last were well.
 func (b *backoff) attempt() int { return b.failures + b.flaps }
 
-// pause is how long to wait now. rnd in [0, 1) spreads clients that failed together.
-func (b *backoff) pause(rnd float64) time.Duration {
+// next is how long to wait now. rnd in [0, 1) spreads clients that failed together.
+func (b *backoff) next(rnd float64) time.Duration {
 	return jitter(max(b.failurePause(), b.flapPause()), rnd)
 }
 

@@ -14,17 +14,17 @@ func TestBackoffWithoutAnswer(t *testing.T) {
 	want := []time.Duration{0, 500 * ms, 1000 * ms, 2000 * ms, 4000 * ms, 8000 * ms, 16000 * ms, 30000 * ms, 30000 * ms}
 	for i, w := range want {
 		b.failed()
-		if d := b.pause(0); d != w {
+		if d := b.next(0); d != w {
 			t.Errorf("failure %d: %v, want %v", i+1, d, w)
 		}
-		if d := b.pause(0.999); d < w/2 || d > w {
+		if d := b.next(0.999); d < w/2 || d > w {
 			t.Errorf("failure %d: jitter makes it %v of %v", i+1, d, w)
 		}
 	}
 	for range 10000 {
 		b.failed()
 	}
-	if d := b.pause(0); d != 30*time.Second {
+	if d := b.next(0); d != 30*time.Second {
 		t.Errorf("after very many: %v", d)
 	}
 }
@@ -34,12 +34,12 @@ func TestBackoffAfterLongLife(t *testing.T) {
 	b := backoff{max: 30 * time.Second}
 	for range 100 {
 		b.lost(time.Hour)
-		if d := b.pause(0); d != 0 {
+		if d := b.next(0); d != 0 {
 			t.Fatalf("%v", d)
 		}
 	}
 	b.failed()
-	if d := b.pause(0); d != 0 && d > backoffFirst {
+	if d := b.next(0); d != 0 && d > backoffFirst {
 		t.Errorf("first failure after it: %v", d)
 	}
 }
@@ -50,7 +50,7 @@ func TestBackoffWhenFlapping(t *testing.T) {
 	var sum time.Duration
 	for i := range 100 {
 		b.lost(5 * ms)
-		d := b.pause(0)
+		d := b.next(0)
 		if i == 0 && d != 0 {
 			t.Errorf("the first cut: %v", d)
 		}
@@ -62,11 +62,11 @@ func TestBackoffWhenFlapping(t *testing.T) {
 	for range 1000 {
 		b.lost(5 * ms)
 	}
-	if d := b.pause(0); d != 5*time.Second {
+	if d := b.next(0); d != 5*time.Second {
 		t.Errorf("in the end %v", d)
 	}
 	b.lost(provenAfter)
-	if d := b.pause(0); d != 0 {
+	if d := b.next(0); d != 0 {
 		t.Errorf("after a good connection %v", d)
 	}
 }

@@ -17,9 +17,7 @@ type Client struct {
 	hello     []byte // help.getConfig, wrapped in initConnection (D1)
 	getConfig []byte
 	home      atomic.Pointer[link]
-	begun     chan struct{} // closed when Run begins
-	over      chan struct{} // closed when Run ends
-	cancel    context.CancelCauseFunc
+	life      life
 	moving    chan struct{} // has an element while the home moves
 	floods    floods
 	spare     sync.Pool // of calls
@@ -29,14 +27,23 @@ type Client struct {
 	state State
 	saved time.Time
 	links map[int]*link
-	ctx   context.Context //nolint:containedctx // Run's, for the loops it is the parent of
-	ended bool
-	why   error         // why Run ends, if not for its context
 	ready chan struct{} // closed while calls are answered
-	wg    sync.WaitGroup
 
 	saving   sync.Mutex
 	emitting sync.Mutex
+}
+
+// life is Run's.
+type life struct {
+	begun chan struct{} // closed when Run begins
+	over  chan struct{} // closed when Run ends
+	wg    sync.WaitGroup
+
+	// Under the Client's lock.
+	ctx    context.Context //nolint:containedctx // the parent of all links'
+	cancel context.CancelCauseFunc
+	ended  bool  // there are no new links
+	why    error // why Run ends, if not for its context
 }
 
 // New prepares a client. It connects when [Client.Run] is called.
@@ -53,7 +60,8 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		o: o, state: o.State.clone(), links: map[int]*link{},
-		begun: make(chan struct{}), over: make(chan struct{}), ready: make(chan struct{}), moving: make(chan struct{}, 1),
+		ready: make(chan struct{}), moving: make(chan struct{}, 1),
+		life: life{begun: make(chan struct{}), over: make(chan struct{})},
 	}
 	c.o.State = State{}
 	c.state.Version, c.state.Test = StateVersion, o.Env.Test
@@ -97,10 +105,10 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	c.mu.Lock()
-	c.ended = true // from here on there are no new links
+	c.life.ended = true // from here on there are no new links
 	c.mu.Unlock()
-	c.wg.Wait()
-	close(c.over)
+	c.life.wg.Wait()
+	close(c.life.over)
 	c.setReady(false)
 	c.change(func(*State) {}) // what was noted since the last time
 	return c.reason(ctx)
@@ -109,16 +117,16 @@ func (c *Client) Run(ctx context.Context) error {
 func (c *Client) begin(ctx context.Context, cancel context.CancelCauseFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx != nil {
+	if c.life.ctx != nil {
 		return errors.New("mtproto: a client runs once")
 	}
-	c.ctx, c.cancel = ctx, cancel
+	c.life.ctx, c.life.cancel = ctx, cancel
 	id := c.state.Home
 	if id == 0 {
 		id = c.o.Env.Default
 	}
 	c.home.Store(c.startLink(id))
-	close(c.begun)
+	close(c.life.begun)
 	return nil
 }
 
@@ -126,7 +134,7 @@ func (c *Client) begin(ctx context.Context, cancel context.CancelCauseFunc) erro
 func (c *Client) startLink(id int) *link {
 	l := newLink(c, id)
 	c.links[id] = l
-	c.wg.Go(func() { l.run(c.ctx) })
+	c.life.wg.Go(func() { l.run(c.life.ctx) })
 	return l
 }
 
@@ -144,7 +152,7 @@ func (c *Client) linkTo(id int) (*link, error) {
 }
 
 // live says that there may be new links. The lock is held.
-func (c *Client) live() bool { return !c.ended && c.ctx.Err() == nil }
+func (c *Client) live() bool { return !c.life.ended && c.life.ctx.Err() == nil }
 
 // forget lets go of a link that has ended. The home, which can only be such a link if it became one this moment, gets a
 // new one.
@@ -173,19 +181,19 @@ func (c *Client) settle(l *link) *link {
 // fatal ends Run for a reason that no reconnection cures.
 func (c *Client) fatal(why error) {
 	c.mu.Lock()
-	if c.why == nil {
-		c.why = why
+	if c.life.why == nil {
+		c.life.why = why
 	}
 	c.mu.Unlock()
-	c.cancel(why)
+	c.life.cancel(why)
 }
 
 // reason is what Run returns.
 func (c *Client) reason(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.why != nil {
-		return c.why
+	if c.life.why != nil {
+		return c.life.why
 	}
 	return ctx.Err()
 }
@@ -198,8 +206,8 @@ func (c *Client) ending() error {
 }
 
 func (c *Client) endingLocked() error {
-	if c.why != nil {
-		return fmt.Errorf("%w: %w", ErrClosed, c.why)
+	if c.life.why != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, c.life.why)
 	}
 	return ErrClosed
 }
@@ -213,7 +221,7 @@ func (c *Client) Ready(ctx context.Context) error {
 		select {
 		case <-ready:
 			return nil
-		case <-c.over:
+		case <-c.life.over:
 			return c.ending()
 		case <-ctx.Done():
 			return ctx.Err()

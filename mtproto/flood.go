@@ -70,7 +70,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-c.over:
+	case <-c.life.over:
 		return c.ending()
 	}
 }

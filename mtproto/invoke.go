@@ -70,12 +70,12 @@ func (a *attempts) failed(sent Sent, err error) *Error {
 // running waits for Run.
 func (c *Client) running(ctx context.Context) error {
 	select {
-	case <-c.begun:
+	case <-c.life.begun:
 		return ctx.Err()
 	default:
 	}
 	select {
-	case <-c.begun:
+	case <-c.life.begun:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -16,7 +16,7 @@ func (l *link) ensureKey(w *wire) error {
 	l.mu.Lock()
 	have := l.sess != nil
 	l.mu.Unlock()
-	if have && l.doubts == 0 {
+	if have && l.tries.doubts == 0 {
 		return nil
 	}
 	began := time.Now()

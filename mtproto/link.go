@@ -20,7 +20,6 @@ type link struct {
 
 	wake chan struct{} // has an element when there may be something to write
 	kick chan error    // has an element when the connection is to be given up
-	done chan struct{} // closed when the loop has ended
 
 	// authorize is held while the account's authorization is brought here (D7).
 	authorize chan struct{}
@@ -39,20 +38,24 @@ type link struct {
 
 	configAt time.Time // when help.getConfig is due again (D5)
 
-	// Of the loop alone.
-	backoff backoff
-	pause   time.Duration // before the next attempt
-	doubts  int           // how often our key was denied in a row (A11)
+	tries tries
+}
+
+// tries is the loop's own account of its attempts to connect.
+type tries struct {
+	backoff
+	pause  time.Duration // before the next attempt
+	doubts int           // how often our key was denied in a row (A11)
 }
 
 func newLink(c *Client, id int) *link {
 	return &link{
 		c: c, id: id,
-		wake: make(chan struct{}, 1), kick: make(chan error, 1), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), kick: make(chan error, 1),
 		authorize: make(chan struct{}, 1),
 		calls:     map[session.CallID]*call{},
 		idle:      time.Now(),
-		backoff:   backoff{max: c.o.Limits.BackoffMax},
+		tries:     tries{backoff: backoff{max: c.o.Limits.BackoffMax}},
 	}
 }
 

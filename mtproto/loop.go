@@ -21,7 +21,6 @@ var errIdle = errors.New("mtproto: nothing to do at this data centre")
 
 // run is the link's loop: it keeps the link connected until ctx ends, nobody needs it, or something is beyond repair.
 func (l *link) run(ctx context.Context) {
-	defer close(l.done)
 	why := l.live(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -57,7 +56,7 @@ func (l *link) live(ctx context.Context) error {
 
 // connect makes a connection and serves it until it breaks; it always returns an error.
 func (l *link) connect(ctx context.Context) error {
-	d, err := race(ctx, l.c.o.Dial, l.c.addresses(l.id, l.backoff.failures), l.c.o.Limits.Dial)
+	d, err := race(ctx, l.c.o.Dial, l.c.addresses(l.id, l.tries.failures), l.c.o.Limits.Dial)
 	if err != nil {
 		return err
 	}
@@ -106,23 +105,23 @@ func (l *link) account(began time.Time) {
 	l.heard = false
 	l.mu.Unlock()
 	if heard {
-		l.doubts = 0
-		l.backoff.lost(time.Since(began))
+		l.tries.doubts = 0
+		l.tries.lost(time.Since(began))
 	} else {
-		l.backoff.failed()
+		l.tries.failed()
 	}
 }
 
 // report says that the connection is gone and notes how long to wait.
 func (l *link) report(err error) error {
 	now := time.Now()
-	l.pause = l.backoff.pause(rand.Float64())
-	if wait := l.c.o.Throttle.Wait(now); wait > l.pause {
-		l.pause = wait
+	l.tries.pause = l.tries.next(rand.Float64())
+	if wait := l.c.o.Throttle.Wait(now); wait > l.tries.pause {
+		l.tries.pause = wait
 		l.c.emit(Throttled{DC: l.id, Wait: wait})
 	}
-	l.c.o.Log.Info("disconnected", "dc", l.id, "error", err, "next", l.pause)
-	l.c.emit(Disconnected{DC: l.id, Err: err, Attempt: l.backoff.attempt(), Next: l.pause})
+	l.c.o.Log.Info("disconnected", "dc", l.id, "error", err, "next", l.tries.pause)
+	l.c.emit(Disconnected{DC: l.id, Err: err, Attempt: l.tries.attempt(), Next: l.tries.pause})
 	return nil
 }
 
@@ -134,10 +133,10 @@ func (l *link) rest(ctx context.Context) error {
 	if !needed && !l.home() {
 		return errIdle
 	}
-	if l.pause <= 0 {
+	if l.tries.pause <= 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(l.pause)
+	t := time.NewTimer(l.tries.pause)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -150,9 +149,9 @@ func (l *link) rest(ctx context.Context) error {
 // that is the end. Each denial but the first came from a peer that had proved, by a key exchange on the same connection,
 // to be the data centre (see ensureKey).
 func (l *link) doubt() error {
-	l.doubts++
-	l.c.emit(KeyDoubted{DC: l.id, Times: l.doubts})
-	if l.doubts < doubtsMost || l.c.keyAge(l.id) < keyYoung {
+	l.tries.doubts++
+	l.c.emit(KeyDoubted{DC: l.id, Times: l.tries.doubts})
+	if l.tries.doubts < doubtsMost || l.c.keyAge(l.id) < keyYoung {
 		return l.report(ErrKeyUnknown)
 	}
 	if l.home() && l.c.signedIn() {
@@ -161,7 +160,7 @@ func (l *link) doubt() error {
 	l.c.o.Log.Warn("the data centre does not know our key: making another one", "dc", l.id)
 	l.c.dropKey(l.id)
 	l.abandon()
-	l.doubts = 0
+	l.tries.doubts = 0
 	return l.report(ErrKeyUnknown)
 }
 

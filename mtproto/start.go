@@ -111,8 +111,8 @@ func (l *link) stranger(e *Error) {
 	case loseAuth, loseKey:
 		l.unwelcome(e)
 	case moveHome:
-		l.c.wg.Go(func() {
-			if err := l.c.moveHome(l.c.ctx, l.id, e.Arg); err != nil {
+		l.c.life.wg.Go(func() {
+			if err := l.c.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
 				l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
 			}
 		})
