@@ -1,0 +1,402 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// telegram stands in for client and Telegram: an account whose common box is at pts.
+type telegram struct {
+	t       testing.TB
+	o       mtproto.Options
+	pts     atomic.Int64
+	mu      sync.Mutex
+	calls   []string
+	started chan struct{}
+	lost    chan error
+}
+
+func newTelegram(t testing.TB) *telegram {
+	return &telegram{t: t, started: make(chan struct{}), lost: make(chan error, 1)}
+}
+
+func (g *telegram) Run(ctx context.Context) error {
+	close(g.started)
+	g.o.Events(mtproto.Connected{DC: 2})
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-g.lost:
+		return err
+	}
+}
+
+func (g *telegram) Reinit() {}
+
+func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
+	s, _ := layer()
+	v, err := s.View(query)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	g.calls = append(g.calls, v.Name())
+	g.mu.Unlock()
+	pts := int(g.pts.Load())
+	state := codec.M{"_": "updates.state", "pts": pts, "qts": 0, "date": 1700000000, "seq": 0, "unread_count": 0}
+	switch v.Name() {
+	case "updates.getState":
+		return s.Encode(nil, state)
+	case "updates.getDifference":
+		var messages []codec.M
+		for n := int(v.Int("pts")) + 1; n <= pts; n++ {
+			messages = append(messages, textMessage(n))
+		}
+		if len(messages) == 0 {
+			return s.Encode(nil, codec.M{"_": "updates.differenceEmpty", "date": 1700000000, "seq": 0})
+		}
+		return s.Encode(nil, codec.M{"_": "updates.difference", "new_messages": messages, "new_encrypted_messages": []codec.M{},
+			"other_updates": []codec.M{}, "chats": []codec.M{}, "users": []codec.M{}, "state": state})
+	}
+	return nil, &mtproto.Error{Code: 400, Type: "METHOD_INVALID"}
+}
+
+func textMessage(n int) codec.M {
+	return codec.M{"_": "message", "id": n, "peer_id": codec.M{"_": "peerUser", "user_id": 5}, "date": 1700000000, "message": fmt.Sprint(n)}
+}
+
+// say has somebody write: pts moves, and the update is pushed. done counts acknowledgements.
+func (g *telegram) say(done *atomic.Int64) {
+	n := int(g.pts.Add(1))
+	body := encode(g.t, codec.M{"_": "updates", "updates": []codec.M{{"_": "updateNewMessage", "message": textMessage(n), "pts": n, "pts_count": 1}},
+		"users": []codec.M{}, "chats": []codec.M{}, "date": 1700000000, "seq": 0})
+	g.o.Updates(mtproto.Update{Body: body, Received: time.Now(), Done: func() { done.Add(1) }})
+}
+
+type rig struct {
+	t     testing.TB
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	store *stream.Store
+	vault *vault.Vault
+	set   settings.Settings
+	g     *telegram
+	r     *Runner
+	end   func() error
+}
+
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	x := &rig{t: t, set: settings.Defaults()}
+	if x.nc, err = nats.Connect("", nats.InProcessServer(srv)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(x.nc.Close)
+	x.js, _ = jetstream.New(x.nc)
+	if x.store, err = stream.Setup(context.Background(), x.js, x.set.Scheme(), stream.Retention{}); err != nil {
+		t.Fatal(err)
+	}
+	key, _ := vault.KeyFromSecret("sixteen characters")
+	if x.vault, err = vault.Open(context.Background(), x.js, vault.Config{Bucket: "TG_SESSIONS", Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	x.signIn(1)
+	return x
+}
+
+func (x *rig) signIn(user int64) {
+	x.t.Helper()
+	state, _ := json.Marshal(mtproto.State{Version: 1, Home: 2, UserID: user})
+	if _, err := x.vault.Replace(context.Background(), "main", state); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// run starts a runner over g, the account's Telegram.
+func (x *rig) run(g *telegram) {
+	x.t.Helper()
+	s, decl := layer()
+	rules, err := updates.Compile(s, decl)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.g = g
+	x.r = New(Config{
+		Name: "main", Settings: x.set, Conn: x.nc, Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules,
+		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- x.r.Run(ctx) }()
+	<-g.started
+	once := sync.OnceValue(func() error { cancel(); return <-ended })
+	x.end = once
+	x.t.Cleanup(func() { _ = once() })
+	x.await(func(st Status) bool { return st.Follows })
+}
+
+func (x *rig) await(what func(Status) bool) {
+	x.t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		moved := x.r.Changed()
+		if what(x.r.Status()) {
+			return
+		}
+		select {
+		case <-moved:
+		case <-limit:
+			x.t.Fatalf("not in time: %+v", x.r.Status())
+		}
+	}
+}
+
+// texts are the messages in the stream, waiting for n.
+func (x *rig) texts(n int) string {
+	x.t.Helper()
+	c, err := x.js.OrderedConsumer(context.Background(), "TG_UPDATES", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"tg.upd.main.>"}})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	var all []string
+	for range n {
+		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
+		if err != nil {
+			x.t.Fatalf("after %v: %v", all, err)
+		}
+		var body struct {
+			Update struct{ Message struct{ Message string } }
+		}
+		if err := json.Unmarshal(m.Data(), &body); err != nil {
+			x.t.Fatal(err)
+		}
+		all = append(all, body.Update.Message.Message)
+	}
+	if info, err := c.Info(context.Background()); err != nil || info.NumPending != 0 {
+		x.t.Errorf("%d more in the stream %v", info.NumPending, err)
+	}
+	return strings.Join(all, " ")
+}
+
+// E17, E23: what came while nobody ran the account is fetched, and nothing is twice, with and without a position.
+func TestNextOwnerGoesOn(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		t.Run(fmt.Sprint("position kept: ", keep), func(t *testing.T) {
+			x := newRig(t)
+			var done atomic.Int64
+			g := newTelegram(t)
+			g.pts.Store(10) // before: nobody's business
+			x.run(g)
+			g.say(&done)
+			g.say(&done)
+			x.texts(2)
+			if err := x.end(); err != nil {
+				t.Fatal(err)
+			}
+			if !keep {
+				if err := x.store.Forget(context.Background(), "main"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			next := newTelegram(t)
+			next.pts.Store(13)
+			x.run(next)
+			x.texts(3)
+			next.say(&done)
+			if got := x.texts(4); got != "11 12 13 14" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// Two daemons, one account: the second's first act ends the first, whatever it still wants to publish.
+func TestAbruptHandOver(t *testing.T) {
+	x := newRig(t)
+	var done atomic.Int64
+	g := newTelegram(t)
+	x.run(g)
+	first, firstEnd := x.r, x.end
+	g.say(&done)
+	x.texts(1)
+	next := newTelegram(t)
+	next.pts.Store(1)
+	x.run(next)
+	g.say(&done) // too late
+	next.say(&done)
+	if got := x.texts(2); got != "1 2" {
+		t.Error(got)
+	}
+	var fenced *stream.FencedError
+	if err := firstEnd(); err != nil && !errors.As(err, &fenced) {
+		t.Error(err)
+	}
+	if first.Status().State == Connected {
+		t.Error("the first goes on")
+	}
+}
+
+// Another user under the same name begins anew: the first one's pts would hide everything.
+func TestAnotherUserUnderTheName(t *testing.T) {
+	x := newRig(t)
+	var done atomic.Int64
+	g := newTelegram(t)
+	g.pts.Store(1000)
+	x.run(g)
+	g.say(&done)
+	x.texts(1)
+	if err := x.end(); err != nil {
+		t.Fatal(err)
+	}
+	x.signIn(2)
+	next := newTelegram(t)
+	next.pts.Store(5)
+	x.run(next)
+	next.say(&done)
+	if got := x.texts(2); got != "1001 6" {
+		t.Error(got)
+	}
+}
+
+// Back-pressure: while JetStream does not take anything, memory stays bounded, updates are left with Telegram, and all come in
+// the end, once.
+func TestBackPressure(t *testing.T) {
+	x := newRig(t)
+	x.set.Pending = 64 << 10
+	var done atomic.Int64
+	g := newTelegram(t)
+	x.run(g)
+	x.pauseStream(true)
+	const n = 1000
+	for range n {
+		g.say(&done)
+	}
+	for limit := time.Now().Add(10 * time.Second); done.Load() == 0 && time.Now().Before(limit); {
+		x.nc.Flush() //nolint:errcheck // only lets others run
+	}
+	if st := x.r.Status(); st.Waiting > 10*x.set.Pending {
+		t.Errorf("%d bytes wait", st.Waiting)
+	}
+	x.pauseStream(false)
+	var want []string
+	for i := 1; i <= n; i++ {
+		want = append(want, fmt.Sprint(i))
+	}
+	if got := x.texts(n); got != strings.Join(want, " ") {
+		t.Errorf("got %.200s", got)
+	}
+}
+
+// pauseStream has the stream refuse messages, as a full disk would.
+func (x *rig) pauseStream(on bool) {
+	x.t.Helper()
+	st, err := x.js.Stream(context.Background(), "TG_UPDATES")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	c := st.CachedInfo().Config
+	c.Discard, c.MaxMsgs = jetstream.DiscardOld, -1
+	if on {
+		c.Discard, c.MaxMsgs = jetstream.DiscardNew, 1
+	}
+	if _, err := x.js.UpdateStream(context.Background(), c); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// D17: signed out elsewhere, the account's requests are refused with what to do.
+func TestSignedOutIsSaid(t *testing.T) {
+	x := newRig(t)
+	g := newTelegram(t)
+	x.run(g)
+	g.o.Events(mtproto.AuthLost{Err: mtproto.ErrAuthLost})
+	g.lost <- mtproto.ErrAuthLost
+	x.await(func(st Status) bool { return st.State == SignedOut })
+	f := x.r.explain(&mtproto.Error{Err: mtproto.ErrClosed, Sent: mtproto.SentNo})
+	if f.Code != 401 || !strings.Contains(f.Text, "natsgram login main") {
+		t.Errorf("%+v", f)
+	}
+	if err := x.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	r := New(Config{Name: "main"})
+	for _, c := range []struct {
+		err  error
+		code int
+		sent string
+	}{
+		{&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35, Sent: mtproto.SentYes}, 420, "yes"},
+		{&mtproto.Error{Code: -503, Type: "Timeout", Sent: mtproto.SentUnknown}, 503, "unknown"},
+		{&mtproto.Error{Err: context.DeadlineExceeded, Sent: mtproto.SentNo}, 504, "no"},
+		{&mtproto.Error{Err: context.DeadlineExceeded, Sent: mtproto.SentUnknown}, 504, "unknown"},
+		{&mtproto.Error{Err: mtproto.ErrClosed, Sent: mtproto.SentNo}, 503, "no"},
+		{&mtproto.Error{Err: mtproto.ErrKeyDuplicated, Sent: mtproto.SentUnknown}, 401, "unknown"},
+		{vault.ErrNotFound, 401, "no"},
+		{errors.New("x"), 502, "unknown"},
+	} {
+		if f := r.explain(c.err); f.Code != c.code || f.Sent != c.sent || f.Text == "" {
+			t.Errorf("%v: %+v", c.err, f)
+		}
+	}
+	if f := r.explain(&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35}); f.RetryAfter != 35*time.Second || f.Telegram != "FLOOD_WAIT_35" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// BenchmarkUpdates is updates from the client into JetStream, all the way.
+func BenchmarkUpdates(b *testing.B) {
+	x := newRig(b)
+	g := newTelegram(b)
+	x.run(g)
+	var done atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		g.say(&done)
+	}
+	c, err := x.js.OrderedConsumer(context.Background(), "TG_UPDATES", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"tg.upd.main.>"}, HeadersOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer messages.Stop()
+	for range b.N {
+		if _, err := messages.Next(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "updates/s")
+}

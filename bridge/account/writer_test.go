@@ -1,0 +1,202 @@
+package account
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/schemas"
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// layer is the built-in schema, compiled once.
+var layer = sync.OnceValues(func() (*codec.Schema, *tl.Schema) {
+	decl, err := tl.Parse("api.tl", schemas.API())
+	if err != nil {
+		panic(err)
+	}
+	s, err := codec.Compile(decl)
+	if err != nil {
+		panic(err)
+	}
+	return s, decl
+})
+
+func encode(t testing.TB, m codec.M) []byte {
+	t.Helper()
+	s, _ := layer()
+	b, err := s.Encode(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func testWriter(t testing.TB, change func(*settings.Settings)) *writer {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true, MaxPayload: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	nc, err := nats.Connect("", nats.InProcessServer(srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	s, decl := layer()
+	set := settings.Defaults()
+	if change != nil {
+		change(&set)
+	}
+	r := New(Config{Name: "main", Settings: set, Conn: nc, Methods: rpc.NewMethods(s, decl, nil)})
+	return newWriter(r, "owner")
+}
+
+// newMessage is an item as the machine puts it out.
+func newMessage(t testing.TB, from int64, text string) *updates.Item {
+	return &updates.Item{
+		Name: "updateNewMessage", Box: updates.Box{Kind: updates.Common}, Pts: 105, Index: 1, Date: 1700000000, State: "pts=105.2",
+		Peer: updates.Peer{Kind: updates.PeerUser, ID: from},
+		Update: encode(t, codec.M{"_": "updateNewMessage", "pts": 105, "pts_count": 1, "message": codec.M{
+			"_": "message", "id": 7, "peer_id": codec.M{"_": "peerUser", "user_id": from}, "date": 1700000000, "message": text,
+		}}),
+		Users: [][]byte{encode(t, codec.M{"_": "userEmpty", "id": from})},
+	}
+}
+
+func TestMessageOfAnUpdate(t *testing.T) {
+	for _, encoding := range []string{"json", "msgpack"} {
+		w := testWriter(t, func(s *settings.Settings) { s.Encoding = encoding })
+		item := newMessage(t, 42, "hi")
+		item.Origin = "req-1"
+		m := w.message(item)
+		if m.Subject != "tg.upd.main.updateNewMessage.user.42" {
+			t.Error(m.Subject)
+		}
+		for name, want := range map[string]string{
+			headerType: "updateNewMessage", headerBox: "common", headerPts: "105", headerDate: "1700000000", headerState: "pts=105.2",
+			headerMsgID: "main/common/105/1", headerRequest: "req-1", headerContent: "application/" + encoding, headerRedacted: "",
+		} {
+			if got := m.Header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+		var body struct {
+			Update struct {
+				Type    string `json:"_" msgpack:"_"`
+				Message struct {
+					Message string `json:"message" msgpack:"message"`
+				} `json:"message" msgpack:"message"`
+			} `json:"update" msgpack:"update"`
+			Users []map[string]any `json:"users" msgpack:"users"`
+			Chats []map[string]any `json:"chats" msgpack:"chats"`
+		}
+		decode := json.Unmarshal
+		if encoding == "msgpack" {
+			decode = msgpack.Unmarshal
+		}
+		if err := decode(m.Data, &body); err != nil || body.Update.Message.Message != "hi" || len(body.Users) != 1 || body.Chats == nil {
+			t.Errorf("%s: %v %s", encoding, err, m.Data)
+		}
+	}
+}
+
+// F13: a login code must not get onto the bus, unless the operator wants it.
+func TestServiceMessagesAreRedacted(t *testing.T) {
+	for _, name := range []string{"updateNewMessage", "updateEditMessage"} {
+		item := newMessage(t, service, "Login code: 12345")
+		item.Name = name
+		w := testWriter(t, nil)
+		m := w.message(item)
+		if strings.Contains(string(m.Data), "12345") || m.Header.Get(headerRedacted) == "" || !json.Valid(m.Data) {
+			t.Errorf("%v %s", m.Header, m.Data)
+		}
+		if !strings.Contains(string(m.Data), `"_":"`+name+`"`) || m.Header.Get(headerPts) != "105" || m.Header.Get(headerState) == "" {
+			t.Errorf("what is not secret is missing: %v %s", m.Header, m.Data)
+		}
+	}
+	w := testWriter(t, func(s *settings.Settings) { s.ServiceMessages = true })
+	if m := w.message(newMessage(t, service, "Login code: 12345")); !strings.Contains(string(m.Data), "12345") {
+		t.Errorf("%s", m.Data)
+	}
+	w = testWriter(t, func(s *settings.Settings) { s.Encoding = "msgpack" })
+	var any map[string]any
+	if m := w.message(newMessage(t, service, "12345")); msgpack.Unmarshal(m.Data, &any) != nil || strings.Contains(string(m.Data), "12345") {
+		t.Errorf("%q", m.Data)
+	}
+}
+
+// An update that no message of the server holds is still told of, so that order and state stay whole.
+func TestTooLargeUpdate(t *testing.T) {
+	w := testWriter(t, nil)
+	item := newMessage(t, 42, "hi")
+	item.Users = [][]byte{encode(t, codec.M{"_": "user", "id": 42, "first_name": strings.Repeat("x", 70_000)})}
+	m := w.message(item)
+	if !strings.Contains(string(m.Data), `"hi"`) || len(m.Data) > 60_000 || m.Header.Get(headerRedacted) != "too large" {
+		t.Errorf("%d bytes, %v", len(m.Data), m.Header)
+	}
+	item = newMessage(t, 42, strings.Repeat("x", 70_000))
+	m = w.message(item)
+	if len(m.Data) > 200 || !json.Valid(m.Data) || m.Header.Get(headerState) == "" {
+		t.Errorf("%d bytes", len(m.Data))
+	}
+}
+
+func TestGapAndBoxless(t *testing.T) {
+	for encoding, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "msgpack": msgpack.Unmarshal} {
+		w := testWriter(t, func(s *settings.Settings) { s.Encoding = encoding })
+		box := updates.Box{Kind: updates.Channel, ID: 77}
+		m := w.message(&updates.Item{
+			Name: "gap", Box: box, Pts: 90, Peer: updates.Peer{Kind: updates.PeerChannel, ID: 77},
+			Gap: &updates.Gap{Box: box, From: 10, To: 90, Reason: updates.GapTooLong},
+		})
+		var body struct {
+			Gap struct {
+				Box      string `json:"box" msgpack:"box"`
+				From, To int
+				Reason   string
+			} `json:"gap" msgpack:"gap"`
+		}
+		if m.Subject != "tg.upd.main.gap.channel.77" || decode(m.Data, &body) != nil || body.Gap.Box != "channel.77" {
+			t.Errorf("%s %q", m.Subject, m.Data)
+		}
+	}
+	w := testWriter(t, nil)
+	ids := map[string]bool{}
+	for range 3 {
+		item := newMessage(t, 42, "x")
+		item.Box, item.Pts = updates.Box{}, 0
+		m := w.message(item)
+		ids[m.Header.Get(headerMsgID)] = true
+		if m.Header.Get(headerBox) != "none" || m.Header.Get(headerPts) != "" {
+			t.Errorf("%v", m.Header)
+		}
+	}
+	if len(ids) != 3 {
+		t.Errorf("%v", ids)
+	}
+	live := newMessage(t, 42, "x")
+	live.Live = true
+	if m := w.message(live); m.Subject != "tg.live.main.updateNewMessage.user.42" || m.Header.Get(headerMsgID) != "" {
+		t.Errorf("%s %v", m.Subject, m.Header)
+	}
+}
+
+func BenchmarkMessage(b *testing.B) {
+	w := testWriter(b, nil)
+	item := newMessage(b, 42, "a message of usual length, as people write them in groups")
+	b.ReportAllocs()
+	for b.Loop() {
+		w.message(item)
+	}
+}
