@@ -344,3 +344,46 @@ func TestEndDuringCalls(t *testing.T) {
 		}
 	})
 }
+
+// A state that cannot be saved is said so, and saved with the next change.
+func TestSaveFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		broken := errors.New("disk full")
+		saves := 0
+		r := start(t, s, func(o *mtproto.Options) {
+			save := o.Save
+			o.Save = func(st mtproto.State) error {
+				if saves++; saves == 1 {
+					return broken
+				}
+				return save(st)
+			}
+		})
+		r.ready()
+		if e := seen[mtproto.SaveFailed](r); len(e) != 1 || !errors.Is(e[0].Err, broken) {
+			t.Errorf("%+v", e)
+		}
+		equal(t, "key saved later", len(r.state().DCs[2].Key), 256)
+	})
+}
+
+// A11, D7: a key of another data centre than the home may be dropped; a new one is made and the authorization brought again.
+func TestForeignKeyDenied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory, centres(2, 4))
+		state := stateOf(s, s.AddUser(mttest.User{First: "Alice"}))
+		old := strings.Repeat("k", 256)
+		state.DCs[4] = mtproto.DCState{Key: []byte(old), Created: time.Now().Add(-time.Hour), Authorized: true}
+		r := start(t, s, func(o *mtproto.Options) { o.State = state })
+		b, err := r.InvokeDC(t.Context(), 4, r.encode(M{"_": "users.getUsers", "id": []M{{"_": "inputUserSelf"}}}))
+		if err != nil || len(b) == 0 {
+			t.Error(err)
+		}
+		if d := r.state().DCs[4]; string(d.Key) == old || !d.Authorized {
+			t.Errorf("%v", d)
+		}
+		equal(t, "denials", len(seen[mtproto.KeyDoubted](r)), 3)
+		equal(t, "lost", len(seen[mtproto.AuthLost](r)), 0)
+	})
+}
