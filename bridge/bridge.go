@@ -18,6 +18,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -190,7 +191,13 @@ func subjectOf(sub *nats.Subscription) string {
 func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &supervisor{b: b, base: base, store: store, ctx: ctx}
+	leases, err := lease.Open(ctx, base.js, lease.Options{
+		Bucket: b.settings.Scheme().StreamName(stream.LeasesName), Replicas: b.settings.Replicas, Embedded: base.server != nil, Log: b.log,
+	})
+	if err != nil {
+		return err
+	}
+	s := &supervisor{b: b, base: base, store: store, lease: leases, ctx: ctx}
 	control, err := b.serveControl(ctx, base)
 	if err != nil {
 		return err

@@ -314,8 +314,8 @@ func TestCutsLoseNothing(t *testing.T) {
 	}
 }
 
-// Design §4: a second daemon that takes the account fences the first, which stops by itself, and nothing is doubled.
-func TestTakeover(t *testing.T) {
+// Design §5: of two daemons one runs the account; when it stops the other goes on, and nothing is lost or doubled.
+func TestHandOver(t *testing.T) {
 	w := newTown(t)
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
@@ -325,25 +325,33 @@ func TestTakeover(t *testing.T) {
 	external := func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" }
 	one := newDaemon(t, w, external)
 	one.login("main", w.dora)
-	w.alice.Send(w.dora, "1")
-	one.updates("tg.upd.main.updateNewMessage.>", 1)
 	two := newDaemon(t, w, external)
+	for i := range 5 {
+		w.alice.Send(w.dora, strconv.Itoa(i))
+	}
+	one.updates("tg.upd.main.updateNewMessage.>", 5)
+	if r := two.b.current("main"); r != nil {
+		t.Errorf("two daemons run the account: %+v", r.Status())
+	}
+	before := one.status("main")
+	if err := one.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.alice.Send(w.dora, "5")
 	if err := two.b.WaitServing(soon(t), "main"); err != nil {
 		t.Fatal(err)
 	}
-	for i := 2; i <= 10; i++ {
-		w.alice.Send(w.dora, strconv.Itoa(i))
-	}
-	two.updates("tg.upd.main.updateNewMessage.>", 10)
-	for one.b.current("main").Status().State != account.Stopped {
-		select {
-		case <-one.b.current("main").Changed():
-		case <-soon(t).Done():
-			t.Fatal("the former owner goes on")
+	w.alice.Send(w.dora, "6")
+	for i, m := range two.updates("tg.upd.main.updateNewMessage.>", 7) {
+		if !strings.Contains(string(m.Data()), fmt.Sprintf(`"message":"%d"`, i)) {
+			t.Errorf("at %d: %s", i, m.Data())
 		}
 	}
-	if got := two.held("tg.upd.main.updateNewMessage.>"); got != 10 {
+	if got := two.held("tg.upd.main.updateNewMessage.>"); got != 7 {
 		t.Errorf("%d messages", got)
+	}
+	if after := two.status("main"); after.Epoch <= before.Epoch || after.Owner == before.Owner {
+		t.Errorf("%+v then %+v", before, after)
 	}
 }
 

@@ -2,12 +2,12 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -17,6 +17,7 @@ type supervisor struct {
 	b     *Bridge
 	base  *base
 	store *stream.Store
+	lease *lease.Leases
 	ctx   context.Context
 	work  sync.WaitGroup
 }
@@ -67,7 +68,8 @@ func (s *supervisor) look(name string) *supervised {
 	return a
 }
 
-// change is told of every writing in the vault: by a sign-in, by this daemon's own runners, by a removal.
+// change is told of every writing in the vault: by a sign-in, by a runner that saves its session, here or elsewhere, by a
+// removal. Only another sign-in than the one that runs, or none, makes a runner begin again.
 func (s *supervisor) change(c vault.Change) {
 	a := s.look(c.Account)
 	if a == nil {
@@ -76,7 +78,7 @@ func (s *supervisor) change(c vault.Change) {
 	a.mu.Lock()
 	runner, restart := a.runner, a.restart
 	a.mu.Unlock()
-	if runner != nil && !runner.Wrote(c) {
+	if runner != nil && runner.Generation() != c.Generation {
 		s.b.log.Info("the session was replaced", "account", c.Account, "gone", c.Gone)
 		restart()
 	}
@@ -87,31 +89,20 @@ const (
 	retryMax = time.Minute
 )
 
-// supervise runs an account again and again, until ctx ends or another owner has it.
+// supervise runs an account again and again, whenever its lease can be had, until ctx ends.
 func (s *supervisor) supervise(a *supervised) {
 	wait := retryMin
-	for {
-		ctx, restart := context.WithCancel(s.ctx)
-		r := s.runner(a, restart)
+	for s.ctx.Err() == nil {
 		begun := time.Now()
-		err := r.Run(ctx)
-		replaced := ctx.Err() != nil
-		restart()
-		var fenced *stream.FencedError
-		switch {
-		case s.ctx.Err() != nil:
+		err := s.once(a)
+		if s.ctx.Err() != nil {
 			return
-		case replaced:
-			wait = retryMin
-			continue
-		case errors.As(err, &fenced):
-			// Taking it back would begin a fight in which Telegram ends the session (D8): a person, or a new sign-in, decides.
-			s.b.log.Error("another daemon has taken the account", "account", a.name, "err", err)
-			<-ctxOf(a, s.ctx)
-			continue
 		}
-		if time.Since(begun) > retryMax {
+		if err == nil || time.Since(begun) > retryMax {
 			wait = retryMin
+		}
+		if err == nil { // the session was replaced
+			continue
 		}
 		s.b.log.Error("account stopped", "account", a.name, "err", err, "again_in", wait)
 		if pause(s.ctx, wait) != nil {
@@ -121,20 +112,27 @@ func (s *supervisor) supervise(a *supervised) {
 	}
 }
 
-// ctxOf gives a channel that closes when the account is to be looked at again.
-func ctxOf(a *supervised, parent context.Context) <-chan struct{} {
-	ctx, again := context.WithCancel(parent)
-	a.mu.Lock()
-	a.restart = again
-	a.mu.Unlock()
-	return ctx.Done()
+// once runs an account while this daemon has its lease.
+func (s *supervisor) once(a *supervised) error {
+	held, err := s.lease.Acquire(s.ctx, a.name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+		defer cancel()
+		held.Release(ctx)
+	}()
+	ctx, restart := context.WithCancel(s.ctx)
+	defer restart()
+	return s.runner(a, restart, held.Lost()).Run(ctx)
 }
 
-func (s *supervisor) runner(a *supervised, restart context.CancelFunc) *account.Runner {
+func (s *supervisor) runner(a *supervised, restart context.CancelFunc, lost <-chan struct{}) *account.Runner {
 	b := s.b
 	r := account.New(account.Config{
 		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Store: s.store, Vault: s.base.vault,
-		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Log: b.log,
+		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Log: b.log, Lost: lost,
 	})
 	a.mu.Lock()
 	a.runner, a.restart = r, restart

@@ -45,12 +45,16 @@ type Config struct {
 	Rules    *updates.Rules
 	Version  string
 	Log      *slog.Logger
+	Lost     <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
 	// NewClient makes the client of Telegram; nil: mtproto.New.
 	NewClient func(mtproto.Options) (Client, error)
 }
 
 // Grace is how long a planned end waits for requests at work and for updates on their way to the stream.
 const Grace = 20 * time.Second
+
+// ErrLost says that the right to run the account was lost.
+var ErrLost = errors.New("the account may be another daemon's now")
 
 // Runner runs one account. Run runs once.
 type Runner struct {
@@ -75,7 +79,7 @@ func New(c Config) *Runner {
 }
 
 // Run owns the account until ctx ends, and then lets go of it in order. It returns nil then; a *stream.FencedError when
-// another owner took the account; or what else makes going on senseless. An account that is not signed in, or not any
+// another owner took the account; ErrLost when Lost was closed; or what else makes going on senseless. An account that is not signed in, or not any
 // more, is served with clear refusals until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
 	state, err := r.keeper.load(ctx)
@@ -144,6 +148,8 @@ func (t *tenure) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return t.release(disconnect)
+		case <-t.Lost:
+			return t.abandon(disconnect, ErrLost)
 		case err := <-t.ended:
 			return t.abandon(disconnect, err)
 		case err := <-t.lost:
@@ -161,6 +167,13 @@ func (t *tenure) run(ctx context.Context) error {
 func (t *tenure) release(disconnect func()) error {
 	grace, cancel := context.WithTimeout(t.hard, Grace)
 	defer cancel()
+	t.work.Go(func() {
+		select {
+		case <-t.Lost:
+			t.stop()
+		case <-t.hard.Done():
+		}
+	})
 	t.status.set(Stopping, nil)
 	t.service.Stop(grace)
 	disconnect()
@@ -202,11 +215,15 @@ func (r *Runner) serveSignedOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-r.Lost:
+		err = ErrLost
+	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace)
 	defer cancel()
 	service.Stop(grace)
-	return nil
+	return err
 }
 
 // nobody is the client of an account that is not signed in.

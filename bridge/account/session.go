@@ -55,12 +55,9 @@ func (k *keeper) save(state mtproto.State) error {
 	return err
 }
 
-// wrote says whether a change in the vault is one that the keeper made or has read.
-func (k *keeper) wrote(c vault.Change) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return c.Is(k.session)
+// Generation is which sign-in the runner has taken its session from, 0 before it has.
+func (r *Runner) Generation() uint64 {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	return r.keeper.session.Generation()
 }
-
-// Wrote says whether a change in the vault is the runner's own writing: another sign-in is not.
-func (r *Runner) Wrote(c vault.Change) bool { return r.keeper.wrote(c) }

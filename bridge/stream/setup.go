@@ -25,6 +25,7 @@ const (
 	EventsName    = "EVENTS"
 	PositionsName = "POSITIONS"
 	SessionsName  = "SESSIONS"
+	LeasesName    = "LEASES"
 )
 
 // Retention is how much is kept. The zero value keeps everything, one copy.

@@ -50,13 +50,21 @@ func Open(ctx context.Context, js jetstream.JetStream, c Config) (*Vault, error)
 
 // Session is a record opened. State is secret: never log it.
 type Session struct {
-	State    []byte
-	revision uint64 // ours, sealed with the state
-	kv       uint64 // the bucket's, for compare-and-set; 0: not stored
+	State []byte
+	n     number // sealed with the state
+	kv    uint64 // the bucket's revision, for compare-and-set; 0: not stored
 }
 
+// Generation tells sign-ins apart: saving a session keeps it, a new sign-in raises it.
+func (s Session) Generation() uint64 { return s.n.generation }
+
 // String hides the state.
-func (s Session) String() string { return fmt.Sprintf("[session, revision %d]", s.revision) }
+func (s Session) String() string {
+	return fmt.Sprintf("[session, sign-in %d, revision %d]", s.n.generation, s.n.revision)
+}
+
+// GoString hides the state.
+func (s Session) GoString() string { return s.String() }
 
 // Load opens an account's session: ErrNotFound, ErrSealed or NATS's own errors.
 func (v *Vault) Load(ctx context.Context, account string) (Session, error) {
@@ -67,11 +75,11 @@ func (v *Vault) Load(ctx context.Context, account string) (Session, error) {
 	if err != nil {
 		return Session{}, fmt.Errorf("%s: reading the session: %w", account, err)
 	}
-	state, revision, err := open(v.key, account, entry.Value())
+	state, n, err := open(v.key, account, entry.Value())
 	if err != nil {
 		return Session{}, fmt.Errorf("%s: %w", account, err)
 	}
-	return Session{State: state, revision: revision, kv: entry.Revision()}, nil
+	return Session{State: state, n: n, kv: entry.Revision()}, nil
 }
 
 // Save stores state over the record that was read as s, and gives the new one. It is refused with ErrChanged when the record
@@ -80,7 +88,7 @@ func (v *Vault) Save(ctx context.Context, account string, s Session, state []byt
 	if err := check(account, state); err != nil {
 		return Session{}, err
 	}
-	next := s.revision + 1
+	next := number{max(s.n.generation, 1), s.n.revision + 1}
 	record, err := seal(v.key, account, next, state)
 	if err != nil {
 		return Session{}, err
@@ -89,7 +97,7 @@ func (v *Vault) Save(ctx context.Context, account string, s Session, state []byt
 	if err != nil {
 		return Session{}, fmt.Errorf("%s: storing the session: %w", account, err)
 	}
-	return Session{State: state, revision: next, kv: kv}, nil
+	return Session{State: state, n: next, kv: kv}, nil
 }
 
 func check(account string, state []byte) error {
@@ -128,6 +136,7 @@ func (v *Vault) Replace(ctx context.Context, account string, state []byte) (Sess
 		case err != nil:
 			return Session{}, err
 		}
+		old.n.generation++
 		s, err := v.Save(ctx, account, old, state)
 		if !errors.Is(err, ErrChanged) {
 			return s, err
@@ -160,17 +169,14 @@ func (v *Vault) Accounts(ctx context.Context) ([]string, error) {
 
 // Change is what Watch tells: an account's record was written or removed.
 type Change struct {
-	Account string
-	Gone    bool
-	kv      uint64
+	Account    string
+	Gone       bool
+	Generation uint64 // see Session.Generation; 0: gone, or nothing that this program has written
 }
-
-// Is says whether the change is the writing of s itself.
-func (c Change) Is(s Session) bool { return !c.Gone && c.kv != 0 && c.kv <= s.kv }
 
 // Watch tells of every account stored now and of every change from then on, until ctx ends.
 func (v *Vault) Watch(ctx context.Context, tell func(Change)) error {
-	w, err := v.kv.WatchAll(ctx, jetstream.MetaOnly())
+	w, err := v.kv.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watching the accounts: %w", err)
 	}
@@ -184,7 +190,7 @@ func (v *Vault) Watch(ctx context.Context, tell func(Change)) error {
 				return errors.Join(ctx.Err(), w.Stop())
 			}
 			if e != nil { // nil: all that was stored has been told
-				tell(Change{Account: e.Key(), Gone: e.Operation() != jetstream.KeyValuePut, kv: e.Revision()})
+				tell(Change{Account: e.Key(), Gone: e.Operation() != jetstream.KeyValuePut, Generation: numberOf(e.Value()).generation})
 			}
 		}
 	}
