@@ -18,6 +18,7 @@ type Session struct {
 
 	mu        sync.Mutex
 	conn      *Conn // that it was last heard on
+	newest    int64 // id of the latest connection that it was spoken over
 	announced bool  // new_session_created is on its way
 	in        inbox
 	out       outbox
@@ -56,7 +57,9 @@ func (c *Conn) message(key *Key, plain []byte) error {
 		key.Destroy(h.session)
 	}
 	s := key.session(h.session)
-	s.attach(c)
+	if !s.attach(c) {
+		return nil
+	}
 	if c.centre.cfg.Faults.happens(NewSalt) {
 		key.NewSalt()
 	}
@@ -107,20 +110,29 @@ func plausible(now time.Time, id int64) int {
 }
 
 // attach makes c the connection that the session is answered on. What was sent over others and not acknowledged is sent
-// again: nobody knows whether it arrived (C15).
-func (s *Session) attach(c *Conn) {
+// again: nobody knows whether it arrived (C15). It is false where a later connection took over, see superseded.
+func (s *Session) attach(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == c {
-		return
+	if s.superseded(c) {
+		return false
 	}
-	s.conn = c
+	if s.conn == c {
+		return true
+	}
+	s.conn, s.newest = c, c.ID
 	if c.attach(s) {
 		s.key.use(c)
 		s.out.again()
 	}
 	c.poke()
+	return true
 }
+
+// superseded says that the session has been spoken over a later connection than c. What is still read of c then is left:
+// the client may have been told already that it was not received, and have sent it again. The caller holds s.mu from
+// this question until the message is noted.
+func (s *Session) superseded(c *Conn) bool { return c.ID < s.newest }
 
 func (s *Session) salted(now time.Time, h header) bool {
 	faults := s.key.centre.cfg.Faults
@@ -141,7 +153,10 @@ func (s *Session) receive(c *Conn, h header, body []byte) error {
 		return s.container(c, h, body)
 	}
 	first := s.announce(h.id)
-	if code := s.accept(h, body); code != 0 {
+	switch code, gone := s.accept(c, h, body); {
+	case gone:
+		return nil
+	case code != 0:
 		s.refused(c, h, code)
 		return nil
 	}
@@ -162,10 +177,31 @@ func (s *Session) announce(first int64) *message {
 	return newSession(first, s.ID^first, s.key.Salt())
 }
 
-// accept notes a message, or says what is wrong with its number.
-func (s *Session) accept(h header, body []byte) int {
+// accept notes a message, or says what is wrong with its number. Gone: the connection was superseded.
+func (s *Session) accept(c *Conn, h header, body []byte) (code int, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.superseded(c) {
+		return 0, true
+	}
+	return s.note(h, body), false
+}
+
+// acceptAll notes a container and what is in it at one instant, so that no question about its messages is answered
+// between two of them. The last code is the container's own.
+func (s *Session) acceptAll(c *Conn, h header, body []byte, inner []inner) (codes []int, gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.superseded(c) {
+		return nil, true
+	}
+	for _, m := range inner {
+		codes = append(codes, s.note(m.header, m.body))
+	}
+	return append(codes, s.note(h, body)), false
+}
+
+func (s *Session) note(h header, body []byte) int {
 	if code := parity(h.seq, idOf(body)); code != 0 {
 		return code
 	}
@@ -220,11 +256,11 @@ func (s *Session) container(c *Conn, h header, body []byte) error {
 	if first := s.announce(lowest); first != nil {
 		s.send(*first)
 	}
-	codes := make([]int, len(inner))
-	for i, m := range inner {
-		codes[i] = s.accept(m.header, m.body)
+	codes, gone := s.acceptAll(c, h, body, inner)
+	if gone {
+		return nil
 	}
-	if code := s.accept(h, body); code != 0 {
+	if code := codes[len(inner)]; code != 0 {
 		s.reject(h, code)
 	}
 	for i, m := range inner {
