@@ -86,7 +86,7 @@ type attempt struct {
 
 func (a *attempt) client() (*mtproto.Client, error) {
 	if a.settings.APIID == 0 || a.settings.APIHash == "" {
-		return nil, errors.New("NATSGRAM_API_ID and NATSGRAM_API_HASH are not set: https://my.telegram.org/apps gives them")
+		return nil, account.ErrNoAPI
 	}
 	return mtproto.New(account.ClientOptions(a.settings, a.env, a.version, func(o *mtproto.Options) {
 		o.Schema, o.Log = a.layer.schema, a.log

@@ -53,6 +53,9 @@ type Config struct {
 // Grace is how long a planned end waits for requests at work and for updates on their way to the stream.
 const Grace = 20 * time.Second
 
+// ErrNoAPI says that nobody told as which application to speak to Telegram.
+var ErrNoAPI = errors.New("NATSGRAM_API_ID and NATSGRAM_API_HASH are not set: https://my.telegram.org/apps gives them")
+
 // ErrLost says that the right to run the account was lost.
 var ErrLost = errors.New("the account may be another daemon's now")
 
@@ -112,6 +115,9 @@ type tenure struct {
 
 // begin takes the account: from the owner record on nobody else can write its updates.
 func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error) {
+	if r.Settings.APIID == 0 {
+		return nil, ErrNoAPI
+	}
 	t := &tenure{Runner: r, ended: make(chan error, 1), lost: make(chan error, 1)}
 	t.hard, t.stop = context.WithCancel(context.WithoutCancel(ctx))
 	t.driver = newDriver(r)

@@ -115,6 +115,7 @@ func newRig(t testing.TB) *rig {
 	}
 	t.Cleanup(srv.Close)
 	x := &rig{t: t, set: settings.Defaults()}
+	x.set.APIID = 1
 	if x.nc, err = nats.Connect("", nats.InProcessServer(srv)); err != nil {
 		t.Fatal(err)
 	}
