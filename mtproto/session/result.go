@@ -61,10 +61,11 @@ func (s *Session) rpcError(c *call, body []byte) {
 	s.calls.drop(c)
 }
 
-// update hands over a message that is neither an answer nor about messages. Those that are no content, too old (C8), or
-// of a session that was left are dropped: getDifference has them.
+// update hands over a message that is neither an answer nor about messages. Those that are too old (C8), or of a session
+// that was left are dropped: getDifference has them. One that the server does not number as content is taken too, as
+// TDLib does, but there is no acknowledgement of it to hold.
 func (s *Session) update(f frame, m mt.Message) (held bool) {
-	if m.SeqNo&1 == 0 || f.former || len(m.Body) < 4 {
+	if f.former || len(m.Body) < 4 {
 		return false
 	}
 	if age := s.clock.age(f.now, f.id); s.clock.synced && age > maxPast {
@@ -76,8 +77,8 @@ func (s *Session) update(f frame, m mt.Message) (held bool) {
 		body = bytes.Clone(body)
 	}
 	s.events.add(Update{MsgID: m.MsgID, Body: body})
-	if s.cfg.HoldUpdates {
+	if held = s.cfg.HoldUpdates && m.SeqNo&1 != 0; held {
 		s.acks.hold(m.MsgID)
 	}
-	return s.cfg.HoldUpdates
+	return held
 }
