@@ -22,7 +22,7 @@ import (
 type control struct {
 	b      *Bridge
 	base   *base
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the daemon's life, for logins
 	mu     sync.Mutex
 	logins map[string]*login
 	work   sync.WaitGroup

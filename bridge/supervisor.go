@@ -18,7 +18,7 @@ type supervisor struct {
 	base  *base
 	store *stream.Store
 	lease *lease.Leases
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // the daemon's life, for accounts
 	work  sync.WaitGroup
 }
 

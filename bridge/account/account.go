@@ -106,7 +106,7 @@ type tenure struct {
 	client  Client
 	driver  *driver
 	service *rpc.Service
-	hard    context.Context // ends when nothing may go on
+	hard    context.Context //nolint:containedctx // the tenure's life: ends when nothing may go on
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	ended   chan error // of the log

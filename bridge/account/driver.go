@@ -23,7 +23,7 @@ type driver struct {
 	log     *stream.Log
 	writer  *writer
 	client  Client
-	ctx     context.Context // of fetches
+	ctx     context.Context //nolint:containedctx // the driver's life, for fetches
 	fetches sync.WaitGroup
 	tokens  map[uint64]func() // what to call when an update may be acknowledged (C17)
 	next    uint64

@@ -3,6 +3,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,7 +110,7 @@ func freePort(port int) (int, error) {
 	if port <= 0 {
 		return server.RANDOM_PORT, nil
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return 0, fmt.Errorf("port %d on %s is taken (%w): another NATS server may be running; use it with NATS_URL=nats://%s:%d, or choose another port with NATSGRAM_NATS_PORT",
 			port, host, err, host, port)

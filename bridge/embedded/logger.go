@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -14,7 +15,7 @@ type logger struct {
 
 func (l *logger) say(level slog.Level, format string, v []any) {
 	if l.log != nil {
-		l.log.Log(nil, level, fmt.Sprintf(format, v...), "from", "nats-server") //nolint:staticcheck // slog takes a nil context
+		l.log.Log(context.Background(), level, fmt.Sprintf(format, v...), "from", "nats-server")
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 		fault = &Fault{Code: 413, Sent: "yes", Text: "the answer has " + strconv.Itoa(len(data)) + " bytes, more than a message of this NATS server holds (max_payload " +
 			strconv.FormatInt(s.c.Conn.MaxPayload(), 10) + "): ask for less at a time, or raise max_payload"}
 	}
-	header := nats.Header(nil)
+	var header nats.Header
 	if fault != nil {
 		header, data = fault.header(j.out), fault.body(j.out)
 	} else {

@@ -82,7 +82,7 @@ type Service struct {
 	extras    map[string]extra // by subject
 	rpcPrefix string           // tg.rpc.main.
 	roPrefix  string
-	ctx       context.Context // of the calls at work
+	ctx       context.Context //nolint:containedctx // the service's life, for the calls at work
 	cancel    context.CancelFunc
 	stopOnce  sync.Once
 	done      chan struct{} // the dispatcher has ended

@@ -132,7 +132,7 @@ func TestEncodings(t *testing.T) {
 	s, _ := layer()
 	fn, _ := s.Function("help.getNearestDc")
 	raw := binary.LittleEndian.AppendUint32(nil, fn.ID())
-	wantTL, _ := nearestDC(nil, codec.View{})
+	wantTL, _ := nearestDC(context.Background(), codec.View{})
 	number := fmt.Sprint(s.Layer())
 	const wantJSON = `{"_":"nearestDc","country":"NL","this_dc":2,"nearest_dc":4}`
 	for _, c := range []struct{ body, in, accept, out string }{
@@ -314,7 +314,7 @@ func TestObserve(t *testing.T) {
 		case "messages.readHistory":
 			return tlOf(codec.M{"_": "messages.affectedMessages", "pts": 5, "pts_count": 1})
 		}
-		return nearestDC(nil, call)
+		return nearestDC(context.Background(), call)
 	}, func(c *Config) {
 		s, _ := layer()
 		c.Observe = func(call, result []byte, origin string) {
@@ -367,7 +367,7 @@ func TestQueueIsBounded(t *testing.T) {
 	gate := make(chan struct{})
 	g := newRig(t, func(context.Context, codec.View) ([]byte, error) {
 		<-gate
-		return nearestDC(nil, codec.View{})
+		return nearestDC(context.Background(), codec.View{})
 	}, func(c *Config) { c.Concurrency, c.Queue = 2, 3 })
 	codes := make(chan string, 20)
 	for range 20 {
@@ -405,7 +405,7 @@ func TestStopAnswersWhatItTook(t *testing.T) {
 	g := newRig(t, func(context.Context, codec.View) ([]byte, error) {
 		started <- struct{}{}
 		<-gate
-		return nearestDC(nil, codec.View{})
+		return nearestDC(context.Background(), codec.View{})
 	})
 	answers := make(chan error, 10)
 	for range 10 {
@@ -460,7 +460,7 @@ func TestPanicIsContained(t *testing.T) {
 			first = false
 			panic("bug")
 		}
-		return nearestDC(nil, codec.View{})
+		return nearestDC(context.Background(), codec.View{})
 	})
 	if reply := g.ask("tg.rpc.main.help.getNearestDc", ""); reply.Header.Get("Nats-Service-Error-Code") != "500" {
 		t.Errorf("%v", reply.Header)
@@ -562,7 +562,7 @@ type instant []byte
 func (i instant) Invoke(context.Context, []byte) ([]byte, error) { return i, nil }
 
 func BenchmarkRequest(b *testing.B) {
-	result, _ := nearestDC(nil, codec.View{})
+	result, _ := nearestDC(context.Background(), codec.View{})
 	g := newRig(b, nil, func(c *Config) { c.Invoke = instant(result) })
 	b.Run("one caller", func(b *testing.B) {
 		b.ReportAllocs()
@@ -584,7 +584,7 @@ func BenchmarkRequest(b *testing.B) {
 
 // BenchmarkServe is our part of a request alone: no server, no client.
 func BenchmarkServe(b *testing.B) {
-	result, _ := nearestDC(nil, codec.View{})
+	result, _ := nearestDC(context.Background(), codec.View{})
 	g := newRig(b, nil, func(c *Config) { c.Invoke = instant(result) })
 	e := g.s.endpoints["messages"]
 	msg := &nats.Msg{Subject: "tg.rpc.main.help.getNearestDc", Data: []byte(`{}`)}
