@@ -31,6 +31,7 @@ var rooms = []room{
 	{"tl/codec", []string{"tl", "tl/bin"}, "one schema, compiled; no network, no protocol"},
 	{"tl/gen", []string{"tl", "tl/gen", "schemas"}, "text in, source out"},
 	{"tl/tg", []string{"tl/bin"}, "programs that use it link only what they call"},
+	{"tl/tg/tgtest", []string{"tl/bin", "tl/tg"}, "lists all that tg has, for tests: what imports it links everything"},
 	{"mtproto/mt", []string{"tl/bin"}, "service messages are wire data"},
 	{"mtproto/crypto", []string{"tl/bin", "mtproto/crypto/..."}, "arithmetic only"},
 	{"mtproto/crypto/vectors", nil, "published figures for tests"},

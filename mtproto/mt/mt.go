@@ -13,7 +13,7 @@ import (
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
-//go:generate go run ../../tl/gen/tlgen mt service.gen.go
+//go:generate go run ../../tl/gen/tlgen mt .
 
 // Object is any message of this package.
 type Object interface {
