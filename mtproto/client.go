@@ -8,13 +8,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Client is the connection of one account to Telegram. All its methods may be used by any number of goroutines.
 type Client struct {
 	o         Options
-	hello     []byte // help.getConfig, wrapped in initConnection (D1)
+	ways      *reach.Chooser
+	hellos    [][]byte // help.getConfig, wrapped in initConnection (D1), for each of the ways
 	getConfig []byte
 	home      atomic.Pointer[link]
 	life      life
@@ -59,7 +61,7 @@ func New(o Options) (*Client, error) {
 		return nil, errors.New("mtproto: the state belongs to the other environment, test or production")
 	}
 	c := &Client{
-		o: o, state: o.State.clone(), links: map[int]*link{},
+		o: o, ways: reach.NewChooser(o.Ways), state: o.State.clone(), links: map[int]*link{},
 		ready: make(chan struct{}), moving: make(chan struct{}, 1),
 		life: life{begun: make(chan struct{}), over: make(chan struct{})},
 	}
@@ -75,18 +77,28 @@ func (c *Client) prepare() (err error) {
 	if c.getConfig, err = c.o.Schema.Encode(nil, codec.M{"_": "help.getConfig"}); err != nil {
 		return fmt.Errorf("mtproto: schema: %w", err)
 	}
-	c.hello, err = c.wrap(c.getConfig)
-	return err
+	for i := range c.ways.Len() {
+		hello, err := c.wrap(c.getConfig, i)
+		if err != nil {
+			return err
+		}
+		c.hellos = append(c.hellos, hello)
+	}
+	return nil
 }
 
-// wrap puts initConnection around a query (D1).
-func (c *Client) wrap(query []byte) ([]byte, error) {
+// wrap puts initConnection around a query that goes a way (D1).
+func (c *Client) wrap(query []byte, way int) ([]byte, error) {
 	d := &c.o.Device
-	b, err := c.o.Schema.Encode(nil, codec.M{"_": "invokeWithLayer", "layer": c.o.Schema.Layer(), "query": codec.M{
+	init := codec.M{
 		"_": "initConnection", "api_id": c.o.API.ID, "device_model": d.Model, "system_version": d.System,
 		"app_version": d.App, "system_lang_code": d.SystemLang, "lang_pack": d.Pack, "lang_code": d.Lang,
 		"query": codec.Raw(query),
-	}})
+	}
+	if proxy := proxyOf(c.ways.Way(way)); proxy != nil {
+		init["proxy"] = proxy
+	}
+	b, err := c.o.Schema.Encode(nil, codec.M{"_": "invokeWithLayer", "layer": c.o.Schema.Layer(), "query": init})
 	if err != nil {
 		return nil, fmt.Errorf("mtproto: schema: %w", err)
 	}

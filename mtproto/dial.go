@@ -4,85 +4,101 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/reach"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
-const (
-	raceStep = 300 * time.Millisecond // head start of an address before the next one is tried too (A35)
-	raceMost = 4                      // addresses tried at once
-)
-
-// dialed is a connection and the address it leads to.
-type dialed struct {
-	conn net.Conn
-	to   dc.Option
+// route is a connection, and the way that it came by.
+type route struct {
+	*reach.Conn
+	way   int // for the Chooser
+	began time.Time
 }
 
-// race connects to the first address that answers. Addresses start one after the other, the next one at once where one
-// has failed. The losers are closed before race returns or when they come in.
-func race(ctx context.Context, dial DialFunc, options []dc.Option, limit time.Duration) (dialed, error) {
-	if len(options) == 0 {
-		return dialed{}, ErrNoDC
+// dial connects by the ways there are, the healthiest first, until one leads somewhere.
+func (l *link) dial(ctx context.Context) (*route, error) {
+	addresses := l.c.addresses(l.id, l.tries.failures)
+	if len(addresses) == 0 {
+		return nil, ErrNoDC
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if len(options) == 1 { // no goroutine for the common case
-		conn, err := dial(ctx, "tcp", options[0].Addr)
-		return dialed{conn, options[0]}, err
+	o := &l.c.o
+	d := reach.Dialer{
+		TCP: reach.DialFunc(o.Dial), Framing: reach.Framing(o.Transport), Limit: o.Limits.Dial,
+		Now: func() time.Time { return time.Now().Add(l.c.offset(l.id)) },
 	}
-	r := runners{results: make(chan outcome), gone: make(chan struct{})}
-	defer close(r.gone)
-	return r.run(ctx, dial, options[:min(len(options), raceMost)])
-}
-
-type outcome struct {
-	dialed
-	err error
-}
-
-type runners struct {
-	results chan outcome
-	gone    chan struct{} // closed: nobody takes results any more
-}
-
-func (r *runners) start(ctx context.Context, dial DialFunc, o dc.Option) {
-	conn, err := dial(ctx, "tcp", o.Addr)
-	select {
-	case r.results <- outcome{dialed{conn, o}, err}:
-	case <-r.gone:
-		if err == nil {
-			_ = conn.Close()
-		}
-	}
-}
-
-func (r *runners) run(ctx context.Context, dial DialFunc, options []dc.Option) (dialed, error) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	var failed []error
-	for started := 0; ; {
-		select {
-		case <-timer.C:
-			if started < len(options) {
-				go r.start(ctx, dial, options[started])
-				started++
-				timer.Reset(raceStep)
-			}
-		case out := <-r.results:
-			if out.err == nil {
-				return out.dialed, nil
-			}
-			failed = append(failed, out.err)
-			if len(failed) == len(options) {
-				return dialed{}, fmt.Errorf("mtproto: no address answers: %w", errors.Join(failed...))
-			}
-			timer.Reset(0)
+	for _, i := range l.c.ways.Order(time.Now()) {
+		began := time.Now()
+		conn, err := d.Dial(ctx, l.c.ways.Way(i), o.Env, addresses)
+		if err == nil {
+			return &route{conn, i, began}, nil
 		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		l.c.ways.Failed(time.Now(), i)
+		failed = append(failed, err)
+	}
+	return nil, fmt.Errorf("mtproto: %w", errors.Join(failed...))
+}
+
+// health tells the Chooser how a connection ended. What Telegram has said, or we have done, is not the way's fault.
+func (l *link) health(r *route, heard bool, err error) {
+	var code *transportError
+	var said *Error
+	now := time.Now()
+	switch {
+	case errors.Is(err, errIdle), errors.Is(err, errReinit), errors.As(err, &code), errors.As(err, &said):
+	case heard:
+		l.c.ways.Ended(now, r.way, now.Sub(r.began))
+	default:
+		l.c.ways.Failed(now, r.way)
 	}
 }
+
+// offset is the server's clock minus ours, as far as it is known (A24).
+func (c *Client) offset(id int) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d, ok := c.state.DCs[id]; ok {
+		return d.Offset
+	}
+	return c.state.DCs[c.state.Home].Offset
+}
+
+// proxyOf is what initConnection has to say of a way: nil, or the MTProxy at its end (A32, D1).
+func proxyOf(w reach.Way) codec.M {
+	host, port, ok := w.MTProxy()
+	if !ok {
+		return nil
+	}
+	return codec.M{"_": "inputClientProxy", "address": host, "port": port}
+}
+
+// sameProxy says whether two ways are alike to initConnection.
+func (c *Client) sameProxy(a, b int) bool {
+	return a == b || maps.Equal(proxyOf(c.ways.Way(a)), proxyOf(c.ways.Way(b)))
+}
+
+// told is the way that a data centre was last told of.
+func (c *Client) told(id int) int {
+	c.mu.Lock()
+	l := c.links[id]
+	c.mu.Unlock()
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.told
+}
+
+// Ways says how the ways to Telegram do, in the order of the options.
+func (c *Client) Ways() []reach.Health { return c.ways.Health(time.Now()) }
 
 // addresses are those of a data centre in the order to try them: what Telegram's config says, then what we were built
 // with; each failure begins with the next one.

@@ -208,7 +208,7 @@ func (c *Client) rewrap(a *attempts, e *Error) error {
 	if a.wraps > 1 { // it is wrapped already
 		return nil
 	}
-	wrapped, err := c.wrap(a.query)
+	wrapped, err := c.wrap(a.query, c.told(e.DC))
 	if err != nil {
 		return a.failed(SentNo, err)
 	}

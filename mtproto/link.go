@@ -37,6 +37,7 @@ type link struct {
 	rtt    time.Duration
 
 	configAt time.Time // when help.getConfig is due again (D5)
+	told     int       // the way that initConnection told the server of (D1)
 
 	tries tries
 }
@@ -46,6 +47,7 @@ type tries struct {
 	backoff
 	pause  time.Duration // before the next attempt
 	doubts int           // how often our key was denied in a row (A11)
+	via    *route        // the connection of the moment; its reader may look too
 }
 
 func newLink(c *Client, id int) *link {

@@ -56,14 +56,15 @@ func (l *link) live(ctx context.Context) error {
 
 // connect makes a connection and serves it until it breaks; it always returns an error.
 func (l *link) connect(ctx context.Context) error {
-	d, err := race(ctx, l.c.o.Dial, l.c.addresses(l.id, l.tries.failures), l.c.o.Limits.Dial)
+	r, err := l.dial(ctx)
 	if err != nil {
 		return err
 	}
-	defer d.conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = d.conn.Close() })
+	l.tries.via = r
+	defer r.Close()
+	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
 	defer stop()
-	w, err := newWire(d, l.c.o.Env, l.c.o.Transport, l.c.o.Limits)
+	w, err := newWire(r, l.c.o.Limits)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (l *link) connect(ctx context.Context) error {
 
 // judge decides what a lost connection means. An error of its own ends the link.
 func (l *link) judge(err error, began time.Time) error {
-	l.account(began)
+	l.account(err, began)
 	var t *transportError
 	switch {
 	case l.hopeless(err):
@@ -98,12 +99,16 @@ func (l *link) hopeless(err error) bool {
 		errors.As(err, &noKey) && !l.home()
 }
 
-// account tells the backoff how the connection went.
-func (l *link) account(began time.Time) {
+// account tells the backoff, and the health of the way, how the connection went.
+func (l *link) account(err error, began time.Time) {
 	l.mu.Lock()
 	heard := l.heard
 	l.heard = false
 	l.mu.Unlock()
+	if via := l.tries.via; via != nil {
+		l.health(via, heard, err)
+		l.tries.via = nil
+	}
 	if heard {
 		l.tries.doubts = 0
 		l.tries.lost(time.Since(began))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/mtproto/transport"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -73,7 +74,13 @@ type Options struct {
 	// Events is told what happens to the connection and the account, one call at a time. It must not block.
 	Events func(Event)
 
-	Dial      DialFunc
+	// Ways to get to Telegram, the preferred ones first; none is the direct one. They are tried by their health.
+	Ways []reach.Way
+
+	// Dial opens the TCP connections below everything else.
+	Dial DialFunc
+
+	// Transport is for ways that do not say how to frame.
 	Transport Transport
 	Log       *slog.Logger
 

@@ -34,8 +34,13 @@ func (l *link) attach() {
 	}
 	l.heard = false
 	l.sess.Connected(time.Now())
+	way := l.tries.via.way
+	if !l.c.sameProxy(way, l.told) { // D1: what initConnection has said is not true any more
+		l.open = false
+	}
 	if !l.open && l.init == nil {
-		l.init = l.start(l.c.hello, l.greeted)
+		l.told = way
+		l.init = l.start(l.c.hellos[way], l.greeted)
 	}
 }
 
@@ -195,6 +200,9 @@ func (l *link) receive(packet []byte) error {
 	events := l.take()
 	again, rtt := first && l.open, l.rtt
 	l.mu.Unlock()
+	if via := l.tries.via; first {
+		l.c.ways.Answered(now, via.way, now.Sub(via.began))
+	}
 	l.dispatch(now, events)
 	if again {
 		l.connected(rtt)

@@ -1,7 +1,6 @@
 package mtproto
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -44,7 +43,7 @@ func (e *transportError) Unwrap() error {
 	return nil
 }
 
-// wire is one TCP connection with its framing.
+// wire is one connection with its framing.
 type wire struct {
 	conn    net.Conn
 	framing *transport.Conn
@@ -52,21 +51,13 @@ type wire struct {
 	limits  Limits
 }
 
-// newWire frames a connection the way its address and the options want it.
-func newWire(d dialed, env dc.Environment, t Transport, limits Limits) (*wire, error) {
-	o := transport.ClientOptions{Kind: t.Kind, Obfuscated: !t.Plain, Secret: d.to.Secret, Rand: rand.Reader}
-	if t.Kind == transport.Full {
-		o.Obfuscated = false
-	}
-	if d.to.TCPObfuscatedOnly && !o.Obfuscated {
-		o.Obfuscated, o.Kind = true, transport.Padded
-	}
-	o.DC = int16(env.WireID(d.to))
-	f, err := transport.NewClient(o)
+// newWire frames a connection the way that it wants.
+func newWire(r *route, limits Limits) (*wire, error) {
+	f, err := transport.NewClient(r.Framing)
 	if err != nil {
 		return nil, err
 	}
-	return &wire{conn: d.conn, framing: f, to: d.to, limits: limits}, nil
+	return &wire{conn: r.Conn, framing: f, to: r.To, limits: limits}, nil
 }
 
 // write sends bytes that are framed already.

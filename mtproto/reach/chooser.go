@@ -43,6 +43,9 @@ func NewChooser(ways []Way) *Chooser {
 	return &Chooser{ways: slices.Clone(ways), states: make([]state, len(ways))}
 }
 
+// Len is how many ways there are, at least one.
+func (c *Chooser) Len() int { return len(c.ways) }
+
 // Way is the i-th way.
 func (c *Chooser) Way(i int) Way { return c.ways[i] }
 
