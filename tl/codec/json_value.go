@@ -115,7 +115,7 @@ func (d *jsonIn) bytes(t *typ, c byte) bool {
 	at := len(d.dst)
 	var err error
 	d.dst, err = encoding.AppendDecode(d.dst, body)
-	if err != nil || len(d.dst)-at != n {
+	if err != nil || len(d.dst)-at != n || bytes.ContainsAny(body, "\r\n") { // line breaks are skipped by package base64
 		return d.want(&typ{name: t.name + " in base64"}, start)
 	}
 	if t.op == opBytes || t.op == opString {

@@ -148,6 +148,8 @@ func TestJSONValues(t *testing.T) {
 		{"bytes", `"===="`, "", ""},
 		{"bytes", `"A"`, "", ""},
 		{"bytes", `"A\nA"`, "", ""},
+		{"bytes", `"QUJD\n"`, "", ""},
+		{"bytes", `"QUJD\r\nQUJD"`, "", ""},
 		{"int128", `"AAA="`, "", ""},
 		{"Bool", `true`, "b5757299", `true`},
 		{"Bool", `1`, "", ""},
