@@ -106,9 +106,14 @@ func TestExchangeTemporaryKey(t *testing.T) {
 
 // B15: each retry brings a new b, with the aux hash of the key that failed as retry_id, which the Server checks.
 func TestExchangeRetries(t *testing.T) {
-	client, server, err := newPair(t, Config{}, ServerConfig{Retries: 2}).run()
+	var tries [][16]byte // hashes of the keys that failed
+	alter := altering(func(x *mt.DhGenRetry) { tries = append(tries, x.NewNonceHash2) })
+	client, server, err := newPair(t, Config{}, ServerConfig{Retries: 2, Alter: alter}).run()
 	if err != nil || !client.Key.Equal(server.Key) {
 		t.Fatalf("%v", err)
+	}
+	if len(tries) != 2 || tries[0] == tries[1] {
+		t.Errorf("the same key twice: %x", tries)
 	}
 	if _, _, err := newPair(t, Config{}, ServerConfig{Retries: 100}).run(); !errors.Is(err, ErrRefused) {
 		t.Errorf("retries for ever: %v", err)
@@ -242,9 +247,14 @@ func TestPlainMessages(t *testing.T) {
 	}
 	encrypted := append([]byte(nil), good...)
 	encrypted[0] = 1
+	huge, err := appendPlain(nil, 4, (&mt.ResPQ{ServerPublicKeyFingerprints: make([]int64, 1<<20)}).Encode)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, b := range map[string][]byte{
 		"empty": nil, "head": good[:20], "cut": good[:39], "16 bytes after": append(good, make([]byte, 16)...),
 		"encrypted": encrypted, "too long": length(24), "negative": length(1 << 31), "0": length(0), "odd": length(18),
+		"huge": huge,
 	} {
 		if _, err := parsePlain(b); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)

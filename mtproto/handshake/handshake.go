@@ -70,6 +70,7 @@ func invalid(format string, args ...any) error {
 
 const (
 	plainHead  = 8 + 8 + 4        // auth_key_id 0, msg_id, length (B1)
+	maxBody    = 8 << 10          // bytes; real ones stay below 1 KB, and anybody on the way can make one
 	maxTail    = 15               // bytes that padded framing may leave behind a message (A4)
 	dhSize     = 256              // bytes of the prime and of everything modulo it
 	lifetime   = 10 * time.Minute // of an exchange (B17)
@@ -98,7 +99,7 @@ func parsePlain(packet []byte) ([]byte, error) {
 	}
 	n := uint64(binary.LittleEndian.Uint32(packet[plainHead-4:]))
 	body := packet[plainHead:]
-	if n < 4 || n%4 != 0 || n > uint64(len(body)) || uint64(len(body))-n > maxTail {
+	if n < 4 || n > maxBody || n%4 != 0 || n > uint64(len(body)) || uint64(len(body))-n > maxTail {
 		return nil, invalid("body of %d bytes in %d", n, len(body))
 	}
 	return body[:n], nil
