@@ -34,7 +34,6 @@ type call struct {
 	alone     bool      // not in a container again (code 64)
 	answered  uint8     // how often the server said that it answered
 	refused   uint8     // how often it was refused
-	repeated  int64     // last id that was made when the message went again under its own id (C30)
 	past      Sent      // of earlier copies: No, or what became of those given up for lost
 	sent      time.Time // last
 	check     time.Time // when to ask, if there is no word
@@ -118,7 +117,7 @@ func (t *calls) unplace(c *call) {
 	if c.msgID != 0 {
 		delete(t.byMsg, c.msgID)
 	}
-	c.place, c.msgID, c.container, c.repeated = free, 0, 0, 0
+	c.place, c.msgID, c.container = free, 0, 0
 	c.received, c.ask, c.answered = false, false, 0
 }
 

@@ -13,12 +13,12 @@
 //
 //   - The server refuses it (bad_msg_notification, bad_server_salt): it was not executed. It is sent again ([reactions]).
 //   - The connection breaks, or no word comes for a while: its fate is asked for with msgs_state_req, before anything
-//     else is decided (C27). "Not received" (codes 2 and 3) is believed, with the exception below. "Received": its answer is
-//     waited for, however long that takes. "Nothing known" (code 1) says nothing, with the other exception below.
+//     else is decided (C27). "Not received" (codes 2 and 3) is believed; "nothing known" (code 1) says nothing. "Received":
+//     its answer is waited for, however long that takes.
 //   - The server has forgotten the session and begun it anew (new_session_created, C36, C37). Calls older than its first
 //     message were not executed by the session as it is now. By the session as it was before they may have been: a server
-//     that forgot the session forgot what it executed, and both the notice and codes 1 to 3 say nothing about that. They
-//     prove something only where there was no before: the session's first notice, on the connection on which it began.
+//     that forgot the session forgot what it executed. So the notice, and codes 1 to 3 about calls that are older, prove
+//     nothing, unless there was no before: for the session's first notice, on the connection on which it began.
 //   - We leave the session ourselves (a refusal demands it, C25): the calls that were refused go into the new session. For
 //     the rest, answers and refusals of the old session are still taken for a while ([Limits.Linger]).
 //

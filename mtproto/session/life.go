@@ -61,7 +61,7 @@ func (s *Session) newSession(f frame, r *bin.Reader) error {
 	}
 	x.uniques[x.lives%len(x.uniques)] = m.UniqueID
 	x.lives++
-	x.first = m.FirstMsgID
+	x.first = max(x.first, m.FirstMsgID) // notices may overtake each other
 	s.adoptSalt(f.now, m.ServerSalt)
 	s.events.add(NewSession{m.FirstMsgID, m.UniqueID, m.ServerSalt})
 	s.forgotten()

@@ -56,7 +56,7 @@ func (s *Session) Disconnected(now time.Time) {
 	s.link.waiting, s.link.check, s.link.unheard = time.Time{}, time.Time{}, 0
 	s.link.ping = ping{id: s.link.ping.id}
 	// What the server would have sent again over this connection, it sends over the next anyway.
-	s.asks.answers, s.asks.repeat = s.asks.answers[:0], s.asks.repeat[:0]
+	s.asks.answers = s.asks.answers[:0]
 	s.settleFormer()
 }
 

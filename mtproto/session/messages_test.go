@@ -327,13 +327,23 @@ var resendings = []script{
 	{"a message that is no answer", `
 		> newdetailed x
 		< resend(x)`},
-	{"ours, by its old id", `
-		call a
-		< a
-		> wantagain a
-		< a!
-		> result a
-		= result a`},
+	{"ours: told what we know, and asked whether it is lost", `
+			call a
+			< a
+			> wantagain a
+			< [state(a) info(wantagain [1])]
+			> info 2
+			< a'
+			> result a'
+			= result a`},
+	{"ours, but it had only been late", `
+			call a
+			< a
+			> wantagain a
+			< [state(a) info(wantagain [1])]
+			> info 4
+			> result a
+			= result a`},
 	{"ours, but it is gone", `
 		call a
 		< a

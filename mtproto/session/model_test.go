@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/crypto"
@@ -24,7 +23,8 @@ type model struct {
 	salt     int64
 	lastID   int64
 	sessions map[int64]*life
-	conn     *life // the session that the connection speaks for; nil: none yet
+	conn     *life           // the session that the connection speaks for; nil: none yet
+	said     map[int64]int64 // ids, and in which session
 	executed map[string]int
 	seen     map[string]bool // received, executed or not yet
 	given    map[string]bool // updates that were acknowledged
@@ -64,7 +64,7 @@ type told struct {
 
 func newModel(key *crypto.Key, seed uint64, now func() time.Time) *model {
 	return &model{key: key, rnd: rand.New(testRand(seed ^ 0xabcdef)), pad: testRand(seed + 1), now: now, salt: 1, sessions: map[int64]*life{},
-		executed: map[string]int{}, seen: map[string]bool{}, given: map[string]bool{}, born: map[string]time.Time{},
+		said: map[int64]int64{}, executed: map[string]int{}, seen: map[string]bool{}, given: map[string]bool{}, born: map[string]time.Time{},
 		log: func(string, ...any) {}}
 }
 
@@ -139,11 +139,7 @@ func (m *model) attach(l *life) {
 			l.next = append(l.next, t)
 		}
 	}
-	// What begins the session stays first.
-	sort.SliceStable(l.next, func(i, j int) bool { return isBirth(l.next[i]) && !isBirth(l.next[j]) })
 }
-
-func isBirth(t *told) bool { return idOf(t.body) == mt.NewSessionCreatedID }
 
 // notice is a service message in a session that may not be known here.
 func (m *model) notice(session int64, o mt.Object) {
@@ -169,6 +165,7 @@ func (m *model) say(l *life, o mt.Object, content bool) *told {
 	}
 	t := &told{id: m.nextID(low), seq: 2 * l.content, body: encode(o)}
 	m.log("  says %x %08x", t.id, idOf(t.body))
+	m.said[t.id] = l.id
 	if content {
 		t.seq++
 		l.content++
@@ -211,6 +208,9 @@ func (m *model) take(l *life, msg sent) {
 		}
 	}
 	l.in = slices.Insert(l.in, at, e)
+	if isQuery && m.chance(200) { // received, but it cannot tell any more
+		m.say(l, &mt.BadMsgNotification{BadMsgID: msg.id, ErrorCode: 20}, false)
+	}
 	m.service(l, msg.id, id, r)
 	if err := r.Err(); err != nil {
 		m.fail("%08x: %v", id, err)
@@ -227,6 +227,9 @@ func (m *model) service(l *life, req int64, id uint32, r *bin.Reader) {
 		var o mt.MsgsAck
 		o.Decode(r)
 		for _, id := range o.MsgIDs {
+			if m.said[id] != l.id {
+				m.fail("%x of session %x acknowledged in %x", id, m.said[id], l.id) // C42
+			}
 			m.acknowledged(l, id)
 		}
 	case mt.GetFutureSaltsID:
@@ -394,19 +397,29 @@ func (m *model) packets() (out [][]byte) {
 	}
 	next := l.next
 	l.next = nil
-	born := 0
-	for born < len(next) && isBirth(next[born]) {
-		born++
-	}
-	m.rnd.Shuffle(len(next)-born, func(i, j int) {
-		next[born+i], next[born+j] = next[born+j], next[born+i]
-	})
+	m.shuffle(next)
 	for len(next) > 0 {
 		n := 1 + m.rnd.IntN(len(next))
 		out = append(out, m.seal(l, next[:n]))
 		next = next[n:]
 	}
 	return out
+}
+
+// shuffle lets messages overtake each other, but no notice of a new session another.
+func (m *model) shuffle(next []*told) {
+	m.rnd.Shuffle(len(next), func(i, j int) { next[i], next[j] = next[j], next[i] })
+	var at []int
+	var births []*told
+	for i, t := range next {
+		if idOf(t.body) == mt.NewSessionCreatedID {
+			at, births = append(at, i), append(births, t)
+		}
+	}
+	slices.SortFunc(births, func(a, b *told) int { return cmp.Compare(a.id, b.id) })
+	for i, t := range births {
+		next[at[i]] = t
+	}
 }
 
 func (m *model) seal(l *life, all []*told) []byte {

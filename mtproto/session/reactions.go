@@ -178,9 +178,11 @@ func (s *Session) wantAgain(r *record) {
 
 // remedy does for one call what its refusal asks for.
 func (s *Session) remedy(now time.Time, c *call, re reaction, code int32) {
-	if c.refused++; re.then == enquire && c.place == inFlight {
-		c.ask, s.calls.ask = true, true
-		s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+	if c.refused++; re.then == enquire {
+		if c.place == inFlight { // in a session that was left nothing can be asked
+			c.ask, s.calls.ask = true, true
+			s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+		}
 		return
 	}
 	c.alone = c.alone || re.then == alone

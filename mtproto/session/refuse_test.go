@@ -278,6 +278,10 @@ var departures = []script{
 		= failed a unknown, failed b unknown, failed d yes
 		connect
 		< [ping state(c') destroy e']`},
+	{"what nobody can tell stays so", `
+		>> bad d 20
+		>> result d
+		= result d`},
 	{"nothing else of the old session counts", `
 		>> update u
 		>> info 4

@@ -8,16 +8,14 @@ import (
 )
 
 const (
-	maxReplies = 16        // in one packet
-	maxWaiting = 1024      // replies to the server that wait; more are not owed to anybody
-	dropped    = 64        // rpc_drop_answer that wait
-	maxIDAge   = 150 * 1e9 // nanoseconds after which a message is not sent again under its id (C12)
+	maxReplies = 16   // in one packet
+	maxWaiting = 1024 // replies to the server that wait; more are not owed to anybody
+	maxDrops   = 64   // the same, with requests to drop an answer among them
 )
 
 // requests are service messages that wait to be sent, besides acknowledgements, pings and salts.
 type requests struct {
 	answers []int64 // messages of the server to send again (C29)
-	repeat  []int64 // our messages that the server wants again (C30)
 	replies []reply
 }
 
@@ -29,7 +27,7 @@ type reply struct {
 
 // forget drops everything, for a new session.
 func (q *requests) forget() {
-	q.answers, q.repeat, q.replies = q.answers[:0], q.repeat[:0], nil
+	q.answers, q.replies = q.answers[:0], nil
 }
 
 func (q *requests) reply(m mt.Object, content bool) {
@@ -42,32 +40,23 @@ func (q *requests) reply(m mt.Object, content bool) {
 
 // dropAnswer asks the server not to send an answer (C31). The request is a query, answered by an rpc_result.
 func (q *requests) dropAnswer(msgID int64) {
-	if len(q.replies) < dropped {
+	if len(q.replies) < maxDrops {
 		q.reply(&mt.RpcDropAnswer{ReqMsgID: msgID}, true)
 	}
 }
 
-// putResends asks for messages of the server that it says it has sent (C29), and repeats ours under their old ids, as
-// the server asked for them by these ids (C30).
+// putResends asks for messages of the server that it says it has sent (C29).
 func (s *Session) putResends(now time.Time) {
-	if ids := s.asks.answers; len(ids) > 0 {
-		ids = ids[:min(len(ids), maxIDs)]
-		id := s.begin(now, false)
-		(&mt.MsgResendReq{MsgIDs: ids}).Encode(&s.pack.w)
-		s.end()
-		s.log.add(record{kind: answersAsked, msgID: id}, ids)
-		s.asks.answers = s.asks.answers[:copy(s.asks.answers, s.asks.answers[len(ids):])]
-		s.pack.live = true
+	ids := s.asks.answers[:min(len(s.asks.answers), maxIDs)]
+	if len(ids) == 0 {
+		return
 	}
-	for _, id := range s.asks.repeat {
-		if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
-			c.repeated = s.clock.last
-			s.head(id, c.seq)
-			s.pack.w.Raw(c.query)
-			s.end()
-		}
-	}
-	s.asks.repeat = s.asks.repeat[:0]
+	id := s.begin(now, false)
+	(&mt.MsgResendReq{MsgIDs: ids}).Encode(&s.pack.w)
+	s.end()
+	s.log.add(record{kind: answersAsked, msgID: id}, ids)
+	s.asks.answers = s.asks.answers[:copy(s.asks.answers, s.asks.answers[len(ids):])]
+	s.pack.live = true
 }
 
 func (s *Session) putReplies(now time.Time) {
@@ -84,26 +73,21 @@ func (s *Session) putReplies(now time.Time) {
 	}
 }
 
-// wanted answers a msg_resend_req of the server: queries that are still in flight go again under their ids; if there
-// is anything else among them, the state of all is told as well (C30).
+// wanted answers a msg_resend_req of the server with what we know of these messages (C30). Queries among them that are
+// in flight may have been lost, or be under way still: their state is asked for, and what was lost goes again under a
+// new id. Never under the old one: that ids ascend over each connection is what tells the lives of a session apart.
 func (s *Session) wanted(f frame, r *bin.Reader) error {
 	var m mt.MsgResendReq
 	m.Decode(r)
 	if r.Err() != nil || len(m.MsgIDs) > maxIDs {
 		return nil
 	}
-	missing := false
 	for _, id := range m.MsgIDs {
-		c := s.calls.byMsg[id]
-		if c != nil && c.place == inFlight && s.clock.server(f.now)-timeOf(id) < maxIDAge && len(s.asks.repeat) < maxReplies {
-			s.asks.repeat = append(s.asks.repeat, id)
-		} else {
-			missing = true
+		if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
+			c.ask, s.calls.ask = true, true
 		}
 	}
-	if missing {
-		s.tellStates(f.id, m.MsgIDs)
-	}
+	s.tellStates(f.id, m.MsgIDs)
 	return nil
 }
 

@@ -39,7 +39,7 @@ type self struct {
 	window  window
 	born    int      // number of the connection on which it began
 	lives   int      // new_session_created so far
-	first   int64    // first_msg_id of the last of them
+	first   int64    // first_msg_id of the latest of them
 	uniques [8]int64 // their unique ids, the last 8
 }
 

@@ -131,7 +131,7 @@ func (s *Session) learnAll(f frame, req int64, ids []int64, states []byte) {
 // missing takes the word that a call was not received when the server read our message req.
 func (s *Session) missing(c *call, req int64, state byte) {
 	switch {
-	case req <= c.repeated: // it may have come since
+	case req == 0: // it may have come since
 		c.ask, s.calls.ask = true, true
 	case s.proves(c, state):
 		s.notExecuted(c)
@@ -140,18 +140,11 @@ func (s *Session) missing(c *call, req int64, state byte) {
 	}
 }
 
-// proves says whether "not received" means that the call was not executed. It does unless the session was begun anew
+// proves says whether "not received" means that the call was not executed. It does, unless the session was begun anew
 // after the call went out: then it was another life of the session that might have received it. Code 1, older than all
-// that is remembered, is just what a new life says of messages before it, and its notice may be late; so it proves
-// something only where there was no other life.
+// that is remembered, is just what a new life says of messages before it, and may overtake the notice of that.
 func (s *Session) proves(c *call, state byte) bool {
-	switch {
-	case c.received:
-		return false
-	case s.firstLife():
-		return true
-	}
-	return state != stateForgotten && c.top() >= s.self.first
+	return !c.received && state != stateForgotten && c.top() >= s.self.first
 }
 
 // received notes that the server has a call. If it also says that it answered, and says so again and again while no
