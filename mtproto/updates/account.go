@@ -65,6 +65,8 @@ func (m *Machine) accountDone(moved, more bool) {
 		m.replay(&m.common)
 		m.replay(&m.secret)
 		m.replaySeq()
+		m.openHistory()
+		m.listedTop()
 		return
 	}
 	if moved {
@@ -103,18 +105,35 @@ func (m *Machine) stateResult(st codec.View) {
 var gapReasons = map[cause]string{causeInvalid: GapInvalid, causeUnreadable: GapUnreadable}
 
 // gap publishes a hole and moves behind it.
-func (m *Machine) gap(b *box, to int, reason string) {
-	from, at := b.pts, m.ending(b, to)
+func (m *Machine) gap(b *box, to int, reason string) { m.gapTo(b, to, 0, reason) }
+
+// gapTo is a gap behind which top is the box's newest message, 0 if that is not known. Messages in it are to be fetched
+// from history where it is known from where to where.
+func (m *Machine) gapTo(b *box, to, top int, reason string) {
+	g := Gap{Box: b.id, From: b.pts, To: to, Reason: reason, Above: b.top, UpTo: max(top, b.top)}
+	if top == 0 {
+		g.UpTo = 0
+	}
+	var state []byte
+	if r := (Range{g.Above, g.UpTo}); m.fillable(b, r) {
+		g.Fill = true
+		m.state.dig(b.id, r)
+		state = appendRange(nil, "hole", b.id, r)
+	}
+	b.top = max(b.top, top)
+	m.say(b, g, state)
+}
+
+// say publishes a gap. The state says more than where the box is.
+func (m *Machine) say(b *box, g Gap, state []byte) {
+	at := m.ending(b, g.To)
 	at.index++
-	m.move(b, to, at.index)
+	m.move(b, g.To, at.index)
 	peer := Peer{Kind: PeerNone}
 	if b.id.Kind == Channel {
 		peer = Peer{PeerChannel, b.id.ID}
 	}
-	it := m.add(&container{}, Item{
-		Name: "gap", Box: b.id, Pts: at.pts, Index: at.index - 1, Peer: peer, Date: int(m.now.Unix()),
-		Gap: &Gap{Box: b.id, From: from, To: to, Reason: reason},
-	}, nil)
-	it.State = m.token(b)
+	it := m.add(&container{}, Item{Name: "gap", Box: b.id, Pts: at.pts, Index: at.index - 1, Peer: peer, Date: int(m.now.Unix()), Gap: &g}, nil)
+	it.State = joinState(m.token(b), string(state))
 	m.resumed(at)
 }

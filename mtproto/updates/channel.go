@@ -15,6 +15,7 @@ func (m *Machine) channel(id int64) *box {
 	b := &box{
 		id: Box{Kind: Channel, ID: id}, pts: st.Pts, n: st.N, known: st.Pts > 0,
 		hash: st.AccessHash, hashTold: st.AccessHash != 0, told: st.Behind, kept: st.Behind,
+		top: st.Top, topTold: st.Top, closed: st.Closed,
 	}
 	b.src = &b.own
 	m.boxes[id] = b
@@ -31,13 +32,14 @@ func (m *Machine) Channel(now time.Time, id int64, pts int, accessHash int64) {
 	if accessHash != 0 && accessHash != b.hash {
 		b.hash, b.hashTold = accessHash, false
 	}
+	b.closed = false
 	switch {
 	case b.known:
 		m.hinted(b, pts)
 	case pts > 0 && !b.src.busy():
 		m.move(b, pts, 0)
 	}
-	if st := m.state.Channels[id]; b.known && (st.Pts != before.Pts || !b.hashTold && b.hash != 0) {
+	if b.state() != before {
 		m.place(b)
 		m.loosely(b)
 	}
@@ -82,19 +84,26 @@ func (m *Machine) obey(u codec.View, c *container) {
 	}
 }
 
-// hintChannel notes a channel's pts in an update that does not move it (E29).
-func (m *Machine) hintChannel(id int64, pts int, c *container) {
-	if st := m.state.Channels[id]; st.Pts == 0 || pts <= st.Pts {
+// hintChannel notes a channel's pts, and a message that was read in it, in an update that does not move it (E29).
+func (m *Machine) hintChannel(id int64, u codec.View, c *container) {
+	st, pts, read := m.state.Channels[id], int(u.Int("pts")), int(u.Int("max_id"))
+	unseen := st.Top > 0 && read > st.Top
+	if st.Pts == 0 || pts <= st.Pts && !unseen {
 		return
 	}
 	b := m.channel(id)
 	m.learn(b, c)
 	m.hinted(b, pts)
+	if unseen && !b.src.busy() {
+		b.seen = max(b.seen, read)
+		m.missing(b)
+	}
 }
 
 // channelResult is an answer to updates.getChannelDifference (E11).
 func (m *Machine) channelResult(b *box, v codec.View, c *container) {
 	before := ChannelState{Pts: b.pts, N: b.n}
+	m.watchAgain(b, v)
 	switch v.Name() {
 	case "updates.channelDifferenceEmpty":
 		if pts := int(v.Int("pts")); pts > b.pts {
@@ -104,8 +113,7 @@ func (m *Machine) channelResult(b *box, v codec.View, c *container) {
 	case "updates.channelDifference":
 		m.channelSlice(b, v, c)
 	case "updates.channelDifferenceTooLong":
-		dialog, _ := v.Object("dialog")
-		m.channelTooLong(b, int(dialog.Int("pts")))
+		m.channelTooLong(b, v, c)
 	default:
 		m.unreadable(b.src, b, errClass)
 		return
@@ -125,16 +133,26 @@ func (m *Machine) channelSlice(b *box, v codec.View, c *container) {
 	g.end()
 }
 
-// channelTooLong goes on from where the channel is now. The messages that come with the answer are only its newest, so
-// they are not published: who fills the hole from history gets them there (E12).
-func (m *Machine) channelTooLong(b *box, pts int) {
+// channelTooLong goes on from where the channel is now. The messages that come with the answer are only its newest; those
+// before them are fetched from history (E12).
+func (m *Machine) channelTooLong(b *box, v codec.View, c *container) {
+	dialog, _ := v.Object("dialog")
+	pts, top := int(dialog.Int("pts")), int(dialog.Int("top_message"))
 	switch {
 	case b.src.cause != causeNone:
-		m.gap(b, pts, gapReasons[b.src.cause])
+		m.gapTo(b, pts, top, gapReasons[b.src.cause])
 	case !b.known:
-		m.gap(b, pts, GapUnknown)
+		m.gapTo(b, pts, top, GapUnknown)
 	case pts > b.pts:
-		m.gap(b, pts, GapTooLong)
+		m.gapTo(b, pts, top, GapTooLong)
+	default:
+		return
+	}
+	if h := m.state.hole(b.id); h != nil {
+		for _, message := range m.historyOf(v, h) {
+			id := int(message.Int("id"))
+			m.backfill(b.id, c, message, Range{id - 1, id})
+		}
 	}
 }
 
@@ -143,6 +161,12 @@ func (m *Machine) channelDone(b *box, moved, more bool) {
 	s.done(more)
 	switch {
 	case !s.need:
+		if b.seen > b.top { // whatever it was, it is accounted for
+			b.top = b.seen
+			m.place(b)
+			m.loosely(b)
+		}
+		b.seen = 0
 		m.fruitless(s, moved, len(b.held) > 0)
 		m.noPartial(b.id)
 		m.replay(b)
@@ -159,7 +183,12 @@ func (m *Machine) closed(b *box, reason string) {
 	for len(b.held) > 0 {
 		m.unhold(b)
 	}
-	m.gap(b, b.pts, reason)
+	b.closed = true
+	if h := m.state.hole(b.id); h != nil {
+		m.giveUp(b.id, reason)
+	} else {
+		m.gap(b, b.pts, reason)
+	}
 	m.noPartial(b.id)
 	b.own = source{}
 	b.gap, b.hint = time.Time{}, 0

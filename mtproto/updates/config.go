@@ -1,11 +1,14 @@
 package updates
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Config is what a machine is told about its account, and its limits; zero values mean the defaults.
 type Config struct {
 	SelfID int64 // the account's own user id, for updateShortMessage (E5); 0: these become a difference
-	Bot    bool  // the sequences are the same (E25); nothing differs yet
+	Bot    bool  // the sequences are the same; a bot has no dialogs and watches nothing (E25), but confirms (E28)
 
 	// Known tells whether a user or chat, which an updateShortMessage mentions, is known to whoever reads what is
 	// published; where not, the message is fetched by a difference, which brings them along (E5). Nil: all are.
@@ -23,6 +26,18 @@ type Config struct {
 	MaxHeld       int // updates waiting for a difference; 10,000 (E7)
 	MaxHeldBytes  int // bytes of containers they keep; 16 MiB
 	MaxUnreadable int // times in a row a difference may be unreadable before it becomes a gap; 5
+
+	FillMessages int           // of one gap that are fetched from history, the newest; 10,000; < 0: none (E12)
+	FillBoxes    int           // with messages to fetch at a time; 100. Gaps of further ones are not filled
+	FillPause    time.Duration // after each call for history, or for dialogs at first login; 200 ms
+
+	PollEvery  time.Duration // a page of dialogs and one of other channels are compared; 1 min; < 0: never (E29, E36)
+	PollPage   int           // dialogs or channels on such a page; 50
+	StateEvery time.Duration // updates.getState, and up to a fifth later; 5 min; < 0: never (E19)
+	ListPages  int           // of 100 dialogs, at first login; 50; < 0: none (E17)
+	Confirm    int           // events after which a bot tells Telegram that it has them; 100,000 (E28)
+
+	Rand func() float64 // from [0,1), so that accounts do not ask all at once; nil: always the middle
 }
 
 func (c Config) withDefaults() Config {
@@ -46,5 +61,18 @@ func (c Config) withDefaults() Config {
 	orInt(&c.MaxHeld, 10_000)
 	orInt(&c.MaxHeldBytes, 16<<20)
 	orInt(&c.MaxUnreadable, 5)
+	return c.withBackground()
+}
+
+// withBackground has the defaults of what may be turned off.
+func (c Config) withBackground() Config {
+	c.FillMessages = cmp.Or(c.FillMessages, 10_000)
+	c.FillBoxes = cmp.Or(c.FillBoxes, 100)
+	c.FillPause = cmp.Or(c.FillPause, 200*time.Millisecond)
+	c.PollEvery = cmp.Or(c.PollEvery, time.Minute)
+	c.PollPage = min(max(cmp.Or(c.PollPage, 50), 1), 100)
+	c.StateEvery = cmp.Or(c.StateEvery, 5*time.Minute)
+	c.ListPages = cmp.Or(c.ListPages, 50)
+	c.Confirm = cmp.Or(c.Confirm, 100_000)
 	return c
 }

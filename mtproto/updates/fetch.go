@@ -12,6 +12,7 @@ import (
 type source struct {
 	need   bool    // a fetch is due, or running
 	again  bool    // and another one after that which is running
+	poll   bool    // only because the channel is watched: nothing is known to be missing
 	fetch  FetchID // running; 0: none
 	cause  cause   // what for, if not simply to catch up
 	at     time.Time
@@ -41,7 +42,7 @@ func (m *Machine) want(s *source) {
 	if s.fetch != 0 {
 		s.again = true
 	}
-	s.need = true
+	s.need, s.poll = true, false
 }
 
 // wantState asks for updates.getState.
@@ -64,10 +65,23 @@ func (m *Machine) settle() {
 	if m.account.need {
 		m.common.gap, m.secret.gap, m.seq.gap = time.Time{}, time.Time{}, time.Time{}
 	}
+	m.confirm()
 	if m.account.ready(m.now) {
 		m.fetchAccount()
 	}
+	m.settleWatches()
 	m.settleChannels()
+	m.settlePolls()
+	m.settleList()
+	m.settleFill()
+}
+
+// confirm tells Telegram now and then what a bot has, so that it need not keep it (E28): asking for what comes after says
+// that.
+func (m *Machine) confirm() {
+	if m.c.Bot && (m.common.pts-m.confirmed.pts > m.c.Confirm || m.secret.pts-m.confirmed.qts > m.c.Confirm) {
+		m.want(&m.account)
+	}
 }
 
 func (m *Machine) due(t time.Time) bool { return !t.IsZero() && !t.After(m.now) }
@@ -92,7 +106,7 @@ func (m *Machine) settleChannels() {
 
 // calm puts a channel at rest that waits for nothing.
 func (m *Machine) calm(b *box) bool {
-	if b.behind() || len(b.held) > 0 {
+	if b.src.busy() || b.behind() || len(b.held) > 0 {
 		return false
 	}
 	if b.told {
@@ -100,6 +114,7 @@ func (m *Machine) calm(b *box) bool {
 		m.place(b)
 		m.loosely(b)
 	}
+	m.rest(b)
 	delete(m.boxes, b.id.ID)
 	return true
 }
@@ -109,6 +124,7 @@ func (m *Machine) fetchAccount() {
 	if m.account.cause == causeNone {
 		method = "updates.getDifference"
 		call = codec.M{"pts": m.state.Pts, "qts": m.state.Qts, "date": m.state.Date}
+		m.confirmed.pts, m.confirmed.qts = m.state.Pts, m.state.Qts
 	}
 	m.fetch(&m.account, &m.common, method, call)
 }
@@ -136,7 +152,7 @@ func (m *Machine) fetchChannel(b *box) {
 		pts, limit = 1, 1 // the answer tells where the channel is (E11, E15)
 	}
 	m.fetch(b.src, b, "updates.getChannelDifference", codec.M{
-		"channel": codec.M{"_": "inputChannel", "channel_id": b.id.ID, "access_hash": b.hash},
+		"channel": inputChannel(b.id.ID, b.hash),
 		"filter":  codec.M{"_": "channelMessagesFilterEmpty"},
 		"pts":     pts,
 		"limit":   limit,
@@ -175,7 +191,11 @@ func (m *Machine) Result(now time.Time, id FetchID, body []byte, err error) {
 	m.begin(now)
 	b := m.fetching[id]
 	delete(m.fetching, id)
+	question, asked := m.asked[id]
+	delete(m.asked, id)
 	switch {
+	case asked:
+		m.replied(question, body, err)
 	case id == 0:
 	case id == m.account.fetch:
 		m.account.fetch = 0
@@ -225,6 +245,7 @@ func (m *Machine) unreadable(s *source, b *box, err error) {
 	}
 	m.broken(b.id, err)
 	s.broken++
+	s.poll = false
 	switch {
 	case s.broken < m.c.MaxUnreadable || s.cause != causeNone && b.id.Kind != Channel:
 		m.backoff(s)
@@ -238,18 +259,17 @@ func (m *Machine) unreadable(s *source, b *box, err error) {
 
 // failed is E15.
 func (m *Machine) failed(s *source, b *box, err error) {
-	var refused *Error
-	if !errors.As(err, &refused) {
-		m.backoff(s)
-		return
-	}
+	refused := refusal(err)
 	switch {
-	case refused.wait() > 0:
-		s.need, s.at = true, m.now.Add(refused.wait())
-	case refused.Type == "PERSISTENT_TIMESTAMP_INVALID" || refused.Type == "PERSISTENT_TIMESTAMP_EMPTY":
-		m.invalid(s)
 	case b.id.Kind == Channel && inaccessible[refused.Type]:
 		m.closed(b, refused.Type)
+	case refused.Type == "PERSISTENT_TIMESTAMP_INVALID" || refused.Type == "PERSISTENT_TIMESTAMP_EMPTY":
+		s.poll = false
+		m.invalid(s)
+	case s.poll:
+		m.unpoll(b, err)
+	case refused.wait() > 0:
+		s.need, s.at = true, m.now.Add(refused.wait())
 	default:
 		m.backoff(s)
 	}
@@ -283,6 +303,6 @@ func (m *Machine) fruitless(s *source, moved, waiting bool) {
 // done ends a source's fetch: what comes next is known.
 func (s *source) done(more bool) {
 	s.need = more || s.again
-	s.again = false
+	s.again, s.poll = false, false
 	s.cause = causeNone
 }

@@ -23,6 +23,8 @@ type ending struct {
 	pts   int // of the items: to, unless items with a higher one were stored before a crash
 	index int // of the next item
 	part  *Partial
+
+	first, last int // ids of new messages; 0: none so far
 }
 
 // newGroup begins a slice that ends at pts and qts.
@@ -61,7 +63,11 @@ func (g *group) end() {
 }
 
 func (g *group) move(b *box, e ending) {
-	if e.to != b.pts || e.index != b.n {
+	if e.last != 0 {
+		g.m.raise(b, e.first, e.last)
+	}
+	if e.to != b.pts || e.index != b.n || e.last != 0 {
+		b.closed = false
 		g.m.move(b, e.to, e.index)
 		g.m.loosely(b)
 	}
@@ -103,6 +109,12 @@ func (g *group) fill(v codec.View) {
 // message publishes a bare message as the update that would have pushed it.
 func (g *group) message(message codec.View, w *wrapper, box Box) {
 	at := g.at(box)
+	if id := int(message.Int("id")); id > 0 && box.Kind != Secret {
+		if at.first == 0 || id < at.first {
+			at.first = id
+		}
+		at.last = max(at.last, id)
+	}
 	if at.part != nil && at.part.has(messageKey(message)) {
 		return
 	}
@@ -152,7 +164,7 @@ func (g *group) owns(b Box) bool {
 
 func (g *group) hint(u codec.View, rule *rule) {
 	if id := u.Int("channel_id"); rule.hint && id != 0 && id != g.box.id.ID {
-		g.m.hintChannel(id, int(u.Int("pts")), g.c)
+		g.m.hintChannel(id, u, g.c)
 	}
 }
 

@@ -1,7 +1,9 @@
 package updates
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -141,7 +143,9 @@ type bench struct {
 	m     *Machine
 	now   time.Time
 	log   []string
+	tops  bool           // the log tells the newest messages that states tell
 	fetch map[Box]*Fetch // not answered yet
+	asked []*Fetch       // the same of those in the background
 	fold  State          // of what the machine put out
 	items []Item
 }
@@ -162,6 +166,7 @@ func startBench(t testing.TB, st State, c Config) *bench {
 	if c.SelfID == 0 {
 		c.SelfID = 1
 	}
+	c.PollEvery, c.StateEvery, c.ListPages = cmp.Or(c.PollEvery, -1), cmp.Or(c.StateEvery, -1), cmp.Or(c.ListPages, -1)
 	l := api(t)
 	m, err := New(l.rules, st, c)
 	if err != nil {
@@ -222,7 +227,11 @@ func (b *bench) note(out Output) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		b.fetch[out.Box] = out
+		if out.Background {
+			b.asked = append(b.asked, out)
+		} else {
+			b.fetch[out.Box] = out
+		}
 		b.log = append(b.log, describe(v))
 	case *Release:
 		b.log = append(b.log, fmt.Sprint("release ", out.Tokens))
@@ -238,9 +247,39 @@ func describe(v codec.View) string {
 	case "updates.getChannelDifference":
 		to, _ := v.Object("channel")
 		return fmt.Sprintf("getChannelDifference %d/%d pts=%d limit=%d", to.Int("channel_id"), to.Int("access_hash"), v.Int("pts"), v.Int("limit"))
+	case "messages.getMessages":
+		return "getMessages " + describeIDs(v)
+	case "channels.getMessages":
+		to, _ := v.Object("channel")
+		return fmt.Sprintf("getMessages %d/%d %s", to.Int("channel_id"), to.Int("access_hash"), describeIDs(v))
+	case "messages.getDialogs":
+		peer, _ := v.Object("offset_peer")
+		return fmt.Sprintf("getDialogs folder=%d from=%d/%d/%v", v.Int("folder_id"), v.Int("offset_date"), v.Int("offset_id"), peerValue(peer))
+	case "messages.getPeerDialogs":
+		return fmt.Sprint("getPeerDialogs ", peersOf(v))
 	default:
 		return v.Name()[len("updates."):]
 	}
+}
+
+func idsOf(v codec.View) (ids []int) {
+	for id := range v.Objects("id") {
+		ids = append(ids, int(id.Int("id")))
+	}
+	return ids
+}
+
+func describeIDs(v codec.View) string {
+	ids := idsOf(v)
+	return fmt.Sprintf("%d..%d (%d)", ids[0], ids[len(ids)-1], len(ids))
+}
+
+func peersOf(v codec.View) (ids []int64) {
+	for p := range v.Objects("peers") {
+		peer, _ := p.Object("peer")
+		ids = append(ids, peer.Int("channel_id"))
+	}
+	return ids
 }
 
 func (b *bench) batch(out *Batch) {
@@ -251,11 +290,11 @@ func (b *bench) batch(out *Batch) {
 		if out.Whole && i > 0 {
 			mark = "+ "
 		}
-		b.log = append(b.log, mark+line(it))
+		b.log = append(b.log, mark+b.line(it))
 	}
 	b.items = append(b.items, out.Items...)
 	if !hasStored(out) && out.State != "" {
-		b.log = append(b.log, "state "+out.State)
+		b.log = append(b.log, "state "+b.topless(out.State))
 	}
 	if len(out.Release) > 0 {
 		b.log = append(b.log, fmt.Sprint("then release ", out.Release))
@@ -265,11 +304,48 @@ func (b *bench) batch(out *Batch) {
 	}
 }
 
+var newest = regexp.MustCompile(`@[0-9]+`)
+
+// topless leaves the newest messages out of a state, which most tables are not about.
+func (b *bench) topless(state string) string {
+	if b.tops {
+		return state
+	}
+	return newest.ReplaceAllString(state, "")
+}
+
+func (b *bench) line(it Item) string {
+	it.State = b.topless(it.State)
+	return line(it)
+}
+
+// reply answers the oldest question of the background.
+func (b *bench) reply(m M) { b.replied(b.l.encode(m), nil) }
+
+func (b *bench) refuse(err error) { b.replied(nil, err) }
+
+func (b *bench) replied(body []byte, err error) {
+	b.t.Helper()
+	if len(b.asked) == 0 {
+		b.t.Fatalf("nothing was asked; so far %q", b.log)
+	}
+	f := b.asked[0]
+	b.asked = b.asked[1:]
+	b.m.Result(b.now, f.ID, body, err)
+	b.drain()
+}
+
 // line is an item as the tables have it.
 func line(it Item) string {
 	text := fmt.Sprintf("%s %v %d.%d", it.Name, it.Box, it.Pts, it.Index)
 	if it.Gap != nil {
 		text = fmt.Sprintf("gap %v %d..%d %s", it.Gap.Box, it.Gap.From, it.Gap.To, it.Gap.Reason)
+		if it.Gap.Fill || it.Gap.UpTo != 0 && it.Gap.Above != 0 {
+			text += fmt.Sprintf(", messages %d..%d fill=%v", it.Gap.Above, it.Gap.UpTo, it.Gap.Fill)
+		}
+	}
+	if it.Backfill {
+		text += " backfill"
 	}
 	if it.Live {
 		text += " live"

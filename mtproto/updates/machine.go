@@ -25,6 +25,14 @@ type Machine struct {
 	lastID   FetchID
 	held     struct{ n, bytes int }
 
+	// What nothing waits for.
+	asked     map[FetchID]question
+	filling   filler
+	poll      poller
+	listing   lister
+	watch     map[int64]*watch
+	confirmed struct{ pts, qts int } // Telegram knows that we have these (E28)
+
 	w     writer
 	seek  seeker
 	spare *container
@@ -39,11 +47,11 @@ func New(r *Rules, st State, c Config) (*Machine, error) {
 	if r == nil {
 		return nil, errors.New("updates: no rules")
 	}
-	m := &Machine{r: r, c: c.withDefaults(), state: st.Clone(), boxes: make(map[int64]*box), fetching: make(map[FetchID]*box)}
+	m := &Machine{r: r, c: c.withDefaults(), state: st.Clone(), boxes: make(map[int64]*box), fetching: make(map[FetchID]*box), asked: make(map[FetchID]question)}
 	if m.state.Channels == nil {
 		m.state.Channels = make(map[int64]ChannelState)
 	}
-	m.common = box{id: Box{Kind: Common}, src: &m.account, pts: st.Pts, n: st.N, known: true}
+	m.common = box{id: Box{Kind: Common}, src: &m.account, pts: st.Pts, n: st.N, top: st.Top, known: true}
 	m.secret = box{id: Box{Kind: Secret}, src: &m.account, pts: st.Qts, n: st.QtsN, known: true}
 	m.w.said = m.state.position()
 	m.w.stated = m.w.said
@@ -52,6 +60,7 @@ func New(r *Rules, st State, c Config) (*Machine, error) {
 		m.account.cause = causeFirst
 	}
 	m.remember()
+	m.confirmed.pts, m.confirmed.qts = st.Pts, st.Qts
 	return m, nil
 }
 
@@ -107,6 +116,14 @@ func (m *Machine) Wake() time.Time {
 	next = m.sooner(next, m.secret.gap)
 	next = m.sooner(next, m.seq.gap)
 	next = m.retry(next, &m.account)
+	next = m.poll.wake(m, next)
+	next = m.wakeWatches(next)
+	if len(m.state.Holes) > 0 {
+		next = m.upcoming(next, m.filling.at)
+	}
+	if !m.state.Listed {
+		next = m.upcoming(next, m.listing.at)
+	}
 	for _, b := range m.restless {
 		next = m.sooner(next, b.gap)
 		next = m.retry(next, b.src)

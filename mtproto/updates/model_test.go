@@ -57,8 +57,9 @@ type model struct {
 	nextID    int
 	date, seq int
 	boxes     map[Box][]event
-	sequenced []event // updates without a box, in containers with seq
-	tooLong   int     // more than so many events behind: TooLong
+	fallen    map[Box][]span // pts that were too long ago
+	sequenced []event        // updates without a box, in containers with seq
+	tooLong   int            // more than so many events behind: TooLong
 }
 
 var modelBoxes = []Box{{Kind: Common}, {Kind: Secret}, {Channel, 77}, {Channel, 88}, {Channel, 99}}
@@ -130,16 +131,30 @@ func (s *model) push() M {
 func (s *model) answer(call codec.View) M {
 	switch call.Name() {
 	case "updates.getState":
-		return state(s.top(modelBoxes[0]), s.top(modelBoxes[1]), s.date, s.seq)
+		return s.answerState()
 	case "updates.getDifference":
 		return s.difference(int(call.Int("pts")), int(call.Int("qts")), int(call.Int("date")))
+	case "messages.getMessages":
+		return s.history(modelBoxes[0], idsOf(call))
+	case "channels.getMessages":
+		return s.history(s.channelOf(call), idsOf(call))
+	case "messages.getDialogs":
+		return s.dialogs(call)
+	case "messages.getPeerDialogs":
+		m := s.dialogPage("messages.peerDialogs", boxesOf(peersOf(call)))
+		m["state"] = s.answerState()
+		return m
 	default:
-		to, _ := call.Object("channel")
-		if to.Int("access_hash") != to.Int("channel_id")*100 {
-			panic("wrong access hash")
-		}
-		return s.channelDifference(Box{Channel, to.Int("channel_id")}, int(call.Int("pts")), int(call.Int("limit")))
+		return s.channelDifference(s.channelOf(call), int(call.Int("pts")), int(call.Int("limit")))
 	}
+}
+
+func (s *model) channelOf(call codec.View) Box {
+	to, _ := call.Object("channel")
+	if to.Int("access_hash") != to.Int("channel_id")*100 {
+		panic("wrong access hash")
+	}
+	return Box{Channel, to.Int("channel_id")}
 }
 
 func (s *model) after(b Box, pts int) []event {
@@ -165,7 +180,9 @@ func split(events []event) (messages, other []M) {
 func (s *model) difference(pts, qts, date int) M {
 	common, secret := s.after(modelBoxes[0], pts), s.after(modelBoxes[1], qts)
 	if s.tooLong > 0 && len(common) > s.tooLong {
-		return M{"_": "updates.differenceTooLong", "pts": common[len(common)-2].pts}
+		to := common[len(common)-2].pts
+		s.fallen[modelBoxes[0]] = append(s.fallen[modelBoxes[0]], span{pts, to})
+		return M{"_": "updates.differenceTooLong", "pts": to}
 	}
 	if n := 1 + s.r.IntN(8); n < len(common) {
 		messages, other := split(common[:n])
@@ -201,9 +218,7 @@ func (s *model) channelDifference(b Box, pts, limit int) M {
 	case len(events) == 0:
 		return M{"_": "updates.channelDifferenceEmpty", "final": true, "pts": max(pts, s.top(b))}
 	case s.tooLong > 0 && len(events) > s.tooLong:
-		m := channelTooLong(events[len(events)-2].pts)
-		m["final"] = false
-		return m
+		return s.channelTooLong(b, pts, events[len(events)-2].pts)
 	}
 	n := min(limit, 1+s.r.IntN(6))
 	final := n >= len(events)
@@ -230,13 +245,20 @@ type run struct {
 	kept     int // items of the stream that the snapshot has
 	crashes  int
 	lossless bool // the network keeps everything, in order
+	polls    bool // the machine looks by itself
 }
 
 func newRun(t *testing.T, seed uint64, tooLong int) *run {
 	r := rand.New(rand.NewPCG(seed, 0))
-	u := &run{t: t, r: r, now: start, s: &model{r: r, l: api(t), boxes: make(map[Box][]event), date: 100, tooLong: tooLong}}
-	u.lossless = seed%2 == 0
-	u.c = Config{SelfID: 1, MaxBatch: 2 + r.IntN(6), Concurrent: 1 + r.IntN(3), ChannelLimit: 5}
+	u := &run{t: t, r: r, now: start, s: &model{r: r, l: api(t), boxes: make(map[Box][]event), fallen: make(map[Box][]span), date: 100, tooLong: tooLong}}
+	u.lossless, u.polls = seed%2 == 0, seed%3 == 0
+	u.c = Config{SelfID: 1, MaxBatch: 2 + r.IntN(6), Concurrent: 1 + r.IntN(3), ChannelLimit: 5, StateEvery: -1, PollEvery: -1, ListPages: -1}
+	if u.polls {
+		u.c.StateEvery, u.c.PollEvery, u.c.ListPages, u.c.PollPage = 0, 0, 0, 1+r.IntN(3)
+	}
+	if r.IntN(4) == 0 {
+		u.c.FillMessages = 1 + r.IntN(40)
+	}
 	if r.IntN(3) == 0 {
 		u.c.MaxHeld = 3
 	}
@@ -248,9 +270,9 @@ func newRun(t *testing.T, seed uint64, tooLong int) *run {
 	}
 	u.fold = State{Pts: u.s.top(modelBoxes[0]), Qts: u.s.top(modelBoxes[1]), Date: u.s.date, Channels: make(map[int64]ChannelState)}
 	for _, b := range modelBoxes[2:] {
-		u.fold.Channels[b.ID] = ChannelState{Pts: u.s.top(b), AccessHash: b.ID * 100}
+		u.fold.Channels[b.ID] = ChannelState{Pts: u.s.top(b), AccessHash: b.ID * 100, Top: u.s.nextID}
 	}
-	u.s.nextID = 0
+	u.fold.Top = u.s.nextID
 	u.keep()
 	u.boot()
 	return u
@@ -278,6 +300,9 @@ func (u *run) boot() {
 		u.t.Fatal(err)
 	}
 	u.m, u.fold, u.out, u.fetches = m, st, nil, nil
+	if u.polls {
+		u.m.SetWatched(u.now, []int64{77})
+	}
 	u.m.Start(u.now)
 	u.drain()
 }
@@ -312,6 +337,10 @@ func (m *Machine) check() error {
 		return fmt.Errorf("%d are held in %d bytes", held, bytes)
 	case len(m.boxes) != len(m.restless):
 		return fmt.Errorf("%d boxes, %d restless", len(m.boxes), len(m.restless))
+	case len(m.asked) > 5:
+		return fmt.Errorf("%d questions at a time", len(m.asked))
+	case len(m.state.Holes) > m.c.FillBoxes:
+		return fmt.Errorf("%d holes", len(m.state.Holes))
 	case len(m.fetching) > m.c.Concurrent:
 		return fmt.Errorf("%d differences at a time", len(m.fetching))
 	}
@@ -424,7 +453,7 @@ func (u *run) tick() {
 }
 
 // finish loses nothing any more, and waits until nothing is left to do. Where something was lost, one thing more happens in
-// each box, because what is lost at the end of a channel nobody can know.
+// each box, because what is lost at the end of a channel nobody can know, who does not look.
 func (u *run) finish() {
 	for len(u.network) > 0 {
 		u.m.Push(u.now, u.s.l.encode(u.network[0]), Meta{})
@@ -432,7 +461,7 @@ func (u *run) finish() {
 		u.drain()
 	}
 	for _, b := range modelBoxes {
-		if u.lossless {
+		if u.lossless || u.polls && b.Kind == Channel {
 			break
 		}
 		u.m.Push(u.now, u.s.l.encode(withChats(updates(0, 0, u.s.happen(b).update), channel(b.ID, b.ID*100))), Meta{})
@@ -440,7 +469,7 @@ func (u *run) finish() {
 	}
 	u.m.Start(u.now)
 	u.drain()
-	for i := 0; len(u.out) > 0 || len(u.fetches) > 0 || u.m.Wake().Sub(u.now) < 10*time.Minute; i++ {
+	for i := 0; u.busy() || u.polls && i < 400; i++ {
 		if i < 20 && u.r.IntN(4) == 0 {
 			u.boot()
 		}
@@ -459,13 +488,21 @@ func (u *run) finish() {
 	}
 }
 
+// busy: something is left to do, now or soon. Looks that go on for ever do not count.
+func (u *run) busy() bool {
+	m := u.m
+	stored := !slices.ContainsFunc(u.out, func(out Output) bool { _, batch := out.(*Batch); return batch })
+	calm := !slices.ContainsFunc(m.restless, func(b *box) bool { return !b.own.poll || len(b.held) > 0 })
+	return !stored || !calm || m.account.need || len(m.state.Holes) > 0 || len(m.seq.held) > 0 || u.polls && !m.state.Listed
+}
+
 // verify compares the stream with what happened.
 func (u *run) verify() {
 	seen := make(map[int]Item)
 	last := make(map[Box]Item)
 	var gaps []Gap
 	for _, it := range u.stream {
-		if it.Box.Kind != None {
+		if it.Box.Kind != None && !it.Backfill {
 			if before, ok := last[it.Box]; ok && (it.Pts < before.Pts || it.Pts == before.Pts && it.Index <= before.Index) {
 				u.t.Errorf("%s after %s", line(it), line(before))
 			}
@@ -489,6 +526,11 @@ func (u *run) verify() {
 	for _, e := range u.s.sequenced {
 		u.expect(seen, Box{}, e, nil)
 	}
+	if u.t.Failed() && testing.Verbose() {
+		for _, it := range u.stream {
+			u.t.Log(line(it))
+		}
+	}
 	if !u.t.Failed() && u.s.tooLong == 0 && len(gaps) > 0 {
 		u.t.Errorf("gaps: %v", gaps)
 	}
@@ -497,11 +539,17 @@ func (u *run) verify() {
 func (u *run) expect(seen map[int]Item, box Box, e event, gaps []Gap) {
 	it, ok := seen[e.id]
 	gap := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Box == box && g.From < e.pts && e.pts <= g.To })
+	given := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Box == box && g.From == g.To && g.Above < e.id && e.id <= g.UpTo })
+	fell := slices.ContainsFunc(u.s.fallen[box], func(s span) bool { return s.from < e.pts && e.pts <= s.to })
 	switch {
+	case !ok && e.message != nil && box.Kind != Secret && !given:
+		u.t.Errorf("lost, though history has it: %d %v of %v", e.id, e.update, box)
 	case !ok && !gap:
 		u.t.Errorf("lost: %d %v of %v", e.id, e.update, box)
 	case ok && it.Box != box:
 		u.t.Errorf("%d is in %v, not in %v", e.id, it.Box, box)
+	case ok && it.Backfill && !fell:
+		u.t.Errorf("%d is out of history, and was never out of reach", e.id)
 	}
 }
 

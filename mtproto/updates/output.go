@@ -36,13 +36,21 @@ type Item struct {
 	Origin string // of the Meta that it came with: whose call caused it
 	State  string // for Tg-State: what changed with this item; may be empty in a Whole batch, and in box none
 	Gap    *Gap   // not nil: not an update, but a hole
+
+	// Backfill: a message out of history, which belongs into a Gap said before. It is as it reads now, Pts is 0, and Index
+	// is its id, so that Box, Pts and Index name it for ever too.
+	Backfill bool
 }
 
-// Gap says that Telegram cannot give back what was between From and To.
+// Gap says that Telegram cannot give back what was between From and To. What can be had from history comes later, as
+// items with Backfill; if that turns out not to be so, another Gap with the ids of the messages says it.
 type Gap struct {
 	Box      Box
-	From, To int // pts, exclusive and inclusive; To equal to From: not known how much
+	From, To int // pts, exclusive and inclusive; To equal to From: not known how much, or nothing but messages
 	Reason   string
+
+	Above, UpTo int  // ids of the messages that may be missing, exclusive and inclusive; 0: not known
+	Fill        bool // they are fetched from history
 }
 
 // Reasons of gaps. A refusal of Telegram's stands as it came, such as CHANNEL_PRIVATE.
@@ -53,6 +61,7 @@ const (
 	GapNoAccess   = "no access"   // a channel whose access hash Telegram never sent
 	GapUnreadable = "unreadable"  // a difference that no schema at hand can read
 	GapInvalid    = "invalid pts" // Telegram does not know our place any more (E15)
+	GapTooMany    = "too many"    // more messages than Config.FillMessages were to be fetched from history
 )
 
 // Fetch asks for a call. Answer it by [Machine.Result], once, whatever comes of it.
@@ -61,6 +70,9 @@ type Fetch struct {
 	Query  []byte // TL of the call
 	Method string // its name: updates.getDifference
 	Box    Box    // common for the account as a whole
+	// Background: nothing waits for the answer, and other calls should go first. It may be answered with any error
+	// without being made, and is asked for again later.
+	Background bool
 }
 
 // FetchID tells fetches of one machine apart.

@@ -171,7 +171,7 @@ func (m *Machine) boxless(c *container, u codec.View, rule *rule, lossy bool) {
 	switch id := u.Int("channel_id"); {
 	case !rule.hint:
 	case id != 0:
-		m.hintChannel(id, int(u.Int("pts")), c)
+		m.hintChannel(id, u, c)
 	default:
 		m.hinted(&m.common, int(u.Int("pts")))
 	}

@@ -28,6 +28,7 @@ type rule struct {
 	hint    bool    // has a pts that moves nothing, but tells how far the box is (E29)
 	control bool    // talk between Telegram and its clients: obeyed, not published
 	live    bool
+	fresh   bool   // a new message of the common box or a channel
 	message string // name of the field that holds a Message, "" for none
 	peers   []finder
 }
@@ -76,6 +77,7 @@ func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
 	}
 	for _, c := range decl.Class("Update") {
 		r.updates[c.ID] = newRule(decl, c)
+		r.updates[c.ID].fresh = c.Name == "updateNewMessage" || c.Name == "updateNewChannelMessage"
 	}
 	for _, c := range decl.Constructors {
 		if found := newResult(c); found != (result{}) {

@@ -12,19 +12,25 @@ const resetDrop = 1_000_000
 
 // box is one sequence at work. Channels have one only while they are not calm; the others are in State alone.
 type box struct {
-	id    Box
-	src   *source // what fills its gaps: the account's difference, or the channel's own
-	pts   int
-	n     int       // items published at pts
-	known bool      // pts is
-	held  []step    // by pts, then as they came
-	gap   time.Time // a piece is missing: when to stop waiting for it; zero: none is
-	hint  int       // a pts that somebody spoke of (E29)
+	id     Box
+	src    *source // what fills its gaps: the account's difference, or the channel's own
+	pts    int
+	n      int       // items published at pts
+	known  bool      // pts is
+	held   []step    // by pts, then as they came
+	gap    time.Time // a piece is missing: when to stop waiting for it; zero: none is
+	hint   int       // a pts that somebody spoke of (E29)
+	top    int       // id of its newest message that is accounted for; 0: not known
+	seal   int       // id of the message that ended the box's hole, until an item has told it
+	sealed bool      // a batch without items told it
 
 	// Of channels only.
 	own      source
 	hash     int64
 	hashTold bool // a state said it
+	topTold  int  // what a state said last
+	seen     int  // id of a message that somebody spoke of (E29)
+	closed   bool // to us (E15)
 	asked    bool // the account's difference was asked to bring the access hash
 	told     bool // some state said that it is behind
 	kept     bool // and that state went with an item
@@ -72,6 +78,12 @@ func (m *Machine) take(b *box, s step) {
 		return
 	}
 	m.learn(b, s.c)
+	if s.rule.fresh {
+		message, _ := s.u.Object(s.rule.message)
+		id := int(message.Int("id"))
+		m.raise(b, id, id)
+	}
+	b.closed = false
 	m.move(b, s.pts, index+1)
 	it := m.emit(s.c, s.u, s.rule)
 	it.Box, it.Pts, it.Index, it.State = b.id, s.pts, index, m.token(b)
@@ -178,20 +190,40 @@ func (m *Machine) move(b *box, pts, n int) {
 func (m *Machine) place(b *box) {
 	switch b.id.Kind {
 	case Common:
-		m.state.Pts, m.state.N = b.pts, b.n
+		m.state.Pts, m.state.N, m.state.Top = b.pts, b.n, b.top
 	case Secret:
 		m.state.Qts, m.state.QtsN = b.pts, b.n
 	case Channel:
-		m.state.Channels[b.id.ID] = ChannelState{Pts: b.pts, N: b.n, AccessHash: b.hash, Behind: b.told}
+		m.state.Channels[b.id.ID] = b.state()
 	}
 }
 
+func (b *box) state() ChannelState {
+	return ChannelState{Pts: b.pts, N: b.n, Top: b.top, AccessHash: b.hash, Behind: b.told, Closed: b.closed}
+}
+
+// raise notes new messages that are published as updates, from the first to the last id. Where the hole of their box
+// had no end yet, it ends before them.
+func (m *Machine) raise(b *box, first, last int) {
+	if h := m.state.hole(b.id); h != nil && h.open() {
+		b.seal, b.sealed = first, false
+		m.state.fill(b.id, Range{Low: first - 1})
+	}
+	b.top = max(b.top, last)
+}
+
 // behind: something of the box is known to be missing, or is not yet known not to be.
-func (b *box) behind() bool { return b.src.busy() || !b.gap.IsZero() }
+func (b *box) behind() bool {
+	return b.src.busy() && (!b.src.poll || len(b.held) > 0) || !b.gap.IsZero()
+}
 
 // hinted notes that a box should be at pts at least (E29).
 func (m *Machine) hinted(b *box, pts int) {
-	if pts > b.pts && !b.src.busy() && b.known {
+	switch {
+	case pts <= b.pts || !b.known:
+	case b.src.fetch != 0:
+		m.want(b.src) // it may have begun too early
+	case !b.src.busy():
 		b.hint = max(b.hint, pts)
 		m.missing(b)
 	}

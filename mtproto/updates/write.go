@@ -89,7 +89,7 @@ func (m *Machine) token(b *box) string {
 	if w.said.date != 0 {
 		now.seq, now.date = w.said.seq, w.said.date
 	}
-	w.buf = appendState(w.buf[:0], w.said, now)
+	w.buf = appendSeal(appendState(w.buf[:0], w.said, now), &m.common, true) // the end of a hole goes with the pts
 	w.said, w.stated = now, now
 	if b.id.Kind == Channel {
 		w.buf = appendBox(w.buf, b)
@@ -97,10 +97,31 @@ func (m *Machine) token(b *box) string {
 	return string(w.buf)
 }
 
+// appendBox tells where a channel is, and what of it was never told.
 func appendBox(dst []byte, b *box) []byte {
-	hash := b.hash != 0 && !b.hashTold
-	b.hashTold = b.hashTold || hash
-	return appendChannel(dst, b.id.ID, ChannelState{Pts: b.pts, N: b.n, AccessHash: b.hash, Behind: b.told}, hash)
+	st := b.state()
+	if b.hashTold {
+		st.AccessHash = 0
+	}
+	if b.topTold == b.top {
+		st.Top = 0
+	}
+	b.hashTold = b.hashTold || b.hash != 0
+	b.topTold = b.top
+	return appendChannel(dst, b.id.ID, st)
+}
+
+// appendSeal tells that the hole of a box ends where updates have gone on: once without an item at most, and until an
+// item has told it.
+func appendSeal(dst []byte, b *box, item bool) []byte {
+	if b.seal == 0 || b.sealed && !item {
+		return dst
+	}
+	dst = appendRange(dst, "had", b.id, Range{Low: b.seal - 1})
+	if b.sealed = true; item {
+		b.seal, b.sealed = 0, false
+	}
+	return dst
 }
 
 // loosely notes a change that no item of its own carries.
@@ -146,6 +167,7 @@ func (m *Machine) tail() []byte {
 		since = now // told already; an item will repeat it
 	}
 	w.buf = append(w.buf[:0], w.loose...)
+	w.buf = appendSeal(w.buf, &m.common, w.stored > 0) // no channel's hole is open
 	w.buf = appendState(w.buf, since, now)
 	if now.date != since.date {
 		w.buf = m.marks(w.buf)

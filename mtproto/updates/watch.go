@@ -1,0 +1,109 @@
+package updates
+
+import (
+	"slices"
+	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// MaxWatched is how many channels of an account may be watched at a time (E32).
+const MaxWatched = 10
+
+// watch is a channel that Telegram is asked about again and again, as an app does for the one that is on the screen: in
+// return it is pushed in time (E26, E31, E32).
+type watch struct {
+	at    time.Time // zero: a difference is running
+	fails int
+}
+
+// SetWatched tells which channels to watch from now on. Those it cannot take are returned: more than [MaxWatched], and
+// for bots all, who are told of everything anyhow (E25). A channel whose access hash is not known yet is watched as
+// soon as it is; see [Machine.Channel].
+func (m *Machine) SetWatched(now time.Time, ids []int64) (left []int64) {
+	m.begin(now)
+	watch := make(map[int64]*watch)
+	for _, id := range ids {
+		switch w := m.watch[id]; {
+		case watch[id] != nil:
+		case m.c.Bot || len(watch) == MaxWatched:
+			left = append(left, id)
+		case w != nil:
+			watch[id] = w
+		default:
+			watch[id] = newWatch(now)
+		}
+	}
+	m.watch = watch
+	m.finish()
+	return left
+}
+
+// Watched are the channels that are watched, in the order of their ids.
+func (m *Machine) Watched() (ids []int64) {
+	for id := range m.watch {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func newWatch(now time.Time) *watch { return &watch{at: now} }
+
+// watchable: there is a way to ask.
+func (m *Machine) watchable(id int64) bool {
+	st := m.state.Channels[id]
+	return st.AccessHash != 0 && !st.Closed
+}
+
+// settleWatches starts the differences of watched channels that are due.
+func (m *Machine) settleWatches() {
+	if m.state.Empty() {
+		return
+	}
+	for _, id := range m.Watched() {
+		w := m.watch[id]
+		if !m.due(w.at) || !m.watchable(id) {
+			continue
+		}
+		w.at = time.Time{}
+		if s := m.channel(id).src; !s.need {
+			s.need, s.poll = true, true
+		}
+	}
+}
+
+func (m *Machine) wakeWatches(next time.Time) time.Time {
+	for id, w := range m.watch {
+		if !w.at.IsZero() && m.watchable(id) {
+			next = m.upcoming(next, w.at)
+		}
+	}
+	return next
+}
+
+// watchAgain plans the next look at a channel after an answer: when the server says, in 1 s if it does not (E13).
+func (m *Machine) watchAgain(b *box, v codec.View) {
+	if w := m.watch[b.id.ID]; w != nil {
+		timeout := max(time.Duration(v.Int("timeout"))*time.Second, time.Second)
+		w.at, w.fails = m.now.Add(m.pace(timeout)), 0
+	}
+}
+
+// pollFails ends a look that was refused. Nobody waits for it, so pushes must not either.
+func (m *Machine) unpoll(b *box, err error) {
+	b.src.need, b.src.poll = false, false
+	if w := m.watch[b.id.ID]; w != nil {
+		p := patience{fails: w.fails}
+		p.failed(m, err)
+		w.at, w.fails = p.at, p.fails
+	}
+	m.replay(b)
+}
+
+// rest is a watched channel with nothing to do: however its difference ended, there will be another one.
+func (m *Machine) rest(b *box) {
+	if w := m.watch[b.id.ID]; w != nil && w.at.IsZero() {
+		w.at = m.now.Add(m.pace(time.Second))
+	}
+}
