@@ -166,7 +166,7 @@ func (c *Client) forget() {
 
 // send keeps and returns a query.
 func (c *Client) send(now time.Time, query mt.Object) ([]byte, error) {
-	packet, err := appendPlain(nil, c.clock.next(now, 0), query.Encode)
+	packet, err := plainPacket(c.clock.next(now, 0), query.Encode)
 	if err != nil {
 		return nil, err
 	}

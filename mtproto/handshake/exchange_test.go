@@ -233,7 +233,7 @@ func TestExpiry(t *testing.T) {
 
 // B1, A4: what is no unencrypted message, and what padded framing leaves behind one.
 func TestPlainMessages(t *testing.T) {
-	good, err := appendPlain(nil, 4, (&mt.ReqPqMulti{}).Encode)
+	good, err := plainPacket(4, (&mt.ReqPqMulti{}).Encode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestPlainMessages(t *testing.T) {
 	}
 	encrypted := append([]byte(nil), good...)
 	encrypted[0] = 1
-	huge, err := appendPlain(nil, 4, (&mt.ResPQ{ServerPublicKeyFingerprints: make([]int64, 1<<20)}).Encode)
+	huge, err := plainPacket(4, (&mt.ResPQ{ServerPublicKeyFingerprints: make([]int64, 1<<20)}).Encode)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,16 +77,16 @@ const (
 	dhAttempts = 8                // draws of an exponent whose power is out of range (p < 2^-60 each), or retries
 )
 
-// appendPlain appends an unencrypted message (B1).
-func appendPlain(dst []byte, msgID int64, encode func(*bin.Writer)) ([]byte, error) {
-	w := bin.Writer{Buf: dst}
+// plainPacket makes an unencrypted message (B1).
+func plainPacket(msgID int64, encode func(*bin.Writer)) ([]byte, error) {
+	var w bin.Writer
 	w.Uint64(0)
 	w.Int64(msgID)
 	w.Uint32(0)
 	start := len(w.Buf)
 	encode(&w)
 	if err := w.Err(); err != nil {
-		return dst, fmt.Errorf("handshake: %w", err)
+		return nil, fmt.Errorf("handshake: %w", err)
 	}
 	binary.LittleEndian.PutUint32(w.Buf[start-4:], uint32(len(w.Buf)-start))
 	return w.Buf, nil

@@ -103,7 +103,7 @@ func (s *Server) receive(now time.Time, body []byte) (send []byte, done *Result,
 
 // answer encodes an object, or what Alter makes of it.
 func (s *Server) answer(now time.Time, o mt.Object) ([]byte, error) {
-	return appendPlain(nil, s.clock.next(now, 1), s.alter(o).Encode)
+	return plainPacket(s.clock.next(now, 1), s.alter(o).Encode)
 }
 
 func (s *Server) alter(o mt.Object) mt.Object {

@@ -45,7 +45,7 @@ func altered[P mt.Object](t *testing.T, packet []byte, into P, f func(P)) []byte
 		t.Fatal(err)
 	}
 	f(into)
-	out, err := appendPlain(nil, 4, into.Encode)
+	out, err := plainPacket(4, into.Encode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestServerOrder(t *testing.T) {
 
 func plain(t *testing.T, o mt.Object) []byte {
 	t.Helper()
-	b, err := appendPlain(nil, 4, o.Encode)
+	b, err := plainPacket(4, o.Encode)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (u *unpacker) unpack(dst []byte, limit, packed int) ([]byte, error) {
 		switch {
 		case len(dst)-start > limit:
 			return nil, fmt.Errorf("%w: more than %d bytes out of %d", ErrGzip, limit, packed)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return dst, nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", ErrGzip, err)

@@ -151,7 +151,7 @@ func TestReaderIsSticky(t *testing.T) {
 		r.Int256() != [32]byte{} || math.Float64bits(r.Double()) != 0 || r.Count(4) != 0 {
 		t.Error("something was read after the failure")
 	}
-	if r.Close() != first || r.Remaining() != 0 {
+	if last := r.Close(); !errors.Is(last, first) || r.Remaining() != 0 {
 		t.Errorf("the failure became %v", r.Err())
 	}
 	r.Reset(unhex(t, "07000000"))
@@ -172,8 +172,8 @@ func TestTrailingBytes(t *testing.T) {
 
 func TestRawAliasesWithoutSpareCapacity(t *testing.T) {
 	buf := []byte{1, 2, 3, 4, 5, 6, 7, 8}
-	b := bin.NewReader(buf).Raw(4)
-	if b = append(b, 9); buf[4] != 5 {
+	b := append(bin.NewReader(buf).Raw(4), 9)
+	if len(b) != 5 || buf[4] != 5 {
 		t.Error("appending to what was read changed the input")
 	}
 }

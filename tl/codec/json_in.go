@@ -36,7 +36,7 @@ type jsonIn struct {
 
 func newJSONIn(s *Schema, dst, src []byte, o *Options) jsonIn {
 	d := jsonIn{scanner: scanner{src: src}, builder: newBuilder(s, dst, o)}
-	d.buf = &d.builder.scratch.text
+	d.buf = &d.scratch.text
 	return d
 }
 
@@ -65,11 +65,10 @@ func (d *jsonIn) at(i int) bool {
 	return false
 }
 
-func (d *jsonIn) end() bool {
+func (d *jsonIn) end() {
 	if d.peek(); d.pos < len(d.src) {
-		return d.bad("more follows the value")
+		d.bad("more follows the value")
 	}
-	return true
 }
 
 func (d *jsonIn) call(c *comb) bool {

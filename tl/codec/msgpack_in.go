@@ -63,7 +63,7 @@ func (d *packIn) at(i int) bool {
 
 func (d *packIn) end() {
 	if d.pos < len(d.src) {
-		d.unpacker.bad("more follows the value")
+		d.bad("more follows the value")
 	}
 }
 

@@ -117,9 +117,10 @@ func (s *scanner) string() ([]byte, bool) {
 
 // escaped takes a string that has an escape at i.
 func (s *scanner) escaped(start, i int) ([]byte, bool) {
-	src, buf := s.src, append((*s.buf)[:0], s.src[start:i]...)
+	src, buf := s.src, (*s.buf)[:0]
+	buf = append(buf, src[start:i]...)
 	for i < len(src) && src[i] == '\\' {
-		n := 0
+		var n int
 		if buf, n = unescape(buf, src[i:]); n == 0 {
 			*s.buf, s.pos = buf, i
 			return nil, s.bad("an escape that JSON does not have")
