@@ -5,7 +5,36 @@ import (
 	"testing"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/reach"
 )
+
+// A32, D1: initConnection names the MTProxy of the way that the query goes, and no other proxy.
+func TestMTProxyIsAnnounced(t *testing.T) {
+	ways, err := reach.ParseAll([]string{"mtproxy://00112233445566778899aabbccddeeff@[2001:db8::1]:443", "socks5://u:p@h:1", "direct"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := mttest.NewServer(t).Schema()
+	c, err := New(Options{Schema: schema, API: API{ID: 1}, Env: dc.Production(), Ways: ways})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"2001:db8::1", "", ""} {
+		v, err := schema.View(c.hellos[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		init, _ := v.Object("query")
+		proxy, ok := init.Object("proxy")
+		if ok != (want != "") || ok && (proxy.Str("address") != want || proxy.Int("port") != 443) {
+			t.Errorf("%v: %v, %q", ways[i], ok, proxy.Str("address"))
+		}
+	}
+	if c.sameProxy(0, 1) || !c.sameProxy(1, 2) || !c.sameProxy(0, 0) {
+		t.Error("ways are told apart by more or less than their MTProxies")
+	}
+}
 
 // D5, A30
 func TestAddresses(t *testing.T) {

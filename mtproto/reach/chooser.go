@@ -12,7 +12,8 @@ const (
 	failCost   = 10 * time.Second       // what one fresh failure counts as
 	placeCost  = time.Second            // what a place further down in the list counts as
 	newLatency = 500 * time.Millisecond // assumed of a way that was never gone
-	shortLife  = 30 * time.Second       // a connection that ends sooner is half a failure
+	shortLife  = 30 * time.Second       // a connection that ends sooner counts a little as a failure:
+	shortFail  = 0.1                    // once may be chance, twice is a reason to try the next way
 	mostFails  = 8                      // more do not count: a way that is open again has to be found some time
 )
 
@@ -82,7 +83,7 @@ func (c *Chooser) Failed(now time.Time, i int) { c.fail(now, i, 1) }
 // somebody on the way may be cutting it.
 func (c *Chooser) Ended(now time.Time, i int, lived time.Duration) {
 	if lived < shortLife {
-		c.fail(now, i, 0.5)
+		c.fail(now, i, shortFail)
 	}
 }
 
