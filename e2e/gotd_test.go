@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds every test against gotd/td. Nothing here takes as long, but on a machine that does ten other things.
-const patience = 90 * time.Second
+const patience = 40 * time.Second
 
 const (
 	apiID   = 17349
