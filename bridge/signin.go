@@ -88,9 +88,12 @@ func (a *attempt) client() (*mtproto.Client, error) {
 	if a.settings.APIID == 0 || a.settings.APIHash == "" {
 		return nil, account.ErrNoAPI
 	}
-	return mtproto.New(account.ClientOptions(a.settings, a.env, a.version, func(o *mtproto.Options) {
-		o.Schema, o.Log = a.layer.schema, a.log
-	}))
+	o, err := account.ClientOptions(a.settings, a.env, a.in.Account, a.version)
+	if err != nil {
+		return nil, err
+	}
+	o.Schema, o.Log = a.layer.schema, a.log
+	return mtproto.New(o)
 }
 
 // run signs in and gives the session. When it returns, its connections are closed.

@@ -129,7 +129,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		err = t.driver.recover(ctx, t.log, state)
 	}
 	if err == nil {
-		t.client, err = r.NewClient(r.clientOptions(state, t.driver))
+		t.client, err = r.newClient(state, t.driver)
 	}
 	if err == nil {
 		t.service, err = rpc.Serve(r.rpcConfig(t.client, t.driver))
@@ -260,15 +260,19 @@ func (r *Runner) statusJSON([]byte) []byte {
 	return b
 }
 
-func (r *Runner) clientOptions(state mtproto.State, d *driver) mtproto.Options {
-	return ClientOptions(r.Settings, r.Env, r.Version, func(o *mtproto.Options) {
-		o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.keeper.save
-		o.Updates, o.Events, o.Log = d.push, func(e mtproto.Event) { r.clientEvent(e, d) }, r.Log
-	})
+func (r *Runner) newClient(state mtproto.State, d *driver) (Client, error) {
+	o, err := ClientOptions(r.Settings, r.Env, r.Name, r.Version)
+	if err != nil {
+		return nil, err
+	}
+	o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.keeper.save
+	o.Updates, o.Events, o.Log = d.push, func(e mtproto.Event) { r.clientEvent(e, d) }, r.Log
+	return r.NewClient(o)
 }
 
-// ClientOptions are a client's options as the settings say; more fills in the rest.
-func ClientOptions(s settings.Settings, env dc.Environment, version string, more func(*mtproto.Options)) mtproto.Options {
+// ClientOptions are what the settings say of an account's client. Wrong ways are an error, never the direct way instead:
+// who goes by a proxy has reasons.
+func ClientOptions(s settings.Settings, env dc.Environment, name, version string) (mtproto.Options, error) {
 	system, app := s.SystemVersion, s.AppVersion
 	if system == "" {
 		system = runtime.GOOS
@@ -276,11 +280,11 @@ func ClientOptions(s settings.Settings, env dc.Environment, version string, more
 	if app == "" {
 		app = version
 	}
-	o := mtproto.Options{
+	ways, err := s.WaysOf(name)
+	return mtproto.Options{
 		API:    mtproto.API{ID: s.APIID, Hash: s.APIHash},
 		Device: mtproto.Device{Model: s.DeviceModel, System: system, App: app, Lang: s.LangCode, SystemLang: s.LangCode},
 		Env:    env,
-	}
-	more(&o)
-	return o
+		Ways:   ways,
+	}, err
 }

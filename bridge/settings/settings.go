@@ -41,16 +41,17 @@ type Daemon struct {
 
 // Telegram is what concerns the other side.
 type Telegram struct {
-	APIID         int    `envconfig:"NATSGRAM_API_ID" desc:"of https://my.telegram.org/apps; needed to sign in and to run"`
-	APIHash       string `envconfig:"NATSGRAM_API_HASH" secret:"true" desc:"of the same page"`
-	Environment   string `envconfig:"NATSGRAM_ENVIRONMENT" default:"production" desc:"production or test: which of Telegram's data centres"`
-	DCs           string `envconfig:"NATSGRAM_DCS" desc:"data centres to use instead, as \"2=149.154.167.50:443 4=...\""`
-	DCKeys        string `envconfig:"NATSGRAM_DC_KEYS" desc:"file with the RSA public keys (PEM) of those data centres"`
-	DefaultDC     int    `envconfig:"NATSGRAM_DC" desc:"data centre of the first connection; default: as the environment says"`
-	DeviceModel   string `envconfig:"NATSGRAM_DEVICE_MODEL" default:"natsgram" desc:"shown in the account's list of devices"`
-	SystemVersion string `envconfig:"NATSGRAM_SYSTEM_VERSION" desc:"shown there too; default: the operating system"`
-	AppVersion    string `envconfig:"NATSGRAM_APP_VERSION" desc:"shown there too; default: natsgram's version"`
-	LangCode      string `envconfig:"NATSGRAM_LANG_CODE" default:"en" desc:"language of Telegram's own messages"`
+	APIID         int      `envconfig:"NATSGRAM_API_ID" desc:"of https://my.telegram.org/apps; needed to sign in and to run"`
+	APIHash       string   `envconfig:"NATSGRAM_API_HASH" secret:"true" desc:"of the same page"`
+	Environment   string   `envconfig:"NATSGRAM_ENVIRONMENT" default:"production" desc:"production or test: which of Telegram's data centres"`
+	DCs           string   `envconfig:"NATSGRAM_DCS" desc:"data centres to use instead, as \"2=149.154.167.50:443 4=...\""`
+	DCKeys        string   `envconfig:"NATSGRAM_DC_KEYS" desc:"file with the RSA public keys (PEM) of those data centres"`
+	Ways          []string `envconfig:"NATSGRAM_WAYS" secret:"true" desc:"ways to Telegram, the preferred first, tried by their health: direct, socks5://user:password@host:port, http://..., tg://proxy?..., mtproxy://secret@host:port, wss; account=way for one account alone; default: direct"`
+	DefaultDC     int      `envconfig:"NATSGRAM_DC" desc:"data centre of the first connection; default: as the environment says"`
+	DeviceModel   string   `envconfig:"NATSGRAM_DEVICE_MODEL" default:"natsgram" desc:"shown in the account's list of devices"`
+	SystemVersion string   `envconfig:"NATSGRAM_SYSTEM_VERSION" desc:"shown there too; default: the operating system"`
+	AppVersion    string   `envconfig:"NATSGRAM_APP_VERSION" desc:"shown there too; default: natsgram's version"`
+	LangCode      string   `envconfig:"NATSGRAM_LANG_CODE" default:"en" desc:"language of Telegram's own messages"`
 }
 
 // Calls is how requests are served.
@@ -148,6 +149,9 @@ func (s Settings) Check() error {
 		if !slices.Contains(c.want, c.value) {
 			return fmt.Errorf("%s=%s: want %s", c.name, c.value, strings.Join(c.want, " or "))
 		}
+	}
+	if err := s.checkWays(); err != nil {
+		return err
 	}
 	return s.checkNumbers()
 }
