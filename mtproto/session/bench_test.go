@@ -21,7 +21,6 @@ type echo struct {
 	id        int64
 	content   int32
 	container mt.MsgContainer
-	results   []mt.Message
 }
 
 type zeroRand struct{}

@@ -18,7 +18,8 @@ type former struct {
 // renew leaves the session for a new one (C25). What was refused is queued already; the rest of the calls in flight
 // waits for late answers.
 func (s *Session) renew(now time.Time, code int32, reason string) {
-	s.settleFormer()
+	s.asks.forget()
+	s.settleFormer() // has something to ask for
 	s.former = former{s.self.id, now.Add(s.cfg.Limits.Linger)}
 	s.calls.leave()
 	s.calls.ask = false
@@ -26,7 +27,6 @@ func (s *Session) renew(now time.Time, code int32, reason string) {
 	s.acks.forget()
 	s.log.forget()
 	s.ackLog.forget()
-	s.asks.forget()
 	if timeOf(s.clock.last)-s.clock.server(now) > int64(farBehind) {
 		s.clock.last, s.loop.mark = 0, 0 // the ids of the old session lie in the future (code 17)
 	}
@@ -56,7 +56,7 @@ func (s *Session) newSession(f frame, r *bin.Reader) error {
 	var m mt.NewSessionCreated
 	m.Decode(r)
 	x := &s.self
-	if r.Err() != nil || x.lives > 0 && slices.Contains(x.uniques[:min(x.lives, len(x.uniques))], m.UniqueID) {
+	if unreadable(r) || x.lives > 0 && slices.Contains(x.uniques[:min(x.lives, len(x.uniques))], m.UniqueID) {
 		return nil
 	}
 	x.uniques[x.lives%len(x.uniques)] = m.UniqueID

@@ -125,7 +125,7 @@ func (s *Session) pong(f frame, r *bin.Reader) error {
 	var m mt.Pong
 	m.Decode(r)
 	p := &s.link.ping
-	if r.Err() != nil || !p.open || m.PingID != p.id || m.MsgID != p.msgID {
+	if unreadable(r) || !p.open || m.PingID != p.id || m.MsgID != p.msgID {
 		return nil
 	}
 	p.open = false

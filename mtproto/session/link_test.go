@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
 )
 
 // Pings: after silence, often enough to keep the connection, and when none is answered the peer is dead. // C32, C33, C35
@@ -137,5 +139,12 @@ func TestFutureSalts(t *testing.T) {
 	p.run("call c\n< [c salts ack(1)]") // fewer than 2 ahead
 	if salt := p.seqs[len(p.seqs)-1].salt; salt != 202 {
 		t.Errorf("salt %d", salt)
+	}
+	many := &mt.FutureSalts{ReqMsgID: p.last["salts"], Salts: make([]mt.FutureSalt, 1<<18)}
+	if err := p.deliver(mt.Message{MsgID: p.nextID(1), Body: encode(many)}); err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := p.s.Event(); len(p.s.salts.all()) > maxSalts {
+		t.Errorf("%d salts kept, %T", len(p.s.salts.all()), e)
 	}
 }

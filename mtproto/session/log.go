@@ -37,7 +37,8 @@ func (l *log) add(r record, ids []int64) {
 		l.all = append(l.all, record{})
 	}
 	at := &l.all[l.next]
-	r.ids = append(at.ids[:0], ids...)
+	r.ids = at.ids[:0]
+	r.ids = append(r.ids, ids...)
 	*at = r
 	l.next = (l.next + 1) % l.size
 	l.fresh = min(l.fresh+1, l.size)

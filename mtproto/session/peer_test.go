@@ -179,7 +179,7 @@ func (p *peer) wait(rest string) {
 		if err := p.s.Tick(p.now); err != nil {
 			p.t.Fatalf("Tick after %v: %v", p.now.Sub(start), err)
 		}
-		if at == p.s.Wake() {
+		if at.Equal(p.s.Wake()) {
 			break // it wants to send
 		}
 	}

@@ -78,7 +78,7 @@ func (l *loop) ended() { l.rounds = 0 }
 func (s *Session) badMsg(f frame, r *bin.Reader) error {
 	var m mt.BadMsgNotification
 	m.Decode(r)
-	if r.Err() != nil {
+	if unreadable(r) {
 		return nil
 	}
 	return s.refused(f, m.BadMsgID, m.ErrorCode, 0)
@@ -88,7 +88,7 @@ func (s *Session) badMsg(f frame, r *bin.Reader) error {
 func (s *Session) badSalt(f frame, r *bin.Reader) error {
 	var m mt.BadServerSalt
 	m.Decode(r)
-	if r.Err() != nil {
+	if unreadable(r) {
 		return nil
 	}
 	return s.refused(f, m.BadMsgID, m.ErrorCode, m.NewServerSalt)

@@ -200,6 +200,10 @@ func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.
 	return err
 }
 
+// unreadable says that a service message cannot be read: [Session.service] reports that, and whoever takes the message
+// does nothing.
+func unreadable(r *bin.Reader) bool { return r.Err() != nil }
+
 func (s *Session) warn(err error) { s.events.add(Warning{fmt.Errorf("session: %w", err)}) }
 
 // container takes the messages of a container: all of it is well formed, or nothing of it is used (C18).
@@ -234,7 +238,7 @@ func (s *Session) container(f frame, body []byte) error {
 func (s *Session) copied(f frame, body []byte) error {
 	var c mt.MsgCopy
 	r := bin.NewReader(body)
-	if c.Decode(r); r.Err() != nil || f.nested && idOf(c.OrigMessage.Body) == mt.MsgCopyID {
+	if c.Decode(r); unreadable(r) || f.nested && idOf(c.OrigMessage.Body) == mt.MsgCopyID {
 		s.warn(fmt.Errorf("msg_copy: %w", ErrPacket))
 		return nil
 	}

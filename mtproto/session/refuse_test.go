@@ -278,6 +278,10 @@ var departures = []script{
 		= failed a unknown, failed b unknown, failed d yes
 		connect
 		< [ping state(c') destroy e']`},
+	{"leaving the next one too does not make us forget to say that the first is done with", `
+		> bad c' 33
+		= failed a unknown, failed b unknown, failed d yes, reset 33
+		< [ping destroy(?) c'' e']`},
 	{"what nobody can tell stays so", `
 		>> bad d 20
 		>> result d

@@ -79,7 +79,7 @@ func (s *Session) putReplies(now time.Time) {
 func (s *Session) wanted(f frame, r *bin.Reader) error {
 	var m mt.MsgResendReq
 	m.Decode(r)
-	if r.Err() != nil || len(m.MsgIDs) > maxIDs {
+	if unreadable(r) || len(m.MsgIDs) > maxIDs {
 		return nil
 	}
 	for _, id := range m.MsgIDs {
@@ -95,7 +95,7 @@ func (s *Session) wanted(f frame, r *bin.Reader) error {
 func (s *Session) states(f frame, r *bin.Reader) error {
 	var m mt.MsgsStateReq
 	m.Decode(r)
-	if r.Err() == nil && len(m.MsgIDs) <= maxIDs {
+	if !unreadable(r) && len(m.MsgIDs) <= maxIDs {
 		s.tellStates(f.id, m.MsgIDs)
 	}
 	return nil
@@ -113,7 +113,7 @@ func (s *Session) tellStates(req int64, ids []int64) {
 func (s *Session) pinged(f frame, r *bin.Reader) error {
 	var m mt.Ping
 	m.Decode(r)
-	if r.Err() == nil {
+	if !unreadable(r) {
 		s.asks.reply(&mt.Pong{MsgID: f.id, PingID: m.PingID}, false)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 const (
 	saltCount   = 32               // salts to ask for: a day or so (C24)
+	maxSalts    = 64               // that are kept of an answer (C24)
 	saltsLow    = 2                // fewer than these ahead: ask
 	saltMargin  = 60 * time.Second // less than this left of the last: ask
 	saltRetry   = time.Minute      // until an unanswered request is made again
@@ -32,7 +33,7 @@ type salts struct {
 
 func newSalts(c *Config) salts {
 	s := salts{current: Salt{Value: c.Salt}}
-	s.future = slices.Clone(c.Salts)
+	s.future = slices.Clone(c.Salts[:min(len(c.Salts), maxSalts)])
 	slices.SortFunc(s.future, func(a, b Salt) int { return a.Since.Compare(b.Since) })
 	return s
 }
@@ -92,9 +93,10 @@ func (s *Session) putSalts(now time.Time) {
 func (s *Session) futureSalts(f frame, r *bin.Reader) error {
 	var m mt.FutureSalts
 	m.Decode(r)
-	if r.Err() != nil || s.log.find(m.ReqMsgID, saltsAsked) == nil {
+	if unreadable(r) || s.log.find(m.ReqMsgID, saltsAsked) == nil {
 		return nil
 	}
+	m.Salts = m.Salts[:min(len(m.Salts), maxSalts)]
 	list := make([]Salt, 0, len(m.Salts))
 	for _, x := range m.Salts {
 		list = append(list, Salt{x.Salt, time.Unix(int64(x.ValidSince), 0), time.Unix(int64(x.ValidUntil), 0)})

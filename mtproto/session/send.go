@@ -80,9 +80,10 @@ func (p *packer) reset() {
 
 // fill puts into the packet what belongs there, in ascending order of ids (C13).
 func (s *Session) fill(now time.Time) {
-	if c := s.calls.queue.head; c != nil && c.single() {
-		s.putCall(now, c)
-		return
+	for c := s.calls.queue.head; c != nil && c.single(); c = s.calls.queue.head {
+		if s.putCall(now, c); s.pack.count > 0 { // it may have failed instead
+			return
+		}
 	}
 	s.putPing(now)
 	s.putStates(now)
@@ -198,7 +199,7 @@ func pack(query []byte) []byte {
 	_ = z.Close()
 	var w bin.Writer
 	(&mt.GzipPacked{PackedData: b.Bytes()}).Encode(&w)
-	if len(w.Buf) >= len(query) {
+	if w.Err() != nil || len(w.Buf) >= len(query) {
 		return query
 	}
 	return w.Buf

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/natsgram/natsgram/tl/bin"
 )
 
-// maxQuery is the longest query in bytes: with its envelope it still fits a packet (A34).
-const maxQuery = bin.MaxBytes - 1024
+// maxQuery is the longest query in bytes. It leaves room in a packet of 16 MiB (A34) for all that may go along with it:
+// lists of ids, of up to 64 KiB each, and replies.
+const maxQuery = 15 << 20
 
 // Session is one encrypted session. See the package comment.
 type Session struct {

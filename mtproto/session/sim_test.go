@@ -239,7 +239,7 @@ func (x *sim) settle() {
 func (x *sim) event(e Event) {
 	switch e := e.(type) {
 	case Result:
-		name := ""
+		var name string
 		if e.Err != nil {
 			name = e.Err.ErrorMessage
 		} else {

@@ -87,7 +87,7 @@ func (s *Session) stateInfo(f frame, r *bin.Reader) error {
 	var m mt.MsgsStateInfo
 	m.Decode(r)
 	asked := s.log.find(m.ReqMsgID, statesAsked)
-	if r.Err() != nil || asked == nil {
+	if unreadable(r) || asked == nil {
 		return nil
 	}
 	if len(asked.ids) != len(m.Info) {
@@ -106,7 +106,7 @@ func (s *Session) stateInfo(f frame, r *bin.Reader) error {
 func (s *Session) allInfo(f frame, r *bin.Reader) error {
 	var m mt.MsgsAllInfo
 	m.Decode(r)
-	if r.Err() == nil && len(m.MsgIDs) == len(m.Info) {
+	if !unreadable(r) && len(m.MsgIDs) == len(m.Info) {
 		s.learnAll(f, 0, m.MsgIDs, m.Info)
 	}
 	return nil
@@ -165,7 +165,7 @@ func (s *Session) received(now time.Time, c *call, answered bool) {
 func (s *Session) acked(f frame, r *bin.Reader) error {
 	m := mt.MsgsAck{MsgIDs: s.in.ids[:0]}
 	m.Decode(r)
-	if s.in.ids = m.MsgIDs[:0]; r.Err() != nil {
+	if s.in.ids = m.MsgIDs[:0]; unreadable(r) {
 		return nil
 	}
 	s.loop.ended()
@@ -185,7 +185,7 @@ func (s *Session) acked(f frame, r *bin.Reader) error {
 func (s *Session) detailed(f frame, r *bin.Reader) error {
 	var m mt.MsgDetailedInfo
 	m.Decode(r)
-	if r.Err() != nil {
+	if unreadable(r) {
 		return nil
 	}
 	c := s.calls.byMsg[m.MsgID]
@@ -201,7 +201,7 @@ func (s *Session) detailed(f frame, r *bin.Reader) error {
 func (s *Session) newDetailed(f frame, r *bin.Reader) error {
 	var m mt.MsgNewDetailedInfo
 	m.Decode(r)
-	if r.Err() == nil {
+	if !unreadable(r) {
 		s.fetch(f.now, m.AnswerMsgID, true)
 	}
 	return nil

@@ -175,7 +175,38 @@ func TestBuild(t *testing.T) {
 	p.run("> result bind'\n= result bind")
 	id = p.s.Call(p.now, nil, CallOptions{Build: func(_, _ int64) ([]byte, error) { return nil, io.EOF }})
 	p.calls[id] = "x"
-	p.run("<  \n= failed x no")
+	p.calls[p.s.Call(p.now, query("y"), CallOptions{})] = "y"
+	p.run("< [y salts ack(1)]\n= failed x no") // what comes after it is not kept waiting
+}
+
+// However much waits to be sent, each packet can be sealed. // A34
+func TestLargest(t *testing.T) {
+	p := opened(t, func(c *Config) { c.Limits.CheckAfter = time.Hour })
+	for range maxIDs {
+		p.s.Call(p.now, query("a"), CallOptions{})
+	}
+	for packet, ok := p.s.Append(p.now, nil); ok; packet, ok = p.s.Append(p.now, packet[:0]) {
+	}
+	p.s.Disconnected(p.now)
+	p.s.Connected(p.now)
+	ids := make([]int64, maxIDs)
+	for i := range ids {
+		p.s.acknowledge(p.now, int64(i))
+		p.s.fetch(p.now, int64(2*i+1), true)
+	}
+	for range maxReplies {
+		p.s.tellStates(1, ids)
+	}
+	noise := make([]byte, maxQuery) // cannot be packed
+	_, _ = testRand(3).Read(noise)
+	p.s.Call(p.now, noise, CallOptions{})
+	largest := 0
+	for packet, ok := p.s.Append(p.now, nil); ok; packet, ok = p.s.Append(p.now, packet[:0]) {
+		largest = max(largest, len(packet))
+	}
+	if err := p.s.Tick(p.now); err != nil || largest < maxQuery || largest > 16<<20 {
+		t.Errorf("packet of %d bytes, %v", largest, err)
+	}
 }
 
 func TestBadQueries(t *testing.T) {
