@@ -109,7 +109,7 @@ func opened(t testing.TB, change func(*Config)) *peer {
 
 // run plays a script that reads like the wire, a line at a time:
 //
-//	call a [resendable]   the client is given a query; cancel a, release u, close, connect, cut likewise
+//	call a [resendable]   the client is given a query; cancel a, release u, close, flush, destroy, connect, cut likewise
 //	wait 10s              time passes; Wake and Tick are followed
 //	< a, [b ack(2)]       exactly these packets come from the client; brackets are a container; a' is the second sending of a
 //	> result a, ack b     these messages come from the server, each in a packet, or all in a container: [ ... ]
@@ -149,6 +149,10 @@ func (p *peer) step(verb, rest string) (got, want string) {
 		p.s.Release(p.queries[rest])
 	case "close":
 		p.s.Close()
+	case "flush":
+		p.s.Flush()
+	case "destroy":
+		p.s.Destroy(p.session + 1)
 	case "connect":
 		p.s.Connected(p.now)
 	case "cut":
@@ -205,7 +209,11 @@ func (p *peer) call(rest string) {
 func (p *peer) receive() string {
 	var packets []string
 	for {
+		due := p.s.Due()
 		packet, ok := p.s.Append(p.now, nil)
+		if ok && !due {
+			p.t.Fatal("a packet that was not due")
+		}
 		if !ok {
 			return strings.Join(packets, ", ")
 		}

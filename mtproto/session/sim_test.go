@@ -228,7 +228,11 @@ func (x *sim) settle() {
 		x.event(e)
 	}
 	for x.up {
+		due := x.s.Due()
 		p, ok := x.s.Append(x.now, nil)
+		if ok && !due {
+			x.fail("a packet that was not due")
+		}
 		if !ok {
 			return
 		}
