@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -106,7 +107,7 @@ func (c *Client) addresses(id, failures int) []dc.Option {
 	c.mu.Lock()
 	config := c.state.Config
 	c.mu.Unlock()
-	all := append(config.Options[:len(config.Options):len(config.Options)], c.o.Env.Options...)
+	all := slices.Concat(config.Options, c.o.Env.Options)
 	found := dc.Select(all, id, dc.Want{PreferIPv6: config.ForceTryIPv6})
 	if n := len(found); n > 1 {
 		k := failures % n

@@ -13,7 +13,7 @@ const (
 	placeCost  = time.Second            // what a place further down in the list counts as
 	newLatency = 500 * time.Millisecond // assumed of a way that was never gone
 	shortLife  = 30 * time.Second       // a connection that ends sooner counts a little as a failure:
-	shortFail  = 0.1                    // once may be chance, twice is a reason to try the next way
+	shortFail  = 0.05                   // once may be chance, four times is a reason to try the next way
 	mostFails  = 8                      // more do not count: a way that is open again has to be found some time
 )
 

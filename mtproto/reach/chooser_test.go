@@ -48,7 +48,9 @@ func TestChooser(t *testing.T) {
 		{"a little slower stays first", []func(*Chooser, time.Time){answered(0, 300*ms), answered(1, 150*ms)}, 0, "0 1 2"},
 		{"much slower does not", []func(*Chooser, time.Time){answered(0, 3000*ms), answered(1, 150*ms)}, 0, "1 2 0"},
 		{"cut once", []func(*Chooser, time.Time){answered(0, 50*ms), ended(0, 5*time.Second)}, 0, "0 1 2"},
-		{"cut twice", []func(*Chooser, time.Time){answered(0, 50*ms), ended(0, 5*time.Second), ended(0, time.Second)}, 0, "1 0 2"},
+		{"cut again and again", []func(*Chooser, time.Time){
+			answered(0, 50*ms), ended(0, 5*time.Second), ended(0, time.Second), ended(0, time.Second), ended(0, time.Second),
+		}, 0, "1 0 2"},
 		{"ended after hours", []func(*Chooser, time.Time){answered(0, 50*ms), ended(0, time.Hour)}, 0, "0 1 2"},
 		{"the clock set back", []func(*Chooser, time.Time){failed(0)}, -time.Hour, "1 2 0"},
 	} {

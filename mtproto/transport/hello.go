@@ -17,7 +17,7 @@ const (
 	helloLeast     = helloSessionAt + 32
 )
 
-// Signed are the bytes of a client's random that prove the secret; the last four also carry the time (A23).
+// helloSigned is how many bytes of a client's random prove the secret; the last four also carry the time (A23).
 const helloSigned = 28
 
 // greases is how many different meaningless values a hello needs (RFC 8701).
@@ -40,7 +40,7 @@ func clientHello(domain string, rand io.Reader) ([]byte, error) {
 		h.put(1, 0) // ClientHello; its length has 24 bits
 		h.sized(func() {
 			h.put(3, 3)
-			h.put(make([]byte, 32)...)
+			h.put(make([]byte, 32)...) // the random
 			h.put(32)
 			h.random(32)
 			h.suites()
@@ -68,12 +68,11 @@ func (h *hello) sized(f func()) {
 	binary.BigEndian.PutUint16(h.b[at:], uint16(len(h.b)-at-2))
 }
 
-// random appends n random bytes and returns them.
-func (h *hello) random(n int) []byte {
+// random appends n random bytes.
+func (h *hello) random(n int) {
 	at := len(h.b)
-	h.b = append(h.b, make([]byte, n)...)
+	h.put(make([]byte, n)...)
 	h.draw(h.b[at:])
-	return h.b[at:]
 }
 
 func (h *hello) draw(b []byte) {

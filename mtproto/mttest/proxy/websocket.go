@@ -55,7 +55,7 @@ func (s WebSocket) upgrade(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer ws.CloseNow()
+	defer func() { _ = ws.CloseNow() }()
 	if ws.Subprotocol() != "binary" {
 		return errors.New("proxy: the sub-protocol binary was not asked for")
 	}
