@@ -133,6 +133,29 @@ func (d *daemon) login(name string, who *mttest.Account) {
 	}
 }
 
+// await waits until this daemon's account is in a state.
+func (d *daemon) await(name string, want account.Phase) {
+	d.t.Helper()
+	ctx := soon(d.t)
+	for {
+		d.b.mu.Lock()
+		changed := d.b.changed
+		d.b.mu.Unlock()
+		var moved <-chan struct{}
+		if r := d.b.current(name); r != nil {
+			if moved = r.Changed(); r.Status().State == want {
+				return
+			}
+		}
+		select {
+		case <-changed:
+		case <-moved:
+		case <-ctx.Done():
+			d.t.Fatalf("%s is not %s", name, want)
+		}
+	}
+}
+
 func (d *daemon) prompt(who *mttest.Account) func(context.Context, mtproto.LoginState, error) (string, error) {
 	return func(_ context.Context, st mtproto.LoginState, wrong error) (string, error) {
 		switch {
@@ -358,6 +381,7 @@ func TestHandOver(t *testing.T) {
 func TestSignedOutAccountIsRefusedClearly(t *testing.T) {
 	w := newTown(t)
 	d := newDaemon(t, w, func(s *Settings) { s.Accounts = []string{"main"} })
+	d.await("main", account.SignedOut)
 	reply := d.ask("tg.rpc.main.help.getConfig", "")
 	if reply.Header.Get("Nats-Service-Error-Code") != "401" || !strings.Contains(reply.Header.Get("Nats-Service-Error"), "natsgram login main") {
 		t.Errorf("%v", reply.Header)

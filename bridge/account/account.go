@@ -216,11 +216,11 @@ func (t *tenure) end() {
 
 // serveSignedOut refuses requests with what to do, until ctx ends.
 func (r *Runner) serveSignedOut(ctx context.Context) error {
-	r.status.set(SignedOut, vault.ErrNotFound)
 	service, err := rpc.Serve(r.rpcConfig(nobody{}, nil))
 	if err != nil {
 		return err
 	}
+	r.status.set(SignedOut, vault.ErrNotFound)
 	select {
 	case <-ctx.Done():
 	case <-r.Lost:

@@ -73,12 +73,30 @@ func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
 		if json.Unmarshal(msg.Data, &o) == nil && o.ID == l.owner.ID {
 			return nil
 		}
+		return l.suspect(ctx)
+	}
+}
+
+// suspect looks whether another owner's record got into the stream. It has passed by before the stream takes it, or refuses
+// it, so that it is looked for more than once; something to publish is the better question.
+func (l *Log) suspect(ctx context.Context) error {
+	for wait := retryMin; wait < retryMax; wait *= 2 {
 		_, o, err := l.store.Owner(ctx, l.account)
 		if err == nil && o.ID != l.owner.ID {
 			return &FencedError{l.account, o}
 		}
-		return nil // what cannot be read now, the next publish will tell
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-l.more:
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
 	}
+	return nil
 }
 
 // publish stores the first groups of head, at least one, and gives how many messages that were. It tries until it knows.
