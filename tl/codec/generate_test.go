@@ -5,21 +5,26 @@ import (
 	"github.com/natsgram/natsgram/tl/codec/codectest"
 )
 
-// generator makes random values by a compiled schema's own declarations.
-type generator struct{ *codectest.Generator }
+// generator makes random values by a compiled schema's own declarations, or copies of them: those of the built-in
+// constructors belong to all schemas, and tl.New changes what it is given.
+type generator struct {
+	*codectest.Generator
+	decls *tl.Schema
+}
 
 func newGenerator(s *Schema, seed uint64) generator {
 	var all []*tl.Combinator
 	for _, c := range s.combs {
-		all = append(all, c.decl)
+		d := *c.decl
+		all = append(all, &d)
 	}
 	src, err := tl.New(s.layer, all)
 	if err != nil {
 		panic(err)
 	}
-	return generator{codectest.New(src, seed)}
+	return generator{codectest.New(src, seed), src}
 }
 
-func (g generator) possible(c *comb) bool { return g.Possible(c.decl) }
+func (g generator) possible(c *comb) bool { return g.Possible(g.decls.ByID(c.id)) }
 
-func (g generator) boxed(dst []byte, c *comb, depth int) []byte { return g.Boxed(dst, c.decl, depth) }
+func (g generator) boxed(dst []byte, c *comb, depth int) []byte { return g.Boxed(dst, g.decls.ByID(c.id), depth) }
