@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/mtproto/crypto"
+	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -123,8 +124,10 @@ func publicKeys(ours []crypto.PublicKey) []telegram.PublicKey {
 	return keys
 }
 
-func dcList(s *mttest.Server) (l dcs.List) {
-	for _, o := range s.Env().Options {
+func dcList(s *mttest.Server) dcs.List { return optionList(s.Env().Options) }
+
+func optionList(options []dc.Option) (l dcs.List) {
+	for _, o := range options {
 		host, port, _ := net.SplitHostPort(o.Addr)
 		n, _ := strconv.Atoi(port)
 		l.Options = append(l.Options, tg.DCOption{ID: o.ID, IPAddress: host, Port: n, MediaOnly: o.MediaOnly})
@@ -152,6 +155,13 @@ func runGotd(t *testing.T, c *telegram.Client, f func(ctx context.Context) error
 func gotdAs(tb testing.TB, s *mttest.Server, a *mttest.Account, o telegram.Options) *telegram.Client {
 	tb.Helper()
 	key, salt, dc := s.Authorize(a)
+	o.SessionStorage = storedSession(tb, key, salt, dc)
+	return gotd(s, o)
+}
+
+// storedSession is a session of gotd's as it would have stored it itself.
+func storedSession(tb testing.TB, key crypto.Key, salt int64, dc int) session.Storage {
+	tb.Helper()
 	stored := new(session.StorageMemory)
 	loader := session.Loader{Storage: stored}
 	if err := loader.Save(tb.Context(), &session.Data{
@@ -159,6 +169,5 @@ func gotdAs(tb testing.TB, s *mttest.Server, a *mttest.Account, o telegram.Optio
 	}); err != nil {
 		tb.Fatal(err)
 	}
-	o.SessionStorage = stored
-	return gotd(s, o)
+	return stored
 }
