@@ -339,6 +339,13 @@ func (m *model) work() {
 		m.say(l, &mt.Ping{PingID: 5}, false)
 	case m.chance(20) && len(l.lost) > 0:
 		m.say(l, &mt.MsgResendReq{MsgIDs: l.lost}, false)
+	case m.chance(20) && len(l.in) > 0: // unasked
+		ids := append([]int64{l.in[m.rnd.IntN(len(l.in))].id}, l.lost...)
+		info := make([]byte, len(ids))
+		for i, id := range ids {
+			info[i] = l.state(id)
+		}
+		m.say(l, &mt.MsgsAllInfo{MsgIDs: ids, Info: info}, false)
 	case m.chance(20) && len(l.out) > 0:
 		if t := l.out[m.rnd.IntN(len(l.out))]; !slices.Contains(l.next, t) { // again, for no reason
 			l.next = append(l.next, t)

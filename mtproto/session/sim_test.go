@@ -29,6 +29,7 @@ type sim struct {
 	got   map[string]int // updates
 	count int
 	err   error
+	ends  map[string]int // how calls ended, for the record
 	log   func(string, ...any)
 }
 
@@ -39,7 +40,7 @@ type simCall struct {
 }
 
 func newSim(seed uint64) *sim {
-	x := &sim{rnd: rand.New(testRand(seed)), now: start, calls: map[CallID]*simCall{}, got: map[string]int{}, log: func(string, ...any) {}}
+	x := &sim{rnd: rand.New(testRand(seed)), now: start, calls: map[CallID]*simCall{}, got: map[string]int{}, ends: map[string]int{}, log: func(string, ...any) {}}
 	if x.rnd.IntN(4) == 0 {
 		x.skew = time.Duration(x.rnd.Int64N(int64(20*time.Hour))) - 10*time.Hour
 	}
@@ -250,6 +251,7 @@ func (x *sim) event(e Event) {
 			name = queryName(e.Body)
 		}
 		c := x.end(e.Call)
+		x.ends["answered"]++
 		if name != c.name {
 			x.fail("%s got the answer of %s", c.name, name)
 		}
@@ -281,6 +283,7 @@ func (x *sim) truth(c *simCall, sent Sent) {
 	if seen := x.m.seen[c.name]; sent == Yes && !seen || sent == No && seen {
 		x.fail("%s: said sent %v, seen by the server: %v", c.name, sent, seen)
 	}
+	x.ends["failed or cancelled, sent "+sent.String()]++
 	x.log("%s failed, sent %v", c.name, sent)
 }
 
@@ -351,11 +354,18 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() {
 		n /= 10
 	}
+	ends := map[string]int{}
 	for seed := uint64(1); seed <= uint64(n); seed++ {
-		if err := newSim(seed).run(600); err != nil {
+		x := newSim(seed)
+		err := x.run(600)
+		for how, n := range x.ends {
+			ends[how] += n
+		}
+		if err != nil {
 			t.Fatalf("seed %d: %v\nagain: go test -run TestSimulation ./mtproto/session -session.seed=%d -v", seed, err, seed)
 		}
 	}
+	t.Log(ends)
 }
 
 func (x *sim) debug() string {
