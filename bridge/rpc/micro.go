@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,13 +14,16 @@ import (
 )
 
 // micro answers for a service as the protocol of NATS micro services wants it: PING, INFO and STATS, each to all, by name and
-// by id. Requests come by the same channel as the methods.
+// by id.
 type micro struct {
 	id        protocol.ServiceIdentity
 	about     string
 	started   time.Time
 	endpoints []*endpoint
-	subs      []*nats.Subscription
+	subs      []subscription
+	asides    []*nats.Subscription
+	aside     chan *nats.Msg
+	answering sync.WaitGroup
 }
 
 // endpoint is a subject with its own figures.
@@ -62,55 +66,75 @@ func (m *micro) add(name, subject string, metadata map[string]string) *endpoint 
 	return e
 }
 
-func (m *micro) subscribe(nc *nats.Conn, incoming chan *nats.Msg) error {
-	for _, e := range m.endpoints {
-		sub, err := nc.ChanQueueSubscribe(e.subject, protocol.DefaultQueueGroup, incoming)
-		if err != nil {
-			return err
-		}
-		m.subs = append(m.subs, sub)
+// subscription is one with a goroutine of its own, whose end can be waited for.
+type subscription struct {
+	*nats.Subscription
+	closed chan struct{} // its last message has been handled
+}
+
+func (m *micro) subscribe(nc *nats.Conn, subject, queue string, take nats.MsgHandler) error {
+	sub, err := nc.QueueSubscribe(subject, queue, take)
+	if err != nil {
+		return err
 	}
+	closed := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(closed) })
+	m.subs = append(m.subs, subscription{sub, closed})
+	return nil
+}
+
+// asideSize is how many questions beside the methods may wait. They come from people and monitoring.
+const asideSize = 128
+
+// subscribeAside serves the protocol's subjects and those of extra endpoints from one goroutine.
+func (m *micro) subscribeAside(nc *nats.Conn, extras []string, answer nats.MsgHandler) error {
+	m.aside = make(chan *nats.Msg, asideSize)
 	for _, verb := range []protocol.Verb{protocol.PingVerb, protocol.InfoVerb, protocol.StatsVerb} {
 		for _, who := range [][2]string{{}, {m.id.Name}, {m.id.Name, m.id.ID}} {
 			subject, err := protocol.ControlSubject(verb, who[0], who[1])
 			if err != nil {
 				return err
 			}
-			sub, err := nc.ChanSubscribe(subject, incoming)
-			if err != nil {
-				return err
-			}
-			m.subs = append(m.subs, sub)
+			extras = append(extras, subject)
 		}
 	}
+	for _, subject := range extras {
+		sub, err := nc.ChanSubscribe(subject, m.aside)
+		if err != nil {
+			return err
+		}
+		m.asides = append(m.asides, sub)
+	}
+	m.answering.Go(func() {
+		for msg := range m.aside {
+			answer(msg)
+		}
+	})
 	return nc.Flush()
 }
 
-// unsubscribe waits until the server has stopped sending and all that it sent before is in the channel.
-func (m *micro) unsubscribe(ctx context.Context, nc *nats.Conn) {
+// unsubscribe waits until the server has stopped sending, and all requests that it sent before have been taken.
+func (m *micro) unsubscribe(ctx context.Context) {
 	for _, sub := range m.subs {
 		if sub.Drain() != nil {
 			_ = sub.Unsubscribe() // draining needs a server; without one there is nothing to wait for
 		}
 	}
 	for _, sub := range m.subs {
-		for sub.IsValid() && !nc.IsClosed() {
-			if pause(ctx, time.Millisecond) != nil {
-				_ = sub.Unsubscribe()
-			}
+		select {
+		case <-sub.closed:
+		case <-ctx.Done():
+			_ = sub.Unsubscribe()
+			<-sub.closed
 		}
 	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
+	for _, sub := range m.asides {
+		_ = sub.Unsubscribe() // the connection may be closed
 	}
+	if m.aside != nil {
+		close(m.aside)
+	}
+	m.answering.Wait()
 }
 
 // answer serves $SRV.<verb>...

@@ -17,72 +17,69 @@ type job struct {
 	out      Encoding // of the answer
 }
 
-// pool works on jobs with a bounded number of goroutines, which exist only while there is work.
+// pool works on jobs with a bounded number of goroutines, which exist only while there is work: an idle account costs none.
 type pool struct {
-	work func(*job)
-	jobs chan job
-	max  int
+	work       func(*job)
+	max, queue int
 
 	mu      sync.Mutex
 	workers int
-	pending int // waiting or at work
+	waiting []job // from head on
+	head    int
 	idle    sync.WaitGroup
 }
 
 func newPool(workers, queue int, work func(*job)) *pool {
-	return &pool{work: work, jobs: make(chan job, queue+workers), max: workers}
+	return &pool{work: work, max: workers, queue: queue}
 }
 
 // submit takes a job; false: the queue is full.
 func (p *pool) submit(j job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pending >= cap(p.jobs) {
-		return false
-	}
-	p.pending++
-	p.jobs <- j // no more than pending lie there, so there is room
 	if p.workers < p.max {
 		p.workers++
 		p.idle.Add(1)
-		go p.worker()
+		go p.worker(j)
+		return true
 	}
-	return true
-}
-
-// worker takes jobs until there are none.
-func (p *pool) worker() {
-	defer p.idle.Done()
-	for {
-		select {
-		case j := <-p.jobs:
-			p.work(&j)
-			p.mu.Lock()
-			p.pending--
-			p.mu.Unlock()
-		default:
-			if p.leave() {
-				return
-			}
-		}
-	}
-}
-
-// leave counts a worker out, unless a job came in the meantime: submit counts on the workers it sees.
-func (p *pool) leave() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.jobs) > 0 {
+	if len(p.waiting)-p.head >= p.queue {
 		return false
 	}
-	p.workers--
+	p.waiting = append(p.waiting, j)
 	return true
 }
 
+// worker does its job, and then others until none waits.
+func (p *pool) worker(j job) {
+	defer p.idle.Done()
+	for ok := true; ok; j, ok = p.next() {
+		p.work(&j)
+	}
+}
+
+func (p *pool) next() (job, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.head == len(p.waiting) {
+		p.waiting, p.head = nil, 0
+		p.workers--
+		return job{}, false
+	}
+	j := p.waiting[p.head]
+	p.waiting[p.head] = job{}
+	if p.head++; p.head >= 1024 && p.head > len(p.waiting)/2 {
+		p.waiting = append(p.waiting[:0:0], p.waiting[p.head:]...) // give back what is done
+		p.head = 0
+	}
+	return j, true
+}
+
+// busy is how many jobs wait or are at work.
 func (p *pool) busy() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.pending
+	return p.workers + len(p.waiting) - p.head
 }
 
 // close waits for the jobs that were taken, until ctx ends; then cancel is called, and it waits on.

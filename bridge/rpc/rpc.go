@@ -2,18 +2,22 @@
 // back in the encoding that was asked for (design §2, §3). Nothing of what is carried is decoded into Go values.
 //
 // An account is one micro service, told by `nats micro ls`, with an endpoint per namespace of the schema. The protocol of
-// micro services is served by this package itself and not by nats.go/micro: its handlers run one at a time and its
-// statistics end when a handler returns, so with handlers that answer later they would be untrue; and each of its
-// subscriptions costs a goroutine, thirty times an account.
+// micro services is served by this package itself and not by nats.go/micro: its statistics end when a handler returns, so
+// with handlers that answer later they would be untrue; and each of its endpoints costs a subscription here and at the
+// server and a goroutine, thirty times an account. Here two subscriptions, tg.rpc.<account>.> and tg.ro.<account>.>, take
+// the requests of all endpoints.
 package rpc
 
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	protocol "github.com/nats-io/nats.go/micro"
 
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -76,35 +80,29 @@ type Service struct {
 	c         Config
 	micro     *micro
 	pool      *pool
-	incoming  chan *nats.Msg
 	endpoints map[string]*endpoint // by namespace, by method with PerMethod
 	readOnly  *endpoint
+	stray     *endpoint        // counts requests to nowhere
 	extras    map[string]extra // by subject
 	rpcPrefix string           // tg.rpc.main.
 	roPrefix  string
 	ctx       context.Context //nolint:containedctx // the service's life, for the calls at work
 	cancel    context.CancelFunc
 	stopOnce  sync.Once
-	done      chan struct{} // the dispatcher has ended
 }
-
-// incomingSize is what NATS may deliver faster than the dispatcher looks. It only sorts, so this is never much.
-const incomingSize = 8192
 
 // Serve begins to take requests.
 func Serve(c Config) (*Service, error) {
 	c = c.withDefaults()
 	s := &Service{
-		c: c, incoming: make(chan *nats.Msg, incomingSize), endpoints: map[string]*endpoint{}, done: make(chan struct{}),
-		extras:    map[string]extra{},
+		c: c, endpoints: map[string]*endpoint{}, extras: map[string]extra{},
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.pool = newPool(c.Concurrency, c.Queue, s.serve)
 	s.micro = newMicro(c)
 	s.addEndpoints()
-	go s.dispatch()
-	if err := s.micro.subscribe(c.Conn, s.incoming); err != nil {
+	if err := s.subscribe(); err != nil {
 		s.Stop(s.ctx)
 		return nil, err
 	}
@@ -125,21 +123,30 @@ func (s *Service) addEndpoints() {
 	for name, x := range c.Extra {
 		s.extras[x.Subject] = extra{s.micro.add(name, x.Subject, nil), x.Answer}
 	}
+	s.stray = &endpoint{}
 	s.readOnly = s.micro.add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
 }
 
-// dispatch sorts what arrives. It never waits for a request.
-func (s *Service) dispatch() {
-	defer close(s.done)
-	for msg := range s.incoming {
-		j := job{msg: msg, at: time.Now()}
-		if j.endpoint, j.method = s.route(msg.Subject); j.endpoint == nil {
-			s.aside(&j)
-			continue
+func (s *Service) subscribe() error {
+	for _, tree := range []string{s.rpcPrefix, s.roPrefix} {
+		if err := s.micro.subscribe(s.c.Conn, tree+">", protocol.DefaultQueueGroup, s.take); err != nil {
+			return err
 		}
-		if !s.pool.submit(j) {
-			s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests are waiting", Sent: "no", RetryAfter: time.Second})
-		}
+	}
+	return s.micro.subscribeAside(s.c.Conn, slices.Collect(maps.Keys(s.extras)), s.aside)
+}
+
+// take sorts a request in. It never waits for one.
+func (s *Service) take(msg *nats.Msg) {
+	j := job{msg: msg, at: time.Now()}
+	j.endpoint, j.method = s.route(msg.Subject)
+	if j.endpoint == nil {
+		j.endpoint = s.stray
+		s.reply(&j, nil, s.c.Methods.unknown(j.method))
+		return
+	}
+	if !s.pool.submit(j) {
+		s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests are waiting", Sent: "no", RetryAfter: time.Second})
 	}
 }
 
@@ -149,17 +156,16 @@ type extra struct {
 }
 
 // aside answers what is not a method.
-func (s *Service) aside(j *job) {
-	x, ok := s.extras[j.msg.Subject]
+func (s *Service) aside(msg *nats.Msg) {
+	x, ok := s.extras[msg.Subject]
 	if !ok {
-		s.micro.answer(j.msg)
+		s.micro.answer(msg)
 		return
 	}
-	j.endpoint = x.endpoint
-	s.reply(j, x.answer(j.msg.Data), nil)
+	s.reply(&job{msg: msg, endpoint: x.endpoint, at: time.Now()}, x.answer(msg.Data), nil)
 }
 
-// route finds the endpoint and the method's name of a request; nil: it is not one.
+// route finds the endpoint and the method's name of a request; nil: there is no such namespace, or method.
 func (s *Service) route(subject string) (*endpoint, string) {
 	if len(subject) > len(s.rpcPrefix) && subject[:len(s.rpcPrefix)] == s.rpcPrefix {
 		method := subject[len(s.rpcPrefix):]
@@ -171,15 +177,13 @@ func (s *Service) route(subject string) (*endpoint, string) {
 	if len(subject) > len(s.roPrefix) && subject[:len(s.roPrefix)] == s.roPrefix {
 		return s.readOnly, subject[len(s.roPrefix):]
 	}
-	return nil, ""
+	return nil, subject
 }
 
 // Stop takes no more requests, and waits until those taken are answered. When ctx ends before, they are cancelled.
 func (s *Service) Stop(ctx context.Context) {
 	s.stopOnce.Do(func() {
-		s.micro.unsubscribe(ctx, s.c.Conn)
-		close(s.incoming)
-		<-s.done
+		s.micro.unsubscribe(ctx)
 		s.pool.close(ctx, s.cancel)
 		s.cancel()
 		_ = s.c.Conn.FlushWithContext(ctx) // the last answers; without a connection nobody waits for them

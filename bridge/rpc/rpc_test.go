@@ -199,6 +199,8 @@ func TestFaults(t *testing.T) {
 		{"deep", "tg.rpc.main.invokeWithoutUpdates", "{" + deep[len(`{"_":"invokeWithoutUpdates",`):900_000], nil, "400", "nested deeper", "no"},
 		{"unknown", "tg.rpc.main.messages.sendMesage", `{}`, nil, "404", "messages.sendMessage", "no"},
 		{"unknown root", "tg.rpc.main.invokeWithTakeot", `{}`, nil, "404", "invokeWithTakeout", "no"},
+		{"unknown namespace", "tg.rpc.main.mesages.sendMessage", `{}`, nil, "404", "messages.sendMessage", "no"},
+		{"no method", "tg.rpc.main.messages.send.message", `{}`, nil, "404", "layer", "no"},
 		{"refused", "tg.rpc.main.auth.logOut", `{}`, nil, "403", "NATSGRAM_ALLOW=auth.logOut", "no"},
 		{"refused", "tg.rpc.main.updates.getState", `{}`, nil, "403", "updates.getState", "no"},
 		{"refused within", "tg.rpc.main.invokeWithoutUpdates", `{"query":{"_":"auth.logOut"}}`, nil, "403", "auth.logOut", "no"},
@@ -235,8 +237,8 @@ func TestFaults(t *testing.T) {
 	if binary.LittleEndian.Uint32(reply.Data) != idRPCError || binary.LittleEndian.Uint32(reply.Data[4:]) != 420 {
 		t.Errorf("%x", reply.Data)
 	}
-	if _, err := g.nc.Request("tg.rpc.main.nothing.here", nil, time.Second); !errors.Is(err, nats.ErrNoResponders) {
-		t.Errorf("a namespace that is not: %v", err)
+	if _, err := g.nc.Request("tg.rpc.other.help.getConfig", nil, time.Second); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("an account that is not served: %v", err)
 	}
 }
 
