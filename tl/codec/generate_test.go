@@ -27,4 +27,6 @@ func newGenerator(s *Schema, seed uint64) generator {
 
 func (g generator) possible(c *comb) bool { return g.Possible(g.decls.ByID(c.id)) }
 
-func (g generator) boxed(dst []byte, c *comb, depth int) []byte { return g.Boxed(dst, g.decls.ByID(c.id), depth) }
+func (g generator) boxed(dst []byte, c *comb, depth int) []byte {
+	return g.Boxed(dst, g.decls.ByID(c.id), depth)
+}
