@@ -16,7 +16,7 @@ type APIOptions struct {
 	Package  string
 	Source   string              // where the schema comes from, for the files' heads
 	Reserved []string            // exported names that are written by hand in the package
-	Errors   map[string][]string // known errors of methods, by name, as they shall stand in the documentation
+	Errors   map[string][]string // known errors of methods, by name, as "400 PEER_ID_INVALID"
 }
 
 // API writes a package like tl/tg, by file name: one file for each namespace. Unlike [Generate] it knows flags, classes and

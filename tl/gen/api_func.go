@@ -39,23 +39,27 @@ func (f *apiFunction) query() *apiField {
 	return nil
 }
 
-// writeErrors lists the errors that are known, in lines as long as ours are.
+// writeErrors lists the errors that are known, by code, in lines as long as ours are.
 func (a *api) writeErrors(b *bytes.Buffer, method string) {
 	known := a.options.Errors[method]
 	if len(known) == 0 {
 		return
 	}
 	b.WriteString("//\n")
-	line := "// Errors known of it:"
+	line, last := "// Known errors:", ""
 	for i, e := range known {
-		if i < len(known)-1 {
-			e += ","
+		code, word, _ := strings.Cut(e, " ")
+		if code != last {
+			word, last = code+" "+word, code
 		}
-		if len(line)+1+len(e) > 120 {
+		if i < len(known)-1 {
+			word += ","
+		}
+		if len(line)+1+len(word) > 120 {
 			b.WriteString(line + "\n")
 			line = "//"
 		}
-		line += " " + e
+		line += " " + word
 	}
-	b.WriteString(strings.TrimSpace(line) + "\n")
+	b.WriteString(line + "\n")
 }

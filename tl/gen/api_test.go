@@ -21,7 +21,7 @@ func generateAPI(t *testing.T, src string) (gen.Output, error) {
 	}
 	return gen.API(s, gen.APIOptions{
 		Package: "tg", Source: "test.tl", Reserved: []string{"Object"},
-		Errors: map[string][]string{"box.put": {"BOX_FULL (400)", "THING_INVALID (400)"}},
+		Errors: map[string][]string{"box.put": {"400 BOX_FULL", "400 THING_INVALID", "403 BOX_LOCKED"}},
 	})
 }
 
@@ -110,6 +110,33 @@ func TestWhatCannotBeGeneratedOfAnAPI(t *testing.T) {
 	} {
 		if _, err := generateAPI(t, src); err == nil || err.Error() != want {
 			t.Errorf("%s:\n got %v\nwant %s", src, err, want)
+		}
+	}
+}
+
+// Facts are taken, words are not; what names no method, or is no error's name, is left out.
+func TestErrors(t *testing.T) {
+	s, err := tl.Parse("test.tl", []byte("---functions---\nbox.put#4 = Bool;\nbox.list#fffffffe = Bool;"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := gen.ImportErrors(s, []byte(`{
+		"errors": {"BOX_FULL": {"code": 400, "description": "The box is full."}, "WAIT_%d": {"code": 420}, "Timeout": {"code": 500}},
+		"throws": {"box.put": ["WAIT_%d", "BOX_FULL", "Timeout", "BOX_FULL", "NO_SUCH"], "-2": ["BOX_FULL"], "7": ["BOX_FULL"], "old": ["BOX_FULL"]}}`))
+	want := "{\n\"box.list\": [\"400 BOX_FULL\"],\n\"box.put\": [\"400 BOX_FULL\", \"420 WAIT_X\"]\n}\n"
+	if d := cmp.Diff(want, string(got)); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	known, err := gen.ReadErrors(got)
+	if d := cmp.Diff(map[string][]string{"box.list": {"400 BOX_FULL"}, "box.put": {"400 BOX_FULL", "420 WAIT_X"}}, known); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	for _, bad := range []string{"", "[]", `{"throws": 1}`} {
+		if _, err := gen.ImportErrors(s, []byte(bad)); err == nil {
+			t.Errorf("%q became errors", bad)
+		}
+		if _, err := gen.ReadErrors([]byte(bad)); err == nil {
+			t.Errorf("%q was read", bad)
 		}
 	}
 }

@@ -56,9 +56,14 @@ func TelegramTable() (Output, error) {
 
 func telegram() (*tl.Schema, APIOptions, error) {
 	s, err := tl.Parse("schemas/api.tl", schemas.API())
+	if err != nil {
+		return nil, APIOptions{}, err
+	}
+	known, err := ReadErrors(schemas.Errors())
 	return s, APIOptions{
 		Package: "tg",
 		Source:  "schemas/api.tl",
+		Errors:  known,
 		Reserved: []string{
 			"Append", "Decode", "FieldError", "Invoker", "Layer", "Object", "Opt", "Raw", "ResultError", "Some", "With", "Wrapper",
 		},

@@ -1067,6 +1067,9 @@ func (x *AccountPasskeyRegistrationOptions) tl(c *coder) {
 //	account.registerDevice#ec86017a flags:# no_muted:flags.0?true token_type:int token:string app_sandbox:Bool secret:bytes other_uids:Vector<long> = Bool;
 //
 // on the bus: tg.rpc.<account>.account.registerDevice
+//
+// Known errors: 400 TOKEN_EMPTY, TOKEN_INVALID, TOKEN_TYPE_INVALID, WEBPUSH_AUTH_INVALID, WEBPUSH_KEY_INVALID,
+// WEBPUSH_TOKEN_INVALID
 func AccountRegisterDevice(ctx context.Context, inv Invoker, req *AccountRegisterDeviceRequest) (bool, error) {
 	return invoke(ctx, inv, "account.registerDevice", req, (*coder).bool)
 }
@@ -1097,6 +1100,8 @@ func (x *AccountRegisterDeviceRequest) tl(c *coder) {
 //	account.unregisterDevice#6a0d3206 token_type:int token:string other_uids:Vector<long> = Bool;
 //
 // on the bus: tg.rpc.<account>.account.unregisterDevice
+//
+// Known errors: 400 TOKEN_INVALID
 func AccountUnregisterDevice(ctx context.Context, inv Invoker, req *AccountUnregisterDeviceRequest) (bool, error) {
 	return invoke(ctx, inv, "account.unregisterDevice", req, (*coder).bool)
 }
@@ -1120,6 +1125,8 @@ func (x *AccountUnregisterDeviceRequest) tl(c *coder) {
 //	account.updateNotifySettings#84be5b93 peer:InputNotifyPeer settings:InputPeerNotifySettings = Bool;
 //
 // on the bus: tg.rpc.<account>.account.updateNotifySettings
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID, SETTINGS_INVALID
 func AccountUpdateNotifySettings(ctx context.Context, inv Invoker, req *AccountUpdateNotifySettingsRequest) (bool, error) {
 	return invoke(ctx, inv, "account.updateNotifySettings", req, (*coder).bool)
 }
@@ -1141,6 +1148,8 @@ func (x *AccountUpdateNotifySettingsRequest) tl(c *coder) {
 //	account.getNotifySettings#12b3ad31 peer:InputNotifyPeer = PeerNotifySettings;
 //
 // on the bus: tg.rpc.<account>.account.getNotifySettings
+//
+// Known errors: 400 PEER_ID_INVALID
 func AccountGetNotifySettings(ctx context.Context, inv Invoker, req *AccountGetNotifySettingsRequest) (*PeerNotifySettings, error) {
 	return invoke(ctx, inv, "account.getNotifySettings", req, tlPeerNotifySettings)
 }
@@ -1177,6 +1186,8 @@ func (*AccountResetNotifySettingsRequest) tl(c *coder) {
 //	account.updateProfile#78515775 flags:# first_name:flags.0?string last_name:flags.1?string about:flags.2?string = User;
 //
 // on the bus: tg.rpc.<account>.account.updateProfile
+//
+// Known errors: 400 ABOUT_TOO_LONG, FIRSTNAME_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func AccountUpdateProfile(ctx context.Context, inv Invoker, req *AccountUpdateProfileRequest) (UserClass, error) {
 	return invoke(ctx, inv, "account.updateProfile", req, tlUser)
 }
@@ -1201,6 +1212,8 @@ func (x *AccountUpdateProfileRequest) tl(c *coder) {
 //	account.updateStatus#6628562c offline:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.account.updateStatus
+//
+// Known errors: 403 CHAT_WRITE_FORBIDDEN
 func AccountUpdateStatus(ctx context.Context, inv Invoker, req *AccountUpdateStatusRequest) (bool, error) {
 	return invoke(ctx, inv, "account.updateStatus", req, (*coder).bool)
 }
@@ -1239,6 +1252,8 @@ func (x *AccountGetWallPapersRequest) tl(c *coder) {
 //	account.reportPeer#c5ba3d86 peer:InputPeer reason:ReportReason message:string = Bool;
 //
 // on the bus: tg.rpc.<account>.account.reportPeer
+//
+// Known errors: 400 CHANNEL_PRIVATE, PEER_ID_INVALID
 func AccountReportPeer(ctx context.Context, inv Invoker, req *AccountReportPeerRequest) (bool, error) {
 	return invoke(ctx, inv, "account.reportPeer", req, (*coder).bool)
 }
@@ -1262,6 +1277,8 @@ func (x *AccountReportPeerRequest) tl(c *coder) {
 //	account.checkUsername#2714d86c username:string = Bool;
 //
 // on the bus: tg.rpc.<account>.account.checkUsername
+//
+// Known errors: 400 USERNAME_INVALID, USERNAME_OCCUPIED, USERNAME_PURCHASE_AVAILABLE
 func AccountCheckUsername(ctx context.Context, inv Invoker, req *AccountCheckUsernameRequest) (bool, error) {
 	return invoke(ctx, inv, "account.checkUsername", req, (*coder).bool)
 }
@@ -1281,6 +1298,8 @@ func (x *AccountCheckUsernameRequest) tl(c *coder) {
 //	account.updateUsername#3e0bdd7c username:string = User;
 //
 // on the bus: tg.rpc.<account>.account.updateUsername
+//
+// Known errors: 400 USERNAME_INVALID, USERNAME_NOT_MODIFIED, USERNAME_OCCUPIED, USERNAME_PURCHASE_AVAILABLE
 func AccountUpdateUsername(ctx context.Context, inv Invoker, req *AccountUpdateUsernameRequest) (UserClass, error) {
 	return invoke(ctx, inv, "account.updateUsername", req, tlUser)
 }
@@ -1300,6 +1319,8 @@ func (x *AccountUpdateUsernameRequest) tl(c *coder) {
 //	account.getPrivacy#dadbc950 key:InputPrivacyKey = account.PrivacyRules;
 //
 // on the bus: tg.rpc.<account>.account.getPrivacy
+//
+// Known errors: 400 PRIVACY_KEY_INVALID
 func AccountGetPrivacy(ctx context.Context, inv Invoker, req *AccountGetPrivacyRequest) (*AccountPrivacyRules, error) {
 	return invoke(ctx, inv, "account.getPrivacy", req, tlAccountPrivacyRules)
 }
@@ -1319,6 +1340,8 @@ func (x *AccountGetPrivacyRequest) tl(c *coder) {
 //	account.setPrivacy#c9f81ce8 key:InputPrivacyKey rules:Vector<InputPrivacyRule> = account.PrivacyRules;
 //
 // on the bus: tg.rpc.<account>.account.setPrivacy
+//
+// Known errors: 400 PRIVACY_KEY_INVALID, PRIVACY_TOO_LONG, PRIVACY_VALUE_INVALID
 func AccountSetPrivacy(ctx context.Context, inv Invoker, req *AccountSetPrivacyRequest) (*AccountPrivacyRules, error) {
 	return invoke(ctx, inv, "account.setPrivacy", req, tlAccountPrivacyRules)
 }
@@ -1340,6 +1363,8 @@ func (x *AccountSetPrivacyRequest) tl(c *coder) {
 //	account.deleteAccount#a2c0cf74 flags:# reason:string password:flags.0?InputCheckPasswordSRP = Bool;
 //
 // on the bus: tg.rpc.<account>.account.deleteAccount
+//
+// Known errors: 420 2FA_CONFIRM_WAIT_X
 func AccountDeleteAccount(ctx context.Context, inv Invoker, req *AccountDeleteAccountRequest) (bool, error) {
 	return invoke(ctx, inv, "account.deleteAccount", req, (*coder).bool)
 }
@@ -1381,6 +1406,8 @@ func (*AccountGetAccountTTLRequest) tl(c *coder) {
 //	account.setAccountTTL#2442485e ttl:AccountDaysTTL = Bool;
 //
 // on the bus: tg.rpc.<account>.account.setAccountTTL
+//
+// Known errors: 400 TTL_DAYS_INVALID
 func AccountSetAccountTTL(ctx context.Context, inv Invoker, req *AccountSetAccountTTLRequest) (bool, error) {
 	return invoke(ctx, inv, "account.setAccountTTL", req, (*coder).bool)
 }
@@ -1400,6 +1427,8 @@ func (x *AccountSetAccountTTLRequest) tl(c *coder) {
 //	account.sendChangePhoneCode#82574ae5 phone_number:string settings:CodeSettings = auth.SentCode;
 //
 // on the bus: tg.rpc.<account>.account.sendChangePhoneCode
+//
+// Known errors: 400 PHONE_NUMBER_BANNED, PHONE_NUMBER_INVALID, PHONE_NUMBER_OCCUPIED, 406 FRESH_CHANGE_PHONE_FORBIDDEN
 func AccountSendChangePhoneCode(ctx context.Context, inv Invoker, req *AccountSendChangePhoneCodeRequest) (AuthSentCodeClass, error) {
 	return invoke(ctx, inv, "account.sendChangePhoneCode", req, tlAuthSentCode)
 }
@@ -1421,6 +1450,8 @@ func (x *AccountSendChangePhoneCodeRequest) tl(c *coder) {
 //	account.changePhone#70c32edb phone_number:string phone_code_hash:string phone_code:string = User;
 //
 // on the bus: tg.rpc.<account>.account.changePhone
+//
+// Known errors: 400 PHONE_CODE_EMPTY, PHONE_CODE_EXPIRED, PHONE_NUMBER_INVALID, PHONE_NUMBER_OCCUPIED
 func AccountChangePhone(ctx context.Context, inv Invoker, req *AccountChangePhoneRequest) (UserClass, error) {
 	return invoke(ctx, inv, "account.changePhone", req, tlUser)
 }
@@ -1480,6 +1511,8 @@ func (*AccountGetAuthorizationsRequest) tl(c *coder) {
 //	account.resetAuthorization#df77f3bc hash:long = Bool;
 //
 // on the bus: tg.rpc.<account>.account.resetAuthorization
+//
+// Known errors: 400 HASH_INVALID, 406 FRESH_RESET_AUTHORISATION_FORBIDDEN
 func AccountResetAuthorization(ctx context.Context, inv Invoker, req *AccountResetAuthorizationRequest) (bool, error) {
 	return invoke(ctx, inv, "account.resetAuthorization", req, (*coder).bool)
 }
@@ -1516,6 +1549,8 @@ func (*AccountGetPasswordRequest) tl(c *coder) {
 //	account.getPasswordSettings#9cd4eaf9 password:InputCheckPasswordSRP = account.PasswordSettings;
 //
 // on the bus: tg.rpc.<account>.account.getPasswordSettings
+//
+// Known errors: 400 PASSWORD_HASH_INVALID
 func AccountGetPasswordSettings(ctx context.Context, inv Invoker, req *AccountGetPasswordSettingsRequest) (*AccountPasswordSettings, error) {
 	return invoke(ctx, inv, "account.getPasswordSettings", req, tlAccountPasswordSettings)
 }
@@ -1535,6 +1570,9 @@ func (x *AccountGetPasswordSettingsRequest) tl(c *coder) {
 //	account.updatePasswordSettings#a59b102f password:InputCheckPasswordSRP new_settings:account.PasswordInputSettings = Bool;
 //
 // on the bus: tg.rpc.<account>.account.updatePasswordSettings
+//
+// Known errors: 400 EMAIL_INVALID, EMAIL_UNCONFIRMED, EMAIL_UNCONFIRMED_X, NEW_SALT_INVALID, NEW_SETTINGS_EMPTY,
+// NEW_SETTINGS_INVALID, PASSWORD_HASH_INVALID, SRP_ID_INVALID, SRP_PASSWORD_CHANGED
 func AccountUpdatePasswordSettings(ctx context.Context, inv Invoker, req *AccountUpdatePasswordSettingsRequest) (bool, error) {
 	return invoke(ctx, inv, "account.updatePasswordSettings", req, (*coder).bool)
 }
@@ -1556,6 +1594,8 @@ func (x *AccountUpdatePasswordSettingsRequest) tl(c *coder) {
 //	account.sendConfirmPhoneCode#1b3faa88 hash:string settings:CodeSettings = auth.SentCode;
 //
 // on the bus: tg.rpc.<account>.account.sendConfirmPhoneCode
+//
+// Known errors: 400 HASH_INVALID
 func AccountSendConfirmPhoneCode(ctx context.Context, inv Invoker, req *AccountSendConfirmPhoneCodeRequest) (AuthSentCodeClass, error) {
 	return invoke(ctx, inv, "account.sendConfirmPhoneCode", req, tlAuthSentCode)
 }
@@ -1577,6 +1617,8 @@ func (x *AccountSendConfirmPhoneCodeRequest) tl(c *coder) {
 //	account.confirmPhone#5f2178c3 phone_code_hash:string phone_code:string = Bool;
 //
 // on the bus: tg.rpc.<account>.account.confirmPhone
+//
+// Known errors: 400 CODE_HASH_INVALID, PHONE_CODE_EMPTY
 func AccountConfirmPhone(ctx context.Context, inv Invoker, req *AccountConfirmPhoneRequest) (bool, error) {
 	return invoke(ctx, inv, "account.confirmPhone", req, (*coder).bool)
 }
@@ -1598,6 +1640,8 @@ func (x *AccountConfirmPhoneRequest) tl(c *coder) {
 //	account.getTmpPassword#449e0b51 password:InputCheckPasswordSRP period:int = account.TmpPassword;
 //
 // on the bus: tg.rpc.<account>.account.getTmpPassword
+//
+// Known errors: 400 PASSWORD_HASH_INVALID, TMP_PASSWORD_DISABLED
 func AccountGetTmpPassword(ctx context.Context, inv Invoker, req *AccountGetTmpPasswordRequest) (*AccountTmpPassword, error) {
 	return invoke(ctx, inv, "account.getTmpPassword", req, tlAccountTmpPassword)
 }
@@ -1636,6 +1680,8 @@ func (*AccountGetWebAuthorizationsRequest) tl(c *coder) {
 //	account.resetWebAuthorization#2d01b9ef hash:long = Bool;
 //
 // on the bus: tg.rpc.<account>.account.resetWebAuthorization
+//
+// Known errors: 400 HASH_INVALID
 func AccountResetWebAuthorization(ctx context.Context, inv Invoker, req *AccountResetWebAuthorizationRequest) (bool, error) {
 	return invoke(ctx, inv, "account.resetWebAuthorization", req, (*coder).bool)
 }
@@ -1708,6 +1754,8 @@ func (x *AccountGetSecureValueRequest) tl(c *coder) {
 //	account.saveSecureValue#899fe31d value:InputSecureValue secure_secret_id:long = SecureValue;
 //
 // on the bus: tg.rpc.<account>.account.saveSecureValue
+//
+// Known errors: 400 PASSWORD_REQUIRED
 func AccountSaveSecureValue(ctx context.Context, inv Invoker, req *AccountSaveSecureValueRequest) (*SecureValue, error) {
 	return invoke(ctx, inv, "account.saveSecureValue", req, tlSecureValue)
 }
@@ -1748,6 +1796,8 @@ func (x *AccountDeleteSecureValueRequest) tl(c *coder) {
 //	account.getAuthorizationForm#a929597a bot_id:long scope:string public_key:string = account.AuthorizationForm;
 //
 // on the bus: tg.rpc.<account>.account.getAuthorizationForm
+//
+// Known errors: 400 PUBLIC_KEY_REQUIRED
 func AccountGetAuthorizationForm(ctx context.Context, inv Invoker, req *AccountGetAuthorizationFormRequest) (*AccountAuthorizationForm, error) {
 	return invoke(ctx, inv, "account.getAuthorizationForm", req, tlAccountAuthorizationForm)
 }
@@ -1798,6 +1848,8 @@ func (x *AccountAcceptAuthorizationRequest) tl(c *coder) {
 //	account.sendVerifyPhoneCode#a5a356f9 phone_number:string settings:CodeSettings = auth.SentCode;
 //
 // on the bus: tg.rpc.<account>.account.sendVerifyPhoneCode
+//
+// Known errors: 400 PHONE_NUMBER_INVALID
 func AccountSendVerifyPhoneCode(ctx context.Context, inv Invoker, req *AccountSendVerifyPhoneCodeRequest) (AuthSentCodeClass, error) {
 	return invoke(ctx, inv, "account.sendVerifyPhoneCode", req, tlAuthSentCode)
 }
@@ -1819,6 +1871,8 @@ func (x *AccountSendVerifyPhoneCodeRequest) tl(c *coder) {
 //	account.verifyPhone#4dd3a7f6 phone_number:string phone_code_hash:string phone_code:string = Bool;
 //
 // on the bus: tg.rpc.<account>.account.verifyPhone
+//
+// Known errors: 400 PHONE_CODE_EMPTY, PHONE_CODE_EXPIRED, PHONE_NUMBER_INVALID
 func AccountVerifyPhone(ctx context.Context, inv Invoker, req *AccountVerifyPhoneRequest) (bool, error) {
 	return invoke(ctx, inv, "account.verifyPhone", req, (*coder).bool)
 }
@@ -1842,6 +1896,8 @@ func (x *AccountVerifyPhoneRequest) tl(c *coder) {
 //	account.sendVerifyEmailCode#98e037bb purpose:EmailVerifyPurpose email:string = account.SentEmailCode;
 //
 // on the bus: tg.rpc.<account>.account.sendVerifyEmailCode
+//
+// Known errors: 400 EMAIL_INVALID, EMAIL_NOT_SETUP, PHONE_HASH_EXPIRED, PHONE_NUMBER_INVALID
 func AccountSendVerifyEmailCode(ctx context.Context, inv Invoker, req *AccountSendVerifyEmailCodeRequest) (*AccountSentEmailCode, error) {
 	return invoke(ctx, inv, "account.sendVerifyEmailCode", req, tlAccountSentEmailCode)
 }
@@ -1863,6 +1919,8 @@ func (x *AccountSendVerifyEmailCodeRequest) tl(c *coder) {
 //	account.verifyEmail#032da4cf purpose:EmailVerifyPurpose verification:EmailVerification = account.EmailVerified;
 //
 // on the bus: tg.rpc.<account>.account.verifyEmail
+//
+// Known errors: 400 EMAIL_INVALID, EMAIL_VERIFY_EXPIRED
 func AccountVerifyEmail(ctx context.Context, inv Invoker, req *AccountVerifyEmailRequest) (AccountEmailVerifiedClass, error) {
 	return invoke(ctx, inv, "account.verifyEmail", req, tlAccountEmailVerified)
 }
@@ -1884,6 +1942,8 @@ func (x *AccountVerifyEmailRequest) tl(c *coder) {
 //	account.initTakeoutSession#8ef3eab0 flags:# contacts:flags.0?true message_users:flags.1?true message_chats:flags.2?true message_megagroups:flags.3?true message_channels:flags.4?true files:flags.5?true file_max_size:flags.5?long = account.Takeout;
 //
 // on the bus: tg.rpc.<account>.account.initTakeoutSession
+//
+// Known errors: 420 TAKEOUT_INIT_DELAY_X
 func AccountInitTakeoutSession(ctx context.Context, inv Invoker, req *AccountInitTakeoutSessionRequest) (*AccountTakeout, error) {
 	return invoke(ctx, inv, "account.initTakeoutSession", req, tlAccountTakeout)
 }
@@ -1917,6 +1977,8 @@ func (x *AccountInitTakeoutSessionRequest) tl(c *coder) {
 //	account.finishTakeoutSession#1d2652ee flags:# success:flags.0?true = Bool;
 //
 // on the bus: tg.rpc.<account>.account.finishTakeoutSession
+//
+// Known errors: 400 TAKEOUT_REQUIRED
 func AccountFinishTakeoutSession(ctx context.Context, inv Invoker, req *AccountFinishTakeoutSessionRequest) (bool, error) {
 	return invoke(ctx, inv, "account.finishTakeoutSession", req, (*coder).bool)
 }
@@ -1937,6 +1999,8 @@ func (x *AccountFinishTakeoutSessionRequest) tl(c *coder) {
 //	account.confirmPasswordEmail#8fdf1920 code:string = Bool;
 //
 // on the bus: tg.rpc.<account>.account.confirmPasswordEmail
+//
+// Known errors: 400 CODE_INVALID, EMAIL_HASH_EXPIRED
 func AccountConfirmPasswordEmail(ctx context.Context, inv Invoker, req *AccountConfirmPasswordEmailRequest) (bool, error) {
 	return invoke(ctx, inv, "account.confirmPasswordEmail", req, (*coder).bool)
 }
@@ -1956,6 +2020,8 @@ func (x *AccountConfirmPasswordEmailRequest) tl(c *coder) {
 //	account.resendPasswordEmail#7a7f2a15 = Bool;
 //
 // on the bus: tg.rpc.<account>.account.resendPasswordEmail
+//
+// Known errors: 400 EMAIL_HASH_EXPIRED
 func AccountResendPasswordEmail(ctx context.Context, inv Invoker, req *AccountResendPasswordEmailRequest) (bool, error) {
 	return invoke(ctx, inv, "account.resendPasswordEmail", req, (*coder).bool)
 }
@@ -1973,6 +2039,8 @@ func (*AccountResendPasswordEmailRequest) tl(c *coder) {
 //	account.cancelPasswordEmail#c1cbd5b6 = Bool;
 //
 // on the bus: tg.rpc.<account>.account.cancelPasswordEmail
+//
+// Known errors: 400 EMAIL_HASH_EXPIRED
 func AccountCancelPasswordEmail(ctx context.Context, inv Invoker, req *AccountCancelPasswordEmailRequest) (bool, error) {
 	return invoke(ctx, inv, "account.cancelPasswordEmail", req, (*coder).bool)
 }
@@ -2052,6 +2120,8 @@ func (x *AccountGetNotifyExceptionsRequest) tl(c *coder) {
 //	account.getWallPaper#fc8ddbea wallpaper:InputWallPaper = WallPaper;
 //
 // on the bus: tg.rpc.<account>.account.getWallPaper
+//
+// Known errors: 400 WALLPAPER_INVALID
 func AccountGetWallPaper(ctx context.Context, inv Invoker, req *AccountGetWallPaperRequest) (WallPaperClass, error) {
 	return invoke(ctx, inv, "account.getWallPaper", req, tlWallPaper)
 }
@@ -2071,6 +2141,8 @@ func (x *AccountGetWallPaperRequest) tl(c *coder) {
 //	account.uploadWallPaper#e39a8f03 flags:# for_chat:flags.0?true file:InputFile mime_type:string settings:WallPaperSettings = WallPaper;
 //
 // on the bus: tg.rpc.<account>.account.uploadWallPaper
+//
+// Known errors: 400 WALLPAPER_FILE_INVALID, WALLPAPER_MIME_INVALID
 func AccountUploadWallPaper(ctx context.Context, inv Invoker, req *AccountUploadWallPaperRequest) (WallPaperClass, error) {
 	return invoke(ctx, inv, "account.uploadWallPaper", req, tlWallPaper)
 }
@@ -2097,6 +2169,8 @@ func (x *AccountUploadWallPaperRequest) tl(c *coder) {
 //	account.saveWallPaper#6c5a5b37 wallpaper:InputWallPaper unsave:Bool settings:WallPaperSettings = Bool;
 //
 // on the bus: tg.rpc.<account>.account.saveWallPaper
+//
+// Known errors: 400 WALLPAPER_INVALID
 func AccountSaveWallPaper(ctx context.Context, inv Invoker, req *AccountSaveWallPaperRequest) (bool, error) {
 	return invoke(ctx, inv, "account.saveWallPaper", req, (*coder).bool)
 }
@@ -2120,6 +2194,8 @@ func (x *AccountSaveWallPaperRequest) tl(c *coder) {
 //	account.installWallPaper#feed5769 wallpaper:InputWallPaper settings:WallPaperSettings = Bool;
 //
 // on the bus: tg.rpc.<account>.account.installWallPaper
+//
+// Known errors: 400 WALLPAPER_INVALID
 func AccountInstallWallPaper(ctx context.Context, inv Invoker, req *AccountInstallWallPaperRequest) (bool, error) {
 	return invoke(ctx, inv, "account.installWallPaper", req, (*coder).bool)
 }
@@ -2199,6 +2275,8 @@ func (x *AccountSaveAutoDownloadSettingsRequest) tl(c *coder) {
 //	account.uploadTheme#1c3db333 flags:# file:InputFile thumb:flags.0?InputFile file_name:string mime_type:string = Document;
 //
 // on the bus: tg.rpc.<account>.account.uploadTheme
+//
+// Known errors: 400 THEME_FILE_INVALID
 func AccountUploadTheme(ctx context.Context, inv Invoker, req *AccountUploadThemeRequest) (DocumentClass, error) {
 	return invoke(ctx, inv, "account.uploadTheme", req, tlDocument)
 }
@@ -2227,6 +2305,8 @@ func (x *AccountUploadThemeRequest) tl(c *coder) {
 //	account.createTheme#652e4400 flags:# slug:string title:string document:flags.2?InputDocument settings:flags.3?Vector<InputThemeSettings> = Theme;
 //
 // on the bus: tg.rpc.<account>.account.createTheme
+//
+// Known errors: 400 THEME_MIME_INVALID, THEME_TITLE_INVALID
 func AccountCreateTheme(ctx context.Context, inv Invoker, req *AccountCreateThemeRequest) (*Theme, error) {
 	return invoke(ctx, inv, "account.createTheme", req, tlTheme)
 }
@@ -2257,6 +2337,8 @@ func (x *AccountCreateThemeRequest) tl(c *coder) {
 //	account.updateTheme#2bf40ccc flags:# format:string theme:InputTheme slug:flags.0?string title:flags.1?string document:flags.2?InputDocument settings:flags.3?Vector<InputThemeSettings> = Theme;
 //
 // on the bus: tg.rpc.<account>.account.updateTheme
+//
+// Known errors: 400 THEME_INVALID
 func AccountUpdateTheme(ctx context.Context, inv Invoker, req *AccountUpdateThemeRequest) (*Theme, error) {
 	return invoke(ctx, inv, "account.updateTheme", req, tlTheme)
 }
@@ -2342,6 +2424,8 @@ func (x *AccountInstallThemeRequest) tl(c *coder) {
 //	account.getTheme#3a5869ec format:string theme:InputTheme = Theme;
 //
 // on the bus: tg.rpc.<account>.account.getTheme
+//
+// Known errors: 400 THEME_FORMAT_INVALID, THEME_INVALID
 func AccountGetTheme(ctx context.Context, inv Invoker, req *AccountGetThemeRequest) (*Theme, error) {
 	return invoke(ctx, inv, "account.getTheme", req, tlTheme)
 }
@@ -2384,6 +2468,8 @@ func (x *AccountGetThemesRequest) tl(c *coder) {
 //	account.setContentSettings#b574b16b flags:# sensitive_enabled:flags.0?true = Bool;
 //
 // on the bus: tg.rpc.<account>.account.setContentSettings
+//
+// Known errors: 403 SENSITIVE_CHANGE_FORBIDDEN
 func AccountSetContentSettings(ctx context.Context, inv Invoker, req *AccountSetContentSettingsRequest) (bool, error) {
 	return invoke(ctx, inv, "account.setContentSettings", req, (*coder).bool)
 }
@@ -2421,6 +2507,8 @@ func (*AccountGetContentSettingsRequest) tl(c *coder) {
 //	account.getMultiWallPapers#65ad71dc wallpapers:Vector<InputWallPaper> = Vector<WallPaper>;
 //
 // on the bus: tg.rpc.<account>.account.getMultiWallPapers
+//
+// Known errors: 400 WALLPAPER_INVALID
 func AccountGetMultiWallPapers(ctx context.Context, inv Invoker, req *AccountGetMultiWallPapersRequest) ([]WallPaperClass, error) {
 	return invoke(ctx, inv, "account.getMultiWallPapers", req, func(c *coder, p *[]WallPaperClass) { vector(c, p, 16, tlWallPaper) })
 }
@@ -2457,6 +2545,8 @@ func (*AccountGetGlobalPrivacySettingsRequest) tl(c *coder) {
 //	account.setGlobalPrivacySettings#1edaaac2 settings:GlobalPrivacySettings = GlobalPrivacySettings;
 //
 // on the bus: tg.rpc.<account>.account.setGlobalPrivacySettings
+//
+// Known errors: 400 AUTOARCHIVE_NOT_AVAILABLE
 func AccountSetGlobalPrivacySettings(ctx context.Context, inv Invoker, req *AccountSetGlobalPrivacySettingsRequest) (*GlobalPrivacySettings, error) {
 	return invoke(ctx, inv, "account.setGlobalPrivacySettings", req, tlGlobalPrivacySettings)
 }
@@ -2476,6 +2566,8 @@ func (x *AccountSetGlobalPrivacySettingsRequest) tl(c *coder) {
 //	account.reportProfilePhoto#fa8cc6f5 peer:InputPeer photo_id:InputPhoto reason:ReportReason message:string = Bool;
 //
 // on the bus: tg.rpc.<account>.account.reportProfilePhoto
+//
+// Known errors: 400 PEER_ID_INVALID
 func AccountReportProfilePhoto(ctx context.Context, inv Invoker, req *AccountReportProfilePhotoRequest) (bool, error) {
 	return invoke(ctx, inv, "account.reportProfilePhoto", req, (*coder).bool)
 }
@@ -2501,6 +2593,8 @@ func (x *AccountReportProfilePhotoRequest) tl(c *coder) {
 //	account.resetPassword#9308ce1b = account.ResetPasswordResult;
 //
 // on the bus: tg.rpc.<account>.account.resetPassword
+//
+// Known errors: 400 PASSWORD_EMPTY
 func AccountResetPassword(ctx context.Context, inv Invoker, req *AccountResetPasswordRequest) (AccountResetPasswordResultClass, error) {
 	return invoke(ctx, inv, "account.resetPassword", req, tlAccountResetPasswordResult)
 }
@@ -2518,6 +2612,8 @@ func (*AccountResetPasswordRequest) tl(c *coder) {
 //	account.declinePasswordReset#4c9409f6 = Bool;
 //
 // on the bus: tg.rpc.<account>.account.declinePasswordReset
+//
+// Known errors: 400 RESET_REQUEST_MISSING
 func AccountDeclinePasswordReset(ctx context.Context, inv Invoker, req *AccountDeclinePasswordResetRequest) (bool, error) {
 	return invoke(ctx, inv, "account.declinePasswordReset", req, (*coder).bool)
 }
@@ -2554,6 +2650,8 @@ func (x *AccountGetChatThemesRequest) tl(c *coder) {
 //	account.setAuthorizationTTL#bf899aa0 authorization_ttl_days:int = Bool;
 //
 // on the bus: tg.rpc.<account>.account.setAuthorizationTTL
+//
+// Known errors: 400 TTL_DAYS_INVALID, 406 FRESH_RESET_AUTHORISATION_FORBIDDEN
 func AccountSetAuthorizationTTL(ctx context.Context, inv Invoker, req *AccountSetAuthorizationTTLRequest) (bool, error) {
 	return invoke(ctx, inv, "account.setAuthorizationTTL", req, (*coder).bool)
 }
@@ -2573,6 +2671,8 @@ func (x *AccountSetAuthorizationTTLRequest) tl(c *coder) {
 //	account.changeAuthorizationSettings#40f48462 flags:# confirmed:flags.3?true hash:long encrypted_requests_disabled:flags.0?Bool call_requests_disabled:flags.1?Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.account.changeAuthorizationSettings
+//
+// Known errors: 400 HASH_INVALID
 func AccountChangeAuthorizationSettings(ctx context.Context, inv Invoker, req *AccountChangeAuthorizationSettingsRequest) (bool, error) {
 	return invoke(ctx, inv, "account.changeAuthorizationSettings", req, (*coder).bool)
 }
@@ -2736,6 +2836,8 @@ func (*AccountClearRecentEmojiStatusesRequest) tl(c *coder) {
 //	account.reorderUsernames#ef500eab order:Vector<string> = Bool;
 //
 // on the bus: tg.rpc.<account>.account.reorderUsernames
+//
+// Known errors: 400 ORDER_INVALID
 func AccountReorderUsernames(ctx context.Context, inv Invoker, req *AccountReorderUsernamesRequest) (bool, error) {
 	return invoke(ctx, inv, "account.reorderUsernames", req, (*coder).bool)
 }
@@ -2755,6 +2857,8 @@ func (x *AccountReorderUsernamesRequest) tl(c *coder) {
 //	account.toggleUsername#58d6b376 username:string active:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.account.toggleUsername
+//
+// Known errors: 400 USERNAMES_ACTIVE_TOO_MUCH, USERNAME_INVALID
 func AccountToggleUsername(ctx context.Context, inv Invoker, req *AccountToggleUsernameRequest) (bool, error) {
 	return invoke(ctx, inv, "account.toggleUsername", req, (*coder).bool)
 }
@@ -2831,6 +2935,8 @@ func (*AccountGetAutoSaveSettingsRequest) tl(c *coder) {
 //	account.saveAutoSaveSettings#d69b8361 flags:# users:flags.0?true chats:flags.1?true broadcasts:flags.2?true peer:flags.3?InputPeer settings:AutoSaveSettings = Bool;
 //
 // on the bus: tg.rpc.<account>.account.saveAutoSaveSettings
+//
+// Known errors: 400 PEER_ID_INVALID
 func AccountSaveAutoSaveSettings(ctx context.Context, inv Invoker, req *AccountSaveAutoSaveSettingsRequest) (bool, error) {
 	return invoke(ctx, inv, "account.saveAutoSaveSettings", req, (*coder).bool)
 }

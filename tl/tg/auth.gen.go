@@ -686,6 +686,10 @@ func (x *AuthPasskeyLoginOptions) tl(c *coder) {
 //	auth.sendCode#a677244f phone_number:string api_id:int api_hash:string settings:CodeSettings = auth.SentCode;
 //
 // on the bus: tg.rpc.<account>.auth.sendCode
+//
+// Known errors: 400 API_ID_INVALID, API_ID_PUBLISHED_FLOOD, PHONE_NUMBER_APP_SIGNUP_FORBIDDEN, PHONE_NUMBER_BANNED,
+// PHONE_NUMBER_FLOOD, PHONE_NUMBER_INVALID, PHONE_PASSWORD_PROTECTED, SMS_CODE_CREATE_FAILED, 406 PHONE_PASSWORD_FLOOD,
+// 500 AUTH_RESTART
 func AuthSendCode(ctx context.Context, inv Invoker, req *AuthSendCodeRequest) (AuthSentCodeClass, error) {
 	return invoke(ctx, inv, "auth.sendCode", req, tlAuthSentCode)
 }
@@ -711,6 +715,9 @@ func (x *AuthSendCodeRequest) tl(c *coder) {
 //	auth.signUp#aac7b717 flags:# no_joined_notifications:flags.0?true phone_number:string phone_code_hash:string first_name:string last_name:string = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.signUp
+//
+// Known errors: 400 FIRSTNAME_INVALID, LASTNAME_INVALID, PHONE_CODE_EMPTY, PHONE_CODE_EXPIRED, PHONE_CODE_INVALID,
+// PHONE_NUMBER_FLOOD, PHONE_NUMBER_INVALID, PHONE_NUMBER_OCCUPIED
 func AuthSignUp(ctx context.Context, inv Invoker, req *AuthSignUpRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.signUp", req, tlAuthAuthorization)
 }
@@ -739,6 +746,9 @@ func (x *AuthSignUpRequest) tl(c *coder) {
 //	auth.signIn#8d52a951 flags:# phone_number:string phone_code_hash:string phone_code:flags.0?string email_verification:flags.1?EmailVerification = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.signIn
+//
+// Known errors: 400 PHONE_CODE_EMPTY, PHONE_CODE_EXPIRED, PHONE_CODE_INVALID, PHONE_NUMBER_INVALID,
+// PHONE_NUMBER_UNOCCUPIED, 500 AUTH_RESTART, SIGN_IN_FAILED
 func AuthSignIn(ctx context.Context, inv Invoker, req *AuthSignInRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.signIn", req, tlAuthAuthorization)
 }
@@ -784,6 +794,8 @@ func (*AuthLogOutRequest) tl(c *coder) {
 //	auth.resetAuthorizations#9fab0d1a = Bool;
 //
 // on the bus: tg.rpc.<account>.auth.resetAuthorizations
+//
+// Known errors: 406 FRESH_RESET_AUTHORISATION_FORBIDDEN
 func AuthResetAuthorizations(ctx context.Context, inv Invoker, req *AuthResetAuthorizationsRequest) (bool, error) {
 	return invoke(ctx, inv, "auth.resetAuthorizations", req, (*coder).bool)
 }
@@ -801,6 +813,8 @@ func (*AuthResetAuthorizationsRequest) tl(c *coder) {
 //	auth.exportAuthorization#e5bfffcd dc_id:int = auth.ExportedAuthorization;
 //
 // on the bus: tg.rpc.<account>.auth.exportAuthorization
+//
+// Known errors: 400 DC_ID_INVALID
 func AuthExportAuthorization(ctx context.Context, inv Invoker, req *AuthExportAuthorizationRequest) (*AuthExportedAuthorization, error) {
 	return invoke(ctx, inv, "auth.exportAuthorization", req, tlAuthExportedAuthorization)
 }
@@ -820,6 +834,8 @@ func (x *AuthExportAuthorizationRequest) tl(c *coder) {
 //	auth.importAuthorization#a57a7dad id:long bytes:bytes = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.importAuthorization
+//
+// Known errors: 400 AUTH_BYTES_INVALID, USER_ID_INVALID
 func AuthImportAuthorization(ctx context.Context, inv Invoker, req *AuthImportAuthorizationRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.importAuthorization", req, tlAuthAuthorization)
 }
@@ -841,6 +857,8 @@ func (x *AuthImportAuthorizationRequest) tl(c *coder) {
 //	auth.bindTempAuthKey#cdd42a05 perm_auth_key_id:long nonce:long expires_at:int encrypted_message:bytes = Bool;
 //
 // on the bus: tg.rpc.<account>.auth.bindTempAuthKey
+//
+// Known errors: 400 ENCRYPTED_MESSAGE_INVALID, TEMP_AUTH_KEY_ALREADY_BOUND, TEMP_AUTH_KEY_EMPTY
 func AuthBindTempAuthKey(ctx context.Context, inv Invoker, req *AuthBindTempAuthKeyRequest) (bool, error) {
 	return invoke(ctx, inv, "auth.bindTempAuthKey", req, (*coder).bool)
 }
@@ -866,6 +884,8 @@ func (x *AuthBindTempAuthKeyRequest) tl(c *coder) {
 //	auth.importBotAuthorization#67a3ff2c flags:int api_id:int api_hash:string bot_auth_token:string = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.importBotAuthorization
+//
+// Known errors: 400 ACCESS_TOKEN_EXPIRED, ACCESS_TOKEN_INVALID, API_ID_INVALID, API_ID_PUBLISHED_FLOOD
 func AuthImportBotAuthorization(ctx context.Context, inv Invoker, req *AuthImportBotAuthorizationRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.importBotAuthorization", req, tlAuthAuthorization)
 }
@@ -891,6 +911,8 @@ func (x *AuthImportBotAuthorizationRequest) tl(c *coder) {
 //	auth.checkPassword#d18b4d16 password:InputCheckPasswordSRP = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.checkPassword
+//
+// Known errors: 400 PASSWORD_HASH_INVALID, SRP_ID_INVALID, SRP_PASSWORD_CHANGED
 func AuthCheckPassword(ctx context.Context, inv Invoker, req *AuthCheckPasswordRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.checkPassword", req, tlAuthAuthorization)
 }
@@ -910,6 +932,8 @@ func (x *AuthCheckPasswordRequest) tl(c *coder) {
 //	auth.requestPasswordRecovery#d897bc66 = auth.PasswordRecovery;
 //
 // on the bus: tg.rpc.<account>.auth.requestPasswordRecovery
+//
+// Known errors: 400 PASSWORD_EMPTY, PASSWORD_RECOVERY_NA
 func AuthRequestPasswordRecovery(ctx context.Context, inv Invoker, req *AuthRequestPasswordRecoveryRequest) (*AuthPasswordRecovery, error) {
 	return invoke(ctx, inv, "auth.requestPasswordRecovery", req, tlAuthPasswordRecovery)
 }
@@ -927,6 +951,8 @@ func (*AuthRequestPasswordRecoveryRequest) tl(c *coder) {
 //	auth.recoverPassword#37096c70 flags:# code:string new_settings:flags.0?account.PasswordInputSettings = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.recoverPassword
+//
+// Known errors: 400 CODE_EMPTY, NEW_SETTINGS_INVALID
 func AuthRecoverPassword(ctx context.Context, inv Invoker, req *AuthRecoverPasswordRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.recoverPassword", req, tlAuthAuthorization)
 }
@@ -951,6 +977,9 @@ func (x *AuthRecoverPasswordRequest) tl(c *coder) {
 //	auth.resendCode#cae47523 flags:# phone_number:string phone_code_hash:string reason:flags.0?string = auth.SentCode;
 //
 // on the bus: tg.rpc.<account>.auth.resendCode
+//
+// Known errors: 400 PHONE_CODE_EMPTY, PHONE_CODE_EXPIRED, PHONE_CODE_HASH_EMPTY, PHONE_NUMBER_INVALID,
+// 406 SEND_CODE_UNAVAILABLE
 func AuthResendCode(ctx context.Context, inv Invoker, req *AuthResendCodeRequest) (AuthSentCodeClass, error) {
 	return invoke(ctx, inv, "auth.resendCode", req, tlAuthSentCode)
 }
@@ -975,6 +1004,8 @@ func (x *AuthResendCodeRequest) tl(c *coder) {
 //	auth.cancelCode#1f040578 phone_number:string phone_code_hash:string = Bool;
 //
 // on the bus: tg.rpc.<account>.auth.cancelCode
+//
+// Known errors: 400 PHONE_CODE_EXPIRED, PHONE_NUMBER_INVALID
 func AuthCancelCode(ctx context.Context, inv Invoker, req *AuthCancelCodeRequest) (bool, error) {
 	return invoke(ctx, inv, "auth.cancelCode", req, (*coder).bool)
 }
@@ -1015,6 +1046,8 @@ func (x *AuthDropTempAuthKeysRequest) tl(c *coder) {
 //	auth.exportLoginToken#b7e085fe api_id:int api_hash:string except_ids:Vector<long> = auth.LoginToken;
 //
 // on the bus: tg.rpc.<account>.auth.exportLoginToken
+//
+// Known errors: 400 API_ID_INVALID, API_ID_PUBLISHED_FLOOD
 func AuthExportLoginToken(ctx context.Context, inv Invoker, req *AuthExportLoginTokenRequest) (AuthLoginTokenClass, error) {
 	return invoke(ctx, inv, "auth.exportLoginToken", req, tlAuthLoginToken)
 }
@@ -1038,6 +1071,8 @@ func (x *AuthExportLoginTokenRequest) tl(c *coder) {
 //	auth.importLoginToken#95ac5ce4 token:bytes = auth.LoginToken;
 //
 // on the bus: tg.rpc.<account>.auth.importLoginToken
+//
+// Known errors: 400 AUTH_TOKEN_ALREADY_ACCEPTED, AUTH_TOKEN_EXPIRED, AUTH_TOKEN_INVALID, AUTH_TOKEN_INVALIDX
 func AuthImportLoginToken(ctx context.Context, inv Invoker, req *AuthImportLoginTokenRequest) (AuthLoginTokenClass, error) {
 	return invoke(ctx, inv, "auth.importLoginToken", req, tlAuthLoginToken)
 }
@@ -1057,6 +1092,8 @@ func (x *AuthImportLoginTokenRequest) tl(c *coder) {
 //	auth.acceptLoginToken#e894ad4d token:bytes = Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.acceptLoginToken
+//
+// Known errors: 400 AUTH_TOKEN_ALREADY_ACCEPTED, AUTH_TOKEN_EXCEPTION, AUTH_TOKEN_EXPIRED, AUTH_TOKEN_INVALIDX
 func AuthAcceptLoginToken(ctx context.Context, inv Invoker, req *AuthAcceptLoginTokenRequest) (*Authorization, error) {
 	return invoke(ctx, inv, "auth.acceptLoginToken", req, tlAuthorization)
 }
@@ -1076,6 +1113,8 @@ func (x *AuthAcceptLoginTokenRequest) tl(c *coder) {
 //	auth.checkRecoveryPassword#0d36bf79 code:string = Bool;
 //
 // on the bus: tg.rpc.<account>.auth.checkRecoveryPassword
+//
+// Known errors: 400 PASSWORD_RECOVERY_EXPIRED
 func AuthCheckRecoveryPassword(ctx context.Context, inv Invoker, req *AuthCheckRecoveryPasswordRequest) (bool, error) {
 	return invoke(ctx, inv, "auth.checkRecoveryPassword", req, (*coder).bool)
 }
@@ -1095,6 +1134,8 @@ func (x *AuthCheckRecoveryPasswordRequest) tl(c *coder) {
 //	auth.importWebTokenAuthorization#2db873a9 api_id:int api_hash:string web_auth_token:string = auth.Authorization;
 //
 // on the bus: tg.rpc.<account>.auth.importWebTokenAuthorization
+//
+// Known errors: 400 API_ID_INVALID
 func AuthImportWebTokenAuthorization(ctx context.Context, inv Invoker, req *AuthImportWebTokenAuthorizationRequest) (AuthAuthorizationClass, error) {
 	return invoke(ctx, inv, "auth.importWebTokenAuthorization", req, tlAuthAuthorization)
 }
@@ -1118,6 +1159,8 @@ func (x *AuthImportWebTokenAuthorizationRequest) tl(c *coder) {
 //	auth.requestFirebaseSms#8e39261e flags:# phone_number:string phone_code_hash:string safety_net_token:flags.0?string play_integrity_token:flags.2?string ios_push_secret:flags.1?string = Bool;
 //
 // on the bus: tg.rpc.<account>.auth.requestFirebaseSms
+//
+// Known errors: 400 PHONE_NUMBER_INVALID
 func AuthRequestFirebaseSms(ctx context.Context, inv Invoker, req *AuthRequestFirebaseSmsRequest) (bool, error) {
 	return invoke(ctx, inv, "auth.requestFirebaseSms", req, (*coder).bool)
 }
@@ -1146,6 +1189,8 @@ func (x *AuthRequestFirebaseSmsRequest) tl(c *coder) {
 //	auth.resetLoginEmail#7e960193 phone_number:string phone_code_hash:string = auth.SentCode;
 //
 // on the bus: tg.rpc.<account>.auth.resetLoginEmail
+//
+// Known errors: 400 PHONE_NUMBER_INVALID, TASK_ALREADY_EXISTS
 func AuthResetLoginEmail(ctx context.Context, inv Invoker, req *AuthResetLoginEmailRequest) (AuthSentCodeClass, error) {
 	return invoke(ctx, inv, "auth.resetLoginEmail", req, tlAuthSentCode)
 }

@@ -32028,6 +32028,8 @@ func (x *InvokeAfterMsgsRequest) tl(c *coder) {
 //	initConnection#c1cd5ea9 {X:Type} flags:# api_id:int device_model:string system_version:string app_version:string system_lang_code:string lang_pack:string lang_code:string proxy:flags.0?InputClientProxy params:flags.1?JSONValue query:!X = X;
 //
 // on the bus: tg.rpc.<account>.initConnection
+//
+// Known errors: 400 CONNECTION_LAYER_INVALID
 func InitConnection(ctx context.Context, inv Invoker, req *InitConnectionRequest) ([]byte, error) {
 	return invoke(ctx, inv, "initConnection", req, answer)
 }
@@ -32075,6 +32077,9 @@ func (x *InitConnectionRequest) tl(c *coder) {
 //	invokeWithLayer#da9b0d0d {X:Type} layer:int query:!X = X;
 //
 // on the bus: tg.rpc.<account>.invokeWithLayer
+//
+// Known errors: 400 AUTH_BYTES_INVALID, CDN_METHOD_INVALID, CONNECTION_API_ID_INVALID, INVITE_HASH_EXPIRED,
+// 403 CHAT_WRITE_FORBIDDEN
 func InvokeWithLayer(ctx context.Context, inv Invoker, req *InvokeWithLayerRequest) ([]byte, error) {
 	return invoke(ctx, inv, "invokeWithLayer", req, answer)
 }

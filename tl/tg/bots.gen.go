@@ -84,6 +84,8 @@ func (x *BotsPreviewInfo) tl(c *coder) {
 //	bots.sendCustomRequest#aa2769ed custom_method:string params:DataJSON = DataJSON;
 //
 // on the bus: tg.rpc.<account>.bots.sendCustomRequest
+//
+// Known errors: 400 DATA_JSON_INVALID, METHOD_INVALID, USER_BOT_INVALID
 func BotsSendCustomRequest(ctx context.Context, inv Invoker, req *BotsSendCustomRequestRequest) (*DataJSON, error) {
 	return invoke(ctx, inv, "bots.sendCustomRequest", req, tlDataJSON)
 }
@@ -105,6 +107,8 @@ func (x *BotsSendCustomRequestRequest) tl(c *coder) {
 //	bots.answerWebhookJSONQuery#e6213f4d query_id:long data:DataJSON = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.answerWebhookJSONQuery
+//
+// Known errors: 400 DATA_JSON_INVALID, QUERY_ID_INVALID, USER_BOT_INVALID
 func BotsAnswerWebhookJSONQuery(ctx context.Context, inv Invoker, req *BotsAnswerWebhookJSONQueryRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.answerWebhookJSONQuery", req, (*coder).bool)
 }
@@ -126,6 +130,9 @@ func (x *BotsAnswerWebhookJSONQueryRequest) tl(c *coder) {
 //	bots.setBotCommands#0517165a scope:BotCommandScope lang_code:string commands:Vector<BotCommand> = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.setBotCommands
+//
+// Known errors: 400 BOT_COMMAND_DESCRIPTION_INVALID, BOT_COMMAND_INVALID, LANG_CODE_INVALID, PEER_ID_INVALID,
+// USER_BOT_REQUIRED, USER_ID_INVALID
 func BotsSetBotCommands(ctx context.Context, inv Invoker, req *BotsSetBotCommandsRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.setBotCommands", req, (*coder).bool)
 }
@@ -149,6 +156,8 @@ func (x *BotsSetBotCommandsRequest) tl(c *coder) {
 //	bots.resetBotCommands#3d8de0f9 scope:BotCommandScope lang_code:string = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.resetBotCommands
+//
+// Known errors: 400 LANG_CODE_INVALID
 func BotsResetBotCommands(ctx context.Context, inv Invoker, req *BotsResetBotCommandsRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.resetBotCommands", req, (*coder).bool)
 }
@@ -170,6 +179,8 @@ func (x *BotsResetBotCommandsRequest) tl(c *coder) {
 //	bots.getBotCommands#e34c0dd6 scope:BotCommandScope lang_code:string = Vector<BotCommand>;
 //
 // on the bus: tg.rpc.<account>.bots.getBotCommands
+//
+// Known errors: 400 USER_BOT_INVALID
 func BotsGetBotCommands(ctx context.Context, inv Invoker, req *BotsGetBotCommandsRequest) ([]*BotCommand, error) {
 	return invoke(ctx, inv, "bots.getBotCommands", req, func(c *coder, p *[]*BotCommand) { vector(c, p, 12, tlBotCommand) })
 }
@@ -191,6 +202,8 @@ func (x *BotsGetBotCommandsRequest) tl(c *coder) {
 //	bots.setBotMenuButton#4504d54f user_id:InputUser button:BotMenuButton = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.setBotMenuButton
+//
+// Known errors: 400 BUTTON_TEXT_INVALID, BUTTON_URL_INVALID
 func BotsSetBotMenuButton(ctx context.Context, inv Invoker, req *BotsSetBotMenuButtonRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.setBotMenuButton", req, (*coder).bool)
 }
@@ -212,6 +225,8 @@ func (x *BotsSetBotMenuButtonRequest) tl(c *coder) {
 //	bots.getBotMenuButton#9c60eb28 user_id:InputUser = BotMenuButton;
 //
 // on the bus: tg.rpc.<account>.bots.getBotMenuButton
+//
+// Known errors: 400 USER_BOT_REQUIRED
 func BotsGetBotMenuButton(ctx context.Context, inv Invoker, req *BotsGetBotMenuButtonRequest) (BotMenuButtonClass, error) {
 	return invoke(ctx, inv, "bots.getBotMenuButton", req, tlBotMenuButton)
 }
@@ -231,6 +246,8 @@ func (x *BotsGetBotMenuButtonRequest) tl(c *coder) {
 //	bots.setBotBroadcastDefaultAdminRights#788464e1 admin_rights:ChatAdminRights = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.setBotBroadcastDefaultAdminRights
+//
+// Known errors: 400 RIGHTS_NOT_MODIFIED
 func BotsSetBotBroadcastDefaultAdminRights(ctx context.Context, inv Invoker, req *BotsSetBotBroadcastDefaultAdminRightsRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.setBotBroadcastDefaultAdminRights", req, (*coder).bool)
 }
@@ -250,6 +267,8 @@ func (x *BotsSetBotBroadcastDefaultAdminRightsRequest) tl(c *coder) {
 //	bots.setBotGroupDefaultAdminRights#925ec9ea admin_rights:ChatAdminRights = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.setBotGroupDefaultAdminRights
+//
+// Known errors: 400 RIGHTS_NOT_MODIFIED, USER_BOT_REQUIRED
 func BotsSetBotGroupDefaultAdminRights(ctx context.Context, inv Invoker, req *BotsSetBotGroupDefaultAdminRightsRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.setBotGroupDefaultAdminRights", req, (*coder).bool)
 }
@@ -269,6 +288,8 @@ func (x *BotsSetBotGroupDefaultAdminRightsRequest) tl(c *coder) {
 //	bots.setBotInfo#10cf3123 flags:# bot:flags.2?InputUser lang_code:string name:flags.3?string about:flags.0?string description:flags.1?string = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.setBotInfo
+//
+// Known errors: 400 USER_BOT_INVALID
 func BotsSetBotInfo(ctx context.Context, inv Invoker, req *BotsSetBotInfoRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.setBotInfo", req, (*coder).bool)
 }
@@ -299,6 +320,8 @@ func (x *BotsSetBotInfoRequest) tl(c *coder) {
 //	bots.getBotInfo#dcd914fd flags:# bot:flags.0?InputUser lang_code:string = bots.BotInfo;
 //
 // on the bus: tg.rpc.<account>.bots.getBotInfo
+//
+// Known errors: 400 LANG_CODE_INVALID, USER_BOT_INVALID
 func BotsGetBotInfo(ctx context.Context, inv Invoker, req *BotsGetBotInfoRequest) (*BotsBotInfo, error) {
 	return invoke(ctx, inv, "bots.getBotInfo", req, tlBotsBotInfo)
 }
@@ -323,6 +346,8 @@ func (x *BotsGetBotInfoRequest) tl(c *coder) {
 //	bots.reorderUsernames#9709b1c2 bot:InputUser order:Vector<string> = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.reorderUsernames
+//
+// Known errors: 400 BOT_INVALID
 func BotsReorderUsernames(ctx context.Context, inv Invoker, req *BotsReorderUsernamesRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.reorderUsernames", req, (*coder).bool)
 }
@@ -344,6 +369,8 @@ func (x *BotsReorderUsernamesRequest) tl(c *coder) {
 //	bots.toggleUsername#053ca973 bot:InputUser username:string active:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.bots.toggleUsername
+//
+// Known errors: 400 BOT_INVALID
 func BotsToggleUsername(ctx context.Context, inv Invoker, req *BotsToggleUsernameRequest) (bool, error) {
 	return invoke(ctx, inv, "bots.toggleUsername", req, (*coder).bool)
 }

@@ -220,6 +220,8 @@ func (*ChannelsSponsoredMessageReportResultReported) tl(c *coder) {
 //	channels.readHistory#cc104937 channel:InputChannel max_id:int = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.readHistory
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID
 func ChannelsReadHistory(ctx context.Context, inv Invoker, req *ChannelsReadHistoryRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.readHistory", req, (*coder).bool)
 }
@@ -241,6 +243,8 @@ func (x *ChannelsReadHistoryRequest) tl(c *coder) {
 //	channels.deleteMessages#84c1fd4e channel:InputChannel id:Vector<int> = messages.AffectedMessages;
 //
 // on the bus: tg.rpc.<account>.channels.deleteMessages
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, 403 MESSAGE_DELETE_FORBIDDEN
 func ChannelsDeleteMessages(ctx context.Context, inv Invoker, req *ChannelsDeleteMessagesRequest) (*MessagesAffectedMessages, error) {
 	return invoke(ctx, inv, "channels.deleteMessages", req, tlMessagesAffectedMessages)
 }
@@ -262,6 +266,8 @@ func (x *ChannelsDeleteMessagesRequest) tl(c *coder) {
 //	channels.reportSpam#f44a8315 channel:InputChannel participant:InputPeer id:Vector<int> = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.reportSpam
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, INPUT_USER_DEACTIVATED, USER_ID_INVALID
 func ChannelsReportSpam(ctx context.Context, inv Invoker, req *ChannelsReportSpamRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.reportSpam", req, (*coder).bool)
 }
@@ -285,6 +291,8 @@ func (x *ChannelsReportSpamRequest) tl(c *coder) {
 //	channels.getMessages#ad8c9a23 channel:InputChannel id:Vector<InputMessage> = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.channels.getMessages
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MESSAGE_IDS_EMPTY, MSG_ID_INVALID, USER_BANNED_IN_CHANNEL
 func ChannelsGetMessages(ctx context.Context, inv Invoker, req *ChannelsGetMessagesRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "channels.getMessages", req, tlMessagesMessages)
 }
@@ -306,6 +314,8 @@ func (x *ChannelsGetMessagesRequest) tl(c *coder) {
 //	channels.getParticipants#77ced9d0 channel:InputChannel filter:ChannelParticipantsFilter offset:int limit:int hash:long = channels.ChannelParticipants;
 //
 // on the bus: tg.rpc.<account>.channels.getParticipants
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED
 func ChannelsGetParticipants(ctx context.Context, inv Invoker, req *ChannelsGetParticipantsRequest) (ChannelsChannelParticipantsClass, error) {
 	return invoke(ctx, inv, "channels.getParticipants", req, tlChannelsChannelParticipants)
 }
@@ -333,6 +343,9 @@ func (x *ChannelsGetParticipantsRequest) tl(c *coder) {
 //	channels.getParticipant#a0ab6cc6 channel:InputChannel participant:InputPeer = channels.ChannelParticipant;
 //
 // on the bus: tg.rpc.<account>.channels.getParticipant
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, MSG_ID_INVALID, PARTICIPANT_ID_INVALID,
+// USER_ID_INVALID, USER_NOT_PARTICIPANT
 func ChannelsGetParticipant(ctx context.Context, inv Invoker, req *ChannelsGetParticipantRequest) (*ChannelsChannelParticipant, error) {
 	return invoke(ctx, inv, "channels.getParticipant", req, tlChannelsChannelParticipant)
 }
@@ -354,6 +367,8 @@ func (x *ChannelsGetParticipantRequest) tl(c *coder) {
 //	channels.getChannels#0a7f6bbb id:Vector<InputChannel> = messages.Chats;
 //
 // on the bus: tg.rpc.<account>.channels.getChannels
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, USER_BANNED_IN_CHANNEL
 func ChannelsGetChannels(ctx context.Context, inv Invoker, req *ChannelsGetChannelsRequest) (MessagesChatsClass, error) {
 	return invoke(ctx, inv, "channels.getChannels", req, tlMessagesChats)
 }
@@ -373,6 +388,8 @@ func (x *ChannelsGetChannelsRequest) tl(c *coder) {
 //	channels.getFullChannel#08736a09 channel:InputChannel = messages.ChatFull;
 //
 // on the bus: tg.rpc.<account>.channels.getFullChannel
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_NOT_MODIFIED, MSG_ID_INVALID, 403 CHANNEL_PUBLIC_GROUP_NA
 func ChannelsGetFullChannel(ctx context.Context, inv Invoker, req *ChannelsGetFullChannelRequest) (*MessagesChatFull, error) {
 	return invoke(ctx, inv, "channels.getFullChannel", req, tlMessagesChatFull)
 }
@@ -392,6 +409,9 @@ func (x *ChannelsGetFullChannelRequest) tl(c *coder) {
 //	channels.createChannel#91006707 flags:# broadcast:flags.0?true megagroup:flags.1?true for_import:flags.3?true forum:flags.5?true title:string about:string geo_point:flags.2?InputGeoPoint address:flags.2?string ttl_period:flags.4?int = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.createChannel
+//
+// Known errors: 400 CHANNELS_ADMIN_LOCATED_TOO_MUCH, CHANNELS_TOO_MUCH, CHAT_ABOUT_TOO_LONG, CHAT_TITLE_EMPTY,
+// 403 USER_RESTRICTED
 func ChannelsCreateChannel(ctx context.Context, inv Invoker, req *ChannelsCreateChannelRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.createChannel", req, tlUpdates)
 }
@@ -431,6 +451,12 @@ func (x *ChannelsCreateChannelRequest) tl(c *coder) {
 //	channels.editAdmin#9a98ad68 flags:# channel:InputChannel user_id:InputUser admin_rights:ChatAdminRights rank:flags.0?string = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.editAdmin
+//
+// Known errors: 400 ADMINS_TOO_MUCH, ADMIN_RANK_EMOJI_NOT_ALLOWED, ADMIN_RANK_INVALID, BOTS_TOO_MUCH, BOT_CHANNELS_NA,
+// BOT_GROUPS_BLOCKED, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, FRESH_CHANGE_ADMINS_FORBIDDEN,
+// INPUT_USER_DEACTIVATED, PEER_ID_INVALID, USERS_TOO_MUCH, USER_BLOCKED, USER_CHANNELS_TOO_MUCH, USER_CREATOR,
+// USER_ID_INVALID, USER_NOT_MUTUAL_CONTACT, 403 CHAT_ADMIN_INVITE_REQUIRED, CHAT_WRITE_FORBIDDEN, RIGHT_FORBIDDEN,
+// USER_PRIVACY_RESTRICTED, USER_RESTRICTED
 func ChannelsEditAdmin(ctx context.Context, inv Invoker, req *ChannelsEditAdminRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.editAdmin", req, tlUpdates)
 }
@@ -457,6 +483,9 @@ func (x *ChannelsEditAdminRequest) tl(c *coder) {
 //	channels.editTitle#566decd0 channel:InputChannel title:string = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.editTitle
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, CHAT_TITLE_EMPTY,
+// 403 CHAT_WRITE_FORBIDDEN
 func ChannelsEditTitle(ctx context.Context, inv Invoker, req *ChannelsEditTitleRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.editTitle", req, tlUpdates)
 }
@@ -478,6 +507,9 @@ func (x *ChannelsEditTitleRequest) tl(c *coder) {
 //	channels.editPhoto#f12e57c9 channel:InputChannel photo:InputChatPhoto = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.editPhoto
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, FILE_PARTS_INVALID,
+// FILE_REFERENCE_INVALID, PHOTO_CROP_SIZE_SMALL, PHOTO_EXT_INVALID, PHOTO_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func ChannelsEditPhoto(ctx context.Context, inv Invoker, req *ChannelsEditPhotoRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.editPhoto", req, tlUpdates)
 }
@@ -499,6 +531,9 @@ func (x *ChannelsEditPhotoRequest) tl(c *coder) {
 //	channels.checkUsername#10e6bd2c channel:InputChannel username:string = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.checkUsername
+//
+// Known errors: 400 CHANNELS_ADMIN_PUBLIC_TOO_MUCH, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ID_INVALID,
+// USERNAME_INVALID, USERNAME_OCCUPIED, USERNAME_PURCHASE_AVAILABLE
 func ChannelsCheckUsername(ctx context.Context, inv Invoker, req *ChannelsCheckUsernameRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.checkUsername", req, (*coder).bool)
 }
@@ -520,6 +555,10 @@ func (x *ChannelsCheckUsernameRequest) tl(c *coder) {
 //	channels.updateUsername#3514b3de channel:InputChannel username:string = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.updateUsername
+//
+// Known errors: 400 CHANNELS_ADMIN_PUBLIC_TOO_MUCH, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED,
+// CHAT_NOT_MODIFIED, USERNAME_INVALID, USERNAME_NOT_MODIFIED, USERNAME_OCCUPIED, USERNAME_PURCHASE_AVAILABLE,
+// 403 CHAT_WRITE_FORBIDDEN
 func ChannelsUpdateUsername(ctx context.Context, inv Invoker, req *ChannelsUpdateUsernameRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.updateUsername", req, (*coder).bool)
 }
@@ -541,6 +580,10 @@ func (x *ChannelsUpdateUsernameRequest) tl(c *coder) {
 //	channels.joinChannel#24b524c5 channel:InputChannel = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.joinChannel
+//
+// Known errors: 400 CHANNELS_TOO_MUCH, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_INVALID, INVITE_HASH_EMPTY,
+// INVITE_HASH_EXPIRED, INVITE_HASH_INVALID, INVITE_REQUEST_SENT, MSG_ID_INVALID, PEER_ID_INVALID, USERS_TOO_MUCH,
+// USER_ALREADY_PARTICIPANT, USER_CHANNELS_TOO_MUCH
 func ChannelsJoinChannel(ctx context.Context, inv Invoker, req *ChannelsJoinChannelRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.joinChannel", req, tlUpdates)
 }
@@ -560,6 +603,9 @@ func (x *ChannelsJoinChannelRequest) tl(c *coder) {
 //	channels.leaveChannel#f836aa95 channel:InputChannel = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.leaveChannel
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, USER_BANNED_IN_CHANNEL, USER_CREATOR,
+// USER_NOT_PARTICIPANT, 403 CHANNEL_PUBLIC_GROUP_NA
 func ChannelsLeaveChannel(ctx context.Context, inv Invoker, req *ChannelsLeaveChannelRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.leaveChannel", req, tlUpdates)
 }
@@ -579,6 +625,11 @@ func (x *ChannelsLeaveChannelRequest) tl(c *coder) {
 //	channels.inviteToChannel#c9e33d54 channel:InputChannel users:Vector<InputUser> = messages.InvitedUsers;
 //
 // on the bus: tg.rpc.<account>.channels.inviteToChannel
+//
+// Known errors: 400 BOTS_TOO_MUCH, BOT_GROUPS_BLOCKED, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED,
+// CHAT_INVALID, INPUT_USER_DEACTIVATED, MSG_ID_INVALID, USERS_TOO_MUCH, USER_BANNED_IN_CHANNEL, USER_BLOCKED, USER_BOT,
+// USER_CHANNELS_TOO_MUCH, USER_ID_INVALID, USER_KICKED, USER_NOT_MUTUAL_CONTACT, 403 CHAT_WRITE_FORBIDDEN,
+// USER_PRIVACY_RESTRICTED
 func ChannelsInviteToChannel(ctx context.Context, inv Invoker, req *ChannelsInviteToChannelRequest) (*MessagesInvitedUsers, error) {
 	return invoke(ctx, inv, "channels.inviteToChannel", req, tlMessagesInvitedUsers)
 }
@@ -600,6 +651,9 @@ func (x *ChannelsInviteToChannelRequest) tl(c *coder) {
 //	channels.deleteChannel#c0111fe3 channel:InputChannel = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.deleteChannel
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHANNEL_TOO_LARGE, CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED,
+// 403 CHAT_WRITE_FORBIDDEN
 func ChannelsDeleteChannel(ctx context.Context, inv Invoker, req *ChannelsDeleteChannelRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.deleteChannel", req, tlUpdates)
 }
@@ -619,6 +673,8 @@ func (x *ChannelsDeleteChannelRequest) tl(c *coder) {
 //	channels.exportMessageLink#e63fadeb flags:# grouped:flags.0?true thread:flags.1?true channel:InputChannel id:int = ExportedMessageLink;
 //
 // on the bus: tg.rpc.<account>.channels.exportMessageLink
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MESSAGE_ID_INVALID, MSG_ID_INVALID
 func ChannelsExportMessageLink(ctx context.Context, inv Invoker, req *ChannelsExportMessageLinkRequest) (*ExportedMessageLink, error) {
 	return invoke(ctx, inv, "channels.exportMessageLink", req, tlExportedMessageLink)
 }
@@ -645,6 +701,8 @@ func (x *ChannelsExportMessageLinkRequest) tl(c *coder) {
 //	channels.toggleSignatures#418d549c flags:# signatures_enabled:flags.0?true profiles_enabled:flags.1?true channel:InputChannel = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleSignatures
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, CHAT_NOT_MODIFIED
 func ChannelsToggleSignatures(ctx context.Context, inv Invoker, req *ChannelsToggleSignaturesRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.toggleSignatures", req, tlUpdates)
 }
@@ -669,6 +727,8 @@ func (x *ChannelsToggleSignaturesRequest) tl(c *coder) {
 //	channels.getAdminedPublicChannels#f8b036af flags:# by_location:flags.0?true check_limit:flags.1?true for_personal:flags.2?true = messages.Chats;
 //
 // on the bus: tg.rpc.<account>.channels.getAdminedPublicChannels
+//
+// Known errors: 400 CHANNELS_ADMIN_LOCATED_TOO_MUCH, CHANNELS_ADMIN_PUBLIC_TOO_MUCH
 func ChannelsGetAdminedPublicChannels(ctx context.Context, inv Invoker, req *ChannelsGetAdminedPublicChannelsRequest) (MessagesChatsClass, error) {
 	return invoke(ctx, inv, "channels.getAdminedPublicChannels", req, tlMessagesChats)
 }
@@ -693,6 +753,9 @@ func (x *ChannelsGetAdminedPublicChannelsRequest) tl(c *coder) {
 //	channels.editBanned#96e6cd81 channel:InputChannel participant:InputPeer banned_rights:ChatBannedRights = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.editBanned
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, INPUT_USER_DEACTIVATED, MSG_ID_INVALID,
+// PARTICIPANT_ID_INVALID, PEER_ID_INVALID, USER_ADMIN_INVALID, USER_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func ChannelsEditBanned(ctx context.Context, inv Invoker, req *ChannelsEditBannedRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.editBanned", req, tlUpdates)
 }
@@ -716,6 +779,8 @@ func (x *ChannelsEditBannedRequest) tl(c *coder) {
 //	channels.getAdminLog#33ddf480 flags:# channel:InputChannel q:string events_filter:flags.0?ChannelAdminLogEventsFilter admins:flags.1?Vector<InputUser> max_id:long min_id:long limit:int = channels.AdminLogResults;
 //
 // on the bus: tg.rpc.<account>.channels.getAdminLog
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, MSG_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func ChannelsGetAdminLog(ctx context.Context, inv Invoker, req *ChannelsGetAdminLogRequest) (*ChannelsAdminLogResults, error) {
 	return invoke(ctx, inv, "channels.getAdminLog", req, tlChannelsAdminLogResults)
 }
@@ -752,6 +817,8 @@ func (x *ChannelsGetAdminLogRequest) tl(c *coder) {
 //	channels.setStickers#ea8ca4f9 channel:InputChannel stickerset:InputStickerSet = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.setStickers
+//
+// Known errors: 400 CHANNEL_INVALID, PARTICIPANTS_TOO_FEW, 406 STICKERSET_OWNER_ANONYMOUS
 func ChannelsSetStickers(ctx context.Context, inv Invoker, req *ChannelsSetStickersRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.setStickers", req, (*coder).bool)
 }
@@ -773,6 +840,8 @@ func (x *ChannelsSetStickersRequest) tl(c *coder) {
 //	channels.readMessageContents#eab5dc38 channel:InputChannel id:Vector<int> = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.readMessageContents
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID
 func ChannelsReadMessageContents(ctx context.Context, inv Invoker, req *ChannelsReadMessageContentsRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.readMessageContents", req, (*coder).bool)
 }
@@ -794,6 +863,8 @@ func (x *ChannelsReadMessageContentsRequest) tl(c *coder) {
 //	channels.deleteHistory#9baa9647 flags:# for_everyone:flags.0?true channel:InputChannel max_id:int = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.deleteHistory
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PARICIPANT_MISSING, CHANNEL_PRIVATE, CHANNEL_TOO_BIG, CHAT_ADMIN_REQUIRED
 func ChannelsDeleteHistory(ctx context.Context, inv Invoker, req *ChannelsDeleteHistoryRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.deleteHistory", req, tlUpdates)
 }
@@ -818,6 +889,9 @@ func (x *ChannelsDeleteHistoryRequest) tl(c *coder) {
 //	channels.togglePreHistoryHidden#eabbb94c channel:InputChannel enabled:Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.togglePreHistoryHidden
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, CHAT_LINK_EXISTS,
+// CHAT_NOT_MODIFIED
 func ChannelsTogglePreHistoryHidden(ctx context.Context, inv Invoker, req *ChannelsTogglePreHistoryHiddenRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.togglePreHistoryHidden", req, tlUpdates)
 }
@@ -839,6 +913,8 @@ func (x *ChannelsTogglePreHistoryHiddenRequest) tl(c *coder) {
 //	channels.getLeftChannels#8341ecc0 offset:int = messages.Chats;
 //
 // on the bus: tg.rpc.<account>.channels.getLeftChannels
+//
+// Known errors: 400 TAKEOUT_REQUIRED
 func ChannelsGetLeftChannels(ctx context.Context, inv Invoker, req *ChannelsGetLeftChannelsRequest) (MessagesChatsClass, error) {
 	return invoke(ctx, inv, "channels.getLeftChannels", req, tlMessagesChats)
 }
@@ -875,6 +951,9 @@ func (*ChannelsGetGroupsForDiscussionRequest) tl(c *coder) {
 //	channels.setDiscussionGroup#40582bb2 broadcast:InputChannel group:InputChannel = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.setDiscussionGroup
+//
+// Known errors: 400 BROADCAST_ID_INVALID, CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, LINK_NOT_MODIFIED,
+// MEGAGROUP_ID_INVALID, MEGAGROUP_PREHISTORY_HIDDEN, 403 CHAT_WRITE_FORBIDDEN
 func ChannelsSetDiscussionGroup(ctx context.Context, inv Invoker, req *ChannelsSetDiscussionGroupRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.setDiscussionGroup", req, (*coder).bool)
 }
@@ -896,6 +975,8 @@ func (x *ChannelsSetDiscussionGroupRequest) tl(c *coder) {
 //	channels.editLocation#58e63f6d channel:InputChannel geo_point:InputGeoPoint address:string = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.editLocation
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, MEGAGROUP_REQUIRED
 func ChannelsEditLocation(ctx context.Context, inv Invoker, req *ChannelsEditLocationRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.editLocation", req, (*coder).bool)
 }
@@ -919,6 +1000,8 @@ func (x *ChannelsEditLocationRequest) tl(c *coder) {
 //	channels.toggleSlowMode#edd49ef0 channel:InputChannel seconds:int = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleSlowMode
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, SECONDS_INVALID
 func ChannelsToggleSlowMode(ctx context.Context, inv Invoker, req *ChannelsToggleSlowModeRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.toggleSlowMode", req, tlUpdates)
 }
@@ -957,6 +1040,9 @@ func (*ChannelsGetInactiveChannelsRequest) tl(c *coder) {
 //	channels.convertToGigagroup#0b290c69 channel:InputChannel = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.convertToGigagroup
+//
+// Known errors: 400 CHANNEL_ID_INVALID, CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, PARTICIPANTS_TOO_FEW,
+// 403 CHAT_WRITE_FORBIDDEN
 func ChannelsConvertToGigagroup(ctx context.Context, inv Invoker, req *ChannelsConvertToGigagroupRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.convertToGigagroup", req, tlUpdates)
 }
@@ -976,6 +1062,8 @@ func (x *ChannelsConvertToGigagroupRequest) tl(c *coder) {
 //	channels.getSendAs#e785a43f flags:# for_paid_reactions:flags.0?true for_live_stories:flags.1?true peer:InputPeer = channels.SendAsPeers;
 //
 // on the bus: tg.rpc.<account>.channels.getSendAs
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ID_INVALID, PEER_ID_INVALID
 func ChannelsGetSendAs(ctx context.Context, inv Invoker, req *ChannelsGetSendAsRequest) (*ChannelsSendAsPeers, error) {
 	return invoke(ctx, inv, "channels.getSendAs", req, tlChannelsSendAsPeers)
 }
@@ -1000,6 +1088,9 @@ func (x *ChannelsGetSendAsRequest) tl(c *coder) {
 //	channels.deleteParticipantHistory#367544db channel:InputChannel participant:InputPeer = messages.AffectedHistory;
 //
 // on the bus: tg.rpc.<account>.channels.deleteParticipantHistory
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, MSG_ID_INVALID, PARTICIPANT_ID_INVALID,
+// 403 CHAT_WRITE_FORBIDDEN
 func ChannelsDeleteParticipantHistory(ctx context.Context, inv Invoker, req *ChannelsDeleteParticipantHistoryRequest) (*MessagesAffectedHistory, error) {
 	return invoke(ctx, inv, "channels.deleteParticipantHistory", req, tlMessagesAffectedHistory)
 }
@@ -1021,6 +1112,8 @@ func (x *ChannelsDeleteParticipantHistoryRequest) tl(c *coder) {
 //	channels.toggleJoinToSend#e4cb9580 channel:InputChannel enabled:Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleJoinToSend
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID
 func ChannelsToggleJoinToSend(ctx context.Context, inv Invoker, req *ChannelsToggleJoinToSendRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.toggleJoinToSend", req, tlUpdates)
 }
@@ -1042,6 +1135,8 @@ func (x *ChannelsToggleJoinToSendRequest) tl(c *coder) {
 //	channels.toggleJoinRequest#4c2985b6 channel:InputChannel enabled:Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleJoinRequest
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ID_INVALID, CHAT_NOT_MODIFIED, CHAT_PUBLIC_REQUIRED
 func ChannelsToggleJoinRequest(ctx context.Context, inv Invoker, req *ChannelsToggleJoinRequestRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.toggleJoinRequest", req, tlUpdates)
 }
@@ -1063,6 +1158,8 @@ func (x *ChannelsToggleJoinRequestRequest) tl(c *coder) {
 //	channels.reorderUsernames#b45ced1d channel:InputChannel order:Vector<string> = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.reorderUsernames
+//
+// Known errors: 400 CHANNEL_INVALID
 func ChannelsReorderUsernames(ctx context.Context, inv Invoker, req *ChannelsReorderUsernamesRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.reorderUsernames", req, (*coder).bool)
 }
@@ -1084,6 +1181,8 @@ func (x *ChannelsReorderUsernamesRequest) tl(c *coder) {
 //	channels.toggleUsername#50f24105 channel:InputChannel username:string active:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.channels.toggleUsername
+//
+// Known errors: 400 USERNAMES_ACTIVE_TOO_MUCH, USERNAME_INVALID
 func ChannelsToggleUsername(ctx context.Context, inv Invoker, req *ChannelsToggleUsernameRequest) (bool, error) {
 	return invoke(ctx, inv, "channels.toggleUsername", req, (*coder).bool)
 }
@@ -1126,6 +1225,8 @@ func (x *ChannelsDeactivateAllUsernamesRequest) tl(c *coder) {
 //	channels.toggleForum#3ff75734 channel:InputChannel enabled:Bool tabs:Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleForum
+//
+// Known errors: 400 CHAT_DISCUSSION_UNALLOWED
 func ChannelsToggleForum(ctx context.Context, inv Invoker, req *ChannelsToggleForumRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.toggleForum", req, tlUpdates)
 }
@@ -1191,6 +1292,8 @@ func (x *ChannelsReportAntiSpamFalsePositiveRequest) tl(c *coder) {
 //	channels.toggleParticipantsHidden#6a6e7854 channel:InputChannel enabled:Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleParticipantsHidden
+//
+// Known errors: 400 PARTICIPANTS_TOO_FEW
 func ChannelsToggleParticipantsHidden(ctx context.Context, inv Invoker, req *ChannelsToggleParticipantsHiddenRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.toggleParticipantsHidden", req, tlUpdates)
 }
@@ -1504,6 +1607,10 @@ func (x *ChannelsSetMainProfileTabRequest) tl(c *coder) {
 //	channels.editCreator#8f38cd1f channel:InputChannel user_id:InputUser password:InputCheckPasswordSRP = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.editCreator
+//
+// Known errors: 400 CHANNELS_ADMIN_PUBLIC_TOO_MUCH, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, PASSWORD_HASH_INVALID,
+// PASSWORD_MISSING, PASSWORD_TOO_FRESH_X, SESSION_TOO_FRESH_X, SRP_ID_INVALID, USER_ID_INVALID,
+// 403 CHAT_WRITE_FORBIDDEN
 func ChannelsEditCreator(ctx context.Context, inv Invoker, req *ChannelsEditCreatorRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.editCreator", req, tlUpdates)
 }
@@ -1527,6 +1634,8 @@ func (x *ChannelsEditCreatorRequest) tl(c *coder) {
 //	channels.createForumTopic#f40c0224 flags:# channel:InputChannel title:string icon_color:flags.0?int icon_emoji_id:flags.3?long random_id:long send_as:flags.2?InputPeer = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.createForumTopic
+//
+// Known errors: 400 CHANNEL_INVALID
 func ChannelsCreateForumTopic(ctx context.Context, inv Invoker, req *ChannelsCreateForumTopicRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.createForumTopic", req, tlUpdates)
 }
@@ -1559,6 +1668,8 @@ func (x *ChannelsCreateForumTopicRequest) tl(c *coder) {
 //	channels.getForumTopics#0de560d1 flags:# channel:InputChannel q:flags.0?string offset_date:int offset_id:int offset_topic:int limit:int = messages.ForumTopics;
 //
 // on the bus: tg.rpc.<account>.channels.getForumTopics
+//
+// Known errors: 400 CHANNEL_FORUM_MISSING, CHANNEL_INVALID
 func ChannelsGetForumTopics(ctx context.Context, inv Invoker, req *ChannelsGetForumTopicsRequest) (*MessagesForumTopics, error) {
 	return invoke(ctx, inv, "channels.getForumTopics", req, tlMessagesForumTopics)
 }
@@ -1610,6 +1721,8 @@ func (x *ChannelsGetForumTopicsByIDRequest) tl(c *coder) {
 //	channels.editForumTopic#f4dfa185 flags:# channel:InputChannel topic_id:int title:flags.0?string icon_emoji_id:flags.1?long closed:flags.2?Bool hidden:flags.3?Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.editForumTopic
+//
+// Known errors: 400 TOPIC_ID_INVALID, TOPIC_NOT_MODIFIED
 func ChannelsEditForumTopic(ctx context.Context, inv Invoker, req *ChannelsEditForumTopicRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "channels.editForumTopic", req, tlUpdates)
 }

@@ -161,6 +161,8 @@ func (x *ChatlistsChatlistUpdates) tl(c *coder) {
 //	chatlists.exportChatlistInvite#8472478e chatlist:InputChatlist title:string peers:Vector<InputPeer> = chatlists.ExportedChatlistInvite;
 //
 // on the bus: tg.rpc.<account>.chatlists.exportChatlistInvite
+//
+// Known errors: 400 FILTER_ID_INVALID, FILTER_NOT_SUPPORTED, INVITES_TOO_MUCH, PEERS_LIST_EMPTY
 func ChatlistsExportChatlistInvite(ctx context.Context, inv Invoker, req *ChatlistsExportChatlistInviteRequest) (*ChatlistsExportedChatlistInvite, error) {
 	return invoke(ctx, inv, "chatlists.exportChatlistInvite", req, tlChatlistsExportedChatlistInvite)
 }
@@ -184,6 +186,8 @@ func (x *ChatlistsExportChatlistInviteRequest) tl(c *coder) {
 //	chatlists.deleteExportedInvite#719c5c5e chatlist:InputChatlist slug:string = Bool;
 //
 // on the bus: tg.rpc.<account>.chatlists.deleteExportedInvite
+//
+// Known errors: 400 FILTER_ID_INVALID
 func ChatlistsDeleteExportedInvite(ctx context.Context, inv Invoker, req *ChatlistsDeleteExportedInviteRequest) (bool, error) {
 	return invoke(ctx, inv, "chatlists.deleteExportedInvite", req, (*coder).bool)
 }
@@ -205,6 +209,8 @@ func (x *ChatlistsDeleteExportedInviteRequest) tl(c *coder) {
 //	chatlists.editExportedInvite#653db63d flags:# chatlist:InputChatlist slug:string title:flags.1?string peers:flags.2?Vector<InputPeer> = ExportedChatlistInvite;
 //
 // on the bus: tg.rpc.<account>.chatlists.editExportedInvite
+//
+// Known errors: 400 FILTER_ID_INVALID
 func ChatlistsEditExportedInvite(ctx context.Context, inv Invoker, req *ChatlistsEditExportedInviteRequest) (*ExportedChatlistInvite, error) {
 	return invoke(ctx, inv, "chatlists.editExportedInvite", req, tlExportedChatlistInvite)
 }
@@ -252,6 +258,8 @@ func (x *ChatlistsGetExportedInvitesRequest) tl(c *coder) {
 //	chatlists.checkChatlistInvite#41c10fff slug:string = chatlists.ChatlistInvite;
 //
 // on the bus: tg.rpc.<account>.chatlists.checkChatlistInvite
+//
+// Known errors: 400 INVITE_SLUG_EMPTY
 func ChatlistsCheckChatlistInvite(ctx context.Context, inv Invoker, req *ChatlistsCheckChatlistInviteRequest) (ChatlistsChatlistInviteClass, error) {
 	return invoke(ctx, inv, "chatlists.checkChatlistInvite", req, tlChatlistsChatlistInvite)
 }
@@ -271,6 +279,8 @@ func (x *ChatlistsCheckChatlistInviteRequest) tl(c *coder) {
 //	chatlists.joinChatlistInvite#a6b1e39a slug:string peers:Vector<InputPeer> = Updates;
 //
 // on the bus: tg.rpc.<account>.chatlists.joinChatlistInvite
+//
+// Known errors: 400 INVITE_SLUG_EMPTY
 func ChatlistsJoinChatlistInvite(ctx context.Context, inv Invoker, req *ChatlistsJoinChatlistInviteRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "chatlists.joinChatlistInvite", req, tlUpdates)
 }

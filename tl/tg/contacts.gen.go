@@ -486,6 +486,8 @@ func (x *ContactsDeleteByPhonesRequest) tl(c *coder) {
 //	contacts.block#2e2e8734 flags:# my_stories_from:flags.0?true id:InputPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.contacts.block
+//
+// Known errors: 400 CONTACT_ID_INVALID, INPUT_USER_DEACTIVATED, MSG_ID_INVALID, PEER_ID_INVALID
 func ContactsBlock(ctx context.Context, inv Invoker, req *ContactsBlockRequest) (bool, error) {
 	return invoke(ctx, inv, "contacts.block", req, (*coder).bool)
 }
@@ -508,6 +510,8 @@ func (x *ContactsBlockRequest) tl(c *coder) {
 //	contacts.unblock#b550d328 flags:# my_stories_from:flags.0?true id:InputPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.contacts.unblock
+//
+// Known errors: 400 CHANNEL_PRIVATE, CONTACT_ID_INVALID, MSG_ID_INVALID, PEER_ID_INVALID
 func ContactsUnblock(ctx context.Context, inv Invoker, req *ContactsUnblockRequest) (bool, error) {
 	return invoke(ctx, inv, "contacts.unblock", req, (*coder).bool)
 }
@@ -554,6 +558,8 @@ func (x *ContactsGetBlockedRequest) tl(c *coder) {
 //	contacts.search#11f812d8 q:string limit:int = contacts.Found;
 //
 // on the bus: tg.rpc.<account>.contacts.search
+//
+// Known errors: 400 QUERY_TOO_SHORT, SEARCH_QUERY_EMPTY
 func ContactsSearch(ctx context.Context, inv Invoker, req *ContactsSearchRequest) (*ContactsFound, error) {
 	return invoke(ctx, inv, "contacts.search", req, tlContactsFound)
 }
@@ -575,6 +581,8 @@ func (x *ContactsSearchRequest) tl(c *coder) {
 //	contacts.resolveUsername#725afbbc flags:# username:string referer:flags.0?string = contacts.ResolvedPeer;
 //
 // on the bus: tg.rpc.<account>.contacts.resolveUsername
+//
+// Known errors: 400 CONNECTION_LAYER_INVALID, USERNAME_INVALID, USERNAME_NOT_OCCUPIED
 func ContactsResolveUsername(ctx context.Context, inv Invoker, req *ContactsResolveUsernameRequest) (*ContactsResolvedPeer, error) {
 	return invoke(ctx, inv, "contacts.resolveUsername", req, tlContactsResolvedPeer)
 }
@@ -597,6 +605,8 @@ func (x *ContactsResolveUsernameRequest) tl(c *coder) {
 //	contacts.getTopPeers#973478b6 flags:# correspondents:flags.0?true bots_pm:flags.1?true bots_inline:flags.2?true phone_calls:flags.3?true forward_users:flags.4?true forward_chats:flags.5?true groups:flags.10?true channels:flags.15?true bots_app:flags.16?true offset:int limit:int hash:long = contacts.TopPeers;
 //
 // on the bus: tg.rpc.<account>.contacts.getTopPeers
+//
+// Known errors: 400 TYPES_EMPTY
 func ContactsGetTopPeers(ctx context.Context, inv Invoker, req *ContactsGetTopPeersRequest) (ContactsTopPeersClass, error) {
 	return invoke(ctx, inv, "contacts.getTopPeers", req, tlContactsTopPeers)
 }
@@ -639,6 +649,8 @@ func (x *ContactsGetTopPeersRequest) tl(c *coder) {
 //	contacts.resetTopPeerRating#1ae373ac category:TopPeerCategory peer:InputPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.contacts.resetTopPeerRating
+//
+// Known errors: 400 PEER_ID_INVALID
 func ContactsResetTopPeerRating(ctx context.Context, inv Invoker, req *ContactsResetTopPeerRatingRequest) (bool, error) {
 	return invoke(ctx, inv, "contacts.resetTopPeerRating", req, (*coder).bool)
 }
@@ -677,6 +689,8 @@ func (*ContactsResetSavedRequest) tl(c *coder) {
 //	contacts.getSaved#82f1e39f = Vector<SavedContact>;
 //
 // on the bus: tg.rpc.<account>.contacts.getSaved
+//
+// Known errors: 400 TAKEOUT_REQUIRED
 func ContactsGetSaved(ctx context.Context, inv Invoker, req *ContactsGetSavedRequest) ([]*SavedPhoneContact, error) {
 	return invoke(ctx, inv, "contacts.getSaved", req, func(c *coder, p *[]*SavedPhoneContact) { vector(c, p, 20, tlSavedContact) })
 }
@@ -713,6 +727,8 @@ func (x *ContactsToggleTopPeersRequest) tl(c *coder) {
 //	contacts.addContact#d9ba2e54 flags:# add_phone_privacy_exception:flags.0?true id:InputUser first_name:string last_name:string phone:string note:flags.1?TextWithEntities = Updates;
 //
 // on the bus: tg.rpc.<account>.contacts.addContact
+//
+// Known errors: 400 CHANNEL_PRIVATE, CONTACT_ID_INVALID, CONTACT_NAME_EMPTY, MSG_ID_INVALID
 func ContactsAddContact(ctx context.Context, inv Invoker, req *ContactsAddContactRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "contacts.addContact", req, tlUpdates)
 }
@@ -745,6 +761,8 @@ func (x *ContactsAddContactRequest) tl(c *coder) {
 //	contacts.acceptContact#f831a20f id:InputUser = Updates;
 //
 // on the bus: tg.rpc.<account>.contacts.acceptContact
+//
+// Known errors: 400 CONTACT_ADD_MISSING, CONTACT_ID_INVALID, CONTACT_REQ_MISSING, MSG_ID_INVALID
 func ContactsAcceptContact(ctx context.Context, inv Invoker, req *ContactsAcceptContactRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "contacts.acceptContact", req, tlUpdates)
 }
@@ -764,6 +782,8 @@ func (x *ContactsAcceptContactRequest) tl(c *coder) {
 //	contacts.getLocated#d348bc44 flags:# background:flags.1?true geo_point:InputGeoPoint self_expires:flags.0?int = Updates;
 //
 // on the bus: tg.rpc.<account>.contacts.getLocated
+//
+// Known errors: 400 GEO_POINT_INVALID, USERPIC_UPLOAD_REQUIRED, 406 USERPIC_PRIVACY_REQUIRED
 func ContactsGetLocated(ctx context.Context, inv Invoker, req *ContactsGetLocatedRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "contacts.getLocated", req, tlUpdates)
 }
@@ -814,6 +834,8 @@ func (x *ContactsBlockFromRepliesRequest) tl(c *coder) {
 //	contacts.resolvePhone#8af94344 phone:string = contacts.ResolvedPeer;
 //
 // on the bus: tg.rpc.<account>.contacts.resolvePhone
+//
+// Known errors: 400 PHONE_NOT_OCCUPIED
 func ContactsResolvePhone(ctx context.Context, inv Invoker, req *ContactsResolvePhoneRequest) (*ContactsResolvedPeer, error) {
 	return invoke(ctx, inv, "contacts.resolvePhone", req, tlContactsResolvedPeer)
 }
@@ -850,6 +872,8 @@ func (*ContactsExportContactTokenRequest) tl(c *coder) {
 //	contacts.importContactToken#13005788 token:string = User;
 //
 // on the bus: tg.rpc.<account>.contacts.importContactToken
+//
+// Known errors: 400 IMPORT_TOKEN_INVALID
 func ContactsImportContactToken(ctx context.Context, inv Invoker, req *ContactsImportContactTokenRequest) (UserClass, error) {
 	return invoke(ctx, inv, "contacts.importContactToken", req, tlUser)
 }

@@ -9,6 +9,8 @@ import "context"
 //	folders.editPeerFolders#6847d0ab folder_peers:Vector<InputFolderPeer> = Updates;
 //
 // on the bus: tg.rpc.<account>.folders.editPeerFolders
+//
+// Known errors: 400 CHAT_ID_INVALID, FOLDER_ID_INVALID
 func FoldersEditPeerFolders(ctx context.Context, inv Invoker, req *FoldersEditPeerFoldersRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "folders.editPeerFolders", req, tlUpdates)
 }

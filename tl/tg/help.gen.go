@@ -939,6 +939,9 @@ func (x *HelpTimezonesList) tl(c *coder) {
 //	help.getConfig#c4f9186b = Config;
 //
 // on the bus: tg.rpc.<account>.help.getConfig
+//
+// Known errors: 400 CONNECTION_API_ID_INVALID, CONNECTION_APP_VERSION_EMPTY, CONNECTION_LAYER_INVALID, DATA_INVALID,
+// MSG_ID_INVALID, USERNAME_INVALID, 403 USER_PRIVACY_RESTRICTED
 func HelpGetConfig(ctx context.Context, inv Invoker, req *HelpGetConfigRequest) (*Config, error) {
 	return invoke(ctx, inv, "help.getConfig", req, tlConfig)
 }
@@ -1100,6 +1103,8 @@ func (*HelpGetTermsOfServiceUpdateRequest) tl(c *coder) {
 //	help.acceptTermsOfService#ee72f79a id:DataJSON = Bool;
 //
 // on the bus: tg.rpc.<account>.help.acceptTermsOfService
+//
+// Known errors: 400 DATA_JSON_INVALID
 func HelpAcceptTermsOfService(ctx context.Context, inv Invoker, req *HelpAcceptTermsOfServiceRequest) (bool, error) {
 	return invoke(ctx, inv, "help.acceptTermsOfService", req, (*coder).bool)
 }
@@ -1195,6 +1200,8 @@ func (x *HelpGetPassportConfigRequest) tl(c *coder) {
 //	help.getSupportName#d360e72c = help.SupportName;
 //
 // on the bus: tg.rpc.<account>.help.getSupportName
+//
+// Known errors: 400 USER_INVALID
 func HelpGetSupportName(ctx context.Context, inv Invoker, req *HelpGetSupportNameRequest) (*HelpSupportName, error) {
 	return invoke(ctx, inv, "help.getSupportName", req, tlHelpSupportName)
 }
@@ -1212,6 +1219,8 @@ func (*HelpGetSupportNameRequest) tl(c *coder) {
 //	help.getUserInfo#038a08d3 user_id:InputUser = help.UserInfo;
 //
 // on the bus: tg.rpc.<account>.help.getUserInfo
+//
+// Known errors: 400 USER_INVALID
 func HelpGetUserInfo(ctx context.Context, inv Invoker, req *HelpGetUserInfoRequest) (HelpUserInfoClass, error) {
 	return invoke(ctx, inv, "help.getUserInfo", req, tlHelpUserInfo)
 }
@@ -1231,6 +1240,8 @@ func (x *HelpGetUserInfoRequest) tl(c *coder) {
 //	help.editUserInfo#66b91b70 user_id:InputUser message:string entities:Vector<MessageEntity> = help.UserInfo;
 //
 // on the bus: tg.rpc.<account>.help.editUserInfo
+//
+// Known errors: 400 ENTITY_BOUNDS_INVALID, USER_INVALID
 func HelpEditUserInfo(ctx context.Context, inv Invoker, req *HelpEditUserInfoRequest) (HelpUserInfoClass, error) {
 	return invoke(ctx, inv, "help.editUserInfo", req, tlHelpUserInfo)
 }

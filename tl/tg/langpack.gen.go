@@ -9,6 +9,8 @@ import "context"
 //	langpack.getLangPack#f2f2330a lang_pack:string lang_code:string = LangPackDifference;
 //
 // on the bus: tg.rpc.<account>.langpack.getLangPack
+//
+// Known errors: 400 LANG_CODE_NOT_SUPPORTED, LANG_PACK_INVALID
 func LangpackGetLangPack(ctx context.Context, inv Invoker, req *LangpackGetLangPackRequest) (*LangPackDifference, error) {
 	return invoke(ctx, inv, "langpack.getLangPack", req, tlLangPackDifference)
 }
@@ -30,6 +32,8 @@ func (x *LangpackGetLangPackRequest) tl(c *coder) {
 //	langpack.getStrings#efea3803 lang_pack:string lang_code:string keys:Vector<string> = Vector<LangPackString>;
 //
 // on the bus: tg.rpc.<account>.langpack.getStrings
+//
+// Known errors: 400 LANG_CODE_NOT_SUPPORTED, LANG_PACK_INVALID
 func LangpackGetStrings(ctx context.Context, inv Invoker, req *LangpackGetStringsRequest) ([]LangPackStringClass, error) {
 	return invoke(ctx, inv, "langpack.getStrings", req, func(c *coder, p *[]LangPackStringClass) { vector(c, p, 8, tlLangPackString) })
 }
@@ -53,6 +57,8 @@ func (x *LangpackGetStringsRequest) tl(c *coder) {
 //	langpack.getDifference#cd984aa5 lang_pack:string lang_code:string from_version:int = LangPackDifference;
 //
 // on the bus: tg.rpc.<account>.langpack.getDifference
+//
+// Known errors: 400 LANG_PACK_INVALID
 func LangpackGetDifference(ctx context.Context, inv Invoker, req *LangpackGetDifferenceRequest) (*LangPackDifference, error) {
 	return invoke(ctx, inv, "langpack.getDifference", req, tlLangPackDifference)
 }
@@ -76,6 +82,8 @@ func (x *LangpackGetDifferenceRequest) tl(c *coder) {
 //	langpack.getLanguages#42c6978f lang_pack:string = Vector<LangPackLanguage>;
 //
 // on the bus: tg.rpc.<account>.langpack.getLanguages
+//
+// Known errors: 400 LANG_PACK_INVALID
 func LangpackGetLanguages(ctx context.Context, inv Invoker, req *LangpackGetLanguagesRequest) ([]*LangPackLanguage, error) {
 	return invoke(ctx, inv, "langpack.getLanguages", req, func(c *coder, p *[]*LangPackLanguage) { vector(c, p, 36, tlLangPackLanguage) })
 }
@@ -95,6 +103,8 @@ func (x *LangpackGetLanguagesRequest) tl(c *coder) {
 //	langpack.getLanguage#6a596502 lang_pack:string lang_code:string = LangPackLanguage;
 //
 // on the bus: tg.rpc.<account>.langpack.getLanguage
+//
+// Known errors: 400 LANG_CODE_NOT_SUPPORTED, LANG_PACK_INVALID
 func LangpackGetLanguage(ctx context.Context, inv Invoker, req *LangpackGetLanguageRequest) (*LangPackLanguage, error) {
 	return invoke(ctx, inv, "langpack.getLanguage", req, tlLangPackLanguage)
 }

@@ -2662,6 +2662,8 @@ func (x *MessagesGetMessagesRequest) tl(c *coder) {
 //	messages.getDialogs#a0f4cb4f flags:# exclude_pinned:flags.0?true folder_id:flags.1?int offset_date:int offset_id:int offset_peer:InputPeer limit:int hash:long = messages.Dialogs;
 //
 // on the bus: tg.rpc.<account>.messages.getDialogs
+//
+// Known errors: 400 FOLDER_ID_INVALID, OFFSET_PEER_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func MessagesGetDialogs(ctx context.Context, inv Invoker, req *MessagesGetDialogsRequest) (MessagesDialogsClass, error) {
 	return invoke(ctx, inv, "messages.getDialogs", req, tlMessagesDialogs)
 }
@@ -2694,6 +2696,8 @@ func (x *MessagesGetDialogsRequest) tl(c *coder) {
 //	messages.getHistory#4423e6c5 peer:InputPeer offset_id:int offset_date:int add_offset:int limit:int max_id:int min_id:int hash:long = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.getHistory
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ID_INVALID, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesGetHistory(ctx context.Context, inv Invoker, req *MessagesGetHistoryRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.getHistory", req, tlMessagesMessages)
 }
@@ -2727,6 +2731,10 @@ func (x *MessagesGetHistoryRequest) tl(c *coder) {
 //	messages.search#29ee847a flags:# peer:InputPeer q:string from_id:flags.0?InputPeer saved_peer_id:flags.2?InputPeer saved_reaction:flags.3?Vector<Reaction> top_msg_id:flags.1?int filter:MessagesFilter min_date:int max_date:int offset_id:int add_offset:int limit:int max_id:int min_id:int hash:long = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.search
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, FROM_PEER_INVALID,
+// INPUT_FILTER_INVALID, INPUT_USER_DEACTIVATED, MSG_ID_INVALID, PEER_ID_INVALID, PEER_ID_NOT_SUPPORTED,
+// SEARCH_QUERY_EMPTY, USER_ID_INVALID
 func MessagesSearch(ctx context.Context, inv Invoker, req *MessagesSearchRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.search", req, tlMessagesMessages)
 }
@@ -2781,6 +2789,8 @@ func (x *MessagesSearchRequest) tl(c *coder) {
 //	messages.readHistory#0e306d3a peer:InputPeer max_id:int = messages.AffectedMessages;
 //
 // on the bus: tg.rpc.<account>.messages.readHistory
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ID_INVALID, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesReadHistory(ctx context.Context, inv Invoker, req *MessagesReadHistoryRequest) (*MessagesAffectedMessages, error) {
 	return invoke(ctx, inv, "messages.readHistory", req, tlMessagesAffectedMessages)
 }
@@ -2802,6 +2812,9 @@ func (x *MessagesReadHistoryRequest) tl(c *coder) {
 //	messages.deleteHistory#b08f922a flags:# just_clear:flags.0?true revoke:flags.1?true peer:InputPeer max_id:int min_date:flags.2?int max_date:flags.3?int = messages.AffectedHistory;
 //
 // on the bus: tg.rpc.<account>.messages.deleteHistory
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, CHAT_REVOKE_DATE_UNSUPPORTED,
+// MAX_DATE_INVALID, MESSAGE_ID_INVALID, MIN_DATE_INVALID, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesDeleteHistory(ctx context.Context, inv Invoker, req *MessagesDeleteHistoryRequest) (*MessagesAffectedHistory, error) {
 	return invoke(ctx, inv, "messages.deleteHistory", req, tlMessagesAffectedHistory)
 }
@@ -2832,6 +2845,8 @@ func (x *MessagesDeleteHistoryRequest) tl(c *coder) {
 //	messages.deleteMessages#e58e95d2 flags:# revoke:flags.0?true id:Vector<int> = messages.AffectedMessages;
 //
 // on the bus: tg.rpc.<account>.messages.deleteMessages
+//
+// Known errors: 400 MESSAGE_ID_INVALID, 403 MESSAGE_DELETE_FORBIDDEN
 func MessagesDeleteMessages(ctx context.Context, inv Invoker, req *MessagesDeleteMessagesRequest) (*MessagesAffectedMessages, error) {
 	return invoke(ctx, inv, "messages.deleteMessages", req, tlMessagesAffectedMessages)
 }
@@ -2873,6 +2888,10 @@ func (x *MessagesReceivedMessagesRequest) tl(c *coder) {
 //	messages.setTyping#58943ee2 flags:# peer:InputPeer top_msg_id:flags.0?int action:SendMessageAction = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setTyping
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, GROUPCALL_FORBIDDEN,
+// INPUT_USER_DEACTIVATED, MSG_ID_INVALID, PEER_ID_INVALID, USER_BANNED_IN_CHANNEL, USER_IS_BLOCKED, USER_IS_BOT,
+// 403 CHAT_WRITE_FORBIDDEN
 func MessagesSetTyping(ctx context.Context, inv Invoker, req *MessagesSetTypingRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setTyping", req, (*coder).bool)
 }
@@ -2897,6 +2916,16 @@ func (x *MessagesSetTypingRequest) tl(c *coder) {
 //	messages.sendMessage#545cd15a flags:# no_webpage:flags.1?true silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo message:string random_id:long reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long suggested_post:flags.22?SuggestedPost = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendMessage
+//
+// Known errors: 400 BOT_DOMAIN_INVALID, BOT_INVALID, BUTTON_DATA_INVALID, BUTTON_TYPE_INVALID, BUTTON_URL_INVALID,
+// BUTTON_USER_PRIVACY_RESTRICTED, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID,
+// CHAT_RESTRICTED, ENCRYPTION_DECLINED, ENTITIES_TOO_LONG, ENTITY_BOUNDS_INVALID, ENTITY_MENTION_USER_INVALID,
+// FROM_MESSAGE_BOT_DISABLED, INPUT_USER_DEACTIVATED, MESSAGE_EMPTY, MESSAGE_TOO_LONG, MSG_ID_INVALID, PEER_ID_INVALID,
+// PINNED_DIALOGS_TOO_MUCH, POLL_OPTION_INVALID, REPLY_MARKUP_INVALID, REPLY_MARKUP_TOO_LONG, SCHEDULE_BOT_NOT_ALLOWED,
+// SCHEDULE_DATE_TOO_LATE, SCHEDULE_STATUS_PRIVATE, SCHEDULE_TOO_MUCH, SEND_AS_PEER_INVALID, TOPIC_CLOSED,
+// TOPIC_DELETED, USER_BANNED_IN_CHANNEL, USER_IS_BLOCKED, USER_IS_BOT, WC_CONVERT_URL_INVALID, YOU_BLOCKED_USER,
+// 403 CHAT_GUEST_SEND_FORBIDDEN, CHAT_SEND_PLAIN_FORBIDDEN, CHAT_WRITE_FORBIDDEN, 406 PAYMENT_UNSUPPORTED,
+// 420 SLOWMODE_WAIT_X, 500 RANDOM_ID_DUPLICATE
 func MessagesSendMessage(ctx context.Context, inv Invoker, req *MessagesSendMessageRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendMessage", req, tlUpdates)
 }
@@ -2969,6 +2998,23 @@ func (x *MessagesSendMessageRequest) tl(c *coder) {
 //	messages.sendMedia#0330e77f flags:# silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo media:InputMedia message:string random_id:long reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long suggested_post:flags.22?SuggestedPost = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendMedia
+//
+// Known errors: 400 BOT_PAYMENTS_DISABLED, BROADCAST_PUBLIC_VOTERS_FORBIDDEN, BUTTON_DATA_INVALID, BUTTON_TYPE_INVALID,
+// BUTTON_URL_INVALID, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_FORWARDS_RESTRICTED, CHAT_RESTRICTED,
+// CURRENCY_TOTAL_AMOUNT_INVALID, DOCUMENT_INVALID, EMOTICON_INVALID, ENTITY_BOUNDS_INVALID, EXTERNAL_URL_INVALID,
+// FILE_PARTS_INVALID, FILE_PART_LENGTH_INVALID, FILE_REFERENCE_EMPTY, FILE_REFERENCE_EXPIRED, GAME_BOT_INVALID,
+// IMAGE_PROCESS_FAILED, INPUT_USER_DEACTIVATED, MD5_CHECKSUM_INVALID, MEDIA_CAPTION_TOO_LONG, MEDIA_EMPTY,
+// MEDIA_INVALID, MSG_ID_INVALID, PAYMENT_PROVIDER_INVALID, PEER_ID_INVALID, PHOTO_EXT_INVALID,
+// PHOTO_INVALID_DIMENSIONS, PHOTO_SAVE_FILE_INVALID, POLL_ANSWERS_INVALID, POLL_ANSWER_INVALID, POLL_OPTION_DUPLICATE,
+// POLL_OPTION_INVALID, POLL_QUESTION_INVALID, QUIZ_CORRECT_ANSWERS_EMPTY, QUIZ_CORRECT_ANSWERS_TOO_MUCH,
+// QUIZ_CORRECT_ANSWER_INVALID, QUIZ_MULTIPLE_INVALID, REPLY_MARKUP_BUY_EMPTY, REPLY_MARKUP_INVALID,
+// REPLY_MARKUP_TOO_LONG, SCHEDULE_BOT_NOT_ALLOWED, SCHEDULE_DATE_TOO_LATE, SCHEDULE_TOO_MUCH, SEND_AS_PEER_INVALID,
+// TOPIC_CLOSED, TOPIC_DELETED, TTL_MEDIA_INVALID, USER_BANNED_IN_CHANNEL, USER_IS_BLOCKED, USER_IS_BOT,
+// VIDEO_CONTENT_TYPE_INVALID, VOICE_MESSAGES_FORBIDDEN, WEBDOCUMENT_MIME_INVALID, WEBPAGE_CURL_FAILED,
+// WEBPAGE_MEDIA_EMPTY, YOU_BLOCKED_USER, 403 CHAT_GUEST_SEND_FORBIDDEN, CHAT_SEND_AUDIOS_FORBIDDEN,
+// CHAT_SEND_DOCS_FORBIDDEN, CHAT_SEND_GIFS_FORBIDDEN, CHAT_SEND_MEDIA_FORBIDDEN, CHAT_SEND_PHOTOS_FORBIDDEN,
+// CHAT_SEND_POLL_FORBIDDEN, CHAT_SEND_STICKERS_FORBIDDEN, CHAT_SEND_VIDEOS_FORBIDDEN, CHAT_SEND_VOICES_FORBIDDEN,
+// CHAT_WRITE_FORBIDDEN, PREMIUM_ACCOUNT_REQUIRED, 420 SLOWMODE_WAIT_X, 500 RANDOM_ID_DUPLICATE
 func MessagesSendMedia(ctx context.Context, inv Invoker, req *MessagesSendMediaRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendMedia", req, tlUpdates)
 }
@@ -3041,6 +3087,16 @@ func (x *MessagesSendMediaRequest) tl(c *coder) {
 //	messages.forwardMessages#13704a7c flags:# silent:flags.5?true background:flags.6?true with_my_score:flags.8?true drop_author:flags.11?true drop_media_captions:flags.12?true noforwards:flags.14?true allow_paid_floodskip:flags.19?true from_peer:InputPeer id:Vector<int> random_id:Vector<long> to_peer:InputPeer top_msg_id:flags.9?int reply_to:flags.22?InputReplyTo schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long video_timestamp:flags.20?int allow_paid_stars:flags.21?long suggested_post:flags.23?SuggestedPost = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.forwardMessages
+//
+// Known errors: 400 BROADCAST_PUBLIC_VOTERS_FORBIDDEN, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED,
+// CHAT_FORWARDS_RESTRICTED, CHAT_ID_INVALID, CHAT_RESTRICTED, GROUPED_MEDIA_INVALID, INPUT_USER_DEACTIVATED,
+// MEDIA_EMPTY, MESSAGE_IDS_EMPTY, MESSAGE_ID_INVALID, MSG_ID_INVALID, PEER_ID_INVALID, QUIZ_ANSWER_MISSING,
+// RANDOM_ID_INVALID, SCHEDULE_DATE_TOO_LATE, SCHEDULE_TOO_MUCH, SEND_AS_PEER_INVALID, SLOWMODE_MULTI_MSGS_DISABLED,
+// TOPIC_CLOSED, TOPIC_DELETED, USER_BANNED_IN_CHANNEL, USER_IS_BLOCKED, USER_IS_BOT, YOU_BLOCKED_USER,
+// 403 CHAT_SEND_AUDIOS_FORBIDDEN, CHAT_SEND_GAME_FORBIDDEN, CHAT_SEND_GIFS_FORBIDDEN, CHAT_SEND_MEDIA_FORBIDDEN,
+// CHAT_SEND_PHOTOS_FORBIDDEN, CHAT_SEND_PLAIN_FORBIDDEN, CHAT_SEND_POLL_FORBIDDEN, CHAT_SEND_STICKERS_FORBIDDEN,
+// CHAT_SEND_VIDEOS_FORBIDDEN, CHAT_SEND_VOICES_FORBIDDEN, CHAT_WRITE_FORBIDDEN, 420 SLOWMODE_WAIT_X,
+// 500 RANDOM_ID_DUPLICATE
 func MessagesForwardMessages(ctx context.Context, inv Invoker, req *MessagesForwardMessagesRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.forwardMessages", req, tlUpdates)
 }
@@ -3109,6 +3165,8 @@ func (x *MessagesForwardMessagesRequest) tl(c *coder) {
 //	messages.reportSpam#cf1592db peer:InputPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.reportSpam
+//
+// Known errors: 400 CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesReportSpam(ctx context.Context, inv Invoker, req *MessagesReportSpamRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.reportSpam", req, (*coder).bool)
 }
@@ -3128,6 +3186,8 @@ func (x *MessagesReportSpamRequest) tl(c *coder) {
 //	messages.getPeerSettings#efd9a6a2 peer:InputPeer = messages.PeerSettings;
 //
 // on the bus: tg.rpc.<account>.messages.getPeerSettings
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesGetPeerSettings(ctx context.Context, inv Invoker, req *MessagesGetPeerSettingsRequest) (*MessagesPeerSettings, error) {
 	return invoke(ctx, inv, "messages.getPeerSettings", req, tlMessagesPeerSettings)
 }
@@ -3147,6 +3207,8 @@ func (x *MessagesGetPeerSettingsRequest) tl(c *coder) {
 //	messages.report#fc78af9b peer:InputPeer id:Vector<int> option:bytes message:string = ReportResult;
 //
 // on the bus: tg.rpc.<account>.messages.report
+//
+// Known errors: 400 CHANNEL_PRIVATE, PEER_ID_INVALID
 func MessagesReport(ctx context.Context, inv Invoker, req *MessagesReportRequest) (ReportResultClass, error) {
 	return invoke(ctx, inv, "messages.report", req, tlReportResult)
 }
@@ -3172,6 +3234,8 @@ func (x *MessagesReportRequest) tl(c *coder) {
 //	messages.getChats#49e9528f id:Vector<long> = messages.Chats;
 //
 // on the bus: tg.rpc.<account>.messages.getChats
+//
+// Known errors: 400 CHAT_ID_INVALID, PEER_ID_INVALID
 func MessagesGetChats(ctx context.Context, inv Invoker, req *MessagesGetChatsRequest) (MessagesChatsClass, error) {
 	return invoke(ctx, inv, "messages.getChats", req, tlMessagesChats)
 }
@@ -3191,6 +3255,8 @@ func (x *MessagesGetChatsRequest) tl(c *coder) {
 //	messages.getFullChat#aeb00b34 chat_id:long = messages.ChatFull;
 //
 // on the bus: tg.rpc.<account>.messages.getFullChat
+//
+// Known errors: 400 CHAT_ID_INVALID, PEER_ID_INVALID
 func MessagesGetFullChat(ctx context.Context, inv Invoker, req *MessagesGetFullChatRequest) (*MessagesChatFull, error) {
 	return invoke(ctx, inv, "messages.getFullChat", req, tlMessagesChatFull)
 }
@@ -3210,6 +3276,8 @@ func (x *MessagesGetFullChatRequest) tl(c *coder) {
 //	messages.editChatTitle#73783ffd chat_id:long title:string = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.editChatTitle
+//
+// Known errors: 400 CHAT_ID_INVALID, CHAT_NOT_MODIFIED, CHAT_TITLE_EMPTY, PEER_ID_INVALID
 func MessagesEditChatTitle(ctx context.Context, inv Invoker, req *MessagesEditChatTitleRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.editChatTitle", req, tlUpdates)
 }
@@ -3231,6 +3299,9 @@ func (x *MessagesEditChatTitleRequest) tl(c *coder) {
 //	messages.editChatPhoto#35ddd674 chat_id:long photo:InputChatPhoto = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.editChatPhoto
+//
+// Known errors: 400 CHAT_ID_INVALID, CHAT_NOT_MODIFIED, PEER_ID_INVALID, PHOTO_CROP_SIZE_SMALL, PHOTO_EXT_INVALID,
+// PHOTO_INVALID
 func MessagesEditChatPhoto(ctx context.Context, inv Invoker, req *MessagesEditChatPhotoRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.editChatPhoto", req, tlUpdates)
 }
@@ -3252,6 +3323,10 @@ func (x *MessagesEditChatPhotoRequest) tl(c *coder) {
 //	messages.addChatUser#cbc6d107 chat_id:long user_id:InputUser fwd_limit:int = messages.InvitedUsers;
 //
 // on the bus: tg.rpc.<account>.messages.addChatUser
+//
+// Known errors: 400 BOT_GROUPS_BLOCKED, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, INPUT_USER_DEACTIVATED, MSG_ID_INVALID,
+// PEER_ID_INVALID, USERS_TOO_MUCH, USER_ALREADY_PARTICIPANT, USER_ID_INVALID, USER_IS_BLOCKED, USER_NOT_MUTUAL_CONTACT,
+// YOU_BLOCKED_USER, 403 CHAT_WRITE_FORBIDDEN, USER_PRIVACY_RESTRICTED
 func MessagesAddChatUser(ctx context.Context, inv Invoker, req *MessagesAddChatUserRequest) (*MessagesInvitedUsers, error) {
 	return invoke(ctx, inv, "messages.addChatUser", req, tlMessagesInvitedUsers)
 }
@@ -3275,6 +3350,8 @@ func (x *MessagesAddChatUserRequest) tl(c *coder) {
 //	messages.deleteChatUser#a2185cab flags:# revoke_history:flags.0?true chat_id:long user_id:InputUser = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.deleteChatUser
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, PEER_ID_INVALID, USER_ID_INVALID, USER_NOT_PARTICIPANT
 func MessagesDeleteChatUser(ctx context.Context, inv Invoker, req *MessagesDeleteChatUserRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.deleteChatUser", req, tlUpdates)
 }
@@ -3299,6 +3376,9 @@ func (x *MessagesDeleteChatUserRequest) tl(c *coder) {
 //	messages.createChat#92ceddd4 flags:# users:Vector<InputUser> title:string ttl_period:flags.0?int = messages.InvitedUsers;
 //
 // on the bus: tg.rpc.<account>.messages.createChat
+//
+// Known errors: 400 CHAT_INVALID, CHAT_TITLE_EMPTY, INPUT_USER_DEACTIVATED, USERS_TOO_FEW, 403 USER_RESTRICTED,
+// 500 CHAT_ID_GENERATE_FAILED
 func MessagesCreateChat(ctx context.Context, inv Invoker, req *MessagesCreateChatRequest) (*MessagesInvitedUsers, error) {
 	return invoke(ctx, inv, "messages.createChat", req, tlMessagesInvitedUsers)
 }
@@ -3323,6 +3403,8 @@ func (x *MessagesCreateChatRequest) tl(c *coder) {
 //	messages.getDhConfig#26cf8950 version:int random_length:int = messages.DhConfig;
 //
 // on the bus: tg.rpc.<account>.messages.getDhConfig
+//
+// Known errors: 400 RANDOM_LENGTH_INVALID
 func MessagesGetDhConfig(ctx context.Context, inv Invoker, req *MessagesGetDhConfigRequest) (MessagesDhConfigClass, error) {
 	return invoke(ctx, inv, "messages.getDhConfig", req, tlMessagesDhConfig)
 }
@@ -3344,6 +3426,8 @@ func (x *MessagesGetDhConfigRequest) tl(c *coder) {
 //	messages.requestEncryption#f64daf43 user_id:InputUser random_id:int g_a:bytes = EncryptedChat;
 //
 // on the bus: tg.rpc.<account>.messages.requestEncryption
+//
+// Known errors: 400 DH_G_A_INVALID, INPUT_USER_DEACTIVATED, USER_ID_INVALID
 func MessagesRequestEncryption(ctx context.Context, inv Invoker, req *MessagesRequestEncryptionRequest) (EncryptedChatClass, error) {
 	return invoke(ctx, inv, "messages.requestEncryption", req, tlEncryptedChat)
 }
@@ -3367,6 +3451,8 @@ func (x *MessagesRequestEncryptionRequest) tl(c *coder) {
 //	messages.acceptEncryption#3dbc0415 peer:InputEncryptedChat g_b:bytes key_fingerprint:long = EncryptedChat;
 //
 // on the bus: tg.rpc.<account>.messages.acceptEncryption
+//
+// Known errors: 400 CHAT_ID_INVALID, ENCRYPTION_ALREADY_ACCEPTED, ENCRYPTION_ALREADY_DECLINED
 func MessagesAcceptEncryption(ctx context.Context, inv Invoker, req *MessagesAcceptEncryptionRequest) (EncryptedChatClass, error) {
 	return invoke(ctx, inv, "messages.acceptEncryption", req, tlEncryptedChat)
 }
@@ -3390,6 +3476,8 @@ func (x *MessagesAcceptEncryptionRequest) tl(c *coder) {
 //	messages.discardEncryption#f393aea0 flags:# delete_history:flags.0?true chat_id:int = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.discardEncryption
+//
+// Known errors: 400 CHAT_ID_EMPTY, ENCRYPTION_ALREADY_DECLINED, ENCRYPTION_ID_INVALID
 func MessagesDiscardEncryption(ctx context.Context, inv Invoker, req *MessagesDiscardEncryptionRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.discardEncryption", req, (*coder).bool)
 }
@@ -3412,6 +3500,8 @@ func (x *MessagesDiscardEncryptionRequest) tl(c *coder) {
 //	messages.setEncryptedTyping#791451ed peer:InputEncryptedChat typing:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setEncryptedTyping
+//
+// Known errors: 400 CHAT_ID_INVALID
 func MessagesSetEncryptedTyping(ctx context.Context, inv Invoker, req *MessagesSetEncryptedTypingRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setEncryptedTyping", req, (*coder).bool)
 }
@@ -3433,6 +3523,8 @@ func (x *MessagesSetEncryptedTypingRequest) tl(c *coder) {
 //	messages.readEncryptedHistory#7f4b690a peer:InputEncryptedChat max_date:int = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.readEncryptedHistory
+//
+// Known errors: 400 MSG_WAIT_FAILED
 func MessagesReadEncryptedHistory(ctx context.Context, inv Invoker, req *MessagesReadEncryptedHistoryRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.readEncryptedHistory", req, (*coder).bool)
 }
@@ -3454,6 +3546,8 @@ func (x *MessagesReadEncryptedHistoryRequest) tl(c *coder) {
 //	messages.sendEncrypted#44fa7a15 flags:# silent:flags.0?true peer:InputEncryptedChat random_id:long data:bytes = messages.SentEncryptedMessage;
 //
 // on the bus: tg.rpc.<account>.messages.sendEncrypted
+//
+// Known errors: 400 CHAT_ID_INVALID, DATA_INVALID, DATA_TOO_LONG, ENCRYPTION_DECLINED, MSG_WAIT_FAILED, USER_IS_BLOCKED
 func MessagesSendEncrypted(ctx context.Context, inv Invoker, req *MessagesSendEncryptedRequest) (MessagesSentEncryptedMessageClass, error) {
 	return invoke(ctx, inv, "messages.sendEncrypted", req, tlMessagesSentEncryptedMessage)
 }
@@ -3480,6 +3574,8 @@ func (x *MessagesSendEncryptedRequest) tl(c *coder) {
 //	messages.sendEncryptedFile#5559481d flags:# silent:flags.0?true peer:InputEncryptedChat random_id:long data:bytes file:InputEncryptedFile = messages.SentEncryptedMessage;
 //
 // on the bus: tg.rpc.<account>.messages.sendEncryptedFile
+//
+// Known errors: 400 DATA_TOO_LONG, ENCRYPTION_DECLINED, FILE_EMTPY, MD5_CHECKSUM_INVALID, MSG_WAIT_FAILED
 func MessagesSendEncryptedFile(ctx context.Context, inv Invoker, req *MessagesSendEncryptedFileRequest) (MessagesSentEncryptedMessageClass, error) {
 	return invoke(ctx, inv, "messages.sendEncryptedFile", req, tlMessagesSentEncryptedMessage)
 }
@@ -3508,6 +3604,9 @@ func (x *MessagesSendEncryptedFileRequest) tl(c *coder) {
 //	messages.sendEncryptedService#32d439a4 peer:InputEncryptedChat random_id:long data:bytes = messages.SentEncryptedMessage;
 //
 // on the bus: tg.rpc.<account>.messages.sendEncryptedService
+//
+// Known errors: 400 DATA_INVALID, ENCRYPTION_DECLINED, ENCRYPTION_ID_INVALID, MSG_WAIT_FAILED, USER_IS_BLOCKED,
+// 403 USER_DELETED
 func MessagesSendEncryptedService(ctx context.Context, inv Invoker, req *MessagesSendEncryptedServiceRequest) (MessagesSentEncryptedMessageClass, error) {
 	return invoke(ctx, inv, "messages.sendEncryptedService", req, tlMessagesSentEncryptedMessage)
 }
@@ -3531,6 +3630,8 @@ func (x *MessagesSendEncryptedServiceRequest) tl(c *coder) {
 //	messages.receivedQueue#55a5bb66 max_qts:int = Vector<long>;
 //
 // on the bus: tg.rpc.<account>.messages.receivedQueue
+//
+// Known errors: 400 MAX_QTS_INVALID, MSG_WAIT_FAILED
 func MessagesReceivedQueue(ctx context.Context, inv Invoker, req *MessagesReceivedQueueRequest) ([]int64, error) {
 	return invoke(ctx, inv, "messages.receivedQueue", req, func(c *coder, p *[]int64) { vector(c, p, 8, (*coder).long) })
 }
@@ -3550,6 +3651,8 @@ func (x *MessagesReceivedQueueRequest) tl(c *coder) {
 //	messages.reportEncryptedSpam#4b0c8c0f peer:InputEncryptedChat = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.reportEncryptedSpam
+//
+// Known errors: 400 CHAT_ID_INVALID
 func MessagesReportEncryptedSpam(ctx context.Context, inv Invoker, req *MessagesReportEncryptedSpamRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.reportEncryptedSpam", req, (*coder).bool)
 }
@@ -3588,6 +3691,8 @@ func (x *MessagesReadMessageContentsRequest) tl(c *coder) {
 //	messages.getStickers#d5a5d3a1 emoticon:string hash:long = messages.Stickers;
 //
 // on the bus: tg.rpc.<account>.messages.getStickers
+//
+// Known errors: 400 EMOTICON_EMPTY
 func MessagesGetStickers(ctx context.Context, inv Invoker, req *MessagesGetStickersRequest) (MessagesStickersClass, error) {
 	return invoke(ctx, inv, "messages.getStickers", req, tlMessagesStickers)
 }
@@ -3628,6 +3733,8 @@ func (x *MessagesGetAllStickersRequest) tl(c *coder) {
 //	messages.getWebPagePreview#570d6f6f flags:# message:string entities:flags.3?Vector<MessageEntity> = messages.WebPagePreview;
 //
 // on the bus: tg.rpc.<account>.messages.getWebPagePreview
+//
+// Known errors: 400 ENTITY_BOUNDS_INVALID, MESSAGE_EMPTY
 func MessagesGetWebPagePreview(ctx context.Context, inv Invoker, req *MessagesGetWebPagePreviewRequest) (*MessagesWebPagePreview, error) {
 	return invoke(ctx, inv, "messages.getWebPagePreview", req, tlMessagesWebPagePreview)
 }
@@ -3652,6 +3759,9 @@ func (x *MessagesGetWebPagePreviewRequest) tl(c *coder) {
 //	messages.exportChatInvite#a455de90 flags:# legacy_revoke_permanent:flags.2?true request_needed:flags.3?true peer:InputPeer expire_date:flags.0?int usage_limit:flags.1?int title:flags.4?string subscription_pricing:flags.5?StarsSubscriptionPricing = ExportedChatInvite;
 //
 // on the bus: tg.rpc.<account>.messages.exportChatInvite
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, EXPIRE_DATE_INVALID,
+// PEER_ID_INVALID, USAGE_LIMIT_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func MessagesExportChatInvite(ctx context.Context, inv Invoker, req *MessagesExportChatInviteRequest) (ExportedChatInviteClass, error) {
 	return invoke(ctx, inv, "messages.exportChatInvite", req, tlExportedChatInvite)
 }
@@ -3686,6 +3796,8 @@ func (x *MessagesExportChatInviteRequest) tl(c *coder) {
 //	messages.checkChatInvite#3eadb1bb hash:string = ChatInvite;
 //
 // on the bus: tg.rpc.<account>.messages.checkChatInvite
+//
+// Known errors: 400 CHANNEL_PRIVATE, INVITE_HASH_EMPTY, INVITE_HASH_EXPIRED, INVITE_HASH_INVALID
 func MessagesCheckChatInvite(ctx context.Context, inv Invoker, req *MessagesCheckChatInviteRequest) (ChatInviteClass, error) {
 	return invoke(ctx, inv, "messages.checkChatInvite", req, tlChatInvite)
 }
@@ -3705,6 +3817,10 @@ func (x *MessagesCheckChatInviteRequest) tl(c *coder) {
 //	messages.importChatInvite#6c50051c hash:string = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.importChatInvite
+//
+// Known errors: 400 CHANNELS_TOO_MUCH, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_INVALID, INVITE_HASH_EMPTY,
+// INVITE_HASH_EXPIRED, INVITE_HASH_INVALID, INVITE_REQUEST_SENT, MSG_ID_INVALID, PEER_ID_INVALID, USERS_TOO_MUCH,
+// USER_ALREADY_PARTICIPANT, USER_CHANNELS_TOO_MUCH
 func MessagesImportChatInvite(ctx context.Context, inv Invoker, req *MessagesImportChatInviteRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.importChatInvite", req, tlUpdates)
 }
@@ -3724,6 +3840,8 @@ func (x *MessagesImportChatInviteRequest) tl(c *coder) {
 //	messages.getStickerSet#c8a0ec74 stickerset:InputStickerSet hash:int = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.messages.getStickerSet
+//
+// Known errors: 400 EMOTICON_STICKERPACK_MISSING, STICKERSET_INVALID
 func MessagesGetStickerSet(ctx context.Context, inv Invoker, req *MessagesGetStickerSetRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "messages.getStickerSet", req, tlMessagesStickerSet)
 }
@@ -3745,6 +3863,8 @@ func (x *MessagesGetStickerSetRequest) tl(c *coder) {
 //	messages.installStickerSet#c78fe460 stickerset:InputStickerSet archived:Bool = messages.StickerSetInstallResult;
 //
 // on the bus: tg.rpc.<account>.messages.installStickerSet
+//
+// Known errors: 400 STICKERSET_INVALID
 func MessagesInstallStickerSet(ctx context.Context, inv Invoker, req *MessagesInstallStickerSetRequest) (MessagesStickerSetInstallResultClass, error) {
 	return invoke(ctx, inv, "messages.installStickerSet", req, tlMessagesStickerSetInstallResult)
 }
@@ -3766,6 +3886,8 @@ func (x *MessagesInstallStickerSetRequest) tl(c *coder) {
 //	messages.uninstallStickerSet#f96e55de stickerset:InputStickerSet = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.uninstallStickerSet
+//
+// Known errors: 400 STICKERSET_INVALID
 func MessagesUninstallStickerSet(ctx context.Context, inv Invoker, req *MessagesUninstallStickerSetRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.uninstallStickerSet", req, (*coder).bool)
 }
@@ -3785,6 +3907,9 @@ func (x *MessagesUninstallStickerSetRequest) tl(c *coder) {
 //	messages.startBot#e6df7378 bot:InputUser peer:InputPeer random_id:long start_param:string = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.startBot
+//
+// Known errors: 400 BOT_INVALID, CHAT_ADMIN_REQUIRED, INPUT_USER_DEACTIVATED, MSG_ID_INVALID, PEER_ID_INVALID,
+// START_PARAM_EMPTY, START_PARAM_INVALID, START_PARAM_TOO_LONG, 403 CHAT_WRITE_FORBIDDEN, 500 RANDOM_ID_DUPLICATE
 func MessagesStartBot(ctx context.Context, inv Invoker, req *MessagesStartBotRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.startBot", req, tlUpdates)
 }
@@ -3810,6 +3935,8 @@ func (x *MessagesStartBotRequest) tl(c *coder) {
 //	messages.getMessagesViews#5784d3e1 peer:InputPeer id:Vector<int> increment:Bool = messages.MessageViews;
 //
 // on the bus: tg.rpc.<account>.messages.getMessagesViews
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ID_INVALID, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesGetMessagesViews(ctx context.Context, inv Invoker, req *MessagesGetMessagesViewsRequest) (*MessagesMessageViews, error) {
 	return invoke(ctx, inv, "messages.getMessagesViews", req, tlMessagesMessageViews)
 }
@@ -3833,6 +3960,8 @@ func (x *MessagesGetMessagesViewsRequest) tl(c *coder) {
 //	messages.editChatAdmin#a85bd1c2 chat_id:long user_id:InputUser is_admin:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.editChatAdmin
+//
+// Known errors: 400 CHAT_ID_INVALID, PEER_ID_INVALID, USER_ID_INVALID, USER_NOT_PARTICIPANT
 func MessagesEditChatAdmin(ctx context.Context, inv Invoker, req *MessagesEditChatAdminRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.editChatAdmin", req, (*coder).bool)
 }
@@ -3856,6 +3985,8 @@ func (x *MessagesEditChatAdminRequest) tl(c *coder) {
 //	messages.migrateChat#a2875319 chat_id:long = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.migrateChat
+//
+// Known errors: 400 CHANNELS_TOO_MUCH, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, PEER_ID_INVALID
 func MessagesMigrateChat(ctx context.Context, inv Invoker, req *MessagesMigrateChatRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.migrateChat", req, tlUpdates)
 }
@@ -3875,6 +4006,8 @@ func (x *MessagesMigrateChatRequest) tl(c *coder) {
 //	messages.searchGlobal#4bc6589a flags:# broadcasts_only:flags.1?true groups_only:flags.2?true users_only:flags.3?true folder_id:flags.0?int q:string filter:MessagesFilter min_date:int max_date:int offset_rate:int offset_peer:InputPeer offset_id:int limit:int = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.searchGlobal
+//
+// Known errors: 400 FOLDER_ID_INVALID, SEARCH_QUERY_EMPTY
 func MessagesSearchGlobal(ctx context.Context, inv Invoker, req *MessagesSearchGlobalRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.searchGlobal", req, tlMessagesMessages)
 }
@@ -3941,6 +4074,8 @@ func (x *MessagesReorderStickerSetsRequest) tl(c *coder) {
 //	messages.getDocumentByHash#b1f2061f sha256:bytes size:long mime_type:string = Document;
 //
 // on the bus: tg.rpc.<account>.messages.getDocumentByHash
+//
+// Known errors: 400 SHA256_HASH_INVALID
 func MessagesGetDocumentByHash(ctx context.Context, inv Invoker, req *MessagesGetDocumentByHashRequest) (DocumentClass, error) {
 	return invoke(ctx, inv, "messages.getDocumentByHash", req, tlDocument)
 }
@@ -3983,6 +4118,8 @@ func (x *MessagesGetSavedGifsRequest) tl(c *coder) {
 //	messages.saveGif#327a30cb id:InputDocument unsave:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.saveGif
+//
+// Known errors: 400 GIF_ID_INVALID
 func MessagesSaveGif(ctx context.Context, inv Invoker, req *MessagesSaveGifRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.saveGif", req, (*coder).bool)
 }
@@ -4004,6 +4141,9 @@ func (x *MessagesSaveGifRequest) tl(c *coder) {
 //	messages.getInlineBotResults#514e999d flags:# bot:InputUser peer:InputPeer geo_point:flags.0?InputGeoPoint query:string offset:string = messages.BotResults;
 //
 // on the bus: tg.rpc.<account>.messages.getInlineBotResults
+//
+// Known errors: 400 BOT_INLINE_DISABLED, BOT_INVALID, BOT_RESPONSE_TIMEOUT, CHANNEL_INVALID, CHANNEL_PRIVATE,
+// INPUT_USER_DEACTIVATED, MSG_ID_INVALID
 func MessagesGetInlineBotResults(ctx context.Context, inv Invoker, req *MessagesGetInlineBotResultsRequest) (*MessagesBotResults, error) {
 	return invoke(ctx, inv, "messages.getInlineBotResults", req, tlMessagesBotResults)
 }
@@ -4034,6 +4174,15 @@ func (x *MessagesGetInlineBotResultsRequest) tl(c *coder) {
 //	messages.setInlineBotResults#bb12a419 flags:# gallery:flags.0?true private:flags.1?true query_id:long results:Vector<InputBotInlineResult> cache_time:int next_offset:flags.2?string switch_pm:flags.3?InlineBotSwitchPM switch_webview:flags.4?InlineBotWebView = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setInlineBotResults
+//
+// Known errors: 400 ARTICLE_TITLE_EMPTY, AUDIO_CONTENT_URL_EMPTY, AUDIO_TITLE_EMPTY, BUTTON_DATA_INVALID,
+// BUTTON_TYPE_INVALID, BUTTON_URL_INVALID, DOCUMENT_INVALID, FILE_CONTENT_TYPE_INVALID, FILE_TITLE_EMPTY,
+// GIF_CONTENT_TYPE_INVALID, MESSAGE_EMPTY, MESSAGE_TOO_LONG, NEXT_OFFSET_INVALID, PHOTO_CONTENT_TYPE_INVALID,
+// PHOTO_CONTENT_URL_EMPTY, PHOTO_INVALID, PHOTO_THUMB_URL_EMPTY, QUERY_ID_INVALID, REPLY_MARKUP_INVALID,
+// RESULTS_TOO_MUCH, RESULT_ID_DUPLICATE, RESULT_ID_INVALID, RESULT_TYPE_INVALID, SEND_MESSAGE_MEDIA_INVALID,
+// SEND_MESSAGE_TYPE_INVALID, START_PARAM_EMPTY, START_PARAM_INVALID, STICKER_DOCUMENT_INVALID, SWITCH_PM_TEXT_EMPTY,
+// URL_INVALID, USER_BOT_INVALID, VIDEO_TITLE_EMPTY, WEBDOCUMENT_INVALID, WEBDOCUMENT_MIME_INVALID,
+// WEBDOCUMENT_SIZE_TOO_BIG, WEBDOCUMENT_URL_INVALID
 func MessagesSetInlineBotResults(ctx context.Context, inv Invoker, req *MessagesSetInlineBotResultsRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setInlineBotResults", req, (*coder).bool)
 }
@@ -4072,6 +4221,14 @@ func (x *MessagesSetInlineBotResultsRequest) tl(c *coder) {
 //	messages.sendInlineBotResult#c0cf7646 flags:# silent:flags.5?true background:flags.6?true clear_draft:flags.7?true hide_via:flags.11?true peer:InputPeer reply_to:flags.0?InputReplyTo random_id:long query_id:long id:string schedule_date:flags.10?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut allow_paid_stars:flags.21?long = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendInlineBotResult
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_RESTRICTED, CHAT_SEND_INLINE_FORBIDDEN,
+// ENTITY_BOUNDS_INVALID, INLINE_RESULT_EXPIRED, INPUT_USER_DEACTIVATED, MEDIA_EMPTY, MSG_ID_INVALID, PEER_ID_INVALID,
+// QUERY_ID_EMPTY, RESULT_ID_EMPTY, SCHEDULE_DATE_TOO_LATE, SCHEDULE_TOO_MUCH, TOPIC_DELETED, USER_BANNED_IN_CHANNEL,
+// VOICE_MESSAGES_FORBIDDEN, WEBPAGE_CURL_FAILED, WEBPAGE_MEDIA_EMPTY, YOU_BLOCKED_USER, 403 CHAT_GUEST_SEND_FORBIDDEN,
+// CHAT_SEND_AUDIOS_FORBIDDEN, CHAT_SEND_GAME_FORBIDDEN, CHAT_SEND_GIFS_FORBIDDEN, CHAT_SEND_MEDIA_FORBIDDEN,
+// CHAT_SEND_PHOTOS_FORBIDDEN, CHAT_SEND_STICKERS_FORBIDDEN, CHAT_SEND_VOICES_FORBIDDEN, CHAT_WRITE_FORBIDDEN,
+// 420 SLOWMODE_WAIT_X, 500 RANDOM_ID_DUPLICATE
 func MessagesSendInlineBotResult(ctx context.Context, inv Invoker, req *MessagesSendInlineBotResultRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendInlineBotResult", req, tlUpdates)
 }
@@ -4122,6 +4279,9 @@ func (x *MessagesSendInlineBotResultRequest) tl(c *coder) {
 //	messages.getMessageEditData#fda68d36 peer:InputPeer id:int = messages.MessageEditData;
 //
 // on the bus: tg.rpc.<account>.messages.getMessageEditData
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, MESSAGE_ID_INVALID, PEER_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN,
+// MESSAGE_AUTHOR_REQUIRED
 func MessagesGetMessageEditData(ctx context.Context, inv Invoker, req *MessagesGetMessageEditDataRequest) (*MessagesMessageEditData, error) {
 	return invoke(ctx, inv, "messages.getMessageEditData", req, tlMessagesMessageEditData)
 }
@@ -4143,6 +4303,14 @@ func (x *MessagesGetMessageEditDataRequest) tl(c *coder) {
 //	messages.editMessage#51e842e1 flags:# no_webpage:flags.1?true invert_media:flags.16?true peer:InputPeer id:int message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.15?int schedule_repeat_period:flags.18?int quick_reply_shortcut_id:flags.17?int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.editMessage
+//
+// Known errors: 400 BOT_DOMAIN_INVALID, BOT_INVALID, BUTTON_DATA_INVALID, BUTTON_TYPE_INVALID, BUTTON_URL_INVALID,
+// CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_FORWARDS_RESTRICTED, DOCUMENT_INVALID, ENTITIES_TOO_LONG,
+// ENTITY_BOUNDS_INVALID, INPUT_USER_DEACTIVATED, MEDIA_CAPTION_TOO_LONG, MEDIA_EMPTY, MEDIA_GROUPED_INVALID,
+// MEDIA_NEW_INVALID, MEDIA_PREV_INVALID, MESSAGE_EDIT_TIME_EXPIRED, MESSAGE_EMPTY, MESSAGE_ID_INVALID,
+// MESSAGE_NOT_MODIFIED, MESSAGE_TOO_LONG, MSG_ID_INVALID, PEER_ID_INVALID, REPLY_MARKUP_INVALID, SCHEDULE_DATE_INVALID,
+// USER_BANNED_IN_CHANNEL, 403 CHAT_SEND_GIFS_FORBIDDEN, CHAT_WRITE_FORBIDDEN, INLINE_BOT_REQUIRED,
+// MESSAGE_AUTHOR_REQUIRED
 func MessagesEditMessage(ctx context.Context, inv Invoker, req *MessagesEditMessageRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.editMessage", req, tlUpdates)
 }
@@ -4189,6 +4357,8 @@ func (x *MessagesEditMessageRequest) tl(c *coder) {
 //	messages.editInlineBotMessage#83557dba flags:# no_webpage:flags.1?true invert_media:flags.16?true id:InputBotInlineMessageID message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.editInlineBotMessage
+//
+// Known errors: 400 BUTTON_DATA_INVALID, ENTITY_BOUNDS_INVALID, MESSAGE_ID_INVALID, MESSAGE_NOT_MODIFIED
 func MessagesEditInlineBotMessage(ctx context.Context, inv Invoker, req *MessagesEditInlineBotMessageRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.editInlineBotMessage", req, (*coder).bool)
 }
@@ -4227,6 +4397,9 @@ func (x *MessagesEditInlineBotMessageRequest) tl(c *coder) {
 //	messages.getBotCallbackAnswer#9342ca07 flags:# game:flags.1?true peer:InputPeer msg_id:int data:flags.0?bytes password:flags.2?InputCheckPasswordSRP = messages.BotCallbackAnswer;
 //
 // on the bus: tg.rpc.<account>.messages.getBotCallbackAnswer
+//
+// Known errors: 400 BOT_RESPONSE_TIMEOUT, CHANNEL_INVALID, CHANNEL_PRIVATE, DATA_INVALID, MESSAGE_ID_INVALID,
+// PEER_ID_INVALID
 func MessagesGetBotCallbackAnswer(ctx context.Context, inv Invoker, req *MessagesGetBotCallbackAnswerRequest) (*MessagesBotCallbackAnswer, error) {
 	return invoke(ctx, inv, "messages.getBotCallbackAnswer", req, tlMessagesBotCallbackAnswer)
 }
@@ -4259,6 +4432,8 @@ func (x *MessagesGetBotCallbackAnswerRequest) tl(c *coder) {
 //	messages.setBotCallbackAnswer#d58f130a flags:# alert:flags.1?true query_id:long message:flags.0?string url:flags.2?string cache_time:int = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setBotCallbackAnswer
+//
+// Known errors: 400 MESSAGE_TOO_LONG, QUERY_ID_INVALID, URL_INVALID, USER_BOT_REQUIRED
 func MessagesSetBotCallbackAnswer(ctx context.Context, inv Invoker, req *MessagesSetBotCallbackAnswerRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setBotCallbackAnswer", req, (*coder).bool)
 }
@@ -4287,6 +4462,8 @@ func (x *MessagesSetBotCallbackAnswerRequest) tl(c *coder) {
 //	messages.getPeerDialogs#e470bcfd peers:Vector<InputDialogPeer> = messages.PeerDialogs;
 //
 // on the bus: tg.rpc.<account>.messages.getPeerDialogs
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesGetPeerDialogs(ctx context.Context, inv Invoker, req *MessagesGetPeerDialogsRequest) (*MessagesPeerDialogs, error) {
 	return invoke(ctx, inv, "messages.getPeerDialogs", req, tlMessagesPeerDialogs)
 }
@@ -4306,6 +4483,8 @@ func (x *MessagesGetPeerDialogsRequest) tl(c *coder) {
 //	messages.saveDraft#54ae308e flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo peer:InputPeer message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia effect:flags.7?long suggested_post:flags.8?SuggestedPost = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.saveDraft
+//
+// Known errors: 400 ENTITY_BOUNDS_INVALID, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesSaveDraft(ctx context.Context, inv Invoker, req *MessagesSaveDraftRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.saveDraft", req, (*coder).bool)
 }
@@ -4427,6 +4606,8 @@ func (x *MessagesGetRecentStickersRequest) tl(c *coder) {
 //	messages.saveRecentSticker#392718f8 flags:# attached:flags.0?true id:InputDocument unsave:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.saveRecentSticker
+//
+// Known errors: 400 STICKER_ID_INVALID
 func MessagesSaveRecentSticker(ctx context.Context, inv Invoker, req *MessagesSaveRecentStickerRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.saveRecentSticker", req, (*coder).bool)
 }
@@ -4535,6 +4716,8 @@ func (x *MessagesGetAttachedStickersRequest) tl(c *coder) {
 //	messages.setGameScore#8ef8ecc0 flags:# edit_message:flags.0?true force:flags.1?true peer:InputPeer id:int user_id:InputUser score:int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.setGameScore
+//
+// Known errors: 400 BOT_SCORE_NOT_MODIFIED, MESSAGE_ID_INVALID, PEER_ID_INVALID, SCORE_INVALID, USER_BOT_REQUIRED
 func MessagesSetGameScore(ctx context.Context, inv Invoker, req *MessagesSetGameScoreRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.setGameScore", req, tlUpdates)
 }
@@ -4565,6 +4748,8 @@ func (x *MessagesSetGameScoreRequest) tl(c *coder) {
 //	messages.setInlineGameScore#15ad9f64 flags:# edit_message:flags.0?true force:flags.1?true id:InputBotInlineMessageID user_id:InputUser score:int = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setInlineGameScore
+//
+// Known errors: 400 MESSAGE_ID_INVALID, USER_BOT_REQUIRED
 func MessagesSetInlineGameScore(ctx context.Context, inv Invoker, req *MessagesSetInlineGameScoreRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setInlineGameScore", req, (*coder).bool)
 }
@@ -4593,6 +4778,8 @@ func (x *MessagesSetInlineGameScoreRequest) tl(c *coder) {
 //	messages.getGameHighScores#e822649d peer:InputPeer id:int user_id:InputUser = messages.HighScores;
 //
 // on the bus: tg.rpc.<account>.messages.getGameHighScores
+//
+// Known errors: 400 MESSAGE_ID_INVALID, PEER_ID_INVALID, USER_BOT_REQUIRED
 func MessagesGetGameHighScores(ctx context.Context, inv Invoker, req *MessagesGetGameHighScoresRequest) (*MessagesHighScores, error) {
 	return invoke(ctx, inv, "messages.getGameHighScores", req, tlMessagesHighScores)
 }
@@ -4616,6 +4803,8 @@ func (x *MessagesGetGameHighScoresRequest) tl(c *coder) {
 //	messages.getInlineGameHighScores#0f635e1b id:InputBotInlineMessageID user_id:InputUser = messages.HighScores;
 //
 // on the bus: tg.rpc.<account>.messages.getInlineGameHighScores
+//
+// Known errors: 400 MESSAGE_ID_INVALID, USER_BOT_REQUIRED
 func MessagesGetInlineGameHighScores(ctx context.Context, inv Invoker, req *MessagesGetInlineGameHighScoresRequest) (*MessagesHighScores, error) {
 	return invoke(ctx, inv, "messages.getInlineGameHighScores", req, tlMessagesHighScores)
 }
@@ -4637,6 +4826,8 @@ func (x *MessagesGetInlineGameHighScoresRequest) tl(c *coder) {
 //	messages.getCommonChats#e40ca104 user_id:InputUser max_id:long limit:int = messages.Chats;
 //
 // on the bus: tg.rpc.<account>.messages.getCommonChats
+//
+// Known errors: 400 MSG_ID_INVALID, USER_ID_INVALID
 func MessagesGetCommonChats(ctx context.Context, inv Invoker, req *MessagesGetCommonChatsRequest) (MessagesChatsClass, error) {
 	return invoke(ctx, inv, "messages.getCommonChats", req, tlMessagesChats)
 }
@@ -4660,6 +4851,8 @@ func (x *MessagesGetCommonChatsRequest) tl(c *coder) {
 //	messages.getWebPage#8d9692a3 url:string hash:int = messages.WebPage;
 //
 // on the bus: tg.rpc.<account>.messages.getWebPage
+//
+// Known errors: 400 WC_CONVERT_URL_INVALID
 func MessagesGetWebPage(ctx context.Context, inv Invoker, req *MessagesGetWebPageRequest) (*MessagesWebPage, error) {
 	return invoke(ctx, inv, "messages.getWebPage", req, tlMessagesWebPage)
 }
@@ -4681,6 +4874,8 @@ func (x *MessagesGetWebPageRequest) tl(c *coder) {
 //	messages.toggleDialogPin#a731e257 flags:# pinned:flags.0?true peer:InputDialogPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.toggleDialogPin
+//
+// Known errors: 400 CHANNEL_PRIVATE, PEER_HISTORY_EMPTY, PEER_ID_INVALID, PINNED_DIALOGS_TOO_MUCH
 func MessagesToggleDialogPin(ctx context.Context, inv Invoker, req *MessagesToggleDialogPinRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.toggleDialogPin", req, (*coder).bool)
 }
@@ -4703,6 +4898,8 @@ func (x *MessagesToggleDialogPinRequest) tl(c *coder) {
 //	messages.reorderPinnedDialogs#3b1adf37 flags:# force:flags.0?true folder_id:int order:Vector<InputDialogPeer> = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.reorderPinnedDialogs
+//
+// Known errors: 400 PEER_ID_INVALID
 func MessagesReorderPinnedDialogs(ctx context.Context, inv Invoker, req *MessagesReorderPinnedDialogsRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.reorderPinnedDialogs", req, (*coder).bool)
 }
@@ -4727,6 +4924,8 @@ func (x *MessagesReorderPinnedDialogsRequest) tl(c *coder) {
 //	messages.getPinnedDialogs#d6b94df2 folder_id:int = messages.PeerDialogs;
 //
 // on the bus: tg.rpc.<account>.messages.getPinnedDialogs
+//
+// Known errors: 400 FOLDER_ID_INVALID
 func MessagesGetPinnedDialogs(ctx context.Context, inv Invoker, req *MessagesGetPinnedDialogsRequest) (*MessagesPeerDialogs, error) {
 	return invoke(ctx, inv, "messages.getPinnedDialogs", req, tlMessagesPeerDialogs)
 }
@@ -4746,6 +4945,8 @@ func (x *MessagesGetPinnedDialogsRequest) tl(c *coder) {
 //	messages.setBotShippingResults#e5f672fa flags:# query_id:long error:flags.0?string shipping_options:flags.1?Vector<ShippingOption> = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setBotShippingResults
+//
+// Known errors: 400 QUERY_ID_INVALID
 func MessagesSetBotShippingResults(ctx context.Context, inv Invoker, req *MessagesSetBotShippingResultsRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setBotShippingResults", req, (*coder).bool)
 }
@@ -4772,6 +4973,8 @@ func (x *MessagesSetBotShippingResultsRequest) tl(c *coder) {
 //	messages.setBotPrecheckoutResults#09c2dd95 flags:# success:flags.1?true query_id:long error:flags.0?string = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setBotPrecheckoutResults
+//
+// Known errors: 400 ERROR_TEXT_EMPTY
 func MessagesSetBotPrecheckoutResults(ctx context.Context, inv Invoker, req *MessagesSetBotPrecheckoutResultsRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setBotPrecheckoutResults", req, (*coder).bool)
 }
@@ -4796,6 +4999,11 @@ func (x *MessagesSetBotPrecheckoutResultsRequest) tl(c *coder) {
 //	messages.uploadMedia#14967978 flags:# business_connection_id:flags.0?string peer:InputPeer media:InputMedia = MessageMedia;
 //
 // on the bus: tg.rpc.<account>.messages.uploadMedia
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, CHAT_RESTRICTED,
+// FILE_PARTS_INVALID, IMAGE_PROCESS_FAILED, INPUT_USER_DEACTIVATED, MEDIA_INVALID, MSG_ID_INVALID, PEER_ID_INVALID,
+// PHOTO_EXT_INVALID, PHOTO_INVALID_DIMENSIONS, PHOTO_SAVE_FILE_INVALID, USER_BANNED_IN_CHANNEL, WEBPAGE_CURL_FAILED,
+// 403 CHAT_WRITE_FORBIDDEN
 func MessagesUploadMedia(ctx context.Context, inv Invoker, req *MessagesUploadMediaRequest) (MessageMediaClass, error) {
 	return invoke(ctx, inv, "messages.uploadMedia", req, tlMessageMedia)
 }
@@ -4820,6 +5028,8 @@ func (x *MessagesUploadMediaRequest) tl(c *coder) {
 //	messages.sendScreenshotNotification#a1405817 peer:InputPeer reply_to:InputReplyTo random_id:long = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendScreenshotNotification
+//
+// Known errors: 400 INPUT_USER_DEACTIVATED, PEER_ID_INVALID, YOU_BLOCKED_USER
 func MessagesSendScreenshotNotification(ctx context.Context, inv Invoker, req *MessagesSendScreenshotNotificationRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendScreenshotNotification", req, tlUpdates)
 }
@@ -4862,6 +5072,8 @@ func (x *MessagesGetFavedStickersRequest) tl(c *coder) {
 //	messages.faveSticker#b9ffc55b id:InputDocument unfave:Bool = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.faveSticker
+//
+// Known errors: 400 STICKER_ID_INVALID
 func MessagesFaveSticker(ctx context.Context, inv Invoker, req *MessagesFaveStickerRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.faveSticker", req, (*coder).bool)
 }
@@ -4883,6 +5095,8 @@ func (x *MessagesFaveStickerRequest) tl(c *coder) {
 //	messages.getUnreadMentions#f107e790 flags:# peer:InputPeer top_msg_id:flags.0?int offset_id:int add_offset:int limit:int max_id:int min_id:int = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.getUnreadMentions
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesGetUnreadMentions(ctx context.Context, inv Invoker, req *MessagesGetUnreadMentionsRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.getUnreadMentions", req, tlMessagesMessages)
 }
@@ -4915,6 +5129,8 @@ func (x *MessagesGetUnreadMentionsRequest) tl(c *coder) {
 //	messages.readMentions#36e5bf4d flags:# peer:InputPeer top_msg_id:flags.0?int = messages.AffectedHistory;
 //
 // on the bus: tg.rpc.<account>.messages.readMentions
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesReadMentions(ctx context.Context, inv Invoker, req *MessagesReadMentionsRequest) (*MessagesAffectedHistory, error) {
 	return invoke(ctx, inv, "messages.readMentions", req, tlMessagesAffectedHistory)
 }
@@ -4960,6 +5176,11 @@ func (x *MessagesGetRecentLocationsRequest) tl(c *coder) {
 //	messages.sendMultiMedia#1bf89d74 flags:# silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo multi_media:Vector<InputSingleMedia> schedule_date:flags.10?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendMultiMedia
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_FORWARDS_RESTRICTED, ENTITY_BOUNDS_INVALID,
+// MEDIA_CAPTION_TOO_LONG, MEDIA_EMPTY, MEDIA_INVALID, MULTI_MEDIA_TOO_LONG, PEER_ID_INVALID, RANDOM_ID_EMPTY,
+// SCHEDULE_DATE_TOO_LATE, SCHEDULE_TOO_MUCH, SEND_AS_PEER_INVALID, TOPIC_DELETED, USER_BANNED_IN_CHANNEL,
+// 403 CHAT_SEND_MEDIA_FORBIDDEN, CHAT_WRITE_FORBIDDEN, 420 SLOWMODE_WAIT_X, 500 RANDOM_ID_DUPLICATE
 func MessagesSendMultiMedia(ctx context.Context, inv Invoker, req *MessagesSendMultiMediaRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendMultiMedia", req, tlUpdates)
 }
@@ -5076,6 +5297,8 @@ func (*MessagesGetSplitRangesRequest) tl(c *coder) {
 //	messages.markDialogUnread#8c5006f8 flags:# unread:flags.0?true parent_peer:flags.1?InputPeer peer:InputDialogPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.markDialogUnread
+//
+// Known errors: 400 PEER_ID_INVALID
 func MessagesMarkDialogUnread(ctx context.Context, inv Invoker, req *MessagesMarkDialogUnreadRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.markDialogUnread", req, (*coder).bool)
 }
@@ -5141,6 +5364,9 @@ func (*MessagesClearAllDraftsRequest) tl(c *coder) {
 //	messages.updatePinnedMessage#d2aaf7ec flags:# silent:flags.0?true unpin:flags.1?true pm_oneside:flags.2?true peer:InputPeer id:int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.updatePinnedMessage
+//
+// Known errors: 400 BOT_ONESIDE_NOT_AVAIL, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, MESSAGE_ID_INVALID,
+// PEER_ID_INVALID, PIN_RESTRICTED, USER_BANNED_IN_CHANNEL, 403 CHAT_WRITE_FORBIDDEN
 func MessagesUpdatePinnedMessage(ctx context.Context, inv Invoker, req *MessagesUpdatePinnedMessageRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.updatePinnedMessage", req, tlUpdates)
 }
@@ -5169,6 +5395,9 @@ func (x *MessagesUpdatePinnedMessageRequest) tl(c *coder) {
 //	messages.sendVote#10ea6184 peer:InputPeer msg_id:int options:Vector<bytes> = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendVote
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MESSAGE_ID_INVALID, MESSAGE_POLL_CLOSED, MSG_ID_INVALID,
+// OPTIONS_TOO_MUCH, OPTION_INVALID, PEER_ID_INVALID, REVOTE_NOT_ALLOWED
 func MessagesSendVote(ctx context.Context, inv Invoker, req *MessagesSendVoteRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendVote", req, tlUpdates)
 }
@@ -5192,6 +5421,8 @@ func (x *MessagesSendVoteRequest) tl(c *coder) {
 //	messages.getPollResults#73bb643b peer:InputPeer msg_id:int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.getPollResults
+//
+// Known errors: 400 MESSAGE_ID_INVALID, PEER_ID_INVALID
 func MessagesGetPollResults(ctx context.Context, inv Invoker, req *MessagesGetPollResultsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.getPollResults", req, tlUpdates)
 }
@@ -5213,6 +5444,8 @@ func (x *MessagesGetPollResultsRequest) tl(c *coder) {
 //	messages.getOnlines#6e2be050 peer:InputPeer = ChatOnlines;
 //
 // on the bus: tg.rpc.<account>.messages.getOnlines
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ID_INVALID, PEER_ID_INVALID
 func MessagesGetOnlines(ctx context.Context, inv Invoker, req *MessagesGetOnlinesRequest) (*ChatOnlines, error) {
 	return invoke(ctx, inv, "messages.getOnlines", req, tlChatOnlines)
 }
@@ -5232,6 +5465,9 @@ func (x *MessagesGetOnlinesRequest) tl(c *coder) {
 //	messages.editChatAbout#def60797 peer:InputPeer about:string = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.editChatAbout
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ABOUT_NOT_MODIFIED, CHAT_ABOUT_TOO_LONG,
+// CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, CHAT_NOT_MODIFIED, PEER_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func MessagesEditChatAbout(ctx context.Context, inv Invoker, req *MessagesEditChatAboutRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.editChatAbout", req, (*coder).bool)
 }
@@ -5253,6 +5489,9 @@ func (x *MessagesEditChatAboutRequest) tl(c *coder) {
 //	messages.editChatDefaultBannedRights#a5866b41 peer:InputPeer banned_rights:ChatBannedRights = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.editChatDefaultBannedRights
+//
+// Known errors: 400 BANNED_RIGHTS_INVALID, CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, PEER_ID_INVALID, UNTIL_DATE_INVALID,
+// 403 CHAT_WRITE_FORBIDDEN
 func MessagesEditChatDefaultBannedRights(ctx context.Context, inv Invoker, req *MessagesEditChatDefaultBannedRightsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.editChatDefaultBannedRights", req, tlUpdates)
 }
@@ -5352,6 +5591,8 @@ func (x *MessagesGetEmojiURLRequest) tl(c *coder) {
 //	messages.getSearchCounters#1bbcf300 flags:# peer:InputPeer saved_peer_id:flags.2?InputPeer top_msg_id:flags.0?int filters:Vector<MessagesFilter> = Vector<messages.SearchCounter>;
 //
 // on the bus: tg.rpc.<account>.messages.getSearchCounters
+//
+// Known errors: 400 PEER_ID_INVALID
 func MessagesGetSearchCounters(ctx context.Context, inv Invoker, req *MessagesGetSearchCountersRequest) ([]*MessagesSearchCounter, error) {
 	return invoke(ctx, inv, "messages.getSearchCounters", req, func(c *coder, p *[]*MessagesSearchCounter) { vector(c, p, 16, tlMessagesSearchCounter) })
 }
@@ -5467,6 +5708,8 @@ func (x *MessagesHidePeerSettingsBarRequest) tl(c *coder) {
 //	messages.getScheduledHistory#f516760b peer:InputPeer hash:long = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.getScheduledHistory
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, PEER_ID_INVALID
 func MessagesGetScheduledHistory(ctx context.Context, inv Invoker, req *MessagesGetScheduledHistoryRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.getScheduledHistory", req, tlMessagesMessages)
 }
@@ -5488,6 +5731,8 @@ func (x *MessagesGetScheduledHistoryRequest) tl(c *coder) {
 //	messages.getScheduledMessages#bdbb0464 peer:InputPeer id:Vector<int> = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.getScheduledMessages
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, PEER_ID_INVALID
 func MessagesGetScheduledMessages(ctx context.Context, inv Invoker, req *MessagesGetScheduledMessagesRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.getScheduledMessages", req, tlMessagesMessages)
 }
@@ -5509,6 +5754,8 @@ func (x *MessagesGetScheduledMessagesRequest) tl(c *coder) {
 //	messages.sendScheduledMessages#bd38850a peer:InputPeer id:Vector<int> = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendScheduledMessages
+//
+// Known errors: 400 MESSAGE_ID_INVALID, PEER_ID_INVALID
 func MessagesSendScheduledMessages(ctx context.Context, inv Invoker, req *MessagesSendScheduledMessagesRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendScheduledMessages", req, tlUpdates)
 }
@@ -5551,6 +5798,8 @@ func (x *MessagesDeleteScheduledMessagesRequest) tl(c *coder) {
 //	messages.getPollVotes#b86e380e flags:# peer:InputPeer id:int option:flags.0?bytes offset:flags.1?string limit:int = messages.VotesList;
 //
 // on the bus: tg.rpc.<account>.messages.getPollVotes
+//
+// Known errors: 400 MSG_ID_INVALID, 403 BROADCAST_FORBIDDEN, POLL_VOTE_REQUIRED
 func MessagesGetPollVotes(ctx context.Context, inv Invoker, req *MessagesGetPollVotesRequest) (*MessagesVotesList, error) {
 	return invoke(ctx, inv, "messages.getPollVotes", req, tlMessagesVotesList)
 }
@@ -5641,6 +5890,8 @@ func (*MessagesGetSuggestedDialogFiltersRequest) tl(c *coder) {
 //	messages.updateDialogFilter#1ad4a04a flags:# id:int filter:flags.0?DialogFilter = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.updateDialogFilter
+//
+// Known errors: 400 CHAT_ID_INVALID, FILTER_ID_INVALID, FILTER_INCLUDE_EMPTY, FILTER_TITLE_EMPTY
 func MessagesUpdateDialogFilter(ctx context.Context, inv Invoker, req *MessagesUpdateDialogFilterRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.updateDialogFilter", req, (*coder).bool)
 }
@@ -5707,6 +5958,8 @@ func (x *MessagesGetOldFeaturedStickersRequest) tl(c *coder) {
 //	messages.getReplies#22ddd30c peer:InputPeer msg_id:int offset_id:int offset_date:int add_offset:int limit:int max_id:int min_id:int hash:long = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.getReplies
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesGetReplies(ctx context.Context, inv Invoker, req *MessagesGetRepliesRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.getReplies", req, tlMessagesMessages)
 }
@@ -5742,6 +5995,8 @@ func (x *MessagesGetRepliesRequest) tl(c *coder) {
 //	messages.getDiscussionMessage#446972fd peer:InputPeer msg_id:int = messages.DiscussionMessage;
 //
 // on the bus: tg.rpc.<account>.messages.getDiscussionMessage
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MSG_ID_INVALID, PEER_ID_INVALID, TOPIC_ID_INVALID
 func MessagesGetDiscussionMessage(ctx context.Context, inv Invoker, req *MessagesGetDiscussionMessageRequest) (*MessagesDiscussionMessage, error) {
 	return invoke(ctx, inv, "messages.getDiscussionMessage", req, tlMessagesDiscussionMessage)
 }
@@ -5763,6 +6018,8 @@ func (x *MessagesGetDiscussionMessageRequest) tl(c *coder) {
 //	messages.readDiscussion#f731a9f4 peer:InputPeer msg_id:int read_max_id:int = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.readDiscussion
+//
+// Known errors: 400 MSG_ID_INVALID, PEER_ID_INVALID
 func MessagesReadDiscussion(ctx context.Context, inv Invoker, req *MessagesReadDiscussionRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.readDiscussion", req, (*coder).bool)
 }
@@ -5786,6 +6043,8 @@ func (x *MessagesReadDiscussionRequest) tl(c *coder) {
 //	messages.unpinAllMessages#062dd747 flags:# peer:InputPeer top_msg_id:flags.0?int saved_peer_id:flags.1?InputPeer = messages.AffectedHistory;
 //
 // on the bus: tg.rpc.<account>.messages.unpinAllMessages
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED
 func MessagesUnpinAllMessages(ctx context.Context, inv Invoker, req *MessagesUnpinAllMessagesRequest) (*MessagesAffectedHistory, error) {
 	return invoke(ctx, inv, "messages.unpinAllMessages", req, tlMessagesAffectedHistory)
 }
@@ -5812,6 +6071,8 @@ func (x *MessagesUnpinAllMessagesRequest) tl(c *coder) {
 //	messages.deleteChat#5bd0ee50 chat_id:long = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.deleteChat
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, CHAT_ID_INVALID, PEER_ID_INVALID
 func MessagesDeleteChat(ctx context.Context, inv Invoker, req *MessagesDeleteChatRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.deleteChat", req, (*coder).bool)
 }
@@ -5851,6 +6112,8 @@ func (x *MessagesDeletePhoneCallHistoryRequest) tl(c *coder) {
 //	messages.checkHistoryImport#43fe19f3 import_head:string = messages.HistoryImportParsed;
 //
 // on the bus: tg.rpc.<account>.messages.checkHistoryImport
+//
+// Known errors: 400 IMPORT_FORMAT_UNRECOGNIZED
 func MessagesCheckHistoryImport(ctx context.Context, inv Invoker, req *MessagesCheckHistoryImportRequest) (*MessagesHistoryImportParsed, error) {
 	return invoke(ctx, inv, "messages.checkHistoryImport", req, tlMessagesHistoryImportParsed)
 }
@@ -5870,6 +6133,8 @@ func (x *MessagesCheckHistoryImportRequest) tl(c *coder) {
 //	messages.initHistoryImport#34090c3b peer:InputPeer file:InputFile media_count:int = messages.HistoryImport;
 //
 // on the bus: tg.rpc.<account>.messages.initHistoryImport
+//
+// Known errors: 400 IMPORT_FILE_INVALID, IMPORT_FORMAT_UNRECOGNIZED, 406 PREVIOUS_CHAT_IMPORT_ACTIVE_WAIT_XMIN
 func MessagesInitHistoryImport(ctx context.Context, inv Invoker, req *MessagesInitHistoryImportRequest) (*MessagesHistoryImport, error) {
 	return invoke(ctx, inv, "messages.initHistoryImport", req, tlMessagesHistoryImport)
 }
@@ -5918,6 +6183,8 @@ func (x *MessagesUploadImportedMediaRequest) tl(c *coder) {
 //	messages.startHistoryImport#b43df344 peer:InputPeer import_id:long = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.startHistoryImport
+//
+// Known errors: 400 IMPORT_ID_INVALID
 func MessagesStartHistoryImport(ctx context.Context, inv Invoker, req *MessagesStartHistoryImportRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.startHistoryImport", req, (*coder).bool)
 }
@@ -5939,6 +6206,9 @@ func (x *MessagesStartHistoryImportRequest) tl(c *coder) {
 //	messages.getExportedChatInvites#a2b5a3f6 flags:# revoked:flags.3?true peer:InputPeer admin_id:InputUser offset_date:flags.2?int offset_link:flags.2?string limit:int = messages.ExportedChatInvites;
 //
 // on the bus: tg.rpc.<account>.messages.getExportedChatInvites
+//
+// Known errors: 400 ADMIN_ID_INVALID, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, PEER_ID_INVALID,
+// 403 CHAT_WRITE_FORBIDDEN
 func MessagesGetExportedChatInvites(ctx context.Context, inv Invoker, req *MessagesGetExportedChatInvitesRequest) (*MessagesExportedChatInvites, error) {
 	return invoke(ctx, inv, "messages.getExportedChatInvites", req, tlMessagesExportedChatInvites)
 }
@@ -5970,6 +6240,9 @@ func (x *MessagesGetExportedChatInvitesRequest) tl(c *coder) {
 //	messages.getExportedChatInvite#73746f5c peer:InputPeer link:string = messages.ExportedChatInvite;
 //
 // on the bus: tg.rpc.<account>.messages.getExportedChatInvite
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, INVITE_HASH_EXPIRED, PEER_ID_INVALID,
+// 403 CHAT_WRITE_FORBIDDEN
 func MessagesGetExportedChatInvite(ctx context.Context, inv Invoker, req *MessagesGetExportedChatInviteRequest) (MessagesExportedChatInviteClass, error) {
 	return invoke(ctx, inv, "messages.getExportedChatInvite", req, tlMessagesExportedChatInvite)
 }
@@ -5991,6 +6264,9 @@ func (x *MessagesGetExportedChatInviteRequest) tl(c *coder) {
 //	messages.editExportedChatInvite#bdca2f75 flags:# revoked:flags.2?true peer:InputPeer link:string expire_date:flags.0?int usage_limit:flags.1?int request_needed:flags.3?Bool title:flags.4?string = messages.ExportedChatInvite;
 //
 // on the bus: tg.rpc.<account>.messages.editExportedChatInvite
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, CHAT_INVITE_PERMANENT, INVITE_HASH_EXPIRED, PEER_ID_INVALID,
+// 403 CHAT_WRITE_FORBIDDEN, EDIT_BOT_INVITE_FORBIDDEN
 func MessagesEditExportedChatInvite(ctx context.Context, inv Invoker, req *MessagesEditExportedChatInviteRequest) (MessagesExportedChatInviteClass, error) {
 	return invoke(ctx, inv, "messages.editExportedChatInvite", req, tlMessagesExportedChatInvite)
 }
@@ -6023,6 +6299,8 @@ func (x *MessagesEditExportedChatInviteRequest) tl(c *coder) {
 //	messages.deleteRevokedExportedChatInvites#56987bd5 peer:InputPeer admin_id:InputUser = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.deleteRevokedExportedChatInvites
+//
+// Known errors: 400 ADMIN_ID_INVALID, PEER_ID_INVALID
 func MessagesDeleteRevokedExportedChatInvites(ctx context.Context, inv Invoker, req *MessagesDeleteRevokedExportedChatInvitesRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.deleteRevokedExportedChatInvites", req, (*coder).bool)
 }
@@ -6044,6 +6322,8 @@ func (x *MessagesDeleteRevokedExportedChatInvitesRequest) tl(c *coder) {
 //	messages.deleteExportedChatInvite#d464a42b peer:InputPeer link:string = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.deleteExportedChatInvite
+//
+// Known errors: 400 INVITE_HASH_EXPIRED, INVITE_REVOKED_MISSING, PEER_ID_INVALID
 func MessagesDeleteExportedChatInvite(ctx context.Context, inv Invoker, req *MessagesDeleteExportedChatInviteRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.deleteExportedChatInvite", req, (*coder).bool)
 }
@@ -6065,6 +6345,8 @@ func (x *MessagesDeleteExportedChatInviteRequest) tl(c *coder) {
 //	messages.getAdminsWithInvites#3920e6ef peer:InputPeer = messages.ChatAdminsWithInvites;
 //
 // on the bus: tg.rpc.<account>.messages.getAdminsWithInvites
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, PEER_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN
 func MessagesGetAdminsWithInvites(ctx context.Context, inv Invoker, req *MessagesGetAdminsWithInvitesRequest) (*MessagesChatAdminsWithInvites, error) {
 	return invoke(ctx, inv, "messages.getAdminsWithInvites", req, tlMessagesChatAdminsWithInvites)
 }
@@ -6084,6 +6366,9 @@ func (x *MessagesGetAdminsWithInvitesRequest) tl(c *coder) {
 //	messages.getChatInviteImporters#df04dd4e flags:# requested:flags.0?true subscription_expired:flags.3?true peer:InputPeer link:flags.1?string q:flags.2?string offset_date:int offset_user:InputUser limit:int = messages.ChatInviteImporters;
 //
 // on the bus: tg.rpc.<account>.messages.getChatInviteImporters
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, INVITE_HASH_EXPIRED, PEER_ID_INVALID,
+// SEARCH_WITH_LINK_NOT_SUPPORTED, 403 CHAT_WRITE_FORBIDDEN
 func MessagesGetChatInviteImporters(ctx context.Context, inv Invoker, req *MessagesGetChatInviteImportersRequest) (*MessagesChatInviteImporters, error) {
 	return invoke(ctx, inv, "messages.getChatInviteImporters", req, tlMessagesChatInviteImporters)
 }
@@ -6118,6 +6403,8 @@ func (x *MessagesGetChatInviteImportersRequest) tl(c *coder) {
 //	messages.setHistoryTTL#b80e5fe4 peer:InputPeer period:int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.setHistoryTTL
+//
+// Known errors: 400 CHAT_NOT_MODIFIED, TTL_PERIOD_INVALID
 func MessagesSetHistoryTTL(ctx context.Context, inv Invoker, req *MessagesSetHistoryTTLRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.setHistoryTTL", req, tlUpdates)
 }
@@ -6139,6 +6426,8 @@ func (x *MessagesSetHistoryTTLRequest) tl(c *coder) {
 //	messages.checkHistoryImportPeer#5dc60f03 peer:InputPeer = messages.CheckedHistoryImportPeer;
 //
 // on the bus: tg.rpc.<account>.messages.checkHistoryImportPeer
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, PEER_ID_INVALID, USER_NOT_MUTUAL_CONTACT
 func MessagesCheckHistoryImportPeer(ctx context.Context, inv Invoker, req *MessagesCheckHistoryImportPeerRequest) (*MessagesCheckedHistoryImportPeer, error) {
 	return invoke(ctx, inv, "messages.checkHistoryImportPeer", req, tlMessagesCheckedHistoryImportPeer)
 }
@@ -6158,6 +6447,8 @@ func (x *MessagesCheckHistoryImportPeerRequest) tl(c *coder) {
 //	messages.setChatTheme#081202c9 peer:InputPeer theme:InputChatTheme = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.setChatTheme
+//
+// Known errors: 400 EMOJI_INVALID, EMOJI_NOT_MODIFIED, PEER_ID_INVALID
 func MessagesSetChatTheme(ctx context.Context, inv Invoker, req *MessagesSetChatThemeRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.setChatTheme", req, tlUpdates)
 }
@@ -6179,6 +6470,8 @@ func (x *MessagesSetChatThemeRequest) tl(c *coder) {
 //	messages.getMessageReadParticipants#31c1c44f peer:InputPeer msg_id:int = Vector<ReadParticipantDate>;
 //
 // on the bus: tg.rpc.<account>.messages.getMessageReadParticipants
+//
+// Known errors: 400 CHAT_TOO_BIG, MSG_ID_INVALID, MSG_TOO_OLD, PEER_ID_INVALID
 func MessagesGetMessageReadParticipants(ctx context.Context, inv Invoker, req *MessagesGetMessageReadParticipantsRequest) ([]*ReadParticipantDate, error) {
 	return invoke(ctx, inv, "messages.getMessageReadParticipants", req, func(c *coder, p *[]*ReadParticipantDate) { vector(c, p, 16, tlReadParticipantDate) })
 }
@@ -6200,6 +6493,8 @@ func (x *MessagesGetMessageReadParticipantsRequest) tl(c *coder) {
 //	messages.getSearchResultsCalendar#6aa3f6bd flags:# peer:InputPeer saved_peer_id:flags.2?InputPeer filter:MessagesFilter offset_id:int offset_date:int = messages.SearchResultsCalendar;
 //
 // on the bus: tg.rpc.<account>.messages.getSearchResultsCalendar
+//
+// Known errors: 400 FILTER_NOT_SUPPORTED
 func MessagesGetSearchResultsCalendar(ctx context.Context, inv Invoker, req *MessagesGetSearchResultsCalendarRequest) (*MessagesSearchResultsCalendar, error) {
 	return invoke(ctx, inv, "messages.getSearchResultsCalendar", req, tlMessagesSearchResultsCalendar)
 }
@@ -6260,6 +6555,9 @@ func (x *MessagesGetSearchResultsPositionsRequest) tl(c *coder) {
 //	messages.hideChatJoinRequest#7fe7e815 flags:# approved:flags.0?true peer:InputPeer user_id:InputUser = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.hideChatJoinRequest
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, HIDE_REQUESTER_MISSING, INPUT_USER_DEACTIVATED, PEER_ID_INVALID,
+// USER_ALREADY_PARTICIPANT, USER_CHANNELS_TOO_MUCH, USER_ID_INVALID
 func MessagesHideChatJoinRequest(ctx context.Context, inv Invoker, req *MessagesHideChatJoinRequestRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.hideChatJoinRequest", req, tlUpdates)
 }
@@ -6284,6 +6582,9 @@ func (x *MessagesHideChatJoinRequestRequest) tl(c *coder) {
 //	messages.hideAllChatJoinRequests#e085f4ea flags:# approved:flags.0?true peer:InputPeer link:flags.1?string = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.hideAllChatJoinRequests
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, HIDE_REQUESTER_MISSING, INVITE_HASH_EXPIRED, PEER_ID_INVALID,
+// USER_CHANNELS_TOO_MUCH, 403 CHAT_WRITE_FORBIDDEN
 func MessagesHideAllChatJoinRequests(ctx context.Context, inv Invoker, req *MessagesHideAllChatJoinRequestsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.hideAllChatJoinRequests", req, tlUpdates)
 }
@@ -6308,6 +6609,8 @@ func (x *MessagesHideAllChatJoinRequestsRequest) tl(c *coder) {
 //	messages.toggleNoForwards#b2081a35 flags:# peer:InputPeer enabled:Bool request_msg_id:flags.0?int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.toggleNoForwards
+//
+// Known errors: 400 CHAT_NOT_MODIFIED, PEER_ID_INVALID
 func MessagesToggleNoForwards(ctx context.Context, inv Invoker, req *MessagesToggleNoForwardsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.toggleNoForwards", req, tlUpdates)
 }
@@ -6332,6 +6635,8 @@ func (x *MessagesToggleNoForwardsRequest) tl(c *coder) {
 //	messages.saveDefaultSendAs#ccfddf96 peer:InputPeer send_as:InputPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.saveDefaultSendAs
+//
+// Known errors: 400 PEER_ID_INVALID, SEND_AS_PEER_INVALID
 func MessagesSaveDefaultSendAs(ctx context.Context, inv Invoker, req *MessagesSaveDefaultSendAsRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.saveDefaultSendAs", req, (*coder).bool)
 }
@@ -6353,6 +6658,10 @@ func (x *MessagesSaveDefaultSendAsRequest) tl(c *coder) {
 //	messages.sendReaction#d30d78d4 flags:# big:flags.1?true add_to_recent:flags.2?true peer:InputPeer msg_id:int reaction:flags.0?Vector<Reaction> = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendReaction
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, MESSAGE_ID_INVALID, MESSAGE_NOT_MODIFIED, MSG_ID_INVALID,
+// PEER_ID_INVALID, REACTIONS_TOO_MANY, REACTION_EMPTY, REACTION_INVALID, USER_BANNED_IN_CHANNEL,
+// 403 CHAT_WRITE_FORBIDDEN, PREMIUM_ACCOUNT_REQUIRED
 func MessagesSendReaction(ctx context.Context, inv Invoker, req *MessagesSendReactionRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.sendReaction", req, tlUpdates)
 }
@@ -6383,6 +6692,8 @@ func (x *MessagesSendReactionRequest) tl(c *coder) {
 //	messages.getMessagesReactions#8bba90e6 peer:InputPeer id:Vector<int> = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.getMessagesReactions
+//
+// Known errors: 400 CHANNEL_PRIVATE
 func MessagesGetMessagesReactions(ctx context.Context, inv Invoker, req *MessagesGetMessagesReactionsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.getMessagesReactions", req, tlUpdates)
 }
@@ -6404,6 +6715,8 @@ func (x *MessagesGetMessagesReactionsRequest) tl(c *coder) {
 //	messages.getMessageReactionsList#461b3f48 flags:# peer:InputPeer id:int reaction:flags.0?Reaction offset:flags.1?string limit:int = messages.MessageReactionsList;
 //
 // on the bus: tg.rpc.<account>.messages.getMessageReactionsList
+//
+// Known errors: 400 MSG_ID_INVALID, 403 BROADCAST_FORBIDDEN
 func MessagesGetMessageReactionsList(ctx context.Context, inv Invoker, req *MessagesGetMessageReactionsListRequest) (*MessagesMessageReactionsList, error) {
 	return invoke(ctx, inv, "messages.getMessageReactionsList", req, tlMessagesMessageReactionsList)
 }
@@ -6434,6 +6747,8 @@ func (x *MessagesGetMessageReactionsListRequest) tl(c *coder) {
 //	messages.setChatAvailableReactions#864b2581 flags:# peer:InputPeer available_reactions:ChatReactions reactions_limit:flags.0?int paid_enabled:flags.1?Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.setChatAvailableReactions
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED, CHAT_NOT_MODIFIED, PEER_ID_INVALID
 func MessagesSetChatAvailableReactions(ctx context.Context, inv Invoker, req *MessagesSetChatAvailableReactionsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.setChatAvailableReactions", req, tlUpdates)
 }
@@ -6479,6 +6794,8 @@ func (x *MessagesGetAvailableReactionsRequest) tl(c *coder) {
 //	messages.setDefaultReaction#4f47a016 reaction:Reaction = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.setDefaultReaction
+//
+// Known errors: 400 REACTION_INVALID
 func MessagesSetDefaultReaction(ctx context.Context, inv Invoker, req *MessagesSetDefaultReactionRequest) (bool, error) {
 	return invoke(ctx, inv, "messages.setDefaultReaction", req, (*coder).bool)
 }
@@ -6498,6 +6815,8 @@ func (x *MessagesSetDefaultReactionRequest) tl(c *coder) {
 //	messages.translateText#63183030 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<TextWithEntities> to_lang:string = messages.TranslatedText;
 //
 // on the bus: tg.rpc.<account>.messages.translateText
+//
+// Known errors: 400 INPUT_TEXT_EMPTY, MSG_ID_INVALID, PEER_ID_INVALID, TO_LANG_INVALID
 func MessagesTranslateText(ctx context.Context, inv Invoker, req *MessagesTranslateTextRequest) (*MessagesTranslateResult, error) {
 	return invoke(ctx, inv, "messages.translateText", req, tlMessagesTranslatedText)
 }
@@ -6567,6 +6886,8 @@ func (x *MessagesGetUnreadReactionsRequest) tl(c *coder) {
 //	messages.readReactions#9ec44f93 flags:# peer:InputPeer top_msg_id:flags.0?int saved_peer_id:flags.1?InputPeer = messages.AffectedHistory;
 //
 // on the bus: tg.rpc.<account>.messages.readReactions
+//
+// Known errors: 400 PEER_ID_INVALID
 func MessagesReadReactions(ctx context.Context, inv Invoker, req *MessagesReadReactionsRequest) (*MessagesAffectedHistory, error) {
 	return invoke(ctx, inv, "messages.readReactions", req, tlMessagesAffectedHistory)
 }
@@ -6593,6 +6914,8 @@ func (x *MessagesReadReactionsRequest) tl(c *coder) {
 //	messages.searchSentMedia#107e31a0 q:string filter:MessagesFilter limit:int = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.searchSentMedia
+//
+// Known errors: 400 FILTER_NOT_SUPPORTED
 func MessagesSearchSentMedia(ctx context.Context, inv Invoker, req *MessagesSearchSentMediaRequest) (MessagesMessagesClass, error) {
 	return invoke(ctx, inv, "messages.searchSentMedia", req, tlMessagesMessages)
 }
@@ -6635,6 +6958,8 @@ func (x *MessagesGetAttachMenuBotsRequest) tl(c *coder) {
 //	messages.getAttachMenuBot#77216192 bot:InputUser = AttachMenuBotsBot;
 //
 // on the bus: tg.rpc.<account>.messages.getAttachMenuBot
+//
+// Known errors: 400 BOT_INVALID
 func MessagesGetAttachMenuBot(ctx context.Context, inv Invoker, req *MessagesGetAttachMenuBotRequest) (*AttachMenuBotsBot, error) {
 	return invoke(ctx, inv, "messages.getAttachMenuBot", req, tlAttachMenuBotsBot)
 }
@@ -6798,6 +7123,8 @@ func (x *MessagesRequestSimpleWebViewRequest) tl(c *coder) {
 //	messages.sendWebViewResultMessage#0a4314f5 bot_query_id:string result:InputBotInlineResult = WebViewMessageSent;
 //
 // on the bus: tg.rpc.<account>.messages.sendWebViewResultMessage
+//
+// Known errors: 400 QUERY_ID_INVALID
 func MessagesSendWebViewResultMessage(ctx context.Context, inv Invoker, req *MessagesSendWebViewResultMessageRequest) (*WebViewMessageSent, error) {
 	return invoke(ctx, inv, "messages.sendWebViewResultMessage", req, tlWebViewMessageSent)
 }
@@ -6844,6 +7171,8 @@ func (x *MessagesSendWebViewDataRequest) tl(c *coder) {
 //	messages.transcribeAudio#269e9a49 peer:InputPeer msg_id:int = messages.TranscribedAudio;
 //
 // on the bus: tg.rpc.<account>.messages.transcribeAudio
+//
+// Known errors: 400 TRANSCRIPTION_FAILED, 403 PREMIUM_ACCOUNT_REQUIRED
 func MessagesTranscribeAudio(ctx context.Context, inv Invoker, req *MessagesTranscribeAudioRequest) (*MessagesTranscribedAudio, error) {
 	return invoke(ctx, inv, "messages.transcribeAudio", req, tlMessagesTranscribedAudio)
 }
@@ -7168,6 +7497,8 @@ func (x *MessagesGetEmojiProfilePhotoGroupsRequest) tl(c *coder) {
 //	messages.searchCustomEmoji#2c11c0d7 emoticon:string hash:long = EmojiList;
 //
 // on the bus: tg.rpc.<account>.messages.searchCustomEmoji
+//
+// Known errors: 400 EMOTICON_EMPTY
 func MessagesSearchCustomEmoji(ctx context.Context, inv Invoker, req *MessagesSearchCustomEmojiRequest) (EmojiListClass, error) {
 	return invoke(ctx, inv, "messages.searchCustomEmoji", req, tlEmojiList)
 }
@@ -7211,6 +7542,8 @@ func (x *MessagesTogglePeerTranslationsRequest) tl(c *coder) {
 //	messages.getBotApp#34fdc5c3 app:InputBotApp hash:long = messages.BotApp;
 //
 // on the bus: tg.rpc.<account>.messages.getBotApp
+//
+// Known errors: 400 BOT_APP_INVALID
 func MessagesGetBotApp(ctx context.Context, inv Invoker, req *MessagesGetBotAppRequest) (*MessagesBotApp, error) {
 	return invoke(ctx, inv, "messages.getBotApp", req, tlMessagesBotApp)
 }
@@ -7268,6 +7601,8 @@ func (x *MessagesRequestAppWebViewRequest) tl(c *coder) {
 //	messages.setChatWallPaper#8ffacae1 flags:# for_both:flags.3?true revert:flags.4?true peer:InputPeer wallpaper:flags.0?InputWallPaper settings:flags.2?WallPaperSettings id:flags.1?int = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.setChatWallPaper
+//
+// Known errors: 400 PEER_ID_INVALID, WALLPAPER_INVALID
 func MessagesSetChatWallPaper(ctx context.Context, inv Invoker, req *MessagesSetChatWallPaperRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "messages.setChatWallPaper", req, tlUpdates)
 }

@@ -1215,6 +1215,8 @@ func (x *PaymentsStarGiftUpgradeAttributes) tl(c *coder) {
 //	payments.getPaymentForm#37148dbb flags:# invoice:InputInvoice theme_params:flags.0?DataJSON = payments.PaymentForm;
 //
 // on the bus: tg.rpc.<account>.payments.getPaymentForm
+//
+// Known errors: 400 MESSAGE_ID_INVALID
 func PaymentsGetPaymentForm(ctx context.Context, inv Invoker, req *PaymentsGetPaymentFormRequest) (PaymentsPaymentFormClass, error) {
 	return invoke(ctx, inv, "payments.getPaymentForm", req, tlPaymentsPaymentForm)
 }
@@ -1239,6 +1241,8 @@ func (x *PaymentsGetPaymentFormRequest) tl(c *coder) {
 //	payments.getPaymentReceipt#2478d1cc peer:InputPeer msg_id:int = payments.PaymentReceipt;
 //
 // on the bus: tg.rpc.<account>.payments.getPaymentReceipt
+//
+// Known errors: 400 MESSAGE_ID_INVALID
 func PaymentsGetPaymentReceipt(ctx context.Context, inv Invoker, req *PaymentsGetPaymentReceiptRequest) (PaymentsPaymentReceiptClass, error) {
 	return invoke(ctx, inv, "payments.getPaymentReceipt", req, tlPaymentsPaymentReceipt)
 }
@@ -1260,6 +1264,8 @@ func (x *PaymentsGetPaymentReceiptRequest) tl(c *coder) {
 //	payments.validateRequestedInfo#b6c8f12b flags:# save:flags.0?true invoice:InputInvoice info:PaymentRequestedInfo = payments.ValidatedRequestedInfo;
 //
 // on the bus: tg.rpc.<account>.payments.validateRequestedInfo
+//
+// Known errors: 400 MESSAGE_ID_INVALID
 func PaymentsValidateRequestedInfo(ctx context.Context, inv Invoker, req *PaymentsValidateRequestedInfoRequest) (*PaymentsValidatedRequestedInfo, error) {
 	return invoke(ctx, inv, "payments.validateRequestedInfo", req, tlPaymentsValidatedRequestedInfo)
 }
@@ -1284,6 +1290,8 @@ func (x *PaymentsValidateRequestedInfoRequest) tl(c *coder) {
 //	payments.sendPaymentForm#2d03522f flags:# form_id:long invoice:InputInvoice requested_info_id:flags.0?string shipping_option_id:flags.1?string credentials:InputPaymentCredentials tip_amount:flags.2?long = payments.PaymentResult;
 //
 // on the bus: tg.rpc.<account>.payments.sendPaymentForm
+//
+// Known errors: 400 MESSAGE_ID_INVALID
 func PaymentsSendPaymentForm(ctx context.Context, inv Invoker, req *PaymentsSendPaymentFormRequest) (PaymentsPaymentResultClass, error) {
 	return invoke(ctx, inv, "payments.sendPaymentForm", req, tlPaymentsPaymentResult)
 }
@@ -1353,6 +1361,8 @@ func (x *PaymentsClearSavedInfoRequest) tl(c *coder) {
 //	payments.getBankCardData#2e79d779 number:string = payments.BankCardData;
 //
 // on the bus: tg.rpc.<account>.payments.getBankCardData
+//
+// Known errors: 400 BANK_CARD_NUMBER_INVALID
 func PaymentsGetBankCardData(ctx context.Context, inv Invoker, req *PaymentsGetBankCardDataRequest) (*PaymentsBankCardData, error) {
 	return invoke(ctx, inv, "payments.getBankCardData", req, tlPaymentsBankCardData)
 }
@@ -1372,6 +1382,8 @@ func (x *PaymentsGetBankCardDataRequest) tl(c *coder) {
 //	payments.exportInvoice#0f91b065 invoice_media:InputMedia = payments.ExportedInvoice;
 //
 // on the bus: tg.rpc.<account>.payments.exportInvoice
+//
+// Known errors: 400 CURRENCY_TOTAL_AMOUNT_INVALID, INVOICE_PAYLOAD_INVALID, MEDIA_INVALID, PAYMENT_PROVIDER_INVALID
 func PaymentsExportInvoice(ctx context.Context, inv Invoker, req *PaymentsExportInvoiceRequest) (*PaymentsExportedInvoice, error) {
 	return invoke(ctx, inv, "payments.exportInvoice", req, tlPaymentsExportedInvoice)
 }

@@ -234,6 +234,9 @@ func (*PhoneGetCallConfigRequest) tl(c *coder) {
 //	phone.requestCall#42ff96ed flags:# video:flags.0?true user_id:InputUser random_id:int g_a_hash:bytes protocol:PhoneCallProtocol = phone.PhoneCall;
 //
 // on the bus: tg.rpc.<account>.phone.requestCall
+//
+// Known errors: 400 CALL_PROTOCOL_FLAGS_INVALID, INPUT_USER_DEACTIVATED, PARTICIPANT_VERSION_OUTDATED, USER_ID_INVALID,
+// USER_IS_BLOCKED, 403 USER_PRIVACY_RESTRICTED
 func PhoneRequestCall(ctx context.Context, inv Invoker, req *PhoneRequestCallRequest) (*PhonePhoneCall, error) {
 	return invoke(ctx, inv, "phone.requestCall", req, tlPhonePhoneCall)
 }
@@ -262,6 +265,9 @@ func (x *PhoneRequestCallRequest) tl(c *coder) {
 //	phone.acceptCall#3bd2b4a0 peer:InputPhoneCall g_b:bytes protocol:PhoneCallProtocol = phone.PhoneCall;
 //
 // on the bus: tg.rpc.<account>.phone.acceptCall
+//
+// Known errors: 400 CALL_ALREADY_ACCEPTED, CALL_ALREADY_DECLINED, CALL_OCCUPY_FAILED, CALL_PEER_INVALID,
+// CALL_PROTOCOL_FLAGS_INVALID
 func PhoneAcceptCall(ctx context.Context, inv Invoker, req *PhoneAcceptCallRequest) (*PhonePhoneCall, error) {
 	return invoke(ctx, inv, "phone.acceptCall", req, tlPhonePhoneCall)
 }
@@ -285,6 +291,8 @@ func (x *PhoneAcceptCallRequest) tl(c *coder) {
 //	phone.confirmCall#2efe1722 peer:InputPhoneCall g_a:bytes key_fingerprint:long protocol:PhoneCallProtocol = phone.PhoneCall;
 //
 // on the bus: tg.rpc.<account>.phone.confirmCall
+//
+// Known errors: 400 CALL_ALREADY_DECLINED, CALL_PEER_INVALID
 func PhoneConfirmCall(ctx context.Context, inv Invoker, req *PhoneConfirmCallRequest) (*PhonePhoneCall, error) {
 	return invoke(ctx, inv, "phone.confirmCall", req, tlPhonePhoneCall)
 }
@@ -310,6 +318,8 @@ func (x *PhoneConfirmCallRequest) tl(c *coder) {
 //	phone.receivedCall#17d54f61 peer:InputPhoneCall = Bool;
 //
 // on the bus: tg.rpc.<account>.phone.receivedCall
+//
+// Known errors: 400 CALL_ALREADY_DECLINED, CALL_PEER_INVALID
 func PhoneReceivedCall(ctx context.Context, inv Invoker, req *PhoneReceivedCallRequest) (bool, error) {
 	return invoke(ctx, inv, "phone.receivedCall", req, (*coder).bool)
 }
@@ -329,6 +339,8 @@ func (x *PhoneReceivedCallRequest) tl(c *coder) {
 //	phone.discardCall#b2cbc1c0 flags:# video:flags.0?true peer:InputPhoneCall duration:int reason:PhoneCallDiscardReason connection_id:long = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.discardCall
+//
+// Known errors: 400 CALL_ALREADY_ACCEPTED, CALL_OCCUPY_FAILED, CALL_PEER_INVALID
 func PhoneDiscardCall(ctx context.Context, inv Invoker, req *PhoneDiscardCallRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.discardCall", req, tlUpdates)
 }
@@ -357,6 +369,8 @@ func (x *PhoneDiscardCallRequest) tl(c *coder) {
 //	phone.setCallRating#59ead627 flags:# user_initiative:flags.0?true peer:InputPhoneCall rating:int comment:string = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.setCallRating
+//
+// Known errors: 400 CALL_PEER_INVALID
 func PhoneSetCallRating(ctx context.Context, inv Invoker, req *PhoneSetCallRatingRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.setCallRating", req, tlUpdates)
 }
@@ -383,6 +397,8 @@ func (x *PhoneSetCallRatingRequest) tl(c *coder) {
 //	phone.saveCallDebug#277add7e peer:InputPhoneCall debug:DataJSON = Bool;
 //
 // on the bus: tg.rpc.<account>.phone.saveCallDebug
+//
+// Known errors: 400 CALL_PEER_INVALID, DATA_JSON_INVALID
 func PhoneSaveCallDebug(ctx context.Context, inv Invoker, req *PhoneSaveCallDebugRequest) (bool, error) {
 	return invoke(ctx, inv, "phone.saveCallDebug", req, (*coder).bool)
 }
@@ -425,6 +441,8 @@ func (x *PhoneSendSignalingDataRequest) tl(c *coder) {
 //	phone.createGroupCall#48cdc6d8 flags:# rtmp_stream:flags.2?true peer:InputPeer random_id:int title:flags.0?string schedule_date:flags.1?int = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.createGroupCall
+//
+// Known errors: 400 CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, CREATE_CALL_FAILED, PEER_ID_INVALID, SCHEDULE_DATE_INVALID
 func PhoneCreateGroupCall(ctx context.Context, inv Invoker, req *PhoneCreateGroupCallRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.createGroupCall", req, tlUpdates)
 }
@@ -453,6 +471,9 @@ func (x *PhoneCreateGroupCallRequest) tl(c *coder) {
 //	phone.joinGroupCall#8fb53057 flags:# muted:flags.0?true video_stopped:flags.2?true call:InputGroupCall join_as:InputPeer invite_hash:flags.1?string public_key:flags.3?int256 block:flags.3?bytes params:DataJSON = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.joinGroupCall
+//
+// Known errors: 400 DATA_JSON_INVALID, GROUPCALL_FORBIDDEN, GROUPCALL_INVALID, GROUPCALL_SSRC_DUPLICATE_MUCH,
+// JOIN_AS_PEER_INVALID
 func PhoneJoinGroupCall(ctx context.Context, inv Invoker, req *PhoneJoinGroupCallRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.joinGroupCall", req, tlUpdates)
 }
@@ -511,6 +532,8 @@ func (x *PhoneLeaveGroupCallRequest) tl(c *coder) {
 //	phone.inviteToGroupCall#7b393160 call:InputGroupCall users:Vector<InputUser> = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.inviteToGroupCall
+//
+// Known errors: 400 GROUPCALL_FORBIDDEN, GROUPCALL_INVALID, INVITE_FORBIDDEN_WITH_JOINAS, USER_ALREADY_INVITED
 func PhoneInviteToGroupCall(ctx context.Context, inv Invoker, req *PhoneInviteToGroupCallRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.inviteToGroupCall", req, tlUpdates)
 }
@@ -532,6 +555,8 @@ func (x *PhoneInviteToGroupCallRequest) tl(c *coder) {
 //	phone.discardGroupCall#7a777135 call:InputGroupCall = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.discardGroupCall
+//
+// Known errors: 400 GROUPCALL_ALREADY_DISCARDED, GROUPCALL_FORBIDDEN, GROUPCALL_INVALID
 func PhoneDiscardGroupCall(ctx context.Context, inv Invoker, req *PhoneDiscardGroupCallRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.discardGroupCall", req, tlUpdates)
 }
@@ -551,6 +576,8 @@ func (x *PhoneDiscardGroupCallRequest) tl(c *coder) {
 //	phone.toggleGroupCallSettings#974392f2 flags:# reset_invite_hash:flags.1?true call:InputGroupCall join_muted:flags.0?Bool messages_enabled:flags.2?Bool send_paid_messages_stars:flags.3?long = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.toggleGroupCallSettings
+//
+// Known errors: 400 GROUPCALL_NOT_MODIFIED
 func PhoneToggleGroupCallSettings(ctx context.Context, inv Invoker, req *PhoneToggleGroupCallSettingsRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.toggleGroupCallSettings", req, tlUpdates)
 }
@@ -579,6 +606,8 @@ func (x *PhoneToggleGroupCallSettingsRequest) tl(c *coder) {
 //	phone.getGroupCall#041845db call:InputGroupCall limit:int = phone.GroupCall;
 //
 // on the bus: tg.rpc.<account>.phone.getGroupCall
+//
+// Known errors: 400 GROUPCALL_INVALID
 func PhoneGetGroupCall(ctx context.Context, inv Invoker, req *PhoneGetGroupCallRequest) (*PhoneGroupCall, error) {
 	return invoke(ctx, inv, "phone.getGroupCall", req, tlPhoneGroupCall)
 }
@@ -627,6 +656,8 @@ func (x *PhoneGetGroupParticipantsRequest) tl(c *coder) {
 //	phone.checkGroupCall#b59cf977 call:InputGroupCall sources:Vector<int> = Vector<int>;
 //
 // on the bus: tg.rpc.<account>.phone.checkGroupCall
+//
+// Known errors: 400 GROUPCALL_JOIN_MISSING
 func PhoneCheckGroupCall(ctx context.Context, inv Invoker, req *PhoneCheckGroupCallRequest) ([]int, error) {
 	return invoke(ctx, inv, "phone.checkGroupCall", req, func(c *coder, p *[]int) { vector(c, p, 4, (*coder).int) })
 }
@@ -648,6 +679,8 @@ func (x *PhoneCheckGroupCallRequest) tl(c *coder) {
 //	phone.toggleGroupCallRecord#f128c708 flags:# start:flags.0?true video:flags.2?true call:InputGroupCall title:flags.1?string video_portrait:flags.2?Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.toggleGroupCallRecord
+//
+// Known errors: 400 GROUPCALL_FORBIDDEN, GROUPCALL_NOT_MODIFIED
 func PhoneToggleGroupCallRecord(ctx context.Context, inv Invoker, req *PhoneToggleGroupCallRecordRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.toggleGroupCallRecord", req, tlUpdates)
 }
@@ -677,6 +710,8 @@ func (x *PhoneToggleGroupCallRecordRequest) tl(c *coder) {
 //	phone.editGroupCallParticipant#a5273abf flags:# call:InputGroupCall participant:InputPeer muted:flags.0?Bool volume:flags.1?int raise_hand:flags.2?Bool video_stopped:flags.3?Bool video_paused:flags.4?Bool presentation_paused:flags.5?Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.editGroupCallParticipant
+//
+// Known errors: 400 GROUPCALL_FORBIDDEN, PARTICIPANT_JOIN_MISSING, USER_VOLUME_INVALID
 func PhoneEditGroupCallParticipant(ctx context.Context, inv Invoker, req *PhoneEditGroupCallParticipantRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.editGroupCallParticipant", req, tlUpdates)
 }
@@ -711,6 +746,8 @@ func (x *PhoneEditGroupCallParticipantRequest) tl(c *coder) {
 //	phone.editGroupCallTitle#1ca6ac0a call:InputGroupCall title:string = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.editGroupCallTitle
+//
+// Known errors: 400 GROUPCALL_FORBIDDEN
 func PhoneEditGroupCallTitle(ctx context.Context, inv Invoker, req *PhoneEditGroupCallTitleRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.editGroupCallTitle", req, tlUpdates)
 }
@@ -732,6 +769,8 @@ func (x *PhoneEditGroupCallTitleRequest) tl(c *coder) {
 //	phone.getGroupCallJoinAs#ef7c213a peer:InputPeer = phone.JoinAsPeers;
 //
 // on the bus: tg.rpc.<account>.phone.getGroupCallJoinAs
+//
+// Known errors: 400 PEER_ID_INVALID
 func PhoneGetGroupCallJoinAs(ctx context.Context, inv Invoker, req *PhoneGetGroupCallJoinAsRequest) (*PhoneJoinAsPeers, error) {
 	return invoke(ctx, inv, "phone.getGroupCallJoinAs", req, tlPhoneJoinAsPeers)
 }
@@ -751,6 +790,8 @@ func (x *PhoneGetGroupCallJoinAsRequest) tl(c *coder) {
 //	phone.exportGroupCallInvite#e6aa647f flags:# can_self_unmute:flags.0?true call:InputGroupCall = phone.ExportedGroupCallInvite;
 //
 // on the bus: tg.rpc.<account>.phone.exportGroupCallInvite
+//
+// Known errors: 403 PUBLIC_CHANNEL_MISSING
 func PhoneExportGroupCallInvite(ctx context.Context, inv Invoker, req *PhoneExportGroupCallInviteRequest) (*PhoneExportedGroupCallInvite, error) {
 	return invoke(ctx, inv, "phone.exportGroupCallInvite", req, tlPhoneExportedGroupCallInvite)
 }
@@ -773,6 +814,8 @@ func (x *PhoneExportGroupCallInviteRequest) tl(c *coder) {
 //	phone.toggleGroupCallStartSubscription#219c34e6 call:InputGroupCall subscribed:Bool = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.toggleGroupCallStartSubscription
+//
+// Known errors: 403 GROUPCALL_ALREADY_STARTED
 func PhoneToggleGroupCallStartSubscription(ctx context.Context, inv Invoker, req *PhoneToggleGroupCallStartSubscriptionRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.toggleGroupCallStartSubscription", req, tlUpdates)
 }
@@ -813,6 +856,8 @@ func (x *PhoneStartScheduledGroupCallRequest) tl(c *coder) {
 //	phone.saveDefaultGroupCallJoinAs#575e1f8c peer:InputPeer join_as:InputPeer = Bool;
 //
 // on the bus: tg.rpc.<account>.phone.saveDefaultGroupCallJoinAs
+//
+// Known errors: 400 JOIN_AS_PEER_INVALID
 func PhoneSaveDefaultGroupCallJoinAs(ctx context.Context, inv Invoker, req *PhoneSaveDefaultGroupCallJoinAsRequest) (bool, error) {
 	return invoke(ctx, inv, "phone.saveDefaultGroupCallJoinAs", req, (*coder).bool)
 }
@@ -834,6 +879,8 @@ func (x *PhoneSaveDefaultGroupCallJoinAsRequest) tl(c *coder) {
 //	phone.joinGroupCallPresentation#cbea6bc4 call:InputGroupCall params:DataJSON = Updates;
 //
 // on the bus: tg.rpc.<account>.phone.joinGroupCallPresentation
+//
+// Known errors: 400 PARTICIPANT_JOIN_MISSING
 func PhoneJoinGroupCallPresentation(ctx context.Context, inv Invoker, req *PhoneJoinGroupCallPresentationRequest) (UpdatesClass, error) {
 	return invoke(ctx, inv, "phone.joinGroupCallPresentation", req, tlUpdates)
 }
@@ -874,6 +921,8 @@ func (x *PhoneLeaveGroupCallPresentationRequest) tl(c *coder) {
 //	phone.getGroupCallStreamChannels#1ab21940 call:InputGroupCall = phone.GroupCallStreamChannels;
 //
 // on the bus: tg.rpc.<account>.phone.getGroupCallStreamChannels
+//
+// Known errors: 400 GROUPCALL_INVALID, GROUPCALL_JOIN_MISSING
 func PhoneGetGroupCallStreamChannels(ctx context.Context, inv Invoker, req *PhoneGetGroupCallStreamChannelsRequest) (*PhoneGroupCallStreamChannels, error) {
 	return invoke(ctx, inv, "phone.getGroupCallStreamChannels", req, tlPhoneGroupCallStreamChannels)
 }
@@ -893,6 +942,8 @@ func (x *PhoneGetGroupCallStreamChannelsRequest) tl(c *coder) {
 //	phone.getGroupCallStreamRtmpUrl#5af4c73a flags:# live_story:flags.0?true peer:InputPeer revoke:Bool = phone.GroupCallStreamRtmpUrl;
 //
 // on the bus: tg.rpc.<account>.phone.getGroupCallStreamRtmpUrl
+//
+// Known errors: 400 CHAT_ADMIN_REQUIRED
 func PhoneGetGroupCallStreamRtmpUrl(ctx context.Context, inv Invoker, req *PhoneGetGroupCallStreamRtmpUrlRequest) (*PhoneGroupCallStreamRtmpUrl, error) {
 	return invoke(ctx, inv, "phone.getGroupCallStreamRtmpUrl", req, tlPhoneGroupCallStreamRtmpUrl)
 }

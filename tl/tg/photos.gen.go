@@ -94,6 +94,9 @@ func (x *PhotosPhoto) tl(c *coder) {
 //	photos.updateProfilePhoto#09e82039 flags:# fallback:flags.0?true bot:flags.1?InputUser id:InputPhoto = photos.Photo;
 //
 // on the bus: tg.rpc.<account>.photos.updateProfilePhoto
+//
+// Known errors: 400 ALBUM_PHOTOS_TOO_MANY, FILE_PARTS_INVALID, IMAGE_PROCESS_FAILED, LOCATION_INVALID,
+// PHOTO_CROP_SIZE_SMALL, PHOTO_EXT_INVALID, PHOTO_ID_INVALID
 func PhotosUpdateProfilePhoto(ctx context.Context, inv Invoker, req *PhotosUpdateProfilePhotoRequest) (*PhotosPhoto, error) {
 	return invoke(ctx, inv, "photos.updateProfilePhoto", req, tlPhotosPhoto)
 }
@@ -120,6 +123,10 @@ func (x *PhotosUpdateProfilePhotoRequest) tl(c *coder) {
 //	photos.uploadProfilePhoto#0388a3b5 flags:# fallback:flags.3?true bot:flags.5?InputUser file:flags.0?InputFile video:flags.1?InputFile video_start_ts:flags.2?double video_emoji_markup:flags.4?VideoSize = photos.Photo;
 //
 // on the bus: tg.rpc.<account>.photos.uploadProfilePhoto
+//
+// Known errors: 400 ALBUM_PHOTOS_TOO_MANY, EMOJI_MARKUP_INVALID, FILE_PARTS_INVALID, IMAGE_PROCESS_FAILED,
+// PHOTO_CROP_FILE_MISSING, PHOTO_CROP_SIZE_SMALL, PHOTO_EXT_INVALID, PHOTO_FILE_MISSING, PHOTO_INVALID,
+// STICKER_MIME_INVALID, VIDEO_FILE_INVALID
 func PhotosUploadProfilePhoto(ctx context.Context, inv Invoker, req *PhotosUploadProfilePhotoRequest) (*PhotosPhoto, error) {
 	return invoke(ctx, inv, "photos.uploadProfilePhoto", req, tlPhotosPhoto)
 }
@@ -177,6 +184,8 @@ func (x *PhotosDeletePhotosRequest) tl(c *coder) {
 //	photos.getUserPhotos#91cd32a8 user_id:InputUser offset:int max_id:long limit:int = photos.Photos;
 //
 // on the bus: tg.rpc.<account>.photos.getUserPhotos
+//
+// Known errors: 400 MAX_ID_INVALID, MSG_ID_INVALID, USER_ID_INVALID
 func PhotosGetUserPhotos(ctx context.Context, inv Invoker, req *PhotosGetUserPhotosRequest) (PhotosPhotosClass, error) {
 	return invoke(ctx, inv, "photos.getUserPhotos", req, tlPhotosPhotos)
 }
@@ -202,6 +211,8 @@ func (x *PhotosGetUserPhotosRequest) tl(c *coder) {
 //	photos.uploadContactProfilePhoto#e14c4a71 flags:# suggest:flags.3?true save:flags.4?true user_id:InputUser file:flags.0?InputFile video:flags.1?InputFile video_start_ts:flags.2?double video_emoji_markup:flags.5?VideoSize = photos.Photo;
 //
 // on the bus: tg.rpc.<account>.photos.uploadContactProfilePhoto
+//
+// Known errors: 400 USER_ID_INVALID
 func PhotosUploadContactProfilePhoto(ctx context.Context, inv Invoker, req *PhotosUploadContactProfilePhotoRequest) (*PhotosPhoto, error) {
 	return invoke(ctx, inv, "photos.uploadContactProfilePhoto", req, tlPhotosPhoto)
 }

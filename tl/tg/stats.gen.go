@@ -206,6 +206,8 @@ func (x *StatsPublicForwards) tl(c *coder) {
 //	stats.getBroadcastStats#ab42441a flags:# dark:flags.0?true channel:InputChannel = stats.BroadcastStats;
 //
 // on the bus: tg.rpc.<account>.stats.getBroadcastStats
+//
+// Known errors: 400 BROADCAST_REQUIRED, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED
 func StatsGetBroadcastStats(ctx context.Context, inv Invoker, req *StatsGetBroadcastStatsRequest) (*StatsBroadcastStats, error) {
 	return invoke(ctx, inv, "stats.getBroadcastStats", req, tlStatsBroadcastStats)
 }
@@ -228,6 +230,8 @@ func (x *StatsGetBroadcastStatsRequest) tl(c *coder) {
 //	stats.loadAsyncGraph#621d5fa0 flags:# token:string x:flags.0?long = StatsGraph;
 //
 // on the bus: tg.rpc.<account>.stats.loadAsyncGraph
+//
+// Known errors: 400 GRAPH_EXPIRED_RELOAD, GRAPH_INVALID_RELOAD, GRAPH_OUTDATED_RELOAD
 func StatsLoadAsyncGraph(ctx context.Context, inv Invoker, req *StatsLoadAsyncGraphRequest) (StatsGraphClass, error) {
 	return invoke(ctx, inv, "stats.loadAsyncGraph", req, tlStatsGraph)
 }
@@ -250,6 +254,8 @@ func (x *StatsLoadAsyncGraphRequest) tl(c *coder) {
 //	stats.getMegagroupStats#dcdf8607 flags:# dark:flags.0?true channel:InputChannel = stats.MegagroupStats;
 //
 // on the bus: tg.rpc.<account>.stats.getMegagroupStats
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, MEGAGROUP_REQUIRED
 func StatsGetMegagroupStats(ctx context.Context, inv Invoker, req *StatsGetMegagroupStatsRequest) (*StatsMegagroupStats, error) {
 	return invoke(ctx, inv, "stats.getMegagroupStats", req, tlStatsMegagroupStats)
 }
@@ -272,6 +278,8 @@ func (x *StatsGetMegagroupStatsRequest) tl(c *coder) {
 //	stats.getMessagePublicForwards#5f150144 channel:InputChannel msg_id:int offset:string limit:int = stats.PublicForwards;
 //
 // on the bus: tg.rpc.<account>.stats.getMessagePublicForwards
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, MESSAGE_ID_INVALID, PEER_ID_INVALID
 func StatsGetMessagePublicForwards(ctx context.Context, inv Invoker, req *StatsGetMessagePublicForwardsRequest) (*StatsPublicForwards, error) {
 	return invoke(ctx, inv, "stats.getMessagePublicForwards", req, tlStatsPublicForwards)
 }
@@ -297,6 +305,8 @@ func (x *StatsGetMessagePublicForwardsRequest) tl(c *coder) {
 //	stats.getMessageStats#b6e0a3f5 flags:# dark:flags.0?true channel:InputChannel msg_id:int = stats.MessageStats;
 //
 // on the bus: tg.rpc.<account>.stats.getMessageStats
+//
+// Known errors: 400 CHANNEL_INVALID, CHAT_ADMIN_REQUIRED, MESSAGE_ID_INVALID, PEER_ID_INVALID
 func StatsGetMessageStats(ctx context.Context, inv Invoker, req *StatsGetMessageStatsRequest) (*StatsMessageStats, error) {
 	return invoke(ctx, inv, "stats.getMessageStats", req, tlStatsMessageStats)
 }

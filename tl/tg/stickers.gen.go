@@ -31,6 +31,11 @@ func (x *StickersSuggestedShortName) tl(c *coder) {
 //	stickers.createStickerSet#9021ab67 flags:# masks:flags.0?true emojis:flags.5?true text_color:flags.6?true user_id:InputUser title:string short_name:string thumb:flags.2?InputDocument stickers:Vector<InputStickerSetItem> software:flags.3?string = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.createStickerSet
+//
+// Known errors: 400 PACK_SHORT_NAME_INVALID, PACK_SHORT_NAME_OCCUPIED, PACK_TITLE_INVALID, PEER_ID_INVALID,
+// STICKERS_EMPTY, STICKER_EMOJI_INVALID, STICKER_FILE_INVALID, STICKER_GIF_DIMENSIONS, STICKER_PNG_DIMENSIONS,
+// STICKER_PNG_NOPNG, STICKER_TGS_NODOC, STICKER_TGS_NOTGS, STICKER_THUMB_PNG_NOPNG, STICKER_THUMB_TGS_NOTGS,
+// STICKER_VIDEO_BIG, STICKER_VIDEO_NODOC, STICKER_VIDEO_NOWEBM, USER_ID_INVALID
 func StickersCreateStickerSet(ctx context.Context, inv Invoker, req *StickersCreateStickerSetRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.createStickerSet", req, tlMessagesStickerSet)
 }
@@ -69,6 +74,8 @@ func (x *StickersCreateStickerSetRequest) tl(c *coder) {
 //	stickers.removeStickerFromSet#f7760f51 sticker:InputDocument = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.removeStickerFromSet
+//
+// Known errors: 400 BOT_MISSING, STICKER_INVALID
 func StickersRemoveStickerFromSet(ctx context.Context, inv Invoker, req *StickersRemoveStickerFromSetRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.removeStickerFromSet", req, tlMessagesStickerSet)
 }
@@ -88,6 +95,8 @@ func (x *StickersRemoveStickerFromSetRequest) tl(c *coder) {
 //	stickers.changeStickerPosition#ffb6d4ca sticker:InputDocument position:int = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.changeStickerPosition
+//
+// Known errors: 400 STICKER_INVALID
 func StickersChangeStickerPosition(ctx context.Context, inv Invoker, req *StickersChangeStickerPositionRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.changeStickerPosition", req, tlMessagesStickerSet)
 }
@@ -109,6 +118,9 @@ func (x *StickersChangeStickerPositionRequest) tl(c *coder) {
 //	stickers.addStickerToSet#8653febe stickerset:InputStickerSet sticker:InputStickerSetItem = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.addStickerToSet
+//
+// Known errors: 400 BOT_MISSING, STICKERPACK_STICKERS_TOO_MUCH, STICKERSET_INVALID, STICKERS_TOO_MUCH,
+// STICKER_PNG_NOPNG, STICKER_TGS_NOTGS
 func StickersAddStickerToSet(ctx context.Context, inv Invoker, req *StickersAddStickerToSetRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.addStickerToSet", req, tlMessagesStickerSet)
 }
@@ -130,6 +142,8 @@ func (x *StickersAddStickerToSetRequest) tl(c *coder) {
 //	stickers.setStickerSetThumb#a76a5392 flags:# stickerset:InputStickerSet thumb:flags.0?InputDocument thumb_document_id:flags.1?long = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.setStickerSetThumb
+//
+// Known errors: 400 STICKERSET_INVALID, STICKER_THUMB_PNG_NOPNG, STICKER_THUMB_TGS_NOTGS
 func StickersSetStickerSetThumb(ctx context.Context, inv Invoker, req *StickersSetStickerSetThumbRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.setStickerSetThumb", req, tlMessagesStickerSet)
 }
@@ -156,6 +170,8 @@ func (x *StickersSetStickerSetThumbRequest) tl(c *coder) {
 //	stickers.checkShortName#284b3639 short_name:string = Bool;
 //
 // on the bus: tg.rpc.<account>.stickers.checkShortName
+//
+// Known errors: 400 SHORT_NAME_INVALID, SHORT_NAME_OCCUPIED
 func StickersCheckShortName(ctx context.Context, inv Invoker, req *StickersCheckShortNameRequest) (bool, error) {
 	return invoke(ctx, inv, "stickers.checkShortName", req, (*coder).bool)
 }
@@ -175,6 +191,8 @@ func (x *StickersCheckShortNameRequest) tl(c *coder) {
 //	stickers.suggestShortName#4dafc503 title:string = stickers.SuggestedShortName;
 //
 // on the bus: tg.rpc.<account>.stickers.suggestShortName
+//
+// Known errors: 400 TITLE_INVALID
 func StickersSuggestShortName(ctx context.Context, inv Invoker, req *StickersSuggestShortNameRequest) (*StickersSuggestedShortName, error) {
 	return invoke(ctx, inv, "stickers.suggestShortName", req, tlStickersSuggestedShortName)
 }
@@ -194,6 +212,8 @@ func (x *StickersSuggestShortNameRequest) tl(c *coder) {
 //	stickers.changeSticker#f5537ebc flags:# sticker:InputDocument emoji:flags.0?string mask_coords:flags.1?MaskCoords keywords:flags.2?string = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.changeSticker
+//
+// Known errors: 400 BOT_MISSING, STICKER_INVALID
 func StickersChangeSticker(ctx context.Context, inv Invoker, req *StickersChangeStickerRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.changeSticker", req, tlMessagesStickerSet)
 }
@@ -222,6 +242,8 @@ func (x *StickersChangeStickerRequest) tl(c *coder) {
 //	stickers.renameStickerSet#124b1c00 stickerset:InputStickerSet title:string = messages.StickerSet;
 //
 // on the bus: tg.rpc.<account>.stickers.renameStickerSet
+//
+// Known errors: 400 STICKERSET_INVALID
 func StickersRenameStickerSet(ctx context.Context, inv Invoker, req *StickersRenameStickerSetRequest) (MessagesStickerSetClass, error) {
 	return invoke(ctx, inv, "stickers.renameStickerSet", req, tlMessagesStickerSet)
 }
@@ -243,6 +265,8 @@ func (x *StickersRenameStickerSetRequest) tl(c *coder) {
 //	stickers.deleteStickerSet#87704394 stickerset:InputStickerSet = Bool;
 //
 // on the bus: tg.rpc.<account>.stickers.deleteStickerSet
+//
+// Known errors: 400 BOT_MISSING, STICKERSET_INVALID
 func StickersDeleteStickerSet(ctx context.Context, inv Invoker, req *StickersDeleteStickerSetRequest) (bool, error) {
 	return invoke(ctx, inv, "stickers.deleteStickerSet", req, (*coder).bool)
 }

@@ -272,6 +272,10 @@ func (*UpdatesGetStateRequest) tl(c *coder) {
 //	updates.getDifference#19c2f763 flags:# pts:int pts_limit:flags.1?int pts_total_limit:flags.0?int date:int qts:int qts_limit:flags.2?int = updates.Difference;
 //
 // on the bus: tg.rpc.<account>.updates.getDifference
+//
+// Known errors: 400 CDN_METHOD_INVALID, CHANNEL_INVALID, CHANNEL_PRIVATE, DATE_EMPTY, MSG_ID_INVALID,
+// PERSISTENT_TIMESTAMP_EMPTY, PERSISTENT_TIMESTAMP_INVALID, USERNAME_INVALID, USER_NOT_PARTICIPANT,
+// 403 CHAT_WRITE_FORBIDDEN, 500 RANDOM_ID_DUPLICATE
 func UpdatesGetDifference(ctx context.Context, inv Invoker, req *UpdatesGetDifferenceRequest) (UpdatesDifferenceClass, error) {
 	return invoke(ctx, inv, "updates.getDifference", req, tlUpdatesDifference)
 }
@@ -302,6 +306,10 @@ func (x *UpdatesGetDifferenceRequest) tl(c *coder) {
 //	updates.getChannelDifference#03173d78 flags:# force:flags.0?true channel:InputChannel filter:ChannelMessagesFilter pts:int limit:int = updates.ChannelDifference;
 //
 // on the bus: tg.rpc.<account>.updates.getChannelDifference
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, FROM_MESSAGE_BOT_DISABLED, MSG_ID_INVALID,
+// PERSISTENT_TIMESTAMP_EMPTY, PERSISTENT_TIMESTAMP_INVALID, PINNED_DIALOGS_TOO_MUCH, RANGES_INVALID,
+// USER_BANNED_IN_CHANNEL, 403 CHANNEL_PUBLIC_GROUP_NA, CHAT_WRITE_FORBIDDEN, 500 PERSISTENT_TIMESTAMP_OUTDATED
 func UpdatesGetChannelDifference(ctx context.Context, inv Invoker, req *UpdatesGetChannelDifferenceRequest) (UpdatesChannelDifferenceClass, error) {
 	return invoke(ctx, inv, "updates.getChannelDifference", req, tlUpdatesChannelDifference)
 }

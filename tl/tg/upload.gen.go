@@ -161,6 +161,8 @@ func (x *UploadCdnFile) tl(c *coder) {
 //	upload.saveFilePart#b304a621 file_id:long file_part:int bytes:bytes = Bool;
 //
 // on the bus: tg.rpc.<account>.upload.saveFilePart
+//
+// Known errors: 400 FILE_PART_EMPTY, FILE_PART_INVALID, MSG_ID_INVALID
 func UploadSaveFilePart(ctx context.Context, inv Invoker, req *UploadSaveFilePartRequest) (bool, error) {
 	return invoke(ctx, inv, "upload.saveFilePart", req, (*coder).bool)
 }
@@ -184,6 +186,10 @@ func (x *UploadSaveFilePartRequest) tl(c *coder) {
 //	upload.getFile#be5335be flags:# precise:flags.0?true cdn_supported:flags.1?true location:InputFileLocation offset:long limit:int = upload.File;
 //
 // on the bus: tg.rpc.<account>.upload.getFile
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, FILE_ID_INVALID, FILE_REFERENCE_EMPTY, FILE_REFERENCE_EXPIRED,
+// FILE_REFERENCE_INVALID, LIMIT_INVALID, LOCATION_INVALID, MSG_ID_INVALID, OFFSET_INVALID, PEER_ID_INVALID,
+// 406 FILEREF_UPGRADE_NEEDED
 func UploadGetFile(ctx context.Context, inv Invoker, req *UploadGetFileRequest) (UploadFileClass, error) {
 	return invoke(ctx, inv, "upload.getFile", req, tlUploadFile)
 }
@@ -212,6 +218,9 @@ func (x *UploadGetFileRequest) tl(c *coder) {
 //	upload.saveBigFilePart#de7b673d file_id:long file_part:int file_total_parts:int bytes:bytes = Bool;
 //
 // on the bus: tg.rpc.<account>.upload.saveBigFilePart
+//
+// Known errors: 400 FILE_PARTS_INVALID, FILE_PART_EMPTY, FILE_PART_INVALID, FILE_PART_SIZE_CHANGED,
+// FILE_PART_SIZE_INVALID, FILE_PART_TOO_BIG
 func UploadSaveBigFilePart(ctx context.Context, inv Invoker, req *UploadSaveBigFilePartRequest) (bool, error) {
 	return invoke(ctx, inv, "upload.saveBigFilePart", req, (*coder).bool)
 }
@@ -237,6 +246,8 @@ func (x *UploadSaveBigFilePartRequest) tl(c *coder) {
 //	upload.getWebFile#24e6818d location:InputWebFileLocation offset:int limit:int = upload.WebFile;
 //
 // on the bus: tg.rpc.<account>.upload.getWebFile
+//
+// Known errors: 400 DOCUMENT_INVALID, LOCATION_INVALID
 func UploadGetWebFile(ctx context.Context, inv Invoker, req *UploadGetWebFileRequest) (*UploadWebFile, error) {
 	return invoke(ctx, inv, "upload.getWebFile", req, tlUploadWebFile)
 }
@@ -283,6 +294,8 @@ func (x *UploadGetCdnFileRequest) tl(c *coder) {
 //	upload.reuploadCdnFile#9b2754a8 file_token:bytes request_token:bytes = Vector<FileHash>;
 //
 // on the bus: tg.rpc.<account>.upload.reuploadCdnFile
+//
+// Known errors: 400 FILE_TOKEN_INVALID, RSA_DECRYPT_FAILED, 500 CDN_UPLOAD_TIMEOUT
 func UploadReuploadCdnFile(ctx context.Context, inv Invoker, req *UploadReuploadCdnFileRequest) ([]*FileHash, error) {
 	return invoke(ctx, inv, "upload.reuploadCdnFile", req, func(c *coder, p *[]*FileHash) { vector(c, p, 20, tlFileHash) })
 }
@@ -304,6 +317,8 @@ func (x *UploadReuploadCdnFileRequest) tl(c *coder) {
 //	upload.getCdnFileHashes#91dc3f31 file_token:bytes offset:long = Vector<FileHash>;
 //
 // on the bus: tg.rpc.<account>.upload.getCdnFileHashes
+//
+// Known errors: 400 CDN_METHOD_INVALID, RSA_DECRYPT_FAILED
 func UploadGetCdnFileHashes(ctx context.Context, inv Invoker, req *UploadGetCdnFileHashesRequest) ([]*FileHash, error) {
 	return invoke(ctx, inv, "upload.getCdnFileHashes", req, func(c *coder, p *[]*FileHash) { vector(c, p, 20, tlFileHash) })
 }
@@ -325,6 +340,8 @@ func (x *UploadGetCdnFileHashesRequest) tl(c *coder) {
 //	upload.getFileHashes#9156982a location:InputFileLocation offset:long = Vector<FileHash>;
 //
 // on the bus: tg.rpc.<account>.upload.getFileHashes
+//
+// Known errors: 400 LOCATION_INVALID
 func UploadGetFileHashes(ctx context.Context, inv Invoker, req *UploadGetFileHashesRequest) ([]*FileHash, error) {
 	return invoke(ctx, inv, "upload.getFileHashes", req, func(c *coder, p *[]*FileHash) { vector(c, p, 20, tlFileHash) })
 }

@@ -151,6 +151,8 @@ func (x *UsersSavedMusic) tl(c *coder) {
 //	users.getUsers#0d91a548 id:Vector<InputUser> = Vector<User>;
 //
 // on the bus: tg.rpc.<account>.users.getUsers
+//
+// Known errors: 400 CHANNEL_INVALID, CHANNEL_PRIVATE, FROM_MESSAGE_BOT_DISABLED, MSG_ID_INVALID, USER_BANNED_IN_CHANNEL
 func UsersGetUsers(ctx context.Context, inv Invoker, req *UsersGetUsersRequest) ([]UserClass, error) {
 	return invoke(ctx, inv, "users.getUsers", req, func(c *coder, p *[]UserClass) { vector(c, p, 12, tlUser) })
 }
@@ -170,6 +172,8 @@ func (x *UsersGetUsersRequest) tl(c *coder) {
 //	users.getFullUser#b60f5918 id:InputUser = users.UserFull;
 //
 // on the bus: tg.rpc.<account>.users.getFullUser
+//
+// Known errors: 400 CHANNEL_PRIVATE, MSG_ID_INVALID, USER_ID_INVALID
 func UsersGetFullUser(ctx context.Context, inv Invoker, req *UsersGetFullUserRequest) (*UsersUserFull, error) {
 	return invoke(ctx, inv, "users.getFullUser", req, tlUsersUserFull)
 }
@@ -189,6 +193,8 @@ func (x *UsersGetFullUserRequest) tl(c *coder) {
 //	users.setSecureValueErrors#90c894b5 id:InputUser errors:Vector<SecureValueError> = Bool;
 //
 // on the bus: tg.rpc.<account>.users.setSecureValueErrors
+//
+// Known errors: 400 USER_BOT_INVALID, USER_BOT_REQUIRED, USER_ID_INVALID
 func UsersSetSecureValueErrors(ctx context.Context, inv Invoker, req *UsersSetSecureValueErrorsRequest) (bool, error) {
 	return invoke(ctx, inv, "users.setSecureValueErrors", req, (*coder).bool)
 }

@@ -1,5 +1,7 @@
 // Command tlgen writes the generated files of a package of this module into a folder: tlgen PACKAGE FOLDER. The
 // go:generate line of each such package calls it. Generated files that the package no longer has are removed.
+//
+// tlgen errors RAW FILE writes schemas/errors.json from raw-errors.json of the npm package @mtcute/tl.
 package main
 
 import (
@@ -8,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/natsgram/natsgram/schemas"
+	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/gen"
 )
 
@@ -19,6 +23,9 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) == 3 && args[0] == "errors" {
+		return importErrors(args[1], args[2])
+	}
 	if len(args) != 2 || gen.Packages[args[0]] == nil {
 		return fmt.Errorf("want the name of a generated package and a folder, got %q", args)
 	}
@@ -30,6 +37,22 @@ func run(args []string) error {
 		fmt.Fprintln(os.Stderr, "tlgen:", note)
 	}
 	return write(args[1], out.Files)
+}
+
+func importErrors(from, to string) error {
+	s, err := tl.Parse("schemas/api.tl", schemas.API())
+	if err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	src, err := gen.ImportErrors(s, raw)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, src, 0o644)
 }
 
 func write(folder string, files map[string][]byte) error {
