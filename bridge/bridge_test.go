@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -548,5 +550,56 @@ func TestSemver(t *testing.T) {
 		if got := semver(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// The line is cut again and again under load: each call is answered once, none is executed twice, and the updates that the
+// calls caused are in the stream once each.
+func TestCutsUnderLoad(t *testing.T) {
+	calls, cuts := 10_000, 100
+	if testing.Short() {
+		calls, cuts = 1000, 10
+	}
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) { s.Timeout = 60 * time.Second })
+	d.login("main", w.dora)
+	body := []byte(`{"peer":` + d.peer(w.alice) + `,"message":"x"}`)
+	var answered, failed atomic.Int64
+	var work sync.WaitGroup
+	next := make(chan int)
+	for range 32 {
+		work.Go(func() {
+			for range next {
+				reply, err := d.nc.Request("tg.rpc.main.messages.sendMessage", body, 60*time.Second)
+				switch {
+				case err != nil:
+					t.Errorf("no answer: %v", err)
+				case reply.Header.Get("Nats-Service-Error") != "":
+					failed.Add(1)
+					t.Errorf("%v", reply.Header)
+				default:
+					answered.Add(1)
+				}
+			}
+		})
+	}
+	for i := range calls {
+		next <- i
+		if i%(calls/cuts) == calls/cuts/2 {
+			w.Cut()
+		}
+	}
+	close(next)
+	work.Wait()
+	if got := w.Executed("messages.sendMessage"); got != calls || answered.Load() != int64(calls) {
+		t.Errorf("%d calls: %d executed, %d answered, %d failed", calls, got, answered.Load(), failed.Load())
+	}
+	if twice := w.Repeated("messages.sendMessage"); len(twice) != 0 {
+		t.Errorf("%d executed twice", len(twice))
+	}
+	filter := fmt.Sprintf("tg.upd.main.updateNewMessage.user.%d", w.alice.ID())
+	d.updates(filter, calls)
+	if got := d.held(filter); got != calls {
+		t.Errorf("%d updates in the stream", got)
 	}
 }

@@ -48,7 +48,7 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		fields = map[string]any{"error": text(e.Err)}
 	}
 	r.event(e.Name(), fields)
-	r.Log.Info(e.Name(), "event", fields)
+	r.Log.Debug(e.Name(), "event", fields) // the client has its own log
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
