@@ -16,6 +16,8 @@ type inbox struct {
 	inner mt.MsgContainer
 	ids   []int64
 	r     bin.Reader // of service messages, which have none inside
+
+	unpacked int // bytes that the present packet unpacked to
 }
 
 // frame is where a message came from.
@@ -31,7 +33,7 @@ type frame struct {
 // Receive takes an encrypted packet. An error means that the packet, or what is in it, failed a check: close the
 // connection (C9).
 func (s *Session) Receive(now time.Time, packet []byte) error {
-	s.link.now = now
+	s.link.now, s.in.unpacked = now, 0
 	plain, err := crypto.Open(s.in.plain[:0], s.cfg.Key, crypto.Server, packet)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPacket, err)
@@ -264,15 +266,20 @@ func (s *Session) unzip(f frame, m mt.Message) (bool, error) {
 	return s.dispatch(f, m)
 }
 
+// packetUnpacks times Limits.MaxUnpacked is what all of one packet may unpack to: a container holds up to 1024 messages.
+const packetUnpacks = 4
+
 func (s *Session) gunzip(body []byte) ([]byte, error) {
 	var g mt.GzipPacked
 	r := bin.NewReader(body)
 	if g.Decode(r); r.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPacket, r.Err())
 	}
-	out, err := mt.Gunzip(nil, g.PackedData, s.cfg.Limits.MaxUnpacked)
+	most := s.cfg.Limits.MaxUnpacked
+	out, err := mt.Gunzip(nil, g.PackedData, min(most, packetUnpacks*most-s.in.unpacked))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPacket, err)
 	}
+	s.in.unpacked += len(out)
 	return out, nil
 }

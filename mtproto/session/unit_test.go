@@ -2,12 +2,16 @@ package session
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
 )
 
 // Message ids: the server's time with a real fraction, divisible by 4, always greater, also when the clock steps back.
@@ -279,5 +283,25 @@ func TestSent(t *testing.T) {
 	}
 	if (Sent(0)) != Unknown || Unknown.String()+No.String()+Yes.String() != "unknownnoyes" {
 		t.Error("names")
+	}
+}
+
+// All packed messages of one packet together may not unpack to more than a few times what one may. // C21
+func TestPacketUnpacksBounded(t *testing.T) {
+	s := &Session{}
+	s.cfg.Limits.MaxUnpacked = 1000
+	var zip bytes.Buffer
+	z := gzip.NewWriter(&zip)
+	_, _ = z.Write(make([]byte, 1000))
+	_ = z.Close()
+	var w bin.Writer
+	(&mt.GzipPacked{PackedData: zip.Bytes()}).Encode(&w)
+	for i := range packetUnpacks {
+		if _, err := s.gunzip(w.Buf); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+	if _, err := s.gunzip(w.Buf); !errors.Is(err, ErrPacket) {
+		t.Fatalf("one more: %v, want ErrPacket", err)
 	}
 }
