@@ -8,10 +8,10 @@ FUZZTIME ?= 30s
 TESTFLAGS ?= -count=1 -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit race fuzz bench lint generate check e2e
+.PHONY: help build test unit race fuzz bench bench-build lint generate check e2e
 
 help: ## what there is
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 build: ## bin/natsgram, as the image has it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/natsgram ./cmd/natsgram
@@ -40,6 +40,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 bench: ## every benchmark once, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+bench-build: ## time, memory and binary size of programs on our API and on gotd/td's, each built into an empty cache (minutes)
+	cd e2e && $(GO) run ./benchbuild
+
 lint: ## golangci-lint, the version that .golangci.yml is written for
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
@@ -53,4 +56,4 @@ check: ## what a reviewer looks for first: formatting, protocol coverage, genera
 	cd e2e && $(GO) mod tidy -diff
 	$(GO) test -count=1 -run TestChecklist -v ./cmd/natsgram | grep -E '^    checklist|^(---|ok|FAIL)'
 	$(GO) run ./cmd/natsgram schema check schemas/api.tl schemas/mtproto.tl schemas/secret.tl
-	$(MAKE) generate && git diff --exit-code -- mtproto/mt
+	$(MAKE) generate && git diff --exit-code -- mtproto/mt tl/tg
