@@ -112,7 +112,9 @@ func gotd(s *mttest.Server, o telegram.Options) *telegram.Client {
 	o.ReconnectionBackoff = func() backoff.BackOff { return backoff.NewConstantBackOff(20 * time.Millisecond) }
 	// It does not look into a container while it is busy with the new_session_created that comes first in it, and waits for
 	// the answer that comes next in it, until it asks again. By itself it does so after five seconds.
-	o.RetryInterval, o.MaxRetries = 100*time.Millisecond, 1000
+	if o.MaxRetries = 1000; o.RetryInterval == 0 {
+		o.RetryInterval = 100 * time.Millisecond
+	}
 	return telegram.NewClient(apiID, apiHash, o)
 }
 
