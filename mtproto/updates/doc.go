@@ -10,6 +10,8 @@
 //	m.Push(now, body, updates.Meta{})     // an Updates object from the wire; body belongs to the machine from here on
 //	m.PushResult(now, call, result, meta) // what one of our own calls answered (D19): any result, most are ignored
 //	m.Result(now, fetch.ID, body, err)    // the answer to a Fetch
+//	m.SetWatched(now, ids)                // channels to be asked about again and again (E32)
+//	m.Channel(now, id, pts, hash)         // a channel of which somebody else learned
 //	m.Tick(now)                           // when m.Wake() has come
 //	for out, ok := m.Next(); ok; out, ok = m.Next() { // after each of these
 //		switch out := out.(type) {
@@ -49,6 +51,25 @@
 // (Box, Pts, Index) names an item for ever, except in box none. A pushed update has the pts it brought and index 0; further
 // ones at the same pts (pts_count 0) have 1, 2 and so on, and the count so far is part of the state. Items of a
 // difference have the pts at its end (secret: qts), and are counted through all of it.
+//
+// An item out of history has no pts; its index is the id of the message. Box, Pts and Index name it too.
+//
+// # Gaps and history
+//
+// What Telegram answers with TooLong is a [Gap] at its place. The messages in it are fetched from history afterwards, by
+// their ids, oldest first, behind all other traffic and not more than [Config.FillMessages]: as items with
+// [Item.Backfill]. A channel's newest come with the TooLong itself and are published at once. Where the gap of the account
+// ends nobody says: at the first message that comes as an update after it; while none has, what history brings waits
+// for one more difference. Which ids are still missing is in the state ([State.Holes]), so a crash repeats nothing.
+// Messages that will not come after all are said by another Gap, with their ids. Edits and deletions in the gap are lost
+// (E24), as are messages that were deleted since; and what is back-filled reads as it does now.
+//
+// # Looking
+//
+// Telegram does not push all that happens in large channels in time (E30). So the machine looks by itself: once at all
+// dialogs, for the pts of every channel (E17); up to [MaxWatched] channels at the server's own timeout (E32); the others
+// every minute, by comparing dialogs (E29, E36); and the account by getState every five (E19). Looks find out that
+// something is missing; what is missing comes by a difference. After floods they become slower.
 //
 // # Choices where the documents leave one
 //

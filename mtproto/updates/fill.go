@@ -198,6 +198,9 @@ func (m *Machine) publishHistory(p page) {
 	}
 	gone, n := Range{Low: p.ids[0] - 1}, 0
 	for _, message := range m.historyOf(p.c.v, h) {
+		if !slices.Contains(p.ids, int(message.Int("id"))) {
+			continue // not asked for
+		}
 		gone.High = int(message.Int("id"))
 		m.backfill(p.box, p.c, message, gone)
 		n++

@@ -19,6 +19,11 @@ func pushes(l schema) [][]byte {
 		l.encode(channelDifference(true, 42, []M{message(1, peerChannel(77))}, nil)),
 		l.encode(channelTooLong(9000)),
 		l.encode(state(1, 2, 3, 4)),
+		l.encode(channelTooLongTo(9000, 300, in77(299))),
+		l.encode(M{"_": "updates.differenceTooLong", "pts": 5000}),
+		l.encode(history(message(501, peerUser(7)), in77(11), empty(12))),
+		l.encode(dialogsOf("messages.dialogsSlice", []M{channel(77, 1)}, dialog77(45, 12), dialog(peerUser(7), 0, 500))),
+		l.encode(dialogsOf("messages.peerDialogs", nil, dialog(peerChannel(78), 9, 3))),
 	}
 }
 
@@ -75,13 +80,15 @@ func FuzzResult(f *testing.F) {
 		f.Add(body, body)
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		st := at()
+		st := topped()
+		st.Holes = []Hole{{Box: common, IDs: []Range{{500, 0}}}, {Box: ch77, IDs: []Range{{3, 7}}}}
 		st.Channels[78] = ChannelState{Pts: 3, AccessHash: 1, Behind: true}
 		m, err := New(l.rules, st, Config{SelfID: 1, MaxBatch: 3, MaxHeld: 5, MaxUnreadable: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
 		fold, now := st.Clone(), start
+		m.SetWatched(now, []int64{77, 79})
 		m.Start(now)
 		m.Push(now, l.encode(updates(7, 51, newMessage(1, 103), newChannelMessage(77, 2, 42))), Meta{})
 		for i := range 12 {

@@ -203,7 +203,10 @@ func (b *bench) result(box Box, body []byte, err error) {
 // wait lets time pass, with a tick whenever the machine asks for one.
 func (b *bench) wait(d time.Duration) {
 	end := b.now.Add(d)
-	for wake := b.m.Wake(); !wake.After(end); wake = b.m.Wake() {
+	for n, wake := 0, b.m.Wake(); !wake.After(end); n, wake = n+1, b.m.Wake() {
+		if n > 10_000 {
+			b.t.Fatalf("wants to be woken again and again at %v", wake)
+		}
 		b.now = wake
 		b.m.Tick(b.now)
 		b.drain()

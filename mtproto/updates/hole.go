@@ -116,7 +116,9 @@ func (s *State) fill(b Box, gone Range) {
 }
 
 func (s *State) closeHoles() {
-	s.Holes = slices.DeleteFunc(s.Holes, func(h Hole) bool { return len(h.IDs) == 0 })
+	if s.Holes = slices.DeleteFunc(s.Holes, func(h Hole) bool { return len(h.IDs) == 0 }); len(s.Holes) == 0 {
+		s.Holes = nil
+	}
 }
 
 func appendRange(b []byte, name string, box Box, r Range) []byte {

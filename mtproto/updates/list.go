@@ -53,7 +53,8 @@ func (m *Machine) listResult(v codec.View, c *container, err error) {
 	m.dialogs(v, c, nil)
 	l.note(v)
 	l.pages++
-	if l.call = nextDialogs(v, c); l.call == nil || l.pages >= m.c.ListPages {
+	before := l.call["offset_id"]
+	if l.call = nextDialogs(v, c); l.call == nil || l.call["offset_id"] == before || l.pages >= m.c.ListPages {
 		l.call = nil
 		if l.folder++; l.folder >= folders || l.pages >= m.c.ListPages {
 			m.listed()

@@ -32,7 +32,13 @@ func (m *Machine) flooded() {
 	m.poll.calm = m.now.Add(calmAfter)
 }
 
-func (m *Machine) pace(d time.Duration) time.Duration { return d << m.poll.slow }
+// pace is how long something takes that should take d.
+func (m *Machine) pace(d time.Duration) time.Duration {
+	for p := &m.poll; p.slow > 0 && !p.calm.After(m.now); p.calm = p.calm.Add(calmAfter) {
+		p.slow--
+	}
+	return d << m.poll.slow
+}
 
 // jittered is d and up to a fifth more.
 func (m *Machine) jittered(d time.Duration) time.Time {
@@ -54,10 +60,6 @@ func (p *poller) begin(m *Machine) {
 func (m *Machine) settlePolls() {
 	p := &m.poll
 	p.begin(m)
-	if p.slow > 0 && m.due(p.calm) {
-		p.slow--
-		p.calm = m.now.Add(calmAfter)
-	}
 	if p.out > 0 || m.state.Empty() || m.account.cause == causeFirst {
 		return
 	}
@@ -234,8 +236,8 @@ func (m *Machine) dialog(id int64, pts, top int, hash int64) {
 		m.move(b, pts, 0)
 	case pts > b.pts:
 		m.hinted(b, pts)
-	case !b.behind():
-		b.top = max(b.top, top) // all until there is accounted for
+	default:
+		b.top = max(b.top, top) // up to pts all is accounted for
 	}
 	if now := b.state(); b.known && now != st {
 		m.place(b)

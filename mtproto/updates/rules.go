@@ -38,7 +38,11 @@ type result struct {
 	updates  bool
 	field    string
 	affected bool
+	dialogs  bool // tell where channels are (E29)
 }
+
+// none: the answer does not concern us.
+func (r result) none() bool { return r == result{} }
 
 // talk are the updates that are not published.
 var talk = []string{"updateChannelTooLong", "updatePtsChanged"}
@@ -80,7 +84,7 @@ func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
 		r.updates[c.ID].fresh = c.Name == "updateNewMessage" || c.Name == "updateNewChannelMessage"
 	}
 	for _, c := range decl.Constructors {
-		if found := newResult(c); found != (result{}) {
+		if found := newResult(c); !found.none() {
 			r.results[c.ID] = found
 		}
 	}
@@ -145,6 +149,9 @@ func newResult(c *tl.Combinator) result {
 	for _, p := range c.Params {
 		if p.Type.Name == "Updates" {
 			return result{field: p.Name}
+		}
+		if p.Name == "dialogs" && strings.HasPrefix(c.Result.Name, "messages.") {
+			return result{dialogs: true}
 		}
 	}
 	return result{}

@@ -274,7 +274,7 @@ func (m *Machine) acquaintedDeep(v codec.View) bool {
 // to the machine from here on, call is only read.
 func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {
 	found := m.r.resultOf(result)
-	if !found.updates && !found.affected && found.field == "" {
+	if found.none() {
 		return
 	}
 	m.begin(now)
@@ -285,6 +285,10 @@ func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {
 		m.push(result, meta, c)
 	case found.affected:
 		m.affected(boxOfCall(c), result)
+	case found.dialogs:
+		if v, err := m.r.s.View(result); err == nil {
+			m.dialogs(v, &container{v: v}, nil)
+		}
 	default:
 		if v, err := m.r.s.View(result); err == nil {
 			if updates, ok := v.Object(found.field); ok {
