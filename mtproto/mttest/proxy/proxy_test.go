@@ -132,7 +132,7 @@ func TestWebSocketRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for _, c := range []struct{ protocol, first, want string }{
+	for i, c := range []struct{ protocol, first, want string }{
 		{"", "abcd", "sub-protocol"}, {"binary", "\xef\x01\x02\x03", "obfuscation"}, {"binary", "\xdd\xdd\xdd\xdd", "obfuscation"},
 		{"binary", "abcd", "no data centre 2"}, {"binary", "", "hung up"},
 	} {
@@ -150,10 +150,10 @@ func TestWebSocketRefuses(t *testing.T) {
 			_ = ws.Write(t.Context(), websocket.MessageBinary, []byte(c.first))
 			_, _, _ = ws.Read(t.Context()) // until the end
 		}
-		waitFor(t, func() bool {
-			r := s.Refused()
-			return len(r) > 0 && strings.Contains(r[len(r)-1].Error(), c.want)
-		}, fmt.Sprintf("%+v: %v", c, s.Refused()))
+		waitFor(t, func() bool { return len(s.Refused()) == i+1 }, fmt.Sprintf("%+v: not refused", c))
+		if got := s.Refused()[i]; !strings.Contains(got.Error(), c.want) {
+			t.Errorf("%+v: %v", c, got)
+		}
 		_ = ws.CloseNow()
 	}
 }
