@@ -66,6 +66,12 @@ func handlers() map[string]served {
 		"upload.saveFilePart":    {foreign, savePart},
 		"upload.saveBigFilePart": {foreign, savePart},
 		"upload.getFile":         {foreign, getFile},
+		"upload.getFileHashes":   {foreign, getFileHashes},
+
+		"help.getCdnConfig":       {anybody, getCdnConfig},
+		"upload.getCdnFile":       {anybody, getCdnFile},
+		"upload.getCdnFileHashes": {foreign, getCdnFileHashes},
+		"upload.reuploadCdnFile":  {foreign, reuploadCdnFile},
 	}
 }
 
@@ -75,7 +81,7 @@ func getConfig(r *Request) (any, error) {
 	for _, c := range s.centres {
 		for _, a := range c.addrs {
 			host, port := splitAddr(a.addr)
-			options = append(options, M{"_": "dcOption", "id": c.id, "ip_address": host, "port": port, "media_only": a.media, "this_port_only": true})
+			options = append(options, M{"_": "dcOption", "id": c.id, "ip_address": host, "port": port, "media_only": a.media && !c.cdn, "cdn": c.cdn, "this_port_only": true})
 		}
 	}
 	return M{

@@ -176,6 +176,9 @@ func getFile(r *Request) (any, error) {
 	case offset < 0 || offset%step != 0 || offset/pieceMax != (offset+limit-1)/pieceMax:
 		return nil, refusal(400, "OFFSET_INVALID")
 	}
+	if redirect := r.server.redirect(f); redirect != nil && r.Args.Bool("cdn_supported") {
+		return redirect, nil
+	}
 	from := min(offset, int64(len(f.Data)))
 	to := min(offset+limit, int64(len(f.Data)))
 	return M{"_": "upload.file", "type": M{"_": "storage.fileUnknown"}, "mtime": f.Date, "bytes": f.Data[from:to]}, nil

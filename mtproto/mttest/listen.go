@@ -120,6 +120,9 @@ func (s *Server) Env() dc.Environment {
 	}
 	for _, c := range s.centres {
 		for _, a := range c.addrs {
+			if c.cdn {
+				continue // as with Telegram, only help.getConfig tells
+			}
 			env.Options = append(env.Options, dc.Option{ID: c.id, Addr: a.addr, MediaOnly: a.media})
 		}
 	}

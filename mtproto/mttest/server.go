@@ -32,6 +32,8 @@ type Config struct {
 	Centres []int
 	// Media gives each data centre a second address, for file traffic alone, where parallel connections are allowed.
 	Media bool
+	// CDN is the number of a data centre that is a CDN; 0: none. See [Server.PutOnCDN].
+	CDN int
 	// Test makes it a test environment: data centres are 10000 more on the wire (B6).
 	Test bool
 	// InMemory makes connections by net.Pipe instead of sockets, for tests with a clock of their own. Clients have to use
@@ -107,6 +109,7 @@ type Server struct {
 	accounts map[int64]*Account
 	entry    entrance
 	files    storage
+	cdn      cdn
 }
 
 // entrance is the state of those who are not in yet.
@@ -126,6 +129,7 @@ type storage struct {
 type centre struct {
 	*wire.Centre
 	id    int
+	cdn   bool
 	addrs []*address
 }
 
@@ -167,6 +171,12 @@ func Start(c Config) (*Server, error) {
 	}
 	for _, id := range c.Centres {
 		if err := s.open(id); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	if c.CDN != 0 {
+		if err := s.openCDN(c.CDN); err != nil {
 			s.Close()
 			return nil, err
 		}
