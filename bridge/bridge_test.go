@@ -36,9 +36,9 @@ type town struct {
 	news             *mttest.Channel
 }
 
-func newTown(t *testing.T) *town {
+func newTown(t *testing.T, o ...mttest.Option) *town {
 	t.Helper()
-	s := mttest.NewServer(t)
+	s := mttest.NewServer(t, o...)
 	w := &town{
 		Server: s,
 		dora:   s.AddUser(mttest.User{First: "Dora", Username: "dora", Phone: "+99966 2 0001"}),

@@ -248,16 +248,19 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	}
 	if d != nil {
 		c.Observe = d.observe
+		for _, verb := range []string{"list", "add", "remove"} {
+			c.Extra["watch_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "watch."+verb), Slow: true, Answer: d.watcher(verb)}
+		}
 	}
 	return c
 }
 
-func (r *Runner) statusJSON([]byte) []byte {
+func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *rpc.Fault) {
 	b, err := json.Marshal(r.Status())
 	if err != nil {
-		return []byte(`{}`)
+		return nil, &rpc.Fault{Code: 500, Text: err.Error(), Sent: "no"}
 	}
-	return b
+	return b, nil
 }
 
 func (r *Runner) newClient(state mtproto.State, d *driver) (Client, error) {

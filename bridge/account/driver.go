@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -32,6 +33,10 @@ type driver struct {
 
 	following bool // where the account began is written down
 
+	watching sync.Mutex // one change at a time
+	watch    watchList  // under mu
+	watches  bool       // the machine knows them
+
 	mu    sync.Mutex
 	inbox []input
 	bytes int
@@ -44,14 +49,16 @@ type driver struct {
 // input is one thing for the machine.
 type input struct {
 	kind   inputKind
+	at     time.Time // when it came; zero: just now
 	body   []byte
 	call   []byte
 	meta   updates.Meta
 	done   func()
 	id     updates.FetchID
 	err    error
-	tokens []uint64      // to release
-	idle   chan struct{} // barrier: closed when everything before was handled
+	tokens []uint64        // to release
+	watch  func(time.Time) // changes what is watched
+	idle   chan struct{}   // barrier: closed when this and everything before was handled
 }
 
 type inputKind uint8
@@ -63,6 +70,7 @@ const (
 	inFetched
 	inDrained
 	inRelease
+	inWatch
 	inBarrier
 )
 
@@ -120,10 +128,13 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 		d.r.status.follows()
 	}
 	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
-	d.machine, err = updates.New(d.r.Rules, st, updates.Config{SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup})
+	d.machine, err = updates.New(d.r.Rules, st, updates.Config{
+		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup, Rand: rand.Float64,
+	})
 	if err != nil {
 		return err
 	}
+	d.readWatched(ctx)
 	if p.User != session.UserID { // before anything of this user is published, it is written down whose it will be
 		return d.r.Store.SavePosition(ctx, d.r.Name, d.position())
 	}
@@ -158,7 +169,7 @@ func (d *driver) push(u mtproto.Update) {
 		u.Done()
 		return
 	}
-	d.post(input{kind: inPush, body: u.Body, done: u.Done})
+	d.post(input{kind: inPush, at: u.Received, body: u.Body, done: u.Done})
 }
 
 // observe takes the result of a call of ours (D19).
@@ -178,7 +189,8 @@ func (d *driver) run(ctx context.Context, client Client) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			d.machine.Tick(time.Now())
+			d.writer.received = time.Now()
+			d.machine.Tick(d.writer.received)
 			d.pump()
 		case <-d.wake:
 		}
@@ -215,9 +227,13 @@ func (d *driver) arm(timer *time.Timer) {
 
 func (d *driver) handle(in input) {
 	now := time.Now()
+	if d.writer.received = in.at; in.at.IsZero() {
+		d.writer.received = now
+	}
 	switch in.kind {
 	case inStart:
 		d.machine.Start(now)
+		d.startWatching(now)
 	case inPush:
 		d.handlePush(now, in)
 	case inResult:
@@ -228,6 +244,8 @@ func (d *driver) handle(in input) {
 		d.resume(now)
 	case inRelease:
 		d.release(in.tokens)
+	case inWatch:
+		in.watch(now)
 	}
 }
 
@@ -289,7 +307,9 @@ func (d *driver) store(b *updates.Batch) {
 	for i := range b.Items {
 		item := &b.Items[i]
 		if item.Gap != nil {
-			d.r.event("gap", map[string]any{"box": item.Gap.Box.String(), "from": item.Gap.From, "to": item.Gap.To, "reason": item.Gap.Reason})
+			d.r.event("gap", map[string]any{
+				"box": item.Gap.Box.String(), "from": item.Gap.From, "to": item.Gap.To, "reason": item.Gap.Reason, "filled": item.Gap.Fill,
+			})
 		}
 		if m := d.writer.message(item); item.Live {
 			d.live(m)

@@ -71,6 +71,17 @@ func (p *payload) number(n int) {
 	p.b = strconv.AppendInt(p.b, int64(n), 10)
 }
 
+func (p *payload) truth(yes bool) {
+	switch {
+	case p.w.msgpack && yes:
+		p.b = append(p.b, 0xc3)
+	case p.w.msgpack:
+		p.b = append(p.b, 0xc2)
+	default:
+		p.b = strconv.AppendBool(p.b, yes)
+	}
+}
+
 // object is a boxed TL object of any class.
 func (p *payload) object(tl []byte) {
 	s := p.w.schema

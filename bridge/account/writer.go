@@ -2,6 +2,8 @@ package account
 
 import (
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -20,6 +22,8 @@ const (
 	headerLayer    = "Tg-Layer"
 	headerState    = "Tg-State"
 	headerRequest  = "Tg-Request-Id" // Nats-Msg-Id of the call that caused the update
+	headerDelay    = "Tg-Delay"      // of a new message: how long after its date it came, in milliseconds (E36)
+	headerBackfill = "Tg-Backfill"   // true: out of history, into a gap that was said before (E12)
 	headerRedacted = "Tg-Redacted"   // why the update's contents are missing
 	headerMsgID    = "Nats-Msg-Id"
 	headerContent  = "Content-Type"
@@ -39,7 +43,8 @@ type writer struct {
 	secrets  bool // messages of the service account go out as they are
 	conn     *nats.Conn
 	owner    string
-	unplaced uint64 // updates in no box so far
+	unplaced uint64    // updates in no box so far
+	received time.Time // when what is written now came
 }
 
 func newWriter(r *Runner, owner string) *writer {
@@ -90,7 +95,7 @@ func (w *writer) subject(item *updates.Item) string {
 
 func (w *writer) header(item *updates.Item) nats.Header {
 	box := item.Box.String()
-	h := make(nats.Header, 14) // with what the log adds
+	h := make(nats.Header, 16) // with what the log adds
 	h[headerType] = []string{item.Name}
 	h[headerBox] = []string{box}
 	h[headerDate] = []string{strconv.Itoa(item.Date)}
@@ -102,6 +107,12 @@ func (w *writer) header(item *updates.Item) nats.Header {
 	if item.State != "" {
 		h[headerState] = []string{item.State}
 	}
+	if isNew(item) {
+		h[headerDelay] = []string{strconv.FormatInt(max(w.received.UnixMilli()-1000*int64(item.Date), 0), 10)}
+	}
+	if item.Backfill {
+		h[headerBackfill] = []string{"true"}
+	}
 	if item.Origin != "" {
 		h[headerRequest] = []string{item.Origin}
 	}
@@ -109,6 +120,11 @@ func (w *writer) header(item *updates.Item) nats.Header {
 		h[headerMsgID] = []string{w.id(item, box)}
 	}
 	return h
+}
+
+// isNew: a message that was just written, as far as is known, so that its delay tells something.
+func isNew(item *updates.Item) bool {
+	return item.Date > 0 && !item.Backfill && item.Origin == "" && strings.HasPrefix(item.Name, "updateNew") && strings.HasSuffix(item.Name, "Message")
 }
 
 // id names an update for ever: account/box/pts/index. What has no place in a box is numbered under its owner (E23).
@@ -167,7 +183,7 @@ func (w *writer) gap(item *updates.Item) []byte {
 	p := payload{w: w}
 	p.open(1)
 	p.key("gap")
-	p.open(4)
+	p.open(5)
 	p.key("box")
 	p.text(item.Gap.Box.String())
 	p.key("from")
@@ -176,6 +192,8 @@ func (w *writer) gap(item *updates.Item) []byte {
 	p.number(item.Gap.To)
 	p.key("reason")
 	p.text(item.Gap.Reason)
+	p.key("filled")
+	p.truth(item.Gap.Fill)
 	p.close()
 	p.close()
 	return p.b

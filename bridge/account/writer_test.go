@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/vmihailenco/msgpack/v5"
@@ -152,22 +153,43 @@ func TestTooLargeUpdate(t *testing.T) {
 	}
 }
 
+// E36: how late a message came is told where it was just written; E12: what comes out of history says so.
+func TestDelayAndBackfill(t *testing.T) {
+	w := testWriter(t, nil)
+	w.received = time.UnixMilli(1700000002500)
+	item := newMessage(t, 42, "hi")
+	if m := w.message(item); m.Header.Get(headerDelay) != "2500" || m.Header.Get(headerBackfill) != "" {
+		t.Errorf("%v", m.Header)
+	}
+	item.Name = "updateEditMessage"
+	if m := w.message(item); m.Header.Get(headerDelay) != "" {
+		t.Errorf("%v", m.Header)
+	}
+	item = newMessage(t, 42, "old")
+	item.Backfill, item.Pts, item.Index = true, 0, 7
+	if m := w.message(item); m.Header.Get(headerDelay) != "" || m.Header.Get(headerBackfill) != "true" ||
+		m.Header.Get(headerPts) != "" || m.Header.Get(headerMsgID) != "main/common/0/7" {
+		t.Errorf("%v", m.Header)
+	}
+}
+
 func TestGapAndBoxless(t *testing.T) {
 	for encoding, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "msgpack": msgpack.Unmarshal} {
 		w := testWriter(t, func(s *settings.Settings) { s.Encoding = encoding })
 		box := updates.Box{Kind: updates.Channel, ID: 77}
 		m := w.message(&updates.Item{
 			Name: "gap", Box: box, Pts: 90, Peer: updates.Peer{Kind: updates.PeerChannel, ID: 77},
-			Gap: &updates.Gap{Box: box, From: 10, To: 90, Reason: updates.GapTooLong},
+			Gap: &updates.Gap{Box: box, From: 10, To: 90, Reason: updates.GapTooLong, Fill: true},
 		})
 		var body struct {
 			Gap struct {
 				Box      string `json:"box" msgpack:"box"`
 				From, To int
 				Reason   string
+				Filled   bool `msgpack:"filled"`
 			} `json:"gap" msgpack:"gap"`
 		}
-		if m.Subject != "tg.upd.main.gap.channel.77" || decode(m.Data, &body) != nil || body.Gap.Box != "channel.77" {
+		if m.Subject != "tg.upd.main.gap.channel.77" || decode(m.Data, &body) != nil || body.Gap.Box != "channel.77" || !body.Gap.Filled {
 			t.Errorf("%s %q", m.Subject, m.Data)
 		}
 	}

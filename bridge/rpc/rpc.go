@@ -53,10 +53,11 @@ type Config struct {
 	Log         *slog.Logger
 }
 
-// Extra is an endpoint that is answered on the spot, in JSON.
+// Extra is an endpoint of the daemon's own, in JSON.
 type Extra struct {
 	Subject string
-	Answer  func(request []byte) []byte // must not block
+	Answer  func(ctx context.Context, request []byte) ([]byte, *Fault) // must not block, unless Slow
+	Slow    bool                                                       // Answer runs in a goroutine of its own
 }
 
 func (c Config) withDefaults() Config {
@@ -88,6 +89,7 @@ type Service struct {
 	roPrefix  string
 	ctx       context.Context //nolint:containedctx // the service's life, for the calls at work
 	cancel    context.CancelFunc
+	slow      sync.WaitGroup // extras that take their time
 	stopOnce  sync.Once
 }
 
@@ -121,7 +123,7 @@ func (s *Service) addEndpoints() {
 		}
 	}
 	for name, x := range c.Extra {
-		s.extras[x.Subject] = extra{s.micro.add(name, x.Subject, nil), x.Answer}
+		s.extras[x.Subject] = extra{s.micro.add(name, x.Subject, nil), x}
 	}
 	s.stray = &endpoint{}
 	s.readOnly = s.micro.add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
@@ -152,7 +154,7 @@ func (s *Service) take(msg *nats.Msg) {
 
 type extra struct {
 	endpoint *endpoint
-	answer   func([]byte) []byte
+	Extra
 }
 
 // aside answers what is not a method.
@@ -162,7 +164,16 @@ func (s *Service) aside(msg *nats.Msg) {
 		s.micro.answer(msg)
 		return
 	}
-	s.reply(&job{msg: msg, endpoint: x.endpoint, at: time.Now()}, x.answer(msg.Data), nil)
+	j := &job{msg: msg, endpoint: x.endpoint, at: time.Now()}
+	answer := func() {
+		data, fault := x.Answer(s.ctx, msg.Data)
+		s.reply(j, data, fault)
+	}
+	if x.Slow {
+		s.slow.Go(answer)
+	} else {
+		answer()
+	}
 }
 
 // route finds the endpoint and the method's name of a request; nil: there is no such namespace, or method.
@@ -186,6 +197,7 @@ func (s *Service) Stop(ctx context.Context) {
 		s.micro.unsubscribe(ctx)
 		s.pool.close(ctx, s.cancel)
 		s.cancel()
+		s.slow.Wait()
 		_ = s.c.Conn.FlushWithContext(ctx) // the last answers; without a connection nobody waits for them
 	})
 }

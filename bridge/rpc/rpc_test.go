@@ -507,7 +507,9 @@ func TestMicroService(t *testing.T) {
 
 func TestExtraEndpoint(t *testing.T) {
 	g := newRig(t, nearestDC, func(c *Config) {
-		c.Extra = map[string]Extra{"status": {"tg.ctl.main.status", func(b []byte) []byte { return append([]byte("got "), b...) }}}
+		c.Extra = map[string]Extra{"status": {Subject: "tg.ctl.main.status", Answer: func(_ context.Context, b []byte) ([]byte, *Fault) {
+			return append([]byte("got "), b...), nil
+		}}}
 	})
 	if reply := g.ask("tg.ctl.main.status", "x"); string(reply.Data) != "got x" {
 		t.Errorf("%s", reply.Data)

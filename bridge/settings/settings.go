@@ -70,6 +70,7 @@ type Updates struct {
 	MaxAge          time.Duration `envconfig:"NATSGRAM_UPDATES_MAX_AGE" default:"168h" desc:"how long updates are kept; 0: for ever"`
 	MaxBytes        int64         `envconfig:"NATSGRAM_UPDATES_MAX_BYTES" default:"-1" desc:"how many bytes of updates are kept; -1: no limit"`
 	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`
+	Watch           []string      `envconfig:"NATSGRAM_WATCH" desc:"channels to look at again and again, so that their posts come in time: ids between commas, account=id for one account alone; 10 an account at most, more at run time by tg.ctl.<account>.watch.add"`
 	Pending         int64         `envconfig:"NATSGRAM_UPDATES_PENDING" default:"33554432" desc:"bytes of updates of one account that may wait for JetStream; beyond, they are left with Telegram for later"`
 }
 
@@ -151,6 +152,9 @@ func (s Settings) Check() error {
 		}
 	}
 	if err := s.checkWays(); err != nil {
+		return err
+	}
+	if err := s.checkWatch(); err != nil {
 		return err
 	}
 	return s.checkNumbers()

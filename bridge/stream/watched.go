@@ -1,0 +1,46 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Watched is how an account's watched channels differ from what the settings say. It outlives the daemon that was told.
+type Watched struct {
+	Add    []int64 `json:"add,omitempty"`
+	Remove []int64 `json:"remove,omitempty"`
+}
+
+// watchedKey stands beside the positions: an account's name has no dot.
+func watchedKey(account string) string { return account + ".watched" }
+
+// Watched reads the record, zero when there is none.
+func (s *Store) Watched(ctx context.Context, account string) (w Watched, err error) {
+	entry, err := s.positions.Get(ctx, watchedKey(account))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return w, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(entry.Value(), &w)
+	}
+	if err != nil {
+		return Watched{}, fmt.Errorf("%s: reading the watched channels: %w", account, err)
+	}
+	return w, nil
+}
+
+// SetWatched stores the record.
+func (s *Store) SetWatched(ctx context.Context, account string, w Watched) error {
+	body, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	if _, err := s.positions.Put(ctx, watchedKey(account), body); err != nil {
+		return fmt.Errorf("%s: storing the watched channels: %w", account, err)
+	}
+	return nil
+}
