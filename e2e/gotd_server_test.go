@@ -47,13 +47,14 @@ type gotdServer struct {
 
 	mu       sync.Mutex
 	config   tg.Config
-	signedIn map[[8]byte]bool // by id of the key
+	signedIn map[int64]bool // by id of the permanent key
 	last     tgtest.Session
 	counts   map[string]int
 	stray    []string // what no handler knows
 	password *secret
 	drops    int            // calls of users.getUsers to answer with a broken connection
 	answered map[int64]bool // by msg_id
+	bound    map[[8]byte]int64
 }
 
 // serverKey is one for all: making it takes a while.
@@ -68,7 +69,7 @@ var gotdServerKey = sync.OnceValue(func() *rsa.PrivateKey {
 // newGotdServer listens until the test ends. wrap is what is between the sockets and the server.
 func newGotdServer(t *testing.T, wrap func(net.Listener) gotdtransport.Listener) *gotdServer {
 	t.Helper()
-	s := &gotdServer{signedIn: map[[8]byte]bool{}, counts: map[string]int{}, answered: map[int64]bool{}}
+	s := emptyServer()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	addr := l.Addr().(*net.TCPAddr)
@@ -90,6 +91,10 @@ func newGotdServer(t *testing.T, wrap func(net.Listener) gotdtransport.Listener)
 		}
 	})
 	return s
+}
+
+func emptyServer() *gotdServer {
+	return &gotdServer{signedIn: map[int64]bool{}, counts: map[string]int{}, answered: map[int64]bool{}, bound: map[[8]byte]int64{}}
 }
 
 func detecting(l net.Listener) gotdtransport.Listener { return gotdtransport.Listen(l) }
@@ -129,7 +134,22 @@ func (s *gotdServer) dispatcher() *tgtest.Dispatcher {
 	return d
 }
 
+// bind takes a client's word that its temporary key stands for a permanent one (B19): gotd's server does not know of that,
+// and does not show the permanent key by which the proof could be checked.
+func (s *gotdServer) bind(req *tgtest.Request, call *tg.AuthBindTempAuthKeyRequest) error {
+	s.bound[req.Session.AuthKey.ID] = call.PermAuthKeyID
+	return s.SendBool(req, true)
+}
+
+func (s *gotdServer) permanent(req *tgtest.Request) int64 {
+	if id, ok := s.bound[req.Session.AuthKey.ID]; ok {
+		return id
+	}
+	return req.Session.AuthKey.IntID()
+}
+
 func (s *gotdServer) logins(d *tgtest.Dispatcher) {
+	on(s, d, tg.AuthBindTempAuthKeyRequestTypeID, s.bind)
 	on(s, d, tg.AuthSendCodeRequestTypeID, func(req *tgtest.Request, call *tg.AuthSendCodeRequest) error {
 		if call.APIID != apiID || call.APIHash != apiHash {
 			return tgerr.New(400, "API_ID_INVALID")
@@ -171,12 +191,12 @@ func (s *gotdServer) signIn(req *tgtest.Request, call *tg.AuthSignInRequest) err
 
 func (s *gotdServer) enter(req *tgtest.Request, u *tg.User) error {
 	u.Self = true
-	s.signedIn[req.Session.AuthKey.ID] = true
+	s.signedIn[s.permanent(req)] = true
 	return s.SendResult(req, &tg.AuthAuthorization{User: u})
 }
 
 func (s *gotdServer) getUsers(req *tgtest.Request, _ *tg.UsersGetUsersRequest) error {
-	if !s.signedIn[req.Session.AuthKey.ID] {
+	if !s.signedIn[s.permanent(req)] {
 		return tgerr.New(401, "AUTH_KEY_UNREGISTERED")
 	}
 	if s.drops > 0 {
@@ -546,8 +566,11 @@ func (c *client) showCode() {
 func TestGotdServerMigration(t *testing.T) {
 	leaves(t)
 	cl := cluster.NewCluster(cluster.Options{Config: tg.Config{}})
-	other, far := &gotdServer{signedIn: map[[8]byte]bool{}, counts: map[string]int{}, answered: map[int64]bool{}}, cl.Dispatch(2, "two")
+	other, far := emptyServer(), cl.Dispatch(2, "two")
 	far.HandleFunc(tg.AuthSendCodeRequestTypeID, func(*tgtest.Server, *tgtest.Request) error { return tgerr.New(303, "PHONE_MIGRATE_4") })
+	two := emptyServer()
+	two.Server, _ = cl.DC(2, "two")
+	on(two, far, tg.AuthBindTempAuthKeyRequestTypeID, two.bind)
 	var home *tgtest.Dispatcher
 	other.Server, home = cl.DC(4, "four")
 	other.logins(home)
