@@ -195,6 +195,14 @@ func FuzzView(f *testing.F) {
 }
 
 func readField(v View, name string, depth int) {
+	var f Fields
+	f.Read(v)
+	_, _, _, _ = f.Int(name), f.Bytes(name), f.Bool(name), f.Has(name)
+	if o, ok := v.Object(name); ok {
+		if same, _ := f.Object(name); !bytes.Equal(same.Raw(), o.Raw()) {
+			panic("Fields and View differ: " + name)
+		}
+	}
 	v.Int(name)
 	v.Bytes(name)
 	v.Double(name)

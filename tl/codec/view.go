@@ -3,14 +3,13 @@ package codec
 import (
 	"encoding/binary"
 	"iter"
-	"math"
 )
 
 // View reads one object by field names, straight from its TL bytes, which it aliases and which must not change. It is a
 // small value; the zero View is no object, and has no fields. Asking for a field that the constructor does not have, that
 // is absent or of another type, answers the zero value: the names belong to a layer that the program may not know.
 //
-// A field is found by stepping over those before it, so that reading many of a large object is not free.
+// A field is found by stepping over those before it, so that reading many of a large object is not free: see [Fields].
 type View struct {
 	s   *Schema
 	c   *comb
@@ -89,10 +88,10 @@ func (v View) Class() string {
 // Raw is the object's bytes, exactly: boxed, but for an item of a vector of bare objects, which has no id.
 func (v View) Raw() []byte { return v.src }
 
-// find is the field called name and where its value begins; nil where it is absent.
-func (v View) find(name string) (*field, int) {
+// place is where the field called name begins.
+func (v View) place(name string) place {
 	if v.c == nil {
-		return nil, 0
+		return place{}
 	}
 	w := walker{s: v.s, src: v.src}
 	off := v.off
@@ -103,166 +102,67 @@ func (v View) find(name string) (*field, int) {
 			continue
 		}
 		if f.name == name {
-			return f, off
+			return place{f, off}
 		}
 		if f.op == opFlags {
 			flags[f.slot%maxFlags] = binary.LittleEndian.Uint32(v.src[off:])
 		}
 		if off = w.value(off, f.t, MaxDepth); off < 0 {
-			return nil, 0
+			return place{}
 		}
 	}
-	return nil, 0
+	return place{}
 }
 
 // Has tells whether the field is present.
-func (v View) Has(name string) bool {
-	f, _ := v.find(name)
-	return f != nil
-}
+func (v View) Has(name string) bool { return v.place(name).f != nil }
 
 // Int is an int, a long or a flags field.
-func (v View) Int(name string) int64 {
-	f, off := v.find(name)
-	switch {
-	case f == nil:
-		return 0
-	case f.op == opInt:
-		return int64(int32(binary.LittleEndian.Uint32(v.src[off:])))
-	case f.op == opFlags:
-		return int64(binary.LittleEndian.Uint32(v.src[off:]))
-	case f.op == opLong:
-		return int64(binary.LittleEndian.Uint64(v.src[off:]))
-	}
-	return 0
-}
+func (v View) Int(name string) int64 { return v.place(name).int(v.src) }
 
 // Double is a double.
-func (v View) Double(name string) float64 {
-	f, off := v.find(name)
-	if f == nil || f.op != opDouble {
-		return 0
-	}
-	return math.Float64frombits(binary.LittleEndian.Uint64(v.src[off:]))
-}
+func (v View) Double(name string) float64 { return v.place(name).double(v.src) }
 
 // Str is a string or bytes, as a new string.
 func (v View) Str(name string) string { return string(v.Bytes(name)) }
 
 // Bytes is a string, bytes, int128 or int256. It aliases the input.
-func (v View) Bytes(name string) []byte {
-	f, off := v.find(name)
-	if f == nil {
-		return nil
-	}
-	switch f.op {
-	case opString, opBytes:
-		w := walker{src: v.src}
-		start, end, _ := w.text(off)
-		return v.src[start:end:end]
-	case opInt128, opInt256:
-		end := off + f.t.min
-		return v.src[off:end:end]
-	}
-	return nil
-}
+func (v View) Bytes(name string) []byte { return v.place(name).bytes(v.src) }
 
 // Bool is a true flag or a Bool.
-func (v View) Bool(name string) bool {
-	f, off := v.find(name)
-	if f == nil {
-		return false
-	}
-	if f.op == opBool {
-		w := walker{s: v.s, src: v.src}
-		b, _ := w.bool(off)
-		return b
-	}
-	return f.op == opTrue
-}
+func (v View) Bool(name string) bool { return v.place(name).bool(v.src) }
 
 // Object is an object: of a class, bare, of any class, or the call within a wrapper.
 func (v View) Object(name string) (View, bool) {
-	f, off := v.find(name)
-	if f == nil {
+	p := v.place(name)
+	if !p.object() {
 		return View{}, false
 	}
-	switch f.op {
-	case opClass, opBare, opObject, opCall:
-		w := walker{s: v.s, src: v.src}
-		o, next := w.view(off, f.t)
-		return o, next >= 0
-	}
-	return View{}, false
-}
-
-// vector is where the items of a vector begin, their type and how many there are.
-func (v View) vector(name string) (elem *typ, off, n int) {
-	f, off := v.find(name)
-	if f == nil || f.op != opVector && f.op != opBareVector {
-		return nil, 0, 0
-	}
 	w := walker{s: v.s, src: v.src}
-	n, off = w.count(off, f.t)
-	if off < 0 {
-		return nil, 0, 0
-	}
-	return f.t.elem, off, n
+	o, next := w.view(p.off, p.f.t)
+	return o, next >= 0
 }
 
 // Len is how many items a vector has.
-func (v View) Len(name string) int {
-	_, _, n := v.vector(name)
-	return n
-}
+func (v View) Len(name string) int { return v.place(name).vector(v).n }
 
 // Objects goes over a vector of objects.
 func (v View) Objects(name string) iter.Seq[View] {
-	return func(yield func(View) bool) {
-		if elem, off, n := v.vector(name); elem != nil {
-			v.s.items(v.src, off, elem, n, yield)
-		}
-	}
-}
-
-func (s *Schema) items(src []byte, off int, elem *typ, n int, yield func(View) bool) {
-	w := walker{s: s, src: src}
-	for range n {
-		o, next := w.view(off, elem)
-		if next < 0 || !yield(o) {
-			return
-		}
-		off = next
-	}
+	return func(yield func(View) bool) { v.s.items(v.src, v.place(name).vector(v), yield) }
 }
 
 // Longs is a vector of int or long.
-func (v View) Longs(name string) []int64 {
-	elem, off, n := v.vector(name)
-	if elem == nil || elem.op != opLong && elem.op != opInt {
-		return nil
-	}
-	out := make([]int64, n)
-	for i := range out {
-		b := v.src[off+i*elem.min:]
-		if elem.op == opLong {
-			out[i] = int64(binary.LittleEndian.Uint64(b))
-		} else {
-			out[i] = int64(int32(binary.LittleEndian.Uint32(b)))
-		}
-	}
-	return out
-}
+func (v View) Longs(name string) []int64 { return v.place(name).vector(v).longs(v.src) }
 
 // Strs goes over a vector of string or bytes. The items alias the input.
 func (v View) Strs(name string) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		elem, off, n := v.vector(name)
-		if elem == nil || elem.op != opString && elem.op != opBytes {
+		l := v.place(name).vector(v)
+		if l.elem == nil || l.elem.op != opString && l.elem.op != opBytes {
 			return
 		}
-		w := walker{src: v.src}
-		for range n {
+		w, off := walker{src: v.src}, l.off
+		for range l.n {
 			start, end, next := w.text(off)
 			if next < 0 || !yield(v.src[start:end:end]) {
 				return
@@ -280,7 +180,7 @@ func (s *Schema) Vector(src []byte, t Type) iter.Seq[View] {
 		}
 		w := walker{s: s, src: src}
 		if n, off := w.count(0, t.t); off >= 0 {
-			s.items(src, off, t.t.elem, n, yield)
+			s.items(src, list{t.t.elem, off, n}, yield)
 		}
 	}
 }
