@@ -37,7 +37,7 @@ func (m *Machine) replied(q question, body []byte, err error) {
 		q.then(codec.View{}, nil, errUnreadable)
 		return
 	}
-	c := &container{v: v, cost: len(body)}
+	c := newAnswer(v, len(body))
 	q.then(v, c, nil)
 	m.hashes(c)
 }

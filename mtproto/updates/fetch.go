@@ -219,7 +219,7 @@ func (m *Machine) answered(s *source, b *box, body []byte, err error, read func(
 	}
 	s.broken = 0
 	m.heard = m.now
-	c := &container{v: v, cost: len(body)}
+	c := newAnswer(v, len(body))
 	read(v, c)
 	m.hashes(c)
 }

@@ -197,7 +197,7 @@ func (m *Machine) publishHistory(p page) {
 		return
 	}
 	gone, n := Range{Low: p.ids[0] - 1}, 0
-	for _, message := range m.historyOf(p.c.v, h) {
+	for _, message := range m.historyOf(p.c.f.View(), h) {
 		if !slices.Contains(p.ids, int(message.Int("id"))) {
 			continue // not asked for
 		}
@@ -256,8 +256,8 @@ func (m *Machine) backfill(box Box, c *container, message codec.View, gone Range
 		Name:     w.name,
 		Box:      box,
 		Index:    int(message.Int("id")),
-		Peer:     w.peer(message),
-		Date:     int(message.Int("date")),
+		Peer:     w.peer(m.look(message)),
+		Date:     int(m.look(message).Int("date")),
 		Backfill: true,
 		State:    string(appendRange(nil, "had", box, gone)),
 	}, message.Raw())

@@ -109,7 +109,8 @@ func (g *group) fill(v codec.View) {
 // message publishes a bare message as the update that would have pushed it.
 func (g *group) message(message codec.View, w *wrapper, box Box) {
 	at := g.at(box)
-	if id := int(message.Int("id")); id > 0 && box.Kind != Secret {
+	l := g.m.look(message)
+	if id := int(l.Int("id")); id > 0 && box.Kind != Secret {
 		if at.first == 0 || id < at.first {
 			at.first = id
 		}
@@ -118,7 +119,7 @@ func (g *group) message(message codec.View, w *wrapper, box Box) {
 	if at.part != nil && at.part.has(messageKey(message)) {
 		return
 	}
-	date := int(message.Int("date"))
+	date := int(l.Int("date"))
 	if date == 0 {
 		date = g.c.date
 	}
@@ -126,7 +127,7 @@ func (g *group) message(message codec.View, w *wrapper, box Box) {
 		Update: w.wrap(message.Raw(), at.pts),
 		Name:   w.name,
 		Box:    box,
-		Peer:   w.peer(message),
+		Peer:   w.peer(l),
 		Date:   date,
 	}, message.Raw())
 }
@@ -144,7 +145,7 @@ func (g *group) item(it Item, about []byte) {
 // update publishes one of other_updates, or hands it to the box that it belongs to.
 func (g *group) update(u codec.View) {
 	rule := g.m.r.rule(u)
-	box := g.m.r.boxOf(u, rule)
+	box := g.m.r.boxOf(g.m.look(u), rule)
 	switch {
 	case rule.control:
 		g.m.obey(u, g.c)
@@ -172,7 +173,7 @@ func (g *group) own(u codec.View, rule *rule, box Box) {
 	if at := g.at(box); at.part != nil && at.part.has(g.m.r.viewKey(u)) {
 		return
 	}
-	it := Item{Update: u.Raw(), Name: rule.name, Box: box, Peer: peerOf(u, rule.peers), Date: dateOf(u, rule, g.c)}
+	it := Item{Update: u.Raw(), Name: rule.name, Box: box, Peer: peerOf(g.m.look(u), rule.peers), Date: dateOf(g.m.look(u), rule, g.c)}
 	g.item(it, it.Update)
 }
 

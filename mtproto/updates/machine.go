@@ -3,6 +3,8 @@ package updates
 import (
 	"errors"
 	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Machine keeps the updates of one account in order. It is not safe for concurrent use.
@@ -33,11 +35,12 @@ type Machine struct {
 	watch     map[int64]*watch
 	confirmed struct{ pts, qts int } // Telegram knows that we have these (E28)
 
-	w     writer
-	seek  seeker
-	spare *container
-	out   []Output
-	taken int // of out
+	w       writer
+	seek    seeker
+	looking looked
+	spare   *container
+	out     []Output
+	taken   int // of out
 }
 
 // New makes a machine that goes on from a state: the fold of what was stored, or the zero State for an account that
@@ -90,6 +93,7 @@ func (m *Machine) begin(now time.Time) {
 func (m *Machine) finish() {
 	m.settle()
 	m.flush()
+	m.looking.Read(codec.View{}) // lets go of what was looked at
 }
 
 // Next is the next output; false when there is none. Drain it after each of the other methods.

@@ -145,23 +145,23 @@ func compareEntities(a, b entity) int {
 }
 
 // entitiesOf reads the users and chats of a container or difference, sorted by id.
-func entitiesOf(all []entity, v codec.View) []entity {
-	for u := range v.Objects("users") {
+func entitiesOf(all []entity, c, item *codec.Fields) []entity {
+	for u := range c.Each("users", item) {
 		all = append(all, newEntity(u, PeerUser))
 	}
-	for c := range v.Objects("chats") {
+	for chat := range c.Each("chats", item) {
 		kind := PeerChat
-		if strings.HasPrefix(c.Name(), "channel") {
+		if strings.HasPrefix(chat.View().Name(), "channel") {
 			kind = PeerChannel
 		}
-		all = append(all, newEntity(c, kind))
+		all = append(all, newEntity(chat, kind))
 	}
 	slices.SortFunc(all, compareEntities)
 	return all
 }
 
-func newEntity(v codec.View, kind PeerKind) entity {
-	e := entity{id: v.Int("id"), kind: kind, raw: v.Raw()}
+func newEntity(v *codec.Fields, kind PeerKind) entity {
+	e := entity{id: v.Int("id"), kind: kind, raw: v.View().Raw()}
 	if kind == PeerChannel && !v.Bool("min") {
 		e.hash = v.Int("access_hash")
 	}

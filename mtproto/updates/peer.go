@@ -71,7 +71,7 @@ func findIDs(c *tl.Combinator, outer string) (ways []finder) {
 }
 
 // peerOf is the chat in which an update happened.
-func peerOf(u codec.View, ways []finder) Peer {
+func peerOf(u *looked, ways []finder) Peer {
 	for _, way := range ways {
 		if peer := way.find(u); peer.ID != 0 {
 			return peer
@@ -80,14 +80,10 @@ func peerOf(u codec.View, ways []finder) Peer {
 	return Peer{Kind: PeerNone}
 }
 
-func (f finder) find(v codec.View) Peer {
-	field := f.field
+func (f finder) find(l *looked) Peer {
+	v, field := &l.Fields, f.field
 	if f.inner != "" {
-		inner, ok := v.Object(f.field)
-		if !ok {
-			return Peer{}
-		}
-		v, field = inner, f.inner
+		v, field = l.inner(f.field), f.inner
 	}
 	if f.kind != "" {
 		return Peer{f.kind, v.Int(field)}

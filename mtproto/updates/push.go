@@ -9,7 +9,8 @@ import (
 
 // container is what updates came in: a push, or a difference. Its users and chats belong to all of them.
 type container struct {
-	v      codec.View
+	f      codec.Fields
+	item   codec.Fields // one of its users and chats after the other
 	meta   Meta
 	date   int
 	cost   int // bytes that holding any part of it keeps in memory
@@ -22,7 +23,7 @@ type container struct {
 
 func (c *container) entities() []entity {
 	if !c.loaded {
-		c.all, c.loaded = entitiesOf(c.all, c.v), true
+		c.all, c.loaded = entitiesOf(c.all, &c.f, &c.item), true
 	}
 	return c.all
 }
@@ -49,7 +50,8 @@ func (m *Machine) push(body []byte, meta Meta, call codec.View) {
 		err = errClass
 	}
 	if err == nil {
-		c.v, c.date = v, int(v.Int("date"))
+		c.f.Read(v)
+		c.date = int(c.f.Int("date"))
 		m.container(c, call)
 	} else {
 		m.broken(Box{}, err)
@@ -78,20 +80,27 @@ func (m *Machine) newContainer(size int, meta Meta) *container {
 	if c == nil {
 		c = new(container)
 	}
-	*c = container{meta: meta, cost: size, all: c.all[:0]}
+	*c = container{f: c.f, item: c.item, meta: meta, cost: size, all: c.all[:0]}
+	return c
+}
+
+// newAnswer is an answer as a container.
+func newAnswer(v codec.View, size int) *container {
+	c := &container{cost: size}
+	c.f.Read(v)
 	return c
 }
 
 // container takes an Updates object apart, by the fields that it has: a layer may add constructors.
 func (m *Machine) container(c *container, call codec.View) {
 	switch {
-	case c.v.Has("updates"):
+	case c.f.Has("updates"):
 		m.updates(c)
-	case c.v.Has("update"):
-		if u, ok := c.v.Object("update"); ok {
+	case c.f.Has("update"):
+		if u, ok := c.f.Object("update"); ok {
 			m.single(c, u)
 		}
-	case c.v.Has("pts_count"):
+	case c.f.Has("pts_count"):
 		m.short(c, call) // updateShortMessage and its kind (E5)
 	default:
 		m.want(&m.account) // updatesTooLong (E10)
@@ -100,13 +109,13 @@ func (m *Machine) container(c *container, call codec.View) {
 
 // updates is E4: the boxes judge their updates first, whatever seq says.
 func (m *Machine) updates(c *container) {
-	s := sequel{start: int(c.v.Int("seq_start")), seq: int(c.v.Int("seq")), c: c}
+	s := sequel{start: int(c.f.Int("seq_start")), seq: int(c.f.Int("seq")), c: c}
 	if s.start == 0 {
 		s.start = s.seq
 	}
 	m.hashes(c)
 	verdict := m.judge(s)
-	for u := range c.v.Objects("updates") {
+	for u := range m.each(c) {
 		rule := m.r.rule(u)
 		if rule.kind != None || rule.control {
 			m.boxed(c, u, rule)
@@ -139,18 +148,19 @@ func (m *Machine) boxed(c *container, u codec.View, rule *rule) {
 		m.obey(u, c)
 		return
 	}
-	m.applyTo(m.r.boxOf(u, rule), u, rule, c)
+	m.applyTo(m.r.boxOf(m.look(u), rule), u, rule, c)
 }
 
 func (m *Machine) applyTo(id Box, u codec.View, rule *rule, c *container) {
-	s := step{pts: int(u.Int("pts")), count: int(u.Int("pts_count")), u: u, rule: rule, c: c}
+	l := m.look(u)
+	s := step{pts: int(l.Int("pts")), count: int(l.Int("pts_count")), u: u, rule: rule, c: c}
 	switch id.Kind {
 	case None: // of a channel that it does not name
 		m.boxless(c, u, rule, true)
 	case Common:
 		m.apply(&m.common, s)
 	case Secret:
-		s.pts, s.count = int(u.Int("qts")), 1
+		s.pts, s.count = int(l.Int("qts")), 1
 		m.apply(&m.secret, s)
 	case Channel:
 		b := m.channel(id.ID)
@@ -168,12 +178,13 @@ func (m *Machine) boxless(c *container, u codec.View, rule *rule, lossy bool) {
 		c.lossy = c.lossy || lossy
 		m.w.whole = m.w.whole || !lossy
 	}
-	switch id := u.Int("channel_id"); {
-	case !rule.hint:
-	case id != 0:
-		m.hintChannel(id, u, c)
-	default:
-		m.hinted(&m.common, int(u.Int("pts")))
+	if !rule.hint {
+		return
+	}
+	if l := m.look(u); l.Has("channel_id") {
+		m.hintChannel(l.Int("channel_id"), u, c)
+	} else {
+		m.hinted(&m.common, int(l.Int("pts")))
 	}
 }
 
@@ -246,7 +257,7 @@ func (m *Machine) drainSeq() {
 
 // sequel publishes the updates of a container that move no box.
 func (m *Machine) sequel(s sequel) {
-	for u := range s.c.v.Objects("updates") {
+	for u := range m.each(s.c) {
 		if rule := m.r.rule(u); rule.kind == None && !rule.control {
 			m.boxless(s.c, u, rule, false)
 		}

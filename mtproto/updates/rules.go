@@ -177,7 +177,7 @@ func (r *Rules) rule(u codec.View) *rule {
 
 // boxOf is the box that an update moves. Channels are found by channel_id, the message's peer or the peer; a message of
 // a channel moves the channel's box whatever the update is called.
-func (r *Rules) boxOf(u codec.View, rule *rule) Box {
+func (r *Rules) boxOf(u *looked, rule *rule) Box {
 	switch rule.kind {
 	case None, Secret:
 		return Box{Kind: rule.kind}
@@ -191,22 +191,22 @@ func (r *Rules) boxOf(u codec.View, rule *rule) Box {
 	return Box{Kind: Common}
 }
 
-func channelOf(u codec.View, rule *rule) int64 {
+func channelOf(u *looked, rule *rule) int64 {
 	if id := u.Int("channel_id"); id != 0 {
 		return id
 	}
 	if rule.message != "" {
-		if message, ok := u.Object(rule.message); ok {
+		if message := u.inner(rule.message); message.View().Valid() {
 			return channelPeer(message, "peer_id")
 		}
 	}
 	if rule.kind == Channel {
-		return channelPeer(u, "peer")
+		return channelPeer(&u.Fields, "peer")
 	}
 	return 0
 }
 
-func channelPeer(v codec.View, field string) int64 {
+func channelPeer(v *codec.Fields, field string) int64 {
 	peer, ok := v.Object(field)
 	if !ok {
 		return 0

@@ -79,8 +79,7 @@ func (m *Machine) take(b *box, s step) {
 	}
 	m.learn(b, s.c)
 	if s.rule.fresh {
-		message, _ := s.u.Object(s.rule.message)
-		id := int(message.Int("id"))
+		id := int(m.look(s.u).inner(s.rule.message).Int("id"))
 		m.raise(b, id, id)
 	}
 	b.closed = false

@@ -76,7 +76,7 @@ func (w *wrapper) wrap(message []byte, pts int) []byte {
 	return out.Buf
 }
 
-func (w *wrapper) peer(message codec.View) Peer { return peerOf(message, w.peers) }
+func (w *wrapper) peer(message *looked) Peer { return peerOf(message, w.peers) }
 
 // shortPlan says how updateShortMessage and its kind become messages: each field that the message has under the same
 // name and type is copied (E5).
@@ -167,7 +167,7 @@ func (p *shortPlan) copyTo(to codec.M, v codec.View) {
 // short makes an updateShortMessage, updateShortChatMessage or updateShortSentMessage whole (E5), or has the
 // difference bring the message when something about it is not known.
 func (m *Machine) short(c *container, call codec.View) {
-	u, ok := m.lengthen(c.v, call)
+	u, ok := m.lengthen(c.f.View(), call)
 	if !ok {
 		m.want(&m.account)
 		return
@@ -287,7 +287,7 @@ func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {
 		m.affected(boxOfCall(c), result)
 	case found.dialogs:
 		if v, err := m.r.s.View(result); err == nil {
-			m.dialogs(v, &container{v: v}, nil)
+			m.dialogs(v, newAnswer(v, len(result)), nil)
 		}
 	default:
 		if v, err := m.r.s.View(result); err == nil {
@@ -312,7 +312,7 @@ func (m *Machine) affected(box Box, result []byte) {
 	if err != nil || !m.r.resultOf(result).affected {
 		return
 	}
-	s := step{pts: int(v.Int("pts")), count: int(v.Int("pts_count")), c: &container{v: v, cost: len(result)}}
+	s := step{pts: int(v.Int("pts")), count: int(v.Int("pts_count")), c: newAnswer(v, len(result))}
 	switch box.Kind {
 	case Channel:
 		if box.ID != 0 {

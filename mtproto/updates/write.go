@@ -26,7 +26,8 @@ type writer struct {
 
 // emit adds an update to the batch. What it returns is good until the next one.
 func (m *Machine) emit(c *container, u codec.View, rule *rule) *Item {
-	it := Item{Update: u.Raw(), Name: rule.name, Peer: peerOf(u, rule.peers), Date: dateOf(u, rule, c), Live: rule.live}
+	l := m.look(u)
+	it := Item{Update: u.Raw(), Name: rule.name, Peer: peerOf(l, rule.peers), Date: dateOf(l, rule, c), Live: rule.live}
 	return m.add(c, it, it.Update)
 }
 
@@ -65,9 +66,9 @@ func (m *Machine) pick(all []entity, found []int, users bool) [][]byte {
 }
 
 // dateOf is when it happened, as far as the update tells.
-func dateOf(u codec.View, rule *rule, c *container) int {
+func dateOf(u *looked, rule *rule, c *container) int {
 	if rule.message != "" {
-		message, _ := u.Object(rule.message)
+		message := u.inner(rule.message)
 		if date := int(message.Int("edit_date")); date != 0 && strings.Contains(rule.name, "Edit") {
 			return date
 		}
