@@ -4,11 +4,14 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
+# How long the torture test does harm, and its seed; 0 draws a new one.
+TORTURE  ?= 5m
+SEED     ?= 0
 # 2 cores hold one large link at a time well; more only makes them wait for each other.
 TESTFLAGS ?= -count=1 -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit race fuzz bench bench-build lint generate check e2e
+.PHONY: help build test unit race fuzz bench bench-build lint generate check e2e torture
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -28,6 +31,10 @@ race: ## the same under the race detector
 
 e2e: ## black-box tests: gotd/td, the nats CLI, nats.js (fetches them from their registries)
 	cd e2e && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./...
+
+torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m), one server, then a cluster of three
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -torture.for=$(TORTURE) -torture.seed=$(SEED)
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -torture.for=$(TORTURE) -torture.seed=$(SEED) -torture.servers=3 -torture.daemons=3
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -1,0 +1,264 @@
+package torture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+type options struct {
+	seed     uint64
+	length   time.Duration
+	daemons  int
+	servers  int
+	accounts int
+	pause    time.Duration
+	tooLong  int
+	logLevel string
+	keep     string
+}
+
+var flags options
+
+func init() {
+	flag.Uint64Var(&flags.seed, "torture.seed", 0, "draws what is done and when; 0: a new one")
+	flag.DurationVar(&flags.length, "torture.for", 45*time.Second, "how long harm is done")
+	flag.IntVar(&flags.daemons, "torture.daemons", 2, "daemons")
+	flag.IntVar(&flags.servers, "torture.servers", 1, "nats-servers: 1, or 3 as a cluster with three copies of everything")
+	flag.IntVar(&flags.accounts, "torture.accounts", 2, "accounts")
+	flag.DurationVar(&flags.pause, "torture.pause", 20*time.Millisecond, "between two things that happen at Telegram")
+	flag.IntVar(&flags.tooLong, "torture.toolong", 0, "how far behind a channel's difference is too long, so that there are gaps; 0: never")
+	flag.StringVar(&flags.logLevel, "torture.log", "info", "log level of the daemons")
+	flag.StringVar(&flags.keep, "torture.keep", "", "folder for the processes' logs when the run fails; empty: their ends are printed")
+}
+
+// catchUp is how long it may take, after the last harm, until everything is in the stream: leases pass, clients come back.
+const catchUp = 2 * time.Minute
+
+// TestTorture is the promise of design §4 and §5 under kills, cuts and hand-overs (C17, C36, D8, D17, D18, D19, E6 to E18, E27).
+func TestTorture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	o := flags
+	if o.seed == 0 {
+		o.seed = uint64(time.Now().UnixNano()) % 1_000_000
+	}
+	replay := fmt.Sprintf("go test ./torture -run 'TestTorture$' -torture.seed=%d -torture.for=%v -torture.daemons=%d -torture.servers=%d -torture.accounts=%d -torture.pause=%v -torture.toolong=%d",
+		o.seed, o.length, o.daemons, o.servers, o.accounts, o.pause, o.tooLong)
+	t.Logf("again: %s", replay)
+	g := newRig(t, o)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("again: %s", replay)
+			g.logs(o.keep)
+		}
+	})
+	from := g.warmUp()
+	begun := time.Now()
+	harm := g.torture(o)
+	tortured := time.Since(begun)
+	all, r, problems := g.verdict(from)
+	t.Logf("seed %d: %v of harm, %v in all: %v", o.seed, tortured.Round(time.Second), time.Since(begun).Round(time.Second), harm)
+	t.Log(g.figures(all, r))
+	if len(problems) > 0 {
+		t.Errorf("%d problems:\n%s", len(problems), strings.Join(problems, "\n"))
+	}
+}
+
+// warmUp waits until every account follows all its boxes: what it did before it was first signed in is not promised.
+func (g *rig) warmUp() (from uint64) {
+	for _, name := range g.traffic.names {
+		g.wait(name+" follows", time.Minute, func(ctx context.Context) error {
+			reply, err := g.nc.RequestWithContext(ctx, "tg.ctl."+name+".status", nil)
+			if err != nil {
+				return err
+			}
+			var status struct {
+				Follows bool `json:"follows_updates"`
+				State   string
+			}
+			if err := json.Unmarshal(reply.Data, &status); err != nil || !status.Follows || status.State != "connected" {
+				return errors.New(string(reply.Data))
+			}
+			return nil
+		})
+	}
+	tr := g.traffic
+	for _, name := range tr.names {
+		tr.friend.Send(tr.accounts[name], "warm")
+		tr.accounts[name].PushQts(map[string]any{"_": "updateBotStopped", "user_id": tr.friend.ID(), "date": 1, "stopped": true})
+	}
+	for _, ch := range tr.channels {
+		tr.friend.Send(ch, "warm")
+	}
+	g.wait("the first updates", time.Minute, func(ctx context.Context) error {
+		all, err := readStream(ctx, g.js, 0)
+		seen := map[string]bool{}
+		for _, e := range all {
+			if e.text == "warm" || e.box == "secret" {
+				seen[e.account+" "+e.box] = true
+			}
+			from = e.seq
+		}
+		if want := len(tr.names) * (2 + len(tr.channels)); err == nil && len(seen) != want {
+			err = fmt.Errorf("%d boxes of %d: %v", len(seen), want, seen)
+		}
+		return err
+	})
+	tr.begin()
+	return from
+}
+
+// torture does harm while things happen, then lets everything come back.
+func (g *rig) torture(o options) *violence {
+	harm := &violence{r: rand.New(rand.NewPCG(o.seed, 1)), rig: g, done: map[string]int{}}
+	ctx, cancel := context.WithTimeout(g.t.Context(), o.length)
+	defer cancel()
+	// Calls that are repeated until they are done may go on a while after the harm.
+	late, stop := context.WithTimeout(g.t.Context(), o.length+catchUp)
+	defer stop()
+	var work sync.WaitGroup
+	work.Go(func() { g.traffic.run(ctx, rand.New(rand.NewPCG(o.seed, 2)), o.pause) })
+	for _, name := range g.traffic.names {
+		for range 4 {
+			work.Go(func() { g.calls.run(late, name, 5*o.pause) })
+		}
+	}
+	harm.run(ctx, 100*time.Millisecond, 1500*time.Millisecond)
+	g.calls.stop.Store(true)
+	work.Wait()
+	return harm
+}
+
+// verdict reads the stream until it holds everything, or too long; then once more, whole.
+func (g *rig) verdict(from uint64) ([]entry, *report, []string) {
+	worlds, shown, err := g.traffic.wanted()
+	must(g.t, err)
+	ctx, cancel := context.WithTimeout(g.t.Context(), catchUp)
+	defer cancel()
+	var all []entry
+	r := &report{missing: 1}
+	for ctx.Err() == nil && r.missing > 0 {
+		last := from
+		if len(all) > 0 {
+			last = all[len(all)-1].seq
+		}
+		once, cancel := context.WithTimeout(ctx, 20*time.Second)
+		more, err := readStream(once, g.js, last)
+		cancel()
+		all = append(all, more...)
+		if r = g.judge(all, worlds, from); err != nil {
+			g.t.Logf("reading the stream: %v", err)
+		}
+		if r.missing > 0 {
+			pause(ctx, time.Second)
+		}
+	}
+	// What comes now would be too much: give it a moment, and see that what was read is still there.
+	pause(g.t.Context(), 2*time.Second)
+	again, err := readStream(g.t.Context(), g.js, 0)
+	must(g.t, err)
+	r = g.judge(again, worlds, from)
+	problems := append(r.problems, checkCalls(g.calls.all, g.calls.arrived, shown)...)
+	for name, s := range g.traffic.sessions {
+		if s.late > 0 {
+			problems = append(problems, fmt.Sprintf("%s: %d queries of a session after another had begun: two spoke for one account (D8)", name, s.late))
+		}
+	}
+	return again, r, append(problems, g.requests(again)...)
+}
+
+// judge leaves out updates from before, but not the owner records that stand there.
+func (g *rig) judge(all []entry, worlds []wanted, from uint64) *report {
+	kept := make([]entry, 0, len(all))
+	for _, e := range all {
+		if e.owner || e.seq > from {
+			kept = append(kept, e)
+		}
+	}
+	return check(kept, worlds)
+}
+
+// requests: an update that says which call caused it says so truly.
+func (g *rig) requests(all []entry) (problems []string) {
+	ids := map[string]string{}
+	for _, c := range g.calls.all {
+		ids[c.text] = c.id
+	}
+	for _, e := range all {
+		if id, ours := ids[e.text]; e.request != "" && strings.HasPrefix(e.key, "m") && (!ours || id != e.request) {
+			problems = append(problems, fmt.Sprintf("%s: %q at %d says that it was caused by %s", e.account, e.text, e.seq, e.request))
+		}
+	}
+	return problems
+}
+
+func (g *rig) figures(all []entry, r *report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d things happened at Telegram; %d updates of boxes in the stream as they should be, %d gaps over %d updates, %d owner records, %d hand-overs to another daemon\n",
+		g.traffic.sent, r.updates, r.gaps, r.excused, r.owners, r.handed)
+	g.countPushes(&b, all)
+	fmt.Fprintln(&b, g.calls.figures())
+	cuts := int64(0)
+	for _, d := range g.daemons {
+		cuts += d.telegram.cuts.Load()
+		for _, n := range d.nats {
+			cuts += n.cuts.Load()
+		}
+		fmt.Fprintf(&b, "%s: %d starts, %d killed, %d stopped, %d ended, %d ended by themselves\n", d.name, d.starts.Load(), d.kills.Load(), d.stops.Load(), d.terms.Load(), d.exits.Load())
+	}
+	fmt.Fprintf(&b, "%d connections cut; the daemons say:", cuts)
+	for _, what := range []string{"already in the stream", "was taken over by", "the lease is lost", "updates go on", "account stopped", "finding out what was stored"} {
+		fmt.Fprintf(&b, " %q %d,", what, g.said(what))
+	}
+	return b.String()
+}
+
+// countPushes tells what became of pushes that no difference brings back.
+func (g *rig) countPushes(b *strings.Builder, all []entry) {
+	sent, stored := 0, 0
+	for _, p := range g.traffic.pushes {
+		sent += len(p)
+	}
+	for _, e := range all {
+		if e.typ == "updateBotCallbackQuery" {
+			stored++
+		}
+	}
+	fmt.Fprintf(b, "%d pushes that no difference brings back, %d in the stream, the others ended with their session\n", sent, stored)
+}
+
+// said counts lines of the daemons' logs.
+func (g *rig) said(what string) (n int) {
+	for _, d := range g.daemons {
+		log, _ := os.ReadFile(d.log)
+		n += strings.Count(string(log), what)
+	}
+	return n
+}
+
+// logs keeps the processes' logs, or prints their ends.
+func (g *rig) logs(keep string) {
+	files, _ := filepath.Glob(filepath.Join(g.dir, "*.log"))
+	for _, file := range files {
+		log, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if keep != "" {
+			_ = os.WriteFile(filepath.Join(keep, filepath.Base(file)), log, 0o600)
+			continue
+		}
+		g.t.Logf("%s:\n%s", filepath.Base(file), log[max(0, len(log)-4000):])
+	}
+}
