@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +22,6 @@ import (
 	"github.com/gotd/td/tg"
 	"github.com/gotd/td/tgerr"
 	gotdtransport "github.com/gotd/td/transport"
-	"nhooyr.io/websocket"
 
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/wire"
@@ -159,7 +156,7 @@ func history(ctx context.Context, c *telegram.Client, of tg.InputPeerClass) (tex
 }
 
 // A1 to A6, A15 to A21, B1 to B16: gotd exchanges a key with our server, signs in, calls, and is pushed an update, over
-// each framing that it has.
+// each framing that it has. Without a secret it obfuscates over WebSocket alone: see TestGotdThroughWebSocket.
 func TestGotdClientFramings(t *testing.T) {
 	leaves(t)
 	s := telegramInABox(t)
@@ -171,7 +168,6 @@ func TestGotdClientFramings(t *testing.T) {
 		{"intermediate", plainly(gotdtransport.Intermediate)},
 		{"padded", plainly(gotdtransport.PaddedIntermediate)},
 		{"full", plainly(gotdtransport.Full)},
-		{"obfuscated", func(t *testing.T) dcs.Resolver { return dcs.Websocket(dcs.WebsocketOptions{}) }},
 		{"obfuscated with secret", proxied(s)},
 		{"obfuscated with secret, abridged", proxied(s, 0xef)},
 		{"obfuscated with secret, intermediate", proxied(s, 0xee)},
@@ -189,9 +185,7 @@ func talk(t *testing.T, s *mttest.Server, r dcs.Resolver) {
 	phone := fmt.Sprintf("+1555%07d", time.Now().UnixNano()%1e7)
 	me, other := s.AddUser(mttest.User{First: "Me", Phone: phone}), s.AddUser(mttest.User{First: "Other"})
 	in := newInbox()
-	list := dcList(s)
-	list.Domains = map[int]string{2: webSocket(t, s)}
-	c := gotd(s, telegram.Options{Resolver: r, DCList: list, UpdateHandler: in.dispatcher()})
+	c := gotd(s, telegram.Options{Resolver: r, UpdateHandler: in.dispatcher()})
 	runGotd(t, c, func(ctx context.Context) error {
 		if err := signIn(ctx, s, c, me); err != nil {
 			return err
@@ -204,33 +198,11 @@ func talk(t *testing.T, s *mttest.Server, r dcs.Resolver) {
 	})
 }
 
-// webSocket serves the bytes of WebSocket connections to the server's data centre 2: that is where gotd obfuscates without
-// a secret.
-func webSocket(t *testing.T, s *mttest.Server) string {
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"binary"}})
-		if err != nil {
-			return
-		}
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		nc := websocket.NetConn(ctx, ws, websocket.MessageBinary)
-		to, err := s.Dial(ctx, "tcp", s.Env().Options[0].Addr)
-		if err != nil {
-			return
-		}
-		join(nc, to)
-	}))
-	t.Cleanup(h.Close)
-	return "ws" + strings.TrimPrefix(h.URL, "http")
-}
-
-// proxied makes a resolver that goes through an MTProxy with a secret of 16 bytes, after a tag if there is one.
+// proxied makes a resolver that goes through our MTProxy end with a secret of 16 bytes, after a tag if there is one.
 func proxied(s *mttest.Server, tag ...byte) func(*testing.T) dcs.Resolver {
 	return func(t *testing.T) dcs.Resolver {
-		secret := make([]byte, 16)
-		_, _ = rand.Read(secret)
-		r, err := dcs.MTProxy(mtproxy(t, s, secret), append(tag, secret...), dcs.MTProxyOptions{})
+		_, l, secret := mtProxy(t, s, proxyKey)
+		r, err := dcs.MTProxy(l.Addr(), append(tag, secret...), dcs.MTProxyOptions{})
 		must(t, err)
 		return r
 	}

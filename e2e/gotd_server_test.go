@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -507,6 +508,15 @@ func (c tolerant) Read(r io.Reader, b *gotdbin.Buffer) error {
 		b.Buf = unpadded(b.Buf)
 	}
 	return err
+}
+
+// unpadded takes off what the padded framing leaves at the end (A4).
+func unpadded(packet []byte) []byte {
+	if len(packet) >= 20 && binary.LittleEndian.Uint64(packet) == 0 {
+		n := 20 + int(binary.LittleEndian.Uint32(packet[16:]))
+		return packet[:min(n, len(packet))]
+	}
+	return packet[:len(packet)-(len(packet)-24)%16]
 }
 
 // F1, F3, F5, F8: the ways to sign in, and the wrong ones.
