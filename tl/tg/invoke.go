@@ -8,22 +8,31 @@ type Invoker interface {
 	Invoke(ctx context.Context, query []byte) ([]byte, error)
 }
 
-// invoke is all generated functions.
+// invoke is all generated functions. Little of it is generic, because that little is compiled for every type of result.
 func invoke[R any](ctx context.Context, inv Invoker, name string, req Object, result func(*coder, *R)) (R, error) {
-	var none R
-	query, err := Append(nil, req)
+	var r, none R
+	c, err := call(ctx, inv, req)
 	if err != nil {
 		return none, err
+	}
+	result(c, &r)
+	if c.r.Close() != nil {
+		return none, &ResultError{Method: name, Err: c.r.Err()}
+	}
+	return r, nil
+}
+
+// call makes a call, and returns what will read its result.
+func call(ctx context.Context, inv Invoker, req Object) (*coder, error) {
+	query, err := Append(nil, req)
+	if err != nil {
+		return nil, err
 	}
 	answer, err := inv.Invoke(ctx, query)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
-	r, err := decode(answer, result)
-	if err != nil {
-		return none, &ResultError{Method: name, Err: err}
-	}
-	return r, nil
+	return reading(answer), nil
 }
 
 // answer is the result of a call that wraps another: what it is depends on the other.

@@ -40,8 +40,8 @@ func empty(x Object) bool {
 	return v.Kind() == reflect.Pointer && v.IsNil() && v.Type().Elem().NumField() > 0
 }
 
-// Decode reads x, a pointer to a generated struct, from exactly src, with its constructor id. Of a class with several constructors,
-// a Decode function of its own tells which it was: [DecodeUpdates].
+// Decode reads x, a pointer to a generated struct, from exactly src, with its constructor id. A class with several
+// constructors has a Decode function of its own, which tells which it was: [DecodeUpdates].
 func Decode(src []byte, x Object) error {
 	v := reflect.ValueOf(x)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -55,8 +55,10 @@ func Decode(src []byte, x Object) error {
 
 // decode reads what f reads from exactly src.
 func decode[T any](src []byte, f func(*coder, *T)) (T, error) {
-	var x T
+	var x, none T
 	c := reading(src)
-	f(c, &x)
-	return x, c.r.Close()
+	if f(c, &x); c.r.Close() != nil {
+		return none, c.r.Err()
+	}
+	return x, nil
 }

@@ -83,7 +83,7 @@ func TestPlainResults(t *testing.T) {
 // A method without parameters needs no request; one with them does, and nothing is sent.
 func TestNilRequests(t *testing.T) {
 	inv := &answers{err: errors.New("sent")}
-	if _, err := tg.HelpGetConfig(t.Context(), inv, nil); err != inv.err || len(inv.query) != 4 {
+	if _, err := tg.HelpGetConfig(t.Context(), inv, nil); !errors.Is(err, inv.err) || len(inv.query) != 4 {
 		t.Error(err)
 	}
 	inv.query = nil

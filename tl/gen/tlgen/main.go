@@ -1,5 +1,5 @@
-// Command tlgen writes the generated files of a package of this module into a folder: tlgen PACKAGE FOLDER. The
-// go:generate line of each such package calls it. Generated files that the package no longer has are removed.
+// Command tlgen writes the generated files of a package of this module into a folder: tlgen PACKAGE FOLDER. Each such
+// package has a line for go generate that calls it. Generated files that the package no longer has are removed.
 //
 // tlgen errors RAW FILE writes schemas/errors.json from raw-errors.json of the npm package @mtcute/tl.
 package main
