@@ -180,13 +180,15 @@ func (m *Machine) channelDone(b *box, moved, more bool) {
 // closed is a channel that Telegram does not show us any more (E15). Should an update of it come, it begins again
 // from its pts.
 func (m *Machine) closed(b *box, reason string) {
+	known := b.closed && len(b.held) == 0
 	for len(b.held) > 0 {
 		m.unhold(b)
 	}
 	b.closed = true
-	if h := m.state.hole(b.id); h != nil {
+	switch {
+	case m.state.hole(b.id) != nil:
 		m.giveUp(b.id, reason)
-	} else {
+	case !known: // else it was said
 		m.gap(b, b.pts, reason)
 	}
 	m.noPartial(b.id)

@@ -32,7 +32,7 @@ type Machine struct {
 	filling   filler
 	poll      poller
 	listing   lister
-	watch     map[int64]*watch
+	watched   []*watch               // by id
 	confirmed struct{ pts, qts int } // Telegram knows that we have these (E28)
 
 	w       writer

@@ -259,6 +259,16 @@ func TestMachine(t *testing.T) {
 			gap channel.77 40..40 CHANNEL_PRIVATE [c77=40.2~]
 			updateNewChannelMessage channel.77 41.0 [c77=41]`},
 
+		{"E15 a channel that is still closed to us is said once", func(b *bench) {
+			for range 2 {
+				b.push(short(M{"_": "updateChannelTooLong", "channel_id": 77}))
+				b.fail(ch77, &Error{400, "CHANNEL_PRIVATE"})
+			}
+		}, `
+			getChannelDifference 77/7700 pts=40 limit=100
+			gap channel.77 40..40 CHANNEL_PRIVATE [c77=40.2~]
+			getChannelDifference 77/7700 pts=40 limit=100`},
+
 		{"E15 a channel whose pts Telegram does not know", func(b *bench) {
 			b.push(short(newChannelMessage(77, 2, 42)))
 			b.fail(ch77, &Error{400, "PERSISTENT_TIMESTAMP_INVALID"})

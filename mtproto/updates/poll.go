@@ -197,7 +197,7 @@ func (m *Machine) nextPeers(n int) (ids []int64) {
 	for i := range all {
 		id := all[(from+i)%len(all)]
 		st := m.state.Channels[id]
-		if st.AccessHash == 0 || st.Closed || st.Pts == 0 || m.watch[id] != nil || slices.Contains(m.poll.seen, id) {
+		if st.AccessHash == 0 || st.Closed || st.Pts == 0 || m.watch(id) != nil || slices.Contains(m.poll.seen, id) {
 			continue
 		}
 		if ids = append(ids, id); len(ids) == n {

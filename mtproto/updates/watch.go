@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ const MaxWatched = 10
 // watch is a channel that Telegram is asked about again and again, as an app does for the one that is on the screen: in
 // return it is pushed in time (E26, E31, E32).
 type watch struct {
+	id    int64
 	at    time.Time // zero: a difference is running
 	fails int
 }
@@ -22,33 +24,45 @@ type watch struct {
 // soon as it is; see [Machine.Channel].
 func (m *Machine) SetWatched(now time.Time, ids []int64) (left []int64) {
 	m.begin(now)
-	watch := make(map[int64]*watch)
+	before := m.watched
+	m.watched = nil
 	for _, id := range ids {
-		switch w := m.watch[id]; {
-		case watch[id] != nil:
-		case m.c.Bot || len(watch) == MaxWatched:
+		switch {
+		case m.watch(id) != nil:
+		case m.c.Bot || len(m.watched) == MaxWatched:
 			left = append(left, id)
-		case w != nil:
-			watch[id] = w
 		default:
-			watch[id] = newWatch(now)
+			m.watched = append(m.watched, &watch{id: id, at: now})
 		}
 	}
-	m.watch = watch
+	for i, w := range m.watched {
+		for _, old := range before {
+			if old.id == w.id {
+				m.watched[i] = old
+			}
+		}
+	}
+	slices.SortFunc(m.watched, func(a, b *watch) int { return cmp.Compare(a.id, b.id) })
 	m.finish()
 	return left
 }
 
 // Watched are the channels that are watched, in the order of their ids.
 func (m *Machine) Watched() (ids []int64) {
-	for id := range m.watch {
-		ids = append(ids, id)
+	for _, w := range m.watched {
+		ids = append(ids, w.id)
 	}
-	slices.Sort(ids)
 	return ids
 }
 
-func newWatch(now time.Time) *watch { return &watch{at: now} }
+func (m *Machine) watch(id int64) *watch {
+	for _, w := range m.watched {
+		if w.id == id {
+			return w
+		}
+	}
+	return nil
+}
 
 // watchable: there is a way to ask.
 func (m *Machine) watchable(id int64) bool {
@@ -61,21 +75,20 @@ func (m *Machine) settleWatches() {
 	if m.state.Empty() {
 		return
 	}
-	for _, id := range m.Watched() {
-		w := m.watch[id]
-		if !m.due(w.at) || !m.watchable(id) {
+	for _, w := range m.watched {
+		if !m.due(w.at) || !m.watchable(w.id) {
 			continue
 		}
 		w.at = time.Time{}
-		if s := m.channel(id).src; !s.need {
+		if s := m.channel(w.id).src; !s.need {
 			s.need, s.poll = true, true
 		}
 	}
 }
 
 func (m *Machine) wakeWatches(next time.Time) time.Time {
-	for id, w := range m.watch {
-		if !w.at.IsZero() && m.watchable(id) {
+	for _, w := range m.watched {
+		if !w.at.IsZero() && m.watchable(w.id) {
 			next = m.upcoming(next, w.at)
 		}
 	}
@@ -84,16 +97,16 @@ func (m *Machine) wakeWatches(next time.Time) time.Time {
 
 // watchAgain plans the next look at a channel after an answer: when the server says, in 1 s if it does not (E13).
 func (m *Machine) watchAgain(b *box, v codec.View) {
-	if w := m.watch[b.id.ID]; w != nil {
+	if w := m.watch(b.id.ID); w != nil {
 		timeout := max(time.Duration(v.Int("timeout"))*time.Second, time.Second)
 		w.at, w.fails = m.now.Add(m.pace(timeout)), 0
 	}
 }
 
-// pollFails ends a look that was refused. Nobody waits for it, so pushes must not either.
+// unpoll ends a look that was refused. Nobody waits for it, so pushes must not either.
 func (m *Machine) unpoll(b *box, err error) {
 	b.src.need, b.src.poll = false, false
-	if w := m.watch[b.id.ID]; w != nil {
+	if w := m.watch(b.id.ID); w != nil {
 		p := patience{fails: w.fails}
 		p.failed(m, err)
 		w.at, w.fails = p.at, p.fails
@@ -103,7 +116,7 @@ func (m *Machine) unpoll(b *box, err error) {
 
 // rest is a watched channel with nothing to do: however its difference ended, there will be another one.
 func (m *Machine) rest(b *box) {
-	if w := m.watch[b.id.ID]; w != nil && w.at.IsZero() {
+	if w := m.watch(b.id.ID); w != nil && w.at.IsZero() {
 		w.at = m.now.Add(m.pace(time.Second))
 	}
 }
