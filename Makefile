@@ -11,7 +11,7 @@ SEED     ?= 0
 TESTFLAGS ?= -count=1 -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit race fuzz bench bench-build lint generate check e2e torture
+.PHONY: help build test unit race sim nightly fuzz bench bench-build lint generate check e2e torture
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ e2e: ## black-box tests: gotd/td, the nats CLI, nats.js (fetches them from their
 torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m), one server, then a cluster of three
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -torture.for=$(TORTURE) -torture.seed=$(SEED)
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -torture.for=$(TORTURE) -torture.seed=$(SEED) -torture.servers=3 -torture.daemons=3
+
+sim: ## simulated sessions: 2,000 seeds with every fault that there is
+	$(GO) test -count=1 -run 'TestSeeds|TestReplay|TestMutants' ./mtproto/sim -sim.seeds=2000 -v
+
+nightly: ## the same, a million seeds, other ones every night (SEEDS, FROM)
+	$(GO) test -count=1 -run 'TestSeeds' -timeout=12h ./mtproto/sim -sim.seeds=$(or $(SEEDS),1000000) -sim.from=$(or $(FROM),$$(date +%Y%m%d)0000000) -v
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -40,6 +40,8 @@ var rooms = []room{
 	{"mtproto/reach", []string{"mtproto/dc", "mtproto/transport"}, "how to get there, not what to say"},
 	{"mtproto/handshake", []string{"tl/bin", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/..."}, "a machine of three steps"},
 	{"mtproto/session", []string{"tl/bin", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/..."}, "a machine over one key"},
+	{"mtproto/sim", []string{"tl/bin", "mtproto/mt", "mtproto/crypto", "mtproto/transport", "mtproto/handshake", "mtproto/session"},
+		"the machines and a model of the server, for tests; with mttest it shares nothing, or they would be wrong together"},
 	{"mtproto/updates", []string{"tl", "tl/bin", "tl/codec"}, "reads the API by name, so that any layer runs"},
 	{"mtproto", []string{"tl", "tl/bin", "tl/codec", "mtproto/mt", "mtproto/crypto", "mtproto/dc", "mtproto/transport",
 		"mtproto/reach", "mtproto/handshake", "mtproto/session"}, "the client: but for the ways there, the only room of the protocol with sockets and clocks"},
@@ -53,7 +55,7 @@ var rooms = []room{
 }
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
-var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates"}
+var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim"}
 
 func TestImportsPointDown(t *testing.T) {
 	for _, f := range sources(t) {
