@@ -40,6 +40,7 @@ type Account struct {
 type device struct {
 	mu       sync.Mutex
 	key      *wire.Key // to which updates go: the bound temporary one, if there is one
+	media    *wire.Key // the temporary key of addresses for media, which is another one
 	bound    *device   // of a temporary key: the permanent one's (B19)
 	inited   bool
 	layer    int

@@ -52,6 +52,9 @@ func newConn(c *Centre, nc net.Conn) *Conn {
 	}
 }
 
+// Media says that the connection came to an address for file traffic.
+func (c *Conn) Media() bool { return c.media }
+
 // Close ends the connection. It may be called from any goroutine, also more than once.
 func (c *Conn) Close() {
 	c.once.Do(func() {
