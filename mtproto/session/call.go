@@ -28,6 +28,7 @@ type call struct {
 	msgID     int64
 	container int64 // in which it went; 0: by itself
 	seq       int32
+	witness   int64 // a message that the server was known to have when this one went; 0: none was known
 	place     place
 	received  bool      // the server said that it has it
 	ask       bool      // its state is to be asked for

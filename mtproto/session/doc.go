@@ -13,8 +13,9 @@
 //
 //   - The server refuses it (bad_msg_notification, bad_server_salt): it was not executed. It is sent again ([reactions]).
 //   - The connection breaks, or no word comes for a while: its fate is asked for with msgs_state_req, before anything
-//     else is decided (C27). "Not received" (codes 2 and 3) is believed; "nothing known" (code 1) says nothing. "Received":
-//     its answer is waited for, however long that takes.
+//     else is decided (C27). "Not received" (codes 2 and 3) is believed if the session that says so is the one that was there when
+//     the call went, and has not been begun anew since: a message that it was known to have by then is asked for along with
+//     the call. "Nothing known" (code 1) says nothing. "Received": its answer is waited for, however long that takes.
 //   - The server has forgotten the session and begun it anew (new_session_created, C36, C37). Calls older than its first
 //     message were not executed by the session as it is now. By the session as it was before they may have been: a server
 //     that forgot the session forgot what it executed. So the notice, and codes 1 to 3 about calls that are older, prove

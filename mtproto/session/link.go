@@ -10,6 +10,8 @@ import (
 const (
 	rttFactor = 3        // round trips without an answer until the peer counts as dead, if longer than DeadAfter (C35)
 	thinLine  = 32 << 10 // bytes a second that are allowed for besides
+
+	longest = 5 * time.Minute // that a packet may take to come in: 1 MiB, as long as answers are, at 3.5 KB/s
 )
 
 // link is the connection, and whether anybody is at its other end.
@@ -18,6 +20,7 @@ type link struct {
 	number  int           // of connections so far
 	now     time.Time     // of the last input
 	heard   time.Time     // when the server last said something, or the connection was made
+	partly  time.Time     // since when bytes came, but no whole packet; zero: a whole one came last
 	waiting time.Time     // when something was sent that must be answered, and nothing came since; zero: no such
 	unheard int           // bytes sent since the server last said something
 	rtt     time.Duration // smoothed; 0: unknown
@@ -53,23 +56,35 @@ func (s *Session) Disconnected(now time.Time) {
 		return
 	}
 	s.link.up = false
-	s.link.waiting, s.link.check, s.link.unheard = time.Time{}, time.Time{}, 0
+	s.link.waiting, s.link.check, s.link.partly, s.link.unheard = time.Time{}, time.Time{}, time.Time{}, 0
 	s.link.ping = ping{id: s.link.ping.id}
 	// What the server would have sent again over this connection, it sends over the next anyway.
 	s.asks.answers = s.asks.answers[:0]
 	s.settleFormer()
 }
 
-// Alive says that bytes came, though perhaps no whole packet yet: the peer is not dead.
+// Alive says that bytes came, though no whole packet yet: the peer is not dead. That counts for some minutes. A length
+// that was damaged on its way announces a packet that never ends, and with it nothing would be understood any more.
 func (s *Session) Alive(now time.Time) {
-	s.link.now, s.link.heard, s.link.waiting, s.link.unheard = now, now, time.Time{}, 0
+	if s.link.partly.IsZero() {
+		s.link.partly = now
+	}
+	if now.Sub(s.link.partly) < longest {
+		s.heard(now, s.link.partly)
+	}
+}
+
+// heard notes that the peer lives; partly is when the packet began that is under way.
+func (s *Session) heard(now, partly time.Time) {
+	l := &s.link
+	l.now, l.heard, l.waiting, l.unheard, l.partly = now, now, time.Time{}, 0, partly
 }
 
 // QuickAck takes a quick acknowledgement. It proves that the server lives, and nothing about any call (A8).
 func (s *Session) QuickAck(token uint32) {
 	for _, t := range s.pack.tokens {
 		if t == token && token != 0 {
-			s.Alive(s.link.now)
+			s.heard(s.link.now, time.Time{})
 		}
 	}
 }
@@ -129,6 +144,7 @@ func (s *Session) pong(f frame, r *bin.Reader) error {
 		return nil
 	}
 	p.open = false
+	s.self.known = p.msgID
 	s.loop.ended()
 	rtt := max(f.now.Sub(p.sent), time.Microsecond)
 	if s.link.rtt == 0 {

@@ -56,19 +56,20 @@ type peer struct {
 	key *crypto.Key
 	rnd *rand.ChaCha8
 
-	skew    time.Duration // of the server's clock
-	session int64         // last seen
-	lastID  int64
-	content int32
-	old     int64            // the session before
-	queries map[string]int64 // "a'" -> id of the second sending of a
-	inside  map[int64]int64  // container of each message
-	names   map[int64]string // the reverse of queries, and of our messages
-	times   map[string]int   // how often a query was sent
-	calls   map[CallID]string
-	ids     map[string]CallID
-	last    map[string]int64 // id of the last message of a kind: ping, state ...
-	seqs    []sent           // everything, in order
+	skew      time.Duration // of the server's clock
+	session   int64         // last seen
+	lastID    int64
+	content   int32
+	old       int64            // the session before
+	queries   map[string]int64 // "a'" -> id of the second sending of a
+	inside    map[int64]int64  // container of each message
+	witnesses int              // messages that the last msgs_state_req asks for besides calls
+	names     map[int64]string // the reverse of queries, and of our messages
+	times     map[string]int   // how often a query was sent
+	calls     map[CallID]string
+	ids       map[string]CallID
+	last      map[string]int64 // id of the last message of a kind: ping, state ...
+	seqs      []sent           // everything, in order
 }
 
 func newPeer(t testing.TB, change func(*Config)) *peer {
@@ -292,7 +293,15 @@ func (p *peer) describe(m sent) string {
 		return fmt.Sprintf("ack(%d)", len(a.MsgIDs))
 	case mt.MsgsStateReqID:
 		var o mt.MsgsStateReq
-		return "state" + ids(&o, &o.MsgIDs)
+		text := "state" + ids(&o, &o.MsgIDs)
+		p.witnesses = 0 // at the end of the list, and not shown
+		for _, id := range o.MsgIDs {
+			if p.s.calls.byMsg[id] == nil {
+				p.witnesses++
+			}
+		}
+		names := strings.Fields(strings.TrimSuffix(text, ")"))
+		return strings.Join(names[:len(names)-p.witnesses], " ") + ")"
 	case mt.MsgResendReqID:
 		var o mt.MsgResendReq
 		return "resend" + ids(&o, &o.MsgIDs)

@@ -62,7 +62,7 @@ func (s *Session) decrypted(now time.Time, plain []byte) error {
 	if n < 0 || n%4 != 0 || n > len(body) {
 		return fmt.Errorf("%w: message of %d bytes in %d", ErrPacket, n, len(body))
 	}
-	s.Alive(now)
+	s.heard(now, time.Time{})
 	return s.message(f, mt.Message{
 		MsgID: int64(binary.LittleEndian.Uint64(plain[16:])),
 		SeqNo: int32(binary.LittleEndian.Uint32(plain[24:])),

@@ -25,6 +25,9 @@ func (s *Session) result(f frame, body []byte) error {
 	}
 	s.loop.ended()
 	c.received = true
+	if !f.former {
+		s.self.known = c.msgID
+	}
 	answer, err := s.answer(body[resultHead:])
 	if err != nil {
 		s.fail(c, fmt.Errorf("%w: %w", ErrAnswer, err))

@@ -125,9 +125,15 @@ var sayings = map[string]func(*line) mt.Object{
 	"ack": func(l *line) mt.Object { return &mt.MsgsAck{MsgIDs: l.all()} },
 	"info": func(l *line) mt.Object { // to the last msgs_state_req
 		o := &mt.MsgsStateInfo{ReqMsgID: l.p.last["state"]}
-		for i := range l.words {
+		witness := byte(stateReceived)
+		for i, word := range l.words {
+			if word == "anew" { // by a session that does not know what was before
+				witness = stateForgotten
+				continue
+			}
 			o.Info = append(o.Info, byte(l.number(i)))
 		}
+		o.Info = append(o.Info, bytes.Repeat([]byte{witness}, l.p.witnesses)...)
 		return o
 	},
 	"all": func(l *line) mt.Object {

@@ -72,6 +72,16 @@ var reconnects = []script{
 		> [session ping, info 1 1]
 		= session, failed a unknown
 		< [b' ack(1)]`},
+	{"not received, says a session that was begun anew since, with what came late: nobody knows", `
+		call a
+		call b resendable
+		< [a b]
+		cut
+		connect
+		< [ping state(a b)]
+		> info 2 2 anew
+		= failed a unknown
+		< b'`},
 	{"the question is lost too", `
 		call a
 		< a

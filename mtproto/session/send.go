@@ -164,6 +164,7 @@ func (s *Session) putCall(now time.Time, c *call) {
 	s.pack.w.Raw(c.query)
 	s.end()
 	s.calls.fly(c, id, seq, now)
+	c.witness = s.self.known
 	s.pack.calls = append(s.pack.calls, c)
 	s.pack.live = true
 	s.watch(c, now.Add(s.cfg.Limits.CheckAfter))

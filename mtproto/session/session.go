@@ -37,6 +37,7 @@ type self struct {
 	content int32 // content-related messages sent so far (C13)
 	window  window
 	born    int      // number of the connection on which it began
+	known   int64    // a message of ours that the server has in it, the last that it proved; 0: none
 	lives   int      // new_session_created so far
 	first   int64    // first_msg_id of the latest of them
 	uniques [8]int64 // their unique ids, the last 8

@@ -62,7 +62,7 @@ func (s *Session) putStates(now time.Time) {
 	s.calls.ask = false
 	ids := s.in.ids[:0]
 	for c := s.calls.flight.head; c != nil; c = c.next {
-		if c.ask && len(ids) == maxIDs {
+		if c.ask && len(ids) == maxIDs/2 {
 			s.calls.ask = true
 			break
 		}
@@ -71,15 +71,51 @@ func (s *Session) putStates(now time.Time) {
 			ids = append(ids, c.msgID)
 		}
 	}
-	s.in.ids = ids
-	if len(ids) == 0 {
+	if s.in.ids = ids; len(ids) == 0 {
 		return
 	}
+	ids = s.withWitnesses(ids)
 	id := s.begin(now, false)
 	(&mt.MsgsStateReq{MsgIDs: ids}).Encode(&s.pack.w)
 	s.end()
 	s.log.add(record{kind: statesAsked, msgID: id}, ids)
 	s.pack.live = true
+}
+
+// withWitnesses adds, to the calls that are asked for, the messages that tell which life of the session answers. There is
+// no need where it began on this connection: ids ascend over a connection, so a later life has nothing older than a call
+// that an earlier one received, and of such the server says that it knows nothing (code 1).
+func (s *Session) withWitnesses(ids []int64) []int64 {
+	if s.self.born == s.link.number {
+		return ids
+	}
+	last := int64(0)
+	for _, id := range ids {
+		if w := s.calls.byMsg[id].witness; w != last {
+			ids = append(ids, w)
+			last = w
+		}
+	}
+	s.in.ids = ids
+	return ids
+}
+
+// witnesses finds out whether the life of the session that answers is one that had a message.
+type witnesses struct {
+	ids    []int64
+	states []byte
+	last   int64
+	had    bool
+}
+
+func (x *witnesses) have(id int64) bool {
+	if id != x.last {
+		x.last, x.had = id, false
+		for i := len(x.ids) - 1; i >= 0 && !x.had; i-- {
+			x.had = x.ids[i] == id && x.states[i]&stateMask == stateReceived
+		}
+	}
+	return x.had
 }
 
 // stateInfo takes the answer to our msgs_state_req: one byte for each id that we asked for (C26).
@@ -114,26 +150,29 @@ func (s *Session) allInfo(f frame, r *bin.Reader) error {
 
 // learnAll takes what the server says of calls in answer to our message req; 0: unasked.
 func (s *Session) learnAll(f frame, req int64, ids []int64, states []byte) {
+	seen := witnesses{ids: ids, states: states}
 	for i, id := range ids {
 		c := s.calls.byMsg[id]
 		if c == nil || c.place != inFlight {
 			continue
 		}
-		switch states[i] & stateMask {
+		switch state := states[i] & stateMask; state {
 		case stateForgotten, stateNotReceived, stateTooHigh:
-			s.missing(c, req, states[i]&stateMask)
+			sure := s.self.born == s.link.number || seen.have(c.witness)
+			s.missing(c, req, sure && s.proves(c, state))
 		case stateReceived:
 			s.received(f.now, c, states[i]&stateAnswered != 0)
 		}
 	}
 }
 
-// missing takes the word that a call was not received when the server read our message req.
-func (s *Session) missing(c *call, req int64, state byte) {
+// missing takes the word that a call was not received when the server read our message req; sure: by no life of the
+// session.
+func (s *Session) missing(c *call, req int64, sure bool) {
 	switch {
 	case req == 0: // it may have come since
 		c.ask, s.calls.ask = true, true
-	case s.proves(c, state):
+	case sure:
 		s.notExecuted(c)
 	default:
 		s.unresolved(c, ErrForgotten)
@@ -142,7 +181,10 @@ func (s *Session) missing(c *call, req int64, state byte) {
 
 // proves says whether "not received" means that the call was not executed. It does, unless the session was begun anew
 // after the call went out: then it was another life of the session that might have received it. Code 1, older than all
-// that is remembered, is just what a new life says of messages before it, and may overtake the notice of that.
+// that is remembered, is just what a new life says of messages before it, and may overtake the notice of that. Codes 2 and
+// 3 may be said by a new life too, if it began with what came late over an earlier connection. So it also takes a witness:
+// a message that the session was known to have before the call went. The life that has it was there before the call and
+// is there still.
 func (s *Session) proves(c *call, state byte) bool {
 	return !c.received && state != stateForgotten && c.top() >= s.self.first
 }
