@@ -27,17 +27,26 @@ type Config struct {
 	MaxHeldBytes  int // bytes of containers they keep; 16 MiB
 	MaxUnreadable int // times in a row a difference may be unreadable before it becomes a gap; 5
 
-	FillMessages int           // of one gap that are fetched from history, the newest; 10,000; < 0: none (E12)
-	FillBoxes    int           // with messages to fetch at a time; 100. Gaps of further ones are not filled
-	FillPause    time.Duration // after each call for history, or for dialogs at first login; 200 ms
-
-	PollEvery  time.Duration // a page of dialogs and one of other channels are compared; 1 min; < 0: never (E29, E36)
-	PollPage   int           // dialogs or channels on such a page; 50
-	StateEvery time.Duration // updates.getState, and up to a fifth later; 5 min; < 0: never (E19)
-	ListPages  int           // of 100 dialogs, at first login; 50; < 0: none (E17)
-	Confirm    int           // events after which a bot tells Telegram that it has them; 100,000 (E28)
+	Fill    Fill
+	Look    Look
+	Confirm int // events after which a bot tells Telegram that it has them; 100,000 (E28)
 
 	Rand func() float64 // from [0,1), so that accounts do not ask all at once; nil: always the middle
+}
+
+// Fill says how messages in gaps are fetched from history (E12).
+type Fill struct {
+	Messages int           // of one gap, the newest; 10,000; < 0: none
+	Boxes    int           // with messages to fetch at a time; 100. Gaps of further ones are not filled
+	Pause    time.Duration // after each call for history, or for dialogs at first login; 200 ms
+}
+
+// Look says how the machine looks for what was not pushed to it.
+type Look struct {
+	Every time.Duration // a page of dialogs and one of other channels are compared; 1 min; < 0: never (E29, E36)
+	Page  int           // dialogs or channels on such a page; 50, at most 100
+	State time.Duration // updates.getState, and up to a fifth later; 5 min; < 0: never (E19)
+	List  int           // pages of 100 dialogs that are gone through once, at first login; 50; < 0: none (E17)
 }
 
 func (c Config) withDefaults() Config {
@@ -66,13 +75,13 @@ func (c Config) withDefaults() Config {
 
 // withBackground has the defaults of what may be turned off.
 func (c Config) withBackground() Config {
-	c.FillMessages = cmp.Or(c.FillMessages, 10_000)
-	c.FillBoxes = cmp.Or(c.FillBoxes, 100)
-	c.FillPause = cmp.Or(c.FillPause, 200*time.Millisecond)
-	c.PollEvery = cmp.Or(c.PollEvery, time.Minute)
-	c.PollPage = min(max(cmp.Or(c.PollPage, 50), 1), 100)
-	c.StateEvery = cmp.Or(c.StateEvery, 5*time.Minute)
-	c.ListPages = cmp.Or(c.ListPages, 50)
+	c.Fill.Messages = cmp.Or(c.Fill.Messages, 10_000)
+	c.Fill.Boxes = cmp.Or(c.Fill.Boxes, 100)
+	c.Fill.Pause = cmp.Or(c.Fill.Pause, 200*time.Millisecond)
+	c.Look.Every = cmp.Or(c.Look.Every, time.Minute)
+	c.Look.Page = min(max(cmp.Or(c.Look.Page, 50), 1), 100)
+	c.Look.State = cmp.Or(c.Look.State, 5*time.Minute)
+	c.Look.List = cmp.Or(c.Look.List, 50)
 	c.Confirm = cmp.Or(c.Confirm, 100_000)
 	return c
 }

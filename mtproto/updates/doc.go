@@ -57,7 +57,7 @@
 // # Gaps and history
 //
 // What Telegram answers with TooLong is a [Gap] at its place. The messages in it are fetched from history afterwards, by
-// their ids, oldest first, behind all other traffic and not more than [Config.FillMessages]: as items with
+// their ids, oldest first, behind all other traffic and not more than [Config.Fill.Messages]: as items with
 // [Item.Backfill]. A channel's newest come with the TooLong itself and are published at once. Where the gap of the account
 // ends nobody says: at the first message that comes as an update after it; while none has, what history brings waits
 // for one more difference. Which ids are still missing is in the state ([State.Holes]), so a crash repeats nothing.

@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/natsgram/natsgram/tl/codec"
@@ -36,12 +37,12 @@ type page struct {
 // fillable tells whether messages are to be fetched for a gap.
 func (m *Machine) fillable(b *box, r Range) bool {
 	switch {
-	case m.c.FillMessages < 0 || b.top == 0 || b.id.Kind == Secret:
+	case m.c.Fill.Messages < 0 || b.top == 0 || b.id.Kind == Secret:
 		return false
 	case r.High <= r.Low && (r.High != 0 || b.id.Kind == Channel):
 		return false
 	default:
-		return m.state.hole(b.id) != nil || len(m.state.Holes) < m.c.FillBoxes
+		return m.state.hole(b.id) != nil || len(m.state.Holes) < m.c.Fill.Boxes
 	}
 }
 
@@ -101,18 +102,17 @@ func (m *Machine) nextHole() *Hole {
 
 // trim gives up the oldest of a hole that is larger than the limit.
 func (m *Machine) trim(h *Hole) *Hole {
-	excess := h.size() - m.c.FillMessages
+	excess := h.size() - m.c.Fill.Messages
 	if excess <= 0 {
 		return h
 	}
 	box, low, high := h.Box, h.IDs[0].Low, 0
 	for _, r := range h.IDs {
-		if n := r.High - r.Low; n >= excess {
+		if r.High-r.Low >= excess {
 			high = r.Low + excess
 			break
-		} else {
-			excess -= n
 		}
+		excess -= r.High - r.Low
 	}
 	m.lost(box, Range{low, high}, GapTooMany)
 	return m.state.hole(box)
@@ -152,7 +152,7 @@ func (m *Machine) historyResult(v codec.View, c *container, err error) {
 		return
 	}
 	f.broken = 0
-	f.ok(m.now.Add(m.pace(m.c.FillPause)))
+	f.ok(m.now.Add(m.pace(m.c.Fill.Pause)))
 	h := m.state.hole(box)
 	if h == nil {
 		return
@@ -172,7 +172,7 @@ func (m *Machine) noHistory(box Box, err error) {
 	switch e := refusal(err); {
 	case e.final():
 		m.giveUp(box, e.Type)
-	case err == errUnreadable:
+	case errors.Is(err, errUnreadable):
 		m.broken(box, err)
 		if f.broken++; f.broken >= m.c.MaxUnreadable {
 			f.broken = 0

@@ -30,7 +30,7 @@ func emptyChannel(pts, timeout int) M {
 
 // E17: at first login the dialogs are gone through, page after page, then those of the archive.
 func TestFirstDialogs(t *testing.T) {
-	b := startBench(t, State{}, Config{ListPages: 50})
+	b := startBench(t, State{}, Config{Look: Look{List: 50}})
 	b.tops = true
 	b.answer(common, state(100, 10, 50, 5))
 	b.reply(dialogsOf("messages.dialogsSlice", []M{channel(77, 7700)}, dialog77(40, 10), dialog(peerUser(7), 0, 500)))
@@ -65,10 +65,10 @@ func TestFirstDialogsEnd(t *testing.T) {
 		c     Config
 		pages int
 	}{
-		{"limit", Config{ListPages: 2}, 2},
-		{"the same again", Config{ListPages: 50}, 4}, // two in each folder
-		{"bot", Config{ListPages: 50, Bot: true}, 0},
-		{"refused", Config{ListPages: 50, RetryMax: -1}, 1},
+		{"limit", Config{Look: Look{List: 2}}, 2},
+		{"the same again", Config{Look: Look{List: 50}}, 4}, // two in each folder
+		{"bot", Config{Look: Look{List: 50}, Bot: true}, 0},
+		{"refused", Config{Look: Look{List: 50}, RetryMax: -1}, 1},
 	} {
 		b := newBench(t, at(), c.c)
 		n := 0
@@ -222,7 +222,7 @@ func TestStateIsLookedAt(t *testing.T) {
 		{"nonsense", func(b *bench) { b.reply(peerUser(1)) }, ``},
 	} {
 		rand := 0.25
-		b := newBench(t, at(), Config{StateEvery: 5 * time.Minute, Quiet: time.Hour, Rand: func() float64 { return rand }})
+		b := newBench(t, at(), Config{Look: Look{State: 5 * time.Minute}, Quiet: time.Hour, Rand: func() float64 { return rand }})
 		b.wait(5*time.Minute + 15*time.Second - 1)
 		b.log = append(b.log, "5m15s")
 		b.wait(1)
@@ -245,7 +245,7 @@ func TestDialogsAreLookedAt(t *testing.T) {
 	st.Channels[89] = ChannelState{Pts: 5, N: 1, AccessHash: 8900}
 	st.Channels[90] = ChannelState{Pts: 5, N: 1, AccessHash: 9000, Closed: true}
 	st.Channels[91] = ChannelState{Pts: 5, N: 1}
-	b := newBench(t, st, Config{PollEvery: time.Minute, PollPage: 2, Rand: func() float64 { return 0 }})
+	b := newBench(t, st, Config{Look: Look{Every: time.Minute, Page: 2}, Rand: func() float64 { return 0 }})
 	b.tops = true
 	b.wait(time.Minute)
 	b.reply(dialogsOf("messages.dialogs", []M{channel(77, 7700), channel(99, 9900)}, dialog77(40, 10), dialog(peerChannel(99), 3, 2), dialog(peerUser(7), 0, 500)))
@@ -275,7 +275,7 @@ func TestClosedChannelAmongOthers(t *testing.T) {
 	for id := int64(1); id <= 4; id++ {
 		st.Channels[id] = ChannelState{Pts: 5, N: 1, AccessHash: id}
 	}
-	b := newBench(t, st, Config{PollEvery: time.Minute, PollPage: 4})
+	b := newBench(t, st, Config{Look: Look{Every: time.Minute, Page: 4}})
 	for range 3 {
 		b.wait(66 * time.Second)
 		b.reply(dialogsOf("messages.dialogs", nil, dialog77(40, 0)))

@@ -166,7 +166,7 @@ func startBench(t testing.TB, st State, c Config) *bench {
 	if c.SelfID == 0 {
 		c.SelfID = 1
 	}
-	c.PollEvery, c.StateEvery, c.ListPages = cmp.Or(c.PollEvery, -1), cmp.Or(c.StateEvery, -1), cmp.Or(c.ListPages, -1)
+	c.Look.Every, c.Look.State, c.Look.List = cmp.Or(c.Look.Every, -1), cmp.Or(c.Look.State, -1), cmp.Or(c.Look.List, -1)
 	l := api(t)
 	m, err := New(l.rules, st, c)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestHistory(t *testing.T) {
 			getChannelDifference 77/7700 pts=40 limit=100
 			gap channel.77 40..9000 too long, messages 10..10 fill=false [c77=9000]`},
 
-		{"E12 no more than the limit, the newest", Config{FillMessages: 5}, func(b *bench) {
+		{"E12 no more than the limit, the newest", Config{Fill: Fill{Messages: 5}}, func(b *bench) {
 			tooLong77(b, channelTooLongTo(9000, 30, in77(30)))
 			b.reply(history(in77(29)))
 			b.wait(time.Minute)
@@ -93,7 +93,7 @@ func TestHistory(t *testing.T) {
 			getMessages 77/7700 25..29 (5)
 			updateNewChannelMessage channel.77 0.29 backfill [had=channel.77/24/29;had=channel.77/24/29]`},
 
-		{"E12 no history wanted", Config{FillMessages: -1}, func(b *bench) {
+		{"E12 no history wanted", Config{Fill: Fill{Messages: -1}}, func(b *bench) {
 			tooLong77(b, channelTooLongTo(9000, 30, in77(30)))
 		}, `
 			getChannelDifference 77/7700 pts=40 limit=100
@@ -109,7 +109,7 @@ func TestHistory(t *testing.T) {
 			getMessages 77/7700 11..30 (20)
 			gap channel.77 9000..9000 CHANNEL_PRIVATE, messages 10..30 fill=false [c77=9000.2;had=channel.77/10/30]`},
 
-		{"E15 a channel that its difference says is closed", Config{FillPause: time.Hour}, func(b *bench) {
+		{"E15 a channel that its difference says is closed", Config{Fill: Fill{Pause: time.Hour}}, func(b *bench) {
 			tooLong77(b, channelTooLongTo(9000, 300))
 			b.reply(history())
 			b.push(short(M{"_": "updateChannelTooLong", "channel_id": 77}))
@@ -277,7 +277,7 @@ func TestHolesAreBounded(t *testing.T) {
 	for id := int64(1); id <= 3; id++ {
 		st.Channels[id] = ChannelState{Pts: 5, N: 1, Top: 1, AccessHash: id, Behind: true}
 	}
-	b := newBench(t, st, Config{FillBoxes: 2})
+	b := newBench(t, st, Config{Fill: Fill{Boxes: 2}})
 	for id := int64(1); id <= 3; id++ {
 		b.answer(Box{Channel, id}, channelTooLongTo(900, 150))
 	}

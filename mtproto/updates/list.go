@@ -21,7 +21,7 @@ const (
 func (m *Machine) settleList() {
 	l := &m.listing
 	switch {
-	case m.state.Listed || m.c.ListPages < 0 || m.c.Bot || m.state.Empty() || m.account.cause == causeFirst:
+	case m.state.Listed || m.c.Look.List < 0 || m.c.Bot || m.state.Empty() || m.account.cause == causeFirst:
 		return
 	case l.busy || l.at.After(m.now) || m.catchingUp():
 		return
@@ -49,14 +49,14 @@ func (m *Machine) listResult(v codec.View, c *container, err error) {
 		l.failed(m, err)
 		return
 	}
-	l.ok(m.now.Add(m.pace(m.c.FillPause)))
+	l.ok(m.now.Add(m.pace(m.c.Fill.Pause)))
 	m.dialogs(v, c, nil)
 	l.note(v)
 	l.pages++
 	before := l.call["offset_id"]
-	if l.call = nextDialogs(v, c); l.call == nil || l.call["offset_id"] == before || l.pages >= m.c.ListPages {
+	if l.call = nextDialogs(v, c); l.call == nil || l.call["offset_id"] == before || l.pages >= m.c.Look.List {
 		l.call = nil
-		if l.folder++; l.folder >= folders || l.pages >= m.c.ListPages {
+		if l.folder++; l.folder >= folders || l.pages >= m.c.Look.List {
 			m.listed()
 		}
 	}

@@ -21,19 +21,10 @@ type Machine struct {
 		held []sequel // by start
 		gap  time.Time
 	}
-	boxes    map[int64]*box   // channels that are not calm
-	restless []*box           // the same, in the order in which they came to be so
-	fetching map[FetchID]*box // channels whose difference is running
-	lastID   FetchID
-	held     struct{ n, bytes int }
-
-	// What nothing waits for.
-	asked     map[FetchID]question
-	filling   filler
-	poll      poller
-	listing   lister
-	watched   []*watch               // by id
-	confirmed struct{ pts, qts int } // Telegram knows that we have these (E28)
+	channels
+	background
+	lastID FetchID
+	held   struct{ n, bytes int }
 
 	w       writer
 	seek    seeker
@@ -43,6 +34,23 @@ type Machine struct {
 	taken   int // of out
 }
 
+// channels are those that are at work.
+type channels struct {
+	boxes    map[int64]*box   // channels that are not calm
+	restless []*box           // the same, in the order in which they came to be so
+	fetching map[FetchID]*box // channels whose difference is running
+}
+
+// background is what nothing waits for.
+type background struct {
+	asked     map[FetchID]question
+	filling   filler
+	poll      poller
+	listing   lister
+	watched   []*watch               // by id
+	confirmed struct{ pts, qts int } // Telegram knows that we have these (E28)
+}
+
 // New makes a machine that goes on from a state: the fold of what was stored, or the zero State for an account that
 // was never served. The machine keeps nothing of st. The first thing it wants is a difference, so updates wait until
 // that has been answered.
@@ -50,7 +58,8 @@ func New(r *Rules, st State, c Config) (*Machine, error) {
 	if r == nil {
 		return nil, errors.New("updates: no rules")
 	}
-	m := &Machine{r: r, c: c.withDefaults(), state: st.Clone(), boxes: make(map[int64]*box), fetching: make(map[FetchID]*box), asked: make(map[FetchID]question)}
+	m := &Machine{r: r, c: c.withDefaults(), state: st.Clone()}
+	m.boxes, m.fetching, m.asked = make(map[int64]*box), make(map[FetchID]*box), make(map[FetchID]question)
 	if m.state.Channels == nil {
 		m.state.Channels = make(map[int64]ChannelState)
 	}

@@ -252,12 +252,12 @@ func newRun(t *testing.T, seed uint64, tooLong int) *run {
 	r := rand.New(rand.NewPCG(seed, 0))
 	u := &run{t: t, r: r, now: start, s: &model{r: r, l: api(t), boxes: make(map[Box][]event), fallen: make(map[Box][]span), date: 100, tooLong: tooLong}}
 	u.lossless, u.polls = seed%2 == 0, seed%3 == 0
-	u.c = Config{SelfID: 1, MaxBatch: 2 + r.IntN(6), Concurrent: 1 + r.IntN(3), ChannelLimit: 5, StateEvery: -1, PollEvery: -1, ListPages: -1}
+	u.c = Config{SelfID: 1, MaxBatch: 2 + r.IntN(6), Concurrent: 1 + r.IntN(3), ChannelLimit: 5, Look: Look{State: -1, Every: -1, List: -1}}
 	if u.polls {
-		u.c.StateEvery, u.c.PollEvery, u.c.ListPages, u.c.PollPage = 0, 0, 0, 1+r.IntN(3)
+		u.c.Look = Look{Page: 1 + r.IntN(3)}
 	}
 	if r.IntN(4) == 0 {
-		u.c.FillMessages = 1 + r.IntN(40)
+		u.c.Fill.Messages = 1 + r.IntN(40)
 	}
 	if r.IntN(3) == 0 {
 		u.c.MaxHeld = 3
@@ -339,7 +339,7 @@ func (m *Machine) check() error {
 		return fmt.Errorf("%d boxes, %d restless", len(m.boxes), len(m.restless))
 	case len(m.asked) > 5:
 		return fmt.Errorf("%d questions at a time", len(m.asked))
-	case len(m.state.Holes) > m.c.FillBoxes:
+	case len(m.state.Holes) > m.c.Fill.Boxes:
 		return fmt.Errorf("%d holes", len(m.state.Holes))
 	case len(m.fetching) > m.c.Concurrent:
 		return fmt.Errorf("%d differences at a time", len(m.fetching))

@@ -61,7 +61,7 @@ const (
 	GapNoAccess   = "no access"   // a channel whose access hash Telegram never sent
 	GapUnreadable = "unreadable"  // a difference that no schema at hand can read
 	GapInvalid    = "invalid pts" // Telegram does not know our place any more (E15)
-	GapTooMany    = "too many"    // more messages than Config.FillMessages were to be fetched from history
+	GapTooMany    = "too many"    // more messages than Config.Fill.Messages were to be fetched from history
 )
 
 // Fetch asks for a call. Answer it by [Machine.Result], once, whatever comes of it.

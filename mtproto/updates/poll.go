@@ -52,8 +52,8 @@ func (m *Machine) jittered(d time.Duration) time.Time {
 // begin plans the first looks.
 func (p *poller) begin(m *Machine) {
 	if p.state.at.IsZero() {
-		p.state.at, p.round.at = m.jittered(m.c.StateEvery), m.jittered(m.c.PollEvery)
-		p.batch = m.c.PollPage
+		p.state.at, p.round.at = m.jittered(m.c.Look.State), m.jittered(m.c.Look.Every)
+		p.batch = m.c.Look.Page
 	}
 }
 
@@ -64,7 +64,7 @@ func (m *Machine) settlePolls() {
 		return
 	}
 	switch {
-	case m.c.StateEvery > 0 && m.due(p.state.at):
+	case m.c.Look.State > 0 && m.due(p.state.at):
 		m.askState()
 	case m.comparing() && m.due(p.round.at):
 		m.askDialogs()
@@ -72,13 +72,13 @@ func (m *Machine) settlePolls() {
 }
 
 // comparing: bots have no dialogs (E25).
-func (m *Machine) comparing() bool { return m.c.PollEvery > 0 && !m.c.Bot }
+func (m *Machine) comparing() bool { return m.c.Look.Every > 0 && !m.c.Bot }
 
 func (p *poller) wake(m *Machine, next time.Time) time.Time {
 	if p.out > 0 || p.state.at.IsZero() {
 		return next
 	}
-	if m.c.StateEvery > 0 {
+	if m.c.Look.State > 0 {
 		next = m.upcoming(next, p.state.at)
 	}
 	if m.comparing() {
@@ -98,12 +98,12 @@ func (m *Machine) upcoming(next, at time.Time) time.Time {
 // askState is a cheap look whether the account is behind (E19).
 func (m *Machine) askState() {
 	p := &m.poll
-	p.state.ok(m.jittered(m.c.StateEvery))
+	p.state.ok(m.jittered(m.c.Look.State))
 	m.lookAt(Box{Kind: Common}, "updates.getState", "updates.State", codec.M{}, func(v codec.View, _ *container, err error) {
 		switch {
 		case err != nil:
 			p.state.failed(m, err)
-			p.state.at = later(p.state.at, m.jittered(m.c.StateEvery))
+			p.state.at = later(p.state.at, m.jittered(m.c.Look.State))
 		case int(v.Int("pts")) > m.common.pts, int(v.Int("qts")) > m.secret.pts, int(v.Int("seq")) > m.state.Seq:
 			m.want(&m.account)
 		}
@@ -111,7 +111,7 @@ func (m *Machine) askState() {
 }
 
 // lookAt asks a question of the poller's.
-func (m *Machine) lookAt(b Box, method, class string, call codec.M, then func(codec.View, *container, error)) bool {
+func (m *Machine) lookAt(b Box, method, class string, call codec.M, then func(codec.View, *container, error)) {
 	asked := m.ask(b, method, class, call, func(v codec.View, c *container, err error) {
 		m.poll.out--
 		then(v, c, err)
@@ -119,15 +119,14 @@ func (m *Machine) lookAt(b Box, method, class string, call codec.M, then func(co
 	if asked {
 		m.poll.out++
 	}
-	return asked
 }
 
 // askDialogs looks at the dialogs in which something was written last.
 func (m *Machine) askDialogs() {
 	p := &m.poll
 	p.seen = p.seen[:0]
-	p.round.at = m.jittered(m.c.PollEvery)
-	call := dialogsCall(m.c.PollPage)
+	p.round.at = m.jittered(m.c.Look.Every)
+	call := dialogsCall(m.c.Look.Page)
 	m.lookAt(Box{}, "messages.getDialogs", "messages.Dialogs", call, func(v codec.View, c *container, err error) {
 		if err != nil {
 			m.pollFailed(err)
@@ -141,7 +140,7 @@ func (m *Machine) askDialogs() {
 func (m *Machine) pollFailed(err error) {
 	p := &m.poll
 	p.round.failed(m, err)
-	p.round.at = later(p.round.at, m.jittered(m.c.PollEvery))
+	p.round.at = later(p.round.at, m.jittered(m.c.Look.Every))
 }
 
 func dialogsCall(limit int) codec.M {
@@ -170,7 +169,7 @@ func (m *Machine) peersResult(ids []int64, v codec.View, c *container, err error
 	case err == nil:
 		m.dialogs(v, c, nil)
 		p.round.fails, p.last = 0, ids[len(ids)-1]
-		p.batch = min(2*p.batch, m.c.PollPage)
+		p.batch = min(2*p.batch, m.c.Look.Page)
 	case !inaccessible[refusal(err).Type]:
 		m.pollFailed(err)
 	case len(ids) > 1: // one of them is closed to us: which?
