@@ -28,7 +28,8 @@ type client struct {
 	doubts  int // how often the key was denied in a row (A11)
 
 	sess    *session.Session
-	leaving bool // the session is closed, its last events are taken
+	leaving bool  // the session is closed, its last events are taken
+	left    int64 // the session before
 	bound   bool
 	binding session.CallID
 	waiting []*call // for a session that takes calls
@@ -108,6 +109,9 @@ func (c *client) begin() {
 		panic(err)
 	}
 	c.sess, c.calls, c.binding = s, map[session.CallID]*call{}, 0
+	if c.left != 0 && c.w.rnd.one(2) {
+		s.Destroy(c.left)
+	}
 	c.w.log("client: session %x", s.SessionID())
 }
 
@@ -117,7 +121,7 @@ func (c *client) leave(why string) {
 		return
 	}
 	c.w.log("client leaves its session: %s", why)
-	c.leaving = true
+	c.leaving, c.left = true, c.sess.SessionID()
 	c.sess.Close()
 	c.events()
 	c.empty()

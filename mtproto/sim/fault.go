@@ -13,7 +13,7 @@ const (
 	lateAnswer              // the answer comes with the next connection
 	again                   // unacknowledged content is sent again for no reason
 	newSalt                 // every salt so far is wrong from now on
-	nextSalt                // no fault: the announced salt begins
+	nextSalt                // no fault: another salt is announced, and begins some time
 	forget                  // all sessions are forgotten, without a word
 	forgetKey               // the key is: -404
 	overload                // -429
@@ -51,7 +51,7 @@ func (f fault) String() string { return faultNames[f] }
 // usual is that a fault happens once in so many occasions.
 var usual = [faults]int{
 	loseQuery: 25, refuse: 60, refuseDone: 80, ackQuery: 3, hideAnswer: 10, lateAnswer: 12, again: 12, newSalt: 30,
-	nextSalt: 20, forget: 40, forgetKey: 150, overload: 150, push: 4, pushPing: 30, unasked: 15, askAgain: 15, askStates: 30,
+	nextSalt: 2, forget: 40, forgetKey: 150, overload: 150, push: 4, pushPing: 30, unasked: 15, askAgain: 15, askStates: 30,
 	refuseKey: 6, retryKey: 4,
 	cut: 4, cutServer: 10, mute: 12, deaf: 12, heal: 4, corrupt: 12, replay: 10, replayBack: 10,
 	sleep: 20, step: 30, restart: 40, rekey: 30,

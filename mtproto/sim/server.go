@@ -22,9 +22,11 @@ type server struct {
 type authKey struct {
 	key      crypto.Key
 	temp     bool
-	bound    bool  // a temporary one, to the permanent one
-	salt     int64 // the present one
-	next     int64 // the one that was announced; 0: none
+	bound    bool      // a temporary one, to the permanent one
+	salt     int64     // the present one
+	former   int64     // the one before, good for a while yet
+	next     int64     // the one that was announced; 0: none
+	turn     time.Time // when it begins
 	sessions map[int64]*sessionLife
 	lives    []*sessionLife     // the same, in the order in which they began
 	seen     map[[16]byte]bool  // packets: none is taken twice
@@ -46,6 +48,17 @@ func (s *server) add(k crypto.Key, salt int64, temp bool) *authKey {
 	s.keys[k.ID()] = a
 	s.order = append(s.order, a)
 	return a
+}
+
+// grace is how long a salt is taken after the next began (C24).
+const grace = 20 * time.Second
+
+// takes says whether a salt is good.
+func (k *authKey) takes(salt int64, now time.Time) bool {
+	if k.next != 0 && !now.Before(k.turn) {
+		k.former, k.salt, k.next = k.salt, k.next, 0
+	}
+	return salt == k.salt || salt == k.former && now.Before(k.turn.Add(grace))
 }
 
 // grant makes a key without the exchange, which costs more than all the rest of a run.
@@ -184,7 +197,7 @@ func (s *server) refused(l *link, k *authKey, p packet) bool {
 		s.refuse(l, k, p, 16)
 	case age < -30*time.Second:
 		s.refuse(l, k, p, 17)
-	case p.salt != k.salt:
+	case !k.takes(p.salt, s.now()):
 		s.notice(l, k, p.session, &mt.BadServerSalt{BadMsgID: p.outer, ErrorCode: 48, NewServerSalt: k.salt})
 	case s.w.happens(refuse):
 		codes := []int32{16, 17, 18, 19, 20, 32, 33, 34, 35, 64, 65}

@@ -31,6 +31,7 @@ func TestSeed(t *testing.T) {
 // outcome is what many seeds came to.
 type outcome struct {
 	mu     sync.Mutex
+	ran    int
 	sum    Report
 	failed map[uint64]error
 }
@@ -45,6 +46,7 @@ func runAll(from uint64, n, steps int, mutant Mutant) *outcome {
 			for i := next.Add(1) - 1; i < uint64(n); i = next.Add(1) - 1 {
 				r, err := Run(Options{Seed: from + i, Steps: steps, Mutant: mutant})
 				all.mu.Lock()
+				all.ran++
 				if all.sum.Add(r); err != nil {
 					all.failed[from+i] = err
 				}
@@ -73,7 +75,12 @@ func TestSeeds(t *testing.T) {
 		t.Errorf("seed %d: %v\nagain: go test ./mtproto/sim -run 'TestSeed$' -seed %d -v", seed, err, seed)
 	}
 	took := time.Since(began)
-	t.Logf("%d seeds in %v, %.0f a second: %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), all.sum)
+	for f, n := range all.sum.Faults {
+		if n == 0 && all.ran >= 2000 {
+			t.Errorf("%v never happened", fault(f))
+		}
+	}
+	t.Logf("%d seeds in %v, %.0f a second: %v", all.ran, took.Round(time.Millisecond), float64(all.ran)/took.Seconds(), all.sum)
 }
 
 // The same seed is the same run, line by line.

@@ -147,7 +147,17 @@ func (s *server) salts(x *sessionLife, req int64, r *bin.Reader) {
 	var m mt.GetFutureSalts
 	m.Decode(r)
 	now := int32(s.now().Unix())
-	a := mt.FutureSalts{ReqMsgID: req, Now: now, Salts: []mt.FutureSalt{{ValidSince: now - 60, ValidUntil: now + 1800, Salt: x.key.salt}}}
+	k, until := x.key, now+1800
+	if k.next == 0 && s.w.happens(nextSalt) {
+		k.next, k.turn = int64(s.w.rnd.next()), time.Unix(int64(now+2+int32(s.w.rnd.n(20))), 0)
+	}
+	a := mt.FutureSalts{ReqMsgID: req, Now: now}
+	if k.next != 0 {
+		since := int32(k.turn.Unix())
+		a.Salts = append(a.Salts, mt.FutureSalt{ValidSince: since, ValidUntil: until, Salt: k.next})
+		until = since + int32(grace/time.Second)
+	}
+	a.Salts = append(a.Salts, mt.FutureSalt{ValidSince: now - 60, ValidUntil: until, Salt: k.salt})
 	s.say(x, &a, false)
 }
 

@@ -95,7 +95,7 @@ func (s *server) change(k *authKey) {
 	switch {
 	case s.w.happens(newSalt):
 		s.w.log("  server: new salt for %v", k.key)
-		k.salt = int64(s.w.rnd.next())
+		k.salt, k.former, k.next = int64(s.w.rnd.next()), 0, 0
 	case s.w.happens(forget):
 		s.w.log("  server forgets all sessions of %v", k.key)
 		clear(k.sessions)

@@ -28,6 +28,7 @@ type Report struct {
 	Links    int // connections
 	Sessions int // that the server began
 	Took     time.Duration
+	Faults   [faults]int // how often each happened
 }
 
 // Add sums up.
@@ -43,6 +44,9 @@ func (r *Report) Add(o Report) {
 	r.Links += o.Links
 	r.Sessions += o.Sessions
 	r.Took += o.Took
+	for f, n := range o.Faults {
+		r.Faults[f] += n
+	}
 }
 
 // world is one run.
@@ -123,7 +127,13 @@ func (w *world) wrong(format string, a ...any) {
 }
 
 // happens draws whether there is a fault now.
-func (w *world) happens(f fault) bool { return !w.calm && w.odds[f] > 0 && w.rnd.one(w.odds[f]) }
+func (w *world) happens(f fault) bool {
+	if w.calm || w.odds[f] == 0 || !w.rnd.one(w.odds[f]) {
+		return false
+	}
+	w.report.Faults[f]++
+	return true
+}
 
 // guess is what the client believes of the server's clock at first.
 func (w *world) guess() time.Duration {
@@ -252,7 +262,10 @@ func (w *world) rest() {
 // round does all that can be done at once, and lets time go by if that is nothing.
 func (w *world) round() {
 	c := w.client
-	c.connect()
+	if c.link == nil {
+		w.pass(time.Second)
+		c.connect()
+	}
 	c.settle()
 	w.drain()
 	w.server.work()
@@ -336,6 +349,7 @@ func (w *world) trouble() {
 		w.log("the client's machine slept; skew %v", w.skew)
 	case w.happens(step):
 		w.skew -= w.rnd.upTo(rough)
+		w.server.lastID = 0 // its ids follow its clock
 		w.log("the server's clock was set back; skew %v", w.skew)
 	case w.happens(restart) && c.sess != nil:
 		c.offset = w.guess()
