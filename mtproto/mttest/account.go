@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/crypto"
 	"github.com/natsgram/natsgram/mtproto/mttest/wire"
@@ -47,6 +48,8 @@ type device struct {
 	account  *Account // nil: not signed in
 	imported bool     // the authorization came from another data centre
 	pending  *Account // has shown its code, the password is wanted
+
+	looks map[int64]time.Time // at which channels it looks, until when
 }
 
 func (s *Server) newDevice(k *wire.Key) any { return &device{key: k} }

@@ -73,6 +73,7 @@ func getChannelDifference(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.device.look(p.ID, r.server.lookedAt())
 	return r.channelDifference(p, d), nil
 }
 

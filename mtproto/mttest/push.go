@@ -20,7 +20,12 @@ func (s *Server) deliver(user int64, e world.Event) {
 		if o, ok := e.Origin.(*device); ok && o == d {
 			continue
 		}
-		d.push(func() []byte { return s.push(user, e) })
+		build := func() []byte { return s.push(user, e) }
+		if s.late(d, &e) {
+			s.pushLater(d, build)
+		} else {
+			d.push(build)
+		}
 	}
 }
 

@@ -82,6 +82,8 @@ type UpdatesConfig struct {
 	Short bool
 	// Keep is how many events a box remembers; 0: 200,000.
 	Keep int
+	// LateChannels tells the members of large channels late, or not at all.
+	LateChannels LateChannels
 }
 
 // Server is a Telegram in a box. All methods are safe for concurrent use.

@@ -36,6 +36,9 @@ type Event struct {
 	Date     int   // logical, see [World.stamp]; not the message's own
 	Body     []any // what the caller handed in, passed through
 	Origin   any   // who caused it, passed through; set on the causing user's events alone
+	// Of a channel's events, as they are delivered to one of its members.
+	Crowd int  // how many members there are
+	Staff bool // this one is the creator, or a bot
 }
 
 // Channel says whether the event belongs to a channel's box.

@@ -164,12 +164,16 @@ func (w *World) recordChannel(c *channel, e Event, count int, by int64, origin a
 	e.Peer, e.Date = ChannelPeer(c.ID), w.stamp()
 	c.mark = e.Date
 	e = c.box.add(e, count, w.cfg.LogLimit)
+	told := e
+	told.Crowd = len(c.members)
 	for id := range c.members {
 		if id != by {
-			w.deliver(id, e)
+			told.Staff = id == c.Creator || w.users[id].Bot
+			w.deliver(id, told)
 		}
 	}
-	e.Origin = origin
-	w.deliver(by, e)
+	e.Origin, told.Origin = origin, origin
+	told.Staff = true // who caused it is not kept waiting
+	w.deliver(by, told)
 	return e
 }
