@@ -79,7 +79,8 @@ func TestChecker(t *testing.T) {
 		"invented":     {func(a []entry) []entry { a[at("m20")].key = "m21"; return a }, "never was"},
 		"index reused": {func(a []entry) []entry { a[at("m15")].id = a[at("m14")].id; return a }, "id \"a/common/14/0\" stands at"},
 		// A publish of the first owner that is stored after the second one took the account: no fence.
-		"no fence": {func(a []entry) []entry { a[at("m11")].fence = 1; return a }, "published under epoch 1"},
+		"no fence":        {func(a []entry) []entry { a[at("m11")].fence = 1; return a }, "published under epoch 1"},
+		"no fence at all": {func(a []entry) []entry { a[at("m11")].fence = 0; return a }, "published under epoch 0"},
 		"gap too small": {func(a []entry) []entry {
 			i := slices.IndexFunc(a, func(e entry) bool { return e.gap != nil })
 			a[i].gap.to = 61

@@ -128,6 +128,13 @@ func (r *relay) passes() bool {
 	}
 }
 
+// busy says whether anything goes by this cable.
+func (r *relay) busy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.links) > 0
+}
+
 func (r *relay) freeze() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -46,7 +46,7 @@ const loginCode = "54321"
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	g := &rig{t: t, dir: t.TempDir()}
-	g.build()
+	g.build(o.overlay)
 	g.startServers(o.servers)
 	g.connect()
 	g.telegram = mttest.NewServer(t, func(c *mttest.Config) {
@@ -72,11 +72,11 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// build makes the daemon and the nats-server of the version that the daemon embeds.
-func (g *rig) build() {
+// build makes the daemon, with some files in place of others, and the nats-server of the version that the daemon embeds.
+func (g *rig) build(overlay string) {
 	root, err := filepath.Abs("../..")
 	must(g.t, err)
-	g.command(root, nil, "go", "build", "-o", filepath.Join(g.dir, "natsgram"), "./cmd/natsgram")
+	g.command(root, nil, "go", "build", "-overlay", overlay, "-o", filepath.Join(g.dir, "natsgram"), "./cmd/natsgram")
 	const module = "github.com/nats-io/nats-server/v2"
 	version := g.command(root, nil, "go", "list", "-m", "-f", "{{.Version}}", module)
 	g.command(g.dir, append(os.Environ(), "GOBIN="+g.dir, "GOFLAGS=-mod=mod"), "go", "install", module+"@"+strings.TrimSpace(version))

@@ -75,6 +75,7 @@ func entryOf(msg jetstream.Msg) (e entry, err error) {
 	}
 	e.pts, _ = strconv.Atoi(h.Get("Tg-Pts"))
 	e.fence, _ = strconv.ParseUint(h.Get("Nats-Expected-Last-Subject-Sequence"), 10, 64)
+	e.inBatch = h.Get("Nats-Batch-Id") != "" && h.Get("Nats-Batch-Sequence") != "1"
 	var p payload
 	if err := json.Unmarshal(msg.Data(), &p); err != nil {
 		return e, fmt.Errorf("message %d: %w: %s", e.seq, err, msg.Data())

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mttest/wire"
 )
 
 type options struct {
@@ -25,6 +27,9 @@ type options struct {
 	tooLong  int
 	logLevel string
 	keep     string
+	catchUp  time.Duration
+	overlay  string // of go build
+	only     string // the one act to do
 }
 
 var flags options
@@ -38,11 +43,9 @@ func init() {
 	flag.DurationVar(&flags.pause, "torture.pause", 20*time.Millisecond, "between two things that happen at Telegram")
 	flag.IntVar(&flags.tooLong, "torture.toolong", 0, "how far behind a channel's difference is too long, so that there are gaps; 0: never")
 	flag.StringVar(&flags.logLevel, "torture.log", "info", "log level of the daemons")
+	flag.DurationVar(&flags.catchUp, "torture.catchup", 2*time.Minute, "how long it may take after the last harm until all is in the stream: leases pass, clients come back")
 	flag.StringVar(&flags.keep, "torture.keep", "", "folder for the processes' logs when the run fails; empty: their ends are printed")
 }
-
-// catchUp is how long it may take, after the last harm, until everything is in the stream: leases pass, clients come back.
-const catchUp = 2 * time.Minute
 
 // TestTorture is the promise of design §4 and §5 under kills, cuts and hand-overs (C17, C36, D8, D17, D18, D19, E6 to E18, E27).
 func TestTorture(t *testing.T) {
@@ -63,16 +66,32 @@ func TestTorture(t *testing.T) {
 			g.logs(o.keep)
 		}
 	})
+	if problems := g.run(o); len(problems) > 0 {
+		t.Errorf("%d problems:\n%s", len(problems), strings.Join(problems, "\n"))
+	}
+}
+
+// run does it all, says what it did, and gives what it found.
+func (g *rig) run(o options) (problems []string) {
 	from := g.warmUp()
+	g.faults(o.seed)
 	begun := time.Now()
 	harm := g.torture(o)
 	tortured := time.Since(begun)
-	all, r, problems := g.verdict(from)
-	t.Logf("seed %d: %v of harm, %v in all: %v", o.seed, tortured.Round(time.Second), time.Since(begun).Round(time.Second), harm)
-	t.Log(g.figures(all, r))
-	if len(problems) > 0 {
-		t.Errorf("%d problems:\n%s", len(problems), strings.Join(problems, "\n"))
+	all, r, problems := g.verdict(from, o.catchUp)
+	g.t.Logf("seed %d: %v of harm, %v in all: %v", o.seed, tortured.Round(time.Second), time.Since(begun).Round(time.Second), harm)
+	g.t.Log(g.figures(all, r))
+	return problems
+}
+
+// faults are those of Telegram itself. With every second seed pushes are lost too, so that differences have to bring them;
+// with the others, what no difference can bring must not be.
+func (g *rig) faults(seed uint64) {
+	rates := wire.Rates{wire.Duplicate: 0.02, wire.Reorder: 0.02, wire.LoseAnswer: 0.002, wire.LoseAck: 0.02, wire.IgnoreAcks: 0.02}
+	if g.traffic.lossy = seed%2 == 0; g.traffic.lossy {
+		rates[wire.LoseUpdate] = 0.02
 	}
+	g.telegram.Faults.Draw(seed, rates)
 }
 
 // warmUp waits until every account follows all its boxes: what it did before it was first signed in is not promised.
@@ -121,11 +140,11 @@ func (g *rig) warmUp() (from uint64) {
 
 // torture does harm while things happen, then lets everything come back.
 func (g *rig) torture(o options) *violence {
-	harm := &violence{r: rand.New(rand.NewPCG(o.seed, 1)), rig: g, done: map[string]int{}}
+	harm := &violence{r: rand.New(rand.NewPCG(o.seed, 1)), rig: g, only: o.only, done: map[string]int{}}
 	ctx, cancel := context.WithTimeout(g.t.Context(), o.length)
 	defer cancel()
 	// Calls that are repeated until they are done may go on a while after the harm.
-	late, stop := context.WithTimeout(g.t.Context(), o.length+catchUp)
+	late, stop := context.WithTimeout(g.t.Context(), o.length+o.catchUp)
 	defer stop()
 	var work sync.WaitGroup
 	work.Go(func() { g.traffic.run(ctx, rand.New(rand.NewPCG(o.seed, 2)), o.pause) })
@@ -141,7 +160,7 @@ func (g *rig) torture(o options) *violence {
 }
 
 // verdict reads the stream until it holds everything, or too long; then once more, whole.
-func (g *rig) verdict(from uint64) ([]entry, *report, []string) {
+func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []string) {
 	worlds, shown, err := g.traffic.wanted()
 	must(g.t, err)
 	ctx, cancel := context.WithTimeout(g.t.Context(), catchUp)
@@ -217,8 +236,11 @@ func (g *rig) figures(all []entry, r *report) string {
 		}
 		fmt.Fprintf(&b, "%s: %d starts, %d killed, %d stopped, %d ended, %d ended by themselves\n", d.name, d.starts.Load(), d.kills.Load(), d.stops.Load(), d.terms.Load(), d.exits.Load())
 	}
+	faults := g.telegram.Faults
+	fmt.Fprintf(&b, "of Telegram's packets %d came twice, %d in another order; %d pushes were lost, %d answers cut off\n",
+		faults.Count(wire.Duplicate), faults.Count(wire.Reorder), faults.Count(wire.LoseUpdate), faults.Count(wire.LoseAnswer))
 	fmt.Fprintf(&b, "%d connections cut; the daemons say:", cuts)
-	for _, what := range []string{"already in the stream", "was taken over by", "the lease is lost", "updates go on", "account stopped", "finding out what was stored"} {
+	for _, what := range []string{"already in the stream", "was taken over by", "the lease is lost", "updates go on", "account stopped", "publishing updates", "wrong last sequence", "finding out what was stored"} {
 		fmt.Fprintf(&b, " %q %d,", what, g.said(what))
 	}
 	return b.String()

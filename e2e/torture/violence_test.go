@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,10 +15,11 @@ import (
 type violence struct {
 	r    *rand.Rand
 	rig  *rig
+	only string // the name of the one act to do; empty: all
 	mu   sync.Mutex
 	done map[string]int
 	work sync.WaitGroup // harm that has to be mended later
-	busy sync.Map       // what is being harmed: *process
+	busy sync.Map       // what is being harmed, by name
 }
 
 // act is one way of doing harm. It returns at once; what has to be mended later is, in the background, also when ctx ends.
@@ -28,22 +30,38 @@ type act struct {
 }
 
 func (v *violence) acts() []act {
-	short := func(ctx context.Context) time.Duration { return between(v.r, 50*time.Millisecond, 2*time.Second) }
+	all := v.everything()
+	if v.only != "" {
+		all = slices.DeleteFunc(all, func(a act) bool { return a.name != v.only })
+	}
+	return all
+}
+
+// Names of acts that planted faults are looked for with.
+const (
+	daemonKilled = "daemon killed"
+	natsLate     = "NATS delayed past the lease"
+)
+
+func (v *violence) everything() []act {
 	return []act{
-		{"daemon killed", 14, func(ctx context.Context) bool { return v.kill(ctx, v.daemon(), short(ctx)) }},
-		{"daemon frozen", 8, func(ctx context.Context) bool { return v.freeze(ctx, v.daemon(), short(ctx)) }},
+		{daemonKilled, 14, func(ctx context.Context) bool { return v.kill(ctx, v.daemon(), v.short()) }},
+		{"daemon frozen", 8, func(ctx context.Context) bool { return v.freeze(ctx, v.daemon(), v.short()) }},
 		{"daemon frozen past its lease", 3, func(ctx context.Context) bool {
 			return v.freeze(ctx, v.daemon(), between(v.r, 11*time.Second, 15*time.Second))
 		}},
-		{"daemon ended (SIGTERM)", 8, func(ctx context.Context) bool { return v.term(ctx, v.daemon(), short(ctx)) }},
-		{"nats-server killed", 10, func(ctx context.Context) bool { return v.kill(ctx, v.server(), short(ctx)) }},
-		{"nats-server frozen", 5, func(ctx context.Context) bool { return v.freeze(ctx, v.server(), short(ctx)) }},
+		{"daemon ended (SIGTERM)", 8, func(ctx context.Context) bool { return v.term(ctx, v.daemon(), v.short()) }},
+		{"nats-server killed", 10, func(ctx context.Context) bool { return v.kill(ctx, v.server(), v.short()) }},
+		{"nats-server frozen", 5, func(ctx context.Context) bool { return v.freeze(ctx, v.server(), 3*v.short()) }},
 		{"Telegram cut", 14, func(context.Context) bool { v.telegram().cut(); return true }},
-		{"Telegram refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), (*relay).refuse) }},
-		{"Telegram delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), (*relay).freeze) }},
+		{"Telegram refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).refuse) }},
+		{"Telegram delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).freeze) }},
 		{"NATS cut", 14, func(context.Context) bool { v.nats().cut(); return true }},
-		{"NATS refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), (*relay).refuse) }},
-		{"NATS delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), (*relay).freeze) }},
+		{"NATS refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), (*relay).refuse) }},
+		{"NATS delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), (*relay).freeze) }},
+		{natsLate, 3, func(ctx context.Context) bool {
+			return v.late(ctx, v.nats(), between(v.r, 14*time.Second, 18*time.Second))
+		}},
 		{"salts renewed", 3, func(context.Context) bool { v.rig.telegram.NewSalts(); return true }},
 		{"sessions forgotten", 2, func(context.Context) bool {
 			v.rig.telegram.ForgetSessions()
@@ -53,12 +71,32 @@ func (v *violence) acts() []act {
 	}
 }
 
-func (v *violence) daemon() *process { return v.rig.daemons[v.r.IntN(len(v.rig.daemons))].process }
+func (v *violence) short() time.Duration { return between(v.r, 50*time.Millisecond, 2*time.Second) }
+
+func (v *violence) daemon() *process { return v.victim().process }
+func (v *violence) telegram() *relay { return v.victim().telegram }
 func (v *violence) server() *process { return v.rig.servers[v.r.IntN(len(v.rig.servers))].process }
-func (v *violence) telegram() *relay { return v.rig.daemons[v.r.IntN(len(v.rig.daemons))].telegram }
+
+// victim is more often a daemon that runs an account than one that waits for one: only those have anything to lose.
+func (v *violence) victim() *daemon {
+	first, any := v.r.IntN(len(v.rig.daemons)), v.r.IntN(10) < 3
+	for i := range v.rig.daemons {
+		if d := v.rig.daemons[(first+i)%len(v.rig.daemons)]; any || d.telegram.busy() {
+			return d
+		}
+	}
+	return v.rig.daemons[first]
+}
+
 func (v *violence) nats() *relay {
-	d := v.rig.daemons[v.r.IntN(len(v.rig.daemons))]
-	return d.nats[v.r.IntN(len(d.nats))]
+	d := v.victim()
+	first := v.r.IntN(len(d.nats))
+	for i := range d.nats {
+		if r := d.nats[(first+i)%len(d.nats)]; r.busy() {
+			return r
+		}
+	}
+	return d.nats[first]
 }
 
 // run does harm until ctx ends, and returns when all is mended.
@@ -148,10 +186,23 @@ func (v *violence) freeze(ctx context.Context, p *process, d time.Duration) bool
 	return true
 }
 
-func (v *violence) hurt(ctx context.Context, r *relay, how func(*relay)) bool {
-	d := between(v.r, 50*time.Millisecond, 3*time.Second)
+func (v *violence) hurt(ctx context.Context, r *relay, d time.Duration, how func(*relay)) bool {
 	v.work.Go(func() {
 		how(r)
+		pause(ctx, d)
+		r.mend()
+	})
+	return true
+}
+
+// late holds back what a daemon says until another has taken its accounts: only one daemon at a time, or there would be none.
+func (v *violence) late(ctx context.Context, r *relay, d time.Duration) bool {
+	if _, taken := v.busy.LoadOrStore(natsLate, true); taken {
+		return false
+	}
+	v.work.Go(func() {
+		defer v.busy.Delete(natsLate)
+		r.freeze()
 		pause(ctx, d)
 		r.mend()
 	})
