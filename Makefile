@@ -32,9 +32,10 @@ race: ## the same under the race detector
 e2e: ## black-box tests: gotd/td, the nats CLI, nats.js (fetches them from their registries)
 	cd e2e && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./...
 
-torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m), one server, then a cluster of three
-	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -torture.for=$(TORTURE) -torture.seed=$(SEED)
-	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -torture.for=$(TORTURE) -torture.seed=$(SEED) -torture.servers=3 -torture.daemons=3
+torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m), one server, then a cluster of three, then faults planted into the daemon
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestTorture -torture.for=$(TORTURE) -torture.seed=$(SEED)
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestTorture -torture.for=$(TORTURE) -torture.seed=$(SEED) -torture.servers=3 -torture.daemons=3
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestMutants -torture.mutants
 
 sim: ## simulated sessions: 2,000 seeds with every fault that there is
 	$(GO) test -count=1 -run 'TestSeeds|TestReplay|TestMutants' ./mtproto/sim -sim.seeds=2000 -v
