@@ -46,9 +46,16 @@ var unsafe = map[string]bool{
 	"messages.getBotCallbackAnswer": true,
 }
 
+// harmless are others that may be repeated: what the first one made is never used.
+var harmless = map[string]bool{
+	"auth.exportAuthorization": true,
+	"auth.exportLoginToken":    true,
+	"auth.bindTempAuthKey":     true,
+}
+
 func readOnly(name string) bool {
-	if unsafe[name] {
-		return false
+	if unsafe[name] || harmless[name] {
+		return harmless[name]
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	for _, w := range safeWords {
@@ -70,6 +77,9 @@ type call struct {
 	packed bool
 	id     session.CallID
 	done   chan struct{} // has one element when there is an answer
+
+	// build makes the query instead, see [session.CallOptions].
+	build func(sessionID, msgID int64) ([]byte, error)
 
 	// then is called instead, outside the link's lock, for calls that the client makes for itself.
 	then func(*call)

@@ -18,12 +18,15 @@ type Client struct {
 	ways      *reach.Chooser
 	hellos    [][]byte // help.getConfig, wrapped in initConnection (D1), for each of the ways
 	getConfig []byte
+	quiet     []byte // stands before calls of file traffic
+	files     traffic
 	home      atomic.Pointer[link]
 	life      life
 	moving    chan struct{} // has an element while the home moves
 	floods    floods
 	spare     sync.Pool // of calls
 	login     Login
+	keys      keyring
 
 	mu    sync.Mutex
 	state State
@@ -84,7 +87,7 @@ func (c *Client) prepare() (err error) {
 		}
 		c.hellos = append(c.hellos, hello)
 	}
-	return nil
+	return c.prepareFiles()
 }
 
 // wrap puts initConnection around a query that goes a way (D1).

@@ -18,7 +18,7 @@ func TestFirstConnection(t *testing.T) {
 		if v := r.call(getConfig); v.Name() != "config" || v.Int("this_dc") != 2 {
 			t.Errorf("config: %v %d", v.Name(), v.Int("this_dc"))
 		}
-		equal(t, "keys made", len(seen[mtproto.KeyCreated](r)), 1)
+		equal(t, "keys made", len(permanent(r)), 1)
 		if c := seen[mtproto.Connected](r); len(c) != 1 || c[0].DC != 2 || c[0].Layer != r.Schema().Layer() {
 			t.Errorf("connected: %+v", c)
 		}
@@ -44,7 +44,7 @@ func TestSecondRun(t *testing.T) {
 		second := start(t, s, func(o *mtproto.Options) { o.State = first.state() })
 		second.ready()
 		second.end()
-		equal(t, "keys made", len(seen[mtproto.KeyCreated](second)), 0)
+		equal(t, "keys made", len(permanent(second)), 0)
 		equal(t, "key", second.state().DCs[2].Key, first.state().DCs[2].Key)
 	})
 }

@@ -20,9 +20,10 @@ type route struct {
 	began time.Time
 }
 
-// dial connects by the ways there are, the healthiest first, until one leads somewhere.
-func (l *link) dial(ctx context.Context) (*route, error) {
-	addresses := l.c.addresses(l.id, l.tries.failures)
+// dial connects by the ways there are, the healthiest first, until one leads somewhere; the addresses from the next one on
+// after each failure.
+func (l *link) dial(ctx context.Context, failures int) (*route, error) {
+	addresses := l.addresses(failures)
 	if len(addresses) == 0 {
 		return nil, ErrNoDC
 	}
@@ -53,7 +54,7 @@ func (l *link) health(r *route, heard bool, err error) {
 	var said *Error
 	now := time.Now()
 	switch {
-	case errors.Is(err, errIdle), errors.Is(err, errReinit), errors.As(err, &code), errors.As(err, &said):
+	case errors.Is(err, errIdle), errors.Is(err, errReinit), errors.Is(err, errRenewed), errors.Is(err, errUnbound), errors.As(err, &code), errors.As(err, &said):
 	case heard:
 		l.c.ways.Ended(now, r.way, now.Sub(r.began))
 	default:
@@ -104,14 +105,14 @@ func (c *Client) Ways() []reach.Health { return c.ways.Health(time.Now()) }
 // addresses are those of a data centre in the order to try them: what Telegram's config says, then what we were built
 // with; each failure begins with the next one.
 func (c *Client) addresses(id, failures int) []dc.Option {
+	return c.addressesFor(id, failures, dc.Want{})
+}
+
+func (c *Client) addressesFor(id, failures int, w dc.Want) []dc.Option {
 	c.mu.Lock()
 	config := c.state.Config
 	c.mu.Unlock()
 	all := slices.Concat(config.Options, c.o.Env.Options)
-	found := dc.Select(all, id, dc.Want{PreferIPv6: config.ForceTryIPv6})
-	if n := len(found); n > 1 {
-		k := failures % n
-		found = append(found[k:len(found):len(found)], found[:k]...)
-	}
-	return found
+	w.PreferIPv6 = config.ForceTryIPv6
+	return rotate(dc.Select(all, id, w), failures)
 }

@@ -28,18 +28,19 @@ type Disconnected struct {
 
 // KeyCreated says that a key exchange was done.
 type KeyCreated struct {
-	DC   int
-	Took time.Duration
+	DC    int
+	Took  time.Duration
+	Until time.Time // when a temporary key ends; zero: the key is permanent
 }
 
 // Migrated says that the account's home is another data centre now (D6).
 type Migrated struct{ From, To int }
 
-// NewSession says that the server began a new session for us: pushes may have been lost, so that the difference has to be
-// fetched (C36).
+// NewSession says that the server began a new session for us, or that we have another key: pushes may have been lost, so
+// that the difference has to be fetched (C36, E18).
 type NewSession struct {
 	DC       int
-	UniqueID int64
+	UniqueID int64 // the server's name of it; 0: it said nothing
 }
 
 // FloodWait says that Telegram wants a method to wait. The call sits it out if Waits is set, and fails otherwise.
@@ -76,7 +77,7 @@ type Throttled struct {
 	Wait time.Duration
 }
 
-// KeyDoubted says that a data centre denied our key; it is asked again over new connections before that is believed (A11).
+// KeyDoubted says that a data centre seems not to know our permanent key; that is not believed at once (A11, B24).
 type KeyDoubted struct{ DC, Times int }
 
 // Name is "connected".

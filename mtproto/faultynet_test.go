@@ -36,6 +36,12 @@ func (n *faultyNet) setHeld(yes bool) {
 func (n *faultyNet) hold()    { n.setHeld(true) }
 func (n *faultyNet) release() { n.setHeld(false) }
 
+func (n *faultyNet) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dialed
+}
+
 func (n *faultyNet) swallows() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,6 +1,7 @@
 package mtproto
 
 import (
+	"context"
 	"crypto/rand"
 	"maps"
 	"time"
@@ -10,28 +11,95 @@ import (
 	"github.com/natsgram/natsgram/mtproto/session"
 )
 
-// ensureKey makes an authorization key where there is none (B28). Where our key was denied, it makes one only to have the
-// peer prove that it is the data centre, so that nobody between can talk us out of our key (A11).
-func (l *link) ensureKey(w *wire) error {
-	l.mu.Lock()
-	have := l.sess != nil
-	l.mu.Unlock()
-	if have && l.tries.doubts == 0 {
+// ensureKey makes the authorization keys that there are not (B28), and has a session with the right one.
+func (l *link) ensureKey(ctx context.Context, w *wire) error {
+	done, err := l.c.keys.turn(ctx, l.id)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if l.use == forCDN {
+		return l.ensureCDN(w)
+	}
+	if err := l.ensurePermanent(w); err != nil {
+		return err
+	}
+	if l.c.o.NoPFS && !l.tries.verify {
+		return l.overPermanent()
+	}
+	t, err := l.temporaryFor(w)
+	if err != nil {
+		return err
+	}
+	return l.overTemporary(t)
+}
+
+func (l *link) ensurePermanent(w *wire) error {
+	if !l.c.permanent(l.id).Zero() {
 		return nil
 	}
 	began := time.Now()
-	r, err := l.exchange(w)
-	if err != nil || have {
+	r, err := l.exchange(w, 0)
+	if err != nil {
 		return err
 	}
 	l.c.emit(KeyCreated{DC: l.id, Took: time.Since(began)})
 	l.c.keepKey(l.id, r)
-	return l.resume()
+	return nil
 }
 
-// exchange makes a key over a fresh connection. Any failure, also -404, means a new connection and a new exchange (B17).
-func (l *link) exchange(w *wire) (*handshake.Result, error) {
-	h := handshake.NewClient(handshake.Config{Keys: l.c.o.Env.Keys, DC: l.c.o.Env.WireID(w.to), Rand: rand.Reader})
+// permanent is the permanent key of a data centre, the zero Key if there is none.
+func (c *Client) permanent(id int) crypto.Key {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// The length was checked, and nothing else can be wrong with a key.
+	k, _ := crypto.NewKey(c.state.DCs[id].Key)
+	return k
+}
+
+// overPermanent has a session with the permanent key itself.
+func (l *link) overPermanent() error {
+	l.mu.Lock()
+	there := l.sess != nil
+	l.mu.Unlock()
+	if there {
+		return nil
+	}
+	cfg, err := l.c.sessionConfig(l.id)
+	if err != nil {
+		return err
+	}
+	s, err := session.New(cfg)
+	if err != nil {
+		return err
+	}
+	l.begin(s, nil)
+	return nil
+}
+
+// overTemporary has a session with a temporary key.
+func (l *link) overTemporary(t *temporary) error {
+	l.mu.Lock()
+	there := l.sess != nil && l.temp == t
+	l.mu.Unlock()
+	if there {
+		return nil
+	}
+	l.abandon()
+	s, err := l.c.keys.session(t, l.limits().Session)
+	if err != nil {
+		return err
+	}
+	l.begin(s, t)
+	return nil
+}
+
+// exchange makes a key over a fresh connection: a permanent one, or one that lives so long. Any failure, also -404, means a
+// new connection and a new exchange (B17).
+func (l *link) exchange(w *wire, life time.Duration) (*handshake.Result, error) {
+	h := handshake.NewClient(handshake.Config{
+		Keys: l.rsaKeys(), DC: l.c.o.Env.WireID(w.to), ExpiresIn: life, Rand: rand.Reader,
+	})
 	packet, err := h.Start(time.Now())
 	for err == nil {
 		if packet != nil {
@@ -65,29 +133,21 @@ func (c *Client) keepKey(id int, r *handshake.Result) {
 
 // dropKey forgets what we share with a data centre.
 func (c *Client) dropKey(id int) {
+	c.keys.dropAll(id)
 	c.change(func(s *State) {
 		s.DCs = cloneDCs(s.DCs)
 		delete(s.DCs, id)
 	})
 }
 
-func (c *Client) keyAge(id int) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Since(c.state.DCs[id].Created)
-}
-
-// sessionConfig is what a session with a data centre begins with. False: there is no key.
-func (c *Client) sessionConfig(id int) (session.Config, bool, error) {
+// sessionConfig is what a session with a data centre's permanent key begins with.
+func (c *Client) sessionConfig(id int) (session.Config, error) {
 	c.mu.Lock()
 	d := c.state.DCs[id]
 	c.mu.Unlock()
-	if len(d.Key) == 0 {
-		return session.Config{}, false, nil
-	}
 	key, err := crypto.NewKey(d.Key)
 	if err != nil {
-		return session.Config{}, false, err
+		return session.Config{}, err
 	}
 	cfg := session.Config{
 		Key: &key, TimeOffset: d.Offset, Rand: rand.Reader, HoldUpdates: true, Limits: c.o.Limits.Session,
@@ -100,7 +160,7 @@ func (c *Client) sessionConfig(id int) (session.Config, bool, error) {
 			cfg.Salts = append(cfg.Salts, session.Salt{Value: s.Salt, Since: unix(s.Since), Until: unix(s.Until)})
 		}
 	}
-	return cfg, true, nil
+	return cfg, nil
 }
 
 func unix(sec int64) time.Time { return time.Unix(sec, 0) }
@@ -108,7 +168,7 @@ func unix(sec int64) time.Time { return time.Unix(sec, 0) }
 // saltsEvery is how often new salts alone are a reason to save.
 const saltsEvery = 15 * time.Minute
 
-// keepSalts remembers the salts of a key (C24). They are saved now and then: lost ones cost a round trip.
+// keepSalts remembers the salts of a permanent key (C24). They are saved now and then: lost ones cost a round trip.
 func (c *Client) keepSalts(id int, salts []session.Salt) {
 	var kept []Salt
 	for _, s := range salts {

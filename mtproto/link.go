@@ -18,6 +18,8 @@ type link struct {
 	c  *Client
 	id int // of the data centre
 
+	errand
+
 	wake chan struct{} // has an element when there may be something to write
 	kick chan error    // has an element when the connection is to be given up
 
@@ -28,8 +30,6 @@ type link struct {
 	sess   *session.Session // nil until there is a key
 	calls  map[session.CallID]*call
 	held   []*call // until initConnection is answered (D1)
-	open   bool    // it is: calls go to the session at once
-	init   *call   // the initConnection under way
 	closed error   // why no more calls are taken
 	events []session.Event
 	idle   time.Time // since when there is nothing to do
@@ -37,16 +37,29 @@ type link struct {
 	rtt    time.Duration
 
 	configAt time.Time // when help.getConfig is due again (D5)
-	told     int       // the way that initConnection told the server of (D1)
+	sleeps   time.Time // until then the loop does, if nobody wakes it
 
+	intro
+	tenure
 	tries tries
+}
+
+// intro is what comes before calls, once in a session.
+type intro struct {
+	open    bool      // all is said: calls go to the session at once
+	since   time.Time // when the connection was made
+	binding *call     // of the temporary key, under way
+	init    *call     // the initConnection under way
+	told    int       // the way that initConnection told the server of (D1)
+	noticed bool      // the server said that the session is new (C36)
 }
 
 // tries is the loop's own account of its attempts to connect.
 type tries struct {
 	backoff
 	pause  time.Duration // before the next attempt
-	doubts int           // how often our key was denied in a row (A11)
+	doubts int           // how often our permanent key was denied in a row (A11)
+	verify bool          // use temporary keys, whose binding tells whether the permanent one is known
 	via    *route        // the connection of the moment; its reader may look too
 }
 
@@ -99,7 +112,7 @@ func (l *link) add(k *call) error {
 // submit gives a call to the session. The lock is held.
 func (l *link) submit(k *call) {
 	now := time.Now()
-	k.id = l.sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed})
+	k.id = l.sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed, Build: k.build})
 	l.calls[k.id] = k
 	l.drain(now) // a query that cannot be sent has failed already
 }
@@ -160,6 +173,9 @@ func (l *link) answer(now time.Time, id session.CallID, fill func(*call)) {
 		l.idle = now
 	}
 	fill(k)
+	if k.rpc != nil && k.rpc.ErrorMessage == kindUnbound {
+		l.unbind(now)
+	}
 	if k.then != nil {
 		l.events = append(l.events, answered{call: k})
 		return
@@ -175,16 +191,32 @@ func (l *link) start(query []byte, then func(*call)) *call {
 	return k
 }
 
-// opened lets calls through after initConnection was answered.
-func (l *link) opened() {
+// opened lets calls through after initConnection was answered. It says whether this is the first that is heard of a new
+// session.
+func (l *link) opened() (news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.open, l.init = true, nil
+	if l.init = nil; l.closed == nil {
+		l.reopen()
+	}
+	return !l.noticed
+}
+
+// reopen lets calls through. The lock is held.
+func (l *link) reopen() {
+	l.open = true
 	for _, k := range l.held {
 		l.submit(k)
 	}
 	l.held = nil
 	l.poke()
+}
+
+// leave notes that the session is not used any more (C38). The lock is held.
+func (l *link) leave() {
+	if l.sess != nil && l.temp != nil {
+		l.c.keys.leave(l.temp, l.sess.SessionID())
+	}
 }
 
 // finish ends all calls: those that were not sent may be made elsewhere. After it the link takes no more.
@@ -198,7 +230,9 @@ func (l *link) finish(why error) {
 	for id, k := range l.calls {
 		l.fail(k, l.sess.Cancel(time.Now(), id), why)
 	}
-	l.held, l.calls, l.open, l.init = nil, nil, false, nil
+	clear(l.calls) // not nil: a late answer may start something of our own yet, which then goes nowhere
+	l.held, l.open, l.init, l.binding = nil, false, nil, nil
+	l.leave()
 }
 
 func (l *link) fail(k *call, sent Sent, why error) {

@@ -36,9 +36,6 @@ func (l *link) run(ctx context.Context) {
 
 // live returns why the link cannot go on.
 func (l *link) live(ctx context.Context) error {
-	if err := l.resume(); err != nil {
-		return err
-	}
 	for {
 		began := time.Now()
 		err := l.connect(ctx)
@@ -56,7 +53,7 @@ func (l *link) live(ctx context.Context) error {
 
 // connect makes a connection and serves it until it breaks; it always returns an error.
 func (l *link) connect(ctx context.Context) error {
-	r, err := l.dial(ctx)
+	r, err := l.dial(ctx, l.tries.failures)
 	if err != nil {
 		return err
 	}
@@ -64,12 +61,15 @@ func (l *link) connect(ctx context.Context) error {
 	defer r.Close()
 	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
 	defer stop()
-	w, err := newWire(r, l.c.o.Limits)
+	w, err := newWire(r, l.limits())
 	if err != nil {
 		return err
 	}
-	if err := l.ensureKey(w); err != nil {
+	if err := l.ensureKey(ctx, w); err != nil {
 		return err
+	}
+	if !stop() {
+		return ctx.Err()
 	}
 	return l.serve(ctx, w)
 }
@@ -78,14 +78,21 @@ func (l *link) connect(ctx context.Context) error {
 func (l *link) judge(err error, began time.Time) error {
 	l.account(err, began)
 	var t *transportError
+	var refused *bindError
 	switch {
 	case l.hopeless(err):
 		return err
+	case errors.As(err, &refused):
+		return l.unbindable(refused)
+	case errors.Is(err, errUnbound), IsKind(err, kindUnbound):
+		l.forgetTemporary()
+	case errors.Is(err, errSilent):
+		l.startOver()
 	case !errors.As(err, &t):
 	case t.code == transport.CodeFlood:
 		l.c.o.Throttle.Flooded(time.Now())
 	case t.code == transport.CodeUnknownKey && t.keyed:
-		return l.doubt()
+		return l.denied()
 	}
 	return l.report(err)
 }
@@ -109,8 +116,11 @@ func (l *link) account(err error, began time.Time) {
 		l.health(via, heard, err)
 		l.tries.via = nil
 	}
-	if heard {
+	if heard && l.trusted() {
 		l.tries.doubts = 0
+	}
+	var refused *bindError
+	if heard && !errors.As(err, &refused) {
 		l.tries.lost(time.Since(began))
 	} else {
 		l.tries.failed()
@@ -121,12 +131,17 @@ func (l *link) account(err error, began time.Time) {
 func (l *link) report(err error) error {
 	now := time.Now()
 	l.tries.pause = l.tries.next(rand.Float64())
+	if errors.Is(err, errRenewed) {
+		l.tries.pause = max(l.tries.pause, renewPause)
+	}
 	if wait := l.c.o.Throttle.Wait(now); wait > l.tries.pause {
 		l.tries.pause = wait
 		l.c.emit(Throttled{DC: l.id, Wait: wait})
 	}
 	l.c.o.Log.Info("disconnected", "dc", l.id, "error", err, "next", l.tries.pause)
-	l.c.emit(Disconnected{DC: l.id, Err: err, Attempt: l.tries.attempt(), Next: l.tries.pause})
+	if l.use == forCalls {
+		l.c.emit(Disconnected{DC: l.id, Err: err, Attempt: l.tries.attempt(), Next: l.tries.pause})
+	}
 	return nil
 }
 
@@ -150,44 +165,11 @@ func (l *link) rest(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// doubt counts a denial of our key, and gives the key up after several (A10, A11): at home, where somebody is signed in,
-// that is the end. Each denial but the first came from a peer that had proved, by a key exchange on the same connection,
-// to be the data centre (see ensureKey).
-func (l *link) doubt() error {
-	l.tries.doubts++
-	l.c.emit(KeyDoubted{DC: l.id, Times: l.tries.doubts})
-	if l.tries.doubts < doubtsMost || l.c.keyAge(l.id) < keyYoung {
-		return l.report(ErrKeyUnknown)
-	}
-	if l.home() && l.c.signedIn() {
-		return l.c.loseAuth(ErrKeyUnknown)
-	}
-	l.c.o.Log.Warn("the data centre does not know our key: making another one", "dc", l.id)
-	l.c.dropKey(l.id)
-	l.abandon()
-	l.tries.doubts = 0
-	return l.report(ErrKeyUnknown)
-}
-
-// resume begins a session with the key of former runs, if there is one.
-func (l *link) resume() error {
-	cfg, ok, err := l.c.sessionConfig(l.id)
-	if err != nil || !ok {
-		return err
-	}
-	return l.begin(cfg)
-}
-
-// begin makes the session.
-func (l *link) begin(cfg session.Config) error {
-	s, err := session.New(cfg)
-	if err != nil {
-		return err
-	}
+// begin takes a session into use, which is under a temporary key or nil.
+func (l *link) begin(s *session.Session, t *temporary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sess = s
-	return nil
+	l.sess, l.tenure, l.noticed = s, started(t), false
 }
 
 // abandon leaves the session, whose key is gone. Calls that were not sent, or do no harm when sent twice, wait for the
@@ -206,5 +188,6 @@ func (l *link) abandon() {
 		}
 	}
 	clear(l.calls)
-	l.sess, l.open, l.init = nil, false, nil
+	l.leave()
+	l.sess, l.intro, l.tenure = nil, intro{told: l.told}, tenure{}
 }

@@ -88,7 +88,7 @@ func TestMigrateOneCall(t *testing.T) {
 			if err != nil || len(b) == 0 {
 				t.Errorf("later: %v", err)
 			}
-			equal(t, "keys made", len(seen[mtproto.KeyCreated](r)), 1)
+			equal(t, "keys made", len(permanent(r)), 1)
 		})
 	}
 }

@@ -86,6 +86,10 @@ type Options struct {
 
 	Limits Limits
 
+	// NoPFS sends everything under the permanent keys. Else these sign nothing but temporary keys, new ones every day, so
+	// that whoever gets hold of a permanent key some day can read nothing of what was sent before (B19).
+	NoPFS bool
+
 	// Throttle is shared by all clients that share an IP address (A12). The process has one by default.
 	Throttle *Throttle
 }
@@ -111,6 +115,9 @@ type Limits struct {
 
 	// Idle is when a connection to another data centre than the home one is closed after its last call. 1 min.
 	Idle time.Duration
+
+	// TempKey is about how long a temporary key lives. 24 h.
+	TempKey time.Duration
 
 	// Session are those of the encrypted session: pings, acknowledgements, when a peer counts as dead.
 	Session session.Limits
@@ -138,6 +145,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Handshake, defaultHandshake)
 	set(&l.Write, defaultWrite)
 	set(&l.Idle, defaultIdle)
+	set(&l.TempKey, tempLife)
 	if l.Retries == 0 {
 		l.Retries = defaultRetries
 	}

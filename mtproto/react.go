@@ -57,7 +57,7 @@ var rules = []struct {
 	{codeAuth, "USER_DEACTIVATED", loseAuth},
 	{codeAuth, "USER_DEACTIVATED_BAN", loseAuth},
 	{codeAuth, "SESSION_PASSWORD_NEEDED", toCaller}, // a step of the login, not its end
-	{codeAuth, "AUTH_KEY_PERM_EMPTY", toCaller},     // of temporary keys, which are not in use yet: never a sign-out (B25)
+	{codeAuth, kindUnbound, againSoon},              // with another temporary key: never a sign-out (B25)
 	{codeAuth, "", toCaller},
 
 	{403, "", toCaller},

@@ -40,7 +40,7 @@ func TestReact(t *testing.T) {
 		{401, "USER_DEACTIVATED_BAN", loseAuth},
 		{401, "SESSION_PASSWORD_NEEDED", toCaller},
 		{400, "SESSION_PASSWORD_NEEDED", toCaller},
-		{401, "AUTH_KEY_PERM_EMPTY", toCaller},
+		{401, "AUTH_KEY_PERM_EMPTY", againSoon},
 		{401, "ACTIVE_USER_REQUIRED", toCaller},
 
 		{403, "CHAT_WRITE_FORBIDDEN", toCaller},

@@ -204,3 +204,13 @@ func equal[T any](t testing.TB, what string, got, want T) {
 }
 
 var getConfig = M{"_": "help.getConfig"}
+
+// permanent are the permanent keys that were made.
+func permanent(r *rig) (made []mtproto.KeyCreated) {
+	for _, k := range seen[mtproto.KeyCreated](r) {
+		if k.Until.IsZero() {
+			made = append(made, k)
+		}
+	}
+	return made
+}

@@ -134,7 +134,7 @@ func TestKeyDenied(t *testing.T) {
 				equal(t, "login", r.Login().State().Step, mtproto.LoggedOut)
 			} else {
 				r.call(getConfig)
-				equal(t, "keys made", len(seen[mtproto.KeyCreated](r)), 1)
+				equal(t, "keys made", len(permanent(r)), 1)
 			}
 			equal(t, "denials", len(seen[mtproto.KeyDoubted](r)), 3)
 		})

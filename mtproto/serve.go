@@ -15,7 +15,10 @@ func (l *link) serve(ctx context.Context, w *wire) error {
 	l.attach()
 	broken := make(chan error, 1)
 	go func() { broken <- l.read(w) }()
+	stop := context.AfterFunc(ctx, w.hurry)
+	defer stop()
 	err := l.write(ctx, w, broken)
+	l.farewell(ctx, w, err)
 	_ = w.conn.Close()
 	cause := <-broken // waited for, so that no two readers ever hand out updates
 	if t := new(transportError); errors.As(cause, &t) {
@@ -23,6 +26,22 @@ func (l *link) serve(ctx context.Context, w *wire) error {
 	}
 	l.detach()
 	return err
+}
+
+// farewell sends the acknowledgements that are owed, before a connection is closed that could go on: what comes in another
+// session is not the same messages again (C15).
+func (l *link) farewell(ctx context.Context, w *wire, why error) {
+	switch {
+	case ctx.Err() != nil:
+		l.finish(l.c.ending()) // nothing else is to be sent any more
+	case !errors.Is(why, errIdle) && !errors.Is(why, errRenewed):
+		return
+	}
+	w.hurry()
+	l.mu.Lock()
+	l.sess.Flush()
+	l.mu.Unlock()
+	_ = l.flush(w) // if it fails, they come again
 }
 
 func (l *link) attach() {
@@ -34,14 +53,11 @@ func (l *link) attach() {
 	}
 	l.heard = false
 	l.sess.Connected(time.Now())
-	way := l.tries.via.way
-	if !l.c.sameProxy(way, l.told) { // D1: what initConnection has said is not true any more
+	if way := l.tries.via.way; !l.c.sameProxy(way, l.told) { // D1: what initConnection has said is not true any more
 		l.open = false
 	}
-	if !l.open && l.init == nil {
-		l.told = way
-		l.init = l.start(l.c.hellos[way], l.greeted)
-	}
+	l.since = time.Now()
+	l.introduce()
 }
 
 func (l *link) detach() {
@@ -150,7 +166,23 @@ func (l *link) next(now time.Time) (time.Duration, error) {
 		}
 		d = min(d, left)
 	}
-	return max(d, 0), nil
+	left, err := l.introduced(now)
+	if err != nil {
+		return 0, err
+	}
+	d = min(d, left)
+	if left, err = l.succession(now); err != nil {
+		return 0, err
+	}
+	d = max(min(d, left), 0)
+	l.sleeps = now.Add(d)
+	return d, nil
+}
+
+// due says whether the loop has something to do before it wakes by itself. The lock is held.
+func (l *link) due() bool {
+	wake := l.sess.Wake()
+	return l.sess.Due() || !wake.IsZero() && wake.Before(l.sleeps) || !l.parting.IsZero() && len(l.calls) == 0
 }
 
 func (l *link) tick() error {
@@ -199,6 +231,7 @@ func (l *link) receive(packet []byte) error {
 	l.drain(now)
 	events := l.take()
 	again, rtt := first && l.open, l.rtt
+	due := l.due()
 	l.mu.Unlock()
 	if via := l.tries.via; first {
 		l.c.ways.Answered(now, via.way, now.Sub(via.began))
@@ -207,7 +240,9 @@ func (l *link) receive(packet []byte) error {
 	if again {
 		l.connected(rtt)
 	}
-	l.poke()
+	if due {
+		l.poke()
+	}
 	return err
 }
 
@@ -226,11 +261,9 @@ func (l *link) dispatch(now time.Time, events []session.Event) {
 		case session.Update:
 			l.update(now, e)
 		case session.NewSession:
-			if l.home() {
-				l.c.emit(NewSession{DC: l.id, UniqueID: e.UniqueID})
-			}
+			l.renewed(e.UniqueID)
 		case session.SaltsChanged:
-			l.c.keepSalts(l.id, e.Salts)
+			l.keepSalts(e.Salts)
 		case session.TimeSynced:
 			l.c.keepOffset(l.id, e.Offset)
 		case session.Reset:

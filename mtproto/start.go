@@ -21,7 +21,9 @@ func (l *link) greeted(k *call) {
 		return
 	}
 	l.config(body)
-	l.opened()
+	if l.opened() {
+		l.renewed(0)
+	}
 	l.connected(l.roundTrip())
 	if l.home() && l.c.signedIn() {
 		l.whoAmI()
@@ -64,6 +66,9 @@ func (l *link) isOpen() bool {
 // connected says that calls are answered.
 func (l *link) connected(rtt time.Duration) {
 	l.c.o.Log.Info("connected", "dc", l.id, "rtt", rtt)
+	if l.use != forCalls {
+		return // no matter of the account's
+	}
 	l.c.emit(Connected{DC: l.id, Layer: l.c.o.Schema.Layer(), RTT: rtt})
 	if l.home() {
 		l.c.setReady(true)
@@ -98,6 +103,7 @@ func (l *link) recognized(k *call) {
 	}
 	want := l.c.State().UserID
 	for u := range l.c.o.Schema.Vector(body, t) {
+		l.c.files.premium.Store(u.Bool("premium"))
 		if got := u.Int("id"); got != want {
 			l.c.fatal(fmt.Errorf("%w: it is %d, not %d", ErrWrongUser, got, want))
 		}
@@ -137,9 +143,34 @@ func (l *link) update(now time.Time, e session.Update) {
 func (l *link) release(id int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sess != nil {
-		l.sess.Release(id)
+	if l.sess == nil {
+		return
 	}
+	if l.sess.Release(id); l.due() {
+		l.poke()
+	}
+}
+
+// renewed says that the session is a new one, so that pushes may have been lost (C36, E18). 0: the server did not say so.
+func (l *link) renewed(uniqueID int64) {
+	l.mu.Lock()
+	l.noticed = true
+	l.mu.Unlock()
+	if l.home() {
+		l.c.emit(NewSession{DC: l.id, UniqueID: uniqueID})
+	}
+}
+
+// keepSalts remembers salts, with the key that they belong to (C24).
+func (l *link) keepSalts(salts []session.Salt) {
+	l.mu.Lock()
+	t := l.temp
+	l.mu.Unlock()
+	if t != nil {
+		l.c.keys.setSalts(t, salts)
+		return
+	}
+	l.c.keepSalts(l.id, salts)
 }
 
 // isUpdates says whether an object is of the class Updates, and whether the schema knows it at all.

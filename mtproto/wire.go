@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -49,6 +50,7 @@ type wire struct {
 	framing *transport.Conn
 	to      dc.Option
 	limits  Limits
+	hurried atomic.Bool
 }
 
 // newWire frames a connection the way that it wants.
@@ -62,11 +64,24 @@ func newWire(r *route, limits Limits) (*wire, error) {
 
 // write sends bytes that are framed already.
 func (w *wire) write(b []byte) error {
-	if err := w.conn.SetWriteDeadline(time.Now().Add(w.limits.Write)); err != nil {
+	patience := w.limits.Write
+	if w.hurried.Load() {
+		patience = min(patience, farewell)
+	}
+	if err := w.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 		return err
+	}
+	if w.hurried.Load() && patience > farewell { // only just
+		w.hurry()
 	}
 	_, err := w.conn.Write(b)
 	return err
+}
+
+// hurry bounds the write that is under way, and all others: the connection is to be closed.
+func (w *wire) hurry() {
+	w.hurried.Store(true)
+	_ = w.conn.SetWriteDeadline(time.Now().Add(farewell))
 }
 
 // send frames and sends one packet.

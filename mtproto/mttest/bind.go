@@ -2,6 +2,7 @@ package mttest
 
 import (
 	"github.com/natsgram/natsgram/mtproto/crypto"
+	"github.com/natsgram/natsgram/mtproto/mttest/wire"
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
@@ -26,13 +27,99 @@ func bindTempKey(r *Request) (any, error) {
 	}
 	own, _ := temp.Data.(*device)
 	of, _ := perm.Data.(*device)
-	of.mu.Lock()
-	of.key, of.inited = temp, false
-	of.mu.Unlock()
+	former := of.rebind(temp, r.call.Conn.Media())
+	if former != nil && former != own {
+		former.unbind()
+	}
 	own.mu.Lock()
 	own.bound = of
 	own.mu.Unlock()
+	temp.StandFor(perm)
 	return true, nil
+}
+
+// rebind has a temporary key stand for the permanent one of d, and returns the device of the one that did.
+// At addresses for media it is another one.
+func (d *device) rebind(temp *wire.Key, media bool) (former *device) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if media {
+		if d.media != nil {
+			former, _ = d.media.Data.(*device)
+		}
+		d.media = temp
+		return former
+	}
+	if d.key != nil {
+		former, _ = d.key.Data.(*device)
+	}
+	d.key, d.inited = temp, false
+	if former == d { // so far the permanent key stood for itself
+		return nil
+	}
+	return former
+}
+
+func (d *device) unbind() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bound = nil
+}
+
+// TempKeys are the temporary keys that there are, and how many of them are bound to a permanent one.
+func (s *Server) TempKeys() (all, bound int) {
+	for _, k := range s.tempKeys() {
+		all++
+		if d, ok := k.Data.(*device); ok && d.isBound() {
+			bound++
+		}
+	}
+	return all, bound
+}
+
+// PermanentKeys is how many permanent keys there are.
+func (s *Server) PermanentKeys() (n int) {
+	for _, c := range s.centres {
+		for _, k := range c.Keys() {
+			if k.Expires.IsZero() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// ForgetTempKeys drops all temporary keys, which a server may do at any time (B25).
+func (s *Server) ForgetTempKeys() {
+	for _, k := range s.tempKeys() {
+		k.Centre().Forget(k.ID())
+	}
+}
+
+// UnbindTempKeys keeps the temporary keys, but they stand for nothing any more (B25).
+func (s *Server) UnbindTempKeys() {
+	for _, k := range s.tempKeys() {
+		if d, ok := k.Data.(*device); ok {
+			d.unbind()
+		}
+	}
+}
+
+func (s *Server) tempKeys() (all []*wire.Key) {
+	for _, c := range s.centres {
+		for _, k := range c.Keys() {
+			if !k.Expires.IsZero() && c.Key(k.ID()) != nil {
+				all = append(all, k)
+			}
+		}
+	}
+	return all
+}
+
+func (d *device) isBound() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bound != nil
 }
 
 // binds checks bind_auth_key_inner.
@@ -42,4 +129,33 @@ func (r *Request) binds(body []byte, temp, perm uint64) bool {
 	nonce, tempID, permID, session, until := b.Int64(), b.Uint64(), b.Uint64(), b.Int64(), b.Int32()
 	return b.Close() == nil && nonce == r.Args.Int("nonce") && tempID == temp && permID == perm && session == r.SessionID &&
 		int64(until) == r.Args.Int("expires_at")
+}
+
+// Forget drops a key of a data centre, permanent or not: whoever uses it is told -404 (A10).
+func (s *Server) Forget(dc int, key uint64) {
+	if c := s.centre(dc); c != nil {
+		c.Forget(key)
+	}
+}
+
+// Sessions is how many sessions of all keys a data centre remembers.
+func (s *Server) Sessions(dc int) (n int) {
+	if c := s.centre(dc); c != nil {
+		for _, k := range c.Keys() {
+			n += len(k.Sessions())
+		}
+	}
+	return n
+}
+
+// Unacknowledged is how many messages to clients wait to be acknowledged.
+func (s *Server) Unacknowledged() (n int) {
+	for _, c := range s.centres {
+		for _, k := range c.Keys() {
+			for _, session := range k.Sessions() {
+				n += session.Unacknowledged()
+			}
+		}
+	}
+	return n
 }

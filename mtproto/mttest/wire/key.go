@@ -26,6 +26,7 @@ type Key struct {
 	sessions   map[int64]*Session
 	users      map[*Conn]struct{} // connections in use with this key
 	duplicated bool
+	standsFor  *Key // of a bound temporary key: the permanent one
 }
 
 // Centre is where the key belongs.
@@ -101,8 +102,31 @@ func (k *Key) NewSalt() { k.salts.renew(k.centre.cfg.Now()) }
 // Salt is the present one.
 func (k *Key) Salt() int64 { return k.salts.current(k.centre.cfg.Now()) }
 
+// StandFor makes what is done with a temporary key be done with a permanent one, where two connections at once count.
+func (k *Key) StandFor(permanent *Key) {
+	k.mu.Lock()
+	k.standsFor = permanent
+	var users []*Conn
+	for conn := range k.users {
+		users = append(users, conn)
+	}
+	k.mu.Unlock()
+	for _, conn := range users {
+		permanent.use(conn)
+	}
+}
+
+func (k *Key) permanent() *Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.standsFor
+}
+
 // use notes that conn speaks with this key, and whether another does at the same time (D8).
 func (k *Key) use(conn *Conn) {
+	if p := k.permanent(); p != nil {
+		p.use(conn)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.users == nil {
@@ -118,6 +142,9 @@ func (k *Key) use(conn *Conn) {
 }
 
 func (k *Key) leave(conn *Conn) {
+	if p := k.permanent(); p != nil {
+		p.leave(conn)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.users, conn)
@@ -125,6 +152,9 @@ func (k *Key) leave(conn *Conn) {
 
 // Duplicated says that two connections used the key at once where that is forbidden; it stays so.
 func (k *Key) Duplicated() bool {
+	if p := k.permanent(); p != nil && p.Duplicated() {
+		return true
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.duplicated

@@ -255,3 +255,10 @@ func (o *outbox) appendContainer(dst []byte, all []*message, now time.Time) []by
 	}
 	return dst
 }
+
+// Unacknowledged is how many messages the client has to acknowledge yet.
+func (s *Session) Unacknowledged() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.out.sent)
+}
