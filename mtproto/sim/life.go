@@ -24,8 +24,6 @@ type taken struct {
 	id       int64
 	seq      int32
 	query    string
-	zipped   bool
-	body     []byte // of what is no plain query
 	running  bool
 	answered bool
 }

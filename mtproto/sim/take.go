@@ -21,7 +21,7 @@ func (s *server) take(x *sessionLife, m mt.Message) {
 	}
 	s.numbered(x, m)
 	e := taken{id: m.MsgID, seq: m.SeqNo}
-	body := s.unpacked(m.Body, &e)
+	body := s.unpacked(m.Body)
 	isQuery := idOf(body) == queryID
 	if isQuery && s.w.happens(loseQuery) {
 		s.w.log("  server loses %x %s", m.MsgID, nameIn(body))
@@ -53,7 +53,7 @@ func (s *server) numbered(x *sessionLife, m mt.Message) {
 	}
 }
 
-func (s *server) unpacked(body []byte, e *taken) []byte {
+func (s *server) unpacked(body []byte) []byte {
 	if idOf(body) != mt.GzipPackedID {
 		return body
 	}
@@ -63,7 +63,6 @@ func (s *server) unpacked(body []byte, e *taken) []byte {
 	if err != nil {
 		s.ledger.wrong("gzip_packed of the client: %v", err)
 	}
-	e.zipped = true
 	return out
 }
 

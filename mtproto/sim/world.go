@@ -92,7 +92,7 @@ func newWorld(o Options) *world {
 		w.skew = w.rnd.around(10 * time.Hour)
 	}
 	w.server = newServer(w)
-	w.client = &client{w: w, real: w.rnd.one(64), pfs: w.rnd.one(4), hold: w.rnd.one(2)}
+	w.client = &client{w: w, real: w.rnd.one(128), pfs: w.rnd.one(4), hold: w.rnd.one(2)}
 	w.client.desk = desk{got: map[string]int{}, heard: map[int64]bool{}}
 	w.log("real keys: %v, temporary: %v, hold: %v, skew %v", w.client.real, w.client.pfs, w.client.hold, w.skew)
 	return w
