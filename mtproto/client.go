@@ -47,8 +47,9 @@ type life struct {
 	// Under the Client's lock.
 	ctx    context.Context //nolint:containedctx // the parent of all links'
 	cancel context.CancelCauseFunc
-	ended  bool  // there are no new links
-	why    error // why Run ends, if not for its context
+	ended  bool            // there are no new links
+	why    error           // why Run ends, if not for its context
+	doomed map[int]DCState // keys that Run destroys in the end
 }
 
 // New prepares a client. It connects when [Client.Run] is called.
@@ -123,6 +124,7 @@ func (c *Client) Run(ctx context.Context) error {
 	c.life.ended = true // from here on there are no new links
 	c.mu.Unlock()
 	c.life.wg.Wait()
+	c.destroyKeys(c.life.doomed)
 	close(c.life.over)
 	c.setReady(false)
 	c.change(func(*State) {}) // what was noted since the last time

@@ -305,7 +305,8 @@ func (s *State) addToken(token []byte) {
 	}
 }
 
-// LogOut signs out at Telegram, forgets all keys, and ends Run with [ErrLoggedOut] (F10).
+// LogOut signs out at Telegram, forgets all keys, and ends Run with [ErrLoggedOut], which takes until the data centres have
+// been asked to forget them too, 10 s at most (F10).
 func (l *Login) LogOut(ctx context.Context) error {
 	l.step.Lock()
 	defer l.step.Unlock()
@@ -318,6 +319,7 @@ func (l *Login) LogOut(ctx context.Context) error {
 	}
 	l.set(LoginState{Step: LoggedOut})
 	l.c.change(func(s *State) {
+		l.c.life.doomed = s.DCs
 		s.UserID, s.Bot, s.DCs = 0, false, nil
 		s.addToken(v.Bytes("future_auth_token"))
 	})

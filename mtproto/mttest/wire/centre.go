@@ -106,6 +106,16 @@ func (c *Centre) Forget(id uint64) {
 	delete(c.keys, id)
 }
 
+// destroy drops a permanent key, and those that are bound to it.
+func (c *Centre) destroy(k *Key) {
+	for _, other := range c.Keys() {
+		if other.permanent() == k {
+			c.Forget(other.ID())
+		}
+	}
+	c.Forget(k.ID())
+}
+
 // Serve speaks with one client until either side closes. It closes nc. Media: of an address where parallel connections
 // with one key are in order (D8).
 func (c *Centre) Serve(nc net.Conn, media bool) {

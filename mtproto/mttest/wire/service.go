@@ -129,7 +129,7 @@ func (s *Session) service(c *Conn, h header, id uint32, r *bin.Reader) {
 		s.destroyOther(r.Int64())
 	case idDestroyAuthKey:
 		s.send(message{content: true, body: words(idDestroyAuthKeyOK)})
-		s.key.centre.Forget(s.key.ID())
+		s.key.centre.destroy(s.key)
 	}
 }
 
