@@ -53,9 +53,10 @@ type Bridge struct {
 
 	mu       sync.Mutex
 	url      string
-	accounts map[string]*supervised
-	changed  chan struct{} // closed and made anew when accounts come or go
+	accounts map[string]*supervised // those that run here
+	changed  chan struct{}          // closed and made anew when accounts come or go
 	bus      *base
+	shift    *supervisor
 }
 
 // New checks the settings, reads the schema, and prepares a daemon that Run starts.
@@ -193,17 +194,26 @@ func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) err
 	defer cancel()
 	leases, err := lease.Open(ctx, base.js, lease.Options{
 		Bucket: b.settings.Scheme().StreamName(stream.LeasesName), Replicas: b.settings.Replicas, Embedded: base.server != nil, Log: b.log,
+		Name: b.settings.Name,
 	})
 	if err != nil {
 		return err
 	}
-	s := &supervisor{b: b, base: base, store: store, lease: leases, ctx: ctx}
-	control, err := b.serveControl(ctx, base)
+	s, leave, err := b.newSupervisor(ctx, base, store, leases) //nolint:contextcheck // accounts outlive ctx by a hand-over
+	if err != nil {
+		return err
+	}
+	defer func() { cancel(); leave() }()
+	b.mu.Lock()
+	b.shift = s
+	b.mu.Unlock()
+	control, err := b.serveControl(ctx, base, s)
 	if err != nil {
 		return err
 	}
 	err = s.run()
 	cancel()
+	<-s.ctx.Done()
 	s.work.Wait()
 	control()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

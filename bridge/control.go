@@ -22,6 +22,7 @@ import (
 type control struct {
 	b      *Bridge
 	base   *base
+	shift  *supervisor
 	ctx    context.Context //nolint:containedctx // the daemon's life, for logins
 	mu     sync.Mutex
 	logins map[string]*login
@@ -32,8 +33,8 @@ type control struct {
 const loginLife = 10 * time.Minute
 
 // serveControl begins; stop ends it and all logins.
-func (b *Bridge) serveControl(ctx context.Context, base *base) (stop func(), err error) {
-	c := &control{b: b, base: base, ctx: ctx, logins: map[string]*login{}}
+func (b *Bridge) serveControl(ctx context.Context, base *base, s *supervisor) (stop func(), err error) {
+	c := &control{b: b, base: base, shift: s, ctx: ctx, logins: map[string]*login{}}
 	service, err := micro.AddService(base.nc, micro.Config{
 		Name: "natsgram", Version: b.options.Version, Description: "natsgram itself: accounts and signing in",
 		Metadata: map[string]string{"layer": strconv.Itoa(b.layer.schema.Layer())},

@@ -12,33 +12,83 @@ import (
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
-// supervisor has a runner for every account of the vault that this daemon may run.
+// supervisor runs the accounts of the vault that fall to this daemon.
 type supervisor struct {
 	b     *Bridge
 	base  *base
 	store *stream.Store
 	lease *lease.Leases
+	crew  *lease.Crew
 	ctx   context.Context //nolint:containedctx // the daemon's life, for accounts
 	work  sync.WaitGroup
+	wake  chan struct{} // one token: look again who is to run what
+
+	mu    sync.Mutex
+	known map[string]*candidate
 }
 
-// supervised is one account.
+// candidate is an account that there is, run here or not.
+type candidate struct {
+	name  string
+	found time.Time     // when this daemon learned of it
+	after time.Time     // not before: it failed here
+	wait  time.Duration // the next pause after a failure
+}
+
+// supervised is one account that runs here, or is about to.
 type supervised struct {
 	name    string
+	since   time.Time
 	mu      sync.Mutex
 	runner  *account.Runner
-	restart context.CancelFunc // ends the present runner; the next one reads the vault anew
+	restart context.CancelFunc // ends the present runner
+	heir    string             // the daemon it was asked to give the account to
+	leaving bool               // it was told to let go
 }
 
-// run follows the vault until ctx ends.
+// newSupervisor makes this daemon known to the others. It works until ctx ends; leave then takes it out of their sight.
+func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.Store, leases *lease.Leases) (s *supervisor, leave func(), err error) {
+	s = &supervisor{b: b, base: base, store: store, lease: leases, wake: make(chan struct{}, 1), known: map[string]*candidate{}}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	s.crew, err = leases.Join(ctx, life, lease.Member{Capacity: b.settings.Capacity, Accounts: b.settings.Accounts}, &work)
+	if err != nil {
+		end()
+		work.Wait()
+		return nil, nil, err
+	}
+	// The others hear that this daemon goes before it lets go of the first account.
+	var stop context.CancelFunc
+	s.ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
+	told := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(told)
+		s.crew.Leave(life)
+		stop()
+	})
+	return s, func() {
+		<-told
+		end()
+		work.Wait()
+		brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		s.crew.Gone(brief)
+	}, nil
+}
+
+// goodbye is how long telling the others that this daemon goes may take.
+const goodbye = 2 * time.Second
+
+// run follows the vault and shares the accounts out until ctx ends.
 func (s *supervisor) run() error {
 	names, err := s.base.vault.Accounts(s.ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range append(names, s.b.settings.Accounts...) {
-		s.look(name)
+		s.know(name)
 	}
+	s.work.Go(s.share)
 	close(s.b.ready)
 	for {
 		err := s.base.vault.Watch(s.ctx, s.change)
@@ -52,26 +102,15 @@ func (s *supervisor) run() error {
 	}
 }
 
-// look starts an account, if it is this daemon's and not yet started.
-func (s *supervisor) look(name string) *supervised {
-	if !s.b.settings.Serves(name) {
-		return nil
-	}
-	s.b.mu.Lock()
-	defer s.b.mu.Unlock()
-	a := s.b.accounts[name]
-	if a == nil {
-		a = &supervised{name: name}
-		s.b.accounts[name] = a
-		s.work.Go(func() { s.supervise(a) })
-	}
-	return a
-}
-
 // change is told of every writing in the vault: by a sign-in, by a runner that saves its session, here or elsewhere, by a
 // removal. Only another sign-in than the one that runs, or none, makes a runner begin again.
 func (s *supervisor) change(c vault.Change) {
-	a := s.look(c.Account)
+	if c.Gone {
+		s.forget(c.Account)
+	} else {
+		s.know(c.Account)
+	}
+	a := s.b.running(c.Account)
 	if a == nil {
 		return
 	}
@@ -89,43 +128,66 @@ const (
 	retryMax = time.Minute
 )
 
-// supervise runs an account again and again, whenever its lease can be had, until ctx ends.
-func (s *supervisor) supervise(a *supervised) {
-	wait := retryMin
-	for s.ctx.Err() == nil {
-		begun := time.Now()
-		err := s.once(a)
-		if s.ctx.Err() != nil {
-			return
-		}
-		if err == nil || time.Since(begun) > retryMax {
-			wait = retryMin
-		}
-		if err == nil { // the session was replaced
-			continue
-		}
-		s.b.log.Error("account stopped", "account", a.name, "err", err, "again_in", wait)
-		if pause(s.ctx, wait) != nil {
-			return
-		}
-		wait = min(2*wait, retryMax)
+// tend runs an account while this daemon has its lease.
+func (s *supervisor) tend(a *supervised) {
+	begun := time.Now()
+	held, err := s.lease.Take(s.ctx, a.name)
+	if err == nil && held != nil {
+		err = s.once(a, held)
+	}
+	s.b.drop(a)
+	if err == nil && held == nil {
+		s.later(a.name, turn) // somebody was faster, as will be seen soon
+	}
+	s.ended(a.name, time.Since(begun), err)
+	s.stir()
+}
+
+// ended plans when the account may be tried again here.
+func (s *supervisor) ended(name string, took time.Duration, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.known[name]
+	if c == nil {
+		return
+	}
+	if err == nil || took > retryMax {
+		c.wait = retryMin
+	}
+	if err == nil || s.ctx.Err() != nil {
+		return
+	}
+	s.b.log.Error("account stopped", "account", name, "err", err, "again_in", c.wait)
+	c.after = time.Now().Add(c.wait)
+	c.wait = min(2*c.wait, retryMax)
+}
+
+// later keeps this daemon from trying an account for a while.
+func (s *supervisor) later(name string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.known[name]; c != nil {
+		c.after = time.Now().Add(d)
 	}
 }
 
-// once runs an account while this daemon has its lease.
-func (s *supervisor) once(a *supervised) error {
-	held, err := s.lease.Acquire(s.ctx, a.name)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
-		defer cancel()
-		held.Release(ctx)
-	}()
+// once runs an account until it is to be let go, or begun anew with another session.
+func (s *supervisor) once(a *supervised, held *lease.Lease) error {
 	ctx, restart := context.WithCancel(s.ctx)
 	defer restart()
-	return s.runner(a, restart, held.Lost()).Run(ctx)
+	r := s.runner(a, restart, held.Lost())
+	err := r.Run(ctx)
+	brief, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+	defer cancel()
+	held.Release(brief, a.whose())
+	s.work.Go(func() { r.PassOn(context.WithoutCancel(s.ctx)) })
+	return err
+}
+
+func (a *supervised) whose() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.heir
 }
 
 func (s *supervisor) runner(a *supervised, restart context.CancelFunc, lost <-chan struct{}) *account.Runner {
@@ -133,12 +195,34 @@ func (s *supervisor) runner(a *supervised, restart context.CancelFunc, lost <-ch
 	r := account.New(account.Config{
 		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Store: s.store, Vault: s.base.vault,
 		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Log: b.log, Lost: lost,
+		Successor: func() bool { return s.successor(a.name) },
 	})
 	a.mu.Lock()
 	a.runner, a.restart = r, restart
+	leaving := a.leaving
 	a.mu.Unlock()
+	if leaving {
+		restart()
+	}
 	b.tell()
 	return r
+}
+
+// drop forgets an account that does not run here any more.
+func (b *Bridge) drop(a *supervised) {
+	b.mu.Lock()
+	if b.accounts[a.name] == a {
+		delete(b.accounts, a.name)
+	}
+	b.mu.Unlock()
+	b.tell()
+}
+
+// running is an account that runs here, or nil.
+func (b *Bridge) running(name string) *supervised {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.accounts[name]
 }
 
 // tell wakes those who wait for an account.
@@ -151,9 +235,7 @@ func (b *Bridge) tell() {
 
 // current is an account's runner, nil when there is none.
 func (b *Bridge) current(name string) *account.Runner {
-	b.mu.Lock()
-	a := b.accounts[name]
-	b.mu.Unlock()
+	a := b.running(name)
 	if a == nil {
 		return nil
 	}

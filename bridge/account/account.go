@@ -46,6 +46,9 @@ type Config struct {
 	Version  string
 	Log      *slog.Logger
 	Lost     <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
+	// Successor says whether another daemon would go on with the account, so that requests are kept for it when this one
+	// lets go; nil: none would.
+	Successor func() bool
 	// NewClient makes the client of Telegram; nil: mtproto.New.
 	NewClient func(mtproto.Options) (Client, error)
 }
@@ -64,6 +67,7 @@ type Runner struct {
 	Config
 	status status
 	keeper keeper
+	legacy *legacy // what is to be passed on; set by Run before it returns
 }
 
 // New prepares a runner.
@@ -139,7 +143,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		return nil, err
 	}
 	r.status.owned(t, state)
-	r.event("owner.gained", map[string]any{"epoch": t.log.Epoch(), "owner": t.log.OwnerID()})
+	r.event(eventGained, map[string]any{"epoch": t.log.Epoch(), "owner": t.log.OwnerID()})
 	return t, nil
 }
 
@@ -181,7 +185,11 @@ func (t *tenure) release(disconnect func()) error {
 		}
 	})
 	t.status.set(Stopping, nil)
-	t.service.Stop(grace)
+	if passing := t.Successor != nil && t.Successor(); passing {
+		t.hold(grace)
+	} else {
+		t.service.Stop(grace)
+	}
 	disconnect()
 	t.driver.finish(grace)
 	err := t.log.Flush(grace)
@@ -221,6 +229,7 @@ func (r *Runner) serveSignedOut(ctx context.Context) error {
 		return err
 	}
 	r.status.set(SignedOut, vault.ErrNotFound)
+	r.event(eventGained, map[string]any{"owner": service.ID(), "signed_in": false})
 	select {
 	case <-ctx.Done():
 	case <-r.Lost:

@@ -31,6 +31,9 @@ type Holder struct {
 	At   time.Time `json:"since"`
 	// Embedded says that the holder runs the NATS server itself: whoever runs that server now knows that it is gone.
 	Embedded bool `json:"embedded,omitempty"`
+	// Free says that the account was given back, For to whom: others leave it to that daemon for a while.
+	Free bool   `json:"free,omitempty"`
+	For  string `json:"for,omitempty"`
 }
 
 // Leases is the bucket. It is safe for concurrent use.
@@ -45,6 +48,7 @@ type Leases struct {
 type Options struct {
 	Bucket   string
 	Replicas int
+	Name     string        // of this daemon, for people; the host's
 	TTL      time.Duration // TTL
 	Embedded bool          // the NATS server runs in this process, which has locked its folder
 	Log      *slog.Logger
@@ -65,8 +69,10 @@ func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Leases, erro
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
 	}
-	host, _ := os.Hostname() // only told to people
-	return &Leases{kv: kv, ttl: o.TTL, log: o.Log, self: Holder{ID: nuid.Next(), Host: host, Embedded: o.Embedded}}, nil
+	if o.Name == "" {
+		o.Name, _ = os.Hostname() // only told to people
+	}
+	return &Leases{kv: kv, ttl: o.TTL, log: o.Log, self: Holder{ID: nuid.Next(), Host: o.Name, Embedded: o.Embedded}}, nil
 }
 
 // Lease is an account held.
@@ -82,83 +88,55 @@ type Lease struct {
 // Lost is closed when the lease is not held for sure any more: whatever depends on it must end at once.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// Acquire waits until the account is free, and takes it.
-func (ls *Leases) Acquire(ctx context.Context, account string) (*Lease, error) {
-	freed, err := ls.watch(ctx, account)
-	if err != nil {
+// Take takes the account if nobody holds it: nil if somebody does.
+func (ls *Leases) Take(ctx context.Context, account string) (*Lease, error) {
+	asked := time.Now()
+	rev, err := ls.try(ctx, account)
+	if err != nil || rev == 0 {
 		return nil, err
 	}
-	defer freed.Stop() //nolint:errcheck // the end of ctx stops it as well
-	for said := false; ; said = true {
-		asked := time.Now()
-		rev, by, err := ls.try(ctx, account)
-		if err == nil && rev != 0 {
-			return ls.hold(account, rev, asked), nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
-			ls.log.Warn("asking for the lease", "account", account, "err", err)
-		} else if !said {
-			ls.log.Info("another daemon runs the account: waiting until it is free", "account", account, "owner", by.ID, "host", by.Host)
-		}
-		if err := ls.wait(ctx, freed); err != nil {
-			return nil, err
-		}
-	}
+	return ls.hold(account, rev, asked), nil
 }
 
-func (ls *Leases) watch(ctx context.Context, account string) (jetstream.KeyWatcher, error) {
-	w, err := ls.kv.Watch(ctx, account, jetstream.UpdatesOnly(), jetstream.MetaOnly())
+// try takes the account if it is free, and gives the record's revision: 0, it is not.
+func (ls *Leases) try(ctx context.Context, account string) (rev uint64, err error) {
+	body, err := ls.record("", false)
 	if err != nil {
-		return nil, fmt.Errorf("%s: watching the lease: %w", account, err)
-	}
-	return w, nil
-}
-
-// wait returns when the lease was given back, or after a quarter of its lifetime: its passing away is not told.
-func (ls *Leases) wait(ctx context.Context, freed jetstream.KeyWatcher) error {
-	t := time.NewTimer(ls.ttl / 4)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.C:
-			return nil
-		case e := <-freed.Updates():
-			if e == nil || e.Operation() != jetstream.KeyValuePut {
-				return nil
-			}
-		}
-	}
-}
-
-// try takes the account if it is free. Revision 0: it is not, and by says who has it.
-func (ls *Leases) try(ctx context.Context, account string) (rev uint64, by Holder, err error) {
-	me := ls.self
-	me.At = time.Now().UTC()
-	body, err := json.Marshal(me)
-	if err != nil {
-		return 0, by, err
+		return 0, err
 	}
 	rev, err = ls.kv.Create(ctx, account, body)
 	if !errors.Is(err, jetstream.ErrKeyExists) {
-		return rev, by, err
+		return rev, err
 	}
 	entry, err := ls.kv.Get(ctx, account)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return 0, by, nil // just passed away: next time
+		return 0, nil // just passed away: next time
 	}
 	if err != nil {
-		return 0, by, err
+		return 0, err
 	}
+	var by Holder
 	_ = json.Unmarshal(entry.Value(), &by) // what cannot be read is somebody else's
-	if ls.self.Embedded && by.Embedded && by.ID != ls.self.ID {
-		rev, err = ls.kv.Update(ctx, account, body, entry.Revision())
+	if !ls.mine(by) {
+		return 0, nil
 	}
-	return rev, by, err
+	if rev, err = ls.kv.Update(ctx, account, body, entry.Revision()); taken(err) {
+		return 0, nil // somebody was faster
+	}
+	return rev, err
+}
+
+// mine: the record keeps this daemon from nothing. It was given back, or is of this daemon itself, or of one that ran the
+// NATS server which this one runs now.
+func (ls *Leases) mine(by Holder) bool {
+	return by.Free || by.ID == ls.self.ID || ls.self.Embedded && by.Embedded
+}
+
+// record is what this daemon writes into a lease.
+func (ls *Leases) record(heir string, free bool) ([]byte, error) {
+	me := ls.self
+	me.At, me.For, me.Free = time.Now().UTC(), heir, free
+	return json.Marshal(me)
 }
 
 // hold renews until Release, from when it was asked for.
@@ -201,17 +179,38 @@ func (l *Lease) renew(ctx context.Context, confirmed time.Time) {
 func (l *Lease) again(ctx context.Context, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	me := l.leases.self
-	me.At = time.Now().UTC()
-	body, err := json.Marshal(me)
+	body, err := l.leases.record("", false)
 	if err != nil {
 		return err
 	}
 	rev, err := l.leases.kv.Update(ctx, l.account, body, l.rev)
+	if taken(err) {
+		rev, err = l.own(ctx, body, err)
+	}
 	if err == nil {
 		l.rev = rev
 	}
 	return err
+}
+
+// own renews when the record is not what this holder knows to have written last. It may still be its own: the answer to
+// a renewal was lost on the way.
+func (l *Lease) own(ctx context.Context, body []byte, why error) (uint64, error) {
+	entry, err := l.leases.kv.Get(ctx, l.account)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return 0, why // passed away
+	}
+	var by Holder
+	if err == nil {
+		err = json.Unmarshal(entry.Value(), &by)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if by.ID != l.leases.self.ID || by.Free {
+		return 0, why
+	}
+	return l.leases.kv.Update(ctx, l.account, body, entry.Revision())
 }
 
 // taken: the compare-and-set failed, so the key is not what this holder wrote last.
@@ -221,16 +220,21 @@ func taken(err error) bool {
 		errors.As(err, &api) && api.APIError() != nil && api.APIError().ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
-// Release gives the account back, so that the next daemon need not wait. It must be called once, after everything that
-// depends on the lease has ended.
-func (l *Lease) Release(ctx context.Context) {
+// Release gives the account back, so that the next daemon need not wait: to whoever comes first, or to heir, a daemon's id.
+// It must be called once, after everything that depends on the lease has ended.
+func (l *Lease) Release(ctx context.Context, heir string) {
 	l.cancel()
 	l.done.Wait()
 	select {
 	case <-l.lost:
+		return
 	default:
-		if err := l.leases.kv.Delete(ctx, l.account, jetstream.LastRevision(l.rev)); err != nil {
-			l.leases.log.Warn("giving the lease back", "account", l.account, "err", err)
-		}
+	}
+	body, err := l.leases.record(heir, true)
+	if err == nil {
+		_, err = l.leases.kv.Update(ctx, l.account, body, l.rev)
+	}
+	if err != nil {
+		l.leases.log.Warn("giving the lease back", "account", l.account, "err", err)
 	}
 }

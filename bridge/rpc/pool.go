@@ -27,6 +27,8 @@ type pool struct {
 	waiting []job // from head on
 	head    int
 	idle    sync.WaitGroup
+	holding bool
+	kept    []job // while holding: for whoever serves the account next
 }
 
 func newPool(workers, queue int, work func(*job)) *pool {
@@ -37,6 +39,9 @@ func newPool(workers, queue int, work func(*job)) *pool {
 func (p *pool) submit(j job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.holding {
+		return p.keepLocked(j)
+	}
 	if p.workers < p.max {
 		p.workers++
 		p.idle.Add(1)
@@ -73,6 +78,39 @@ func (p *pool) next() (job, bool) {
 		p.head = 0
 	}
 	return j, true
+}
+
+// hold begins no more jobs: those that wait, and those that come, are kept.
+func (p *pool) hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holding = true
+	p.kept = append(p.kept, p.waiting[p.head:]...)
+	p.waiting, p.head = nil, 0
+}
+
+// keep puts a job to those that are kept. False: nothing is kept, or too much.
+func (p *pool) keep(j job) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.holding && p.keepLocked(j)
+}
+
+func (p *pool) keepLocked(j job) bool {
+	if len(p.kept) >= p.queue+p.max {
+		return false
+	}
+	p.kept = append(p.kept, j)
+	return true
+}
+
+// takeKept gives what was kept. Nothing is any more.
+func (p *pool) takeKept() []job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.kept
+	p.kept, p.queue, p.max = nil, 0, 0
+	return all
 }
 
 // busy is how many jobs wait or are at work.

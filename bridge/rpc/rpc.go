@@ -202,5 +202,8 @@ func (s *Service) Stop(ctx context.Context) {
 	})
 }
 
+// ID tells this service from all others.
+func (s *Service) ID() string { return s.micro.id.ID }
+
 // InFlight is how many requests are taken and not yet answered.
 func (s *Service) InFlight() int { return s.pool.busy() }

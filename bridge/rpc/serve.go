@@ -98,6 +98,9 @@ func (s *Service) call(j *job, m *method, call *buffer, r *request) {
 	if err != nil {
 		// The buffer is left to the collector: who was asked may still hold it.
 		fault := s.c.Explain(err)
+		if s.passes(j, &fault) {
+			return
+		}
 		s.reply(j, nil, &fault)
 		return
 	}

@@ -33,6 +33,8 @@ type Daemon struct {
 	Prefix    string   `envconfig:"NATSGRAM_PREFIX" default:"tg" desc:"first token of every subject"`
 	StateDir  string   `envconfig:"NATSGRAM_STATE_DIR" desc:"folder of the embedded NATS server and the key file; default: natsgram below $XDG_STATE_HOME or ~/.local/state"`
 	Accounts  []string `envconfig:"NATSGRAM_ACCOUNTS" desc:"accounts this daemon may run, by name; empty: all that are signed in"`
+	Name      string   `envconfig:"NATSGRAM_NAME" desc:"of this daemon, shown to people; default: the host's name"`
+	Capacity  int      `envconfig:"NATSGRAM_CAPACITY" desc:"accounts this daemon runs at most; 0: any number"`
 	Schema    string   `envconfig:"NATSGRAM_SCHEMA" desc:"file of another API layer to run instead of the built-in one"`
 	Secret    string   `envconfig:"NATSGRAM_SECRET" secret:"true" desc:"seals the sessions in NATS, 16 characters or more; empty: a key file made in the state folder on first start"`
 	LogLevel  string   `envconfig:"NATSGRAM_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
@@ -166,6 +168,7 @@ func (s Settings) checkNumbers() error {
 		value, lo, hi int64
 	}{
 		{"NATSGRAM_REPLICAS", int64(s.Replicas), 1, 5},
+		{"NATSGRAM_CAPACITY", int64(s.Capacity), 0, 1 << 20},
 		{"NATSGRAM_CONCURRENCY", int64(s.Concurrency), 1, 1 << 16},
 		{"NATSGRAM_QUEUE", int64(s.Queue), 1, 1 << 20},
 		{"NATSGRAM_TIMEOUT", int64(s.Timeout / time.Millisecond), 1, 24 * 3600 * 1000},

@@ -1,0 +1,50 @@
+package rpc
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// A planned hand-over loses no request. The owner keeps its subscriptions until the next one has its own:
+//
+//	s.Hold()          // requests are taken, and kept
+//	s.Finish(ctx)     // those at work are answered
+//	...               // the connection to Telegram is closed, the account given away, the next owner serves it
+//	s.PassOn(ctx, ok) // no more are taken, and those kept are published again, for the next owner
+
+// Hold begins no more requests: they are kept for [Service.PassOn].
+func (s *Service) Hold() { s.pool.hold() }
+
+// Finish waits until the requests at work are answered. When ctx ends before, they are cancelled; those of them that never
+// reached Telegram are kept with the others.
+func (s *Service) Finish(ctx context.Context) { s.pool.close(ctx, s.cancel) }
+
+// passes keeps a request that was cancelled before it was sent, so that the next owner may answer it.
+func (s *Service) passes(j *job, fault *Fault) bool {
+	return s.ctx.Err() != nil && fault.Code == 503 && fault.Sent == "no" && s.pool.keep(*j)
+}
+
+// PassOn ends the service after Hold and Finish. Requests that were kept go to whoever serves the account now; if nobody
+// does they are refused, to be tried again.
+func (s *Service) PassOn(ctx context.Context, served bool) (passed int) {
+	s.stopOnce.Do(func() {
+		s.micro.unsubscribe(ctx)
+		for _, j := range s.pool.takeKept() {
+			if !served {
+				s.reply(&j, nil, &Fault{Code: 503, Text: "the account is between two owners", Sent: "no", RetryAfter: time.Second})
+				continue
+			}
+			m := &nats.Msg{Subject: j.msg.Subject, Reply: j.msg.Reply, Header: j.msg.Header, Data: j.msg.Data}
+			if err := s.c.Conn.PublishMsg(m); err != nil {
+				s.c.Log.Warn("passing a request on", "account", s.c.Account, "method", j.method, "err", err)
+			}
+			passed++
+		}
+		s.cancel()
+		s.slow.Wait()
+		_ = s.c.Conn.FlushWithContext(ctx) // without a connection nobody waits
+	})
+	return passed
+}
