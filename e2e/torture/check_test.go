@@ -54,9 +54,10 @@ type report struct {
 	updates  int // found as they should be
 	missing  int
 	gaps     int
-	excused  int // missing inside a said gap
-	owners   int // owner records: takings of an account
-	handed   int // of those, by another daemon than the one before
+	excused  int      // missing inside a said gap
+	unfilled []string // of those, messages, which history could have brought
+	owners   int      // owner records: takings of an account
+	handed   int      // of those, by another daemon than the one before
 }
 
 const maxProblems = 40
@@ -174,7 +175,9 @@ func (r *report) compare(where string, all []entry, want []want, gone map[int]bo
 			continue
 		}
 		if slices.ContainsFunc(gaps, func(g gap) bool { return g.from < w.pts && w.pts <= g.to }) {
-			r.excused++
+			if r.excused++; strings.HasPrefix(w.key, "m") {
+				r.unfilled = append(r.unfilled, where+" "+w.key)
+			}
 			continue
 		}
 		r.missing++

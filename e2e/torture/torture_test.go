@@ -167,7 +167,7 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 	defer cancel()
 	var all []entry
 	r := &report{missing: 1}
-	for ctx.Err() == nil && r.missing > 0 {
+	for ctx.Err() == nil && r.missing+len(r.unfilled) > 0 {
 		last := from
 		if len(all) > 0 {
 			last = all[len(all)-1].seq
@@ -179,7 +179,7 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 		if r = g.judge(all, worlds, from); err != nil {
 			g.t.Logf("reading the stream: %v", err)
 		}
-		if r.missing > 0 {
+		if r.missing+len(r.unfilled) > 0 {
 			pause(ctx, time.Second)
 		}
 	}
@@ -224,8 +224,8 @@ func (g *rig) requests(all []entry) (problems []string) {
 
 func (g *rig) figures(all []entry, r *report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d things happened at Telegram; %d updates of boxes in the stream as they should be, %d gaps over %d updates, %d owner records, %d hand-overs to another daemon\n",
-		g.traffic.sent, r.updates, r.gaps, r.excused, r.owners, r.handed)
+	fmt.Fprintf(&b, "%d things happened at Telegram; %d updates of boxes in the stream as they should be, %d gaps; of what is in them %d updates are not there, %d of them messages; %d owner records, %d hand-overs to another daemon\n",
+		g.traffic.sent, r.updates, r.gaps, r.excused, len(r.unfilled), r.owners, r.handed)
 	g.countPushes(&b, all)
 	fmt.Fprintln(&b, g.calls.figures())
 	cuts := int64(0)
