@@ -47,8 +47,8 @@ func (l *link) introduce() {
 	}
 }
 
-// introduced says how long the server has yet to answer what comes first. The lock is held.
-func (l *link) introduced(now time.Time) (time.Duration, error) {
+// introLeft is how long the server has yet to answer what comes first. The lock is held.
+func (l *link) introLeft(now time.Time) (time.Duration, error) {
 	if l.binding == nil && l.init == nil {
 		return never, nil
 	}

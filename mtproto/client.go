@@ -14,19 +14,18 @@ import (
 
 // Client is the connection of one account to Telegram. All its methods may be used by any number of goroutines.
 type Client struct {
-	o         Options
-	ways      *reach.Chooser
-	hellos    [][]byte // help.getConfig, wrapped in initConnection (D1), for each of the ways
-	getConfig []byte
-	quiet     []byte // stands before calls of file traffic
-	files     traffic
-	home      atomic.Pointer[link]
-	life      life
-	moving    chan struct{} // has an element while the home moves
-	floods    floods
-	spare     sync.Pool // of calls
-	login     Login
-	keys      keyring
+	o    Options
+	ways *reach.Chooser
+	prepared
+	files  traffic
+	home   atomic.Pointer[link]
+	life   life
+	moving chan struct{} // has an element while the home moves
+	floods floods
+	spare  sync.Pool // of calls
+	login  Login
+	keys   keyring
+	frost  frost
 
 	mu    sync.Mutex
 	state State
@@ -36,6 +35,14 @@ type Client struct {
 
 	saving   sync.Mutex
 	emitting sync.Mutex
+}
+
+// prepared is what is made of the options, once.
+type prepared struct {
+	hellos    [][]byte // help.getConfig, wrapped in initConnection (D1), for each of the ways
+	getConfig []byte
+	quiet     []byte // stands before calls of file traffic
+	heeds     []concern
 }
 
 // life is Run's.
@@ -71,8 +78,9 @@ func New(o Options) (*Client, error) {
 	}
 	c.o.State = State{}
 	c.state.Version, c.state.Test = StateVersion, o.Env.Test
-	c.login.c = c
+	c.login.c, c.login.scanned = c, make(chan struct{}, 1)
 	c.login.restore(c.state)
+	c.heeds = c.concerns()
 	return c, c.prepare()
 }
 

@@ -160,6 +160,8 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 		return c.unauthorized(a, e)
 	case loseKey:
 		return c.duplicated(e)
+	case tellFrozen:
+		c.frozen(a.m.name)
 	case toCaller:
 	}
 	return e

@@ -16,16 +16,24 @@ type LoginStep int
 
 // The steps. None of them is ever skipped to by the client itself: it does not sign in on its own.
 const (
-	WaitPhone    LoginStep = iota // SendCode or BotToken
-	WaitCode                      // SignIn, or ResendCode after the timeout
-	WaitPassword                  // Password
-	WaitSignUp                    // SignUp
-	Ready                         // somebody is signed in
-	LoggedOut                     // it is over: LogOut, or [AuthLost]
+	WaitPhone     LoginStep = iota // SendCode, ShowQR or BotToken
+	WaitCode                       // SignIn, or ResendCode after the timeout
+	WaitPassword                   // Password
+	WaitSignUp                     // SignUp
+	Ready                          // somebody is signed in
+	LoggedOut                      // it is over: LogOut, or [AuthLost]
+	WaitQR                         // AwaitQR, while an app scans the code
+	WaitEmail                      // SetEmail
+	WaitEmailCode                  // EmailCode
 )
 
+// beforeLogin are the steps from which a login may begin anew, in another way.
+var beforeLogin = []LoginStep{WaitPhone, WaitCode, WaitPassword, WaitSignUp, WaitQR, WaitEmail, WaitEmailCode}
+
 func (s LoginStep) String() string {
-	names := [...]string{"wait_phone", "wait_code", "wait_password", "wait_sign_up", "ready", "logged_out"}
+	names := [...]string{
+		"wait_phone", "wait_code", "wait_password", "wait_sign_up", "ready", "logged_out", "wait_qr", "wait_email", "wait_email_code",
+	}
 	if s < 0 || int(s) >= len(names) {
 		return "unknown"
 	}
@@ -35,11 +43,14 @@ func (s LoginStep) String() string {
 // MarshalText is [LoginStep.String].
 func (s LoginStep) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LoginState is where a login stands. It holds nothing secret, but the phone number.
+// LoginState is where a login stands. It prints nothing secret, but the phone number.
 type LoginState struct {
 	Step  LoginStep
 	Phone string    `json:",omitempty"`
 	Code  *CodeInfo `json:",omitempty"` // in WaitCode
+
+	QR    *QRCode    `json:",omitempty"` // in WaitQR
+	Email *EmailInfo `json:",omitempty"` // in WaitEmail and WaitEmailCode
 
 	// Hint is the owner's own hint for the password, and HasRecovery says that an e-mail can reset it (WaitPassword).
 	Hint        string `json:",omitempty"`
@@ -71,16 +82,27 @@ type CodeInfo struct {
 	Next    string        `json:",omitempty"`
 	Timeout time.Duration `json:",omitempty"`
 	SentAt  time.Time
+
+	// ResetAfter is how long [Login.ResetEmail] will take for codes to be sent otherwise than by e-mail, and ResetAt when they
+	// will be, if that was asked for already.
+	ResetAfter time.Duration `json:",omitempty"`
+	ResetAt    time.Time     `json:",omitzero"`
+}
+
+// EmailInfo is about the e-mail address that Telegram wants (F4).
+type EmailInfo struct {
+	// Pattern is the address that a code was sent to, masked, and Length how many characters the code has (WaitEmailCode).
+	Pattern string `json:",omitempty"`
+	Length  int    `json:",omitempty"`
 }
 
 // ErrStep says that a login waits for something else.
 var ErrStep = errors.New("mtproto: login: not at this step")
 
-// ErrNoPayment, ErrEmailNeeded and ErrAlgorithm say that a login cannot go on here.
+// ErrNoPayment and ErrAlgorithm say that a login cannot go on here.
 var (
-	ErrNoPayment   = errors.New("mtproto: login: Telegram wants to be paid for the code, which only its own apps can do (F1)")
-	ErrEmailNeeded = errors.New("mtproto: login: Telegram wants an e-mail address set up first, in one of its own apps (F4)")
-	ErrAlgorithm   = errors.New("mtproto: login: the password is hashed in a way that this program does not know (F5)")
+	ErrNoPayment = errors.New("mtproto: login: Telegram wants to be paid for the code, which only its own apps can do (F1)")
+	ErrAlgorithm = errors.New("mtproto: login: the password is hashed in a way that this program does not know (F5)")
 )
 
 // Login signs somebody in, step by step, each of them ordered by the owner of the account: nothing here is done on its own
@@ -94,7 +116,11 @@ type Login struct {
 
 	mu    sync.Mutex
 	state LoginState
-	hash  string // phone_code_hash
+
+	// Of the step.
+	hash    string        // phone_code_hash
+	except  []int64       // users that a QR code is not for
+	scanned chan struct{} // has an element when a QR code was
 }
 
 // restore begins where the state says.
@@ -112,6 +138,10 @@ func (l *Login) State() LoginState {
 	if s.Code != nil {
 		info := *s.Code
 		s.Code = &info
+	}
+	if s.QR != nil {
+		code := *s.QR
+		s.QR = &code
 	}
 	return s
 }
@@ -154,7 +184,7 @@ func (l *Login) invoke(ctx context.Context, call codec.M) (codec.View, error) {
 func (l *Login) SendCode(ctx context.Context, phone string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if s, err := l.at(WaitPhone, WaitCode, WaitPassword, WaitSignUp); err != nil {
+	if s, err := l.at(beforeLogin...); err != nil {
 		return s, err
 	}
 	settings := codec.M{"_": "codeSettings"}
@@ -165,22 +195,27 @@ func (l *Login) SendCode(ctx context.Context, phone string) (LoginState, error) 
 		"_": "auth.sendCode", "phone_number": phone, "api_id": l.c.o.API.ID, "api_hash": l.c.o.API.Hash, "settings": settings,
 	})
 	if err != nil {
-		return l.State(), err
+		return l.refused(ctx, LoginState{Phone: phone}, err)
 	}
 	return l.codeSent(phone, v)
 }
 
 // ResendCode has the code sent in the next way, when the timeout of the last one is over (F2).
 func (l *Login) ResendCode(ctx context.Context) (LoginState, error) {
+	return l.anotherCode(ctx, "auth.resendCode")
+}
+
+// anotherCode makes a call that has another code sent.
+func (l *Login) anotherCode(ctx context.Context, method string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
 	s, err := l.at(WaitCode)
 	if err != nil {
 		return s, err
 	}
-	v, err := l.invoke(ctx, codec.M{"_": "auth.resendCode", "phone_number": s.Phone, "phone_code_hash": l.hash})
+	v, err := l.invoke(ctx, codec.M{"_": method, "phone_number": s.Phone, "phone_code_hash": l.hash})
 	if err != nil {
-		return l.expired(ctx, s, err)
+		return l.refused(ctx, s, err)
 	}
 	return l.codeSent(s.Phone, v)
 }
@@ -197,10 +232,10 @@ func (l *Login) codeSent(phone string, v codec.View) (LoginState, error) {
 	default:
 		return l.State(), fmt.Errorf("mtproto: login: answer %s", v.Name())
 	}
-	if t, _ := v.Object("type"); t.Name() == "auth.sentCodeTypeSetUpEmailRequired" {
-		return l.State(), ErrEmailNeeded
-	}
 	l.hash = v.Str("phone_code_hash")
+	if t, _ := v.Object("type"); t.Name() == "auth.sentCodeTypeSetUpEmailRequired" {
+		return l.set(LoginState{Step: WaitEmail, Phone: phone}), nil
+	}
 	return l.set(LoginState{Step: WaitCode, Phone: phone, Code: readCode(v)}), nil
 }
 
@@ -220,13 +255,13 @@ func (l *Login) SignIn(ctx context.Context, code string) (LoginState, error) {
 	}
 	v, err := l.invoke(ctx, call)
 	if err != nil {
-		return l.expired(ctx, s, err)
+		return l.refused(ctx, s, err)
 	}
 	return l.authorized(s.Phone, v)
 }
 
-// expired goes on after a refused code: to the password if that is wanted, back to the phone number if the code is too old.
-func (l *Login) expired(ctx context.Context, s LoginState, err error) (LoginState, error) {
+// refused goes on after a refusal: to the password if that is wanted, back to the phone number if the code is too old.
+func (l *Login) refused(ctx context.Context, s LoginState, err error) (LoginState, error) {
 	switch {
 	case IsKind(err, "SESSION_PASSWORD_NEEDED"):
 		return l.wantPassword(ctx, s.Phone)
@@ -248,7 +283,7 @@ func (l *Login) SignUp(ctx context.Context, first, last string) (LoginState, err
 		"_": "auth.signUp", "phone_number": s.Phone, "phone_code_hash": l.hash, "first_name": first, "last_name": last,
 	})
 	if err != nil {
-		return l.State(), err
+		return l.refused(ctx, s, err)
 	}
 	return l.authorized(s.Phone, v)
 }
@@ -257,7 +292,7 @@ func (l *Login) SignUp(ctx context.Context, first, last string) (LoginState, err
 func (l *Login) BotToken(ctx context.Context, token string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if s, err := l.at(WaitPhone, WaitCode, WaitPassword, WaitSignUp); err != nil {
+	if s, err := l.at(beforeLogin...); err != nil {
 		return s, err
 	}
 	v, err := l.invoke(ctx, codec.M{
@@ -351,6 +386,10 @@ func readCode(v codec.View) *CodeInfo {
 	info := &CodeInfo{
 		Type: codeType(t.Name()), Length: int(t.Int("length")), URL: t.Str("url"), Next: codeType(next.Name()),
 		Timeout: time.Duration(v.Int("timeout")) * time.Second, SentAt: time.Now(),
+	}
+	info.ResetAfter = time.Duration(t.Int("reset_available_period")) * time.Second
+	if at := t.Int("reset_pending_date"); at > 0 {
+		info.ResetAt = time.Unix(at, 0)
 	}
 	for _, field := range []string{"pattern", "prefix", "email_pattern", "beginning"} {
 		if p := t.Str(field); p != "" {

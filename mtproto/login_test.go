@@ -174,7 +174,7 @@ func TestLogOut(t *testing.T) {
 	})
 }
 
-// F1, F2, F4: every form that an auth.SentCode takes.
+// F1, F2: every form that an auth.SentCode takes.
 func TestCodeForms(t *testing.T) {
 	sent := func(kind M) M {
 		return M{"_": "auth.sentCode", "type": kind, "phone_code_hash": "h", "next_type": M{"_": "auth.codeTypeCall"}, "timeout": 30}
@@ -195,7 +195,7 @@ func TestCodeForms(t *testing.T) {
 		{sent(M{"_": "auth.sentCodeTypeFirebaseSms", "length": 5}), "firebase", 5, "", "", nil},
 		{sent(M{"_": "auth.sentCodeTypeSmsWord", "beginning": "a"}), "word", 0, "a", "", nil},
 		{sent(M{"_": "auth.sentCodeTypeSmsPhrase", "beginning": "a b"}), "phrase", 0, "a b", "", nil},
-		{sent(M{"_": "auth.sentCodeTypeSetUpEmailRequired"}), "", 0, "", "", mtproto.ErrEmailNeeded},
+		{sent(M{"_": "auth.sentCodeTypeSms", "length": 5}), "sms", 5, "", "", nil},
 		{M{
 			"_": "auth.sentCodePaymentRequired", "store_product": "", "phone_code_hash": "", "support_email_address": "",
 			"support_email_subject": "", "currency": "", "amount": 1,

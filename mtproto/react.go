@@ -27,6 +27,7 @@ const (
 	waitCall                    // this call alone waits for Arg seconds
 	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
 	loseKey                     // the authorization was used twice: it is gone for good (D8)
+	tellFrozen                  // nothing, but the operator is told too (D20)
 )
 
 // rules are all reactions (D17). The first row that fits an error counts. Code 0 stands for every code that has no row of its
@@ -48,6 +49,7 @@ var rules = []struct {
 
 	{codeBad, "CONNECTION_NOT_INITED", rewrap},
 	{codeBad, "CONNECTION_LAYER_INVALID", rewrap},
+	{codeBad, "FROZEN_PARTICIPANT_MISSING", tellFrozen},
 	{codeBad, "", toCaller},
 
 	{codeAuth, "AUTH_KEY_UNREGISTERED", loseAuth},
@@ -72,7 +74,7 @@ var rules = []struct {
 	{codeFlood, "TAKEOUT_INIT_DELAY", waitCall},
 	{codeFlood, "2FA_CONFIRM_WAIT", waitCall},
 	{codeFlood, "FLOOD_TEST_PHONE_WAIT", waitCall},
-	{codeFlood, "FROZEN_METHOD_INVALID", toCaller}, // the account is frozen (D20)
+	{codeFlood, "FROZEN_METHOD_INVALID", tellFrozen},
 	{codeFlood, "", toCaller},
 
 	{codeInternal, "RANDOM_ID_DUPLICATE", toCaller}, // it was sent before: Sent says yes

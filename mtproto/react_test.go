@@ -30,7 +30,7 @@ func TestReact(t *testing.T) {
 		{400, "CONNECTION_LAYER_INVALID", rewrap},
 		{400, "PEER_ID_INVALID", toCaller},
 		{400, "FILE_REFERENCE_3_EXPIRED", toCaller},
-		{400, "FROZEN_PARTICIPANT_MISSING", toCaller},
+		{400, "FROZEN_PARTICIPANT_MISSING", tellFrozen},
 
 		{401, "AUTH_KEY_UNREGISTERED", loseAuth},
 		{401, "AUTH_KEY_INVALID", loseAuth},
@@ -55,7 +55,7 @@ func TestReact(t *testing.T) {
 		{420, "TAKEOUT_INIT_DELAY_86400", waitCall},
 		{420, "2FA_CONFIRM_WAIT_604800", waitCall},
 		{420, "FLOOD_TEST_PHONE_WAIT_5", waitCall},
-		{420, "FROZEN_METHOD_INVALID", toCaller},
+		{420, "FROZEN_METHOD_INVALID", tellFrozen},
 		{420, "P0NY_BREAK_4", toCaller},
 
 		{500, "RANDOM_ID_DUPLICATE", toCaller},

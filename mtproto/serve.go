@@ -166,7 +166,7 @@ func (l *link) next(now time.Time) (time.Duration, error) {
 		}
 		d = min(d, left)
 	}
-	left, err := l.introduced(now)
+	left, err := l.introLeft(now)
 	if err != nil {
 		return 0, err
 	}

@@ -129,12 +129,12 @@ func (l *link) stranger(e *Error) {
 // update hands on what the server pushed.
 func (l *link) update(now time.Time, e session.Update) {
 	updates, known := l.c.isUpdates(e.Body)
+	if l.home() && updates {
+		l.heed(e.Body)
+	}
 	if !l.home() || l.c.o.Updates == nil || (known && !updates) {
 		l.release(e.MsgID)
 		return
-	}
-	if known && l.c.mentionsConfig(e.Body) {
-		l.refreshConfig()
 	}
 	l.c.o.Updates(Update{Body: e.Body, Received: now, Done: func() { l.release(e.MsgID) }})
 }
@@ -177,26 +177,4 @@ func (l *link) keepSalts(salts []session.Salt) {
 func (c *Client) isUpdates(body []byte) (yes, known bool) {
 	d, ok := c.o.Schema.Constructor(c.o.Schema.Name(bin.NewReader(body).Peek()))
 	return ok && d.Result.Name == "Updates", ok
-}
-
-// mentionsConfig says that an update asks for help.getConfig to be called again (D5). Such updates come alone, so that only
-// the first one of a container is looked at.
-func (c *Client) mentionsConfig(body []byte) bool {
-	r := bin.NewReader(body)
-	switch c.o.Schema.Name(r.Uint32()) {
-	case "updates":
-		r.Vector(4)
-	case "updateShort":
-	default:
-		return false
-	}
-	name := c.o.Schema.Name(r.Peek())
-	return name == "updateConfig" || name == "updateDcOptions"
-}
-
-func (l *link) refreshConfig() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.configAt = time.Time{}
-	l.poke()
 }

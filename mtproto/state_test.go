@@ -1,6 +1,7 @@
 package mtproto
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -122,7 +123,10 @@ func FuzzServerObjects(f *testing.F) {
 		if yes, known := c.isUpdates(b); yes && !known {
 			t.Error("an unknown object of a known class")
 		}
-		c.mentionsConfig(b)
+		for u := range c.updatesIn(b) {
+			u.Name()
+		}
+		c.readFreeze(new(Frozen), b)
 		v, err := c.o.Schema.View(b)
 		if err != nil {
 			return
@@ -140,6 +144,8 @@ func FuzzServerObjects(f *testing.F) {
 // D5, C17: which objects are updates, and which of them want the config read again.
 func TestKindsOfUpdates(t *testing.T) {
 	c := &Client{o: Options{Schema: apiSchema(t)}}
+	c.heeds = c.concerns()
+	l := newLink(c, 2)
 	encode := func(m codec.M) []byte {
 		b, err := c.o.Schema.Encode(nil, m)
 		if err != nil {
@@ -162,6 +168,8 @@ func TestKindsOfUpdates(t *testing.T) {
 		{"short updateConfig", encode(codec.M{"_": "updateShort", "update": codec.M{"_": "updateConfig"}, "date": 1}), true, true, true},
 		{"updateConfig", container(codec.M{"_": "updateConfig"}), true, true, true},
 		{"updateDcOptions", container(codec.M{"_": "updateDcOptions", "dc_options": none}), true, true, true},
+		{"updateConfig after others", container(codec.M{"_": "updatePtsChanged"}, codec.M{"_": "updateConfig"}), true, true, true},
+		{"the bytes of it", container(codec.M{"_": "updateLangPackTooLong", "lang_code": string(c.heedID("updateConfig"))}), true, true, false},
 		{"another", container(codec.M{"_": "updatePtsChanged"}), true, true, false},
 		{"none", container(), true, true, false},
 		{"not updates", encode(codec.M{"_": "userEmpty", "id": 1}), false, true, false},
@@ -170,10 +178,22 @@ func TestKindsOfUpdates(t *testing.T) {
 		{"of another layer", []byte{1, 2, 3, 4, 5, 6, 7, 8}, false, false, false},
 	} {
 		updates, known := c.isUpdates(tc.body)
-		if config := c.mentionsConfig(tc.body); updates != tc.updates || known != tc.known || config != tc.config {
+		if config := l.wantsConfig(tc.body); updates != tc.updates || known != tc.known || config != tc.config {
 			t.Errorf("%s: updates %v, known %v, config %v", tc.name, updates, known, config)
 		}
 	}
+}
+
+// wantsConfig says whether an object has the config read again.
+func (l *link) wantsConfig(body []byte) bool {
+	l.configAt = time.Unix(1, 0)
+	l.heed(body)
+	return l.configAt.IsZero()
+}
+
+func (c *Client) heedID(name string) []byte {
+	u, _ := c.o.Schema.Constructor(name)
+	return binary.LittleEndian.AppendUint32(nil, u.ID)
 }
 
 // What may be made twice. D17, D18.

@@ -13,6 +13,9 @@ import (
 type login struct {
 	code, hash string
 	shown      bool // the right code was shown; signUp may follow
+
+	email, emailCode string // where codes are to be sent, and what was sent there
+	byEmail          bool   // they are
 }
 
 // exported is an authorization on its way to another data centre (D7).
@@ -97,10 +100,20 @@ func (s *Server) sentCode(phone string, l *login) M {
 	if a := s.byPhone(phone); a != nil && a.signedIn() {
 		kind = "auth.sentCodeTypeApp"
 	}
-	return M{
-		"_": "auth.sentCode", "type": M{"_": kind, "length": len(l.code)}, "phone_code_hash": l.hash,
-		"next_type": M{"_": "auth.codeTypeSms"}, "timeout": 60,
+	sent := M{"_": "auth.sentCode", "type": M{"_": kind, "length": len(l.code)}, "phone_code_hash": l.hash}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.entry.wantEmail[phone]:
+		sent["type"] = M{"_": "auth.sentCodeTypeSetUpEmailRequired"}
+	case l.byEmail:
+		sent["type"] = M{
+			"_": "auth.sentCodeTypeEmailCode", "email_pattern": l.email[:1] + "***", "length": len(l.emailCode), "reset_available_period": 0,
+		}
+	default:
+		sent["next_type"], sent["timeout"] = M{"_": "auth.codeTypeSms"}, 60
 	}
+	return sent
 }
 
 func (a *Account) signedIn() bool {
@@ -111,11 +124,14 @@ func (a *Account) signedIn() bool {
 
 // login finds the login that a request goes on with.
 func (r *Request) login() (phone string, l *login, err error) {
-	phone = digits(r.Args.Str("phone_number"))
-	hash := r.Args.Str("phone_code_hash")
-	r.server.mu.Lock()
-	defer r.server.mu.Unlock()
-	l = r.server.entry.logins[phone]
+	return r.server.login(r.Args.Str("phone_number"), r.Args.Str("phone_code_hash"))
+}
+
+func (s *Server) login(number, hash string) (phone string, l *login, err error) {
+	phone = digits(number)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l = s.entry.logins[phone]
 	switch {
 	case hash == "":
 		return phone, nil, refusal(400, "PHONE_CODE_HASH_EMPTY")
@@ -156,7 +172,11 @@ func signIn(r *Request) (any, error) {
 	}
 	code := r.Args.Str("phone_code")
 	s.mu.Lock()
-	right := code == l.code
+	right := code == l.code && !l.byEmail
+	if v, ok := r.Args.Object("email_verification"); ok && l.byEmail {
+		code = v.Str("code")
+		right = code == l.emailCode
+	}
 	l.shown = l.shown || right
 	s.mu.Unlock()
 	switch {

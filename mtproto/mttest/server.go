@@ -119,6 +119,9 @@ type entrance struct {
 	logins  map[string]*login    // by phone, digits only
 	tokens  map[string]*Account  // bots
 	exports map[string]*exported // authorizations on their way to another data centre
+	scans   map[string]*scan     // QR codes, by token
+
+	wantEmail map[string]bool // by phone: an e-mail address has to be set up first
 }
 
 // storage is files on their way.
