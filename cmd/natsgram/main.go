@@ -83,7 +83,7 @@ func markUsage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return &usageError{c.CommandPath(), err}
+				return &usageError{c.CommandPath(), fmt.Errorf("%w (want: %s)", err, c.UseLine())}
 			}
 			return nil
 		}

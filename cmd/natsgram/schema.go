@@ -150,7 +150,8 @@ func schemaDiffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.OutOrStdout(), tl.Diff(a, b))
+			changes := tl.Diff(a, b)
+			_, err = fmt.Fprint(c.OutOrStdout(), changes.String())
 			return err
 		},
 	}

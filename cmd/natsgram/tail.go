@@ -48,7 +48,7 @@ nothing away from others.`,
 			if err := subjects.CheckAccount(args[0]); err != nil {
 				return err
 			}
-			p := &updatePrinter{out: c.OutOrStdout(), json: o.json, colour: isTerminal(c.OutOrStdout()), scheme: set.Scheme()}
+			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, colour: isTerminal(c.OutOrStdout()), scheme: set.Scheme()}
 			return tail(c.Context(), set, args[0], o, p)
 		},
 	}
@@ -82,6 +82,9 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 	}
 	if err != nil {
 		return err
+	}
+	if _, err := stream.GetLastMsgForSubject(ctx, set.Scheme().Own(account)); errors.Is(err, jetstream.ErrMsgNotFound) {
+		fmt.Fprintf(p.errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
 	}
 	config, err := o.consumer(ctx, stream, set.Scheme(), account)
 	if err != nil {
@@ -181,6 +184,7 @@ type tailed struct {
 // updatePrinter writes updates for people, or as they came.
 type updatePrinter struct {
 	out    io.Writer
+	errs   io.Writer
 	scheme subjects.Scheme
 	json   bool
 	colour bool

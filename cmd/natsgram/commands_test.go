@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs the program with words and returns what it printed, both streams, and its exit status.
+func command(t *testing.T, words ...string) (out string, status int) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "out")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	status = run(t.Context(), words, null, f, f)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), status
+}
+
+func TestCommands(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("NATSGRAM_NATS_PORT", "1") // nobody listens there
+	old := filepath.Join(t.TempDir(), "old.tl")
+	text := "user#d3bc4b7a id:long = User;\n---functions---\nusers.getUser id:long = User;\n// LAYER 1\n"
+	newer := strings.Replace(text, "getUser id:long", "getUser id:long full:Bool", 1)
+	newer = "boolTrue#997275b5 = Bool;\n" + strings.Replace(newer, "LAYER 1", "LAYER 2", 1)
+	next := filepath.Join(t.TempDir(), "new.tl")
+	for name, content := range map[string]string{old: strings.Replace(text, "#d3bc4b7a", "", 1), next: strings.Replace(newer, "#d3bc4b7a", "", 1)} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		words  string
+		status int
+		want   string
+	}{
+		{"", 0, "natsgram demo"},
+		{"--version", 0, version},
+		{"frobnicate", 1, "frobnicate"},
+		{"methods messages.sendMessage", 0, "tg.rpc.ACCOUNT.messages.sendMessage"},
+		{"methods --json help.getConfig", 0, `"result":"Config"`},
+		{"methods no such method anywhere", 1, "no method of layer"},
+		{"schema show InputPeer", 0, "inputPeerSelf#7da07ec9 = InputPeer;"},
+		{"schema show Nothing", 1, "has no constructor"},
+		{"schema check", 0, "0 ids that do not fit their line"},
+		{"schema import " + old, 0, "// LAYER 1"},
+		{"schema import " + filepath.Join(t.TempDir(), "missing"), 1, "no such file"},
+		{"schema diff " + old + " " + next, 0, "+ full:Bool"},
+		{"config --json", 0, "NATSGRAM_API_HASH"},
+		{"config extra", 2, "--help"},
+		{"call main", 2, "want: natsgram call ACCOUNT METHOD"},
+		{"call BAD help.getConfig", 1, "account"},
+		{"call main help.getConfig x", 1, "want key=value"},
+		{"call main help.getConfig", 1, "natsgram serve"},
+		{"tail main", 1, "natsgram serve"},
+		{"tail main --all --last 3", 1, "all last"},
+		{"demo --external", 1, "NATS_URL"},
+	} {
+		out, status := command(t, strings.Fields(c.words)...)
+		if status != c.status || !strings.Contains(out, c.want) || strings.Contains(out, "{[") {
+			t.Errorf("natsgram %s: status %d, want %d and %q:\n%.1500s", c.words, status, c.status, c.want, out)
+		}
+	}
+}
