@@ -1,0 +1,190 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Source is a file that Telegram has.
+type Source struct {
+	// Location is an InputFileLocation.
+	Location codec.M
+
+	// DC is where the file is, as its document or photo says; 0: ask at home, and be told.
+	DC int
+
+	// Size is the file's in bytes, or less than 0 if that is not known.
+	Size int64
+
+	// Refresh finds the file again where Telegram says that its reference has expired: it asks for the message or whatever
+	// else the file came from, and returns the new location (D15). Without it that error is the download's.
+	Refresh func(ctx context.Context) (codec.M, error)
+}
+
+// Download writes a file to w, parts in any order, several at once, and returns how long it is. What w has after an error is
+// not all of it; nothing in it is unchecked.
+func (f *Files) Download(ctx context.Context, from Source, w io.WriterAt) (int64, error) {
+	d := f.begin(from)
+	err := d.run(ctx, func(at int64, data []byte) error {
+		_, err := w.WriteAt(data, at)
+		return err
+	}, nil)
+	return d.result(err)
+}
+
+// Copy writes a file to w from beginning to end, while the next parts are under way already.
+func (f *Files) Copy(ctx context.Context, from Source, w io.Writer) (int64, error) {
+	d := f.begin(from)
+	var written int64
+	err := d.run(ctx, nil, func(data []byte) error {
+		n, err := w.Write(data)
+		written += int64(n)
+		return err
+	})
+	if _, err := d.result(err); err != nil {
+		return written, err
+	}
+	return written, nil
+}
+
+// window is how much is asked for at once: it divides 1 MiB, and begins at its own multiples, so that all rules for offset
+// and limit are kept (D12).
+const window = 512 << 10
+
+// download is one file on its way.
+type download struct {
+	f    *Files
+	from Source
+	path *path
+	end  atomic.Int64 // of the file, as far as it is known
+}
+
+func (f *Files) begin(from Source) *download {
+	d := &download{f: f, from: from, path: newPath(f, from)}
+	d.end.Store(math.MaxInt64)
+	if from.Size >= 0 {
+		d.end.Store(from.Size)
+	}
+	return d
+}
+
+// part is a window on its way.
+type part struct {
+	at   int64
+	data []byte
+	done chan struct{}
+}
+
+// run fetches windows in parallel. Anyhow is given each when it comes, from any goroutine; inOrder one after another. Either
+// may be nil.
+func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, inOrder func([]byte) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	queue := make(chan *part, d.f.parallel()-1)
+	room := make(chan struct{}, d.f.parallel())
+	group.Go(func() error {
+		defer close(queue)
+		return d.plan(ctx, group, room, queue, anyhow)
+	})
+	group.Go(func() error { return d.deliver(ctx, room, queue, inOrder) })
+	return group.Wait()
+}
+
+// plan starts the fetching of one window after another. The first one is waited for: it tells where the file is, so that not
+// all of them have to be sent there.
+func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan struct{}, queue chan *part, use func(int64, []byte) error) error {
+	for at := int64(0); at < d.end.Load(); at += window {
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		p := &part{at: at, done: make(chan struct{})}
+		group.Go(func() error { return d.fetch(ctx, p, use) })
+		select {
+		case queue <- p:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if at == 0 {
+			select {
+			case <-p.done:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
+}
+
+// fetch brings a window.
+func (d *download) fetch(ctx context.Context, p *part, use func(int64, []byte) error) error {
+	n := min(window, d.end.Load()-p.at)
+	if n <= 0 {
+		close(p.done)
+		return nil
+	}
+	data, err := d.path.read(ctx, p.at, n)
+	if err != nil {
+		return err
+	}
+	if int64(len(data)) < n {
+		d.ends(p.at + int64(len(data)))
+	}
+	if use != nil && len(data) > 0 {
+		if err := use(p.at, data); err != nil {
+			return err
+		}
+		data = nil
+	}
+	p.data = data
+	close(p.done)
+	return nil
+}
+
+// ends notes that the file is not longer.
+func (d *download) ends(at int64) {
+	for {
+		old := d.end.Load()
+		if at >= old || d.end.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}
+
+// deliver hands windows on in their order.
+func (d *download) deliver(ctx context.Context, room chan struct{}, queue chan *part, use func([]byte) error) error {
+	for p := range queue {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		<-room
+		if use == nil || len(p.data) == 0 {
+			continue
+		}
+		if err := use(p.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result is what comes of a download.
+func (d *download) result(err error) (int64, error) {
+	end := d.end.Load()
+	switch {
+	case err != nil:
+		return 0, err
+	case d.from.Size >= 0 && end != d.from.Size:
+		return end, fmt.Errorf("%w: %d bytes instead of %d", ErrSize, end, d.from.Size)
+	}
+	return end, nil
+}

@@ -1,0 +1,170 @@
+package files_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/files"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+)
+
+// get downloads a file both ways, and compares.
+func (r *rig) get(from files.Source, want []byte) {
+	r.Helper()
+	var b bytes.Buffer
+	n, err := r.Copy(r.ctx, from, &b)
+	if err != nil || n != int64(len(want)) {
+		r.Errorf("copied %d bytes of %d: %v", n, len(want), err)
+	}
+	same(r, "in order", b.Bytes(), want)
+	w := buffer{make([]byte, len(want))}
+	n, err = r.Download(r.ctx, from, &w)
+	if err != nil || n != int64(len(want)) {
+		r.Errorf("downloaded %d bytes of %d: %v", n, len(want), err)
+	}
+	same(r, "anyhow", w.b, want)
+}
+
+// D12: windows within the rules, in parallel, to the last byte, whether or not the size is known.
+func TestDownload(t *testing.T) {
+	for _, size := range []int{0, 1, 4096, 300_001, 512 << 10, 512<<10 + 1, 3 << 20, 3<<20 + 777} {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, inMemory)
+			data := content(size)
+			f := r.s.AddFile(2, "a.bin", data)
+			r.get(files.Source{Location: r.alice.Location(f), DC: 2, Size: int64(size)}, data)
+			r.get(files.Source{Location: r.alice.Location(f), Size: -1}, data)
+			if size > 1 {
+				_, err := r.Download(r.ctx, files.Source{Location: r.alice.Location(f), Size: int64(size) + 1}, &buffer{make([]byte, size)})
+				if !errors.Is(err, files.ErrSize) {
+					t.Errorf("shorter than said: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// D6, D7, D12: FILE_MIGRATE leads to the file's data centre, with the account's authorization, once; the home stays. D9, D10:
+// there are two sessions, at the address for media.
+func TestDownloadElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		data := content(6 << 20)
+		f := r.s.AddFile(4, "a.bin", data)
+		sessions, turn := map[int64]bool{}, make(chan struct{}, 1)
+		r.s.Intercept(func(q *mttest.Request) mttest.Action {
+			if q.DC != 4 || !strings.HasPrefix(q.Method, "upload.") {
+				return mttest.Pass()
+			}
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			sessions[q.SessionID] = true
+			return mttest.Delay(time.Second, mttest.Pass())
+		})
+		r.get(files.Source{Location: r.alice.Location(f), Size: int64(len(data))}, data)
+		if n := r.s.Executed("auth.importAuthorization"); n != 1 || r.c.Home() != 2 {
+			t.Errorf("%d imports, home %d", n, r.c.Home())
+		}
+		if len(sessions) != 2 {
+			t.Errorf("%d sessions, want 2", len(sessions))
+		}
+	})
+}
+
+// D12: what does not have the hash that upload.getFileHashes says is refused; a file without hashes is not.
+func TestDownloadHashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		data := content(1 << 20)
+		f := r.s.AddFile(2, "a.bin", data)
+		source := files.Source{Location: r.alice.Location(f), DC: 2, Size: int64(len(data))}
+		wrong := bytes.Repeat([]byte{1}, 512<<10)
+		remove := r.s.InterceptMethod("upload.getFile", func(*mttest.Request) mttest.Action {
+			return mttest.Answer(M{"_": "upload.file", "type": M{"_": "storage.fileUnknown"}, "bytes": wrong})
+		})
+		w := buffer{make([]byte, len(data))}
+		if _, err := r.Download(r.ctx, source, &w); !errors.Is(err, files.ErrHash) {
+			t.Errorf("wrong bytes: %v", err)
+		}
+		same(t, "nothing written", w.b, make([]byte, len(data)))
+		remove()
+		r.s.FailNext("upload.getFileHashes", 9, 400, "LOCATION_INVALID")
+		r.get(source, data)
+	})
+}
+
+// D15: an expired file reference is asked for anew, once for all windows; the same again is of no use.
+func TestDownloadReference(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		data := content(3 << 20)
+		f := r.s.AddFile(4, "a.bin", data)
+		old := r.alice.Location(f)
+		r.s.ExpireFileReferences()
+		asked := 0
+		source := files.Source{Location: old, DC: 4, Size: int64(len(data)), Refresh: func(context.Context) (M, error) {
+			asked++
+			return r.alice.Location(f), nil
+		}}
+		r.get(source, data)
+		if asked != 2 {
+			t.Errorf("asked %d times in two downloads", asked)
+		}
+		source.Refresh = func(context.Context) (M, error) { return old, nil }
+		if _, err := r.Copy(r.ctx, source, new(bytes.Buffer)); !mtproto.IsKind(err, "FILE_REFERENCE_EXPIRED") {
+			t.Errorf("the same reference: %v", err)
+		}
+		source.Refresh = nil
+		if _, err := r.Copy(r.ctx, source, new(bytes.Buffer)); !mtproto.IsKind(err, "FILE_REFERENCE_EXPIRED") {
+			t.Errorf("nobody to ask: %v", err)
+		}
+		gone := errors.New("gone")
+		source.Refresh = func(context.Context) (M, error) { return nil, gone }
+		if _, err := r.Copy(r.ctx, source, new(bytes.Buffer)); !errors.Is(err, gone) {
+			t.Errorf("not found any more: %v", err)
+		}
+	})
+}
+
+// D12: connections that are cut lose nothing.
+func TestDownloadCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		data := content(10 << 20)
+		f := r.s.AddFile(4, "a.bin", data)
+		r.s.Faults.CutEvery(2 << 20)
+		r.get(files.Source{Location: r.alice.Location(f), DC: 4, Size: int64(len(data))}, data)
+	})
+}
+
+// A writer that fails ends the download.
+func TestDownloadInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		f := r.s.AddFile(2, "a.bin", content(3<<20))
+		source := files.Source{Location: r.alice.Location(f), DC: 2, Size: 3 << 20}
+		if _, err := r.Copy(r.ctx, source, full{}); !errors.Is(err, errFull) {
+			t.Errorf("full: %v", err)
+		}
+		ctx, cancel := context.WithCancel(r.ctx)
+		r.s.InterceptMethod("upload.getFile", func(*mttest.Request) mttest.Action {
+			cancel()
+			return mttest.Drop()
+		})
+		if _, err := r.Copy(ctx, source, new(bytes.Buffer)); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
+}
+
+var errFull = errors.New("full")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }

@@ -1,0 +1,300 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // what Telegram asks for (D11)
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Sizes of parts are constant within a file, multiples of 1 KiB that divide 512 KiB (D11).
+const (
+	partSmall = 128 << 10
+	partBig   = 512 << 10
+	bigOver   = 10 << 20 // bytes, from which on a file is a big one
+
+	partsDefault = 4000 // upload_max_fileparts_default, where Telegram does not say
+	partsPremium = 8000
+	unknown      = -1
+	callMost     = 64  // bytes that a call has beside the part
+	resendsMost  = 100 // of single parts that Telegram has lost, for one use
+)
+
+// Uploaded is a file that Telegram has the parts of, for a day or so.
+type Uploaded struct {
+	ID    int64
+	Name  string
+	Size  int64
+	Parts int
+	MD5   string // of small files alone
+
+	f      *Files
+	part   int
+	source io.ReaderAt // nil: the bytes are gone
+}
+
+// Big says that the file is a big one, which has no checksum.
+func (u *Uploaded) Big() bool { return u.MD5 == "" }
+
+// InputFile is the file as the API's methods want it.
+func (u *Uploaded) InputFile() codec.M {
+	if u.Big() {
+		return codec.M{"_": "inputFileBig", "id": u.ID, "parts": u.Parts, "name": u.Name}
+	}
+	return codec.M{"_": "inputFile", "id": u.ID, "parts": u.Parts, "name": u.Name, "md5_checksum": u.MD5}
+}
+
+// Upload sends size bytes. Should Telegram lose some of them, [Uploaded.Use] reads them again.
+func (f *Files) Upload(ctx context.Context, name string, r io.ReaderAt, size int64) (*Uploaded, error) {
+	part := partSmall
+	if size > bigOver {
+		part = partBig
+	}
+	u := &Uploaded{Name: name, Size: size, f: f, part: part, Parts: int((size + int64(part) - 1) / int64(part)), source: r}
+	if err := f.fits(ctx, u.Parts); err != nil {
+		return nil, err
+	}
+	return u, u.again(ctx)
+}
+
+// again sends the whole file, as a new one.
+func (u *Uploaded) again(ctx context.Context) error {
+	s := u.sending()
+	if u.Size <= bigOver {
+		s.sum = md5.New() //nolint:gosec // see above
+	}
+	if err := s.all(ctx, io.NewSectionReader(u.source, 0, u.Size)); err != nil {
+		return err
+	}
+	if s.size != u.Size {
+		return fmt.Errorf("%w: %d bytes instead of %d", ErrSize, s.size, u.Size)
+	}
+	s.finish()
+	return nil
+}
+
+// UploadStream sends what r has, however much that is (D11). Of more than 10 MiB nothing is kept, so that a part which
+// Telegram loses cannot be sent again.
+func (f *Files) UploadStream(ctx context.Context, name string, r io.Reader) (*Uploaded, error) {
+	head := new(bytes.Buffer)
+	n, err := io.CopyN(head, r, bigOver+1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if n <= bigOver {
+		return f.Upload(ctx, name, bytes.NewReader(head.Bytes()), n)
+	}
+	u := &Uploaded{Name: name, Size: unknown, f: f, part: partBig, Parts: unknown}
+	s := u.sending()
+	if err := s.all(ctx, io.MultiReader(head, r)); err != nil {
+		return nil, err
+	}
+	s.finish()
+	return u, nil
+}
+
+// fits asks how many parts the account may upload, if that is in question.
+func (f *Files) fits(ctx context.Context, parts int) error {
+	if parts <= partsDefault {
+		return nil
+	}
+	most := partsDefault
+	if body, err := f.invoke(ctx, codec.M{"_": "help.getAppConfig", "hash": 0}); err == nil {
+		if v, ok := number(body, "upload_max_fileparts_default"); ok {
+			most = v
+		}
+		if v, ok := number(body, "upload_max_fileparts_premium"); ok && f.premium() {
+			most = v
+		}
+	}
+	if parts > most {
+		return fmt.Errorf("%w: %d parts, of %d", ErrTooLarge, parts, most)
+	}
+	return nil
+}
+
+func (f *Files) premium() bool {
+	p, ok := f.c.(interface{ Premium() bool })
+	return ok && p.Premium()
+}
+
+// number finds a number in what help.getAppConfig says.
+func number(v codec.View, key string) (int, bool) {
+	config, _ := v.Object("config")
+	for entry := range config.Objects("value") {
+		if value, ok := entry.Object("value"); ok && entry.Str("key") == key && value.Name() == "jsonNumber" {
+			n := value.Double("value")
+			return int(n), n >= 1 && n <= 1<<20
+		}
+	}
+	return 0, false
+}
+
+func (f *Files) invoke(ctx context.Context, call codec.M) (codec.View, error) {
+	query, err := f.s.Encode(nil, call)
+	if err != nil {
+		return codec.View{}, err
+	}
+	body, err := f.c.Invoke(ctx, query)
+	if err != nil {
+		return codec.View{}, err
+	}
+	return f.view(body)
+}
+
+// sending is a file on its way.
+type sending struct {
+	u    *Uploaded
+	id   int64
+	sum  hash.Hash // nil: of a big file
+	size int64     // so far
+	n    int       // parts so far
+}
+
+func (u *Uploaded) sending() *sending {
+	var id [8]byte
+	_, _ = rand.Read(id[:])
+	return &sending{u: u, id: int64(binary.LittleEndian.Uint64(id[:]))}
+}
+
+func (s *sending) finish() {
+	u := s.u
+	u.ID, u.Size, u.Parts, u.MD5 = s.id, s.size, s.n, ""
+	if s.sum != nil {
+		u.MD5 = hex.EncodeToString(s.sum.Sum(nil))
+	}
+}
+
+// all sends the parts in parallel, as many at once as may be: they need no order among each other (D11). The last part of
+// a file of unknown length, which tells how many there are, waits for all others.
+func (s *sending) all(ctx context.Context, r io.Reader) error {
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(s.u.f.parallel())
+	send := func(n int, data []byte) error {
+		group.Go(func() error { return s.save(inner, n, s.u.Parts, data) })
+		return inner.Err()
+	}
+	last := send
+	if s.u.Parts == unknown {
+		last = func(n int, data []byte) error {
+			if err := group.Wait(); err != nil {
+				return err
+			}
+			return s.save(ctx, n, n+1, data)
+		}
+	}
+	err := s.each(r, send, last)
+	if failed := group.Wait(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// each cuts what r has into parts; it reads one ahead, to know the last.
+func (s *sending) each(r io.Reader, send, last func(n int, data []byte) error) error {
+	data, err := s.read(r)
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: it is empty", ErrSize)
+	}
+	for err == nil {
+		var next []byte
+		next, err = s.read(r)
+		n := s.n
+		s.n++
+		switch {
+		case n >= partsPremium:
+			return ErrTooLarge
+		case errors.Is(err, io.EOF):
+			return last(n, data)
+		case err == nil:
+			err = send(n, data)
+		}
+		data = next
+	}
+	return err
+}
+
+// read reads a part; io.EOF: there is none.
+func (s *sending) read(r io.Reader) ([]byte, error) {
+	data := make([]byte, s.u.part)
+	n, err := io.ReadFull(r, data)
+	if n == 0 {
+		return nil, err
+	}
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	s.size += int64(n)
+	if s.sum != nil {
+		s.sum.Write(data[:n])
+	}
+	return data[:n], nil
+}
+
+func (s *sending) save(ctx context.Context, n, total int, data []byte) error {
+	return s.u.f.savePart(ctx, s.id, n, total, s.sum == nil, data)
+}
+
+func (f *Files) savePart(ctx context.Context, id int64, n, total int, big bool, data []byte) error {
+	call := codec.M{"_": "upload.saveFilePart", "file_id": id, "file_part": n, "bytes": data}
+	if big {
+		call["_"], call["file_total_parts"] = "upload.saveBigFilePart", total
+	}
+	query, err := f.s.Encode(make([]byte, 0, len(data)+callMost), call)
+	if err != nil {
+		return err
+	}
+	body, err := f.c.InvokeFile(ctx, 0, mtproto.Upload, query)
+	if err != nil {
+		return err
+	}
+	if v, err := f.view(body); err != nil || v.Name() != "boolTrue" {
+		return fmt.Errorf("%w: part %d was not taken", errAnswer, n)
+	}
+	return nil
+}
+
+// Use has do use the file, in a call such as messages.sendMedia. Where Telegram then says that it lacks a part, that is sent
+// again; where it says that the parts do not fit, all of them, once (D11). For this, do is called again.
+func (u *Uploaded) Use(ctx context.Context, do func(file codec.M) error) error {
+	for parts, whole := 0, false; ; {
+		err := do(u.InputFile())
+		switch {
+		case err == nil || u.source == nil:
+			return err
+		case mtproto.IsKind(err, "FILE_PART_MISSING") && parts < resendsMost && argOf(err) < u.Parts:
+			parts++
+			if err := u.resend(ctx, argOf(err)); err != nil {
+				return err
+			}
+		case mtproto.IsKind(err, "MD5_CHECKSUM_INVALID", "FILE_PART_SIZE_CHANGED", "FILE_PARTS_INVALID") && !whole:
+			whole = true
+			if err := u.again(ctx); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// resend sends part n again.
+func (u *Uploaded) resend(ctx context.Context, n int) error {
+	at := int64(n) * int64(u.part)
+	data := make([]byte, min(int64(u.part), u.Size-at))
+	if _, err := u.source.ReadAt(data, at); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return u.f.savePart(ctx, u.ID, n, u.Parts, u.Big(), data)
+}
