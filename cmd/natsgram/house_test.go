@@ -45,6 +45,7 @@ var rooms = []room{
 	{"mtproto/updates", []string{"tl", "tl/bin", "tl/codec"}, "reads the API by name, so that any layer runs"},
 	{"mtproto", []string{"tl", "tl/bin", "tl/codec", "mtproto/mt", "mtproto/crypto", "mtproto/dc", "mtproto/transport",
 		"mtproto/reach", "mtproto/handshake", "mtproto/session"}, "the client: but for the ways there, the only room of the protocol with sockets and clocks"},
+	{"mtproto/files", []string{"tl/codec", "mtproto"}, "files over a client: it reads the API by name, and has no connection of its own"},
 	{"mtproto/mttest", []string{"schemas", "tl", "tl/bin", "tl/codec", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/...", "mtproto/dc",
 		"mtproto/transport", "mtproto/handshake", "mtproto/mttest/..."},
 		"the other end: were it to use the client or its session, it would prove nothing"},

@@ -49,7 +49,9 @@ func (b *babble) InvokeFile(ctx context.Context, _ int, _ mtproto.Traffic, q []b
 	return b.Invoke(ctx, q)
 }
 
-func (b *babble) InvokeCDN(ctx context.Context, _ int, q []byte) ([]byte, error) { return b.Invoke(ctx, q) }
+func (b *babble) InvokeCDN(ctx context.Context, _ int, q []byte) ([]byte, error) {
+	return b.Invoke(ctx, q)
+}
 
 // D12, D14: whatever the other side answers, nothing panics, and nobody gets more bytes than the file has.
 func FuzzAnswers(f *testing.F) {
