@@ -298,5 +298,6 @@ func ClientOptions(s settings.Settings, env dc.Environment, name, version string
 		Device: mtproto.Device{Model: s.DeviceModel, System: system, App: app, Lang: s.LangCode, SystemLang: s.LangCode},
 		Env:    env,
 		Ways:   ways,
+		NoPFS:  !s.PFS,
 	}, err
 }

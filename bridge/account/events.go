@@ -1,6 +1,7 @@
 package account
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
@@ -37,7 +38,7 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 	case mtproto.Authorized:
 		fields = map[string]any{"user_id": e.UserID, "bot": e.Bot}
 	case mtproto.KeyCreated:
-		fields = map[string]any{"dc": e.DC, "took_ms": milliseconds(e.Took)}
+		fields = map[string]any{"dc": e.DC, "took_ms": milliseconds(e.Took), "temporary": !e.Until.IsZero()}
 	case mtproto.ConfigUpdated:
 		fields = map[string]any{"options": e.Options, "expires": e.Expires}
 	case mtproto.Throttled:
@@ -46,9 +47,32 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		fields = map[string]any{"dc": e.DC, "times": e.Times}
 	case mtproto.SaveFailed:
 		fields = map[string]any{"error": text(e.Err)}
+	default:
+		fields = r.notice(e)
 	}
 	r.event(e.Name(), fields)
 	r.Log.Debug(e.Name(), "event", fields) // the client has its own log
+}
+
+// notice are the fields of what Telegram has to say to the owner of the account.
+func (r *Runner) notice(e mtproto.Event) map[string]any {
+	switch e := e.(type) {
+	case mtproto.ServiceNotice:
+		fields := map[string]any{"type": e.Type, "popup": e.Popup, "drops_key": e.DropsKey}
+		if e.DropsKey || r.Settings.ServiceMessages {
+			fields["text"] = e.Text // others may hold a login code (F13)
+		}
+		return fields
+	case mtproto.NewAuthorization:
+		return map[string]any{
+			"hash": strconv.FormatInt(e.Hash, 10), "unconfirmed": e.Unconfirmed, "date": e.Date, "device": e.Device, "location": e.Location,
+		}
+	case mtproto.Frozen:
+		return map[string]any{"method": e.Method, "since": e.Since, "until": e.Until, "appeal": e.AppealURL}
+	case mtproto.KeyDestroyed:
+		return map[string]any{"dc": e.DC, "error": text(e.Err)}
+	}
+	return map[string]any{}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

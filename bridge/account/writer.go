@@ -29,8 +29,11 @@ const (
 	headerContent  = "Content-Type"
 )
 
-// service is the user who sends login codes (F13).
-const service = 777000
+// service is the user who sends login codes (F13), and notification what may hold one in its place.
+const (
+	service      = 777000
+	notification = "updateServiceNotification"
+)
 
 // writer makes messages of updates.
 type writer struct {
@@ -82,7 +85,7 @@ func (w *writer) message(item *updates.Item) stream.Message {
 
 // redacts: whoever reads the bus must not be able to sign in with a code sent to the account (F13, design §6).
 func (w *writer) redacts(item *updates.Item) bool {
-	return !w.secrets && item.Peer.Kind == updates.PeerUser && item.Peer.ID == service
+	return !w.secrets && (item.Peer.Kind == updates.PeerUser && item.Peer.ID == service || item.Name == notification)
 }
 
 func (w *writer) subject(item *updates.Item) string {

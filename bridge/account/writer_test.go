@@ -126,6 +126,11 @@ func TestServiceMessagesAreRedacted(t *testing.T) {
 			t.Errorf("what is not secret is missing: %v %s", m.Header, m.Data)
 		}
 	}
+	notice := newMessage(t, 7, "Login code: 12345")
+	notice.Name = notification
+	if m := testWriter(t, nil).message(notice); strings.Contains(string(m.Data), "12345") {
+		t.Errorf("%s", m.Data)
+	}
 	w := testWriter(t, func(s *settings.Settings) { s.ServiceMessages = true })
 	if m := w.message(newMessage(t, service, "Login code: 12345")); !strings.Contains(string(m.Data), "12345") {
 		t.Errorf("%s", m.Data)

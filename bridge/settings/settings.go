@@ -49,6 +49,7 @@ type Telegram struct {
 	DCs           string   `envconfig:"NATSGRAM_DCS" desc:"data centres to use instead, as \"2=149.154.167.50:443 4=...\""`
 	DCKeys        string   `envconfig:"NATSGRAM_DC_KEYS" desc:"file with the RSA public keys (PEM) of those data centres"`
 	Ways          []string `envconfig:"NATSGRAM_WAYS" secret:"true" desc:"ways to Telegram, the preferred first, tried by their health: direct, socks5://user:password@host:port, http://..., tg://proxy?..., mtproxy://secret@host:port, wss; account=way for one account alone; default: direct"`
+	PFS           bool     `envconfig:"NATSGRAM_PFS" default:"true" desc:"send everything under temporary keys, changed every day, so that a stolen session opens nothing of what was sent before"`
 	DefaultDC     int      `envconfig:"NATSGRAM_DC" desc:"data centre of the first connection; default: as the environment says"`
 	DeviceModel   string   `envconfig:"NATSGRAM_DEVICE_MODEL" default:"natsgram" desc:"shown in the account's list of devices"`
 	SystemVersion string   `envconfig:"NATSGRAM_SYSTEM_VERSION" desc:"shown there too; default: the operating system"`
