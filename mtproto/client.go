@@ -49,6 +49,7 @@ type prepared struct {
 type life struct {
 	begun chan struct{} // closed when Run begins
 	over  chan struct{} // closed when Run ends
+	wall  func() time.Time
 	wg    sync.WaitGroup
 
 	// Under the Client's lock.
@@ -74,7 +75,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		o: o, ways: reach.NewChooser(o.Ways), state: o.State.clone(), links: map[int]*link{},
 		ready: make(chan struct{}), moving: make(chan struct{}, 1),
-		life: life{begun: make(chan struct{}), over: make(chan struct{})},
+		life: life{begun: make(chan struct{}), over: make(chan struct{}), wall: wallClock},
 	}
 	c.o.State = State{}
 	c.state.Version, c.state.Test = StateVersion, o.Env.Test

@@ -28,9 +28,13 @@ func (l *link) dial(ctx context.Context, failures int) (*route, error) {
 		return nil, ErrNoDC
 	}
 	o := &l.c.o
+	offset := l.c.offset(l.id)
+	if failures%2 == 1 { // perhaps our clock was set right meanwhile
+		offset = 0
+	}
 	d := reach.Dialer{
 		TCP: reach.DialFunc(o.Dial), Framing: reach.Framing(o.Transport), Limit: o.Limits.Dial,
-		Now: func() time.Time { return time.Now().Add(l.c.offset(l.id)) },
+		Now: func() time.Time { return time.Now().Add(offset) },
 	}
 	var failed []error
 	for _, i := range l.c.ways.Order(time.Now()) {
@@ -54,12 +58,19 @@ func (l *link) health(r *route, heard bool, err error) {
 	var said *Error
 	now := time.Now()
 	switch {
-	case errors.Is(err, errIdle), errors.Is(err, errReinit), errors.Is(err, errRenewed), errors.Is(err, errUnbound), errors.As(err, &code), errors.As(err, &said):
+	case ours(err), errors.As(err, &code), errors.As(err, &said):
 	case heard:
 		l.c.ways.Ended(now, r.way, now.Sub(r.began))
 	default:
 		l.c.ways.Failed(now, r.way)
 	}
+}
+
+// ours says that we have given a connection up ourselves.
+func ours(err error) bool {
+	return slices.ContainsFunc([]error{errIdle, errReinit, errRenewed, errUnbound, errSilent, errSlept}, func(own error) bool {
+		return errors.Is(err, own)
+	})
 }
 
 // offset is the server's clock minus ours, as far as it is known (A24).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
@@ -19,6 +20,16 @@ type faultyNet struct {
 	refused bool
 	held    bool
 	dialed  int
+	frozen  []*atomic.Bool // of each connection
+}
+
+// freeze swallows all that is sent from now on over the connections that there are.
+func (n *faultyNet) freeze() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, f := range n.frozen {
+		f.Store(true)
+	}
 }
 
 func (n *faultyNet) refuse(yes bool) {
@@ -60,7 +71,11 @@ func (n *faultyNet) Dial(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	return &halfOpen{Conn: c, n: n}, nil
+	h := &halfOpen{Conn: c, n: n}
+	n.mu.Lock()
+	n.frozen = append(n.frozen, &h.frozen)
+	n.mu.Unlock()
+	return h, nil
 }
 
 // slow dials connections on which everything takes a millisecond, without which no time passes between two packets and
@@ -87,11 +102,12 @@ func (c *slowConn) Write(b []byte) (int, error) {
 // halfOpen takes what is written and passes nothing on while its network holds things back.
 type halfOpen struct {
 	net.Conn
-	n *faultyNet
+	n      *faultyNet
+	frozen atomic.Bool
 }
 
 func (c *halfOpen) Write(b []byte) (int, error) {
-	if c.n.swallows() {
+	if c.n.swallows() || c.frozen.Load() {
 		return len(b), nil
 	}
 	return c.Conn.Write(b)

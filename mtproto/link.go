@@ -60,7 +60,8 @@ type tries struct {
 	pause  time.Duration // before the next attempt
 	doubts int           // how often our permanent key was denied in a row (A11)
 	verify bool          // use temporary keys, whose binding tells whether the permanent one is known
-	via    *route        // the connection of the moment; its reader may look too
+	clocks clocks
+	via    *route // the connection of the moment; its reader may look too
 }
 
 func newLink(c *Client, id int) *link {

@@ -56,7 +56,7 @@ func (l *link) succession(now time.Time) (time.Duration, error) {
 
 // part leaves the present key as soon as no call is under way with it.
 func (l *link) part(now time.Time) (time.Duration, error) {
-	late := l.temp.ends(now, drainForce)
+	late := l.c.ends(l.temp, now, drainForce)
 	switch {
 	case len(l.calls) == 0:
 		return 0, errRenewed

@@ -45,6 +45,7 @@ func (l *link) farewell(ctx context.Context, w *wire, why error) {
 }
 
 func (l *link) attach() {
+	l.tries.clocks = clocks{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select { // of a former connection
@@ -78,6 +79,9 @@ func (l *link) write(ctx context.Context, w *wire, broken chan error) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		if err := l.awake(time.Now()); err != nil {
+			return err
+		}
 		if err := l.flush(w); err != nil {
 			return err
 		}
@@ -147,9 +151,9 @@ func (l *link) next(now time.Time) (time.Duration, error) {
 	home := l.home()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := never
+	d := max(nap, l.c.o.Limits.Session.PingAfter)
 	if at := l.sess.Wake(); !at.IsZero() {
-		d = at.Sub(now)
+		d = min(d, at.Sub(now))
 	}
 	if home && l.open {
 		if !now.Before(l.configAt) {
@@ -235,6 +239,7 @@ func (l *link) receive(packet []byte) error {
 	l.mu.Unlock()
 	if via := l.tries.via; first {
 		l.c.ways.Answered(now, via.way, now.Sub(via.began))
+		l.noteOffset(now)
 	}
 	l.dispatch(now, events)
 	if again {
@@ -265,7 +270,7 @@ func (l *link) dispatch(now time.Time, events []session.Event) {
 		case session.SaltsChanged:
 			l.keepSalts(e.Salts)
 		case session.TimeSynced:
-			l.c.keepOffset(l.id, e.Offset)
+			l.noteOffset(now)
 		case session.Reset:
 			l.c.o.Log.Warn("session renewed", "dc", l.id, "code", e.Code, "reason", e.Reason)
 		case session.Warning:

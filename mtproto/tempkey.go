@@ -47,10 +47,10 @@ type temporary struct {
 	left  []int64 // sessions that nobody uses any more
 }
 
-// ends says that there is less than margin left. A machine that slept has missed part of it, so that both clocks count.
-func (t *temporary) ends(now time.Time, margin time.Duration) bool {
+// ends says that a key has less than margin left. A machine that slept has missed part of it, so that both clocks count.
+func (c *Client) ends(t *temporary, now time.Time, margin time.Duration) bool {
 	margin = min(margin, time.Duration(float64(t.life)*float64(margin)/float64(tempLife))) // in proportion, if it lives short
-	return t.until.Sub(now) < margin || t.until.Round(0).Sub(now.Round(0)) < margin
+	return t.until.Sub(now) < margin || t.until.Round(0).Sub(c.life.wall()) < margin
 }
 
 // keyring has the temporary keys. A permanent key has one bound to it at a time in each place (B19), which all links there
@@ -183,10 +183,10 @@ func (l *link) temporaryFor(w *wire) (*temporary, error) {
 	l.mu.Lock()
 	own, waiting := l.temp, len(l.calls) > 0
 	l.mu.Unlock()
-	if own != nil && own.at == at && waiting && !own.ends(now, drainForce) {
+	if own != nil && own.at == at && waiting && !l.c.ends(own, now, drainForce) {
 		return own, nil
 	}
-	if t := l.c.keys.get(at); t != nil && !t.ends(now, tempLeast) {
+	if t := l.c.keys.get(at); t != nil && !l.c.ends(t, now, tempLeast) {
 		return t, nil
 	}
 	t, err := l.makeTemporary(w)
