@@ -446,6 +446,64 @@ func TestLoginOverNATS(t *testing.T) {
 	}
 }
 
+// F7: signing in over NATS by a QR code, which whoever asks shows, and waits for.
+func TestLoginByQR(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	var shown struct {
+		Step string
+		QR   mtproto.QRCode
+	}
+	reply := d.ask("tg.ctl.main.login.start", `{"qr":true}`)
+	if err := json.Unmarshal(reply.Data, &shown); err != nil || shown.Step != "wait_qr" {
+		t.Fatalf("%v %s", reply.Header, reply.Data)
+	}
+	if err := w.bob.Scan(shown.QR.URL); err != nil {
+		t.Fatal(err)
+	}
+	if reply = d.ask("tg.ctl.main.login.await", ""); !strings.Contains(string(reply.Data), "wait_password") {
+		t.Fatalf("%v %s", reply.Header, reply.Data)
+	}
+	if reply = d.ask("tg.ctl.main.login.await", ""); reply.Header.Get("Nats-Service-Error-Code") == "" {
+		t.Errorf("waiting for nothing: %s", reply.Data)
+	}
+	if reply = d.ask("tg.ctl.main.login.password", `{"password":"correct horse"}`); !strings.Contains(string(reply.Data), "ready") {
+		t.Fatalf("%v %s", reply.Header, reply.Data)
+	}
+}
+
+// F7, F4: the same without a daemon, and by an e-mail address that has to be set up.
+func TestLoginByQROrEmail(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Login(soon(t), d.s, d.o, SignIn{Account: "qr", QR: true, Prompt: d.prompt(w.bob), Progress: func(st mtproto.LoginState) {
+		if st.Step == mtproto.WaitQR {
+			if err := w.bob.Scan(st.QR.URL); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	if err != nil || got.UserID != w.bob.ID() {
+		t.Fatal(got, err)
+	}
+	w.RequireEmail(w.bob.Phone())
+	got, err = Login(soon(t), d.s, d.o, SignIn{Account: "mail", Phone: w.bob.Phone(), Prompt: func(ctx context.Context, st mtproto.LoginState, wrong error) (string, error) {
+		switch st.Step {
+		case mtproto.WaitEmail:
+			return "bob@b.example", nil
+		case mtproto.WaitEmailCode, mtproto.WaitCode:
+			return w.EmailCode("bob@b.example"), nil
+		}
+		return d.prompt(w.bob)(ctx, st, wrong)
+	}})
+	if err != nil || got.UserID != w.bob.ID() {
+		t.Fatal(got, err)
+	}
+}
+
 // A bot signs in with its token, without a daemon running; the daemon finds it when it starts.
 func TestLoginWithoutDaemon(t *testing.T) {
 	w := newTown(t)

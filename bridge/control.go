@@ -85,6 +85,8 @@ type answers struct {
 	Password string `json:"password"`
 	First    string `json:"first_name"`
 	Last     string `json:"last_name"`
+	QR       bool   `json:"qr"`
+	Email    string `json:"email"`
 }
 
 // refusal is an error with the code that the caller sees.
@@ -155,8 +157,10 @@ func (c *control) loginStep(name, verb string, in answers) (mtproto.LoginState, 
 	if l == nil {
 		return mtproto.LoginState{}, &refusal{409, "no login is going on: begin with login.start"}
 	}
-	l.busy.Lock()
-	defer l.busy.Unlock()
+	if verb != "await" { // it waits itself, and does no harm beside others
+		l.busy.Lock()
+		defer l.busy.Unlock()
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.b.settings.Timeout)
 	defer cancel()
 	st, err := l.step(ctx, verb, in)
@@ -176,10 +180,19 @@ func (l *login) step(ctx context.Context, verb string, in answers) (mtproto.Logi
 		if in.BotToken != "" {
 			return steps.BotToken(ctx, in.BotToken)
 		}
+		if in.QR {
+			return steps.ShowQR(ctx)
+		}
 		if in.Phone == "" {
-			return mtproto.LoginState{}, &refusal{400, "login.start: want phone or bot_token"}
+			return mtproto.LoginState{}, &refusal{400, "login.start: want phone, bot_token or qr"}
 		}
 		return steps.SendCode(ctx, in.Phone)
+	case "await":
+		return steps.AwaitQR(ctx)
+	case "email":
+		return steps.SetEmail(ctx, in.Email)
+	case "email_code":
+		return steps.EmailCode(ctx, in.Code)
 	case "code":
 		return steps.SignIn(ctx, in.Code)
 	case "password":
@@ -191,7 +204,7 @@ func (l *login) step(ctx context.Context, verb string, in answers) (mtproto.Logi
 	case "status", "cancel":
 		return steps.State(), nil
 	}
-	return mtproto.LoginState{}, &refusal{404, "no such step: there are start, code, password, signup, resend, status and cancel"}
+	return mtproto.LoginState{}, &refusal{404, "no such step: there are start, await, code, password, signup, email, email_code, resend, status and cancel"}
 }
 
 // begin makes the client of a login. One that was going on is given up.

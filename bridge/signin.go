@@ -19,9 +19,10 @@ type SignIn struct {
 	Account  string
 	Phone    string // in international form
 	BotToken string // instead of a phone
+	QR       bool   // instead of a phone: an app that is signed in scans the code that Progress shows
 	// Prompt is asked for what is missing, again after a wrong answer, which err then tells. It is called with the state in
-	// which the login is: a phone number or bot token (WaitPhone), a code, a password, or a name "First Last" to sign
-	// up. An error ends the login.
+	// which the login is: a phone number or bot token (WaitPhone), a code, a password, a name "First Last" to sign up, an
+	// e-mail address or the code sent there. An error ends the login.
 	Prompt func(ctx context.Context, state mtproto.LoginState, err error) (string, error)
 	// Progress is told of every step; may be nil.
 	Progress func(mtproto.LoginState)
@@ -131,14 +132,34 @@ func (a *attempt) steps(ctx context.Context, l *mtproto.Login) error {
 		if st.Step == mtproto.LoggedOut {
 			return errors.New("the login was ended")
 		}
-		answer, err := a.answer(ctx, st, wrong)
-		if err != nil {
+		var err error
+		if wrong, err = a.next(ctx, l, st, wrong); err != nil {
 			return err
 		}
-		if wrong = step(ctx, l, st.Step, answer); wrong != nil && !mayAskAgain(wrong) {
+		if wrong != nil && !mayAskAgain(wrong) {
 			return wrong
 		}
 	}
+}
+
+// next makes one step. Wrong is what Telegram says of it.
+func (a *attempt) next(ctx context.Context, l *mtproto.Login, st mtproto.LoginState, last error) (wrong, err error) {
+	switch {
+	case st.Step == mtproto.WaitQR:
+		_, wrong = l.AwaitQR(ctx)
+		return wrong, nil
+	case st.Step == mtproto.WaitPhone && a.in.QR:
+		if last != nil {
+			return nil, last
+		}
+		_, wrong = l.ShowQR(ctx)
+		return wrong, nil
+	}
+	answer, err := a.answer(ctx, st, last)
+	if err != nil {
+		return nil, err
+	}
+	return step(ctx, l, st.Step, answer), nil
 }
 
 // answer is what was given beforehand, once, or what Prompt says.
@@ -174,6 +195,10 @@ func step(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer st
 		_, err = l.SignIn(ctx, answer)
 	case mtproto.WaitPassword:
 		_, err = l.Password(ctx, answer)
+	case mtproto.WaitEmail:
+		_, err = l.SetEmail(ctx, answer)
+	case mtproto.WaitEmailCode:
+		_, err = l.EmailCode(ctx, answer)
 	case mtproto.WaitSignUp:
 		first, last, _ := strings.Cut(strings.TrimSpace(answer), " ")
 		_, err = l.SignUp(ctx, first, strings.TrimSpace(last))

@@ -49,7 +49,7 @@ func (l *link) attach() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select { // of a former connection
-	case <-l.kick:
+	case <-l.kick: //nolint:errcheck // of a connection that is gone
 	default:
 	}
 	l.heard = false

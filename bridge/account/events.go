@@ -16,7 +16,7 @@ func (r *Runner) event(name string, fields map[string]any) {
 
 // clientEvent is told by the client, from within its loop: nothing here waits.
 func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
-	fields := map[string]any{}
+	var fields map[string]any
 	switch e := e.(type) {
 	case mtproto.Connected:
 		fields = map[string]any{"dc": e.DC, "layer": e.Layer, "rtt_ms": milliseconds(e.RTT)}
