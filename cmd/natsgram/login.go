@@ -28,6 +28,7 @@ https://my.telegram.org/apps.
 
 What is not given by flags or environment is asked on the terminal. Telegram allows about five attempts a day for a number.`,
 		Example: `  natsgram login main --phone +491701234567
+  natsgram login main --qr
   natsgram login news --bot-token 12345:AbCdEf
   NATSGRAM_LOGIN_CODE=12345 NATSGRAM_LOGIN_PASSWORD_FILE=/run/secrets/2fa natsgram login main --phone +491701234567`,
 		Args: cobra.ExactArgs(1),
@@ -60,6 +61,7 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 	}
 	f := c.Flags()
 	f.StringVar(&in.Phone, "phone", "", "phone number in international form (NATSGRAM_LOGIN_PHONE)")
+	f.BoolVar(&in.QR, "qr", false, "show a QR code instead, for an app that is signed in to scan")
 	f.StringVar(&in.BotToken, "bot-token", "", "token of a bot instead (NATSGRAM_LOGIN_BOT_TOKEN)")
 	f.StringVar(&given.code, "code", "", "the code, once it is known (NATSGRAM_LOGIN_CODE)")
 	f.StringVar(&given.password, "password", "", "the 2FA password; better by NATSGRAM_LOGIN_PASSWORD or _FILE: others can see a command's words")
@@ -169,6 +171,10 @@ func questionFor(s mtproto.LoginState) (question string, secret bool) {
 			return fmt.Sprintf("2FA password (hint: %s): ", printable(s.Hint)), true
 		}
 		return "2FA password: ", true
+	case mtproto.WaitEmail:
+		return "Telegram wants an e-mail address, to send codes to: ", false
+	case mtproto.WaitEmailCode:
+		return fmt.Sprintf("Code that was sent to %s: ", printable(s.Email.Pattern)), false
 	case mtproto.WaitSignUp:
 		return "There is no account with this number. First and last name of a new one (Ctrl-C: none): ", false
 	}
@@ -198,6 +204,10 @@ func (p *prompter) read(question string, secret bool) (string, error) {
 }
 
 func reportLogin(w io.Writer, s mtproto.LoginState) {
+	if s.Step == mtproto.WaitQR && s.QR != nil {
+		showQR(w, *s.QR)
+		return
+	}
 	if s.Step != mtproto.WaitCode || s.Code == nil {
 		return
 	}
