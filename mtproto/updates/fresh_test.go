@@ -50,7 +50,7 @@ func TestFirstDialogs(t *testing.T) {
 		getDialogs folder=0 from=1500/500/user.7
 		getDialogs folder=0 from=1500/500/user.7
 		getDialogs folder=1 from=0/0/none.0
-		state c88=7.0@3/8800;listed=1
+		state listed=1;c88=7.0@3/8800
 		getDifference pts=100 qts=10 date=50
 		state pts=100.0@500;qts=10.0;seq=5;date=50`)
 	if !b.fold.Listed || b.fold.Top != 500 {

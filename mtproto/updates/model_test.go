@@ -39,6 +39,31 @@ func checkBatch(t testing.TB, b *Batch, before State) {
 	}
 }
 
+// checkPlaces holds for the state behind a batch: it stands at each of the items or past it, or tells that they are
+// a part of a difference, so that none of them comes again.
+func checkPlaces(t testing.TB, b *Batch, after State) {
+	t.Helper()
+	for _, it := range b.Items {
+		if it.Box.Kind == None || it.Backfill || it.Live {
+			continue
+		}
+		if pts, n := after.place(it.Box); (pts < it.Pts || pts == it.Pts && n <= it.Index) && after.partial(it.Box) == nil {
+			t.Errorf("%s is stored, and the state %q stands at %d.%d", line(it), b.State, pts, n)
+		}
+	}
+}
+
+func (s *State) place(b Box) (pts, n int) {
+	switch b.Kind {
+	case Common:
+		return s.Pts, s.N
+	case Secret:
+		return s.Qts, s.QtsN
+	default:
+		return s.Channels[b.ID].Pts, s.Channels[b.ID].N
+	}
+}
+
 func hasStored(b *Batch) bool {
 	return slices.ContainsFunc(b.Items, func(it Item) bool { return !it.Live })
 }
@@ -422,6 +447,7 @@ func (u *run) storeBatch(b *Batch) {
 	if err := u.fold.Apply(b.State); err != nil {
 		u.t.Fatal(err)
 	}
+	checkPlaces(u.t, b, u.fold)
 }
 
 // reply answers one of the fetches that are out.

@@ -14,7 +14,8 @@ type writer struct {
 	stored  int    // of items: not live
 	whole   bool   // the state moves with the last item
 	group   *group // the difference that the items are of, for those that do not fit into one batch
-	loose   []byte // changes of channels that no item carries
+	loose   []byte // changes that no item carries
+	moved   []*box // channels that have changed since an item last told where they are: one for an id
 	said    position
 	stated  position // as said, or in a batch without items
 	buf     []byte
@@ -93,6 +94,7 @@ func (m *Machine) token(b *box) string {
 	w.buf = appendSeal(appendState(w.buf[:0], w.said, now), &m.common, true) // the end of a hole goes with the pts
 	w.said, w.stated = now, now
 	if b.id.Kind == Channel {
+		w.moved = without(w.moved, b)
 		w.buf = appendBox(w.buf, b)
 	}
 	return string(w.buf)
@@ -125,11 +127,17 @@ func appendSeal(dst []byte, b *box, item bool) []byte {
 	return dst
 }
 
-// loosely notes a change that no item of its own carries.
+// loosely notes a change that no item of its own carries. It is told at the end, as it is then, because items on the way
+// there may tell of the channel too.
 func (m *Machine) loosely(b *box) {
 	if b.id.Kind == Channel {
-		m.w.loose = appendBox(m.w.loose, b)
+		m.w.moved = append(without(m.w.moved, b), b)
 	}
+}
+
+// without leaves out a channel, which may have come to rest and begun to move again as another box.
+func without(moved []*box, b *box) []*box {
+	return slices.DeleteFunc(moved, func(old *box) bool { return old.id == b.id })
 }
 
 // noPartial ends what is left of a difference that a crash cut.
@@ -156,7 +164,7 @@ func (m *Machine) flush() {
 	}
 	m.batches(string(tail))
 	m.out = append(m.out, w.out...)
-	*w = writer{said: w.said, stated: w.stated, buf: w.buf, loose: w.loose[:0], out: w.out[:0]}
+	*w = writer{said: w.said, stated: w.stated, buf: w.buf, loose: w.loose[:0], moved: w.moved[:0], out: w.out[:0]}
 }
 
 // tail is the change of state at the end of a batch.
@@ -168,6 +176,9 @@ func (m *Machine) tail() []byte {
 		since = now // told already; an item will repeat it
 	}
 	w.buf = append(w.buf[:0], w.loose...)
+	for _, b := range w.moved {
+		w.buf = appendBox(w.buf, b)
+	}
 	w.buf = appendSeal(w.buf, &m.common, w.stored > 0) // no channel's hole is open
 	w.buf = appendState(w.buf, since, now)
 	if now.date != since.date {
