@@ -25,6 +25,7 @@ type entry struct {
 	msgID    int    // of the message it is about
 	text     string
 	request  string // Tg-Request-Id
+	state    string // Tg-State
 	backfill bool
 	gap      *gap
 }
@@ -151,7 +152,7 @@ func (r *report) order(where string, all []entry) {
 
 // compare: each once, or in a said gap.
 func (r *report) compare(where string, all []entry, want []want, gone map[int]bool) {
-	found := map[string]uint64{}
+	found := map[string]entry{}
 	var gaps []gap
 	for _, e := range all {
 		if e.gap != nil {
@@ -163,14 +164,14 @@ func (r *report) compare(where string, all []entry, want []want, gone map[int]bo
 			continue
 		}
 		if first, twice := found[e.key]; twice {
-			r.wrong("%s: %s %q stands twice: at %d and at %d", where, e.key, e.text, first, e.seq)
+			r.wrong("%s: %s %q stands twice: at %d as %s and at %d as %s", where, e.key, e.text, first.seq, first.id, e.seq, e.id)
 		}
-		found[e.key] = e.seq
+		found[e.key] = e
 	}
 	known := map[string]bool{}
 	for _, w := range want {
 		known[w.key] = true
-		if found[w.key] != 0 {
+		if _, there := found[w.key]; there {
 			r.updates++
 			continue
 		}

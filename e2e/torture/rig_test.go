@@ -21,6 +21,7 @@ import (
 type rig struct {
 	t        *testing.T
 	dir      string
+	keep     string // where logs and the stream are kept when something is wrong; empty: nowhere
 	telegram *mttest.Server
 	servers  []*server
 	daemons  []*daemon
@@ -45,7 +46,7 @@ const loginCode = "54321"
 
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
-	g := &rig{t: t, dir: t.TempDir()}
+	g := &rig{t: t, dir: t.TempDir(), keep: o.keep}
 	g.build(o.overlay)
 	g.startServers(o.servers)
 	g.connect()

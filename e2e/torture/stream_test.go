@@ -71,7 +71,7 @@ func entryOf(msg jetstream.Msg) (e entry, err error) {
 	h := msg.Headers()
 	e = entry{
 		seq: meta.Sequence.Stream, account: tokens[2], owner: tokens[1] == "own", box: h.Get("Tg-Box"), typ: h.Get("Tg-Type"),
-		id: h.Get("Nats-Msg-Id"), request: h.Get("Tg-Request-Id"), backfill: h.Get("Tg-Backfill") != "",
+		id: h.Get("Nats-Msg-Id"), request: h.Get("Tg-Request-Id"), state: h.Get("Tg-State"), backfill: h.Get("Tg-Backfill") != "",
 	}
 	e.pts, _ = strconv.Atoi(h.Get("Tg-Pts"))
 	e.fence, _ = strconv.ParseUint(h.Get("Nats-Expected-Last-Subject-Sequence"), 10, 64)

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,7 +64,7 @@ func TestTorture(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("again: %s", replay)
-			g.logs(o.keep)
+			g.logs()
 		}
 	})
 	if problems := g.run(o); len(problems) > 0 {
@@ -187,7 +188,9 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 	pause(g.t.Context(), 2*time.Second)
 	again, err := readStream(g.t.Context(), g.js, 0)
 	must(g.t, err)
-	r = g.judge(again, worlds, from)
+	if r = g.judge(again, worlds, from); len(r.problems) > 0 && g.keep != "" {
+		g.keepStream(again)
+	}
 	problems := append(r.problems, checkCalls(g.calls.all, g.calls.arrived, shown)...)
 	for name, s := range g.traffic.sessions {
 		if s.late > 0 {
@@ -206,6 +209,15 @@ func (g *rig) judge(all []entry, worlds []wanted, from uint64) *report {
 		}
 	}
 	return check(kept, worlds)
+}
+
+// keepStream writes down what stands in the stream, for whoever looks into what went wrong.
+func (g *rig) keepStream(all []entry) {
+	var b strings.Builder
+	for _, e := range all {
+		fmt.Fprintf(&b, "%d %s %s %s key=%s epoch=%d in_batch=%v request=%q state=%q %q\n", e.seq, e.account, e.typ, cmp.Or(e.id, "owner "+e.ownerID), e.key, e.fence, e.inBatch, e.request, e.state, e.text)
+	}
+	_ = os.WriteFile(filepath.Join(g.keep, "stream.log"), []byte(b.String()), 0o600)
 }
 
 // requests: an update that says which call caused it says so truly.
@@ -270,15 +282,15 @@ func (g *rig) said(what string) (n int) {
 }
 
 // logs keeps the processes' logs, or prints their ends.
-func (g *rig) logs(keep string) {
+func (g *rig) logs() {
 	files, _ := filepath.Glob(filepath.Join(g.dir, "*.log"))
 	for _, file := range files {
 		log, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
-		if keep != "" {
-			_ = os.WriteFile(filepath.Join(keep, filepath.Base(file)), log, 0o600)
+		if g.keep != "" {
+			_ = os.WriteFile(filepath.Join(g.keep, filepath.Base(file)), log, 0o600)
 			continue
 		}
 		g.t.Logf("%s:\n%s", filepath.Base(file), log[max(0, len(log)-4000):])
