@@ -48,7 +48,8 @@ func (l *link) config(body []byte) {
 		return
 	}
 	l.c.change(func(s *State) { s.Config = cfg })
-	l.c.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires})
+	online := time.Duration(v.Int("online_update_period_ms")) * time.Millisecond
+	l.c.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires, OnlineEvery: online})
 }
 
 func readConfig(v codec.View) Config {

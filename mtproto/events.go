@@ -62,10 +62,12 @@ type Authorized struct {
 // LoginChanged says that the login waits for something else now.
 type LoginChanged struct{ State LoginState }
 
-// ConfigUpdated says that help.getConfig was read: Options addresses, valid until Expires.
+// ConfigUpdated says that help.getConfig was read: Options addresses, valid until Expires. OnlineEvery is how often Telegram
+// wants to be told that the account is online, by those who do that (E34); 0: it did not say.
 type ConfigUpdated struct {
-	Options int
-	Expires time.Time
+	Options     int
+	Expires     time.Time
+	OnlineEvery time.Duration
 }
 
 // SaveFailed says that Options.Save failed. The state is saved again with its next change.

@@ -68,6 +68,7 @@ type Runner struct {
 	status status
 	keeper keeper
 	legacy *legacy // what is to be passed on; set by Run before it returns
+	online presence
 }
 
 // New prepares a runner.
@@ -154,10 +155,11 @@ func (t *tenure) run(ctx context.Context) error {
 	client, disconnect := context.WithCancel(t.hard)
 	defer disconnect()
 	t.work.Go(func() { t.lost <- t.client.Run(client) })
+	offline := t.appear()
 	for {
 		select {
 		case <-ctx.Done():
-			return t.release(disconnect)
+			return t.release(offline, disconnect)
 		case <-t.Lost:
 			return t.abandon(disconnect, ErrLost)
 		case err := <-t.ended:
@@ -174,7 +176,7 @@ func (t *tenure) run(ctx context.Context) error {
 }
 
 // release lets go in order: requests answered, updates stored, connection closed, position saved.
-func (t *tenure) release(disconnect func()) error {
+func (t *tenure) release(offline, disconnect func()) error {
 	grace, cancel := context.WithTimeout(t.hard, Grace)
 	defer cancel()
 	t.work.Go(func() {
@@ -190,6 +192,7 @@ func (t *tenure) release(disconnect func()) error {
 	} else {
 		t.service.Stop(grace)
 	}
+	offline()
 	disconnect()
 	t.driver.finish(grace)
 	err := t.log.Flush(grace)

@@ -41,6 +41,7 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		fields = map[string]any{"dc": e.DC, "took_ms": milliseconds(e.Took), "temporary": !e.Until.IsZero()}
 	case mtproto.ConfigUpdated:
 		fields = map[string]any{"options": e.Options, "expires": e.Expires}
+		r.online.config(e.OnlineEvery)
 	case mtproto.Throttled:
 		fields = map[string]any{"dc": e.DC, "wait_ms": milliseconds(e.Wait)}
 	case mtproto.KeyDoubted:

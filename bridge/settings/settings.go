@@ -74,6 +74,7 @@ type Updates struct {
 	MaxBytes        int64         `envconfig:"NATSGRAM_UPDATES_MAX_BYTES" default:"-1" desc:"how many bytes of updates are kept; -1: no limit"`
 	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`
 	Watch           []string      `envconfig:"NATSGRAM_WATCH" desc:"channels to look at again and again, so that their posts come in time: ids between commas, account=id for one account alone; 10 an account at most, more at run time by tg.ctl.<account>.watch.add"`
+	Online          []string      `envconfig:"NATSGRAM_ONLINE" desc:"accounts that are shown as online while they are served, by name, or all: Telegram pushes to them more promptly, everybody sees it, and their other devices may not ring"`
 	Pending         int64         `envconfig:"NATSGRAM_UPDATES_PENDING" default:"33554432" desc:"bytes of updates of one account that may wait for JetStream; beyond, they are left with Telegram for later"`
 }
 
@@ -157,6 +158,11 @@ func (s Settings) Check() error {
 	if err := s.checkWays(); err != nil {
 		return err
 	}
+	for _, a := range s.Online {
+		if err := subjects.CheckAccount(a); err != nil {
+			return fmt.Errorf("NATSGRAM_ONLINE: %w", err)
+		}
+	}
 	if err := s.checkWatch(); err != nil {
 		return err
 	}
@@ -194,6 +200,11 @@ func (s Settings) Scheme() subjects.Scheme { return subjects.Scheme{Prefix: s.Pr
 // Serves says whether this daemon may run an account.
 func (s Settings) Serves(account string) bool {
 	return len(s.Accounts) == 0 || slices.Contains(s.Accounts, account)
+}
+
+// ShownOnline says whether an account is to be shown as online (E34).
+func (u Updates) ShownOnline(account string) bool {
+	return slices.Contains(u.Online, account) || slices.Contains(u.Online, "all")
 }
 
 // Level is the log level; Check has seen that it is one.
