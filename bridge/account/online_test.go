@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// E34: online at once and then as often as the config says, whatever becomes of a call, and offline at the end.
+// E31, E34: online at once and then as often as the config says, whatever becomes of a call, and offline at the end.
 func TestPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := layer()

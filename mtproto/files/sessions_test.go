@@ -11,7 +11,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
-// D8: where a data centre has no address for media, files go over the connection that there is: a second one would cost
+// D8, E37: where a data centre has no address for media, files go over the connection that there is: a second one would cost
 // the account.
 func TestOneConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

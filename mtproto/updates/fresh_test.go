@@ -90,8 +90,8 @@ func TestFirstDialogsEnd(t *testing.T) {
 	}
 }
 
-// E26, E32: a watched channel is asked about at the server's timeout, 1 s where it names none (E13), at once where more is
-// there.
+// E26, E31, E32: a watched channel is asked about at the server's timeout, 1 s where it names none (E13), at once where more is
+// there, and always for everything (E14: force would be said).
 func TestWatch(t *testing.T) {
 	b := newBench(t, at(), Config{})
 	b.m.SetWatched(b.now, []int64{77, 55}) // 55 is not known yet
@@ -205,7 +205,7 @@ func TestFloodsSlowLooks(t *testing.T) {
 		getChannelDifference 77/7700 pts=41 limit=100`)
 }
 
-// E19: getState every few minutes, and the difference only where the account is behind.
+// E19, E33: getState every few minutes, so that there is a query besides the pings, and the difference only where the account is behind.
 func TestStateIsLookedAt(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -237,7 +237,7 @@ func TestStateIsLookedAt(t *testing.T) {
 	}
 }
 
-// E29, E36: once a minute the dialogs that were written in last, and some channels that are not among them.
+// E29, E35, E36: once a minute the dialogs that were written in last, and some channels that are not among them.
 func TestDialogsAreLookedAt(t *testing.T) {
 	st := at()
 	st.Channels[66] = ChannelState{Pts: 5, N: 1, AccessHash: 6600}

@@ -249,7 +249,8 @@ func describe(v codec.View) string {
 		return fmt.Sprintf("getDifference pts=%d qts=%d date=%d", v.Int("pts"), v.Int("qts"), v.Int("date"))
 	case "updates.getChannelDifference":
 		to, _ := v.Object("channel")
-		return fmt.Sprintf("getChannelDifference %d/%d pts=%d limit=%d", to.Int("channel_id"), to.Int("access_hash"), v.Int("pts"), v.Int("limit"))
+		forced := map[bool]string{true: " force"}[v.Bool("force")]
+		return fmt.Sprintf("getChannelDifference %d/%d pts=%d limit=%d%s", to.Int("channel_id"), to.Int("access_hash"), v.Int("pts"), v.Int("limit"), forced)
 	case "messages.getMessages":
 		return "getMessages " + describeIDs(v)
 	case "channels.getMessages":
