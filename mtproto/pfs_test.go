@@ -325,6 +325,37 @@ func TestRenewalUnderLongCall(t *testing.T) {
 	}
 }
 
+// B26: of the sessions for files, which share a temporary key, one makes the next.
+func TestRenewalOfSharedKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory, func(c *mttest.Config) { c.Media = true })
+		s.InterceptMethod("upload.saveFilePart", func(*mttest.Request) mttest.Action {
+			return mttest.Delay(time.Second, mttest.Answer(true))
+		})
+		r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
+		r.ready()
+		most := 0
+		part := r.encode(M{"_": "upload.saveFilePart", "file_id": 1, "file_part": 0, "bytes": []byte("x")})
+		for began := time.Now(); time.Since(began) < 25*time.Hour; time.Sleep(20 * time.Second) {
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					if _, err := r.InvokeFile(t.Context(), 2, mtproto.Upload, part); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			most = max(most, s.Connections())
+		}
+		equal(t, "connections", most, 5)
+		all, bound := s.TempKeys()
+		if made := len(seen[mtproto.KeyCreated](r)); made != 4 || bound != 2 {
+			t.Errorf("%d keys made, %d there, %d bound", made, all, bound)
+		}
+	})
+}
+
 // B26: a renewal that fails is tried again, and one that never succeeds costs nothing but a key exchange in the end.
 func TestRenewalFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

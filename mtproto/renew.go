@@ -48,8 +48,9 @@ func (l *link) succession(now time.Time) (time.Duration, error) {
 	}
 	if !now.Before(l.renewAt) {
 		l.renewAt = now.Add(renewRetry)
-		present := l.temp
-		l.c.life.wg.Go(func() { l.renew(l.c.life.ctx, present) })
+		if present := l.temp; l.c.keys.claim(present, now) {
+			l.c.life.wg.Go(func() { l.renew(l.c.life.ctx, present) })
+		}
 	}
 	return l.renewAt.Sub(now), nil
 }

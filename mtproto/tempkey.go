@@ -42,6 +42,7 @@ type temporary struct {
 
 	// Under the keyring's lock.
 	bound bool
+	tried time.Time // when somebody last began to make its successor
 	salt  int64
 	salts []session.Salt
 	left  []int64 // sessions that nobody uses any more
@@ -104,6 +105,17 @@ func (r *keyring) succeed(t, next *temporary) {
 	if r.keys[t.at] == t {
 		r.keys[t.at] = next
 	}
+}
+
+// claim says whether the caller is the one to make the successor of a key now, of all links that share it.
+func (r *keyring) claim(t *temporary, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.tried.IsZero() && now.Sub(t.tried) < renewRetry {
+		return false
+	}
+	t.tried = now
+	return true
 }
 
 // drop lets go of a key, unless another one has taken its place.

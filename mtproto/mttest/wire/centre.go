@@ -9,6 +9,7 @@ package wire
 import (
 	"crypto/rand"
 	"io"
+	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,7 @@ func (c *Centre) addKey(k crypto.Key, salt int64, expires time.Time) *Key {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	maps.DeleteFunc(c.keys, func(_ uint64, k *Key) bool { return k.expired(key.Made) }) // or a box that runs for days grows
 	c.keys[k.ID()] = key
 	return key
 }
@@ -93,7 +95,7 @@ func (c *Centre) Key(id uint64) *Key {
 	c.mu.RLock()
 	k := c.keys[id]
 	c.mu.RUnlock()
-	if k == nil || !k.Expires.IsZero() && c.cfg.Now().After(k.Expires) {
+	if k == nil || k.expired(c.cfg.Now()) {
 		return nil
 	}
 	return k

@@ -32,6 +32,9 @@ type Key struct {
 // Centre is where the key belongs.
 func (k *Key) Centre() *Centre { return k.centre }
 
+// expired says that a temporary key is past its time.
+func (k *Key) expired(now time.Time) bool { return !k.Expires.IsZero() && now.After(k.Expires) }
+
 // session finds a session or begins one.
 func (k *Key) session(id int64) *Session {
 	k.mu.Lock()
