@@ -56,8 +56,11 @@ func (s Scheme) update(tree, account string, u Update) string {
 	return s.join(tree, account, t[0], t[1], t[2])
 }
 
-// Updates matches all kept updates of an account, AllUpdates those of all.
+// Updates matches all kept updates of an account, AllUpdates those of all; AllLive all of an account that are not kept.
 func (s Scheme) Updates(account string) string { return s.join(TreeUpdate, account, ">") }
+
+// AllLive matches every update of an account that is not kept.
+func (s Scheme) AllLive(account string) string { return s.join(TreeLive, account, ">") }
 
 // AllUpdates matches every kept update.
 func (s Scheme) AllUpdates() string { return s.join(TreeUpdate, ">") }

@@ -71,7 +71,7 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 		return err
 	}
 	defer town.server.Close()
-	set, err := demoSettings(dir, o)
+	set, err := demoSettings(ctx, dir, o)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 }
 
 // demoSettings are those of an empty environment, so that a daemon configured on the same machine is left alone.
-func demoSettings(dir string, o demoOptions) (bridge.Settings, error) {
+func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settings, error) {
 	set := bridge.DefaultSettings()
 	if o.external {
 		loaded, err := bridge.LoadSettings()
@@ -124,14 +124,14 @@ func demoSettings(dir string, o demoOptions) (bridge.Settings, error) {
 	set.APIID, set.APIHash = 1, "demo"
 	set.LogLevel = "warn"
 	set.Port = o.port
-	if o.anyPort && !portFree(set.Port) {
+	if o.anyPort && !portFree(ctx, set.Port) {
 		set.Port = -1
 	}
 	return set, set.Check()
 }
 
-func portFree(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func portFree(ctx context.Context, port int) bool {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return false
 	}

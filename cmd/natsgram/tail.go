@@ -152,8 +152,7 @@ func follow(ctx context.Context, nc *nats.Conn, consumer jetstream.Consumer, sch
 	}
 	defer consuming.Stop()
 	if o.live {
-		tree := scheme.Live(account, subjects.Update{Type: "X"})
-		sub, err := nc.Subscribe(tree[:strings.Index(tree, ".X.")]+".>", func(m *nats.Msg) { give(tailed{m.Subject, m.Header, m.Data}) })
+		sub, err := nc.Subscribe(scheme.AllLive(account), func(m *nats.Msg) { give(tailed{m.Subject, m.Header, m.Data}) })
 		if err != nil {
 			return err
 		}

@@ -36,8 +36,8 @@ func (e *encoder) append(dst []byte, t tl.Type, v any) ([]byte, error) {
 }
 
 // object writes m boxed, whatever its class.
-func (e *encoder) object(dst []byte, m M) ([]byte, error) {
-	return e.append(dst, tl.Type{Name: "Object"}, m)
+func (e *encoder) object(m M) ([]byte, error) {
+	return e.append(nil, tl.Type{Name: "Object"}, m)
 }
 
 type writing struct {

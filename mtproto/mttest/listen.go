@@ -20,7 +20,7 @@ func (s *Server) open(id int) error {
 		return err
 	}
 	c := &centre{id: id}
-	tooLong, _ := s.enc.object(nil, M{"_": "updatesTooLong"})
+	tooLong, _ := s.enc.object(M{"_": "updatesTooLong"})
 	c.Centre = wire.NewCentre(wire.Config{
 		Keys: []*crypto.PrivateKey{key}, AcceptDC: s.accepts(id), Call: func(call *wire.Call) { s.call(c, call) }, NewKey: s.newDevice,
 		OneConnection: s.cfg.Wire.OneConnection, GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,

@@ -36,7 +36,7 @@ func (s *Server) push(user int64, e world.Event) []byte {
 	if m == nil {
 		m = c.updates(e)
 	}
-	b, err := s.enc.object(nil, m)
+	b, err := s.enc.object(m)
 	if err != nil {
 		s.cfg.Log.Error("mttest: cannot write an update", "error", err)
 		return nil
@@ -181,7 +181,7 @@ func (r *Request) sent(w world.Sent) M {
 // TooLong tells every device of an account to ask for the difference (E10), and a channel's members with a channel.
 func (a *Account) TooLong(channels ...*Channel) {
 	if len(channels) == 0 {
-		b := must(a.server.enc.object(nil, M{"_": "updatesTooLong"}))
+		b := must(a.server.enc.object(M{"_": "updatesTooLong"}))
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, d := range a.devices {

@@ -35,7 +35,7 @@ func (a *Account) Scan(url string) error {
 		return ErrToken
 	}
 	at.by = a
-	b := must(s.enc.object(nil, M{"_": "updateShort", "update": M{"_": "updateLoginToken"}, "date": int(s.cfg.Now().Unix())}))
+	b := must(s.enc.object(M{"_": "updateShort", "update": M{"_": "updateLoginToken"}, "date": int(s.cfg.Now().Unix())}))
 	at.device.push(func() []byte { return b })
 	return nil
 }

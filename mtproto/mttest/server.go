@@ -226,7 +226,7 @@ func (s *Server) Close() {
 				a.listener.Close()
 			}
 		}
-		c.Centre.Close()
+		c.Close()
 	}
 	s.listener.Wait()
 	s.serving.Wait()
