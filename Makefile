@@ -70,4 +70,4 @@ check: ## what a reviewer looks for first: formatting, protocol coverage, genera
 	cd e2e && $(GO) mod tidy -diff
 	$(GO) test -count=1 -run TestChecklist -v ./cmd/natsgram | grep -E '^    checklist|^(---|ok|FAIL)'
 	$(GO) run ./cmd/natsgram schema check schemas/api.tl schemas/mtproto.tl schemas/secret.tl
-	$(MAKE) generate && git diff --exit-code -- mtproto/mt tl/tg
+	$(MAKE) generate && git diff --exit-code -- mtproto/mt tl/tg schemas/npm

@@ -38,7 +38,7 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 	ms := &Methods{schema: schema, byName: map[string]*method{}}
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
-		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: refusal(fn.Name(), allow)}
+		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Name(), allow)}
 		m.wraps = slices.ContainsFunc(fn.Decl().Params, func(p tl.Param) bool { return p.Type.Bang })
 		m.moves = m.wraps || moving[fn.Decl().Result.Name]
 		ms.byName[m.name] = m
@@ -133,8 +133,8 @@ var refusals = map[string]string{
 	"updates.*":                        "is the daemon's own: it would tell Telegram that updates were received",
 }
 
-// refusal is why a method is not served, empty when it is.
-func refusal(name string, allow []string) string {
+// Refusal is why a method is not served unless the operator allows it, empty when it is. allow is as in [NewMethods].
+func Refusal(name string, allow []string) string {
 	why := refusals[name]
 	if why == "" {
 		why = refusals[namespaceOf(name)+".*"]

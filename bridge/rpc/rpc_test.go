@@ -266,7 +266,7 @@ func TestRefusedInRawTL(t *testing.T) {
 
 func TestAllowedByName(t *testing.T) {
 	for allow, want := range map[string]string{"": "403", "auth.logOut": "", "auth.*": "", "*": "", "auth.signIn": "403"} {
-		if got := refusal("auth.logOut", strings.Fields(allow)); (got != "") != (want != "") {
+		if got := Refusal("auth.logOut", strings.Fields(allow)); (got != "") != (want != "") {
 			t.Errorf("allowing %q: %q", allow, got)
 		}
 	}

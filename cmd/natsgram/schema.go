@@ -37,11 +37,11 @@ func readSchema(name string) (*tl.Schema, error) {
 func schemaCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schema",
-		Short: "Import, check and compare schema files",
+		Short: "Import, check, compare and export schema files",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(schemaImportCommand(), schemaCheckCommand(), schemaDiffCommand(), schemaShowCommand())
+	c.AddCommand(schemaImportCommand(), schemaCheckCommand(), schemaDiffCommand(), schemaShowCommand(), schemaExportCommand())
 	return c
 }
 

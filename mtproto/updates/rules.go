@@ -66,6 +66,12 @@ var live = map[string]string{
 	"updateStarGiftAuctionState":      "a running auction: the next one replaces it",
 }
 
+// Live tells whether updates of that constructor are of use only at once: they are published, and not kept.
+func Live(name string) bool { return live[name] != "" }
+
+// Talk tells whether updates of that constructor are between Telegram and its clients alone: nobody else is told.
+func Talk(name string) bool { return slices.Contains(talk, name) }
+
 // Compile reads a schema, given in both its forms.
 func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
 	r := &Rules{s: s, updates: make(map[uint32]*rule), results: make(map[uint32]result), layouts: make(map[uint32]*layout)}
@@ -106,8 +112,7 @@ func (r *Rules) compileWrappers(decl *tl.Schema) (err error) {
 }
 
 func newRule(decl *tl.Schema, c *tl.Combinator) *rule {
-	_, passing := live[c.Name]
-	u := &rule{name: c.Name, live: passing, control: slices.Contains(talk, c.Name), peers: findPeers(decl, c)}
+	u := &rule{name: c.Name, live: Live(c.Name), control: Talk(c.Name), peers: findPeers(decl, c)}
 	for _, p := range c.Params {
 		if p.Type.Name == "Message" && p.Cond == nil && u.message == "" {
 			u.message = p.Name

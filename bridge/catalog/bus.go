@@ -1,0 +1,194 @@
+package catalog
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/natsgram/natsgram/tl/export"
+)
+
+type (
+	object = export.Object
+	member = export.Member
+)
+
+// fields is the fields of an object in short: "dc:int error?:string". Types are int, long, number, string, time, bool,
+// object, strings; with ? a field may be missing.
+type fields string
+
+// fieldTypes are what the types of fields are in JSON Schema.
+var fieldTypes = map[string]object{
+	"int":     {{"type", "integer"}},
+	"number":  {{"type", "number"}},
+	"string":  {{"type", "string"}},
+	"time":    {{"type", "string"}, {"format", "date-time"}},
+	"bool":    {{"type", "boolean"}},
+	"object":  {{"type", "object"}},
+	"strings": {{"type", "array"}, {"items", object{{"type", "string"}}}},
+	"objects": {{"type", "array"}, {"items", object{{"type", "object"}}}},
+}
+
+// schema is the fields as a JSON Schema. first stand before them, and are required.
+func (f fields) schema(first ...member) object {
+	var properties object
+	var required []string
+	for _, m := range first {
+		properties = append(properties, m)
+		required = append(required, m.Key())
+	}
+	for field := range strings.FieldsSeq(string(f)) {
+		name, kind, _ := strings.Cut(field, ":")
+		name, optional := strings.CutSuffix(name, "?")
+		properties = append(properties, member{name, fieldTypes[kind]})
+		if !optional {
+			required = append(required, name)
+		}
+	}
+	o := object{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}}
+	if len(required) > 0 {
+		o = append(o, member{"required", required})
+	}
+	return o
+}
+
+// event is something in an account's own life, told on tg.evt.<account>.<name>.
+type event struct {
+	name, about string
+	fields      fields // beside event, account and at
+}
+
+var events = []event{
+	{"owner.gained", "a daemon runs the account now; signed_in false: somebody has to sign in", "owner:string epoch?:int signed_in?:bool"},
+	{"owner.lost", "a daemon has given the account up, or lost it", "epoch:int reason:string by?:string"},
+	{"connected", "calls are answered at a data centre", "dc:int layer:int rtt_ms:number"},
+	{"disconnected", "a connection was lost or could not be made; the next try is after next_ms", "dc:int attempt:int next_ms:number error:string"},
+	{"migrated", "the account's home is another data centre now", "from:int to:int"},
+	{"session.new", "the server began a new session: what was missed is fetched", "dc:int"},
+	{"key.created", "a key exchange was done", "dc:int took_ms:number temporary:bool"},
+	{"key.doubted", "a data centre seems not to know our key", "dc:int times:int"},
+	{"key.destroyed", "a data centre has forgotten the key of an account that signed out, or why not", "dc:int error:string"},
+	{"flood.wait", "Telegram wants a method to wait; with waits the call sits it out", "method:string seconds:number waits:bool"},
+	{"throttled", "connecting is slowed down", "dc:int wait_ms:number"},
+	{"auth.ok", "somebody signed in", "user_id:int bot:bool"},
+	{"auth.lost", "the account is signed out here", "error:string"},
+	{"auth.state", "a login waits for something else now", ""},
+	{"auth.new", "the account was signed in elsewhere", "hash:string unconfirmed:bool date:time device:string location:string"},
+	{"frozen", "Telegram has frozen the account", "method:string since:time until:time appeal:string"},
+	{"notice", "a word of Telegram's to the owner of the account", "type:string popup:bool drops_key:bool text?:string"},
+	{"config", "Telegram's configuration was read", "options:int expires:time"},
+	{"save.failed", "the session could not be stored", "error:string"},
+	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
+	{"updates.left", "so many updates were not taken for lack of room, and are fetched", "left:int"},
+	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
+}
+
+const gapFields = "box:string from:int to:int reason:string filled:bool"
+
+// verb is a control subject: tg.ctl.<account>.<name>, or the daemon's own, tg.ctl._.<name>.
+type verb struct {
+	name, about     string
+	own             bool // the daemon's
+	request, answer fields
+}
+
+const (
+	loginState = "Step:string Phone?:string Code?:object QR?:object Email?:object Hint?:string HasRecovery?:bool Terms?:string UserID?:int Bot?:bool"
+	watched    = "channels:strings left?:strings"
+	published  = "format:string content_type:string layer:int size:int digest:string document?:string bucket?:string object?:string"
+)
+
+var verbs = []verb{
+	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
+		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int updates_stored:int pts?:int"},
+	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
+	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
+	{"watch.list", "which channels are looked at", false, "", watched},
+	{"login.start", "begin to sign in: by code, as a bot, or by QR code", false, "phone?:string bot_token?:string qr?:bool", loginState},
+	{"login.await", "wait for a QR code to be scanned, or to change", false, "", loginState},
+	{"login.code", "the code that Telegram sent", false, "code:string", loginState},
+	{"login.password", "the password of two-step verification", false, "password:string", loginState},
+	{"login.signup", "make a new account", false, "first_name:string last_name?:string", loginState},
+	{"login.email", "an e-mail address to sign in with, where Telegram asks for one", false, "email:string", loginState},
+	{"login.email_code", "the code that was sent to it", false, "code:string", loginState},
+	{"login.resend", "send the code by another way", false, "", loginState},
+	{"login.status", "what the login waits for", false, "", loginState},
+	{"login.cancel", "end the login", false, "", loginState},
+	{"accounts.list", "the accounts that the answering daemon runs", true, "", "accounts:objects"},
+	{"schema", "documents like this one: which there are, or the one in format. One too large for a message is in a JetStream object store",
+		true, "format?:string", ""},
+}
+
+// header is a header with what it says.
+type header struct {
+	name, about string
+	pattern     string   // of its value; empty: any
+	values      []string // that it may have; none: any
+}
+
+var (
+	contentTypes   = []string{"application/json", "application/msgpack", "application/x-tl"}
+	requestHeaders = []header{
+		{"Content-Type", "encoding of the request; JSON where it is not given", "", contentTypes},
+		{"Accept", "encoding of the answer; the request's where it is not given", "", nil},
+		{"Tg-Layer", "of a request in raw TL: the layer that it is in", "^[0-9]+$", nil},
+		{"Tg-Timeout", "how long to wait, in seconds, or as 500ms, 2m", "", nil},
+		{"Nats-Msg-Id", "names the request: one repeated after a timeout with the same name is not executed twice", "", nil},
+	}
+	answerHeaders = []header{
+		{"Content-Type", "encoding of the answer", "", contentTypes},
+		{"Tg-Layer", "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
+	}
+	faultHeaders = []header{
+		{"Content-Type", "encoding of the body", "", contentTypes},
+		{"Nats-Service-Error-Code", "as in HTTP; Telegram's own where the error is Telegram's", "^[0-9]+$", nil},
+		{"Nats-Service-Error", "what is wrong and where", "", nil},
+		{"Tg-Error", "Telegram's own text: FLOOD_WAIT_35", "", nil},
+		{"Tg-Retry-After", "how many seconds to wait", "^[0-9]+$", nil},
+		{"Tg-Sent", "did the call reach Telegram; after no it is safe to try again", "", []string{"yes", "no", "unknown"}},
+	}
+	updateHeaders = []header{
+		{"Content-Type", "encoding of the update", "", contentTypes[:2]},
+		{"Tg-Type", "the update's constructor", "", nil},
+		{"Tg-Box", "the sequence that it belongs to", "^(common|secret|none|channel\\.[0-9]+)$", nil},
+		{"Tg-Pts", "its place in that sequence", "^[0-9]+$", nil},
+		{"Tg-Date", "when it happened, Unix seconds", "^[0-9]+$", nil},
+		{"Tg-Layer", "the layer of its types", "^[0-9]+$", nil},
+		{"Tg-State", "the account's update state once this message is stored, for the daemon", "", nil},
+		{"Tg-Delay", "of a new message: how many milliseconds after it was written it came", "^[0-9]+$", nil},
+		{"Tg-Backfill", "fetched from history, to fill a gap that was said before", "", []string{"true"}},
+		{"Tg-Request-Id", "the Nats-Msg-Id of the call that caused the update", "", nil},
+		{"Tg-Redacted", "why the contents are missing", "", nil},
+		{"Nats-Msg-Id", "account/box/pts/index: unique", "", nil},
+	}
+)
+
+// headerSchema is headers as a JSON Schema.
+func headerSchema(all []header) object {
+	var properties object
+	for _, h := range all {
+		o := object{{"type", "string"}, {"description", h.about}}
+		if h.pattern != "" {
+			o = append(o, member{"pattern", h.pattern})
+		}
+		if len(h.values) > 0 {
+			o = append(o, member{"enum", h.values})
+		}
+		properties = append(properties, member{h.name, o})
+	}
+	return object{{"type", "object"}, {"properties", properties}}
+}
+
+// fault is the body of an answer that is an error.
+const fault fields = "code:int error:string telegram?:string retry_after?:number sent:string path?:string"
+
+// schemaAnswer is what tg.ctl._.schema answers: about one document, or about all.
+func schemaAnswer() object {
+	one := fields(published).schema()
+	list := fields("layer:int methods:int formats:objects").schema()
+	return object{{"oneOf", []object{one, list}}}
+}
+
+// title is how a name looks in an operation's or message's title.
+func title(format string, a ...any) member {
+	return member{"title", fmt.Sprintf(format, a...)}
+}

@@ -1,0 +1,96 @@
+// Calls and updates of Telegram accounts that a natsgram daemon runs. index.d.ts says what each export does; nothing here
+// depends on the layer of Telegram's API.
+
+import { errors, headers } from "@nats-io/nats-core";
+import { AckPolicy, DeliverPolicy, JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+
+const defaultTimeout = 60_000;
+
+export class CallError extends Error {
+  constructor(method, fields, cause) {
+    super(`${method}: ${fields.error}`, { cause });
+    this.name = "CallError";
+    this.method = method;
+    this.code = fields.code;
+    this.tgError = fields.telegram;
+    this.sent = fields.sent;
+    this.retryAfter = fields.retry_after;
+  }
+}
+
+export async function call(nc, account, method, params, options = {}) {
+  const { timeout = defaultTimeout, msgId, prefix = "tg" } = options;
+  const h = headers();
+  h.set("Tg-Timeout", String(timeout / 1000));
+  if (msgId) h.set("Nats-Msg-Id", msgId);
+  let reply;
+  try {
+    // The daemon answers within the time; what is added is for the way there and back.
+    reply = await nc.request(`${prefix}.rpc.${account}.${method}`, JSON.stringify(params), { headers: h, timeout: timeout + 2_000 });
+  } catch (err) {
+    throw unanswered(account, method, err);
+  }
+  if (reply.headers?.get("Nats-Service-Error-Code")) throw new CallError(method, reply.json());
+  return reply.json();
+}
+
+// unanswered is what it means that no reply came.
+function unanswered(account, method, err) {
+  if (err instanceof errors.RequestError && err.isNoResponders()) {
+    return new CallError(method, { code: 503, error: `no natsgram daemon runs the account ${account}`, sent: "no" }, err);
+  }
+  if (err instanceof errors.TimeoutError || err.cause instanceof errors.TimeoutError) {
+    return new CallError(method, { code: 504, error: "no answer in time", sent: "unknown" }, err);
+  }
+  return err;
+}
+
+export async function* updates(nc, account, options = {}) {
+  const consumer = await consumerOf(nc, account, options);
+  const messages = await consumer.consume();
+  const ack = options.durable ? (m) => m.ack() : () => {};
+  try {
+    for await (const m of messages) {
+      const type = m.headers?.get("Content-Type");
+      if (type && type !== "application/json") {
+        throw new Error(`updates are stored as ${type}: set NATSGRAM_ENCODING=json for the daemon`);
+      }
+      if (m.headers?.get("Tg-Redacted")) {
+        ack(m);
+        continue;
+      }
+      yield { type: m.headers?.get("Tg-Type"), subject: m.subject, headers: m.headers, seq: m.seq, ack: () => ack(m), ...m.json() };
+    }
+  } finally {
+    await messages.close();
+  }
+}
+
+async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "oldest", prefix = "tg" }) {
+  const stream = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
+  const filters = [type].flat().map((t) => `${prefix}.upd.${account}.${t}.${kind}.${id}`);
+  // A single filter stands in the subject of the request, so that NATS permissions can grant one account's updates alone.
+  const one = filters.length === 1;
+  if (!durable) return jetstream(nc).consumers.get(stream, { filter_subjects: one ? filters[0] : filters, ...start(from) });
+  const jsm = await jetstreamManager(nc);
+  const filter = one ? { filter_subject: filters[0] } : { filter_subjects: filters };
+  const config = { durable_name: durable, ack_policy: AckPolicy.Explicit, ...filter, ...(await startOf(jsm, stream, durable, from)) };
+  await jsm.consumers.add(stream, config);
+  return jetstream(nc).consumers.get(stream, durable);
+}
+
+// startOf keeps the start of a consumer that there is already: it cannot be changed.
+async function startOf(jsm, stream, durable, from) {
+  try {
+    const { config } = await jsm.consumers.info(stream, durable);
+    return { deliver_policy: config.deliver_policy, opt_start_time: config.opt_start_time };
+  } catch (err) {
+    if (err instanceof JetStreamApiError && err.code === JetStreamApiCodes.ConsumerNotFound) return start(from);
+    throw err;
+  }
+}
+
+function start(from) {
+  if (from instanceof Date) return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.toISOString() };
+  return { deliver_policy: from === "new" ? DeliverPolicy.New : DeliverPolicy.All };
+}

@@ -1,0 +1,129 @@
+import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
+
+/** 64 bits as a decimal string: a number of JavaScript cannot hold all of them. */
+export type Long = string;
+
+/** Base64. */
+export type Bytes = string;
+
+/** An object of any constructor. */
+export type AnyObject = { _: string; [field: string]: unknown } | boolean;
+
+/** A method's name: "messages.sendMessage". */
+export type MethodName = keyof Methods;
+
+/** The methods that carry another call, in `query`. */
+export type WrapperName = { [M in MethodName]: Methods[M]["result"] extends ResultOfQuery ? M : never }[MethodName];
+
+/** What a method takes. */
+export type Params<M extends MethodName> = Methods[M]["params"];
+
+/** What a method answers. Of a wrapper that is what the call within it answers: see the declaration of call. */
+export type Result<M extends MethodName> = Methods[M]["result"];
+
+/** A call within a call, with its method in `_`. */
+export type Call<M extends MethodName> = { _: M } & Params<M>;
+export type AnyCall = { [M in MethodName]: Call<M> }[MethodName];
+
+/** Stands for the result of the call that a wrapper carries. */
+export interface ResultOfQuery { readonly __resultOfQuery: never }
+
+export interface CallOptions {
+  /** How long to wait, in milliseconds. 60000 where it is not given. */
+  timeout?: number;
+  /** Names the call, so that one repeated after a timeout with the same name is not executed twice. */
+  msgId?: string;
+  /** The first token of the subjects; "tg" where it is not given. */
+  prefix?: string;
+}
+
+/**
+ * Calls a method of Telegram's API on an account that a natsgram daemon runs. What goes wrong is a CallError, but for
+ * what is wrong with the connection to NATS itself.
+ */
+export declare function call<W extends WrapperName, M extends MethodName>(
+  nc: NatsConnection,
+  account: string,
+  method: W,
+  params: Omit<Params<W>, "query"> & { query: { _: M } & Params<NoInfer<M>> },
+  options?: CallOptions,
+): Promise<Result<M>>;
+export declare function call<M extends Exclude<MethodName, WrapperName>>(
+  nc: NatsConnection,
+  account: string,
+  method: M,
+  params: Params<M>,
+  options?: CallOptions,
+): Promise<Result<M>>;
+
+/** Why a call failed: whose error it is, whether anything was sent, how long to wait. */
+export declare class CallError extends Error {
+  readonly name: "CallError";
+  readonly method: string;
+  /** As in HTTP; Telegram's own where the error is Telegram's. 503: nobody runs the account; 504: no answer in time. */
+  readonly code: number;
+  /** Telegram's own text, such as "FLOOD_WAIT_35"; undefined where the error is not Telegram's. */
+  readonly tgError?: string;
+  /** Whether the call reached Telegram. After "no" it is safe to try again. */
+  readonly sent: "yes" | "no" | "unknown";
+  /** How long to wait before the next try, in seconds; undefined: nobody said. */
+  readonly retryAfter?: number;
+}
+
+/** What updates are called: constructors of tl.Update, and "gap" for what Telegram could not give back. */
+export type UpdateName = tl.Update["_"] | "gap";
+
+export interface UpdatesOptions<T extends UpdateName> {
+  /** Only these; all where it is not given. */
+  type?: T | readonly T[];
+  /** Only what belongs to such a chat. */
+  kind?: "user" | "chat" | "channel" | "secret" | "none";
+  /** Only what belongs to the chat with this bare id. */
+  id?: Long;
+  /**
+   * The name of a durable consumer: the server remembers what was acknowledged, and shares the updates out among all
+   * programs that use the name. Without it every program gets all, in order, and there is nothing to acknowledge.
+   */
+  durable?: string;
+  /** Where a new consumer begins; at the oldest update that is stored where it is not given. */
+  from?: "oldest" | "new" | Date;
+  /** The first token of the subjects; "tg" where it is not given. */
+  prefix?: string;
+}
+
+/** What every message has. */
+export interface Message<T extends UpdateName> {
+  readonly type: T;
+  readonly subject: string;
+  /** Tg-Box, Tg-Pts, Tg-Date, Tg-Delay and the others of natsgram's README. */
+  readonly headers?: MsgHdrs;
+  /** The message's number in the stream. */
+  readonly seq: number;
+  /** Says that the update is done with. Of a durable consumer, what is not acknowledged comes again. */
+  ack(): void;
+}
+
+/** An update with just the users and chats that it mentions. */
+export interface Update<T extends tl.Update["_"]> extends Message<T> {
+  readonly update: Extract<tl.Update, { _: T }>;
+  readonly users: tl.User[];
+  readonly chats: tl.Chat[];
+}
+
+/** Says that Telegram cannot give back what was between two places of a box. */
+export interface Gap extends Message<"gap"> {
+  readonly gap: { box: string; from: number; to: number; reason: string; filled: boolean };
+}
+
+/** The message of an update by its name. */
+export type Received<T extends UpdateName> = T extends "gap" ? Gap : T extends tl.Update["_"] ? Update<T> : never;
+
+/**
+ * The updates of an account, from the JetStream stream that natsgram keeps them in. Updates whose contents are withheld
+ * (login codes) or too large for the stream are passed over. Leaving the loop ends the subscription.
+ */
+export declare function updates<T extends UpdateName = UpdateName>(
+  nc: NatsConnection,
+  account: string,
+  options?: UpdatesOptions<T>,
+): AsyncGenerator<Received<T>, void, undefined>;
