@@ -91,6 +91,21 @@ func (e *Error) Kind() string {
 	return kind
 }
 
+// Telegram is Code and Type, both zero where the error is not Telegram's. With Executed and RetryAfter it makes an Error what
+// package tg calls a CallError.
+func (e *Error) Telegram() (code int, text string) { return e.Code, e.Type }
+
+// Executed is Sent as text: yes, no or unknown.
+func (e *Error) Executed() string { return e.Sent.String() }
+
+// RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say.
+func (e *Error) RetryAfter() time.Duration {
+	if e.Code == codeFlood {
+		return time.Duration(e.Arg) * time.Second
+	}
+	return 0
+}
+
 // newError reads Telegram's answer (D16).
 func newError(re *mt.RPCError, method string, dc int) *Error {
 	e := &Error{Code: int(re.ErrorCode), Type: re.ErrorMessage, Method: method, DC: dc, Sent: SentYes}
@@ -132,11 +147,11 @@ func SentOf(err error) Sent {
 	return SentUnknown
 }
 
-// RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say.
+// RetryAfter is that of the [*Error] in err, 0 without one.
 func RetryAfter(err error) time.Duration {
 	var e *Error
-	if errors.As(err, &e) && e.Code == codeFlood {
-		return time.Duration(e.Arg) * time.Second
+	if errors.As(err, &e) {
+		return e.RetryAfter()
 	}
 	return 0
 }

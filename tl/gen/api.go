@@ -35,8 +35,16 @@ func API(s *tl.Schema, o APIOptions) (Output, error) {
 			return Output{}, fmt.Errorf("gen: the source for %s does not parse: %w", fileName(ns), err)
 		}
 	}
+	var b bytes.Buffer
+	a.writeMethods(&b)
+	if files[methodsFile], err = format.Source(b.Bytes()); err != nil {
+		return Output{}, fmt.Errorf("gen: the source for %s does not parse: %w", methodsFile, err)
+	}
 	return Output{Files: files, Notes: a.names.renamed}, nil
 }
+
+// methodsFile cannot be a namespace's: those have no capitals or underscores.
+const methodsFile = "method_names.gen.go"
 
 func fileName(ns string) string {
 	if ns == "" {

@@ -56,7 +56,7 @@ invokeSlowly#7 {X:Type} seconds:double query:!X = X;
 			t.Errorf("%s (go test ./tl/gen -update writes it): %v %s", name, err, d)
 		}
 	}
-	if len(out.Files) != 2 || len(out.Notes) != 0 {
+	if len(out.Files) != 3 || len(out.Notes) != 0 {
 		t.Errorf("%d files, notes %q", len(out.Files), out.Notes)
 	}
 }

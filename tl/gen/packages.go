@@ -65,7 +65,8 @@ func telegram() (*tl.Schema, APIOptions, error) {
 		Source:  "schemas/api.tl",
 		Errors:  known,
 		Reserved: []string{
-			"Append", "Decode", "FieldError", "Invoker", "Layer", "Object", "Opt", "Raw", "ResultError", "Some", "With", "Wrapper",
+			"Append", "CallError", "Decode", "ErrorKind", "FieldError", "Invoker", "IsKind", "Layer", "MethodName", "Object", "Opt", "Raw",
+			"ResultError", "RetryAfter", "Some", "With", "Wrapper",
 		},
 	}, err
 }
