@@ -27,6 +27,8 @@ type control struct {
 	mu     sync.Mutex
 	logins map[string]*login
 	work   sync.WaitGroup
+
+	documents *documents
 }
 
 // loginLife is how long a login over NATS may take from its first to its last step.
@@ -34,7 +36,9 @@ const loginLife = 10 * time.Minute
 
 // serveControl begins; stop ends it and all logins.
 func (b *Bridge) serveControl(ctx context.Context, base *base, s *supervisor) (stop func(), err error) {
-	c := &control{b: b, base: base, shift: s, ctx: ctx, logins: map[string]*login{}}
+	c := &control{b: b, base: base, shift: s, ctx: ctx, logins: map[string]*login{}, documents: &documents{
+		nc: base.nc, js: base.js, scheme: b.settings.Scheme(), decl: b.layer.decl, replicas: b.settings.Replicas, made: map[string]document{},
+	}}
 	service, err := micro.AddService(base.nc, micro.Config{
 		Name: "natsgram", Version: b.options.Version, Description: "natsgram itself: accounts and signing in",
 		Metadata: map[string]string{"layer": strconv.Itoa(b.layer.schema.Layer())},
@@ -47,7 +51,8 @@ func (b *Bridge) serveControl(ctx context.Context, base *base, s *supervisor) (s
 		service.AddEndpoint("login", micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { c.login(r) }) }),
 			micro.WithEndpointSubject(scheme.Ctl("*", "login.*"))),
 		service.AddEndpoint("accounts", micro.HandlerFunc(c.list), micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "accounts.list"))),
-		service.AddEndpoint("schema", micro.HandlerFunc(c.schema), micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "schema"))),
+		service.AddEndpoint("schema", micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { c.schema(r) }) }),
+			micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "schema"))),
 	)
 	if err != nil {
 		return nil, errors.Join(err, service.Stop())
@@ -62,11 +67,6 @@ func (c *control) list(r micro.Request) {
 	all := c.b.Statuses()
 	slices.SortFunc(all, func(a, b account.Status) int { return strings.Compare(a.Account, b.Account) })
 	_ = r.RespondJSON(map[string]any{"accounts": all}) // who asked has gone: nobody to tell
-}
-
-func (c *control) schema(r micro.Request) {
-	s := c.b.layer.schema
-	_ = r.RespondJSON(map[string]any{"layer": s.Layer(), "methods": len(s.Functions())})
 }
 
 // login is a sign-in step by step over NATS.

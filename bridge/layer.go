@@ -19,6 +19,7 @@ import (
 
 // layer is the API as it is spoken: made once, shared by all accounts.
 type layer struct {
+	decl    *tl.Schema
 	schema  *codec.Schema
 	methods *rpc.Methods
 	rules   *updates.Rules
@@ -30,6 +31,7 @@ func readLayer(s Settings) (l layer, err error) {
 	if err != nil {
 		return l, err
 	}
+	l.decl = decl
 	if l.schema, err = codec.Compile(decl); err != nil {
 		return l, fmt.Errorf("schema: %w", err)
 	}

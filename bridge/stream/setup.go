@@ -26,6 +26,7 @@ const (
 	PositionsName = "POSITIONS"
 	SessionsName  = "SESSIONS"
 	LeasesName    = "LEASES"
+	SchemaName    = "SCHEMA" // an object store
 )
 
 // Retention is how much is kept. The zero value keeps everything, one copy.
