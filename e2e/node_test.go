@@ -1,32 +1,89 @@
 package e2e
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-// TestNode runs a program written with the official NATS packages for Node, in an own copy of its folder.
-func TestNode(t *testing.T) {
+// nodeFolder is a copy of the folder node with its packages installed, and with our own as `npm pack` makes it.
+var nodeFolder = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(bin, "node")
+	if err := os.CopyFS(dir, withoutPackages("node")); err != nil {
+		return "", err
+	}
+	return dir, errors.Join(
+		build(dir, nil, "npm", "ci", "--no-audit", "--no-fund"),
+		build(filepath.Join(root, "schemas", "npm"), nil, "npm", "pack", "--pack-destination", dir),
+		build(dir, nil, "sh", "-c", "npm install --no-save --no-audit --no-fund ./natsgram-*.tgz"),
+	)
+})
+
+// needNode is the folder, for tests that cannot do without Node.
+func needNode(t *testing.T) string {
+	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed: %v", tool, err)
 		}
 	}
-	d := startDemo(t)
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "program.mjs"} {
-		b, err := os.ReadFile(filepath.Join("node", name))
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(dir, name), b, 0o644))
-	}
-	must(t, build(dir, nil, "npm", "ci", "--no-audit", "--no-fund"))
-	c := exec.CommandContext(t.Context(), "node", "program.mjs", d.url, "demo", groupOf(t, d.screen))
+	dir, err := nodeFolder()
+	must(t, err)
+	return dir
+}
+
+// node runs a program in the folder and shows what it printed.
+func node(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "node", args...)
 	c.Dir = dir
 	out, err := c.CombinedOutput()
 	if err != nil {
-		t.Fatalf("program.mjs: %v\n%s", err, out)
+		t.Fatalf("%s: %v\n%s", args[0], err, out)
 	}
 	t.Logf("%s", out)
+}
+
+// TestNode runs a program written with the official NATS packages alone.
+func TestNode(t *testing.T) {
+	dir := needNode(t)
+	d := startDemo(t)
+	node(t, dir, "program.mjs", d.url, "demo", groupOf(t, d.screen))
+}
+
+// TestTypeScript compiles what must and what must not compile, strictly, and runs a program with the package natsgram.
+func TestTypeScript(t *testing.T) {
+	dir := needNode(t)
+	must(t, compile(dir))
+	d := startDemo(t)
+	node(t, dir, "out/typed.js", d.url, "demo", groupOf(t, d.screen))
+}
+
+// compile runs the TypeScript compiler on all programs of the folder.
+func compile(dir string) error {
+	if err := build(dir, nil, "npx", "--no-install", "tsc", "-p", "."); err != nil {
+		return fmt.Errorf("the programs do not compile: %w", err)
+	}
+	return nil
+}
+
+// withoutPackages is a folder but for what npm installs there.
+func withoutPackages(dir string) fs.FS { return plainFiles{os.DirFS(dir)} }
+
+type plainFiles struct{ fs.FS }
+
+// ReadDir lists the files alone.
+func (p plainFiles) ReadDir(name string) (all []fs.DirEntry, err error) {
+	entries, err := fs.ReadDir(p.FS, name)
+	for _, e := range entries {
+		if !e.IsDir() {
+			all = append(all, e)
+		}
+	}
+	return all, err
 }
