@@ -71,7 +71,8 @@ var parameters = object{
 	{"id", object{{"description", "the chat's bare id in decimal; 0 with none"}}},
 }
 
-const account = "{account}"
+// anyAccount stands in subjects where the account does.
+const anyAccount = "{account}"
 
 // shared are the schemas and messages that many operations use. Their names are no names of TL.
 func (d *document) shared() {
@@ -147,11 +148,11 @@ func (d *document) method(f *tl.Combinator) {
 		summary += "; answered 403 unless NATSGRAM_ALLOW names it: it " + why
 	}
 	name := subjects.TreeRPC + "." + f.Name
-	d.channel(name, d.scheme.RPC(account, f.Name), call, "account")
+	d.channel(name, d.scheme.RPC(anyAccount, f.Name), call, "account")
 	d.serves(name, call, summary, result, "fault")
 	if subjects.ReadOnly(f.Name) {
 		name = subjects.TreeRO + "." + f.Name
-		d.channel(name, d.scheme.RO(account, f.Name), call, "account")
+		d.channel(name, d.scheme.RO(anyAccount, f.Name), call, "account")
 		d.serves(name, call, summary+", for those who may only read", result, "fault")
 	}
 }
@@ -181,7 +182,7 @@ func (d *document) placed(name string, live bool, summary string) {
 		channel, subject, summary = subjects.TreeLive, d.scheme.Live, "on core NATS, not kept"
 	}
 	channel += "." + name
-	address := strings.TrimSuffix(subject(account, subjects.Update{Type: name}), "none.0") + "{kind}.{id}"
+	address := strings.TrimSuffix(subject(anyAccount, subjects.Update{Type: name}), "none.0") + "{kind}.{id}"
 	d.channel(channel, address, name, "account", "kind", "id")
 	d.sends(channel, name, summary)
 }
@@ -190,12 +191,12 @@ func (d *document) event(e event) {
 	channel := subjects.TreeEvent + "." + e.name
 	head := []member{{"event", object{{"const", e.name}}}, {"account", fieldTypes["string"]}, {"at", fieldTypes["time"]}}
 	d.message(channel, object{title("%s", e.about), {"payload", e.fields.schema(head...)}})
-	d.channel(channel, d.scheme.Event(account, e.name), channel, "account")
+	d.channel(channel, d.scheme.Event(anyAccount, e.name), channel, "account")
 	d.sends(channel, channel, e.about)
 }
 
 func (d *document) verb(v verb) {
-	channel, of, params := subjects.TreeCtl+"."+v.name, account, []string{"account"}
+	channel, of, params := subjects.TreeCtl+"."+v.name, anyAccount, []string{"account"}
 	if v.own {
 		of, params = subjects.Daemon, nil
 	}
@@ -212,6 +213,6 @@ func (d *document) verb(v verb) {
 // owner adds the record of who owns an account.
 func (d *document) owner() {
 	d.message("owner", object{title("who owns the account"), {"payload", fields("owner:string host?:string at:time").schema()}})
-	d.channel(subjects.TreeOwn, d.scheme.Own(account), "owner", "account")
+	d.channel(subjects.TreeOwn, d.scheme.Own(anyAccount), "owner", "account")
 	d.sends(subjects.TreeOwn, "owner", "the daemons' own, in the stream: its sequence is the fence against a former owner")
 }

@@ -78,7 +78,8 @@ var events = []event{
 	{"config", "Telegram's configuration was read", "options:int expires:time"},
 	{"save.failed", "the session could not be stored", "error:string"},
 	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
-	{"updates.left", "so many updates were not taken for lack of room, and are fetched", "left:int"},
+	{"updates.held", "JetStream is behind: updates wait at Telegram until it has caught up", "waiting_bytes:int"},
+	{"updates.resumed", "it has caught up", "held_ms:number left:int parked:int declined:int"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 
@@ -99,7 +100,8 @@ const (
 
 var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
-		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int updates_stored:int pts?:int"},
+		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
+		"updates_held?:object updates_stored:int pts?:int"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},

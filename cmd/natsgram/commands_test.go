@@ -61,6 +61,13 @@ func TestCommands(t *testing.T) {
 		{"schema import " + old, 0, "// LAYER 1"},
 		{"schema import " + filepath.Join(t.TempDir(), "missing"), 1, "no such file"},
 		{"schema diff " + old + " " + next, 0, "+ full:Bool"},
+		{"schema export --asyncapi", 0, `"address":"tg.rpc.{account}.messages.sendMessage"`},
+		{"schema export --jsonschema " + next, 0, "urn:natsgram:layer:2"},
+		{"schema export --typescript " + old, 0, "export type Layer = 1;"},
+		{"schema export", 1, "want one of --asyncapi, --jsonschema and --typescript"},
+		{"schema export --jsonschema --typescript", 1, "want one of"},
+		{"schema export --typescript " + filepath.Join(t.TempDir(), "missing"), 1, "no such file"},
+		{"schema export --typescript -o " + filepath.Join(t.TempDir(), "missing", "x"), 1, "no such file"},
 		{"config --json", 0, "NATSGRAM_API_HASH"},
 		{"config extra", 2, "--help"},
 		{"call main", 2, "want: natsgram call ACCOUNT METHOD"},
@@ -75,5 +82,22 @@ func TestCommands(t *testing.T) {
 		if status != c.status || !strings.Contains(out, c.want) || strings.Contains(out, "{[") {
 			t.Errorf("natsgram %s: status %d, want %d and %q:\n%.1500s", c.words, status, c.status, c.want, out)
 		}
+	}
+}
+
+func TestSchemaExportOfTheLayerThatIsRun(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "my.tl")
+	if err := os.WriteFile(name, []byte("user id:long = User;\n---functions---\nusers.getUser id:long = User;\n// LAYER 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("NATSGRAM_SCHEMA", name)
+	t.Setenv("NATSGRAM_PREFIX", "acme")
+	to := filepath.Join(t.TempDir(), "asyncapi.json")
+	if out, status := command(t, "schema", "export", "--asyncapi", "-o", to); status != 0 || out != "" {
+		t.Fatal(status, out)
+	}
+	doc, err := os.ReadFile(to)
+	if err != nil || !strings.Contains(string(doc), `"address":"acme.rpc.{account}.users.getUser"`) || !strings.Contains(string(doc), "layer 7") {
+		t.Errorf("%v: %.500s", err, doc)
 	}
 }

@@ -68,7 +68,7 @@ export async function* updates(nc, account, options = {}) {
 
 async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "oldest", prefix = "tg" }) {
   const stream = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
-  const filters = [type].flat().map((t) => `${prefix}.upd.${account}.${t}.${kind}.${id}`);
+  const filters = [type].flat().map((t) => `${prefix}.upd.${account}.${t.replaceAll(".", "%2E")}.${kind}.${id}`);
   // A single filter stands in the subject of the request, so that NATS permissions can grant one account's updates alone.
   const one = filters.length === 1;
   if (!durable) return jetstream(nc).consumers.get(stream, { filter_subjects: one ? filters[0] : filters, ...start(from) });
