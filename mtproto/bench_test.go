@@ -1,19 +1,9 @@
 package mtproto_test
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"runtime"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/natsgram/natsgram/mtproto"
-	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
@@ -63,72 +53,5 @@ func BenchmarkFirstConnection(b *testing.B) {
 		r := start(b, s)
 		r.ready()
 		_ = r.end()
-	}
-}
-
-// What an account costs that is connected and idle, this side alone: the server is another process.
-func BenchmarkIdle(b *testing.B) {
-	const clients = 200
-	env, end := serverProcess(b)
-	defer end()
-	s := mttest.NewServer(b) // for its schema and key
-	for b.Loop() {
-		before, heap := runtime.NumGoroutine(), inUse()
-		rigs := make([]*rig, clients)
-		for i := range rigs {
-			rigs[i] = start(b, s, func(o *mtproto.Options) {
-				o.Updates, o.Events, o.Save = nil, nil, nil
-				o.Env.Options, o.Dial = env, nil
-			})
-		}
-		for _, r := range rigs {
-			r.ready()
-		}
-		time.Sleep(6 * time.Second) // a ping or two
-		b.ReportMetric(float64(runtime.NumGoroutine()-before)/clients, "goroutines/account")
-		b.ReportMetric(float64(inUse()-heap)/clients, "B/account")
-		for _, r := range rigs {
-			_ = r.end()
-		}
-	}
-}
-
-func inUse() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapInuse + m.StackInuse
-}
-
-// asServer has this program be a Telegram in a box.
-const asServer = "NATSGRAM_TEST_AS_SERVER"
-
-// serve prints where it listens and lives until its input ends.
-func serve() {
-	s, err := mttest.Start(mttest.Config{})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(s.Env().Options[0].Addr)
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	s.Close()
-}
-
-func serverProcess(b *testing.B) (options []dc.Option, end func()) {
-	cmd := exec.CommandContext(b.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), asServer+"=1")
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		b.Fatal(err)
-	}
-	addr, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		b.Fatal(err)
-	}
-	return []dc.Option{{ID: 2, Addr: strings.TrimSpace(addr)}}, func() {
-		in.Close()
-		_ = cmd.Wait()
 	}
 }

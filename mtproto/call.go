@@ -2,6 +2,7 @@ package mtproto
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/mtproto/session"
@@ -90,19 +91,42 @@ type call struct {
 	sent Sent
 }
 
-// newCall takes a call from the client's own pool: channels cannot leave a test with a clock of its own.
+// spare is a client's own pool of calls: channels cannot leave a test with a clock of its own, and a [sync.Pool] for each
+// client would take 128 bytes for each processor.
+type spare struct {
+	mu    sync.Mutex
+	calls []*call
+}
+
+// spareMost is how many calls wait to be used again.
+const spareMost = 64
+
+// newCall takes a call from the pool.
 func (c *Client) newCall(query []byte, m method) *call {
-	k, ok := c.spare.Get().(*call)
-	if !ok {
-		k = &call{done: make(chan struct{}, 1)}
-	}
+	k := c.spare.take()
 	k.query, k.safe, k.packed = query, m.safe, m.packed
+	return k
+}
+
+func (s *spare) take() *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.calls)
+	if n == 0 {
+		return &call{done: make(chan struct{}, 1)}
+	}
+	k := s.calls[n-1]
+	s.calls = s.calls[:n-1]
 	return k
 }
 
 func (c *Client) freeCall(k *call) {
 	*k = call{done: k.done}
-	c.spare.Put(k)
+	c.spare.mu.Lock()
+	defer c.spare.mu.Unlock()
+	if len(c.spare.calls) < spareMost {
+		c.spare.calls = append(c.spare.calls, k)
+	}
 }
 
 // result is the answer as an error of the method's.

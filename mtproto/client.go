@@ -22,7 +22,7 @@ type Client struct {
 	life   life
 	moving chan struct{} // has an element while the home moves
 	floods floods
-	spare  sync.Pool // of calls
+	spare  spare
 	login  Login
 	keys   keyring
 	frost  frost
@@ -77,6 +77,7 @@ func New(o Options) (*Client, error) {
 		ready: make(chan struct{}), moving: make(chan struct{}, 1),
 		life: life{begun: make(chan struct{}), over: make(chan struct{}), wall: wallClock},
 	}
+	c.state.Config.Options = shared(c.state.Config.Options)
 	c.o.State = State{}
 	c.state.Version, c.state.Test = StateVersion, o.Env.Test
 	c.login.c, c.login.scanned = c, make(chan struct{}, 1)

@@ -2,7 +2,9 @@ package mtproto
 
 import (
 	"net"
+	"reflect"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -43,7 +45,7 @@ func (l *link) config(body []byte) {
 		return
 	}
 	cfg := readConfig(v)
-	cfg.Expires = now.Add(left)
+	cfg.Expires, cfg.Options = now.Add(left), shared(cfg.Options)
 	if len(cfg.Options) == 0 {
 		return
 	}
@@ -60,6 +62,20 @@ func readConfig(v codec.View) Config {
 		}
 	}
 	return cfg
+}
+
+// common are the addresses that this process was told last, the same for most of its accounts, which share them then.
+var common atomic.Pointer[[]dc.Option]
+
+func shared(options []dc.Option) []dc.Option {
+	if len(options) == 0 {
+		return nil
+	}
+	if p := common.Load(); p != nil && reflect.DeepEqual(*p, options) {
+		return *p
+	}
+	common.Store(&options)
+	return options
 }
 
 // readOption reads a dcOption, unless it makes no sense.

@@ -157,26 +157,20 @@ func (c *Client) sessionConfig(id int) (session.Config, error) {
 			cfg.Salt = s.Salt
 		}
 		if s.Until != 0 {
-			cfg.Salts = append(cfg.Salts, session.Salt{Value: s.Salt, Since: unix(s.Since), Until: unix(s.Until)})
+			cfg.Salts = append(cfg.Salts, session.Salt{Value: s.Salt, Since: s.Since, Until: s.Until})
 		}
 	}
 	return cfg, nil
 }
-
-func unix(sec int64) time.Time { return time.Unix(sec, 0) }
 
 // saltsEvery is how often new salts alone are a reason to save.
 const saltsEvery = 15 * time.Minute
 
 // keepSalts remembers the salts of a permanent key (C24). They are saved now and then: lost ones cost a round trip.
 func (c *Client) keepSalts(id int, salts []session.Salt) {
-	var kept []Salt
-	for _, s := range salts {
-		k := Salt{Salt: s.Value}
-		if !s.Until.IsZero() {
-			k.Since, k.Until = s.Since.Unix(), s.Until.Unix()
-		}
-		kept = append(kept, k)
+	kept := make([]Salt, len(salts))
+	for i, s := range salts {
+		kept[i] = Salt{Salt: s.Value, Since: s.Since, Until: s.Until}
 	}
 	c.note(func(s *State) {
 		d := s.DCs[id]

@@ -53,25 +53,34 @@ func (l *link) live(ctx context.Context) error {
 
 // connect makes a connection and serves it until it breaks; it always returns an error.
 func (l *link) connect(ctx context.Context) error {
-	r, err := l.dial(ctx, l.tries.failures)
+	w, err := l.arrive(ctx)
 	if err != nil {
 		return err
-	}
-	l.tries.via = r
-	defer r.Close()
-	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
-	defer stop()
-	w, err := newWire(r, l.limits())
-	if err != nil {
-		return err
-	}
-	if err := l.ensureKey(ctx, w); err != nil {
-		return err
-	}
-	if !stop() {
-		return ctx.Err()
 	}
 	return l.serve(ctx, w)
+}
+
+// arrive makes a connection over which a session can go on. It is no part of connect, so that what it needs of the stack does
+// not lie there for as long as the connection lives.
+func (l *link) arrive(ctx context.Context) (w *wire, err error) {
+	r, err := l.dial(ctx, l.tries.failures)
+	if err != nil {
+		return nil, err
+	}
+	l.tries.via = r
+	hangUp := func() { _ = r.Close() }
+	stop := context.AfterFunc(ctx, hangUp)
+	if w, err = newWire(r, l.limits()); err == nil {
+		err = l.ensureKey(ctx, w)
+	}
+	if !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		hangUp()
+		return nil, err
+	}
+	return w, nil
 }
 
 // judge decides what a lost connection means. An error of its own ends the link.

@@ -170,7 +170,7 @@ func (r *keyring) leave(t *temporary, id int64) {
 func (r *keyring) session(t *temporary, l session.Limits) (*session.Session, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	timed := slices.DeleteFunc(slices.Clone(t.salts), func(s session.Salt) bool { return s.Until.IsZero() })
+	timed := slices.DeleteFunc(slices.Clone(t.salts), func(s session.Salt) bool { return s.Until == 0 })
 	s, err := session.New(session.Config{
 		Key: &t.key, Salt: t.salt, Salts: timed, TimeOffset: t.offset, Rand: rand.Reader, HoldUpdates: true, Limits: l,
 	})

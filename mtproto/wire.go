@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	readLeast = 1 << 10 // of the buffer that waits for what comes: most of the time there is nothing but pongs
+	readLeast = 256 // of the buffer that waits for what comes: most of the time there is nothing but pongs
 	readMost  = 64 << 10
 	writeMost = 64 << 10 // bytes written at once
 	keepWrite = 64 << 10 // a larger buffer is not kept

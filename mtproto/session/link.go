@@ -32,6 +32,7 @@ type link struct {
 type ping struct {
 	id    int64 // ping_id; 0: none was sent
 	msgID int64
+	box   int64 // the container that it went in; 0: by itself
 	sent  time.Time
 	due   bool
 	open  bool // no pong yet
@@ -130,8 +131,7 @@ func (s *Session) putPing(now time.Time) {
 		PingID: p.id, DisconnectDelay: int32(s.cfg.Limits.DisconnectAfter / time.Second),
 	}).Encode(&s.pack.w)
 	s.end()
-	s.log.add(record{kind: pingSent, msgID: p.msgID}, nil)
-	s.pack.live = true
+	s.pack.ping, s.pack.live = true, true
 }
 
 // pong takes the answer to our ping (C32). It was just made, so it also shows the server's time: if ours was far ahead of
@@ -205,7 +205,7 @@ func (s *Session) Tick(now time.Time) error {
 
 // trim gives up buffers that grew: a ping means that not much is going on.
 func (s *Session) trim() {
-	const small = 4 << 10
+	const small = 512
 	if cap(s.pack.w.Buf) > small {
 		s.pack.w.Buf = nil
 	}

@@ -5,7 +5,6 @@ type kind uint8
 
 const (
 	acksSent kind = iota
-	pingSent
 	saltsAsked
 	statesAsked
 	answersAsked

@@ -37,7 +37,7 @@ func quiet(c *Config) {
 	c.Limits.PingAfter, c.Limits.DisconnectAfter, c.Limits.DeadAfter = 1000*time.Hour, 3000*time.Hour, 1000*time.Hour
 	for i := range 3 {
 		since := start.Add(time.Duration(i*100-50) * time.Hour)
-		c.Salts = append(c.Salts, Salt{int64(100 + i), since, since.Add(100 * time.Hour)})
+		c.Salts = append(c.Salts, Salt{int64(100 + i), since.Unix(), since.Add(100 * time.Hour).Unix()})
 	}
 }
 

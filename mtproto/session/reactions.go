@@ -149,18 +149,27 @@ func (s *Session) refusedCalls(f frame, id int64) []*call {
 
 // refusedService wants again what service messages asked for that were refused.
 func (s *Session) refusedService(id int64) bool {
-	found := s.ackLog.take(id, func(r *record) {
+	found := s.refusedPing(id)
+	found = s.ackLog.take(id, func(r *record) {
 		for _, id := range r.ids {
 			s.acknowledge(s.link.now, id)
 		}
-	})
+	}) || found
 	return s.log.take(id, s.wantAgain) || found
+}
+
+// refusedPing wants another ping instead of a refused one, of which the last is remembered alone.
+func (s *Session) refusedPing(id int64) bool {
+	p := &s.link.ping
+	if id == 0 || id != p.msgID && id != p.box {
+		return false
+	}
+	p.msgID, p.box, p.due = 0, 0, true
+	return true
 }
 
 func (s *Session) wantAgain(r *record) {
 	switch r.kind {
-	case pingSent:
-		s.link.ping.due = true
 	case saltsAsked:
 		s.salts.askAt = time.Time{}
 	case answersAsked:

@@ -109,7 +109,7 @@ func (s *Session) message(f frame, m mt.Message) error {
 // novel notes a message and says whether there may be something new in it (C7). The messages in a container are looked
 // at one by one, and an answer that is older than all we remember, to a call that still waits, cannot have been seen.
 func (s *Session) novel(m mt.Message) bool {
-	how := s.self.window.add(m.MsgID)
+	how := s.self.window.add(m.MsgID, m.SeqNo)
 	if how == fresh {
 		return true
 	}

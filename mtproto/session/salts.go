@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -18,33 +19,34 @@ const (
 	saltGuessed = 30 * time.Minute // how long a salt is good that came without its times
 )
 
-// Salt is a server salt and when it is valid, in the server's time. Salts belong to the key, not to the session.
+// Salt is a server salt and when it is valid, in the server's Unix time. Salts belong to the key, not to the session.
 type Salt struct {
 	Value        int64
-	Since, Until time.Time
+	Since, Until int64 // 0: not known
 }
 
 // salts are those known: the one in use, and those of later (C24).
 type salts struct {
 	current Salt
-	future  []Salt    // by ascending Since
+	future  []Salt    // by ascending Since; never changed in place, as events show it
 	askAt   time.Time // not before
 }
 
 func newSalts(c *Config) salts {
 	s := salts{current: Salt{Value: c.Salt}}
 	s.future = slices.Clone(c.Salts[:min(len(c.Salts), maxSalts)])
-	slices.SortFunc(s.future, func(a, b Salt) int { return a.Since.Compare(b.Since) })
+	slices.SortFunc(s.future, bySince)
 	return s
 }
 
+func bySince(a, b Salt) int { return cmp.Compare(a.Since, b.Since) }
+
 // pick is the newest salt that is valid at the server's time t (C24).
 func (s *salts) pick(t time.Time) int64 {
-	for len(s.future) > 0 && !s.future[0].Since.After(t) {
-		if s.future[0].Until.After(t) {
+	for now := t.Unix(); len(s.future) > 0 && s.future[0].Since <= now; s.future = s.future[1:] {
+		if s.future[0].Until > now {
 			s.current = s.future[0]
 		}
-		s.future = s.future[:copy(s.future, s.future[1:])]
 	}
 	return s.current.Value
 }
@@ -54,8 +56,8 @@ func (s *salts) adopt(value int64, t time.Time) bool {
 	if value == s.current.Value {
 		return false
 	}
-	s.current = Salt{value, t, t.Add(saltGuessed)}
-	s.future, s.askAt = s.future[:0], time.Time{}
+	s.current = Salt{value, t.Unix(), t.Add(saltGuessed).Unix()}
+	s.future, s.askAt = nil, time.Time{}
 	return true
 }
 
@@ -68,10 +70,15 @@ func (s *salts) wanted(now, t time.Time) bool {
 	if n := len(s.future); n > 0 {
 		last = s.future[n-1].Until
 	}
-	return len(s.future) < saltsLow || last.Sub(t) < saltMargin
+	return len(s.future) < saltsLow || time.Unix(last, 0).Sub(t) < saltMargin
 }
 
-func (s *salts) all() []Salt { return append([]Salt{s.current}, s.future...) }
+// all are the salts known, the current one first. They are shared with whoever is told.
+func (s *salts) all() []Salt {
+	known := append([]Salt{s.current}, s.future...)
+	s.future = known[1:len(known):len(known)]
+	return known
+}
 
 // putSalts asks for salts along with a packet that goes anyway; as pings go all the time, that is soon enough.
 func (s *Session) putSalts(now time.Time) {
@@ -99,9 +106,9 @@ func (s *Session) futureSalts(f frame, r *bin.Reader) error {
 	m.Salts = m.Salts[:min(len(m.Salts), maxSalts)]
 	list := make([]Salt, 0, len(m.Salts))
 	for _, x := range m.Salts {
-		list = append(list, Salt{x.Salt, time.Unix(int64(x.ValidSince), 0), time.Unix(int64(x.ValidUntil), 0)})
+		list = append(list, Salt{x.Salt, int64(x.ValidSince), int64(x.ValidUntil)})
 	}
-	slices.SortFunc(list, func(a, b Salt) int { return a.Since.Compare(b.Since) })
+	slices.SortFunc(list, bySince)
 	s.salts.future = list
 	s.salts.askAt = f.now.Add(saltAgain)
 	s.salts.pick(s.ServerTime(f.now))

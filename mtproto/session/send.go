@@ -39,6 +39,7 @@ type packer struct {
 	calls  []*call
 	tokens [16]uint32 // of quick acknowledgements, the last 16 (A7)
 	token  int
+	ping   bool // there is one in it
 	live   bool // something in it makes the server answer
 }
 
@@ -75,7 +76,7 @@ func (p *packer) reset() {
 	}
 	const zeros = itemsAt
 	p.w = bin.Writer{Buf: append(p.w.Buf[:0], make([]byte, zeros)...)}
-	p.count, p.calls, p.live = 0, p.calls[:0], false
+	p.count, p.calls, p.live, p.ping = 0, p.calls[:0], false, false
 }
 
 // fill puts into the packet what belongs there, in ascending order of ids (C13).
@@ -134,6 +135,9 @@ func (s *Session) wrap(now time.Time) []byte {
 	binary.LittleEndian.PutUint64(plain[8:], uint64(s.self.id))
 	for _, c := range p.calls {
 		c.container = container
+	}
+	if p.ping {
+		s.link.ping.box = container
 	}
 	s.log.packed(container)
 	s.ackLog.packed(container)

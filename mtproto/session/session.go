@@ -35,7 +35,7 @@ type Session struct {
 type self struct {
 	id      int64
 	content int32 // content-related messages sent so far (C13)
-	window  window
+	window  received
 	born    int      // number of the connection on which it began
 	known   int64    // a message of ours that the server has in it, the last that it proved; 0: none
 	lives   int      // new_session_created so far

@@ -100,6 +100,23 @@ func TestWindow(t *testing.T) { // C7
 	}
 }
 
+// C7: the pongs of an idle day neither take memory nor push out what was received besides.
+func TestWindowOfAsides(t *testing.T) {
+	var r received
+	r.add(3, 1)
+	for id := int64(5); id < 100_000; id += 2 {
+		if r.add(id, 2) != fresh || r.add(id, 2) != seen {
+			t.Fatal(id)
+		}
+	}
+	if got := r.add(3, 1); got != seen {
+		t.Errorf("the first of all: %v", got)
+	}
+	if n := cap(r.asides.ids); n > 4*asidesSize {
+		t.Errorf("%d ids are kept", n)
+	}
+}
+
 // Many calls go in few containers, each within the limits, in order, numbered by the rules. // C13, C18
 func TestContainers(t *testing.T) {
 	p := opened(t, nil)

@@ -2,8 +2,12 @@ package session
 
 import "slices"
 
-// windowSize is how many received ids are kept at least (C7); twice as many at most.
-const windowSize = 1000
+// How many received ids are kept at least; twice as many at most (C7). What needs no acknowledgement, of which an idle
+// session gets a pong every few seconds, is kept apart: nothing of it does anything when it is received twice.
+const (
+	windowSize = 1000
+	asidesSize = 32
+)
 
 type novelty uint8
 
@@ -16,7 +20,33 @@ const (
 // window is the ids of the messages received last, ascending.
 type window struct {
 	ids  []int64
+	size int  // 0: windowSize
 	full bool // ids were forgotten
+}
+
+// received are the messages received last.
+type received struct {
+	content window
+	asides  window // what is not to be acknowledged
+}
+
+// add notes a message and says whether it is new (C7, C19).
+func (r *received) add(id int64, seq int32) novelty {
+	if seq&1 != 0 {
+		return r.content.add(id)
+	}
+	r.asides.size = asidesSize
+	return r.asides.add(id)
+}
+
+func (r *received) has(id int64) bool { return r.content.has(id) || r.asides.has(id) }
+
+// state is the byte of msgs_state_info about a message of the server (C26).
+func (r *received) state(id int64) byte {
+	if r.asides.has(id) {
+		return stateReceived
+	}
+	return r.content.state(id)
 }
 
 // add notes an id and says whether it is new (C7, C19).
@@ -37,8 +67,12 @@ func (w *window) add(id int64) novelty {
 }
 
 func (w *window) push(id int64) {
-	if len(w.ids) >= 2*windowSize {
-		w.ids = append(w.ids[:0], w.ids[len(w.ids)-windowSize+1:]...)
+	size := w.size
+	if size == 0 {
+		size = windowSize
+	}
+	if len(w.ids) >= 2*size {
+		w.ids = append(w.ids[:0], w.ids[len(w.ids)-size+1:]...)
 		w.full = true
 	}
 	w.ids = append(w.ids, id)
@@ -49,7 +83,6 @@ func (w *window) has(id int64) bool {
 	return found
 }
 
-// state is the byte of msgs_state_info about a message of the server (C26).
 func (w *window) state(id int64) byte {
 	switch n := len(w.ids); {
 	case id&1 == 0: // one of ours that we do not have any more
