@@ -65,6 +65,9 @@ func (s Scheme) AllLive(account string) string { return s.join(TreeLive, account
 // AllUpdates matches every kept update.
 func (s Scheme) AllUpdates() string { return s.join(TreeUpdate, ">") }
 
+// LiveUpdates matches all live updates of an account.
+func (s Scheme) LiveUpdates(account string) string { return s.join(TreeLive, account, ">") }
+
 // ParseUpdate takes the subject of an update apart, kept or live.
 func (s Scheme) ParseUpdate(subject string) (account string, u Update, ok bool) {
 	rest, ok := s.cut(subject, TreeUpdate)

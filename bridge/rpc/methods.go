@@ -26,6 +26,7 @@ type method struct {
 	refused  string // why it is not served, empty when it is
 	wraps    bool   // it carries another call, which must be looked at as well
 	moves    bool   // its result can move the state of the account (D19)
+	random   random
 }
 
 type namespace struct {
@@ -38,7 +39,7 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 	ms := &Methods{schema: schema, byName: map[string]*method{}}
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
-		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Name(), allow)}
+		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Name(), allow), random: randomOf(fn)}
 		m.wraps = slices.ContainsFunc(fn.Decl().Params, func(p tl.Param) bool { return p.Type.Bang })
 		m.moves = m.wraps || moving[fn.Decl().Result.Name]
 		ms.byName[m.name] = m

@@ -17,6 +17,7 @@ const (
 	HeaderError       = "Tg-Error"
 	HeaderRetryAfter  = "Tg-Retry-After"
 	HeaderSent        = "Tg-Sent"
+	HeaderRetry       = "Tg-Retry" // any value: repeats a request of which the caller does not know what became
 	headerMsgID       = "Nats-Msg-Id"
 )
 
@@ -41,6 +42,7 @@ type request struct {
 	in, out Encoding
 	timeout time.Duration // 0: not said
 	msgID   string
+	again   bool // it repeats a request of which the caller does not know what became
 }
 
 const maxTimeout = 24 * time.Hour
@@ -58,7 +60,7 @@ func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 			return r, &Fault{Code: 400, Text: HeaderTimeout + ": want seconds, such as 30 or 2.5, got " + quote(text), Sent: "no"}
 		}
 	}
-	r.msgID = get(h, headerMsgID)
+	r.msgID, r.again = get(h, headerMsgID), get(h, HeaderRetry) != ""
 	return r, r.checkLayer(get(h, HeaderLayer), layer)
 }
 

@@ -2,11 +2,7 @@ package rpc
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
 	"runtime/debug"
-	"strconv"
 	"sync"
 
 	"github.com/natsgram/natsgram/tl/codec"
@@ -43,13 +39,21 @@ func (s *Service) serve(j *job) {
 		s.reply(j, nil, s.c.Methods.unknown(j.method))
 		return
 	}
+	timeout := r.timeout
+	if timeout == 0 {
+		timeout = s.c.Timeout
+	}
+	ctx, cancel := context.WithDeadline(s.ctx, j.at.Add(timeout))
+	defer cancel()
 	call := buffers.Get().(*buffer)
-	if fault := s.encode(call, j, m, &r); fault != nil {
+	if fault := s.encode(ctx, call, j, m, &r); fault != nil {
 		call.free()
-		s.reply(j, nil, fault)
+		if !s.passes(j, fault) {
+			s.reply(j, nil, fault)
+		}
 		return
 	}
-	s.call(j, m, call, &r)
+	s.call(ctx, j, m, call, &r)
 }
 
 // survive keeps a fault of ours in one request from ending all others.
@@ -61,14 +65,14 @@ func (s *Service) survive(j *job) {
 }
 
 // encode makes the call, and refuses it when it may not be made.
-func (s *Service) encode(call *buffer, j *job, m *method, r *request) *Fault {
+func (s *Service) encode(ctx context.Context, call *buffer, j *job, m *method, r *request) *Fault {
 	readOnly := j.endpoint == s.readOnly
 	if fault := m.check(readOnly); fault != nil {
 		return fault
 	}
 	schema := s.c.Methods.schema
 	random := randomID{account: s.c.Account, msgID: r.msgID}
-	o := codec.Options{MissingLong: random.fill, Resolve: s.c.Resolve}
+	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}
 	var err error
 	switch r.in {
 	case JSON:
@@ -83,17 +87,28 @@ func (s *Service) encode(call *buffer, j *job, m *method, r *request) *Fault {
 	if err != nil {
 		return badRequest(err)
 	}
-	return s.c.Methods.checkInner(m, call.b, readOnly)
+	if fault := s.c.Methods.checkInner(m, call.b, readOnly); fault != nil {
+		return fault
+	}
+	return s.guard(m, call.b, r, &random)
+}
+
+// resolver is Config.Resolve for one request.
+func (s *Service) resolver(ctx context.Context) func(class, text string) ([]byte, bool, error) {
+	if s.c.Resolve == nil {
+		return nil
+	}
+	return func(class, text string) ([]byte, bool, error) {
+		object, ok, fault := s.c.Resolve(ctx, class, text)
+		if fault != nil {
+			return nil, true, fault
+		}
+		return object, ok, nil
+	}
 }
 
 // call asks Telegram and answers.
-func (s *Service) call(j *job, m *method, call *buffer, r *request) {
-	timeout := r.timeout
-	if timeout == 0 {
-		timeout = s.c.Timeout
-	}
-	ctx, cancel := context.WithDeadline(s.ctx, j.at.Add(timeout))
-	defer cancel()
+func (s *Service) call(ctx context.Context, j *job, m *method, call *buffer, r *request) {
 	result, err := s.c.Invoke.Invoke(ctx, call.b)
 	if err != nil {
 		// The buffer is left to the collector: who was asked may still hold it.
@@ -141,30 +156,4 @@ func (s *Service) transcode(dst []byte, e Encoding, m *method, call, result []by
 		return schema.AppendMsgpack(dst, result, t)
 	}
 	return schema.AppendJSON(dst, result, t)
-}
-
-// randomID fills in what callers leave out of one request.
-type randomID struct {
-	account, msgID string
-	asked          int
-}
-
-// fill answers for a missing random_id: derived from the request's Nats-Msg-Id, so that a request repeated after a timeout
-// has the same one and Telegram executes it once (D18); random otherwise. Several of one request are set apart by their order.
-func (r *randomID) fill(fn, param string) (int64, bool) {
-	if param != "random_id" {
-		return 0, false
-	}
-	r.asked++
-	if r.msgID == "" {
-		var b [8]byte
-		_, err := rand.Read(b[:])
-		return int64(binary.LittleEndian.Uint64(b[:])), err == nil
-	}
-	h := sha256.New()
-	for _, part := range []string{"natsgram/random_id", r.account, fn, r.msgID, strconv.Itoa(r.asked)} {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
-		h.Write([]byte(part))
-	}
-	return int64(binary.LittleEndian.Uint64(h.Sum(nil))), true
 }

@@ -117,6 +117,14 @@ func (v View) place(name string) place {
 // Has tells whether the field is present.
 func (v View) Has(name string) bool { return v.place(name).f != nil }
 
+// Offset is where in [View.Raw] the field's value begins, -1 if it is absent.
+func (v View) Offset(name string) int {
+	if p := v.place(name); p.f != nil {
+		return p.off
+	}
+	return -1
+}
+
 // Int is an int, a long or a flags field.
 func (v View) Int(name string) int64 { return v.place(name).int(v.src) }
 

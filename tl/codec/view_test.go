@@ -29,6 +29,9 @@ func TestView(t *testing.T) {
 	if !v.Bool("on") || !v.Bool("yes") || v.Bool("i") || !v.Has("o") || v.Has("nope") {
 		t.Error("bools")
 	}
+	if at := v.Offset("b"); at < 0 || !bytes.HasPrefix(v.Raw()[at:], []byte{2, 0, 255}) || v.Offset("nope") != -1 {
+		t.Errorf("b at %d", at)
+	}
 	if p, ok := v.Object("p"); !ok || p.Name() != "point" || p.Int("y") != 2 || len(p.Raw()) != 8 {
 		t.Errorf("bare object: %v %v", p, ok)
 	}

@@ -1,0 +1,113 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// binding is a subscription being made at the server.
+type binding struct {
+	c        *Client
+	cfg      UpdatesConfig
+	js       jetstream.JetStream
+	stream   string
+	subjects []string // that do not overlap
+}
+
+func (b *binding) open(ctx context.Context) (source, error) {
+	switch {
+	case b.cfg.Partitions > 1:
+		return b.partitions(ctx)
+	case b.cfg.Durable != "":
+		return b.durable(ctx)
+	}
+	return b.ordered(ctx)
+}
+
+// ordered is for one subscription alone: nats.go makes the consumer again where the last one ended.
+func (b *binding) ordered(ctx context.Context) (source, error) {
+	start := b.cfg.Start
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: b.subjects, DeliverPolicy: start.policy, OptStartSeq: start.sequence}
+	if !start.time.IsZero() {
+		cfg.OptStartTime = &start.time
+	}
+	consumer, err := b.js.OrderedConsumer(ctx, b.stream, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return b.messages(consumer)
+}
+
+// durable makes the consumer, or goes on with the one there is, whose place stays as it is.
+func (b *binding) durable(ctx context.Context) (source, error) {
+	start := b.cfg.Start
+	cfg := b.consumer(b.c.durableName(b.cfg.Durable))
+	cfg.DeliverPolicy, cfg.OptStartSeq, cfg.MaxAckPending = start.policy, start.sequence, b.cfg.MaxInFlight
+	if !start.time.IsZero() {
+		cfg.OptStartTime = &start.time
+	}
+	if len(b.subjects) == 1 { // the only form that permissions can name
+		cfg.FilterSubject = b.subjects[0]
+	} else {
+		cfg.FilterSubjects = b.subjects
+	}
+	consumer, err := b.consume(ctx, b.stream, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return b.messages(consumer)
+}
+
+func (b *binding) consumer(name string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: name, Description: "natsgram: " + b.cfg.Durable + ", updates of " + b.c.account, AckPolicy: jetstream.AckExplicitPolicy,
+		AckWait: b.cfg.AckWait, MaxDeliver: b.cfg.MaxDeliver, InactiveThreshold: b.cfg.Inactive,
+	}
+}
+
+func (b *binding) consume(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	have, err := b.js.Consumer(ctx, stream, cfg.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+	case err != nil:
+		return nil, err
+	default:
+		old := have.CachedInfo().Config
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = old.DeliverPolicy, old.OptStartSeq, old.OptStartTime
+	}
+	consumer, err := b.js.CreateOrUpdateConsumer(ctx, stream, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("durable %s: %w", cfg.Durable, err)
+	}
+	return consumer, nil
+}
+
+func (b *binding) messages(consumer jetstream.Consumer) (source, error) {
+	it, err := consumer.Messages(jetstream.PullMaxMessages(b.cfg.Prefetch), jetstream.WithMessagesErrOnMissingHeartbeat(false))
+	if err != nil {
+		return nil, err
+	}
+	return single{it}, nil
+}
+
+// single is one consumer.
+type single struct{ it jetstream.MessagesContext }
+
+func (s single) next(ctx context.Context) (jetstream.Msg, error) {
+	return s.it.Next(jetstream.NextContext(ctx))
+}
+
+func (s single) stop() { s.it.Stop() }
+
+// partitionCount is the metadata of a stream of partitions that says how many.
+const partitionCount = "natsgram-partitions"
+
+func (b *binding) partitions(ctx context.Context) (source, error) {
+	_ = strconv.Itoa
+	_ = partitionCount
+	return nil, errors.New("not yet")
+}

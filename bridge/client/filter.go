@@ -1,0 +1,120 @@
+package client
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Kind is what sort of chat an update belongs to.
+type Kind = subjects.Kind
+
+// The kinds. None is an update that belongs to no chat.
+const (
+	User    = subjects.User
+	Chat    = subjects.Chat
+	Channel = subjects.Channel
+	Secret  = subjects.Secret
+	None    = subjects.None
+)
+
+// Filter chooses updates by their subject. What is zero takes everything.
+type Filter struct {
+	Update string // constructor: updateNewMessage
+	Kind   Kind
+	ChatID int64 // bare id of the user, chat or channel
+}
+
+// gapName stands in a gap's subject for the constructor.
+const gapName = "gap"
+
+func (f Filter) subject(s subjects.Scheme, tree, account string) string {
+	name, kind, id := "*", "*", "*"
+	if f.Update != "" {
+		name = subjects.Escape(f.Update)
+	}
+	if f.Kind != "" {
+		kind = string(f.Kind)
+	}
+	if f.ChatID != 0 {
+		id = strconv.FormatInt(f.ChatID, 10)
+	}
+	all := s.Updates(account)
+	if tree == subjects.TreeLive {
+		all = s.LiveUpdates(account)
+	}
+	if name == "*" && kind == "*" && id == "*" {
+		return all
+	}
+	return strings.TrimSuffix(all, ">") + name + "." + kind + "." + id
+}
+
+func (f Filter) matches(m *Meta) bool {
+	return (f.Update == "" || f.Update == m.Type) && (f.Kind == "" || f.Kind == m.Kind) && (f.ChatID == 0 || f.ChatID == m.ChatID)
+}
+
+// covers says that g takes nothing that f does not.
+func (f Filter) covers(g Filter) bool {
+	return (f.Update == "" || f.Update == g.Update) && (f.Kind == "" || f.Kind == g.Kind) && (f.ChatID == 0 || f.ChatID == g.ChatID)
+}
+
+// overlaps says that there may be updates that both take.
+func (f Filter) overlaps(g Filter) bool {
+	return (f.Update == "" || g.Update == "" || f.Update == g.Update) && (f.Kind == "" || g.Kind == "" || f.Kind == g.Kind) &&
+		(f.ChatID == 0 || g.ChatID == 0 || f.ChatID == g.ChatID)
+}
+
+func (f Filter) check() error {
+	switch f.Kind {
+	case "", User, Chat, Channel, Secret, None:
+		return nil
+	}
+	return fmt.Errorf("filter by %q: want user, chat, channel, secret or none", f.Kind)
+}
+
+// selection is what a subscription wants.
+type selection struct {
+	filters []Filter // any of them; none: all
+	boxes   []string // any of them; none: all
+}
+
+// newSelection adds the gaps of what is filtered by constructor, so that nobody misses updates without being told.
+func newSelection(filters []Filter, boxes []string, gaps bool) (selection, error) {
+	s := selection{filters: slices.Clone(filters), boxes: boxes}
+	for _, f := range filters {
+		if err := f.check(); err != nil {
+			return s, err
+		}
+		if gaps && f.Update != "" {
+			f.Update = gapName
+			s.filters = append(s.filters, f)
+		}
+	}
+	return s, nil
+}
+
+func (s selection) wants(m *Meta) bool {
+	byFilter := len(s.filters) == 0 || slices.ContainsFunc(s.filters, func(f Filter) bool { return f.matches(m) })
+	return byFilter && (len(s.boxes) == 0 || slices.Contains(s.boxes, m.Box))
+}
+
+// distinct are filters that do not overlap, as NATS wants those of one consumer, and take at least what s wants. nil: all.
+func (s selection) distinct() (kept []Filter) {
+	for i, f := range s.filters {
+		covered := false
+		for j, g := range s.filters {
+			if i != j && g.covers(f) && (j < i || !f.covers(g)) {
+				covered = true
+			} else if i != j && !f.covers(g) && !g.covers(f) && f.overlaps(g) {
+				return nil
+			}
+		}
+		if !covered {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
