@@ -189,7 +189,7 @@ func TestCanonicalFormIsAFixedPoint(t *testing.T) {
 
 func TestLookups(t *testing.T) {
 	s := parse(t, string(schemas.API()))
-	if s.Layer != 223 || len(s.Functions) < 700 || len(s.Constructors) < 1500 {
+	if s.Layer < 223 || len(s.Functions) < 700 || len(s.Constructors) < 1500 {
 		t.Errorf("layer %d, %d constructors, %d functions", s.Layer, len(s.Constructors), len(s.Functions))
 	}
 	if f := s.Function("messages.sendMessage"); f == nil || s.ByID(f.ID) != f || f.Param("random_id") == nil || f.Param("nothing") != nil {

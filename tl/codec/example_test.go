@@ -23,7 +23,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Printf("%x\n", call)
+	fmt.Printf("%x\n", call[4:]) // behind the id, which may be another in the next layer
 
 	text, _ := api.AppendJSON(nil, call, api.Object())
 	fmt.Printf("%s\n", text)
@@ -35,7 +35,7 @@ func Example() {
 	fmt.Println(err)
 
 	// Output:
-	// 5ad15c5400000000c97ea07d0568656c6c6f00000700000000000000
+	// 00000000c97ea07d0568656c6c6f00000700000000000000
 	// {"_":"messages.sendMessage","peer":{"_":"inputPeerSelf"},"message":"hello","random_id":"7"}
 	// hello 7
 	// messages.sendMessage: peer.user_id: want long, got "abc"
