@@ -28,9 +28,14 @@ type Fault struct {
 // Error is the text.
 func (f *Fault) Error() string { return f.Text }
 
-// badRequest tells what is wrong with a request, and where.
+// badRequest tells what is wrong with a request, and where; and why, where Telegram was asked for a part of it.
 func badRequest(err error) *Fault {
-	f := &Fault{Code: 400, Text: err.Error(), Sent: "no"}
+	f := &Fault{Code: 400}
+	var asked *Fault
+	if errors.As(err, &asked) {
+		*f = *asked
+	}
+	f.Text, f.Sent = err.Error(), "no"
 	var e *codec.Error
 	if errors.As(err, &e) {
 		f.Path = e.Path

@@ -40,8 +40,9 @@ type Config struct {
 	// Observe is shown calls whose result can move the state of the account (D19), with the request's Nats-Msg-Id; may be nil.
 	// call is only lent, result is given.
 	Observe func(call, result []byte, origin string)
-	// Resolve makes peers of text; may be nil.
-	Resolve func(class, text string) ([]byte, bool, error)
+	// Resolve makes an object of a class of the text or number that a caller wrote in its place, such as a peer's name; false
+	// for what it does not know. It may ask Telegram; may be nil.
+	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
 
 	Timeout     time.Duration // of a request that does not say; 60 s
 	Concurrency int           // requests at work; 512

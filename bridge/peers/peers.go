@@ -1,0 +1,235 @@
+// Package peers knows an account's peers, so that callers may write text where Telegram wants an object that holds an access
+// hash (design §3). These are the forms:
+//
+//	me, self                    the account itself
+//	@name                       a username
+//	+491701234567               a phone number, as far as its owner lets it be found
+//	t.me/name, t.me/c/1234      links, with https:// or without; tg://resolve?domain=name
+//	user.5, chat.5, channel.5   an id with its kind, as in the subjects of updates
+//	5                           a bare id, of whatever kind it is known to be
+//	-1005, -5                   a channel's or basic group's id, as the Bot API writes them
+//
+// An access hash is the account's own (E22). A [Directory] learns them from what comes with updates; what it does not know it
+// looks for once a minute at most among the account's newest dialogs and its contacts. Names and phone numbers are
+// asked of Telegram each time, but for some minutes: they can pass to somebody else.
+package peers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Config of a directory.
+type Config struct {
+	Schema *codec.Schema
+	// Invoke asks Telegram.
+	Invoke func(ctx context.Context, query []byte) ([]byte, error)
+	// Channel is the access hash of a channel that somebody else keeps, 0: not known; may be nil.
+	Channel func(id int64) int64
+	// Bot: bots may use 0 for an access hash that they do not know.
+	Bot bool
+	// Now is the time; nil: time.Now.
+	Now func() time.Time
+}
+
+const (
+	// nameLife is how long a name or a phone number is taken to be the same peer's.
+	nameLife = 5 * time.Minute
+	// lookEvery is how often dialogs and contacts are looked through for an id that is not known.
+	lookEvery = time.Minute
+	// most is how many peers of each of two generations are kept: some 100 bytes each.
+	most = 5000
+)
+
+type peer struct {
+	kind subjects.Kind
+	id   int64
+}
+
+type alias struct {
+	peer peer
+	at   time.Time
+}
+
+// Directory is the peers of one account. It is safe for concurrent use.
+type Directory struct {
+	c Config
+
+	mu         sync.Mutex
+	young, old map[peer]int64 // access hashes; of a basic group 0
+	names      map[string]alias
+
+	asking chan struct{} // one token: a question to Telegram at a time
+	looked time.Time     // at dialogs and contacts; of who has the token
+}
+
+// New makes an empty directory.
+func New(c Config) *Directory {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, asking: make(chan struct{}, 1)}
+}
+
+// UnknownError is a reference that leads to no peer, or to one of a wrong kind. It is the caller's to mend.
+type UnknownError struct{ What string }
+
+// Error says what is wrong with it.
+func (e *UnknownError) Error() string { return e.What }
+
+func unknown(format string, args ...any) error { return &UnknownError{fmt.Sprintf(format, args...)} }
+
+// Learn takes in a User or Chat object, in TL. What is min has a hash that is of no use (E21).
+func (d *Directory) Learn(object []byte) {
+	if v, err := d.c.Schema.View(object); err == nil {
+		d.learn(v)
+	}
+}
+
+func (d *Directory) learn(v codec.View) {
+	var kind subjects.Kind
+	switch v.Name() {
+	case "user":
+		kind = subjects.User
+	case "chat", "chatForbidden":
+		kind = subjects.Chat
+	case "channel", "channelForbidden":
+		kind = subjects.Channel
+	default:
+		return
+	}
+	if kind != subjects.Chat && (v.Bool("min") || !v.Has("access_hash")) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.put(peer{kind, v.Int("id")}, v.Int("access_hash"))
+}
+
+// put keeps what was learned or used last: when one generation is full, the one before it goes.
+func (d *Directory) put(p peer, hash int64) {
+	if _, there := d.young[p]; !there && len(d.young) >= most {
+		d.old, d.young = d.young, make(map[peer]int64, most)
+	}
+	d.young[p] = hash
+}
+
+func (d *Directory) hash(p peer) (hash int64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if hash, ok = d.young[p]; ok {
+		return hash, true
+	}
+	if hash, ok = d.old[p]; ok {
+		d.put(p, hash)
+		return hash, true
+	}
+	if p.kind == subjects.Channel && d.c.Channel != nil {
+		hash = d.c.Channel(p.id)
+	}
+	return hash, hash != 0
+}
+
+// Resolve makes an object of a class of the peer that text names: InputPeer, InputUser, InputChannel, InputDialogPeer or
+// InputNotifyPeer; false for other classes. An error is an [*UnknownError], or what became of a question to Telegram.
+func (d *Directory) Resolve(ctx context.Context, class, text string) (object []byte, ok bool, err error) {
+	wrap, ok := wrappers[class]
+	if !ok {
+		return nil, false, nil
+	}
+	r, ok := parse(text)
+	if !ok {
+		return nil, true, unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
+	}
+	m, err := d.input(ctx, class, r)
+	if err != nil {
+		return nil, true, err
+	}
+	if wrap != "" {
+		m = codec.M{"_": wrap, "peer": m}
+	}
+	object, err = d.c.Schema.Encode(nil, m)
+	return object, true, err
+}
+
+// wrappers are the classes that a peer can stand for, and the constructors of those that hold an InputPeer.
+var wrappers = map[string]string{"InputPeer": "", "InputUser": "", "InputChannel": "", "InputDialogPeer": "inputDialogPeer", "InputNotifyPeer": "inputNotifyPeer"}
+
+func (d *Directory) input(ctx context.Context, class string, r reference) (codec.M, error) {
+	if r.self {
+		switch class {
+		case "InputUser":
+			return codec.M{"_": "inputUserSelf"}, nil
+		case "InputChannel":
+			return nil, unknown("the account itself is no channel")
+		}
+		return codec.M{"_": "inputPeerSelf"}, nil
+	}
+	p, hash, err := d.find(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	name := map[subjects.Kind]string{subjects.User: "user", subjects.Chat: "basic group", subjects.Channel: "channel"}[p.kind]
+	switch {
+	case class == "InputUser" && p.kind != subjects.User:
+		return nil, unknown("%d is a %s, want a user", p.id, name)
+	case class == "InputChannel" && p.kind != subjects.Channel:
+		return nil, unknown("%d is a %s, want a channel", p.id, name)
+	case class == "InputUser":
+		return codec.M{"_": "inputUser", "user_id": p.id, "access_hash": hash}, nil
+	case class == "InputChannel":
+		return codec.M{"_": "inputChannel", "channel_id": p.id, "access_hash": hash}, nil
+	case p.kind == subjects.User:
+		return codec.M{"_": "inputPeerUser", "user_id": p.id, "access_hash": hash}, nil
+	case p.kind == subjects.Chat:
+		return codec.M{"_": "inputPeerChat", "chat_id": p.id}, nil
+	default:
+		return codec.M{"_": "inputPeerChannel", "channel_id": p.id, "access_hash": hash}, nil
+	}
+}
+
+func (d *Directory) find(ctx context.Context, r reference) (peer, int64, error) {
+	if r.name != "" || r.phone != "" {
+		p, err := d.ask(ctx, r)
+		if err != nil {
+			return peer{}, 0, err
+		}
+		r = reference{kind: p.kind, id: p.id}
+	}
+	if p, hash, ok := d.known(r); ok {
+		return p, hash, nil
+	}
+	if err := d.look(ctx, r); err != nil {
+		return peer{}, 0, err
+	}
+	if p, hash, ok := d.known(r); ok {
+		return p, hash, nil
+	}
+	if d.c.Bot && r.kind != subjects.None {
+		return peer{r.kind, r.id}, 0, nil
+	}
+	return peer{}, 0, unknown("no peer with the id %d is known to this account: nothing of it has come since the daemon's start, and it is not among the newest dialogs and contacts", r.id)
+}
+
+// known finds an id among what was learned. A basic group needs no access hash.
+func (d *Directory) known(r reference) (peer, int64, bool) {
+	if r.kind == subjects.Chat {
+		return peer{r.kind, r.id}, 0, true
+	}
+	kinds := []subjects.Kind{r.kind}
+	if r.kind == subjects.None {
+		kinds = []subjects.Kind{subjects.User, subjects.Channel, subjects.Chat}
+	}
+	for _, kind := range kinds {
+		p := peer{kind, r.id}
+		if hash, ok := d.hash(p); ok {
+			return p, hash, true
+		}
+	}
+	return peer{}, 0, false
+}

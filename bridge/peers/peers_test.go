@@ -1,0 +1,259 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/natsgram/natsgram/schemas"
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+type M = codec.M
+
+func schema(t testing.TB) *codec.Schema {
+	t.Helper()
+	decl, err := tl.Parse("api.tl", schemas.API())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := codec.Compile(decl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// telegram answers what a directory asks.
+type telegram struct {
+	t     testing.TB
+	s     *codec.Schema
+	asked []string
+	err   error
+}
+
+func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
+	v, err := g.s.View(query)
+	if err != nil {
+		g.t.Error(err)
+	}
+	line := v.Name()
+	for _, field := range []string{"username", "phone"} {
+		if v.Has(field) {
+			line += " " + v.Str(field)
+		}
+	}
+	g.asked = append(g.asked, line)
+	if g.err != nil {
+		return nil, g.err
+	}
+	switch v.Name() {
+	case "contacts.resolveUsername", "contacts.resolvePhone":
+		if v.Str("username") == "news" {
+			return g.s.Encode(nil, M{"_": "contacts.resolvedPeer", "peer": M{"_": "peerChannel", "channel_id": 70}, "users": []M{}, "chats": []M{channel(70, 700)}})
+		}
+		return g.s.Encode(nil, M{"_": "contacts.resolvedPeer", "peer": M{"_": "peerUser", "user_id": 5}, "users": []M{user(5, 55)}, "chats": []M{}})
+	case "messages.getDialogs":
+		return g.s.Encode(nil, M{"_": "messages.dialogs", "dialogs": []M{}, "messages": []M{}, "users": []M{user(6, 66)}, "chats": []M{group(80)}})
+	default:
+		return g.s.Encode(nil, M{"_": "contacts.contacts", "contacts": []M{}, "saved_count": 0, "users": []M{user(7, 77)}})
+	}
+}
+
+func user(id, hash int64) M {
+	return M{"_": "user", "id": id, "access_hash": hash, "first_name": "U"}
+}
+
+func group(id int64) M {
+	return M{"_": "chat", "id": id, "title": "G", "photo": M{"_": "chatPhotoEmpty"}, "participants_count": 2, "date": 1, "version": 1}
+}
+
+func channel(id, hash int64) M {
+	return M{"_": "channel", "id": id, "access_hash": hash, "title": "C", "photo": M{"_": "chatPhotoEmpty"}, "date": 1}
+}
+
+func newBench(t testing.TB) (*Directory, *telegram) {
+	g := &telegram{t: t, s: schema(t)}
+	d := New(Config{Schema: g.s, Invoke: g.invoke, Channel: func(id int64) int64 { return map[int64]int64{99: 990}[id] }})
+	for _, m := range []M{user(1, 11), group(2), channel(3, 33)} {
+		d.Learn(g.encode(m))
+	}
+	return d, g
+}
+
+func (g *telegram) encode(m M) []byte {
+	b, err := g.s.Encode(nil, m)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return b
+}
+
+// resolve is what comes of text, as one line.
+func (d *Directory) line(ctx context.Context, class, text string) string {
+	b, ok, err := d.Resolve(ctx, class, text)
+	switch {
+	case err != nil:
+		return "error: " + err.Error()
+	case !ok:
+		return "not a peer"
+	}
+	v, err := d.c.Schema.View(b)
+	if err != nil {
+		return err.Error()
+	}
+	line := v.Name()
+	if inner, ok := v.Object("peer"); ok {
+		line, v = line+" "+inner.Name(), inner
+	}
+	for _, field := range []string{"user_id", "chat_id", "channel_id", "access_hash"} {
+		if v.Has(field) {
+			line += fmt.Sprintf(" %d", v.Int(field))
+		}
+	}
+	return line
+}
+
+// E22: every form, in every class where it can stand.
+func TestResolve(t *testing.T) {
+	for _, c := range []struct{ class, text, want string }{
+		{"InputPeer", "me", "inputPeerSelf"},
+		{"InputUser", "self", "inputUserSelf"},
+		{"InputDialogPeer", "me", "inputDialogPeer inputPeerSelf"},
+		{"InputChannel", "me", "error: the account itself is no channel"},
+		{"InputPeer", "1", "inputPeerUser 1 11"},
+		{"InputPeer", "user.1", "inputPeerUser 1 11"},
+		{"InputUser", "1", "inputUser 1 11"},
+		{"InputChannel", "1", "error: 1 is a user, want a channel"},
+		{"InputPeer", "2", "inputPeerChat 2"},
+		{"InputPeer", "-4", "inputPeerChat 4"},
+		{"InputPeer", "chat.4", "inputPeerChat 4"},
+		{"InputUser", "chat.4", "error: 4 is a basic group, want a user"},
+		{"InputPeer", "3", "inputPeerChannel 3 33"},
+		{"InputPeer", "-1003", "inputPeerChannel 3 33"},
+		{"InputChannel", "channel.3", "inputChannel 3 33"},
+		{"InputNotifyPeer", "channel.3", "inputNotifyPeer inputPeerChannel 3 33"},
+		{"InputPeer", "channel.99", "inputPeerChannel 99 990"},
+		{"InputPeer", "https://t.me/c/3/17", "inputPeerChannel 3 33"},
+		{"InputPeer", "@Alice", "inputPeerUser 5 55"},
+		{"InputUser", "t.me/Alice?start=1", "inputUser 5 55"},
+		{"InputPeer", "tg://resolve?domain=alice&x=1", "inputPeerUser 5 55"},
+		{"InputChannel", "https://www.t.me/news/5", "inputChannel 70 700"},
+		{"InputChannel", "@alice", "error: 5 is a user, want a channel"},
+		{"InputPeer", "+49 (170) 123-4567", "inputPeerUser 5 55"},
+		{"InputPeer", "t.me/+491701234567", "inputPeerUser 5 55"},
+		{"InputPeer", "6", "inputPeerUser 6 66"},
+		{"InputPeer", "7", "inputPeerUser 7 77"},
+		{"InputPeer", "80", "inputPeerChat 80"},
+		{"InputPeer", "user.8", "error: no peer with the id 8 is known to this account"},
+		{"InputPeer", "", "names no peer"},
+		{"InputPeer", "@x", "names no peer"},
+		{"InputPeer", "t.me/+AbCdEf", "names no peer"},
+		{"InputPeer", "https://example.org/alice", "names no peer"},
+		{"InputPeer", "secret.1", "names no peer"},
+		{"InputPeer", "user.-1", "names no peer"},
+		{"InputPeer", strings.Repeat("9", 100), "names no peer"},
+		{"InputMedia", "me", "not a peer"},
+	} {
+		d, _ := newBench(t)
+		got := d.line(t.Context(), c.class, c.text)
+		if exact := !strings.HasPrefix(c.want, "error") && c.want != "names no peer"; got != c.want && (exact || !strings.Contains(got, c.want)) {
+			t.Errorf("%s %q: got %q, want %q", c.class, c.text, got, c.want)
+		}
+	}
+}
+
+// A name is asked for once in some minutes, an unknown id once in a minute, however many want it.
+func TestQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, g := newBench(t)
+		ctx := t.Context()
+		for range 20 {
+			go d.line(ctx, "InputPeer", "@alice")
+			go d.line(ctx, "InputPeer", "12345")
+		}
+		synctest.Wait()
+		time.Sleep(nameLife)
+		d.line(ctx, "InputPeer", "@alice")
+		d.line(ctx, "InputPeer", "12345")
+		want := []string{
+			"contacts.getContacts", "contacts.getContacts", "contacts.resolveUsername alice", "contacts.resolveUsername alice",
+			"messages.getDialogs", "messages.getDialogs",
+		}
+		if slices.Sort(g.asked); !slices.Equal(g.asked, want) {
+			t.Errorf("asked %q", g.asked)
+		}
+	})
+}
+
+// E21: what is min says nothing of access, and what is known stays.
+func TestMin(t *testing.T) {
+	d, g := newBench(t)
+	m := user(1, 1)
+	m["min"] = true
+	d.Learn(g.encode(m))
+	none := user(1, 1)
+	delete(none, "access_hash")
+	d.Learn(g.encode(none))
+	d.Learn([]byte{1, 2, 3})
+	if got := d.line(t.Context(), "InputPeer", "1"); got != "inputPeerUser 1 11" {
+		t.Error(got)
+	}
+}
+
+// What Telegram refuses is the caller's to see, as it is.
+func TestRefused(t *testing.T) {
+	d, g := newBench(t)
+	g.err = errors.New("FLOOD_WAIT_7")
+	for _, text := range []string{"@alice", "12345"} {
+		if _, _, err := d.Resolve(t.Context(), "InputPeer", text); !errors.Is(err, g.err) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestBot(t *testing.T) {
+	g := &telegram{t: t, s: schema(t)}
+	d := New(Config{Schema: g.s, Invoke: g.invoke, Bot: true})
+	if got := d.line(t.Context(), "InputPeer", "user.5"); got != "inputPeerUser 5 0" {
+		t.Error(got)
+	}
+	if got := d.line(t.Context(), "InputPeer", "5"); !strings.Contains(got, "no peer with the id 5") || len(g.asked) > 0 {
+		t.Error(got, g.asked)
+	}
+}
+
+// The directory never holds more than two generations; what is used stays.
+func TestBounds(t *testing.T) {
+	d, _ := newBench(t)
+	for id := range int64(10 * most) {
+		d.mu.Lock()
+		d.put(peer{subjects.User, 1000 + id}, id)
+		d.mu.Unlock()
+		d.hash(peer{subjects.User, 1})
+	}
+	if n := len(d.young) + len(d.old); n > 2*most {
+		t.Errorf("%d peers", n)
+	}
+	if got := d.line(t.Context(), "InputPeer", "1"); got != "inputPeerUser 1 11" {
+		t.Error(got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{"me", "@alice", "+491", "t.me/c/1/2", "user.5", "-1005", "tg://resolve?domain=a", "%"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if r, ok := parse(text); ok && !r.self && r.name == "" && r.phone == "" && r.id <= 0 {
+			t.Errorf("%q: %+v", text, r)
+		}
+	})
+}

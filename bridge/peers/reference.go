@@ -1,0 +1,103 @@
+package peers
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// reference is a peer as a caller wrote it.
+type reference struct {
+	self  bool
+	name  string // without @, in lower case
+	phone string // digits
+	kind  subjects.Kind
+	id    int64 // with kind None: of whatever kind
+}
+
+// parse reads the forms that the package comment lists.
+func parse(text string) (r reference, ok bool) {
+	text = strings.TrimSpace(text)
+	if text == "me" || text == "self" {
+		return reference{self: true}, true
+	}
+	if name, found := strings.CutPrefix(text, "@"); found {
+		return named(name)
+	}
+	if digits, found := strings.CutPrefix(text, "+"); found {
+		return numbered(digits)
+	}
+	if kind, digits, found := strings.Cut(text, "."); found {
+		if r, ok := idOf(subjects.Kind(kind), digits); ok {
+			return r, true
+		}
+	}
+	if r, ok := parseID(text); ok {
+		return r, true
+	}
+	return parseLink(text)
+}
+
+// named is a username: 4 to 32 of a-z, 0-9 and _, of which Telegram does not tell capitals apart.
+func named(name string) (reference, bool) {
+	name = strings.ToLower(name)
+	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+	return reference{name: name}, plain && len(name) >= 4 && len(name) <= 32
+}
+
+// numbered is a phone number, which people write with blanks, dashes and brackets.
+func numbered(digits string) (reference, bool) {
+	digits = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(digits)
+	plain := strings.Trim(digits, "0123456789") == ""
+	return reference{phone: digits}, plain && len(digits) >= 5 && len(digits) <= 20
+}
+
+func idOf(kind subjects.Kind, digits string) (reference, bool) {
+	id, err := strconv.ParseInt(digits, 10, 64)
+	known := kind == subjects.User || kind == subjects.Chat || kind == subjects.Channel
+	return reference{kind: kind, id: id}, err == nil && known && id > 0
+}
+
+// parseID reads a bare id, or one as the Bot API has them: -100 before a channel's, - before a basic group's.
+func parseID(text string) (reference, bool) {
+	kind := subjects.None
+	if rest, found := strings.CutPrefix(text, "-100"); found && rest != "" {
+		kind, text = subjects.Channel, rest
+	} else if rest, found := strings.CutPrefix(text, "-"); found {
+		kind, text = subjects.Chat, rest
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	return reference{kind: kind, id: id}, err == nil && id > 0
+}
+
+// parseLink reads t.me/name, t.me/c/1234/5 and tg://resolve?domain=name, with what follows left aside.
+func parseLink(text string) (reference, bool) {
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return reference{}, false
+	}
+	if u.Scheme == "tg" && u.Host == "resolve" {
+		return named(u.Query().Get("domain"))
+	}
+	host := strings.TrimPrefix(strings.ToLower(u.Host), "www.")
+	if host != "t.me" && host != "telegram.me" && host != "telegram.dog" {
+		return reference{}, false
+	}
+	first, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if first == "c" {
+		digits, _, _ := strings.Cut(rest, "/")
+		return idOf(subjects.Channel, digits)
+	}
+	if digits, found := strings.CutPrefix(first, "+"); found {
+		if r, ok := numbered(digits); ok { // else it is an invitation
+			return r, true
+		}
+		return reference{}, false
+	}
+	return named(first)
+}

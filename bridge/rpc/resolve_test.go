@@ -1,0 +1,62 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Text and numbers in the place of a peer are given to who knows peers; what it has against them names the place, and was
+// not sent.
+func TestPeersByText(t *testing.T) {
+	resolve := func(_ context.Context, class, text string) ([]byte, bool, *Fault) {
+		switch {
+		case class != "InputPeer":
+			return nil, false, nil
+		case text == "nobody":
+			return nil, true, &Fault{Code: 400, Text: "names no peer", Sent: "no"}
+		case text == "@flood":
+			return nil, true, &Fault{Code: 420, Text: "@flood: FLOOD_WAIT_7", Telegram: "FLOOD_WAIT_7", RetryAfter: 7 * time.Second, Sent: "yes"}
+		}
+		object, err := tlOf(codec.M{"_": "inputPeerChat", "chat_id": len(text)})
+		if err != nil {
+			t.Error(err)
+		}
+		return object, true, nil
+	}
+	sent := 0
+	answer := func(_ context.Context, call codec.View) ([]byte, error) {
+		sent++
+		peer, _ := call.Object("peer")
+		return tlOf(codec.M{"_": "messages.affectedMessages", "pts": int(peer.Int("chat_id")), "pts_count": 0})
+	}
+	g := newRig(t, answer, func(c *Config) { c.Resolve = resolve })
+	const subject = "tg.rpc.main.messages.readHistory"
+	for peer, want := range map[string]string{`"@four"`: `"pts":5`, `123`: `"pts":3`, `{"_":"inputPeerChat","chat_id":"9"}`: `"pts":9`} {
+		if got := string(g.ask(subject, `{"peer":`+peer+`,"max_id":0}`).Data); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", peer, got)
+		}
+	}
+	packed, _ := msgpack.Marshal(map[string]any{"peer": "@four", "max_id": 0})
+	if got := g.ask(subject, string(packed), HeaderContentType, "application/msgpack", HeaderAccept, "application/json"); !strings.Contains(string(got.Data), `"pts":5`) {
+		t.Errorf("%s", got.Data)
+	}
+	before := sent
+	for peer, want := range map[string]Fault{
+		`"nobody"`: {Code: 400, Text: "messages.readHistory: peer: names no peer", Sent: "no", Path: "messages.readHistory: peer"},
+		`"@flood"`: {Code: 420, Text: "messages.readHistory: peer: @flood: FLOOD_WAIT_7", Telegram: "FLOOD_WAIT_7", RetryAfter: 7 * time.Second, Sent: "no", Path: "messages.readHistory: peer"},
+	} {
+		reply := g.ask(subject, `{"peer":`+peer+`,"max_id":0}`)
+		if got, want := string(reply.Data), string(want.body(JSON)); got != want {
+			t.Errorf("%s: got %s, want %s", peer, got, want)
+		}
+	}
+	if sent != before {
+		t.Error("a request that was refused was sent")
+	}
+}
