@@ -19,6 +19,7 @@ func TestSubjectsReadAsTheyAreWritten(t *testing.T) {
 		{tg.Update("main", Update{Type: "help.x y"}), "tg.upd.main.help%2Ex%20y.none.0"},
 		{tg.Live("main", Update{"updateUserTyping", User, 5}), "tg.live.main.updateUserTyping.user.5"},
 		{tg.LiveUpdates("main"), "tg.live.main.>"},
+		{tg.Events("main"), "tg.evt.main.>"},
 		{tg.Event("main", "flood.wait"), "tg.evt.main.flood.wait"},
 		{tg.Event("main", "a..b"), "tg.evt.main.a.%.b"},
 		{tg.Own("main"), "tg.own.main"},

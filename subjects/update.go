@@ -102,6 +102,9 @@ func (s Scheme) Event(account, event string) string {
 	return s.join(TreeEvent, account, strings.Join(tokens, "."))
 }
 
+// Events matches all events of an account.
+func (s Scheme) Events(account string) string { return s.join(TreeEvent, account, ">") }
+
 // AllEvents matches every account's events.
 func (s Scheme) AllEvents() string { return s.join(TreeEvent, ">") }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -102,12 +101,3 @@ func (s single) next(ctx context.Context) (jetstream.Msg, error) {
 }
 
 func (s single) stop() { s.it.Stop() }
-
-// partitionCount is the metadata of a stream of partitions that says how many.
-const partitionCount = "natsgram-partitions"
-
-func (b *binding) partitions(ctx context.Context) (source, error) {
-	_ = strconv.Itoa
-	_ = partitionCount
-	return nil, errors.New("not yet")
-}

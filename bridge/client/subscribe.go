@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -151,6 +152,7 @@ func validName(name string) bool {
 type Subscription struct {
 	want   selection
 	acks   bool
+	parted bool
 	source source
 }
 
@@ -176,7 +178,7 @@ func (c *Client) subscribe(ctx context.Context, cfg UpdatesConfig) (s *Subscript
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	s = &Subscription{acks: cfg.Durable != ""}
+	s = &Subscription{acks: cfg.Durable != "", parted: cfg.Partitions > 1}
 	if s.want, err = newSelection(cfg.Filters, cfg.Boxes, !cfg.NoGaps); err != nil {
 		return nil, err
 	}
@@ -226,13 +228,31 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 		}
 		u := newUpdate(meta, msg)
 		if place, err := msg.Metadata(); err == nil {
-			u.Sequence, u.Stored, u.Delivered = place.Sequence.Stream, place.Timestamp, int(place.NumDelivered)
+			u.Sequence, u.Stored, u.Delivered = place.Sequence.Stream, place.Timestamp, int(place.NumDelivered) //nolint:gosec // small
+			if s.parted {
+				u.Sequence = original(msg, u.Sequence)
+			}
 		}
 		if s.acks {
 			u.acks = msg
 		}
 		return u, nil
 	}
+}
+
+const headerSource = "Nats-Stream-Source"
+
+// original is the sequence in the stream of updates: a stream of partitions has its own, and names the other in a header, as
+// "stream sequence ...".
+func original(msg jetstream.Msg, here uint64) uint64 {
+	fields := strings.Fields(msg.Headers().Get(headerSource))
+	if len(fields) < 2 {
+		return here
+	}
+	if n, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
+		return n
+	}
+	return here
 }
 
 // Stop ends the subscription. Updates that were fetched and not handed out come again to others of the same Durable when
