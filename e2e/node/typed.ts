@@ -34,7 +34,7 @@ console.log("errors:", theirs.tgError);
 
 // The same name twice sends one message; a durable consumer gets its update, once.
 const text = `typed ${process.pid}`;
-const options = { type: "updateNewMessage", kind: "chat", id: chat, durable: "typed" } as const;
+const options = { type: "updateNewMessage", kind: "chat", id: chat, durable: "typed", from: "oldest" } as const;
 for (let i = 0; i < 2; i++) await call(nc, account, "messages.sendMessage", { peer, message: text }, { msgId: text });
 await call(nc, account, "messages.sendMessage", { peer, message: `${text}, the last` });
 const seen: string[] = [];
@@ -59,7 +59,7 @@ console.log("durable: every message once");
 
 // Without a name: everything from the oldest on, in order.
 let last = 0;
-for await (const m of updates(nc, account, { type: ["updateNewMessage", "updateEditMessage", "gap"] })) {
+for await (const m of updates(nc, account, { type: ["updateNewMessage", "updateEditMessage", "gap"], from: "oldest" })) {
   assert(m.seq > last);
   last = m.seq;
   if (m.type === "updateNewMessage" && m.update.message._ === "message" && m.update.message.message.endsWith("later")) break;

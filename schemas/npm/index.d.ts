@@ -84,10 +84,10 @@ export interface UpdatesOptions<T extends UpdateName> {
   id?: Long;
   /**
    * The name of a durable consumer: the server remembers what was acknowledged, and shares the updates out among all
-   * programs that use the name. Without it every program gets all, in order, and there is nothing to acknowledge.
+   * programs that use the name. Without it every loop gets all, in order, and there is nothing to acknowledge.
    */
   durable?: string;
-  /** Where a new consumer begins; at the oldest update that is stored where it is not given. */
+  /** Where a new consumer begins: with what comes from now on where it is not given. One that there is goes on where it was. */
   from?: "oldest" | "new" | Date;
   /** The first token of the subjects; "tg" where it is not given. */
   prefix?: string;

@@ -66,7 +66,7 @@ export async function* updates(nc, account, options = {}) {
   }
 }
 
-async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "oldest", prefix = "tg" }) {
+async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "new", prefix = "tg" }) {
   const stream = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
   const filters = [type].flat().map((t) => `${prefix}.upd.${account}.${t.replaceAll(".", "%2E")}.${kind}.${id}`);
   // A single filter stands in the subject of the request, so that NATS permissions can grant one account's updates alone.
@@ -92,5 +92,5 @@ async function startOf(jsm, stream, durable, from) {
 
 function start(from) {
   if (from instanceof Date) return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.toISOString() };
-  return { deliver_policy: from === "new" ? DeliverPolicy.New : DeliverPolicy.All };
+  return { deliver_policy: from === "oldest" ? DeliverPolicy.All : DeliverPolicy.New };
 }

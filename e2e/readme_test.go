@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// readmePrograms are the programs of the README by language, for a demo on another port.
+func readmePrograms(t *testing.T, d *demo) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	must(t, err)
+	programs := map[string]string{}
+	for _, block := range regexp.MustCompile("(?s)<!-- e2e: program -->\n```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		program := strings.Replace(block[2], "127.0.0.1:4222", strings.TrimPrefix(d.url, "nats://"), 1)
+		if program == block[2] {
+			t.Fatalf("the %s program does not connect to 127.0.0.1:4222", block[1])
+		}
+		programs[block[1]] = program
+	}
+	return programs
+}
+
+// TestReadmePrograms runs the README's programs word for word, but for the port. Each must print the update of the message
+// that it sends.
+func TestReadmePrograms(t *testing.T) {
+	d := startDemo(t)
+	programs := readmePrograms(t, d)
+	if len(programs) != 3 {
+		t.Fatalf("want programs in go, ts and python, got %d", len(programs))
+	}
+	t.Run("Go", func(t *testing.T) {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(programs["go"]), 0o644))
+		must(t, build(root, nil, "go", "build", "-o", filepath.Join(dir, "program"), filepath.Join(dir, "main.go")))
+		prints(t, exec.Command(filepath.Join(dir, "program")), "Message:hello from Go")
+	})
+	t.Run("TypeScript", func(t *testing.T) {
+		dir := needNode(t)
+		must(t, os.WriteFile(filepath.Join(dir, "readme.ts"), []byte(programs["ts"]), 0o644))
+		must(t, compile(dir))
+		c := exec.Command("node", "out/readme.js")
+		c.Dir = dir
+		prints(t, c, "message: 'hello from TypeScript'")
+	})
+	t.Run("Python", func(t *testing.T) { python(t, programs["python"]) })
+}
+
+// python compiles the program, checks its types where mypy is, and runs it where nats-py is.
+func python(t *testing.T, program string) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skipf("python3 is not installed, so the Python program was not even compiled: %v", err)
+	}
+	name := filepath.Join(t.TempDir(), "program.py")
+	must(t, os.WriteFile(name, []byte(program), 0o644))
+	must(t, build(root, nil, python, "-m", "py_compile", name))
+	if exec.Command(python, "-c", "import mypy").Run() == nil {
+		must(t, build(root, nil, python, "-m", "mypy", "--strict", "--ignore-missing-imports", name))
+	} else {
+		t.Log("mypy is not installed: the types of the Python program were not checked")
+	}
+	if err := exec.Command(python, "-c", "import nats").Run(); err != nil {
+		t.Skip("nats-py is not installed: the Python program was compiled and not run")
+	}
+	prints(t, exec.Command(python, "-u", name), "'message': 'hello from Python'")
+}
+
+// prints runs a program that does not end by itself, until it has printed want.
+func prints(t *testing.T, c *exec.Cmd, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var failed bytes.Buffer
+	c.Stderr = &failed
+	out, err := c.StdoutPipe()
+	must(t, err)
+	must(t, c.Start())
+	stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
+	defer stop()
+	var printed strings.Builder
+	for s := bufio.NewScanner(out); s.Scan(); {
+		printed.WriteString(s.Text() + "\n")
+		if strings.Contains(s.Text(), want) {
+			_ = c.Process.Kill()
+			_ = c.Wait() // killed
+			return
+		}
+	}
+	t.Errorf("%s ended, or a minute is over, without %q: %v\n%s\n%s", c.Path, want, c.Wait(), printed.String(), failed.String())
+}
