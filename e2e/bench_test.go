@@ -216,7 +216,7 @@ func benchCall(b *testing.B, callers int, call func(dst *[]byte) error) {
 
 // BenchmarkIdle is what an account costs that is signed in, connected, and has nothing to do.
 func BenchmarkIdle(b *testing.B) {
-	const clients = 100
+	const clients = 400
 	box := newBox(b, 2*clients)
 	b.Run("gotd", func(b *testing.B) {
 		benchIdle(b, clients, func(i int) func() { return box.gotd(b, &box.accounts[i]) })
@@ -230,6 +230,7 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 func benchIdle(b *testing.B, clients int, start func(i int) (stop func())) {
+	start(0)() // what a process has once, such as tables of the layer
 	for b.Loop() {
 		goroutines, memory := runtime.NumGoroutine(), quiet()
 		stops := make([]func(), clients)

@@ -126,9 +126,16 @@ func (c *Client) wrap(query []byte, way int) ([]byte, error) {
 func (c *Client) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if err := c.begin(ctx, cancel); err != nil {
+	first, err := c.begin(ctx, cancel)
+	if err != nil {
 		return err
 	}
+	first.run(ctx) // here, as most accounts never need a goroutine for another link
+	return c.wind(ctx)
+}
+
+// wind closes everything once ctx ends, and says why it did.
+func (c *Client) wind(ctx context.Context) error {
 	<-ctx.Done()
 	c.mu.Lock()
 	c.life.ended = true // from here on there are no new links
@@ -141,20 +148,23 @@ func (c *Client) Run(ctx context.Context) error {
 	return c.reason(ctx)
 }
 
-func (c *Client) begin(ctx context.Context, cancel context.CancelCauseFunc) error {
+// begin makes the first link, the home for now.
+func (c *Client) begin(ctx context.Context, cancel context.CancelCauseFunc) (*link, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.life.ctx != nil {
-		return errors.New("mtproto: a client runs once")
+		return nil, errors.New("mtproto: a client runs once")
 	}
 	c.life.ctx, c.life.cancel = ctx, cancel
 	id := c.state.Home
 	if id == 0 {
 		id = c.o.Env.Default
 	}
-	c.home.Store(c.startLink(id))
+	l := newLink(c, id)
+	c.links[id] = l
+	c.home.Store(l)
 	close(c.life.begun)
-	return nil
+	return l, nil
 }
 
 // startLink makes the link to a data centre. The lock is held.

@@ -9,7 +9,7 @@
 // # Goroutines
 //
 // [Client.Run] has one link for each data centre in use, which for most accounts is one. A link has a loop, which dials,
-// writes and keeps the time, and while it is connected a reader. Calls wait in the goroutines that make them. The machines
+// writes and keeps the time (the first one's in Run's own goroutine), and while it is connected a reader. Calls wait in the goroutines that make them. The machines
 // below (session, handshake, transport) have neither sockets nor clocks; the loop gives them both.
 //
 // # Errors

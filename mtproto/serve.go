@@ -16,8 +16,13 @@ func (l *link) serve(ctx context.Context, w *wire) error {
 	broken := make(chan error, 1)
 	go func() { broken <- l.read(w) }()
 	stop := context.AfterFunc(ctx, w.hurry)
-	defer stop()
 	err := l.write(ctx, w, broken)
+	stop()
+	return l.hangUp(ctx, w, broken, err)
+}
+
+// hangUp closes a connection. It returns why it ended.
+func (l *link) hangUp(ctx context.Context, w *wire, broken chan error, err error) error {
 	l.farewell(ctx, w, err)
 	_ = w.conn.Close()
 	cause := <-broken // waited for, so that no two readers ever hand out updates
