@@ -193,8 +193,8 @@ func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	leases, err := lease.Open(ctx, base.js, lease.Options{
-		Bucket: b.settings.Scheme().StreamName(stream.LeasesName), Replicas: b.settings.Replicas, Embedded: base.server != nil, Log: b.log,
-		Name: b.settings.Name,
+		Members: b.settings.Scheme().StreamName(stream.LeasesName), Accounts: b.settings.Scheme().StreamName(stream.AccountsName),
+		Replicas: b.settings.Replicas, Name: b.settings.Name, Embedded: base.server != nil, Log: b.log,
 	})
 	if err != nil {
 		return err

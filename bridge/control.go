@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,27 +45,37 @@ func (b *Bridge) serveControl(ctx context.Context, base *base, s *supervisor) (s
 	if err != nil {
 		return nil, fmt.Errorf("control subjects: %w", err)
 	}
-	scheme := b.settings.Scheme()
-	err = errors.Join(
-		service.AddEndpoint("login", micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { c.login(r) }) }),
-			micro.WithEndpointSubject(scheme.Ctl("*", "login.*"))),
-		service.AddEndpoint("accounts", micro.HandlerFunc(c.list), micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "accounts.list"))),
-		service.AddEndpoint("schema", micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { c.schema(r) }) }),
-			micro.WithEndpointSubject(scheme.Ctl(subjects.Daemon, "schema"))),
-	)
+	if err = c.endpoints(service); err != nil {
+		return nil, errors.Join(err, service.Stop())
+	}
+	deaf, err := c.listen()
 	if err != nil {
 		return nil, errors.Join(err, service.Stop())
 	}
 	return func() {
+		deaf()
 		_ = service.Stop() // the connection is closed next in any case
 		c.work.Wait()
 	}, nil
 }
 
-func (c *control) list(r micro.Request) {
-	all := c.b.Statuses()
-	slices.SortFunc(all, func(a, b account.Status) int { return strings.Compare(a.Account, b.Account) })
-	_ = r.RespondJSON(map[string]any{"accounts": all}) // who asked has gone: nobody to tell
+// endpoints are the verbs of tg.ctl; each request has a goroutine of its own.
+func (c *control) endpoints(service micro.Service) error {
+	scheme := c.b.settings.Scheme()
+	add := func(name, subject string, answer func(micro.Request)) error {
+		return service.AddEndpoint(name, micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { answer(r) }) }),
+			micro.WithEndpointSubject(subject))
+	}
+	err := errors.Join(
+		add("login", scheme.Ctl("*", "login.*"), c.login),
+		add("schema", scheme.Ctl(subjects.Daemon, "schema"), c.schema),
+	)
+	for verb, answer := range map[string]func(context.Context, request) (any, error){
+		"list": c.listAccounts, "add": c.addAccount, "remove": c.removeAccount, "move": c.moveAccount,
+	} {
+		err = errors.Join(err, add("accounts_"+verb, scheme.Ctl(subjects.Daemon, "accounts."+verb), c.accounts(answer)))
+	}
+	return err
 }
 
 // login is a sign-in step by step over NATS.
@@ -100,21 +109,41 @@ func (r *refusal) Error() string { return r.text }
 
 func (c *control) login(r micro.Request) {
 	name, verb, ok := c.b.settings.Scheme().ParseCtl(r.Subject())
-	var in answers
-	var st mtproto.LoginState
-	err := error(&refusal{404, "no such account name"})
-	if ok && name != subjects.Daemon {
-		if err = json.Unmarshal(orEmpty(r.Data()), &in); err != nil {
-			err = &refusal{400, "the request is not the JSON object it should be"} // never quoted: it may hold a password
-		} else {
-			st, err = c.loginStep(name, strings.TrimPrefix(verb, "login."), in)
+	if !ok || name == subjects.Daemon {
+		respond(r, nil, &refusal{404, "no such account name"})
+		return
+	}
+	step := strings.TrimPrefix(verb, "login.")
+	at, err := c.loginAt(name, step)
+	if err == nil && at != c.shift.id {
+		if err = c.relay(r, at); err == nil {
+			return
 		}
 	}
+	if err != nil {
+		respond(r, nil, err)
+		return
+	}
+	st, err := c.loginWith(name, step, r.Data())
+	respond(r, st, err)
+}
+
+// loginWith does a step with what the request says.
+func (c *control) loginWith(name, step string, body []byte) (mtproto.LoginState, error) {
+	var in answers
+	if json.Unmarshal(orEmpty(body), &in) != nil {
+		return mtproto.LoginState{}, &refusal{400, "the request is not the JSON object it should be"} // never quoted: it may hold a password
+	}
+	return c.loginStep(name, step, in)
+}
+
+// respond answers a request. Who asked may have gone: nobody to tell.
+func respond(r micro.Request, answer any, err error) {
 	if err != nil {
 		_ = r.Error(strconv.Itoa(codeOf(err)), textOf(err), nil)
 		return
 	}
-	_ = r.RespondJSON(st)
+	_ = r.RespondJSON(answer)
 }
 
 func orEmpty(b []byte) []byte {
@@ -209,9 +238,6 @@ func (l *login) step(ctx context.Context, verb string, in answers) (mtproto.Logi
 
 // begin makes the client of a login. One that was going on is given up.
 func (c *control) begin(name string) error {
-	if !c.b.settings.Serves(name) {
-		return &refusal{403, "this daemon does not run that account (NATSGRAM_ACCOUNTS)"}
-	}
 	if r := c.b.current(name); r != nil && r.Status().State != account.SignedOut && r.Status().UserID != 0 {
 		return &refusal{409, "the account is signed in"}
 	}

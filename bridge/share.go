@@ -4,7 +4,6 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/lease"
@@ -29,27 +28,39 @@ const (
 	look = time.Second
 )
 
-// know takes up an account that this daemon may run.
-func (s *supervisor) know(name string) {
-	if !s.b.settings.Serves(name) {
-		return
-	}
+// has notes whether an account has a session in the vault.
+func (s *supervisor) has(name string, session bool) {
 	s.mu.Lock()
-	if s.known[name] == nil {
-		s.known[name] = &candidate{name: name, found: time.Now(), wait: retryMin}
+	if session {
+		s.stored[name] = true
+	} else {
+		delete(s.stored, name)
 	}
 	s.mu.Unlock()
 	s.stir()
 }
 
-// forget drops an account whose session was removed, unless the settings name it.
-func (s *supervisor) forget(name string) {
-	if slices.Contains(s.b.settings.Accounts, name) {
-		return
+// candidates are the accounts that this daemon may run, sorted: those that were added or ever taken, those with a session, and
+// those that the settings name.
+func (s *supervisor) candidates(now time.Time) (all []*candidate) {
+	names := map[string]bool{}
+	for _, name := range append(s.crew.Accounts(), s.b.settings.Accounts...) {
+		names[name] = true
 	}
 	s.mu.Lock()
-	delete(s.known, name)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	maps.Copy(names, s.stored)
+	maps.DeleteFunc(s.known, func(name string, _ *candidate) bool { return !names[name] })
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !s.b.settings.Serves(name) {
+			continue
+		}
+		if s.known[name] == nil {
+			s.known[name] = &candidate{name: name, found: now, wait: retryMin}
+		}
+		all = append(all, s.known[name])
+	}
+	return all
 }
 
 // stir has share look again.
@@ -80,10 +91,10 @@ func (s *supervisor) share() {
 func (s *supervisor) look(now time.Time) (next time.Duration) {
 	next = look
 	c := s.census(now)
-	s.mu.Lock()
-	all := slices.SortedFunc(maps.Values(s.known), func(a, b *candidate) int { return strings.Compare(a.name, b.name) })
-	s.mu.Unlock()
-	for _, one := range all {
+	if c.self == "" {
+		return next // no lease, no account
+	}
+	for _, one := range s.candidates(now) {
 		if c.full(c.self) || s.b.running(one.name) != nil {
 			continue
 		}
@@ -107,6 +118,9 @@ func (s *supervisor) due(one *candidate, c *census, now time.Time) time.Duration
 		return after.Sub(now)
 	}
 	seat := s.crew.Seat(one.name, now)
+	if seat.By.Closed {
+		return look
+	}
 	if seat.Taken {
 		return max(seat.Since.Add(s.crew.TTL()).Sub(now), time.Millisecond)
 	}
@@ -137,9 +151,7 @@ func (s *supervisor) giveAway(c *census, now time.Time) {
 	going := 0
 	for _, a := range mine {
 		if m, ok := s.crew.Asked(a.name, now); ok {
-			if to := c.target(a.name, m.To); to != "" {
-				a.giveTo(to)
-			}
+			s.grant(a, c, m)
 		}
 		if a.whose() != "" {
 			going++
@@ -151,7 +163,7 @@ func (s *supervisor) giveAway(c *census, now time.Time) {
 			return
 		}
 		to := c.target(a.name, "")
-		if to == "" || a.whose() != "" || now.Sub(a.since) < settle || c.loads[to]+2 > c.loads[c.self] {
+		if to == "" || !s.hears(to) || a.whose() != "" || a.closes() || now.Sub(a.since) < settle || c.loads[to]+2 > c.loads[c.self] {
 			continue
 		}
 		c.loads[c.self]--
@@ -161,18 +173,42 @@ func (s *supervisor) giveAway(c *census, now time.Time) {
 	}
 }
 
+// grant does what was wished of an account.
+func (s *supervisor) grant(a *supervised, c *census, m lease.Move) {
+	if m.Close {
+		a.close()
+	} else if to := s.reachable(c).target(a.name, m.To); to != "" {
+		a.giveTo(to)
+	}
+}
+
 // giveTo lets go of the account in favour of another daemon.
 func (a *supervised) giveTo(heir string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.heir, a.leaving = heir, true
+	a.heir = heir
+	a.leave()
+}
+
+// close lets go of the account for nobody to take.
+func (a *supervised) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closing = true
+	a.leave()
+}
+
+func (a *supervised) leave() {
+	a.leaving = true
 	if a.restart != nil {
 		a.restart()
 	}
 }
 
 // successor says whether another daemon would take an account now.
-func (s *supervisor) successor(name string) bool { return s.census(time.Now()).target(name, "") != "" }
+func (s *supervisor) successor(name string) bool {
+	return s.reachable(s.census(time.Now())).target(name, "") != ""
+}
 
 // all are the accounts that run here.
 func (b *Bridge) all() []*supervised {
@@ -190,6 +226,9 @@ type census struct {
 
 func (s *supervisor) census(now time.Time) *census {
 	c := &census{self: s.crew.Self(), members: s.crew.Members(now), loads: s.crew.Loads(now)}
+	if c.self == "" {
+		return c
+	}
 	c.loads[c.self] = 0
 	for _, a := range s.b.all() {
 		if heir := a.whose(); heir != "" {

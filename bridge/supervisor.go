@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nuid"
+
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -22,9 +24,12 @@ type supervisor struct {
 	ctx   context.Context //nolint:containedctx // the daemon's life, for accounts
 	work  sync.WaitGroup
 	wake  chan struct{} // one token: look again who is to run what
+	id    string        // of this process, by which the other daemons ask it
 
-	mu    sync.Mutex
-	known map[string]*candidate
+	mu     sync.Mutex
+	stored map[string]bool // accounts with a session in the vault
+	known  map[string]*candidate
+	heard  map[string]hearing // of other daemons, by instance
 }
 
 // candidate is an account that there is, run here or not.
@@ -44,14 +49,18 @@ type supervised struct {
 	restart context.CancelFunc // ends the present runner
 	heir    string             // the daemon it was asked to give the account to
 	leaving bool               // it was told to let go
+	closing bool               // and nobody is to take it: the account is being removed
 }
 
 // newSupervisor makes this daemon known to the others. It works until ctx ends; leave then takes it out of their sight.
 func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.Store, leases *lease.Leases) (s *supervisor, leave func(), err error) {
-	s = &supervisor{b: b, base: base, store: store, lease: leases, wake: make(chan struct{}, 1), known: map[string]*candidate{}}
+	s = &supervisor{
+		b: b, base: base, store: store, lease: leases, wake: make(chan struct{}, 1), id: nuid.Next(),
+		stored: map[string]bool{}, known: map[string]*candidate{}, heard: map[string]hearing{},
+	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
-	s.crew, err = leases.Join(ctx, life, lease.Member{Capacity: b.settings.Capacity, Accounts: b.settings.Accounts}, &work)
+	s.crew, err = leases.Join(ctx, life, lease.Member{Instance: s.id, Capacity: b.settings.Capacity, Accounts: b.settings.Accounts}, &work)
 	if err != nil {
 		end()
 		work.Wait()
@@ -85,8 +94,8 @@ func (s *supervisor) run() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range append(names, s.b.settings.Accounts...) {
-		s.know(name)
+	for _, name := range names {
+		s.has(name, true)
 	}
 	s.work.Go(s.share)
 	close(s.b.ready)
@@ -105,11 +114,7 @@ func (s *supervisor) run() error {
 // change is told of every writing in the vault: by a sign-in, by a runner that saves its session, here or elsewhere, by a
 // removal. Only another sign-in than the one that runs, or none, makes a runner begin again.
 func (s *supervisor) change(c vault.Change) {
-	if c.Gone {
-		s.forget(c.Account)
-	} else {
-		s.know(c.Account)
-	}
+	s.has(c.Account, !c.Gone)
 	a := s.b.running(c.Account)
 	if a == nil {
 		return
@@ -179,7 +184,11 @@ func (s *supervisor) once(a *supervised, held *lease.Lease) error {
 	err := r.Run(ctx)
 	brief, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
-	held.Release(brief, a.whose())
+	if a.closes() {
+		held.Close(brief)
+	} else {
+		held.Release(brief, a.whose())
+	}
 	s.work.Go(func() { r.PassOn(context.WithoutCancel(s.ctx)) })
 	return err
 }
@@ -190,12 +199,19 @@ func (a *supervised) whose() string {
 	return a.heir
 }
 
+// closes: nobody is to have the account.
+func (a *supervised) closes() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closing
+}
+
 func (s *supervisor) runner(a *supervised, restart context.CancelFunc, lost <-chan struct{}) *account.Runner {
 	b := s.b
 	r := account.New(account.Config{
 		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Store: s.store, Vault: s.base.vault,
 		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Log: b.log, Lost: lost,
-		Successor: func() bool { return s.successor(a.name) },
+		Successor: func() bool { return !a.closes() && s.successor(a.name) },
 	})
 	a.mu.Lock()
 	a.runner, a.restart = r, restart

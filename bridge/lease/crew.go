@@ -12,37 +12,20 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Member is a daemon that runs accounts, as the others know it.
-type Member struct {
-	Holder
-	Capacity int      `json:"capacity,omitempty"` // accounts it runs at most; 0: any number
-	Accounts []string `json:"accounts,omitempty"` // those it may run; none: all
-	Leaving  bool     `json:"leaving,omitempty"`  // it takes no more
-}
-
-// Serves says whether the daemon may run an account.
-func (m Member) Serves(account string) bool {
-	return len(m.Accounts) == 0 || slices.Contains(m.Accounts, account)
-}
-
-// Keys that are not accounts have a dot in them, which no account's name has.
+// Keys in the bucket of those that live.
 const (
 	memberKey = "member."
 	moveKey   = "move."
 )
 
-// Move is somebody's wish that an account goes to another daemon.
-type Move struct {
-	To string `json:"to,omitempty"` // a daemon's id; empty: the one with least to do
-}
-
-// Crew is all daemons and who runs what, as seen from one of them: what was written into the bucket, and by this daemon's
+// Crew is all daemons and who runs what, as seen from one of them: what was written into the buckets, and by this daemon's
 // clock what has passed away since.
 type Crew struct {
 	leases *Leases
+	since  time.Time // when this daemon joined
 
 	mu      sync.Mutex
-	me      Member
+	me      Member // but for the id
 	members map[string]seen[Member]
 	held    map[string]seen[Holder]
 	moves   map[string]seen[Move]
@@ -56,51 +39,26 @@ type seen[T any] struct {
 
 // Join makes this daemon known, and follows the others, until life ends. ctx bounds the joining.
 func (ls *Leases) Join(ctx, life context.Context, me Member, work *sync.WaitGroup) (*Crew, error) {
-	me.Holder = ls.self
-	me.At = time.Now().UTC()
+	me.Holder = ls.base
 	c := &Crew{
-		leases: ls, me: me, members: map[string]seen[Member]{}, held: map[string]seen[Holder]{}, moves: map[string]seen[Move]{},
-		changed: make(chan struct{}),
+		leases: ls, since: time.Now().UTC(), me: me, members: map[string]seen[Member]{}, held: map[string]seen[Holder]{},
+		moves: map[string]seen[Move]{}, changed: make(chan struct{}),
 	}
-	if err := c.tell(ctx); err != nil {
+	m, err := c.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	known := make(chan struct{})
-	work.Go(func() { c.follow(life, known) })
-	work.Go(func() { c.stay(life) })
-	select {
-	case <-known:
-		return c, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// tell writes this daemon's record.
-func (c *Crew) tell(ctx context.Context) error {
-	c.mu.Lock()
-	body, err := json.Marshal(c.me)
-	c.mu.Unlock()
-	if err == nil {
-		_, err = c.leases.kv.Put(ctx, memberKey+c.leases.self.ID, body)
-	}
-	return err
-}
-
-// stay writes the record again before it passes away.
-func (c *Crew) stay(ctx context.Context) {
-	tick := time.NewTicker(c.leases.ttl / 4)
-	defer tick.Stop()
-	for {
+	work.Go(func() { c.stay(life, m) })
+	for _, kv := range []jetstream.KeyValue{ls.members, ls.accounts} {
+		known := make(chan struct{})
+		work.Go(func() { c.follow(life, kv, known) })
 		select {
+		case <-known:
 		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := c.tell(ctx); err != nil && ctx.Err() == nil {
-			c.leases.log.Warn("telling the other daemons of this one", "err", err)
+			return nil, ctx.Err()
 		}
 	}
+	return c, nil
 }
 
 // Leave says that this daemon takes no more accounts.
@@ -108,34 +66,37 @@ func (c *Crew) Leave(ctx context.Context) {
 	c.mu.Lock()
 	c.me.Leaving = true
 	c.mu.Unlock()
+	c.leases.mu.Lock()
+	m := c.leases.now
+	c.leases.mu.Unlock()
+	if m == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.leases.ttl/8)
 	defer cancel()
-	if err := c.tell(ctx); err != nil {
+	if err := c.renew(ctx, m); err != nil {
 		c.leases.log.Warn("telling the other daemons that this one goes", "err", err)
 	}
 }
 
-// Gone takes this daemon's record away.
+// Gone takes this daemon's record away. Everything that rests on its lease must have ended.
 func (c *Crew) Gone(ctx context.Context) {
-	_ = c.leases.kv.Delete(ctx, memberKey+c.leases.self.ID) // it passes away by itself as well
+	if id := c.Self(); id != "" {
+		_ = c.leases.members.Delete(ctx, memberKey+id) // it passes away by itself as well
+	}
 }
 
-// follow reads the bucket. The library's consumer begins anew after a loss of the connection, and tells all again.
-func (c *Crew) follow(ctx context.Context, known chan struct{}) {
+// follow reads a bucket. The library's consumer begins anew after a loss of the connection, and tells all again.
+func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan struct{}) {
 	for ctx.Err() == nil {
-		w, err := c.leases.kv.WatchAll(ctx)
+		w, err := kv.WatchAll(ctx)
 		if err == nil {
 			known = c.read(ctx, w, known)
 			_ = w.Stop() // the end of ctx stops it as well
 		} else if ctx.Err() == nil {
 			c.leases.log.Warn("following the other daemons", "err", err)
 		}
-		t := time.NewTimer(c.leases.ttl / 8)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
+		pause(ctx, c.leases.ttl/8)
 	}
 }
 
@@ -160,39 +121,56 @@ func (c *Crew) read(ctx context.Context, w jetstream.KeyWatcher, known chan stru
 
 // note takes in one record. What cannot be read is somebody's all the same.
 func (c *Crew) note(e jetstream.KeyValueEntry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	there, now := e.Operation() == jetstream.KeyValuePut, time.Now()
+	c.mu.Lock()
+	news := true
 	switch key := e.Key(); {
-	case strings.HasPrefix(key, memberKey):
-		news := put(c.members, strings.TrimPrefix(key, memberKey), e.Value(), there, now)
-		if !news {
-			return
-		}
+	case e.Bucket() == c.leases.accounts.Bucket():
+		put(c.held, key, e.Value(), there, now)
+		by := c.held[key].v
+		c.mu.Unlock()
+		c.leases.seen(key, by, e.Revision())
+		c.mu.Lock()
 	case strings.HasPrefix(key, moveKey):
 		put(c.moves, strings.TrimPrefix(key, moveKey), e.Value(), there, now)
 	default:
-		before, was := c.held[key]
-		put(c.held, key, e.Value(), there, now)
-		if after, is := c.held[key]; was && is && before.v.ID == after.v.ID && before.v.Free == after.v.Free {
-			return // renewed
-		}
+		news = c.noteMember(strings.TrimPrefix(key, memberKey), e.Value(), there, now)
 	}
-	close(c.changed)
-	c.changed = make(chan struct{})
+	c.mu.Unlock()
+	if news {
+		c.tell()
+	}
 }
 
-// put says whether the key is new or gone.
-func put[T any](all map[string]seen[T], key string, body []byte, there bool, now time.Time) bool {
-	_, was := all[key]
+// noteMember says whether the daemon is not what it was; a renewal is no news.
+func (c *Crew) noteMember(id string, body []byte, there bool, now time.Time) bool {
+	before, was := c.members[id]
+	put(c.members, id, body, there, now)
+	after, is := c.members[id]
+	if after.v.Dead {
+		c.leases.buried(id)
+		delete(c.members, id)
+		return true
+	}
+	return was != is || before.v.Leaving != after.v.Leaving
+}
+
+func put[T any](all map[string]seen[T], key string, body []byte, there bool, now time.Time) {
 	if !there {
 		delete(all, key)
-		return was
+		return
 	}
 	var v T
 	_ = json.Unmarshal(body, &v)
 	all[key] = seen[T]{v, now}
-	return !was
+}
+
+// tell wakes those who wait for a change.
+func (c *Crew) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // Changed is closed when something is not as it was, but for what passes away.
@@ -202,35 +180,44 @@ func (c *Crew) Changed() <-chan struct{} {
 	return c.changed
 }
 
-// Self is this daemon's id.
-func (c *Crew) Self() string { return c.leases.self.ID }
+// Self is this daemon's present id; empty: it has no lease now, and may take nothing.
+func (c *Crew) Self() string { return c.leases.id() }
 
 // TTL is how long a lease outlives its holder.
 func (c *Crew) TTL() time.Duration { return c.leases.ttl }
 
 // Members are the daemons that live, by id.
 func (c *Crew) Members(now time.Time) []Member {
+	self := c.leases.id()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []Member
 	for id, m := range c.members {
-		if id == c.me.ID {
-			m.v = c.me
-		}
-		former := id != c.me.ID && c.leases.mine(m.v.Holder) // ran the NATS server that this one runs now
-		if id == c.me.ID || !former && now.Before(m.at.Add(c.leases.ttl)) {
+		if id != self && c.alive(id, now) {
 			all = append(all, m.v)
 		}
+	}
+	if self != "" {
+		me := c.me
+		me.ID, me.At = self, c.since
+		all = append(all, me)
 	}
 	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
 
+// alive: another daemon's lease may live.
+func (c *Crew) alive(id string, now time.Time) bool {
+	m, ok := c.members[id]
+	return ok && now.Before(m.at.Add(c.leases.ttl)) && !c.leases.former(m.v.Holder) && !c.leases.own(id)
+}
+
 // Seat is where an account is.
 type Seat struct {
 	By    Holder    // who has it, or had it last; For: whom it was given to
+	Known bool      // there is a record of it
 	Taken bool      // it is held
-	Since time.Time // when the record was seen last; free: when it became so; zero: always
+	Since time.Time // taken: when its holder was seen last; free: when it became so; zero: always
 }
 
 // Seat looks an account up.
@@ -242,18 +229,28 @@ func (c *Crew) Seat(account string, now time.Time) Seat {
 
 func (c *Crew) seat(account string, now time.Time) Seat {
 	h, ok := c.held[account]
-	passes := h.at.Add(c.leases.ttl)
+	s := Seat{By: h.v, Known: ok}
 	switch {
 	case !ok:
-		return Seat{}
 	case h.v.Free:
-		return Seat{By: h.v, Since: h.at}
-	case h.v.ID != c.me.ID && c.leases.mine(h.v):
-		return Seat{By: h.v}
-	case !now.Before(passes):
-		return Seat{By: h.v, Since: passes}
+		s.Since = h.at
+	case c.leases.own(h.v.ID):
+		s.Taken, s.Since = c.leases.holds(account), h.at
+	case c.alive(h.v.ID, now):
+		s.Taken, s.Since = true, c.members[h.v.ID].at
+	case !c.leases.former(h.v):
+		s.Since = c.ended(h.v.ID)
 	}
-	return Seat{By: h.v, Taken: true, Since: h.at}
+	return s
+}
+
+// ended is when a daemon's lease ended, as far as this one knows.
+func (c *Crew) ended(id string) time.Time {
+	at, dead := c.leases.grave(id)
+	if m, ok := c.members[id]; ok && !dead {
+		at = m.at.Add(c.leases.ttl)
+	}
+	return at
 }
 
 // HeirTime is how long an account that was given to a daemon is left to it.
@@ -275,32 +272,9 @@ func (c *Crew) Loads(now time.Time) map[string]int {
 	return loads
 }
 
-// Held are the accounts that somebody has.
-func (c *Crew) Held(now time.Time) (all []string) {
+// Accounts are the names of all accounts that have a record, sorted.
+func (c *Crew) Accounts() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, account := range slices.Sorted(maps.Keys(c.held)) {
-		if c.seat(account, now).Taken {
-			all = append(all, account)
-		}
-	}
-	return all
-}
-
-// Ask wishes that an account goes to another daemon, whoever has it now.
-func (c *Crew) Ask(ctx context.Context, account string, m Move) error {
-	body, err := json.Marshal(m)
-	if err == nil {
-		_, err = c.leases.kv.Put(ctx, moveKey+account, body)
-	}
-	return err
-}
-
-// Asked tells, once, what was wished of an account.
-func (c *Crew) Asked(account string, now time.Time) (Move, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m, ok := c.moves[account]
-	delete(c.moves, account)
-	return m.v, ok && now.Before(m.at.Add(c.leases.ttl))
+	return slices.Sorted(maps.Keys(c.held))
 }

@@ -1,10 +1,17 @@
 // Package lease decides which daemon runs an account (design §5). Telegram ends a session that is used from two places (D8), so
-// at any time at most one daemon may hold a connection for an account: the holder of its lease, a key in a KV bucket whose
-// entries pass away by themselves.
+// at any time at most one daemon may hold a connection for an account.
 //
-// The holder renews by compare-and-set and counts by its own clock from before it asked: when no renewal was confirmed for
-// three quarters of the lifetime the lease is lost to it, and Lost is closed, before the key can have passed on. The lifetime
-// is the bucket's, not the key's: a later update drops a key's own lifetime, and such a lease would never end.
+// Two buckets say who that is. In the one, whose entries pass away by themselves, every daemon keeps one record of its own: its
+// lease, renewed by compare-and-set, whatever number of accounts it runs. In the other stands, for every account there is, which
+// daemon has it. An account is held while the record names a daemon whose lease lives.
+//
+// A daemon counts by its own clock from before it asked: when no renewal was confirmed for three quarters of the lifetime, its
+// lease is lost to it, and with it every account, before the record can have passed away. Whoever wants an account of a daemon
+// whose record has passed away first writes a grave in its place, again by compare-and-set, so that no renewal still on its way
+// can bring the lease back. A lost lease is never found again: the daemon goes on as a new one, under another id.
+//
+// The lifetime is the bucket's, not the key's: a later update drops a key's own lifetime, and such a lease would never end.
+// Why there is not a lease for each account: docs/decisions/0004-lease-per-daemon.md.
 package lease
 
 import (
@@ -18,35 +25,44 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 )
 
 // TTL is how long a lease outlives its holder.
 const TTL = 10 * time.Second
 
-// Holder is what stands in a lease.
+// Holder is what stands in an account's record.
 type Holder struct {
-	ID   string    `json:"owner"`
-	Host string    `json:"host,omitempty"`
+	ID   string    `json:"owner,omitempty"` // a daemon's; empty: nobody ever had it
+	Host string    `json:"host,omitempty"`  // how people call that daemon
 	At   time.Time `json:"since"`
 	// Embedded says that the holder runs the NATS server itself: whoever runs that server now knows that it is gone.
 	Embedded bool `json:"embedded,omitempty"`
 	// Free says that the account was given back, For to whom: others leave it to that daemon for a while.
 	Free bool   `json:"free,omitempty"`
 	For  string `json:"for,omitempty"`
+	// Closed says that nobody is to take it: it is being removed.
+	Closed bool `json:"closed,omitempty"`
 }
 
-// Leases is the bucket. It is safe for concurrent use.
+// Leases is the buckets. It is safe for concurrent use.
 type Leases struct {
-	kv   jetstream.KeyValue
-	ttl  time.Duration
-	self Holder
-	log  *slog.Logger
+	members  jetstream.KeyValue // who lives
+	accounts jetstream.KeyValue // who has what
+	ttl      time.Duration
+	base     Holder // this daemon, but for the id
+	log      *slog.Logger
+
+	mu   sync.Mutex
+	now  *membership          // the present one; nil before the first, and between two
+	mine map[string]bool      // every id that this daemon ever had
+	dead map[string]time.Time // daemons whose lease has ended for sure, since when it is known here
+	held map[string]*Lease
 }
 
-// Options of a bucket. Zero values have defaults.
+// Options of the buckets. Zero values have defaults.
 type Options struct {
-	Bucket   string
+	Members  string // the bucket of the daemons' leases
+	Accounts string // the bucket of the accounts
 	Replicas int
 	Name     string        // of this daemon, for people; the host's
 	TTL      time.Duration // TTL
@@ -54,7 +70,7 @@ type Options struct {
 	Log      *slog.Logger
 }
 
-// Open makes the bucket when it is missing.
+// Open makes the buckets where they are missing.
 func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Leases, error) {
 	if o.TTL <= 0 {
 		o.TTL = TTL
@@ -62,155 +78,141 @@ func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Leases, erro
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: o.Bucket, Description: "natsgram: which daemon runs which account", TTL: o.TTL, History: 1,
-		Replicas: max(o.Replicas, 1), Storage: jetstream.FileStorage,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", o.Bucket, err)
-	}
 	if o.Name == "" {
 		o.Name, _ = os.Hostname() // only told to people
 	}
-	return &Leases{kv: kv, ttl: o.TTL, log: o.Log, self: Holder{ID: nuid.Next(), Host: o.Name, Embedded: o.Embedded}}, nil
+	ls := &Leases{
+		ttl: o.TTL, log: o.Log, base: Holder{Host: o.Name, Embedded: o.Embedded},
+		mine: map[string]bool{}, dead: map[string]time.Time{}, held: map[string]*Lease{},
+	}
+	var err error
+	if ls.members, err = bucket(ctx, js, o, o.Members, "natsgram: the daemons that live", o.TTL); err == nil {
+		ls.accounts, err = bucket(ctx, js, o, o.Accounts, "natsgram: the accounts, and which daemon runs which", 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ls, nil
+}
+
+func bucket(ctx context.Context, js jetstream.JetStream, o Options, name, about string, ttl time.Duration) (jetstream.KeyValue, error) {
+	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: name, Description: about, TTL: ttl, History: 1, Replicas: max(o.Replicas, 1), Storage: jetstream.FileStorage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", name, err)
+	}
+	return kv, nil
 }
 
 // Lease is an account held.
 type Lease struct {
 	leases  *Leases
 	account string
+	member  *membership
 	lost    chan struct{}
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
 	rev     uint64
 }
 
 // Lost is closed when the lease is not held for sure any more: whatever depends on it must end at once.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// Take takes the account if nobody holds it: nil if somebody does.
+// ErrOutside says that this daemon has no lease of its own now, so that it may hold no account.
+var ErrOutside = errors.New("this daemon has no lease: it is new, or was out of NATS's sight for too long")
+
+// Take takes the account if nobody holds it: nil if somebody does. It needs a [Crew] that this daemon has joined.
 func (ls *Leases) Take(ctx context.Context, account string) (*Lease, error) {
-	asked := time.Now()
-	rev, err := ls.try(ctx, account)
+	ls.mu.Lock()
+	m := ls.now
+	ls.mu.Unlock()
+	if m == nil {
+		return nil, ErrOutside
+	}
+	rev, err := ls.try(ctx, account, m)
 	if err != nil || rev == 0 {
 		return nil, err
 	}
-	return ls.hold(account, rev, asked), nil
+	return ls.keep(account, m, rev)
 }
 
-// try takes the account if it is free, and gives the record's revision: 0, it is not.
-func (ls *Leases) try(ctx context.Context, account string) (rev uint64, err error) {
-	body, err := ls.record("", false)
+// keep notes that the account is held, unless the daemon's own lease was lost meanwhile.
+func (ls *Leases) keep(account string, m *membership, rev uint64) (*Lease, error) {
+	l := &Lease{leases: ls, account: account, member: m, lost: make(chan struct{}), rev: rev}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.now != m {
+		return nil, ErrOutside
+	}
+	ls.held[account] = l
+	return l, nil
+}
+
+// try writes this daemon into the account's record if it is free, and gives the record's revision: 0, it is not.
+func (ls *Leases) try(ctx context.Context, account string, m *membership) (rev uint64, err error) {
+	body, err := ls.record(Holder{ID: m.id})
 	if err != nil {
 		return 0, err
 	}
-	rev, err = ls.kv.Create(ctx, account, body)
-	if !errors.Is(err, jetstream.ErrKeyExists) {
-		return rev, err
-	}
-	entry, err := ls.kv.Get(ctx, account)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return 0, nil // just passed away: next time
-	}
+	by, last, err := ls.read(ctx, account)
 	if err != nil {
 		return 0, err
 	}
-	var by Holder
-	_ = json.Unmarshal(entry.Value(), &by) // what cannot be read is somebody else's
-	if !ls.mine(by) {
-		return 0, nil
+	if last == 0 {
+		rev, err = ls.accounts.Create(ctx, account, body)
+	} else {
+		var free bool
+		if free, err = ls.free(ctx, by); err != nil || !free {
+			return 0, err
+		}
+		rev, err = ls.accounts.Update(ctx, account, body, last)
 	}
-	if rev, err = ls.kv.Update(ctx, account, body, entry.Revision()); taken(err) {
+	if taken(err) {
 		return 0, nil // somebody was faster
 	}
 	return rev, err
 }
 
-// mine: the record keeps this daemon from nothing. It was given back, or is of this daemon itself, or of one that ran the
-// NATS server which this one runs now.
-func (ls *Leases) mine(by Holder) bool {
-	return by.Free || by.ID == ls.self.ID || ls.self.Embedded && by.Embedded
-}
-
-// record is what this daemon writes into a lease.
-func (ls *Leases) record(heir string, free bool) ([]byte, error) {
-	me := ls.self
-	me.At, me.For, me.Free = time.Now().UTC(), heir, free
-	return json.Marshal(me)
-}
-
-// hold renews until Release, from when it was asked for.
-func (ls *Leases) hold(account string, rev uint64, confirmed time.Time) *Lease {
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &Lease{leases: ls, account: account, lost: make(chan struct{}), cancel: cancel, rev: rev}
-	l.done.Go(func() { l.renew(ctx, confirmed) })
-	return l
-}
-
-func (l *Lease) renew(ctx context.Context, confirmed time.Time) {
-	ttl := l.leases.ttl
-	tick := time.NewTicker(ttl / 4)
-	defer tick.Stop()
-	for {
-		deadline := confirmed.Add(ttl * 3 / 4)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		asked := time.Now()
-		err := l.again(ctx, deadline)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			confirmed = asked
-		case taken(err) || !time.Now().Before(deadline):
-			l.leases.log.Error("the lease is lost", "account", l.account, "err", err)
-			close(l.lost)
-			return
-		default:
-			l.leases.log.Warn("renewing the lease", "account", l.account, "err", err)
-		}
-	}
-}
-
-// again renews once; it gives up in time for the holder to end.
-func (l *Lease) again(ctx context.Context, deadline time.Time) error {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	body, err := l.leases.record("", false)
-	if err != nil {
-		return err
-	}
-	rev, err := l.leases.kv.Update(ctx, l.account, body, l.rev)
-	if taken(err) {
-		rev, err = l.own(ctx, body, err)
-	}
-	if err == nil {
-		l.rev = rev
-	}
-	return err
-}
-
-// own renews when the record is not what this holder knows to have written last. It may still be its own: the answer to
-// a renewal was lost on the way.
-func (l *Lease) own(ctx context.Context, body []byte, why error) (uint64, error) {
-	entry, err := l.leases.kv.Get(ctx, l.account)
+// read is an account's record and its revision: 0, there is none.
+func (ls *Leases) read(ctx context.Context, account string) (by Holder, rev uint64, err error) {
+	entry, err := ls.accounts.Get(ctx, account)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return 0, why // passed away
-	}
-	var by Holder
-	if err == nil {
-		err = json.Unmarshal(entry.Value(), &by)
+		return Holder{}, 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return Holder{}, 0, err
 	}
-	if by.ID != l.leases.self.ID || by.Free {
-		return 0, why
+	if json.Unmarshal(entry.Value(), &by) != nil {
+		by = Holder{Closed: true} // nothing that this program has written: nobody's to take
 	}
-	return l.leases.kv.Update(ctx, l.account, body, entry.Revision())
+	return by, entry.Revision(), nil
+}
+
+// free: the record keeps this daemon from nothing. The account was given back, or is of this daemon itself, or of one that
+// ran the NATS server which this one runs now, or of one whose lease has ended.
+func (ls *Leases) free(ctx context.Context, by Holder) (bool, error) {
+	switch {
+	case by.Closed:
+		return false, nil
+	case by.Free, by.ID == "", ls.own(by.ID), ls.former(by):
+		return true, nil
+	}
+	return ls.bury(ctx, by.ID)
+}
+
+// own: the id is, or was, this daemon's.
+func (ls *Leases) own(id string) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.mine[id]
+}
+
+// former: a daemon that ran the NATS server which this one runs now.
+func (ls *Leases) former(by Holder) bool { return ls.base.Embedded && by.Embedded && !ls.own(by.ID) }
+
+// record is what is written into an account's record.
+func (ls *Leases) record(h Holder) ([]byte, error) {
+	h.Host, h.Embedded, h.At = ls.base.Host, ls.base.Embedded, time.Now().UTC()
+	return json.Marshal(h)
 }
 
 // taken: the compare-and-set failed, so the key is not what this holder wrote last.
@@ -222,19 +224,51 @@ func taken(err error) bool {
 
 // Release gives the account back, so that the next daemon need not wait: to whoever comes first, or to heir, a daemon's id.
 // It must be called once, after everything that depends on the lease has ended.
-func (l *Lease) Release(ctx context.Context, heir string) {
-	l.cancel()
-	l.done.Wait()
-	select {
-	case <-l.lost:
-		return
-	default:
+func (l *Lease) Release(ctx context.Context, heir string) { l.giveBack(ctx, Holder{For: heir}) }
+
+// Close gives the account back for nobody to take: it is being removed.
+func (l *Lease) Close(ctx context.Context) { l.giveBack(ctx, Holder{Closed: true}) }
+
+func (l *Lease) giveBack(ctx context.Context, h Holder) {
+	ls := l.leases
+	ls.mu.Lock()
+	held := ls.held[l.account] == l
+	if held {
+		delete(ls.held, l.account)
 	}
-	body, err := l.leases.record(heir, true)
+	ls.mu.Unlock()
+	if !held {
+		return // lost
+	}
+	h.ID, h.Free = l.member.id, true
+	body, err := ls.record(h)
 	if err == nil {
-		_, err = l.leases.kv.Update(ctx, l.account, body, l.rev)
+		_, err = ls.accounts.Update(ctx, l.account, body, l.rev)
 	}
 	if err != nil {
-		l.leases.log.Warn("giving the lease back", "account", l.account, "err", err)
+		ls.log.Warn("giving the lease back", "account", l.account, "err", err)
+	}
+}
+
+// lose ends an account's lease before its time.
+func (l *Lease) lose(why string) {
+	ls := l.leases
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.held[l.account] != l {
+		return
+	}
+	delete(ls.held, l.account)
+	ls.log.Error("the lease is lost", "account", l.account, "why", why)
+	close(l.lost)
+}
+
+// seen is told of an account's record by the bucket. One that is not what this daemon wrote ends its lease.
+func (ls *Leases) seen(account string, by Holder, rev uint64) {
+	ls.mu.Lock()
+	l := ls.held[account]
+	ls.mu.Unlock()
+	if l != nil && rev > l.rev {
+		l.lose("its record was changed or removed")
 	}
 }

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func daemons(t *testing.T, n int, o Options) (all []*Leases, conns []*nats.Conn)
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Close)
-	o.Bucket = "TG_LEASES"
+	o.Members, o.Accounts = "TG_LEASES", "TG_ACCOUNTS"
 	for range n {
 		nc, err := nats.Connect("", nats.InProcessServer(srv))
 		if err != nil {
@@ -38,6 +39,20 @@ func daemons(t *testing.T, n int, o Options) (all []*Leases, conns []*nats.Conn)
 		all, conns = append(all, ls), append(conns, nc)
 	}
 	return all, conns
+}
+
+// join makes a daemon known until the test ends, or its connection does.
+func join(t *testing.T, ls *Leases, me Member) (c *Crew, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(soon(t))
+	var work sync.WaitGroup
+	end = func() { cancel(); work.Wait() }
+	t.Cleanup(end)
+	c, err := ls.Join(ctx, ctx, me, &work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, end
 }
 
 func soon(t *testing.T) context.Context {
@@ -71,6 +86,8 @@ func wait(ctx context.Context, ls *Leases) *Lease {
 // D8: one holder; the next as soon as it is given back.
 func TestOneHolder(t *testing.T) {
 	all, _ := daemons(t, 2, Options{TTL: time.Minute})
+	join(t, all[0], Member{})
+	join(t, all[1], Member{})
 	one := acquire(t, all[0])
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
@@ -90,10 +107,12 @@ func TestOneHolder(t *testing.T) {
 	acquire(t, all[0]).Release(soon(t), "")
 }
 
-// A lease is renewed for as long as its holder lives, and passes on when it does not; the holder knows before.
+// D8: a daemon's lease is renewed for as long as it lives, and all its accounts pass on when it does not; it knows before.
 func TestLeaseOfTheDeadPassesOn(t *testing.T) {
 	const ttl = 3 * time.Second
 	all, conns := daemons(t, 2, Options{TTL: ttl})
+	join(t, all[0], Member{})
+	join(t, all[1], Member{})
 	one := acquire(t, all[0])
 	got := make(chan *Lease)
 	go func() {
@@ -114,13 +133,72 @@ func TestLeaseOfTheDeadPassesOn(t *testing.T) {
 		t.Fatal("passed on before its holder knew")
 	}
 	two := <-got
-	one.Release(soon(t), "")
+	if two == nil {
+		t.Fatal("did not pass on")
+	}
+	one.Release(soon(t), "") // changes nothing
+	if by, _, err := all[1].read(soon(t), "main"); err != nil || by.Free {
+		t.Errorf("a holder that lost the account gave it back: %+v, %v", by, err)
+	}
 	two.Release(soon(t), "")
+}
+
+// D8: once somebody has taken an account of a daemon that passed away, no renewal of that daemon that was still on its way
+// brings its lease back; and the daemon goes on under another id.
+func TestGraveKeepsTheDeadAway(t *testing.T) {
+	all, _ := daemons(t, 2, Options{TTL: time.Minute})
+	first, _ := join(t, all[0], Member{})
+	join(t, all[1], Member{})
+	one := acquire(t, all[0])
+	id, m := first.Self(), all[0].now
+	ctx := soon(t)
+	if dead, err := all[1].bury(ctx, id); dead || err != nil {
+		t.Fatalf("buried alive: %v, %v", dead, err)
+	}
+	if err := all[0].members.Purge(ctx, memberKey+id); err != nil { // as its lifetime would
+		t.Fatal(err)
+	}
+	two := acquire(t, all[1])
+	if err := first.renew(ctx, m); !errors.Is(err, errLost) {
+		t.Fatalf("renewed after another has taken over: %v", err)
+	}
+	<-one.Lost() // by the account's record, long before the daemon's own is renewed
+	all[0].end(m, errLost)
+	if all[0].now != nil || first.Self() != "" {
+		t.Error("still inside")
+	}
+	if _, err := all[0].Take(ctx, "other"); !errors.Is(err, ErrOutside) {
+		t.Errorf("took an account without a lease: %v", err)
+	}
+	if _, err := first.enter(ctx); err != nil || first.Self() == id {
+		t.Errorf("came back as %s: %v", first.Self(), err)
+	}
+	if l, err := all[0].Take(ctx, "main"); l != nil || err != nil {
+		t.Errorf("took what another has: %v, %v", l, err)
+	}
+	two.Release(ctx, "")
+}
+
+// A record that somebody changed or removed by hand is no right to go on.
+func TestRecordRemovedByHand(t *testing.T) {
+	all, _ := daemons(t, 1, Options{TTL: time.Minute})
+	join(t, all[0], Member{})
+	one := acquire(t, all[0])
+	if err := all[0].accounts.Delete(soon(t), "main"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-one.Lost():
+	case <-soon(t).Done():
+		t.Error("still held")
+	}
 }
 
 // The daemon that runs the server itself need not wait for its own former self.
 func TestEmbeddedTakesOver(t *testing.T) {
 	all, _ := daemons(t, 2, Options{TTL: time.Minute, Embedded: true})
+	join(t, all[0], Member{})
+	join(t, all[1], Member{})
 	one := acquire(t, all[0])
 	begun := time.Now()
 	two := acquire(t, all[1])
@@ -134,26 +212,26 @@ func TestEmbeddedTakesOver(t *testing.T) {
 // Daemons know of each other, of who has what, and of whom an account was given to.
 func TestCrew(t *testing.T) {
 	all, _ := daemons(t, 2, Options{TTL: time.Minute})
-	ctx, cancel := context.WithCancel(soon(t))
-	var work sync.WaitGroup
-	t.Cleanup(work.Wait)
-	t.Cleanup(cancel)
+	ctx := soon(t)
 	var crews []*Crew
 	for i, ls := range all {
-		c, err := ls.Join(ctx, ctx, Member{Capacity: i + 1}, &work)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c, _ := join(t, ls, Member{Capacity: i + 1})
 		crews = append(crews, c)
 	}
 	one := acquire(t, all[0])
 	until(t, crews[1], func(now time.Time) bool {
 		return len(crews[1].Members(now)) == 2 && crews[1].Seat("main", now).Taken && crews[1].Loads(now)[crews[0].Self()] == 1
 	})
-	if err := crews[1].Ask(ctx, "main", Move{To: crews[1].Self()}); err != nil {
+	if err := crews[1].Ask(ctx, "main", Move{From: crews[0].Self(), To: crews[1].Self()}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, crews[0], func(now time.Time) bool { m, ok := crews[0].Asked("main", now); return ok && m.To == crews[1].Self() })
+	if _, ok := crews[0].Asked("main", time.Now()); ok {
+		t.Error("told twice")
+	}
+	if _, ok := crews[1].Asked("main", time.Now()); ok {
+		t.Error("a wish of one daemon was told another")
+	}
 	one.Release(ctx, crews[1].Self())
 	until(t, crews[1], func(now time.Time) bool {
 		s := crews[1].Seat("main", now)
@@ -161,6 +239,14 @@ func TestCrew(t *testing.T) {
 	})
 	acquire(t, all[1]).Release(ctx, "")
 	crews[0].Leave(ctx)
+	until(t, crews[1], func(now time.Time) bool {
+		for _, m := range crews[1].Members(now) {
+			if m.Leaving {
+				return true
+			}
+		}
+		return false
+	})
 	crews[0].Gone(ctx)
 	until(t, crews[1], func(now time.Time) bool { return len(crews[1].Members(now)) == 1 })
 }
@@ -184,13 +270,60 @@ func until(t *testing.T, c *Crew, what func(time.Time) bool) {
 // A renewal whose answer was lost is no reason to let go.
 func TestLostAnswerOfARenewal(t *testing.T) {
 	all, _ := daemons(t, 1, Options{TTL: time.Minute})
-	one := acquire(t, all[0])
-	body, _ := all[0].record("", false)
-	if _, err := all[0].kv.Update(soon(t), "main", body, one.rev); err != nil {
+	c, _ := join(t, all[0], Member{})
+	m := all[0].now
+	body, _ := c.card(m)
+	if _, err := all[0].members.Update(soon(t), memberKey+m.id, body, m.rev); err != nil {
 		t.Fatal(err)
 	}
-	if err := one.again(soon(t), time.Now().Add(time.Minute)); err != nil {
+	if err := c.renew(soon(t), m); err != nil {
 		t.Error(err)
 	}
-	one.Release(soon(t), "")
+}
+
+// Nor is an answer to taking an account that was lost: the account is taken anew.
+func TestLostAnswerOfATaking(t *testing.T) {
+	all, _ := daemons(t, 1, Options{TTL: time.Minute})
+	c, _ := join(t, all[0], Member{})
+	if rev, err := all[0].try(soon(t), "main", all[0].now); rev == 0 || err != nil {
+		t.Fatal(rev, err)
+	}
+	until(t, c, func(now time.Time) bool { s := c.Seat("main", now); return s.Known && !s.Taken })
+	acquire(t, all[0]).Release(soon(t), "")
+}
+
+// An account is made known once; one that was closed is nobody's to take, and can be removed; another cannot.
+func TestAddCloseRemove(t *testing.T) {
+	all, _ := daemons(t, 2, Options{TTL: time.Minute})
+	c, _ := join(t, all[0], Member{})
+	join(t, all[1], Member{})
+	ctx := soon(t)
+	if err := all[1].Add(ctx, "main"); err != nil {
+		t.Fatal(err)
+	}
+	if err := all[0].Add(ctx, "main"); !errors.Is(err, ErrKnown) {
+		t.Errorf("added twice: %v", err)
+	}
+	one := acquire(t, all[0])
+	if closed, err := all[1].Close(ctx, "main"); closed || err != nil {
+		t.Errorf("closed what somebody has: %v, %v", closed, err)
+	}
+	if all[1].Remove(ctx, "main") == nil {
+		t.Error("removed what somebody has")
+	}
+	one.Release(ctx, "")
+	if closed, err := all[1].Close(ctx, "main"); !closed || err != nil {
+		t.Errorf("not closed: %v, %v", closed, err)
+	}
+	if l, err := all[0].Take(ctx, "main"); l != nil || err != nil {
+		t.Errorf("took what is closed: %v, %v", l, err)
+	}
+	if err := all[1].Remove(ctx, "main"); err != nil {
+		t.Error(err)
+	}
+	until(t, c, func(now time.Time) bool { return !c.Seat("main", now).Known && len(c.Accounts()) == 0 })
+	acquire(t, all[0]).Close(ctx)
+	if err := all[0].Remove(ctx, "main"); err != nil {
+		t.Error(err)
+	}
 }

@@ -26,6 +26,7 @@ const (
 	PositionsName = "POSITIONS"
 	SessionsName  = "SESSIONS"
 	LeasesName    = "LEASES"
+	AccountsName  = "ACCOUNTS"
 	SchemaName    = "SCHEMA" // an object store
 )
 

@@ -1,0 +1,259 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// request is what the verbs of tg.ctl._.accounts take; each uses some of it.
+type request struct {
+	Account string `json:"account"`
+	To      string `json:"to"`     // move: a daemon by name or id; empty: the one with least to do
+	Logout  bool   `json:"logout"` // remove: sign out at Telegram first
+	Purge   bool   `json:"purge"`  // remove: delete its updates too
+	After   string `json:"after"`  // list: begin behind this name
+	Limit   int    `json:"limit"`  // list: accounts at most
+}
+
+// accounts makes an endpoint of a verb.
+func (c *control) accounts(do func(context.Context, request) (any, error)) func(micro.Request) {
+	return func(r micro.Request) {
+		var in request
+		d := json.NewDecoder(bytes.NewReader(orEmpty(r.Data())))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+			respond(r, nil, &refusal{400, "the request is not the JSON object it should be: " + strings.TrimPrefix(err.Error(), "json: ")})
+			return
+		}
+		answer, err := do(c.ctx, in)
+		respond(r, answer, err)
+	}
+}
+
+// replyOf is an answer or an error as a message.
+func replyOf(answer any, err error) *nats.Msg {
+	m := &nats.Msg{Header: nats.Header{}}
+	if err == nil {
+		m.Data, err = json.Marshal(answer)
+	}
+	if err != nil {
+		m.Data = nil
+		m.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(codeOf(err)))
+		m.Header.Set(micro.ErrorHeader, textOf(err))
+	}
+	return m
+}
+
+// Account is one of the list: who runs it, since when, and how it does.
+type Account struct {
+	Account  string    `json:"account"`
+	State    string    `json:"state"`            // of its own life, as in its status; or one of those below
+	Owner    string    `json:"owner,omitempty"`  // the daemon that runs it, by id
+	Daemon   string    `json:"daemon,omitempty"` // and by name
+	Since    time.Time `json:"since,omitzero"`   // since when
+	SignedIn bool      `json:"signed_in"`        // a session of it is stored
+	UserID   int64     `json:"user_id,omitempty"`
+	Bot      bool      `json:"bot,omitempty"`
+	Error    string    `json:"error,omitempty"` // what is wrong, or why nobody runs it
+}
+
+// States of an account beside those of its own life.
+const (
+	stateFree     = "free"     // nobody runs it
+	stateSilent   = "silent"   // the daemon that runs it does not answer
+	stateRemoving = "removing" // nobody is to run it any more
+)
+
+const (
+	listLimit = 500             // accounts of an answer, at 200 to 300 bytes each
+	listWait  = 2 * time.Second // for another daemon's answer
+)
+
+// list is the answer of accounts.list.
+type list struct {
+	Accounts []Account `json:"accounts"`
+	Next     string    `json:"next,omitempty"` // there are more: ask again with after
+}
+
+func (c *control) listAccounts(ctx context.Context, in request) (any, error) {
+	if in.Limit < 0 || in.Limit > listLimit {
+		return nil, &refusal{400, fmt.Sprintf("limit: %d is not between 1 and %d", in.Limit, listLimit)}
+	}
+	if in.Limit == 0 {
+		in.Limit = listLimit
+	}
+	names := c.shift.names(time.Now())
+	i, found := slices.BinarySearch(names, in.After)
+	if found {
+		i++
+	}
+	names = names[i:]
+	var out list
+	if len(names) > in.Limit {
+		names = names[:in.Limit]
+		out.Next = names[in.Limit-1]
+	}
+	out.Accounts = c.describe(ctx, names)
+	return out, nil
+}
+
+// names are all accounts there are, sorted: those that were ever added or taken, those with a session, and those that the
+// settings of a daemon name.
+func (s *supervisor) names(now time.Time) []string {
+	all := map[string]bool{}
+	for _, name := range s.crew.Accounts() {
+		all[name] = true
+	}
+	for _, m := range s.crew.Members(now) {
+		for _, name := range m.Accounts {
+			all[name] = true
+		}
+	}
+	s.mu.Lock()
+	maps.Copy(all, s.stored)
+	s.mu.Unlock()
+	return slices.Sorted(maps.Keys(all))
+}
+
+// describe tells of accounts. How each does its daemon is asked.
+func (c *control) describe(ctx context.Context, names []string) []Account {
+	now := time.Now()
+	census := c.shift.census(now)
+	all := make([]Account, len(names))
+	asked := map[string][]string{} // by owner
+	for i, name := range names {
+		seat := c.shift.crew.Seat(name, now)
+		all[i] = c.shift.place(name, seat, census)
+		if seat.Taken {
+			asked[seat.By.ID] = append(asked[seat.By.ID], name)
+		}
+	}
+	known := c.states(ctx, asked)
+	for i := range all {
+		if st, ok := known[all[i].Account]; ok {
+			all[i].State, all[i].UserID, all[i].Bot, all[i].Error = st.State, st.UserID, st.Bot, st.Error
+		}
+	}
+	return all
+}
+
+// place is what an account's record tells.
+func (s *supervisor) place(name string, seat lease.Seat, c *census) Account {
+	s.mu.Lock()
+	a := Account{Account: name, State: stateFree, SignedIn: s.stored[name]}
+	s.mu.Unlock()
+	switch {
+	case seat.By.Closed:
+		a.State, a.Error = stateRemoving, "nobody runs it until it is removed: remove it again if that was cut short"
+	case seat.Taken:
+		a.State, a.Owner, a.Daemon, a.Since = stateSilent, seat.By.ID, seat.By.Host, seat.By.At
+	default:
+		a.Error = c.whyFree(name)
+	}
+	return a
+}
+
+// whyFree is why nobody can run an account; empty: somebody will.
+func (c *census) whyFree(name string) string {
+	may := slices.DeleteFunc(slices.Clone(c.members), func(m lease.Member) bool { return !m.Serves(name) })
+	room := slices.ContainsFunc(may, func(m lease.Member) bool { return !c.full(m.ID) })
+	switch {
+	case len(may) == 0:
+		return "no daemon may run it (NATSGRAM_ACCOUNTS)"
+	case !room:
+		return "no daemon has room for it (NATSGRAM_CAPACITY)"
+	}
+	return ""
+}
+
+// states asks the daemons how accounts do.
+func (c *control) states(ctx context.Context, asked map[string][]string) map[string]Account {
+	known := map[string]Account{}
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	for _, m := range c.shift.crew.Members(time.Now()) {
+		names := asked[m.ID]
+		if len(names) == 0 {
+			continue
+		}
+		work.Go(func() {
+			answer := c.statesAt(ctx, m, names)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, a := range answer {
+				known[a.Account] = a
+			}
+		})
+	}
+	work.Wait()
+	return known
+}
+
+func (c *control) statesAt(ctx context.Context, m lease.Member, names []string) (all []Account) {
+	if m.Instance == c.shift.id {
+		return c.b.statesOf(names)
+	}
+	body, err := json.Marshal(names)
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	reply, err := c.base.nc.RequestWithContext(ctx, c.shift.ear(m.Instance, "accounts"), body)
+	if err != nil || json.Unmarshal(reply.Data, &all) != nil {
+		return nil
+	}
+	return all
+}
+
+// tellStates answers another daemon how accounts do here.
+func (c *control) tellStates(m *nats.Msg) {
+	var names []string
+	if json.Unmarshal(m.Data, &names) == nil {
+		_ = m.RespondMsg(replyOf(c.b.statesOf(names), nil)) // who asked has gone
+	}
+}
+
+// maxReason bounds what is told of an error, in bytes.
+const maxReason = 200
+
+func (b *Bridge) statesOf(names []string) []Account {
+	all := []Account{}
+	for _, name := range names {
+		a := Account{Account: name, State: string(account.Starting)}
+		if r := b.current(name); r != nil {
+			st := r.Status()
+			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, st.Error[:min(len(st.Error), maxReason)]
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// known is an account of the list, by name: a refusal if there is none.
+func (c *control) known(name string) error {
+	if err := subjects.CheckAccount(name); err != nil {
+		return &refusal{400, err.Error()}
+	}
+	if _, found := slices.BinarySearch(c.shift.names(time.Now()), name); !found {
+		return &refusal{404, "there is no account " + name}
+	}
+	return nil
+}
