@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -52,7 +53,9 @@ func (f Format) Write(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 }
 
 // options are what the daemon does with requests beyond what the schema says.
-func options() export.Options { return export.Options{Filled: []string{"random_id"}} }
+func options() export.Options {
+	return export.Options{Filled: []string{"random_id"}, Texts: peers.Classes()}
+}
 
 func jsonSchema(s *tl.Schema, _ subjects.Scheme) ([]byte, error) {
 	return export.JSONSchema(s, options()), nil

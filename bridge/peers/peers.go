@@ -17,6 +17,8 @@ package peers
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,6 +158,9 @@ func (d *Directory) Resolve(ctx context.Context, class, text string) (object []b
 	object, err = d.c.Schema.Encode(nil, m)
 	return object, true, err
 }
+
+// Classes are those in whose place Resolve understands text, sorted.
+func Classes() []string { return slices.Sorted(maps.Keys(wrappers)) }
 
 // wrappers are the classes that a peer can stand for, and the constructors of those that hold an InputPeer.
 var wrappers = map[string]string{"InputPeer": "", "InputUser": "", "InputChannel": "", "InputDialogPeer": "inputDialogPeer", "InputNotifyPeer": "inputNotifyPeer"}

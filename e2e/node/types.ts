@@ -22,6 +22,7 @@ await call(nc, "demo", "messages.sendMessage", {
   silent: true,
   reply_to: { _: "inputReplyToMessage", reply_to_msg_id: 1 },
 });
+await call(nc, "demo", "messages.sendMessage", { peer: "me", message: "hi" });
 await call(nc, "demo", "account.updateStatus", { offline: false }, { timeout: 5_000, msgId: "a" });
 
 // @ts-expect-error: no such method

@@ -389,7 +389,7 @@ export declare namespace tl {
   type InputBusinessGreetingMessage = tl.inputBusinessGreetingMessage;
   type InputBusinessIntro = tl.inputBusinessIntro;
   type InputBusinessRecipients = tl.inputBusinessRecipients;
-  type InputChannel = tl.inputChannelEmpty | tl.inputChannel | tl.inputChannelFromMessage;
+  type InputChannel = tl.inputChannelEmpty | tl.inputChannel | tl.inputChannelFromMessage | string | number;
   type InputChatPhoto = tl.inputChatPhotoEmpty | tl.inputChatUploadedPhoto | tl.inputChatPhoto;
   type InputChatTheme = tl.inputChatThemeEmpty | tl.inputChatTheme | tl.inputChatThemeUniqueGift;
   type InputChatlist = tl.inputChatlistDialogFilter;
@@ -397,7 +397,7 @@ export declare namespace tl {
   type InputClientProxy = tl.inputClientProxy;
   type InputCollectible = tl.inputCollectibleUsername | tl.inputCollectiblePhone;
   type InputContact = tl.inputPhoneContact;
-  type InputDialogPeer = tl.inputDialogPeer | tl.inputDialogPeerFolder;
+  type InputDialogPeer = tl.inputDialogPeer | tl.inputDialogPeerFolder | string | number;
   type InputDocument = tl.inputDocumentEmpty | tl.inputDocument;
   type InputEncryptedChat = tl.inputEncryptedChat;
   type InputEncryptedFile =
@@ -470,7 +470,9 @@ export declare namespace tl {
     | tl.inputNotifyUsers
     | tl.inputNotifyChats
     | tl.inputNotifyBroadcasts
-    | tl.inputNotifyForumTopic;
+    | tl.inputNotifyForumTopic
+    | string
+    | number;
   type InputPasskeyCredential = tl.inputPasskeyCredentialPublicKey | tl.inputPasskeyCredentialFirebasePNV;
   type InputPasskeyResponse = tl.inputPasskeyResponseRegister | tl.inputPasskeyResponseLogin;
   type InputPaymentCredentials =
@@ -487,7 +489,9 @@ export declare namespace tl {
     | tl.inputPeerUserFromMessage
     | tl.inputPeerChannelFromMessage
     | tl.mtcute.dummyInputPeerMinUser
-    | tl.mtcute.dummyInputPeerMinChannel;
+    | tl.mtcute.dummyInputPeerMinChannel
+    | string
+    | number;
   type InputPeerNotifySettings = tl.inputPeerNotifySettings;
   type InputPhoneCall = tl.inputPhoneCall;
   type InputPhoto = tl.inputPhotoEmpty | tl.inputPhoto;
@@ -553,7 +557,7 @@ export declare namespace tl {
     | tl.inputStorePaymentAuthCode;
   type InputTheme = tl.inputTheme | tl.inputThemeSlug;
   type InputThemeSettings = tl.inputThemeSettings;
-  type InputUser = tl.inputUserEmpty | tl.inputUserSelf | tl.inputUser | tl.inputUserFromMessage;
+  type InputUser = tl.inputUserEmpty | tl.inputUserSelf | tl.inputUser | tl.inputUserFromMessage | string | number;
   type InputWallPaper = tl.inputWallPaper | tl.inputWallPaperSlug | tl.inputWallPaperNoFile;
   type InputWebDocument = tl.inputWebDocument;
   type InputWebFileLocation =

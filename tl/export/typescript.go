@@ -106,10 +106,10 @@ func (w *typesWriter) class(indent, name string) {
 	for _, c := range w.s.Class(name) {
 		of = append(of, path(c.Name))
 	}
-	switch {
-	case name == "True":
+	switch name {
+	case "True":
 		of = append(of, "true")
-	case name == "Null":
+	case "Null":
 		of = append(of, "null")
 	}
 	if slices.Contains(w.o.Texts, name) {
@@ -198,10 +198,8 @@ func (w *typesWriter) methods() {
 		if known := w.o.Errors[f.Name]; len(known) > 0 {
 			w.b.WriteString("   *\n   * Errors: " + strings.Join(known, ", ") + "\n")
 		}
-		result := ""
-		if isVariable(f, f.Result) {
-			result = "ResultOfQuery"
-		} else {
+		result := "ResultOfQuery"
+		if !isVariable(f, f.Result) {
 			result = w.typ(f.Result)
 		}
 		fmt.Fprintf(&w.b, "   */\n  %q: {\n    params: %s;\n    result: %s;\n  };\n", f.Name, braces("    ", w.fields(f), 9), result)
