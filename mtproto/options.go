@@ -199,7 +199,12 @@ type Update struct {
 	// Received is when it came.
 	Received time.Time
 
-	// Done says that the update is safe, and may be acknowledged to Telegram, which repeats it otherwise (C17). It must be
-	// called once within some 30 s for each update, from any goroutine, also from within Updates.
+	// Done says that the update is safe, and may be acknowledged to Telegram, which repeats it otherwise (C17). One of Done
+	// and Again is to be called for each update, within some 30 s where that can be, from any goroutine, also from within
+	// Updates.
 	Done func()
+
+	// Again, instead of Done, says that there is no room for the update: it is not acknowledged, and comes again on the next
+	// connection, which [Client.Reinit] begins. It is for updates that no difference would bring (E27).
+	Again func()
 }

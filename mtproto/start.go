@@ -136,7 +136,18 @@ func (l *link) update(now time.Time, e session.Update) {
 		l.release(e.MsgID)
 		return
 	}
-	l.c.o.Updates(Update{Body: e.Body, Received: now, Done: func() { l.release(e.MsgID) }})
+	l.c.o.Updates(Update{
+		Body: e.Body, Received: now, Done: func() { l.release(e.MsgID) }, Again: func() { l.decline(e.MsgID) },
+	})
+}
+
+// decline has an update come again on the next connection (E27).
+func (l *link) decline(id int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != nil {
+		l.sess.Decline(id)
+	}
 }
 
 // release lets an update be acknowledged (C17).

@@ -28,20 +28,22 @@ type driver struct {
 	fetches sync.WaitGroup
 	tokens  map[uint64]func() // what to call when an update may be acknowledged (C17)
 	next    uint64
-	held    []*updates.Fetch // until the log has room
-	saved   time.Time        // when the position was last saved
+	saved   time.Time // when the position was last saved
+
+	fetchesHeld []*updates.Fetch // until the log has room
 
 	following bool // where the account began is written down
+
 
 	watching sync.Mutex // one change at a time
 	watch    watchList  // under mu
 	watches  bool       // the machine knows them
 
-	mu    sync.Mutex
-	inbox []input
-	bytes int
-	left  int // updates left with Telegram since the log was full
-	wake  chan struct{}
+	mu       sync.Mutex
+	inbox    []input
+	bytes    int64
+	pressure pressure
+	wake     chan struct{}
 
 	durable durable
 }
@@ -54,6 +56,7 @@ type input struct {
 	call   []byte
 	meta   updates.Meta
 	done   func()
+	again  func() // in place of done
 	id     updates.FetchID
 	err    error
 	tokens []uint64        // to release
@@ -71,6 +74,7 @@ const (
 	inDrained
 	inRelease
 	inWatch
+	inLast
 	inBarrier
 )
 
@@ -145,7 +149,7 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 func (d *driver) post(in input) {
 	d.mu.Lock()
 	d.inbox = append(d.inbox, in)
-	d.bytes += len(in.body)
+	d.bytes += in.size()
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -156,24 +160,25 @@ func (d *driver) post(in input) {
 func (d *driver) start()   { d.post(input{kind: inStart}) }
 func (d *driver) drained() { d.post(input{kind: inDrained}) }
 
-// push takes an update from the client. When neither log nor inbox has room it is left with Telegram: the difference brings
-// it when there is.
+// push takes an update from the client.
 func (d *driver) push(u mtproto.Update) {
-	d.mu.Lock()
-	full := int64(d.bytes) > d.r.Settings.Pending
-	if full {
-		d.left++
-	}
-	d.mu.Unlock()
-	if full {
-		u.Done()
+	in := input{kind: inPush, at: u.Received, body: u.Body, done: u.Done, again: u.Again}
+	if d.crowded() {
+		d.turnAway(in)
 		return
 	}
-	d.post(input{kind: inPush, at: u.Received, body: u.Body, done: u.Done})
+	d.post(in)
 }
 
 // observe takes the result of a call of ours (D19).
 func (d *driver) observe(call, result []byte, origin string) {
+	if !d.r.Rules.Concerns(result) {
+		return
+	}
+	if d.crowded() {
+		d.hold(1, 0)
+		return
+	}
 	d.post(input{kind: inResult, call: bytes.Clone(call), body: result, meta: updates.Meta{Origin: origin}})
 }
 
@@ -200,6 +205,10 @@ func (d *driver) run(ctx context.Context, client Client) {
 			if in.idle != nil {
 				close(in.idle)
 			}
+		}
+		if d.relieved() {
+			d.resume(time.Now())
+			d.pump()
 		}
 		d.maybeSave()
 	}
@@ -237,13 +246,13 @@ func (d *driver) handle(in input) {
 	case inPush:
 		d.handlePush(now, in)
 	case inResult:
-		d.machine.PushResult(now, in.call, in.body, in.meta)
+		d.handleResult(now, in)
 	case inFetched:
 		d.machine.Result(now, in.id, in.body, in.err)
-	case inDrained:
-		d.resume(now)
 	case inRelease:
 		d.release(in.tokens)
+	case inLast:
+		d.lastCall(now)
 	case inWatch:
 		in.watch(now)
 	}
@@ -251,32 +260,24 @@ func (d *driver) handle(in input) {
 
 func (d *driver) handlePush(now time.Time, in input) {
 	if d.log.Full() {
-		d.mu.Lock()
-		d.left++
-		d.mu.Unlock()
-		in.done()
+		d.noRoom(now, in)
 		return
 	}
+	d.pushNow(now, in)
+}
+
+func (d *driver) pushNow(now time.Time, in input) {
 	d.next++
 	d.tokens[d.next] = in.done
 	d.machine.Push(now, in.body, updates.Meta{Token: d.next})
 }
 
-// resume goes on after the log was full: what was left with Telegram is fetched.
-func (d *driver) resume(now time.Time) {
-	held := d.held
-	d.held = nil
-	for _, f := range held {
-		d.fetch(f)
+func (d *driver) handleResult(now time.Time, in input) {
+	if d.log.Full() {
+		d.noRoomForResult(now, in)
+		return
 	}
-	d.mu.Lock()
-	left := d.left
-	d.left = 0
-	d.mu.Unlock()
-	if left > 0 {
-		d.r.event("updates.left", map[string]any{"left": left})
-		d.machine.Start(now)
-	}
+	d.machine.PushResult(now, in.call, in.body, in.meta)
 }
 
 // pump does what the machine asks for.
@@ -287,7 +288,8 @@ func (d *driver) pump() {
 			d.store(out)
 		case *updates.Fetch:
 			if d.log.Full() {
-				d.held = append(d.held, out)
+				d.hold(0, 0)
+				d.fetchesHeld = append(d.fetchesHeld, out)
 			} else {
 				d.fetch(out)
 			}
@@ -353,9 +355,10 @@ func (d *driver) fetch(f *updates.Fetch) {
 	})
 }
 
-// finish waits until everything in the inbox has gone through the machine.
+// finish waits until everything in the inbox has gone through the machine, and what only this driver has into the log.
 func (d *driver) finish(ctx context.Context) {
 	idle := make(chan struct{})
+	d.post(input{kind: inLast})
 	d.post(input{kind: inBarrier, idle: idle})
 	select {
 	case <-idle:

@@ -15,9 +15,11 @@ const (
 	Starting   Phase = "starting"
 	Connecting Phase = "connecting"
 	Connected  Phase = "connected"
-	SignedOut  Phase = "signed-out" // a person has to sign in
+	SignedOut  Phase = "signed-out" // a person has to sign in anew
 	Stopping   Phase = "stopping"
 	Stopped    Phase = "stopped"
+
+	WaitingForLogin Phase = "waiting-for-login" // nobody ever signed in
 )
 
 // Status is what tg.ctl.<account>.status answers.
@@ -36,6 +38,7 @@ type Status struct {
 	InFlight int       `json:"requests_in_flight"`
 	Waiting  int64     `json:"updates_waiting_bytes"`
 	Stored   uint64    `json:"updates_stored"`
+	Held     *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
 	Pts      int       `json:"pts,omitempty"`
 }
 
@@ -124,6 +127,7 @@ func (r *Runner) Status() Status {
 		out.Owner, out.Epoch, out.Waiting = t.log.OwnerID(), t.log.Epoch(), t.log.Waiting()
 		out.InFlight = t.service.InFlight()
 		out.Pts, out.Stored = t.driver.figures()
+		out.Held = t.driver.held()
 	}
 	return out
 }

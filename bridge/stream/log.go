@@ -19,8 +19,14 @@ type Message struct {
 	Data    []byte
 }
 
-// size is what a message weighs in the queue, in bytes; headers by a guess.
-func (m Message) size() int64 { return int64(len(m.Subject) + len(m.Data) + 512) }
+// Weights in the queue beside the bytes that one can count (BenchmarkMessage in bridge/account).
+const (
+	messageWeight = 1800 // a message, above all its headers
+	groupWeight   = 200
+)
+
+// size is what a message weighs in the queue, in bytes.
+func (m Message) size() int64 { return int64(len(m.Subject) + len(m.Data) + messageWeight) }
 
 // Group is messages that belong together, stored after all groups before them.
 type Group struct {
@@ -119,7 +125,8 @@ func (l *Log) Add(g *Group) {
 	l.wake()
 }
 
-func (g *Group) size() (n int64) {
+func (g *Group) size() int64 {
+	n := groupWeight + int64(len(g.State))
 	for _, m := range g.Messages {
 		n += m.size()
 	}

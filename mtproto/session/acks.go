@@ -15,7 +15,12 @@ type acks struct {
 	due  time.Time          // when they go by themselves; zero: nothing is owed
 	now  bool               // they are due, or too many to wait
 	held map[int64]struct{} // updates that wait for Release
+
+	declined map[int64]struct{} // updates that were not taken: they will be when they come again
 }
+
+// maxDeclined bounds what is remembered of them. One more stays unacknowledged, but is not taken when it comes again.
+const maxDeclined = 1 << 16
 
 // acknowledge owes the server an acknowledgement, unless it is held.
 func (s *Session) acknowledge(now time.Time, id int64) {
@@ -46,6 +51,27 @@ func (s *Session) Release(msgID int64) {
 	}
 }
 
+// Decline gives back a held update that could not be taken: it is not acknowledged, and is as new when the server sends it
+// again, which it does on the next connection (C15, E27).
+func (s *Session) Decline(msgID int64) {
+	a := &s.acks
+	if _, held := a.held[msgID]; !held || len(a.declined) >= maxDeclined {
+		return
+	}
+	delete(a.held, msgID)
+	if a.declined == nil {
+		a.declined = make(map[int64]struct{})
+	}
+	a.declined[msgID] = struct{}{}
+}
+
+// again says whether a message is an update that was declined before.
+func (a *acks) again(id int64) bool {
+	_, declined := a.declined[id]
+	delete(a.declined, id)
+	return declined
+}
+
 // tick makes acknowledgements due.
 func (a *acks) tick(now time.Time) {
 	a.now = a.now || !a.due.IsZero() && !now.Before(a.due)
@@ -55,6 +81,7 @@ func (a *acks) tick(now time.Time) {
 func (a *acks) forget() {
 	a.ids, a.due, a.now = a.ids[:0], time.Time{}, false
 	clear(a.held)
+	clear(a.declined)
 }
 
 // putAcks writes what is owed into the packet, if it is due or the packet goes anyway (C16).

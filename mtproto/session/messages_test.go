@@ -63,7 +63,7 @@ var ackScripts = []script{
 		< [state(a') destroy]`},
 }
 
-// Updates are acknowledged only when they are released. // C17
+// Updates are acknowledged only when they are released, and come again when they were declined. // C17, E27
 func TestHold(t *testing.T) {
 	play(t, func(c *Config) { c.HoldUpdates = true }, []script{
 		{"held and released", `
@@ -95,6 +95,23 @@ func TestHold(t *testing.T) {
 			> again u
 			=
 			wait 100s
+			<
+			release u
+			wait 10s
+			< ack(1)`},
+		{"declined, and taken when it comes again, however late", `
+			> update u
+			= update u
+			decline u
+			wait 20s
+			<
+			cut
+			wait 600s
+			connect
+			< ping
+			> again u
+			= update u
+			wait 20s
 			<
 			release u
 			wait 10s

@@ -110,7 +110,7 @@ func opened(t testing.TB, change func(*Config)) *peer {
 
 // run plays a script that reads like the wire, a line at a time:
 //
-//	call a [resendable]   the client is given a query; cancel a, release u, close, flush, destroy, connect, cut likewise
+//	call a [resendable]   the client is given a query; cancel a, release u, decline u, close, flush, destroy, connect, cut likewise
 //	wait 10s              time passes; Wake and Tick are followed
 //	< a, [b ack(2)]       exactly these packets come from the client; brackets are a container; a' is the second sending of a
 //	> result a, ack b     these messages come from the server, each in a packet, or all in a container: [ ... ]
@@ -148,6 +148,8 @@ func (p *peer) step(verb, rest string) (got, want string) {
 		return p.s.Cancel(p.now, p.ids[name]).String(), sent
 	case "release":
 		p.s.Release(p.queries[rest])
+	case "decline":
+		p.s.Decline(p.queries[rest])
 	case "close":
 		p.s.Close()
 	case "flush":

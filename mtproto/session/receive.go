@@ -28,6 +28,7 @@ type frame struct {
 	former  bool  // in the session that was left
 	nested  bool  // in a container, a copy or a gzip_packed: no container may be inside
 	zipped  bool
+	again   bool // an update that was declined when it came first
 }
 
 // Receive takes an encrypted packet. An error means that the packet, or what is in it, failed a check: close the
@@ -93,7 +94,8 @@ func (s *Session) message(f frame, m mt.Message) error {
 		s.clock.synced = false
 		return ErrTime
 	}
-	if s.novel(m) {
+	f.again = s.acks.again(m.MsgID)
+	if f.again || s.novel(m) {
 		s.clock.observe(f.now, f.id)
 		held, err := s.dispatch(f, m)
 		if err != nil || held {
