@@ -137,7 +137,10 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		t.client, err = r.newClient(state, t.driver)
 	}
 	if err == nil {
-		t.service, err = rpc.Serve(r.rpcConfig(t.client, t.driver))
+		t.driver.peers = t.newDirectory(state.Bot)
+		c := r.rpcConfig(t.client, t.driver)
+		c.Resolve = t.resolve
+		t.service, err = rpc.Serve(c)
 	}
 	if err != nil {
 		t.stop()

@@ -34,6 +34,7 @@ type driver struct {
 
 	following bool // where the account began is written down
 
+	peers *directory
 
 	watching sync.Mutex // one change at a time
 	watch    watchList  // under mu
@@ -305,6 +306,7 @@ func (d *driver) pump() {
 
 // store sends live items at once and gives the others to the log.
 func (d *driver) store(b *updates.Batch) {
+	d.peers.learn(b)
 	g := &stream.Group{Whole: b.Whole, State: b.State, Messages: make([]stream.Message, 0, len(b.Items))}
 	for i := range b.Items {
 		item := &b.Items[i]

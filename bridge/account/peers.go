@@ -1,0 +1,59 @@
+package account
+
+import (
+	"context"
+	"errors"
+
+	"github.com/natsgram/natsgram/bridge/peers"
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
+
+// directory is what is known of the account's peers.
+type directory struct {
+	*peers.Directory
+	seen map[*byte]struct{} // of one batch: many of its updates mention the same users
+}
+
+func (t *tenure) newDirectory(bot bool) *directory {
+	return &directory{seen: map[*byte]struct{}{}, Directory: peers.New(peers.Config{
+		Schema: t.Methods.Schema(), Invoke: t.client.Invoke, Channel: t.driver.channelHash, Bot: bot,
+	})}
+}
+
+// channelHash is what the updates know, through restarts.
+func (d *driver) channelHash(id int64) int64 {
+	d.durable.mu.Lock()
+	defer d.durable.mu.Unlock()
+	return d.durable.state.Channels[id].AccessHash
+}
+
+// learn takes in who is mentioned in a batch.
+func (x *directory) learn(b *updates.Batch) {
+	for i := range b.Items {
+		for _, list := range [...][][]byte{b.Items[i].Users, b.Items[i].Chats} {
+			for _, object := range list {
+				if _, twice := x.seen[&object[0]]; !twice {
+					x.seen[&object[0]] = struct{}{}
+					x.Learn(object)
+				}
+			}
+		}
+	}
+	clear(x.seen) // lets go of the batch
+}
+
+// resolve is rpc.Config.Resolve.
+func (t *tenure) resolve(ctx context.Context, class, text string) ([]byte, bool, *rpc.Fault) {
+	object, ok, err := t.driver.peers.Resolve(ctx, class, text)
+	if err == nil {
+		return object, ok, nil
+	}
+	var unknown *peers.UnknownError
+	if errors.As(err, &unknown) {
+		return nil, true, &rpc.Fault{Code: 400, Text: err.Error()}
+	}
+	fault := t.explain(err)
+	fault.Text = err.Error()
+	return nil, true, &fault
+}
