@@ -22,9 +22,9 @@ type method struct {
 	packed bool
 }
 
-// method reads the id that a query begins with. Of a wrapper (invokeWithTakeout ...) nothing is known but its name.
+// method reads the id that a query begins with, behind wrappers (invokeWithTakeout ...).
 func (c *Client) method(query []byte) method {
-	m := method{id: bin.NewReader(query).Peek()}
+	m := method{id: idOf(inner(c.o.Schema, query))}
 	f, ok := c.o.Schema.FunctionByID(m.id)
 	if !ok {
 		return m
@@ -34,6 +34,9 @@ func (c *Client) method(query []byte) method {
 	m.packed = strings.HasPrefix(m.name, "upload.")
 	return m
 }
+
+// idOf is the constructor id that TL begins with; 0: it is too short.
+func idOf(b []byte) uint32 { return bin.NewReader(b).Peek() }
 
 // safeWords begin the names of methods that change nothing, or change it to the same each time.
 var safeWords = []string{"get", "check", "search", "resolve", "read", "saveFilePart", "saveBigFilePart"}

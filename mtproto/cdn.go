@@ -61,7 +61,7 @@ func (c *Client) InvokeCDN(ctx context.Context, id int, query []byte) ([]byte, e
 func (c *Client) mendCDN(ctx context.Context, a *attempts, e *Error) error {
 	if e.Code != 0 {
 		switch react(e.Code, e.Kind()) {
-		case again, againIfSafe, againSoon, waitMethod, waitCall:
+		case again, againIfSafe, againSoon, waitAlike, waitCall:
 		default:
 			return e
 		}

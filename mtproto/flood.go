@@ -2,50 +2,179 @@ package mtproto
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// floods remembers which methods have to wait (D17), so that a second call does not run into the flood wait of the first.
-type floods struct {
-	some  atomic.Bool
-	mu    sync.Mutex
-	until map[uint32]time.Time
+// pause is how long calls have to wait, and as what Telegram said so.
+type pause struct {
+	until time.Time
+	kind  string // FLOOD_WAIT, SLOWMODE_WAIT ...
 }
 
-// set has a method wait.
-func (f *floods) set(id uint32, until time.Time) {
+// longer is the later of two pauses.
+func (p pause) longer(q pause) pause {
+	if q.until.After(p.until) {
+		return q
+	}
+	return p
+}
+
+func (p pause) over(now time.Time) bool { return !p.until.After(now) }
+
+// peer is whom a call is about, as far as waiting goes: u, g or c and an id. The zero peer is nobody in particular.
+type peer struct {
+	kind byte
+	id   int64
+}
+
+// maxPauses is how many peers of one method wait at most; of more none is remembered, and Telegram says it again.
+const maxPauses = 4096
+
+// pauses are those of one method: of all its calls, and of those about a peer.
+type pauses struct {
+	all   pause
+	peers map[peer]pause
+}
+
+// floods remembers who has to wait (D17), so that a second call does not run into the flood wait of the first. Telegram does
+// not say whether a FLOOD_WAIT is about the method or about the peer. So it holds for the peer of the call, and for the method
+// as soon as a second peer is told the same. SLOWMODE_WAIT is always of one chat.
+type floods struct {
+	some    atomic.Bool
+	mu      sync.Mutex
+	methods map[uint32]*pauses
+}
+
+// set has calls of a method wait; those about one peer alone, if there is one.
+func (f *floods) set(id uint32, about peer, now time.Time, p pause) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.until == nil {
-		f.until = map[uint32]time.Time{}
+	if f.methods == nil {
+		f.methods = map[uint32]*pauses{}
 	}
-	if until.After(f.until[id]) {
-		f.until[id] = until
+	m := f.methods[id]
+	if m == nil {
+		m = &pauses{}
+		f.methods[id] = m
 	}
+	m.set(about, now, p)
 	f.some.Store(true)
 }
 
-// left is how long a method has to wait yet.
-func (f *floods) left(id uint32) time.Duration {
+func (m *pauses) set(about peer, now time.Time, p pause) {
+	maps.DeleteFunc(m.peers, func(_ peer, p pause) bool { return p.over(now) })
+	chat := p.kind == kindSlow
+	if !chat && (about == peer{} || m.another(about)) {
+		m.all = m.all.longer(p)
+		return
+	}
+	if m.peers == nil {
+		m.peers = map[peer]pause{}
+	}
+	if len(m.peers) < maxPauses {
+		m.peers[about] = m.peers[about].longer(p)
+	}
+}
+
+// another says whether a flood wait of some other peer is on.
+func (m *pauses) another(than peer) bool {
+	for about, p := range m.peers {
+		if about != than && p.kind != kindSlow {
+			return true
+		}
+	}
+	return false
+}
+
+// left is the wait of a call of this method; about is asked for only if it matters.
+func (f *floods) left(id uint32, now time.Time, about func() peer) (wait pause, some bool) {
 	if !f.some.Load() {
-		return 0
+		return pause{}, false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	until, ok := f.until[id]
-	if !ok {
-		return 0
+	m := f.methods[id]
+	if m == nil {
+		return pause{}, false
 	}
-	d := time.Until(until)
-	if d <= 0 {
-		delete(f.until, id)
-		f.some.Store(len(f.until) > 0)
+	wait = m.all
+	if len(m.peers) > 0 {
+		wait = wait.longer(m.peers[about()])
 	}
-	return d
+	maps.DeleteFunc(m.peers, func(_ peer, p pause) bool { return p.over(now) })
+	if m.all.over(now) && len(m.peers) == 0 {
+		delete(f.methods, id)
+		f.some.Store(len(f.methods) > 0)
+	}
+	return wait, !wait.over(now)
 }
+
+// kindSlow is the wait between two messages of one member to one chat.
+const kindSlow = "SLOWMODE_WAIT"
+
+// peerParams are the parameters that name whom a call is about, the first that there is; of a forwarding, where it goes to.
+var peerParams = []string{"to_peer", "peer", "channel", "user_id", "bot", "id"}
+
+// peerOf reads whom a call is about.
+func peerOf(s *codec.Schema, query []byte) peer {
+	v, err := s.View(query)
+	if err != nil {
+		return peer{}
+	}
+	for _, name := range peerParams {
+		if p, ok := v.Object(name); ok && strings.HasPrefix(p.Name(), "input") {
+			return readPeer(p)
+		}
+	}
+	if v.Has("chat_id") {
+		return peer{'g', v.Int("chat_id")}
+	}
+	return peer{}
+}
+
+// readPeer reads an InputPeer, InputUser or InputChannel.
+func readPeer(v codec.View) peer {
+	for _, f := range []struct {
+		kind byte
+		name string
+	}{{'u', "user_id"}, {'c', "channel_id"}, {'g', "chat_id"}} {
+		if v.Has(f.name) {
+			return peer{f.kind, v.Int(f.name)}
+		}
+	}
+	if strings.HasSuffix(v.Name(), "Self") {
+		return peer{kind: 'u'}
+	}
+	return peer{}
+}
+
+// inner finds the call that wrappers carry (invokeWithTakeout, invokeWithoutUpdates ...); query itself, if it is none.
+func inner(s *codec.Schema, query []byte) []byte {
+	for range wrapsDeep {
+		f, ok := s.FunctionByID(idOf(query))
+		if !ok || !slices.ContainsFunc(f.Decl().Params, func(p tl.Param) bool { return p.Type.Bang }) {
+			return query
+		}
+		v, err := s.View(query)
+		if err != nil || v.Offset("query") < 0 {
+			return query
+		}
+		query = v.Raw()[v.Offset("query"):]
+	}
+	return query
+}
+
+// wrapsDeep is how many wrappers around a call are looked through.
+const wrapsDeep = 4
 
 // floodLimit is how long a call may wait by itself.
 func (c *Client) floodLimit(ctx context.Context) time.Duration {

@@ -3,6 +3,7 @@ package mtproto_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,60 @@ func TestFloodWaitOfMethod(t *testing.T) {
 		r.call(getNearest)
 		if d := time.Since(began); d < 5*time.Second || d > 6*time.Second {
 			t.Errorf("waited %v", d)
+		}
+	})
+}
+
+// D17: what is said of a call to one peer holds for that peer, and for all of the method when a second peer is told the same.
+// A slow mode is always of one chat. The peer is found behind wrappers too.
+func TestFloodWaitOfPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
+		r.ready()
+		var said string
+		s.InterceptMethod("messages.sendMessage", func(*mttest.Request) mttest.Action {
+			if said == "" {
+				return mttest.Answer(M{"_": "updatesTooLong"})
+			}
+			return mttest.Error(420, said)
+		})
+		send := func(chat int) M {
+			return M{"_": "messages.sendMessage", "peer": M{"_": "inputPeerChat", "chat_id": chat}, "message": "x", "random_id": rand.Int64()}
+		}
+		takeout := func(call M) M { return M{"_": "invokeWithTakeout", "takeout_id": 1, "query": call} }
+
+		said = "SLOWMODE_WAIT_60"
+		r.refused(send(1), 420, said)
+		r.refused(send(2), 420, said)
+		said = ""
+		for _, call := range []M{send(1), takeout(send(1)), send(2)} {
+			if e := r.refused(call, 420, "SLOWMODE_WAIT_60"); e.Sent != mtproto.SentNo || e.Method != "messages.sendMessage" {
+				t.Errorf("%+v", e)
+			}
+		}
+		r.call(send(3))
+		r.call(getConfig)
+		time.Sleep(time.Minute)
+		r.call(send(1))
+
+		said = "FLOOD_WAIT_60"
+		r.refused(send(1), 420, said)
+		said = ""
+		time.Sleep(10 * time.Second)
+		if e := r.refused(send(1), 420, "FLOOD_WAIT_50"); e.Sent != mtproto.SentNo {
+			t.Errorf("sent %v", e.Sent)
+		}
+		r.call(send(2))
+		said = "FLOOD_WAIT_100"
+		r.refused(takeout(send(2)), 420, said)
+		said = ""
+		if e := r.refused(send(3), 420, "FLOOD_WAIT_100"); e.Sent != mtproto.SentNo {
+			t.Errorf("sent %v", e.Sent)
+		}
+		time.Sleep(100 * time.Second)
+		for chat := range 4 {
+			r.call(send(chat))
 		}
 	})
 }

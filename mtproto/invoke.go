@@ -112,22 +112,33 @@ func (l *link) do(ctx context.Context, m method, query []byte) ([]byte, *Error) 
 	return k.result(m, l.id)
 }
 
-// queueForFlood waits where an earlier call of the same method was told to, or fails as that would.
+// queueForFlood waits where an earlier call of the same method, and to the same peer perhaps, was told to, or fails as that
+// would.
 func (c *Client) queueForFlood(ctx context.Context, a *attempts) error {
 	for {
-		d := c.floods.left(a.m.id)
-		if d <= 0 {
+		p, some := c.floods.left(a.m.id, time.Now(), func() peer { return c.about(a) })
+		if !some {
 			return nil
 		}
+		d := time.Until(p.until)
 		seconds := int((d + time.Second - 1) / time.Second)
 		e := &Error{
-			Code: codeFlood, Type: fmt.Sprintf("FLOOD_WAIT_%d", seconds), Arg: seconds, Method: a.m.name, DC: a.id, Sent: SentNo,
+			Code: codeFlood, Type: fmt.Sprintf("%s_%d", p.kind, seconds), Arg: seconds, Method: a.m.name, DC: a.id, Sent: SentNo,
 		}
 		if err := c.sitOut(ctx, a, e, d+floodJitter()); err != nil {
 			return err
 		}
 	}
 }
+
+// hold has calls like this one wait as Telegram said.
+func (c *Client) hold(a *attempts, e *Error) {
+	now := time.Now()
+	c.floods.set(a.m.id, c.about(a), now, pause{now.Add(RetryAfter(e)), e.Kind()})
+}
+
+// about is whom the call is about, which is only looked up where calls have to wait.
+func (c *Client) about(a *attempts) peer { return peerOf(c.o.Schema, inner(c.o.Schema, a.query)) }
 
 // mend does what the table says about an error. Nil: make the call again.
 func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
@@ -151,8 +162,8 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 		if a.soon++; a.soon <= soonMost {
 			return nil
 		}
-	case waitMethod:
-		c.floods.set(a.m.id, time.Now().Add(time.Duration(e.Arg)*time.Second))
+	case waitAlike:
+		c.hold(a, e)
 		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())
 	case waitCall:
 		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())

@@ -23,7 +23,7 @@ const (
 	again                       // repeat the call after a pause: it was not executed
 	againIfSafe                 // the same, but only a call that may be executed twice
 	againSoon                   // repeat the call at once, a few times (C39)
-	waitMethod                  // all calls of this method wait for Arg seconds, then repeat the call
+	waitAlike                   // calls of this method to this peer wait for Arg seconds, see [floods]; then repeat the call
 	waitCall                    // this call alone waits for Arg seconds
 	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
 	loseKey                     // the authorization was used twice: it is gone for good (D8)
@@ -68,9 +68,9 @@ var rules = []struct {
 	{codeRefused, "AUTH_KEY_DUPLICATED", loseKey},
 	{codeRefused, "", toCaller}, // Telegram explains itself in an updateServiceNotification
 
-	{codeFlood, "FLOOD_WAIT", waitMethod},
-	{codeFlood, "FLOOD_PREMIUM_WAIT", waitMethod},
-	{codeFlood, "SLOWMODE_WAIT", waitCall}, // of one chat
+	{codeFlood, "FLOOD_WAIT", waitAlike},
+	{codeFlood, "FLOOD_PREMIUM_WAIT", waitAlike},
+	{codeFlood, kindSlow, waitAlike},
 	{codeFlood, "TAKEOUT_INIT_DELAY", waitCall},
 	{codeFlood, "2FA_CONFIRM_WAIT", waitCall},
 	{codeFlood, "FLOOD_TEST_PHONE_WAIT", waitCall},

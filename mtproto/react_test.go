@@ -49,9 +49,9 @@ func TestReact(t *testing.T) {
 		{406, "AUTH_KEY_DUPLICATED", loseKey},
 		{406, "UPDATE_APP_TO_LOGIN", toCaller},
 
-		{420, "FLOOD_WAIT_35", waitMethod},
-		{420, "FLOOD_PREMIUM_WAIT_4", waitMethod},
-		{420, "SLOWMODE_WAIT_30", waitCall},
+		{420, "FLOOD_WAIT_35", waitAlike},
+		{420, "FLOOD_PREMIUM_WAIT_4", waitAlike},
+		{420, "SLOWMODE_WAIT_30", waitAlike},
 		{420, "TAKEOUT_INIT_DELAY_86400", waitCall},
 		{420, "2FA_CONFIRM_WAIT_604800", waitCall},
 		{420, "FLOOD_TEST_PHONE_WAIT_5", waitCall},
