@@ -40,11 +40,11 @@ func parse(text string) (r reference, ok bool) {
 	return parseLink(text)
 }
 
-// named is a username: 4 to 32 of a-z, 0-9 and _, of which Telegram does not tell capitals apart.
+// named is a username: up to 32 of a-z, 0-9 and _, of which Telegram does not tell capitals apart.
 func named(name string) (reference, bool) {
 	name = strings.ToLower(name)
 	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
-	return reference{name: name}, plain && len(name) >= 4 && len(name) <= 32
+	return reference{name: name}, plain && len(name) > 1 && len(name) <= 32
 }
 
 // numbered is a phone number, which people write with blanks, dashes and brackets.
