@@ -64,5 +64,10 @@ for await (const m of updates(nc, account, { type: ["updateNewMessage", "updateE
   last = m.seq;
   if (m.type === "updateNewMessage" && m.update.message._ === "message" && m.update.message.message.endsWith("later")) break;
 }
+const anHourAgo = new Date(Date.now() - 3_600_000);
+for await (const m of updates(nc, account, { from: anHourAgo })) {
+  assert(m.type === "gap" || m.update._ === m.type);
+  if (m.seq >= last) break;
+}
 console.log("ordered: up to", last);
 await nc.drain();

@@ -5,7 +5,10 @@ import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 /** 64 bits as a decimal string: a number of JavaScript cannot hold all of them. */
 export type Long = string;
 
-/** Base64. */
+/**
+ * Base64. Two things that hardly ever come are not in the types: a double that is no number is a string ("NaN",
+ * "Infinity"), and a string that is no UTF-8 is { base64: string }.
+ */
 export type Bytes = string;
 
 /** An object of any constructor. */
