@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
 // asyncAPI is the daemon's own document, as a running daemon gives it.
@@ -196,6 +198,33 @@ func TestAsyncAPIHolds(t *testing.T) {
 	doc.serves(t, nc)
 }
 
+// What is not kept is as the document says too, and so is an update whose contents are withheld.
+func TestAsyncAPIHoldsOfWhatIsRare(t *testing.T) {
+	must(t, buildNatsgram())
+	s := mttest.NewServer(t, func(c *mttest.Config) { c.Code = "12345" })
+	me := s.AddUser(mttest.User{First: "Me", Phone: "+15550001"})
+	d := newDaemon(t, s)
+	d.login(t, me)
+	doc, _ := readAsyncAPI(t, d.nc)
+	all, err := d.nc.SubscribeSync("tg.*." + account + ".>")
+	must(t, err)
+	me.Push(mttest.M{"_": "updateUserTyping", "user_id": me.ID(), "action": mttest.M{"_": "sendMessageTypingAction"}})
+	me.Push(mttest.M{"_": "updateServiceNotification", "type": "T", "message": "code 12345", "media": mttest.M{"_": "messageMediaEmpty"}, "entities": []mttest.M{}})
+	me.Push(mttest.M{"_": "updateConfig"})
+	for want := map[string]bool{"live.updateUserTyping": true, "upd.updateServiceNotification": true, "upd.updateConfig": true}; len(want) > 0; {
+		m, err := all.NextMsg(patience)
+		if err != nil {
+			t.Fatalf("%v did not come: %v", want, err)
+		}
+		name, ok := doc.find(m.Subject)
+		if !ok {
+			t.Errorf("%s is not in the document", m.Subject)
+		}
+		delete(want, name)
+		doc.message(t, name, m.Header, m.Data)
+	}
+}
+
 // answers asks, and holds the answer against the document.
 func (d *asyncAPI) answers(t *testing.T, nc *nats.Conn, subject, body string) {
 	t.Helper()
@@ -236,14 +265,20 @@ func (d *asyncAPI) stored(t *testing.T, js jetstream.JetStream, stream string, s
 			continue
 		}
 		seen[name]++
-		for message := range d.Channels[name].Messages {
-			d.holds(t, message, "payload", parsed(t, m.Data()))
-			if strings.HasPrefix(name, "upd.") {
-				d.holds(t, message, "headers", headersOf(m.Headers()))
-			}
-		}
+		d.message(t, name, m.Headers(), m.Data())
 		if about, err := m.Metadata(); err != nil || about.NumPending == 0 {
 			return
+		}
+	}
+}
+
+// message holds what came on a channel against the document.
+func (d *asyncAPI) message(t *testing.T, channel string, h nats.Header, data []byte) {
+	t.Helper()
+	for message := range d.Channels[channel].Messages {
+		d.holds(t, message, "payload", parsed(t, data))
+		if strings.HasPrefix(channel, "upd.") || strings.HasPrefix(channel, "live.") {
+			d.holds(t, message, "headers", headersOf(h))
 		}
 	}
 }
