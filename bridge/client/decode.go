@@ -24,8 +24,21 @@ type decoder struct {
 	update, gapped codec.Type
 }
 
-// decoding is made by the first update that a program reads, in some 25 ms.
-var decoding = sync.OnceValues(func() (d decoder, err error) {
+// decoders is the one decoder. It is no variable with a function in it, which would link the codec and the schema into
+// programs that read no updates.
+var decoders struct {
+	once sync.Once
+	d    decoder
+	err  error
+}
+
+// decoding is made for the first update that a program reads, in some 25 ms.
+func decoding() (decoder, error) {
+	decoders.once.Do(func() { decoders.d, decoders.err = newDecoder() })
+	return decoders.d, decoders.err
+}
+
+func newDecoder() (d decoder, err error) {
 	decl, err := tl.Parse("api.tl", append([]byte(frames), schemas.API()...))
 	if err != nil {
 		return d, err
@@ -40,7 +53,7 @@ var decoding = sync.OnceValues(func() (d decoder, err error) {
 		err = errors.New("natsgram: the frames of updates are not in the schema")
 	}
 	return d, err
-})
+}
 
 // view makes TL of a payload, and looks at it.
 func (d decoder) view(content string, data []byte, t codec.Type) (codec.View, error) {

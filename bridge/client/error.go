@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 
 	"github.com/natsgram/natsgram/tl/tg"
 )
@@ -113,8 +112,10 @@ func (e *Error) Executed() string { return string(e.Sent) }
 // RetryAfter is Wait.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
-// Headers of answers, as bridge/rpc writes them.
+// Headers of answers, as bridge/rpc writes them; the first two are those of NATS micro services.
 const (
+	headerErrorCode  = "Nats-Service-Error-Code"
+	headerErrorText  = "Nats-Service-Error"
 	headerTgError    = "Tg-Error"
 	headerRetryAfter = "Tg-Retry-After"
 	headerSent       = "Tg-Sent"
@@ -122,11 +123,11 @@ const (
 
 // refused reads an answer that is an error; nil: it is a result.
 func refused(h nats.Header) *Error {
-	text := h.Get(micro.ErrorCodeHeader)
+	text := h.Get(headerErrorCode)
 	if text == "" {
 		return nil
 	}
-	e := &Error{Type: h.Get(headerTgError), Text: h.Get(micro.ErrorHeader), Sent: sentOf(h.Get(headerSent))}
+	e := &Error{Type: h.Get(headerTgError), Text: h.Get(headerErrorText), Sent: sentOf(h.Get(headerSent))}
 	if e.Code, _ = strconv.Atoi(text); e.Code == 0 {
 		e.Code = codeInternal
 	}

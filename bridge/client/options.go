@@ -57,11 +57,11 @@ func (o *options) check() (err error) {
 	}
 	switch {
 	case o.timeout < time.Millisecond || o.timeout > maxTimeout:
-		return fmt.Errorf("Timeout of %v: want 1ms to 24h", o.timeout)
+		return fmt.Errorf("option Timeout: %v, want 1ms to 24h", o.timeout)
 	case o.absence < 0 || o.flood < 0:
-		return fmt.Errorf("WaitForDaemon of %v, FloodWait of %v: want no less than 0", o.absence, o.flood)
+		return fmt.Errorf("options WaitForDaemon and FloodWait: %v and %v, want 0 or more", o.absence, o.flood)
 	case o.retries < 0 || o.retries > maxRetries:
-		return fmt.Errorf("%d Retries: want 0 to %d", o.retries, maxRetries)
+		return fmt.Errorf("option Retries: %d, want 0 to %d", o.retries, maxRetries)
 	}
 	return nil
 }

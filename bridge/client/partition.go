@@ -82,7 +82,7 @@ func (b *binding) partitionSource() (*jetstream.StreamSource, error) {
 		now := time.Now().UTC()
 		source.OptStartTime = &now
 	default:
-		return nil, errors.New("Partitions cannot begin with the last update")
+		return nil, errors.New("field Start: with Partitions it cannot be the last update")
 	}
 	for _, subject := range b.subjects {
 		source.SubjectTransforms = append(source.SubjectTransforms, b.partitionTransform(subject))

@@ -114,13 +114,13 @@ const (
 func (cfg *UpdatesConfig) complete() error {
 	switch {
 	case !validName(cfg.Durable):
-		return fmt.Errorf("Durable %q: want letters, digits, _ and -", cfg.Durable)
+		return fmt.Errorf("field Durable: %q, want letters, digits, _ and -", cfg.Durable)
 	case cfg.Partitions < 0 || cfg.Partitions > maxPartitions || cfg.Partitions > 0 && cfg.Durable == "":
-		return fmt.Errorf("%d Partitions: want at most %d, with a Durable", cfg.Partitions, maxPartitions)
+		return fmt.Errorf("field Partitions: %d, want 0 to %d, with a Durable", cfg.Partitions, maxPartitions)
 	case cfg.Prefetch < 0 || cfg.Prefetch > maxPrefetch:
-		return fmt.Errorf("Prefetch of %d: want 1 to %d", cfg.Prefetch, maxPrefetch)
+		return fmt.Errorf("field Prefetch: %d, want 0 to %d", cfg.Prefetch, maxPrefetch)
 	case cfg.MaxInFlight < 0 || cfg.AckWait < 0 || cfg.MaxDeliver < 0 || cfg.Inactive < 0:
-		return errors.New("MaxInFlight, AckWait, MaxDeliver and Inactive cannot be less than 0")
+		return errors.New("fields MaxInFlight, AckWait, MaxDeliver and Inactive: want 0 or more")
 	}
 	cfg.Start = cfg.Start.orNew()
 	if cfg.MaxInFlight == 0 {

@@ -16,8 +16,9 @@ import (
 )
 
 // programs are folders below programs/. "call" makes one call over an Invoker and so needs the generated API alone; "client"
-// signs a bot in and sends a message. "nothing" shows what the standard library takes of it.
-var programs = []string{"nothing", "natsgram-call", "gotd-call", "natsgram-client", "gotd-client"}
+// signs a bot in and sends a message; "bus" makes the call, and "updates" reads updates, over NATS, so that most of what they
+// cost is nats.go. "nothing" shows what the standard library takes of it.
+var programs = []string{"nothing", "natsgram-call", "gotd-call", "natsgram-client", "gotd-client", "natsgram-bus", "natsgram-updates"}
 
 func main() {
 	only := flag.String("only", "", "comma-separated programs, all by default")
