@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -59,7 +60,15 @@ func TestNode(t *testing.T) {
 // TestTypeScript compiles what must and what must not compile, strictly, and runs a program with the package natsgram.
 func TestTypeScript(t *testing.T) {
 	dir := needNode(t)
+	text, err := os.ReadFile(filepath.Join(root, "schemas", "npm", "README.md"))
+	must(t, err)
+	_, example, _ := strings.Cut(string(text), "```ts\n")
+	example, _, _ = strings.Cut(example, "```")
+	must(t, os.WriteFile(filepath.Join(dir, "package-readme.ts"), []byte(example), 0o644))
 	must(t, compile(dir))
+	if _, err := os.Stat(filepath.Join(dir, "out", "package-readme.js")); err != nil {
+		t.Errorf("the package's README was not compiled: %v", err)
+	}
 	d := startDemo(t)
 	node(t, dir, "out/typed.js", d.url, "demo", groupOf(t, d.screen))
 }
