@@ -90,13 +90,22 @@ func (b *binding) messages(consumer jetstream.Consumer) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return single{it}, nil
+	return single{it, make(chan struct{}, 1)}, nil
 }
 
-// single is one consumer.
-type single struct{ it jetstream.MessagesContext }
+// single is one consumer. Those of nats.go are for one goroutine at a time.
+type single struct {
+	it   jetstream.MessagesContext
+	turn chan struct{}
+}
 
 func (s single) next(ctx context.Context) (jetstream.Msg, error) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-s.turn }()
 	return s.it.Next(jetstream.NextContext(ctx))
 }
 

@@ -215,17 +215,21 @@ func TestWorkSharing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := two.Next(soon(t)) // although the first is not done
-	if err != nil || first.Pts == second.Pts {
-		t.Fatal(first, second, err)
-	}
-	for _, u := range []*client.Update{first, second} {
+	seen := []int{first.Pts}
+	for range n / 2 { // although the first is not done, and one has fetched nothing beside it
+		u, err := two.Next(soon(t))
+		if err != nil || u.Pts != len(seen)+1 {
+			t.Fatal(u, err)
+		}
 		if err := u.DoubleAck(soon(t)); err != nil {
 			t.Fatal(err)
 		}
+		seen = append(seen, u.Pts)
+	}
+	if err := first.DoubleAck(soon(t)); err != nil {
+		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	seen := []int{first.Pts, second.Pts}
 	ctx, enough := context.WithCancel(soon(t))
 	defer enough()
 	var work sync.WaitGroup
@@ -408,6 +412,63 @@ func TestPartitionsOfNamedChats(t *testing.T) {
 	}
 	if len(found) != 9 {
 		t.Errorf("%v", found)
+	}
+}
+
+// Several goroutines may wait at the same subscription, each for as long as it likes; Stop ends them all.
+func TestManyWait(t *testing.T) {
+	a := newArchive(t)
+	for _, cfg := range []client.UpdatesConfig{{}, {Durable: "d"}, {Durable: "p", Partitions: 2}} {
+		s := subscribe(t, client.New(a.nc, "main"), cfg)
+		var waiting sync.WaitGroup
+		for range 3 {
+			waiting.Go(func() {
+				if u, err := s.Next(soon(t)); !errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+					t.Errorf("%+v: %v %v", cfg, u, err)
+				}
+			})
+		}
+		for range 2 {
+			over, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if _, err := s.Next(over); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%+v: %v", cfg, err)
+			}
+			cancel()
+		}
+		s.Stop()
+		waiting.Wait()
+	}
+}
+
+// What a stopped subscription had taken and handed to nobody goes to another at once, not when AckWait is over.
+func TestStopGivesBack(t *testing.T) {
+	a := newArchive(t)
+	const chats = 8
+	for chat := range chats {
+		a.add(fmt.Sprintf("main.updateNewMessage.user.%d", 100+chat), "common", typing)
+	}
+	cfg := client.UpdatesConfig{Durable: "d", Start: client.StartAll(), Partitions: 4, AckWait: time.Hour}
+	c := client.New(a.nc, "main")
+	one := subscribe(t, c, cfg)
+	u, err := one.Next(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := u.DoubleAck(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	one.Stop()
+	seen := map[int64]bool{u.ChatID: true}
+	two := subscribe(t, c, cfg)
+	for len(seen) < chats {
+		u, err := two.Next(soon(t))
+		if err != nil {
+			t.Fatalf("%v after %v", err, seen)
+		}
+		seen[u.ChatID] = true
+		if err := u.Ack(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
