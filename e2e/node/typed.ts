@@ -2,7 +2,7 @@
 // Usage: node typed.js NATS_URL ACCOUNT CHAT_ID. It prints one line per step and exits non-zero where one fails.
 
 import assert from "node:assert/strict";
-import { connect } from "@nats-io/transport-node";
+import { connect, headers } from "@nats-io/transport-node";
 import { call, CallError, updates } from "natsgram";
 
 const [url = "", account = "", chat = ""] = process.argv.slice(2);
@@ -30,7 +30,22 @@ const theirs = await failure(call(nc, account, "messages.sendMessage", { peer: {
 assert(theirs.tgError && theirs.sent === "yes", theirs.message);
 const nobody = await failure(call(nc, "nobody", "help.getConfig", {}));
 assert.deepEqual([nobody.code, nobody.sent], [503, "no"]);
-console.log("errors:", theirs.tgError);
+
+// Answers that the demo does not give, from a stand-in for a daemon: to wait, and none at all.
+nc.subscribe("tg.rpc.flooded.>", {
+  callback: (_, m) => {
+    const h = headers();
+    h.set("Nats-Service-Error-Code", "420");
+    h.set("Nats-Service-Error", "wait");
+    m.respond(JSON.stringify({ code: 420, error: "wait", telegram: "FLOOD_WAIT_35", retry_after: 35, sent: "yes" }), { headers: h });
+  },
+});
+nc.subscribe("tg.rpc.silent.>", { callback: () => {} });
+const flooded = await failure(call(nc, "flooded", "help.getConfig", {}));
+assert.deepEqual([flooded.code, flooded.tgError, flooded.retryAfter, flooded.sent], [420, "FLOOD_WAIT_35", 35, "yes"]);
+const silent = await failure(call(nc, "silent", "help.getConfig", {}, { timeout: 100 }));
+assert.deepEqual([silent.code, silent.sent], [504, "unknown"]);
+console.log("errors:", theirs.tgError, flooded.tgError);
 
 // The same name twice sends one message; a durable consumer gets its update, once.
 const text = `typed ${process.pid}`;
