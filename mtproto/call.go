@@ -77,6 +77,7 @@ func hasRandomID(f *codec.Function) bool { return f.Decl().Param("random_id") !=
 // its answer came or it was cancelled, which both happen under the link's lock, so that nobody else knows it then.
 type call struct {
 	query  []byte
+	turn   *turn
 	safe   bool // see [method]
 	packed bool
 	id     session.CallID

@@ -12,6 +12,10 @@
 // writes and keeps the time (the first one's in Run's own goroutine), and while it is connected a reader. Calls wait in the goroutines that make them. The machines
 // below (session, handshake, transport) have neither sockets nor clocks; the loop gives them both.
 //
+// # Order
+//
+// Calls that are under way together are executed in any order. A [Sequence] has an order, without waiting for answers.
+//
 // # Errors
 //
 // Every error of a call is an [*Error]. It says whose fault it is (Code is Telegram's, 0 for what went wrong on our side),

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/natsgram/natsgram/mtproto/session"
 )
 
 const (
@@ -41,22 +43,27 @@ type attempts struct {
 	auths   int
 	wraps   int
 	flooded time.Duration
+	turn    *turn // in a [Sequence]
 }
 
 func (c *Client) invoke(ctx context.Context, id int, query []byte) ([]byte, error) {
-	a := attempts{m: c.method(query), query: query, id: id}
+	return c.carry(ctx, &attempts{m: c.method(query), query: query, id: id})
+}
+
+// carry makes a call until there is an answer, or an error that repetition does not mend.
+func (c *Client) carry(ctx context.Context, a *attempts) ([]byte, error) {
 	if err := c.running(ctx); err != nil {
 		return nil, a.failed(SentNo, err)
 	}
 	for {
-		if err := c.queueForFlood(ctx, &a); err != nil {
+		if err := c.queueForFlood(ctx, a); err != nil {
 			return nil, err
 		}
-		body, e := c.try(ctx, &a)
+		body, e := c.try(ctx, a)
 		if e == nil {
 			return body, nil
 		}
-		if err := c.mend(ctx, &a, e); err != nil {
+		if err := c.mend(ctx, a, e); err != nil {
 			return nil, err
 		}
 	}
@@ -84,6 +91,9 @@ func (c *Client) running(ctx context.Context) error {
 
 // try makes the call once.
 func (c *Client) try(ctx context.Context, a *attempts) ([]byte, *Error) {
+	if err := a.turn.comes(ctx); err != nil {
+		return nil, a.failed(SentNo, err)
+	}
 	l := c.home.Load()
 	if a.id != 0 && a.id != l.id {
 		var err error
@@ -91,12 +101,13 @@ func (c *Client) try(ctx context.Context, a *attempts) ([]byte, *Error) {
 			return nil, a.failed(SentNo, err)
 		}
 	}
-	return l.do(ctx, a.m, a.query)
+	return l.do(ctx, a.m, a.query, a.turn)
 }
 
-// do makes a call over the link and waits for what comes of it.
-func (l *link) do(ctx context.Context, m method, query []byte) ([]byte, *Error) {
+// do makes a call over the link and waits for what comes of it. Turn is nil for a call outside of a [Sequence].
+func (l *link) do(ctx context.Context, m method, query []byte, t *turn) ([]byte, *Error) {
 	k := l.c.newCall(query, m)
+	k.turn = t
 	defer l.c.freeCall(k)
 	if err := l.add(k); err != nil {
 		return nil, &Error{Method: m.name, DC: l.id, Sent: SentNo, Err: err}
@@ -143,7 +154,7 @@ func (c *Client) about(a *attempts) peer { return peerOf(c.o.Schema, inner(c.o.S
 // mend does what the table says about an error. Nil: make the call again.
 func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 	if e.Code == 0 {
-		return c.mendOwn(ctx, e)
+		return c.mendOwn(ctx, a, e)
 	}
 	switch react(e.Code, e.Kind()) {
 	case moveHome:
@@ -162,6 +173,9 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 		if a.soon++; a.soon <= soonMost {
 			return nil
 		}
+		return c.awaitTurn(ctx, a, e)
+	case afterTurn:
+		return c.awaitTurn(ctx, a, e)
 	case waitAlike:
 		c.hold(a, e)
 		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())
@@ -178,8 +192,11 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 	return e
 }
 
-// mendOwn repeats a call whose link ended for reasons of its own before the call was sent.
-func (c *Client) mendOwn(ctx context.Context, e *Error) error {
+// mendOwn repeats a call whose link ended for reasons of its own before the call was sent, or that was out of turn.
+func (c *Client) mendOwn(ctx context.Context, a *attempts, e *Error) error {
+	if errors.Is(e.Err, session.ErrTurn) && e.Sent == SentNo {
+		return c.awaitTurn(ctx, a, e)
+	}
 	if errors.Is(e.Err, errMoved) && e.Sent == SentNo && ctx.Err() == nil {
 		return nil
 	}

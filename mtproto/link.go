@@ -106,6 +106,7 @@ func (l *link) add(k *call) error {
 	} else {
 		l.submit(k)
 	}
+	k.turn.taken()
 	l.poke()
 	return nil
 }
@@ -113,8 +114,14 @@ func (l *link) add(k *call) error {
 // submit gives a call to the session. The lock is held.
 func (l *link) submit(k *call) {
 	now := time.Now()
-	k.id = l.sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed, Build: k.build})
+	after, ok := k.turn.after(l.sess)
+	if !ok {
+		l.fail(k, SentNo, session.ErrTurn)
+		return
+	}
+	k.id = l.sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed, Build: k.build, After: after})
 	l.calls[k.id] = k
+	k.turn.enter(l.sess, k.id)
 	l.drain(now) // a query that cannot be sent has failed already
 }
 
@@ -130,6 +137,7 @@ func (l *link) cancel(k *call) (Sent, bool) {
 		return SentUnknown, false
 	}
 	delete(l.calls, k.id)
+	k.turn.leave()
 	sent := l.sess.Cancel(time.Now(), k.id)
 	l.poke() // the server may be asked to forget it too
 	return sent, true
@@ -170,6 +178,7 @@ func (l *link) answer(now time.Time, id session.CallID, fill func(*call)) {
 		return
 	}
 	delete(l.calls, id)
+	k.turn.leave()
 	if !l.busy() {
 		l.idle = now
 	}
@@ -241,5 +250,6 @@ func (l *link) fail(k *call, sent Sent, why error) {
 		return // the client's own: nobody waits
 	}
 	k.err, k.sent = why, sent
+	k.turn.leave()
 	k.done <- struct{}{}
 }

@@ -3,7 +3,9 @@ package mtproto
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/handshake"
@@ -186,8 +188,9 @@ func (l *link) begin(s *session.Session, t *temporary) {
 func (l *link) abandon() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for id, k := range l.calls {
-		sent := l.sess.Cancel(time.Now(), id)
+	for _, id := range slices.Sorted(maps.Keys(l.calls)) {
+		k, sent := l.calls[id], l.sess.Cancel(time.Now(), id)
+		k.turn.leave()
 		switch {
 		case k.then != nil:
 		case sent == SentNo || k.safe:

@@ -86,7 +86,7 @@ func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, err
 	if err != nil {
 		return codec.View{}, err
 	}
-	body, e := l.do(ctx, c.method(query), query)
+	body, e := l.do(ctx, c.method(query), query, nil)
 	if e != nil {
 		return codec.View{}, e
 	}

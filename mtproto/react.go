@@ -23,6 +23,7 @@ const (
 	again                       // repeat the call after a pause: it was not executed
 	againIfSafe                 // the same, but only a call that may be executed twice
 	againSoon                   // repeat the call at once, a few times (C39)
+	afterTurn                   // repeat the call when the one before it in its [Sequence] is over (C39)
 	waitAlike                   // calls of this method to this peer wait for Arg seconds, see [floods]; then repeat the call
 	waitCall                    // this call alone waits for Arg seconds
 	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
@@ -45,7 +46,7 @@ var rules = []struct {
 	{codeSeeOther, "", toCaller},
 
 	{0, "MSG_WAIT_TIMEOUT", againSoon}, // of invokeAfterMsg: the predecessor had not come; comes with several codes
-	{0, "MSG_WAIT_FAILED", toCaller},   // the predecessor failed: whoever chained them has to begin again
+	{0, "MSG_WAIT_FAILED", afterTurn},  // the predecessor failed: this call comes when it is through with that
 
 	{codeBad, "CONNECTION_NOT_INITED", rewrap},
 	{codeBad, "CONNECTION_LAYER_INVALID", rewrap},

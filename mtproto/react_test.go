@@ -23,8 +23,8 @@ func TestReact(t *testing.T) {
 
 		{400, "MSG_WAIT_TIMEOUT", againSoon},
 		{-503, "MSG_WAIT_TIMEOUT", againSoon},
-		{400, "MSG_WAIT_FAILED", toCaller},
-		{500, "MSG_WAIT_FAILED", toCaller},
+		{400, "MSG_WAIT_FAILED", afterTurn},
+		{500, "MSG_WAIT_FAILED", afterTurn},
 
 		{400, "CONNECTION_NOT_INITED", rewrap},
 		{400, "CONNECTION_LAYER_INVALID", rewrap},

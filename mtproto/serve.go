@@ -136,7 +136,9 @@ func (l *link) fill(w *wire, b *buffer) (more bool, err error) {
 	for len(b.framed) < writeMost {
 		l.mu.Lock()
 		var ok bool
-		b.packet, ok = l.sess.Append(time.Now(), b.packet[:0])
+		now := time.Now()
+		b.packet, ok = l.sess.Append(now, b.packet[:0])
+		l.drain(now) // calls may have failed instead of being sent
 		l.mu.Unlock()
 		if !ok {
 			return false, nil

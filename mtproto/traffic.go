@@ -125,7 +125,7 @@ func (c *Client) doFile(ctx context.Context, id int, u use, a *attempts) ([]byte
 	}
 	header := l.header()
 	query := make([]byte, 0, len(header)+len(a.query))
-	body, e := l.do(ctx, a.m, append(append(query, header...), a.query...))
+	body, e := l.do(ctx, a.m, append(append(query, header...), a.query...), nil)
 	l.met(e)
 	return body, e
 }

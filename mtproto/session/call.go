@@ -14,6 +14,9 @@ type CallOptions struct {
 	Resendable bool
 	// NoGzip sends the query as it is, as for parts of files (C21).
 	NoGzip bool
+	// After is an earlier call that the server has to execute first (C39). If that has failed when this one is to be sent, was
+	// cancelled, or was sent in a session that was left, this one fails with [ErrTurn] and is not sent.
+	After CallID
 	// Build, if set, makes the query each time it is sent, for what has to contain its own msg_id (B22). Such a query is
 	// sent outside of containers.
 	Build func(sessionID, msgID int64) ([]byte, error)
@@ -27,6 +30,7 @@ type call struct {
 
 	msgID     int64
 	container int64 // in which it went; 0: by itself
+	follower  CallID
 	seq       int32
 	witness   int64 // a message that the server was known to have when this one went; 0: none was known
 	place     place

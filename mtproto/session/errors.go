@@ -25,6 +25,9 @@ var (
 	ErrForgotten = errors.New("session: the session that the call was sent in is gone")
 	// ErrAnswer says that the call was executed, but its answer cannot be read or never came.
 	ErrAnswer = errors.New("session: answer lost")
+	// ErrTurn says that the call that this one was to come after has ended meanwhile, or was sent in a session that was left
+	// (C39). This one was not sent.
+	ErrTurn = errors.New("session: out of turn")
 	// ErrClosed says that the session was closed.
 	ErrClosed = errors.New("session: closed")
 )

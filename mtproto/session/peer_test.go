@@ -110,7 +110,8 @@ func opened(t testing.TB, change func(*Config)) *peer {
 
 // run plays a script that reads like the wire, a line at a time:
 //
-//	call a [resendable]   the client is given a query; cancel a, release u, decline u, close, flush, destroy, connect, cut likewise
+//	call a [resendable]   or "call b after a":
+//	                      the client is given a query; cancel a, release u, decline u, close, flush, destroy, connect, cut likewise
 //	wait 10s              time passes; Wake and Tick are followed
 //	< a, [b ack(2)]       exactly these packets come from the client; brackets are a container; a' is the second sending of a
 //	> result a, ack b     these messages come from the server, each in a packet, or all in a container: [ ... ]
@@ -204,7 +205,8 @@ func queryName(body []byte) string { return strings.TrimRight(string(body[4:16])
 
 func (p *peer) call(rest string) {
 	name, opt, _ := strings.Cut(rest, " ")
-	id := p.s.Call(p.now, query(name), CallOptions{Resendable: opt == "resendable"})
+	before, _ := strings.CutPrefix(opt, "after ")
+	id := p.s.Call(p.now, query(name), CallOptions{Resendable: opt == "resendable", After: p.ids[before]})
 	p.calls[id], p.ids[name] = name, id
 }
 
@@ -326,6 +328,10 @@ func (p *peer) describe(m sent) string {
 			return "destroy(?)"
 		}
 		return "destroy"
+	case invokeAfterMsgID:
+		r.Uint32()
+		before := r.Int64()
+		return p.named(m.id, queryName(r.Rest())) + "-after-" + p.names[before]
 	case mt.GzipPackedID:
 		g := mt.GzipPacked{}
 		g.Decode(r)

@@ -41,6 +41,7 @@ func (s *Session) result(f frame, body []byte) error {
 		return nil
 	}
 	s.events.add(Result{Call: c.id, Body: answer})
+	s.follow(c)
 	s.calls.drop(c)
 	return nil
 }

@@ -160,11 +160,20 @@ func (s *Session) putCall(now time.Time, c *call) {
 	if c.opts.Build != nil && !s.build(c, id) {
 		return
 	}
-	if !c.opts.NoGzip && s.cfg.Limits.GzipOver >= 0 && len(c.query) > s.cfg.Limits.GzipOver {
+	after, ok := s.turn(c)
+	if !ok {
+		s.fail(c, ErrTurn)
+		return
+	}
+	if !c.opts.NoGzip && after == 0 && s.cfg.Limits.GzipOver >= 0 && len(c.query) > s.cfg.Limits.GzipOver {
 		c.query, c.opts.NoGzip = pack(c.query), true
 	}
 	seq := s.self.seqNo(true)
 	s.head(id, seq)
+	if after != 0 {
+		s.pack.w.Uint32(invokeAfterMsgID)
+		s.pack.w.Int64(after)
+	}
 	s.pack.w.Raw(c.query)
 	s.end()
 	s.calls.fly(c, id, seq, now)

@@ -91,6 +91,9 @@ func (s *Session) Call(now time.Time, query []byte, o CallOptions) CallID {
 	c := s.calls.make()
 	c.query, c.opts = query, o
 	id := c.id
+	if p := s.calls.byID[o.After]; p != nil {
+		p.follower = id
+	}
 	s.calls.enqueue(c)
 	switch {
 	case s.err != nil:
