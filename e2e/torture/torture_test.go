@@ -160,12 +160,31 @@ func (g *rig) torture(o options) *violence {
 	return harm
 }
 
-// verdict reads the stream until it holds everything, or too long; then once more, whole.
+// verdict reads the stream until it holds everything, or too long; then once more, whole. What happens at Telegram meanwhile is
+// waited for too: a request whose caller has given up may be made only now.
 func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []string) {
-	worlds, shown, err := g.traffic.wanted()
-	must(g.t, err)
 	ctx, cancel := context.WithTimeout(g.t.Context(), catchUp)
 	defer cancel()
+	for {
+		worlds, shown, err := g.traffic.wanted()
+		must(g.t, err)
+		g.caughtUp(ctx, worlds, from)
+		// What comes now would be too much: give it a moment, and see that what was read is still there.
+		pause(g.t.Context(), 2*time.Second)
+		all, err := readStream(g.t.Context(), g.js, 0)
+		must(g.t, err)
+		now, _, err := g.traffic.wanted()
+		must(g.t, err)
+		if size(now) != size(worlds) && ctx.Err() == nil {
+			continue
+		}
+		r := g.judge(all, worlds, from)
+		return all, r, g.problems(all, r, shown)
+	}
+}
+
+// caughtUp waits until the stream holds all that the world does.
+func (g *rig) caughtUp(ctx context.Context, worlds []wanted, from uint64) {
 	var all []entry
 	r := &report{missing: 1}
 	for ctx.Err() == nil && r.missing+len(r.unfilled) > 0 {
@@ -184,12 +203,22 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 			pause(ctx, time.Second)
 		}
 	}
-	// What comes now would be too much: give it a moment, and see that what was read is still there.
-	pause(g.t.Context(), 2*time.Second)
-	again, err := readStream(g.t.Context(), g.js, 0)
-	must(g.t, err)
-	if r = g.judge(again, worlds, from); len(r.problems) > 0 && g.keep != "" {
-		g.keepStream(again)
+}
+
+// size is how much has happened.
+func size(worlds []wanted) (n int) {
+	for _, w := range worlds {
+		for _, box := range w.boxes {
+			n += len(box)
+		}
+	}
+	return n
+}
+
+// problems are all that was found.
+func (g *rig) problems(all []entry, r *report, shown map[string]int) []string {
+	if len(r.problems) > 0 && g.keep != "" {
+		g.keepStream(all)
 	}
 	problems := append(r.problems, checkCalls(g.calls.all, g.calls.arrived, shown)...)
 	for name, s := range g.traffic.sessions {
@@ -197,7 +226,7 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 			problems = append(problems, fmt.Sprintf("%s: %d queries of a session after another had begun: two spoke for one account (D8)", name, s.late))
 		}
 	}
-	return again, r, append(problems, g.requests(again)...)
+	return append(problems, g.requests(all)...)
 }
 
 // judge leaves out updates from before, but not the owner records that stand there.
