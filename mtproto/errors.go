@@ -135,6 +135,20 @@ func IsKind(err error, kinds ...string) bool {
 	return errors.As(err, &e) && e.Code != 0 && slices.Contains(kinds, e.Kind())
 }
 
+// FileReference says that err is about the reference of a file, which has expired, or is wrong or missing, and is to be
+// fetched anew from where the file came (D15). Index is the file's place in the query's list of media, -1 where there is no
+// list. See files.Files.Refetch.
+func FileReference(err error) (index int, yes bool) {
+	if !IsKind(err, "FILE_REFERENCE_EXPIRED", "FILE_REFERENCE_INVALID", "FILE_REFERENCE_EMPTY") {
+		return 0, false
+	}
+	var e *Error
+	if errors.As(err, &e) && e.Type != e.Kind() {
+		return e.Arg, true
+	}
+	return -1, true
+}
+
 // SentOf tells whether the call that err ended may have been executed. Yes for nil, unknown for what is no [*Error].
 func SentOf(err error) Sent {
 	var e *Error

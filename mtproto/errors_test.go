@@ -75,3 +75,20 @@ func TestError(t *testing.T) {
 		t.Error("IsKind")
 	}
 }
+
+// D15: which file of a query it is about.
+func TestFileReference(t *testing.T) {
+	for text, want := range map[string]int{
+		"FILE_REFERENCE_EXPIRED": -1, "FILE_REFERENCE_EMPTY": -1, "FILE_REFERENCE_INVALID": -1,
+		"FILE_REFERENCE_0_EXPIRED": 0, "FILE_REFERENCE_3_EXPIRED": 3, "FILE_REFERENCE_12_INVALID": 12,
+		"FILE_ID_INVALID": -2,
+	} {
+		index, yes := FileReference(newError(&mt.RPCError{ErrorCode: 400, ErrorMessage: text}, "messages.sendMultiMedia", 2))
+		if yes != (want > -2) || yes && index != want {
+			t.Errorf("%s: %d, %v", text, index, yes)
+		}
+	}
+	if _, yes := FileReference(ErrClosed); yes {
+		t.Error("of another error")
+	}
+}

@@ -24,7 +24,7 @@ type Source struct {
 	Size int64
 
 	// Refresh finds the file again where Telegram says that its reference has expired: it asks for the message or whatever
-	// else the file came from, and returns the new location (D15). Without it that error is the download's.
+	// else the file came from, and returns the new location (D15); [Files.Refetch] makes one. Without it that error is the download's.
 	Refresh func(ctx context.Context) (codec.M, error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -128,6 +129,46 @@ func TestDownloadReference(t *testing.T) {
 		source.Refresh = func(context.Context) (M, error) { return nil, gone }
 		if _, err := r.Copy(r.ctx, source, new(bytes.Buffer)); !errors.Is(err, gone) {
 			t.Errorf("not found any more: %v", err)
+		}
+	})
+}
+
+// D15: with a new reference a file is found in what it came from, wherever in the answer it stands.
+func TestRefetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		data := content(1000)
+		u, err := r.Upload(r.ctx, "a.bin", bytes.NewReader(data), int64(len(data)))
+		if err == nil {
+			err = u.Use(r.ctx, r.send)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := r.alice.Location(r.sent)
+		r.s.ExpireFileReferences()
+		message := M{"_": "messages.getMessages", "id": []M{{"_": "inputMessageID", "id": 1}}}
+		nothing := M{"_": "messages.getMessages", "id": []M{{"_": "inputMessageID", "id": 77}}}
+		source := files.Source{Location: old, DC: 2, Size: int64(len(data)), Refresh: r.Refetch(old, nothing, message)}
+		r.get(source, data)
+		if got, err := source.Refresh(r.ctx); err != nil || reflect.DeepEqual(got, old) || got["id"] != old["id"] {
+			t.Errorf("%v, %v", got, err)
+		}
+		for _, tc := range []struct {
+			refresh func(context.Context) (M, error)
+			want    error
+		}{
+			{r.Refetch(old, nothing), files.ErrGone},
+			{r.Refetch(r.alice.Location(r.sent), message), files.ErrGone}, // there is no newer one
+			{r.Refetch(old), files.ErrGone},
+		} {
+			if got, err := tc.refresh(r.ctx); !errors.Is(err, tc.want) {
+				t.Errorf("%v, %v", got, err)
+			}
+		}
+		r.s.FailNext("messages.getMessages", 1, 400, "MESSAGE_IDS_EMPTY")
+		if _, err := r.Refetch(old, message)(r.ctx); !mtproto.IsKind(err, "MESSAGE_IDS_EMPTY") {
+			t.Errorf("%v", err)
 		}
 	})
 }

@@ -105,7 +105,7 @@ func (p *path) ranges(ctx context.Context, s *stand, at, n int64) ([]fileHash, e
 		switch {
 		case err == nil:
 			s.hashes.add(more)
-		case s.cdn != nil || ctx.Err() != nil || mtproto.IsKind(err, "FILE_REFERENCE_EXPIRED"):
+		case s.cdn != nil || ctx.Err() != nil || expired(err):
 			return nil, err
 		default: // not every file has them
 			s.hashes.giveUp()

@@ -104,7 +104,7 @@ func (p *path) detour(ctx context.Context, s *stand, err error) error {
 		s.hashes.add(r.cdn.hashes)
 	case mtproto.IsKind(err, "FILE_MIGRATE") && argOf(err) > 0: // D12: the file's data centre is no matter of the account's
 		s.dc = argOf(err)
-	case mtproto.IsKind(err, "FILE_REFERENCE_EXPIRED", "FILE_REFERENCE_INVALID", "FILE_REFERENCE_EMPTY"):
+	case expired(err):
 		return p.renew(ctx, s, err)
 	case s.cdn != nil:
 		// D14: tokens end, and may be had anew. Of what else goes wrong at a CDN, wrong bytes above all, we want no more.
@@ -114,6 +114,11 @@ func (p *path) detour(ctx context.Context, s *stand, err error) error {
 		return err
 	}
 	return nil
+}
+
+func expired(err error) bool {
+	_, yes := mtproto.FileReference(err)
+	return yes
 }
 
 // renew has the caller find the file's new reference (D15). The same one again does not help.

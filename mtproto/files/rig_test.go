@@ -12,6 +12,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -28,7 +29,8 @@ type rig struct {
 	alice *mttest.Account
 	ctx   context.Context //nolint:containedctx // the test's own
 
-	arrived []byte // of the file that was sent last
+	sent    *world.File // last
+	arrived []byte      // of it
 }
 
 func inMemory(c *mttest.Config) { c.InMemory = true }
@@ -80,8 +82,8 @@ func (r *rig) send(in M) error {
 		m, _ := u.Object("message")
 		media, _ := m.Object("media")
 		if doc, ok := media.Object("document"); ok {
-			f, _ := r.s.World().File(doc.Int("id"))
-			r.arrived = f.Data
+			r.sent, _ = r.s.World().File(doc.Int("id"))
+			r.arrived = r.sent.Data
 		}
 	}
 	return err
