@@ -95,6 +95,7 @@ type verb struct {
 const (
 	loginState = "Step:string Phone?:string Code?:object QR?:object Email?:object Hint?:string HasRecovery?:bool Terms?:string UserID?:int Bot?:bool"
 	watched    = "channels:strings left?:strings"
+	anAccount  = "account:string state:string owner?:string daemon?:string since?:time signed_in:bool user_id?:int bot?:bool error?:string"
 	published  = "format:string content_type:string layer:int size:int digest:string document?:string bucket?:string object?:string"
 )
 
@@ -115,7 +116,14 @@ var verbs = []verb{
 	{"login.resend", "send the code by another way", false, "", loginState},
 	{"login.status", "what the login waits for", false, "", loginState},
 	{"login.cancel", "end the login", false, "", loginState},
-	{"accounts.list", "the accounts that the answering daemon runs", true, "", "accounts:objects"},
+	{"logout", "sign out at Telegram; somebody has to sign in anew", false, "", "logged_out:bool"},
+	{"accounts.list", "all accounts: which daemon runs each, since when, and how it does. With next there are more: ask again with after", true,
+		"after?:string limit?:int", "accounts:objects next?:string"},
+	{"accounts.add", "make an account known; it waits for a login", true, "account:string", anAccount},
+	{"accounts.move", "hand an account over to a daemon, by its name or id, or to the one with least to do", true,
+		"account:string to?:string", anAccount + " from:string from_daemon?:string took_ms:number"},
+	{"accounts.remove", "stop an account and delete its session; with logout sign out at Telegram, with purge delete its updates too", true,
+		"account:string logout?:bool purge?:bool", "account:string logged_out:bool purged:bool still_named_by?:strings"},
 	{"schema", "documents like this one: which there are, or the one in format. One too large for a message is in a JetStream object store",
 		true, "format?:string", ""},
 }
