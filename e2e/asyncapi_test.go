@@ -179,6 +179,8 @@ func TestAsyncAPIHolds(t *testing.T) {
 		"tg.ctl.demo.watch.list":          ``,
 		"tg.ctl.demo.login.status":        ``,
 		"tg.ctl._.accounts.list":          ``,
+		"tg.ctl._.accounts.add":           `{"account":"other"}`,
+		"tg.ctl._.accounts.move":          `{"account":"stranger"}`,
 		"tg.ctl._.schema":                 ``,
 	} {
 		doc.answers(t, nc, subject, body)
