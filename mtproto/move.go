@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// exportsMost is how often an authorization is exported anew because its token was not accepted (D7).
+// exportsMost is how often an authorization is exported anew because its token was not accepted, or something else went wrong
+// that passes (D7).
 const exportsMost = 3
 
 // foreign is the link to another data centre than the home, with the account's authorization there.
@@ -63,10 +65,24 @@ func (c *Client) transfer(ctx context.Context, from, to *link) error {
 			c.setAuthorized(to.id, true)
 			return nil
 		}
-		if try == exportsMost || !IsKind(err, "AUTH_BYTES_INVALID") {
+		if try == exportsMost || !transferable(err) || c.sleep(ctx, time.Duration(try-1)*retryFirst) != nil {
 			return fmt.Errorf("mtproto: authorization at data centre %d: %w", to.id, err)
 		}
 	}
+}
+
+// transferable says that another attempt may succeed: with another token, with another temporary key (B25), or when Telegram
+// has recovered.
+func transferable(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Code == 0 {
+		return false
+	}
+	switch react(e.Code, e.Kind()) {
+	case again, againIfSafe, againSoon:
+		return true
+	}
+	return e.Kind() == "AUTH_BYTES_INVALID"
 }
 
 func (c *Client) transferOnce(ctx context.Context, from, to *link) error {

@@ -154,3 +154,34 @@ func TestMigrateNowhere(t *testing.T) {
 		equal(t, "home", r.Home(), 2)
 	})
 }
+
+// D7, B25: what goes wrong on the way of an authorization to another data centre, and passes, is tried again; what does not is
+// told.
+func TestTransferAgain(t *testing.T) {
+	for _, tc := range []struct {
+		method string
+		code   int
+		text   string
+		times  int
+		ok     bool
+	}{
+		{"auth.exportAuthorization", 401, "AUTH_KEY_PERM_EMPTY", 2, true},
+		{"auth.importAuthorization", 401, "AUTH_KEY_PERM_EMPTY", 2, true},
+		{"auth.importAuthorization", 400, "AUTH_BYTES_INVALID", 2, true},
+		{"auth.importAuthorization", 400, "AUTH_BYTES_INVALID", 3, false},
+		{"auth.importAuthorization", 500, "RPC_CALL_FAIL", 1, true},
+		{"auth.exportAuthorization", -503, "Timeout", 1, true},
+		{"auth.exportAuthorization", 400, "DC_ID_INVALID", 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory, centres(2, 4))
+			r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
+			r.ready()
+			s.FailNext(tc.method, tc.times, tc.code, tc.text)
+			if _, err := r.InvokeDC(t.Context(), 4, r.encode(getConfig)); (err == nil) != tc.ok {
+				t.Errorf("%d times %s: %v", tc.times, tc.text, err)
+			}
+			equal(t, "lost", len(seen[mtproto.AuthLost](r)), 0)
+		})
+	}
+}

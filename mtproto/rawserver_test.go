@@ -98,6 +98,38 @@ func TestTransportErrors(t *testing.T) {
 	}
 }
 
+// A12: a -429 for one account slows down all accounts of the process, which share a Throttle unless they are told not to.
+func TestFloodIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		shared := new(mtproto.Throttle)
+		n := &scripted{through: s.Dial}
+		defer n.wg.Wait()
+		one := start(t, s, func(o *mtproto.Options) { o.Dial, o.Throttle = n.Dial, shared })
+		other := start(t, s, func(o *mtproto.Options) { o.Throttle = shared })
+		apart := start(t, s)
+		for _, r := range []*rig{one, other, apart} {
+			r.ready()
+		}
+		n.mu.Lock()
+		n.codes = []int32{-429}
+		n.mu.Unlock()
+		s.Cut()
+		time.Sleep(time.Second)
+		equal(t, "floods", len(seen[mtproto.Throttled](one)), 1)
+		s.Cut() // the others again, who may have connected before that one was told
+		began := time.Now()
+		apart.call(getConfig)
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("the one that shares nothing connected after %v", d)
+		}
+		other.call(getConfig)
+		if d := time.Since(began); d < time.Second || d > 3*time.Second {
+			t.Errorf("the one that shares the flood connected after %v", d)
+		}
+	})
+}
+
 // A10: a single -404 for a key that works otherwise has no consequence.
 func TestDenialInPassing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
