@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -44,6 +45,7 @@ type Config struct {
 	Methods  *rpc.Methods
 	Rules    *updates.Rules
 	Version  string
+	Metrics  *metrics.Metrics // nil: nobody looks
 	Log      *slog.Logger
 	Lost     <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
 	// Successor says whether another daemon would go on with the account, so that requests are kept for it when this one
@@ -91,8 +93,11 @@ func New(c Config) *Runner {
 // more, is served with clear refusals until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
 	state, err := r.keeper.load(ctx)
-	if errors.Is(err, vault.ErrNotFound) || err == nil && state.UserID == 0 {
-		return r.serveSignedOut(ctx)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		return r.serveSignedOut(ctx, WaitingForLogin)
+	case err == nil && state.UserID == 0:
+		return r.serveSignedOut(ctx, SignedOut)
 	}
 	if err != nil {
 		return err
@@ -229,12 +234,12 @@ func (t *tenure) end() {
 }
 
 // serveSignedOut refuses requests with what to do, until ctx ends.
-func (r *Runner) serveSignedOut(ctx context.Context) error {
+func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 	service, err := rpc.Serve(r.rpcConfig(nobody{}, nil))
 	if err != nil {
 		return err
 	}
-	r.status.set(SignedOut, vault.ErrNotFound)
+	r.status.set(why, vault.ErrNotFound)
 	r.event(eventGained, map[string]any{"owner": service.ID(), "signed_in": false})
 	select {
 	case <-ctx.Done():
@@ -261,8 +266,12 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
 	}
+	if r.Metrics != nil {
+		c.Measure = func(namespace string, took time.Duration, code int) { r.Metrics.Call(r.Name, namespace, code, took) }
+	}
 	if d != nil {
 		c.Observe = d.observe
+		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: r.logout}
 		for _, verb := range []string{"list", "add", "remove"} {
 			c.Extra["watch_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "watch."+verb), Slow: true, Answer: d.watcher(verb)}
 		}

@@ -310,6 +310,7 @@ func (d *driver) store(b *updates.Batch) {
 	g := &stream.Group{Whole: b.Whole, State: b.State, Messages: make([]stream.Message, 0, len(b.Items))}
 	for i := range b.Items {
 		item := &b.Items[i]
+		d.measure(item)
 		if item.Gap != nil {
 			d.r.event("gap", map[string]any{
 				"box": item.Gap.Box.String(), "from": item.Gap.From, "to": item.Gap.To, "reason": item.Gap.Reason, "filled": item.Gap.Fill,

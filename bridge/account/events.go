@@ -21,10 +21,12 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 	case mtproto.Connected:
 		fields = map[string]any{"dc": e.DC, "layer": e.Layer, "rtt_ms": milliseconds(e.RTT)}
 		r.status.connected(e.DC)
+		r.Metrics.Connected(r.Name)
 		d.start()
 	case mtproto.Disconnected:
 		fields = map[string]any{"dc": e.DC, "attempt": e.Attempt, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
 		r.status.disconnected(e.DC, e.Err)
+		r.Metrics.Disconnected(r.Name)
 	case mtproto.Migrated:
 		fields = map[string]any{"from": e.From, "to": e.To}
 	case mtproto.NewSession:
@@ -32,6 +34,7 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		d.start() // pushes may have been lost (C36, E18)
 	case mtproto.FloodWait:
 		fields = map[string]any{"method": e.Method, "seconds": e.Wait.Seconds(), "waits": e.Waits}
+		r.Metrics.FloodWait(r.Name, e.Wait)
 	case mtproto.AuthLost:
 		fields = map[string]any{"error": text(e.Err)}
 		r.status.set(SignedOut, e.Err)

@@ -111,7 +111,7 @@ func (w *writer) header(item *updates.Item) nats.Header {
 		h[headerState] = []string{item.State}
 	}
 	if isNew(item) {
-		h[headerDelay] = []string{strconv.FormatInt(max(w.received.UnixMilli()-1000*int64(item.Date), 0), 10)}
+		h[headerDelay] = []string{strconv.FormatInt(w.delay(item).Milliseconds(), 10)}
 	}
 	if item.Backfill {
 		h[headerBackfill] = []string{"true"}
@@ -123,6 +123,11 @@ func (w *writer) header(item *updates.Item) nats.Header {
 		h[headerMsgID] = []string{w.id(item, box)}
 	}
 	return h
+}
+
+// delay is how late a new message came, as far as its date tells: that has whole seconds.
+func (w *writer) delay(item *updates.Item) time.Duration {
+	return max(w.received.Sub(time.Unix(int64(item.Date), 0)), 0)
 }
 
 // isNew: a message that was just written, as far as is known, so that its delay tells something.

@@ -132,13 +132,30 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 	} else {
 		header = s.headerOf(j.out)
 	}
-	j.endpoint.done(time.Since(j.at), fault)
+	s.measure(j, fault)
 	if j.msg.Reply == "" {
 		return
 	}
 	if err := s.c.Conn.PublishMsg(&nats.Msg{Subject: j.msg.Reply, Header: header, Data: data}); err != nil {
 		s.c.Log.Warn("answering", "account", s.c.Account, "method", j.method, "err", err)
 	}
+}
+
+// measure counts an answer.
+func (s *Service) measure(j *job, fault *Fault) {
+	took := time.Since(j.at)
+	j.endpoint.done(took, fault)
+	if s.c.Measure == nil {
+		return
+	}
+	code, namespace := 0, ""
+	if fault != nil {
+		code = fault.Code
+	}
+	if s.c.Methods.byName[j.method] != nil {
+		namespace = namespaceOf(j.method)
+	}
+	s.c.Measure(endpointName(namespace), took, code)
 }
 
 func jsonInt(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,118 @@
+// Package metrics counts what a daemon does, and shows it to Prometheus over HTTP: off unless NATSGRAM_HTTP names an address.
+// Nothing here is secret: account names, ids of watched channels, figures. Labels are bounded: chats are told apart only where
+// they are watched, calls by namespace alone.
+package metrics
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Other is the chat of delays in all chats that are not watched.
+const Other = "other"
+
+// Status is how an account does at the moment it is asked.
+type Status struct {
+	Account, State string
+	Epoch          uint64 // 0: it has no owner here
+	Stored         uint64 // updates, since this owner took the account
+	WaitingBytes   int64  // of updates, for JetStream
+	InFlight       int    // calls
+	Left           int    // updates that a difference will bring, for lack of room
+	Parked         int    // that wait here without being acknowledged
+	Declined       int    // that Telegram is to send again
+}
+
+// Metrics are a daemon's. All methods are safe for concurrent use, and do nothing with a nil *Metrics.
+type Metrics struct {
+	registry *prometheus.Registry
+	delay    *prometheus.HistogramVec
+	calls    *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	floods   *prometheus.CounterVec
+	flooded  *prometheus.CounterVec
+	links    *prometheus.CounterVec
+	gaps     *prometheus.CounterVec
+}
+
+// New makes metrics; statuses are asked for with each look, those of all accounts of the daemon.
+func New(version string, statuses func() []Status) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "natsgram_update_delay_seconds", Help: "From when a message was written (a whole second) until it came; chat is a watched channel, or other.",
+			Buckets: []float64{0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600},
+		}, []string{"account", "chat"}),
+		calls: counter("natsgram_calls_total", "Requests that were answered, by the code of the error: ok, 400, 420, 503 ...", "account", "code"),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "natsgram_call_duration_seconds", Help: "From a request's arrival until its reply, by namespace.",
+			Buckets: []float64{0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30},
+		}, []string{"namespace"}),
+		floods:  counter("natsgram_flood_waits_total", "How often Telegram wanted a method to wait.", "account"),
+		flooded: counter("natsgram_flood_wait_seconds_total", "How long in all.", "account"),
+		links:   counter("natsgram_connections_total", "Connections to Telegram that came about (made) or were lost or could not be made (lost).", "account", "event"),
+		gaps:    counter("natsgram_gaps_total", "Updates that Telegram could not give back, said as gaps.", "account", "reason"),
+	}
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
+	}, func() float64 { return 1 })
+	m.registry.MustRegister(m.delay, m.calls, m.took, m.floods, m.flooded, m.links, m.gaps, build, looks{statuses},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+// Delay notes how late a new message came. chat is [Other] but for watched channels.
+func (m *Metrics) Delay(account, chat string, late time.Duration) {
+	if m != nil {
+		m.delay.WithLabelValues(account, chat).Observe(late.Seconds())
+	}
+}
+
+// Call notes a request that was answered; code 0: without an error.
+func (m *Metrics) Call(account, namespace string, code int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	text := "ok"
+	if code != 0 {
+		text = strconv.Itoa(code)
+	}
+	m.calls.WithLabelValues(account, text).Inc()
+	m.took.WithLabelValues(namespace).Observe(took.Seconds())
+}
+
+// FloodWait notes that a method has to wait.
+func (m *Metrics) FloodWait(account string, wait time.Duration) {
+	if m != nil {
+		m.floods.WithLabelValues(account).Inc()
+		m.flooded.WithLabelValues(account).Add(wait.Seconds())
+	}
+}
+
+// Connected notes a connection, and Disconnected the end of one, or one that did not come about.
+func (m *Metrics) Connected(account string) {
+	if m != nil {
+		m.links.WithLabelValues(account, "made").Inc()
+	}
+}
+
+// Disconnected is the other.
+func (m *Metrics) Disconnected(account string) {
+	if m != nil {
+		m.links.WithLabelValues(account, "lost").Inc()
+	}
+}
+
+// Gap notes one that was said.
+func (m *Metrics) Gap(account, reason string) {
+	if m != nil {
+		m.gaps.WithLabelValues(account, reason).Inc()
+	}
+}

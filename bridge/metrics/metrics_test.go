@@ -1,0 +1,107 @@
+package metrics
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url) //nolint:noctx // of this process
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestMetrics(t *testing.T) {
+	m := New("1.2.3", func() []Status {
+		return []Status{
+			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6},
+			{Account: "late", State: "waiting-for-login"},
+		}
+	})
+	m.Delay("main", "channel.1234", 700*time.Millisecond)
+	m.Delay("main", Other, 20*time.Second)
+	m.Call("main", "messages", 0, 30*time.Millisecond)
+	m.Call("main", "messages", 420, 10*time.Millisecond)
+	m.FloodWait("main", 35*time.Second)
+	m.Connected("main")
+	m.Disconnected("main")
+	m.Gap("main", "too long")
+	notReady := errors.New("NATS is away")
+	ready := notReady
+	s, err := Serve("127.0.0.1:0", m, func() error { return ready })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer s.Close()
+	_, body := get(t, "http://"+s.Addr()+"/metrics")
+	for _, want := range []string{
+		`natsgram_update_delay_seconds_bucket{account="main",chat="channel.1234",le="1"} 1`,
+		`natsgram_update_delay_seconds_bucket{account="main",chat="other",le="10"} 0`,
+		`natsgram_calls_total{account="main",code="ok"} 1`,
+		`natsgram_calls_total{account="main",code="420"} 1`,
+		`natsgram_call_duration_seconds_count{namespace="messages"} 2`,
+		`natsgram_flood_waits_total{account="main"} 1`,
+		`natsgram_flood_wait_seconds_total{account="main"} 35`,
+		`natsgram_connections_total{account="main",event="made"} 1`,
+		`natsgram_connections_total{account="main",event="lost"} 1`,
+		`natsgram_gaps_total{account="main",reason="too long"} 1`,
+		`natsgram_account_state{account="main",state="connected"} 1`,
+		`natsgram_account_state{account="late",state="waiting-for-login"} 1`,
+		`natsgram_owner_epoch{account="main"} 7`,
+		`natsgram_updates_stored_total{account="main"} 12`,
+		`natsgram_updates_waiting_bytes{account="main"} 99`,
+		`natsgram_calls_in_flight{account="main"} 3`,
+		`natsgram_updates_held{account="main",how="left"} 4`,
+		`natsgram_updates_held{account="main",how="parked"} 5`,
+		`natsgram_updates_held{account="main",how="declined"} 6`,
+		`natsgram_build_info{version="1.2.3"} 1`,
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(body, `natsgram_owner_epoch{account="late"}`) {
+		t.Error("an account without an owner has an epoch")
+	}
+	if code, body := get(t, "http://"+s.Addr()+"/healthz"); code != 200 || body != "ok\n" {
+		t.Error(code, body)
+	}
+	if code, body := get(t, "http://"+s.Addr()+"/readyz"); code != 503 || body != "NATS is away\n" {
+		t.Error(code, body)
+	}
+	ready = nil
+	if code, _ := get(t, "http://"+s.Addr()+"/readyz"); code != 200 {
+		t.Error(code)
+	}
+	if _, err := Serve(s.Addr(), m, nil); err == nil || !strings.Contains(err.Error(), "NATSGRAM_HTTP") {
+		t.Error("two servers at one address", err)
+	}
+}
+
+// No metrics cost nothing, and whoever counts need not ask whether there are any.
+func TestNone(*testing.T) {
+	var m *Metrics
+	m.Delay("main", Other, 0)
+	m.Call("main", "messages", 0, 0)
+	m.FloodWait("main", 0)
+	m.Connected("main")
+	m.Disconnected("main")
+	m.Gap("main", "reset")
+}
