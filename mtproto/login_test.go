@@ -308,7 +308,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		for _, v := range []any{st, &st, st.DCs[2], struct{ S mtproto.State }{st}, mtproto.API{ID: 1, Hash: "secrethash"}} {
 			fmt.Fprintf(&out, "%v %+v %#v %s %q\n", v, v, v, v, v)
 		}
-		if strings.Contains(out.String(), "secret") || strings.Contains(out.String(), fmt.Sprint(st.DCs[2].Key[:4])[1:8]) {
+		if strings.Contains(out.String(), "secret") || strings.Contains(out.String(), fmt.Sprintf("%d", st.DCs[2].Key[:4])[1:8]) {
 			t.Errorf("a secret shows:\n%s", out.String())
 		}
 	})

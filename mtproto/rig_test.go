@@ -39,7 +39,7 @@ type rig struct {
 	saves   int
 	updates []mtproto.Update
 
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // the test's own
 	stop context.CancelFunc
 	ran  chan error
 }
