@@ -247,12 +247,16 @@ func (b *Bridge) statesOf(names []string) []Account {
 	return all
 }
 
-// known is an account of the list, by name: a refusal if there is none.
-func (c *control) known(name string) error {
+// known: there is such an account; a refusal, if there is none.
+func (c *control) known(ctx context.Context, name string) error {
 	if err := subjects.CheckAccount(name); err != nil {
 		return &refusal{400, err.Error()}
 	}
-	if _, found := slices.BinarySearch(c.shift.names(time.Now()), name); !found {
+	seat, err := c.shift.crew.Look(ctx, name) // it may just have been added by way of another daemon
+	if err != nil {
+		return &refusal{503, "looking the account up: " + err.Error()}
+	}
+	if _, found := slices.BinarySearch(c.shift.names(time.Now()), name); !found && !seat.Known {
 		return &refusal{404, "there is no account " + name}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (c *control) addAccount(ctx context.Context, in request) (any, error) {
 		return nil, &refusal{400, err.Error()}
 	}
 	err := error(lease.ErrKnown)
-	if c.known(in.Account) != nil {
+	if c.known(ctx, in.Account) != nil {
 		err = c.shift.lease.Add(ctx, in.Account)
 	}
 	if errors.Is(err, lease.ErrKnown) {
@@ -76,11 +76,14 @@ type moved struct {
 
 // moveAccount hands an account over, as planned: no request is lost.
 func (c *control) moveAccount(ctx context.Context, in request) (any, error) {
-	if err := c.known(in.Account); err != nil {
+	if err := c.known(ctx, in.Account); err != nil {
 		return nil, err
 	}
 	begun := time.Now()
-	seat := c.shift.crew.Seat(in.Account, begun)
+	seat, err := c.shift.crew.Look(ctx, in.Account)
+	if err != nil {
+		return nil, &refusal{503, "finding out who runs the account: " + err.Error()}
+	}
 	if !seat.Taken {
 		return nil, &refusal{409, "nobody runs " + in.Account + " now, so there is nothing to move"}
 	}
@@ -185,7 +188,7 @@ type removed struct {
 
 // removeAccount stops an account and deletes its session. Asked again, it goes on with what was cut short.
 func (c *control) removeAccount(ctx context.Context, in request) (any, error) {
-	if err := c.known(in.Account); err != nil {
+	if err := c.known(ctx, in.Account); err != nil {
 		return nil, err
 	}
 	out := removed{Account: in.Account, LoggedOut: in.Logout, Purged: in.Purge}

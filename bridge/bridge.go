@@ -111,8 +111,10 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 	b := &base{}
 	var err error
 	switch {
+	case s.External() && run:
+		b.nc, err = bus.Await(ctx, s.NATS, "natsgram", o.Log)
 	case s.External():
-		b.nc, err = bus.External(s.NATS, "natsgram")
+		b.nc, err = bus.External(s.NATS, "natsgram login")
 	case run:
 		err = b.embed(s, o)
 	default:
@@ -120,7 +122,9 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 			err = b.embed(s, o)
 		}
 	}
-	if err == nil {
+	if err == nil && run {
+		err = b.patiently(ctx, o.Log, func() error { return b.openVault(ctx, s) })
+	} else if err == nil {
 		err = b.openVault(ctx, s)
 	}
 	if err != nil {
@@ -128,6 +132,11 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// patiently waits for a JetStream that is not there yet: the servers of a cluster come one after the other.
+func (b *base) patiently(ctx context.Context, log *slog.Logger, do func() error) error {
+	return bus.Patiently(ctx, log, "JetStream is not ready; trying again", do)
 }
 
 func (b *base) embed(s Settings, o Options) (err error) {
@@ -164,6 +173,14 @@ func (b *base) close() {
 // Run serves until ctx ends, then lets go of everything in order: no new requests, those at work answered, updates flushed,
 // connections closed. Its error is nil after such an end.
 func (b *Bridge) Run(ctx context.Context) error {
+	err := b.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (b *Bridge) run(ctx context.Context) error {
 	if b.metrics != nil {
 		shown, err := metrics.Serve(b.settings.HTTP, b.metrics, b.fit)
 		if err != nil {
@@ -181,8 +198,11 @@ func (b *Bridge) Run(ctx context.Context) error {
 		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
 	})
 	r := stream.Retention{MaxAge: b.settings.MaxAge, MaxBytes: b.settings.MaxBytes, Replicas: b.settings.Replicas}
-	store, err := stream.Setup(ctx, base.js, b.settings.Scheme(), r)
-	if err != nil {
+	var store *stream.Store
+	if err = base.patiently(ctx, b.log, func() (err error) {
+		store, err = stream.Setup(ctx, base.js, b.settings.Scheme(), r)
+		return err
+	}); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -205,9 +225,10 @@ func subjectOf(sub *nats.Subscription) string {
 func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	leases, err := lease.Open(ctx, base.js, lease.Options{
-		Members: b.settings.Scheme().StreamName(stream.LeasesName), Accounts: b.settings.Scheme().StreamName(stream.AccountsName),
-		Replicas: b.settings.Replicas, Name: b.settings.Name, Embedded: base.server != nil, Log: b.log,
+	var leases *lease.Leases
+	err := base.patiently(ctx, b.log, func() (err error) {
+		leases, err = lease.Open(ctx, base.js, b.leaseOptions(base))
+		return err
 	})
 	if err != nil {
 		return err
@@ -229,10 +250,15 @@ func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) err
 	<-s.ctx.Done()
 	s.work.Wait()
 	control()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
 	return err
+}
+
+func (b *Bridge) leaseOptions(base *base) lease.Options {
+	name := b.settings.Scheme().StreamName
+	return lease.Options{
+		Members: name(stream.LeasesName), Accounts: name(stream.AccountsName), Replicas: b.settings.Replicas,
+		Name: b.settings.Name, Embedded: base.server != nil, Log: b.log,
+	}
 }
 
 // Ready is closed when NATS answers and the accounts that were stored have been started. Whether one is connected to Telegram

@@ -383,7 +383,7 @@ func TestHandOver(t *testing.T) {
 func TestSignedOutAccountIsRefusedClearly(t *testing.T) {
 	w := newTown(t)
 	d := newDaemon(t, w, func(s *Settings) { s.Accounts = []string{"main"} })
-	d.await("main", account.SignedOut)
+	d.await("main", account.WaitingForLogin)
 	reply := d.ask("tg.rpc.main.help.getConfig", "")
 	if reply.Header.Get("Nats-Service-Error-Code") != "401" || !strings.Contains(reply.Header.Get("Nats-Service-Error"), "natsgram login main") {
 		t.Errorf("%v", reply.Header)

@@ -16,8 +16,9 @@ import (
 // same: whether the process is gone, or only its connection to NATS, nobody here can know.
 
 const (
-	// hearingFor is how long an answer is good for.
+	// hearingFor is how long an answer is good for, silenceFor how long none is: a daemon may just have come.
 	hearingFor = time.Second
+	silenceFor = 200 * time.Millisecond
 	// heardMax is how many answers are kept.
 	heardMax = 256
 	// hearingWait is how long one may take.
@@ -35,6 +36,15 @@ func (s *supervisor) ear(instance, what string) string {
 	return s.b.settings.Scheme().Ctl(subjects.Daemon, "daemon."+instance+"."+what)
 }
 
+// answer has this daemon say that it is there. It must before it is known to the others.
+func (s *supervisor) answer() (stop func(), err error) {
+	sub, err := s.base.nc.Subscribe(s.ear(s.id, "ping"), func(m *nats.Msg) { _ = m.Respond(nil) }) // who asked has gone
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = sub.Unsubscribe() }, nil // the connection may be closed
+}
+
 // listen answers the other daemons: how its ears are called, and what they do.
 func (c *control) listen() (stop func(), err error) {
 	var subs []*nats.Subscription
@@ -44,7 +54,6 @@ func (c *control) listen() (stop func(), err error) {
 		}
 	}
 	for what, do := range map[string]nats.MsgHandler{
-		"ping":     func(m *nats.Msg) { _ = m.Respond(nil) }, // who asked has gone
 		"accounts": func(m *nats.Msg) { c.work.Go(func() { c.tellStates(m) }) },
 		"login":    func(m *nats.Msg) { c.work.Go(func() { c.tellLogin(m) }) },
 		"relay":    func(m *nats.Msg) { c.work.Go(func() { c.relayed(m) }) },
@@ -72,7 +81,7 @@ func (s *supervisor) asks(m lease.Member) bool {
 	s.mu.Lock()
 	last, known := s.heard[m.Instance]
 	s.mu.Unlock()
-	if known && now.Sub(last.at) < hearingFor {
+	if age := now.Sub(last.at); known && (age < silenceFor || last.there && age < hearingFor) {
 		return last.there
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), hearingWait)

@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,10 +60,15 @@ func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.St
 		b: b, base: base, store: store, lease: leases, wake: make(chan struct{}, 1), id: nuid.Next(),
 		stored: map[string]bool{}, known: map[string]*candidate{}, heard: map[string]hearing{},
 	}
+	deaf, err := s.answer()
+	if err != nil {
+		return nil, nil, err
+	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	s.crew, err = leases.Join(ctx, life, lease.Member{Instance: s.id, Capacity: b.settings.Capacity, Accounts: b.settings.Accounts}, &work)
 	if err != nil {
+		deaf()
 		end()
 		work.Wait()
 		return nil, nil, err
@@ -73,6 +80,7 @@ func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.St
 	context.AfterFunc(ctx, func() {
 		defer close(told)
 		s.crew.Leave(life)
+		deaf()
 		stop()
 	})
 	return s, func() {
@@ -136,7 +144,11 @@ const (
 // tend runs an account while this daemon has its lease.
 func (s *supervisor) tend(a *supervised) {
 	begun := time.Now()
-	held, err := s.lease.Take(s.ctx, a.name)
+	var held *lease.Lease
+	there, err := s.exists(a.name)
+	if err == nil && there {
+		held, err = s.lease.Take(s.ctx, a.name)
+	}
 	if err == nil && held != nil {
 		err = s.once(a, held)
 	}
@@ -146,6 +158,19 @@ func (s *supervisor) tend(a *supervised) {
 	}
 	s.ended(a.name, time.Since(begun), err)
 	s.stir()
+}
+
+// exists: the account has a record, is named by the settings, or has a session. Of a session that was removed together with
+// the record the news may still be on its way.
+func (s *supervisor) exists(name string) (bool, error) {
+	if s.crew.Seat(name, time.Now()).Known || slices.Contains(s.b.settings.Accounts, name) {
+		return true, nil
+	}
+	_, err := s.base.vault.Load(s.ctx, name)
+	if errors.Is(err, vault.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // ended plans when the account may be tried again here.

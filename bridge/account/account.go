@@ -93,8 +93,11 @@ func New(c Config) *Runner {
 // more, is served with clear refusals until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
 	state, err := r.keeper.load(ctx)
-	if errors.Is(err, vault.ErrNotFound) || err == nil && state.UserID == 0 {
-		return r.serveSignedOut(ctx)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		return r.serveSignedOut(ctx, WaitingForLogin)
+	case err == nil && state.UserID == 0:
+		return r.serveSignedOut(ctx, SignedOut)
 	}
 	if err != nil {
 		return err
@@ -231,12 +234,12 @@ func (t *tenure) end() {
 }
 
 // serveSignedOut refuses requests with what to do, until ctx ends.
-func (r *Runner) serveSignedOut(ctx context.Context) error {
+func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 	service, err := rpc.Serve(r.rpcConfig(nobody{}, nil))
 	if err != nil {
 		return err
 	}
-	r.status.set(SignedOut, vault.ErrNotFound)
+	r.status.set(why, vault.ErrNotFound)
 	r.event(eventGained, map[string]any{"owner": service.ID(), "signed_in": false})
 	select {
 	case <-ctx.Done():
@@ -268,6 +271,7 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	}
 	if d != nil {
 		c.Observe = d.observe
+		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: r.logout}
 		for _, verb := range []string{"list", "add", "remove"} {
 			c.Extra["watch_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "watch."+verb), Slow: true, Answer: d.watcher(verb)}
 		}

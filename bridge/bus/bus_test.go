@@ -1,14 +1,24 @@
 package bus
 
 import (
+	"bytes"
+	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
@@ -95,4 +105,91 @@ func TestCommandsFindTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc.Close()
+}
+
+// A daemon that is started before its servers waits for them, says so, and ends when it is told to; what waiting does not mend
+// is an error at once.
+func TestAwait(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := l.Addr().(*net.TCPAddr) //nolint:forcetypeassert // it is one
+	l.Close()
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	type outcome struct {
+		nc  *nats.Conn
+		err error
+	}
+	got := make(chan outcome, 1)
+	go func() {
+		nc, err := Await(t.Context(), settings.NATS{URL: "nats://" + where.String()}, "test", log)
+		got <- outcome{nc, err}
+	}()
+	select {
+	case o := <-got:
+		t.Fatalf("did not wait: %v", o.err)
+	case <-time.After(2 * againMin):
+	}
+	guarded(t, func(o *server.Options) { o.Port = where.Port })
+	o := <-got
+	if o.err != nil || !o.nc.IsConnected() {
+		t.Fatal(o.err)
+	}
+	o.nc.Close()
+	if !strings.Contains(said.String(), "trying again") || strings.Count(said.String(), "\n") != 1 {
+		t.Errorf("the log: %s", said.String())
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*againMin)
+	defer cancel()
+	if _, err := Await(ctx, settings.NATS{URL: "nats://127.0.0.1:1"}, "test", log); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, nats.ErrNoServers) {
+		t.Errorf("not to be told to end: %v", err)
+	}
+}
+
+func TestAwaitGivesUpAtOnce(t *testing.T) {
+	user := guarded(t, func(o *server.Options) { o.Username, o.Password = "u", "p" })
+	for name, n := range map[string]settings.NATS{
+		"wrong password":    {URL: user, User: "u", Password: "hush"},
+		"no credentials":    {URL: user},
+		"no URL":            {URL: "nats://[::1"},
+		"no port":           {URL: "nats://127.0.0.1:99999"},
+		"no such context":   {Context: "none"},
+		"no such creds":     {URL: user, Creds: "/does/not/exist"},
+		"TLS where is none": {URL: strings.Replace(user, "nats://", "tls://", 1)},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		_, err := Await(ctx, n, "test", slog.New(slog.DiscardHandler))
+		if err == nil || ctx.Err() != nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+	}
+}
+
+func TestPassing(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nats.ErrAuthorization, false},
+		{nats.ErrNoServers, true},
+		{fmt.Errorf("connecting: %w", &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}), true},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "nats", IsNotFound: true}}, true},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, false},
+		{x509.UnknownAuthorityError{}, false},
+		{context.DeadlineExceeded, true},
+		{context.Canceled, false},
+		{jetstream.ErrJetStreamNotEnabled, false},
+		{jetstream.ErrJetStreamNotEnabledForAccount, false},
+		{fmt.Errorf("bucket: %w", &jetstream.APIError{Code: 503, ErrorCode: 10008, Description: "JetStream system temporarily unavailable"}), true},
+		{&jetstream.APIError{Code: 400, ErrorCode: 10005, Description: "no suitable peers for placement"}, true},
+		{&jetstream.APIError{Code: 500, ErrorCode: 10074, Description: "replicas > 1 not supported in non-clustered mode"}, false},
+	} {
+		if got := Passing(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
 }

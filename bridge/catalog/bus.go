@@ -93,7 +93,7 @@ type verb struct {
 }
 
 const (
-	loginState = "Step:string Phone?:string Code?:object QR?:object Email?:object Hint?:string HasRecovery?:bool Terms?:string UserID?:int Bot?:bool"
+	loginState = "step:string phone?:string code?:object qr?:object email?:object hint?:string has_recovery?:bool terms?:string user_id?:int bot?:bool"
 	watched    = "channels:strings left?:strings"
 	anAccount  = "account:string state:string owner?:string daemon?:string since?:time signed_in:bool user_id?:int bot?:bool error?:string"
 	published  = "format:string content_type:string layer:int size:int digest:string document?:string bucket?:string object?:string"

@@ -33,8 +33,30 @@ type Crew struct {
 }
 
 type seen[T any] struct {
-	v  T
-	at time.Time
+	v   T
+	at  time.Time
+	rev uint64
+}
+
+// Look reads an account's record anew, for decisions that news on their way must not spoil.
+func (c *Crew) Look(ctx context.Context, account string) (Seat, error) {
+	by, rev, err := c.leases.read(ctx, account)
+	if err != nil {
+		return Seat{}, err
+	}
+	if rev != 0 {
+		c.noteRecord(account, by, rev)
+	}
+	return c.Seat(account, time.Now()), nil
+}
+
+// noteRecord takes in an account's record, unless a later one is known.
+func (c *Crew) noteRecord(account string, by Holder, rev uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[account].rev < rev {
+		c.held[account] = seen[Holder]{by, time.Now(), rev}
+	}
 }
 
 // Join makes this daemon known, and follows the others, until life ends. ctx bounds the joining.
@@ -121,16 +143,14 @@ func (c *Crew) read(ctx context.Context, w jetstream.KeyWatcher, known chan stru
 
 // note takes in one record. What cannot be read is somebody's all the same.
 func (c *Crew) note(e jetstream.KeyValueEntry) {
+	if e.Bucket() == c.leases.accounts.Bucket() {
+		c.noteAccount(e)
+		return
+	}
 	there, now := e.Operation() == jetstream.KeyValuePut, time.Now()
 	c.mu.Lock()
 	news := true
 	switch key := e.Key(); {
-	case e.Bucket() == c.leases.accounts.Bucket():
-		put(c.held, key, e.Value(), there, now)
-		by := c.held[key].v
-		c.mu.Unlock()
-		c.leases.seen(key, by, e.Revision())
-		c.mu.Lock()
 	case strings.HasPrefix(key, moveKey):
 		put(c.moves, strings.TrimPrefix(key, moveKey), e.Value(), there, now)
 	default:
@@ -140,6 +160,23 @@ func (c *Crew) note(e jetstream.KeyValueEntry) {
 	if news {
 		c.tell()
 	}
+}
+
+// noteAccount takes in an account's record as the bucket tells of it.
+func (c *Crew) noteAccount(e jetstream.KeyValueEntry) {
+	var by Holder
+	if e.Operation() == jetstream.KeyValuePut {
+		_ = json.Unmarshal(e.Value(), &by)
+		c.noteRecord(e.Key(), by, e.Revision())
+	} else {
+		c.mu.Lock()
+		if c.held[e.Key()].rev < e.Revision() {
+			delete(c.held, e.Key())
+		}
+		c.mu.Unlock()
+	}
+	c.leases.seen(e.Key(), e.Revision())
+	c.tell()
 }
 
 // noteMember says whether the daemon is not what it was; a renewal is no news.
@@ -162,7 +199,7 @@ func put[T any](all map[string]seen[T], key string, body []byte, there bool, now
 	}
 	var v T
 	_ = json.Unmarshal(body, &v)
-	all[key] = seen[T]{v, now}
+	all[key] = seen[T]{v: v, at: now}
 }
 
 // tell wakes those who wait for a change.
@@ -231,11 +268,17 @@ func (c *Crew) seat(account string, now time.Time) Seat {
 	h, ok := c.held[account]
 	s := Seat{By: h.v, Known: ok}
 	switch {
+	case c.leases.holds(account): // the bucket may not have told yet
+		me := c.me.Holder
+		if c.leases.own(h.v.ID) {
+			me.At = h.v.At
+		}
+		me.ID = c.leases.id()
+		return Seat{By: me, Known: true, Taken: true, Since: h.at}
 	case !ok:
 	case h.v.Free:
 		s.Since = h.at
-	case c.leases.own(h.v.ID):
-		s.Taken, s.Since = c.leases.holds(account), h.at
+	case c.leases.own(h.v.ID): // and not held: it was lost, or never known to be taken
 	case c.alive(h.v.ID, now):
 		s.Taken, s.Since = true, c.members[h.v.ID].at
 	case !c.leases.former(h.v):

@@ -242,12 +242,15 @@ func (l *Lease) giveBack(ctx context.Context, h Holder) {
 	}
 	h.ID, h.Free = l.member.id, true
 	body, err := ls.record(h)
+	var rev uint64
 	if err == nil {
-		_, err = ls.accounts.Update(ctx, l.account, body, l.rev)
+		rev, err = ls.accounts.Update(ctx, l.account, body, l.rev)
 	}
 	if err != nil {
 		ls.log.Warn("giving the lease back", "account", l.account, "err", err)
+		return
 	}
+	l.member.crew.noteRecord(l.account, h, rev) // or this daemon would take it for its own until the bucket tells
 }
 
 // lose ends an account's lease before its time.
@@ -264,7 +267,7 @@ func (l *Lease) lose(why string) {
 }
 
 // seen is told of an account's record by the bucket. One that is not what this daemon wrote ends its lease.
-func (ls *Leases) seen(account string, by Holder, rev uint64) {
+func (ls *Leases) seen(account string, rev uint64) {
 	ls.mu.Lock()
 	l := ls.held[account]
 	ls.mu.Unlock()

@@ -30,7 +30,8 @@ func (m Member) Serves(account string) bool {
 
 // membership is a lease of this daemon, from its first writing until it is lost.
 type membership struct {
-	id string
+	id   string
+	crew *Crew
 
 	writing   sync.Mutex // guards what follows, and makes one writing wait for the other
 	rev       uint64
@@ -43,7 +44,7 @@ var errLost = errors.New("the lease has passed on")
 // enter begins a membership under a new id.
 func (c *Crew) enter(ctx context.Context) (*membership, error) {
 	ls := c.leases
-	m := &membership{id: nuid.Next(), confirmed: time.Now()}
+	m := &membership{id: nuid.Next(), crew: c, confirmed: time.Now()}
 	body, err := c.card(m)
 	if err == nil {
 		m.rev, err = ls.members.Create(ctx, memberKey+m.id, body)

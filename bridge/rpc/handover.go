@@ -15,7 +15,10 @@ import (
 //	s.PassOn(ctx, ok) // no more are taken, and those kept are published again, for the next owner
 
 // Hold begins no more requests: they are kept for [Service.PassOn].
-func (s *Service) Hold() { s.pool.hold() }
+func (s *Service) Hold() {
+	s.micro.leaveExtras()
+	s.pool.hold()
+}
 
 // Finish waits until the requests at work are answered. When ctx ends before, they are cancelled; those of them that never
 // reached Telegram are kept with the others.

@@ -21,7 +21,8 @@ type micro struct {
 	started   time.Time
 	endpoints []*endpoint
 	subs      []subscription
-	asides    []*nats.Subscription
+	asides    []*nats.Subscription // the extra endpoints first
+	extras    int                  // how many of them are extra endpoints
 	aside     chan *nats.Msg
 	answering sync.WaitGroup
 }
@@ -88,7 +89,7 @@ const asideSize = 128
 
 // subscribeAside serves the protocol's subjects and those of extra endpoints from one goroutine.
 func (m *micro) subscribeAside(nc *nats.Conn, extras []string, answer nats.MsgHandler) error {
-	m.aside = make(chan *nats.Msg, asideSize)
+	m.aside, m.extras = make(chan *nats.Msg, asideSize), len(extras)
 	for _, verb := range []protocol.Verb{protocol.PingVerb, protocol.InfoVerb, protocol.StatsVerb} {
 		for _, who := range [][2]string{{}, {m.id.Name}, {m.id.Name, m.id.ID}} {
 			subject, err := protocol.ControlSubject(verb, who[0], who[1])
@@ -111,6 +112,14 @@ func (m *micro) subscribeAside(nc *nats.Conn, extras []string, answer nats.MsgHa
 		}
 	})
 	return nc.Flush()
+}
+
+// leaveExtras stops answering on the extra endpoints: they have no queue, so that while two owners are there both would.
+func (m *micro) leaveExtras() {
+	for _, sub := range m.asides[:m.extras] {
+		_ = sub.Unsubscribe() // the connection may be closed
+	}
+	m.asides, m.extras = m.asides[m.extras:], 0
 }
 
 // unsubscribe waits until the server has stopped sending, and all requests that it sent before have been taken.

@@ -336,6 +336,15 @@ func (s *Server) Executed(name string) (n int) {
 	return n
 }
 
+// DuplicatedKeys is how many accounts' keys were ever used from two places at once, which is why they are
+// AUTH_KEY_DUPLICATED since (D8). It needs WireConfig.OneConnection.
+func (s *Server) DuplicatedKeys() (n int) {
+	for _, c := range s.centres {
+		n += c.Duplicated()
+	}
+	return n
+}
+
 // Distinct is how many different queries of a method were executed: with another random_id, or, where the method has
 // none, with other parameters or by another key. It needs Config.TrackQueries.
 func (s *Server) Distinct(name string) (n int) {

@@ -50,6 +50,8 @@ type Centre struct {
 	active atomic.Int64 // counts packets, so that the session used last can be told
 	next   atomic.Int64 // numbers connections
 
+	duplicated atomic.Int64 // permanent keys that two connections used at once
+
 	mu     sync.RWMutex
 	keys   map[uint64]*Key
 	conns  map[*Conn]struct{}
@@ -100,6 +102,9 @@ func (c *Centre) Key(id uint64) *Key {
 	}
 	return k
 }
+
+// Duplicated is how many permanent keys were ever used by two connections at once, where that is forbidden (D8).
+func (c *Centre) Duplicated() int { return int(c.duplicated.Load()) }
 
 // Forget drops a key: whoever uses it is told -404 (A10).
 func (c *Centre) Forget(id uint64) {

@@ -140,6 +140,9 @@ func (k *Key) use(conn *Conn) {
 	}
 	k.users[conn] = struct{}{}
 	if len(k.users) > 1 && k.centre.cfg.OneConnection {
+		if !k.duplicated && k.Expires.IsZero() { // a temporary key counts with the permanent one that it stands for
+			k.centre.duplicated.Add(1)
+		}
 		k.duplicated = true
 	}
 }
