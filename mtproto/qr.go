@@ -14,8 +14,8 @@ import (
 // QRCode is what an app that is signed in has to scan (F7). Whoever scans it signs us in to his account; it prints no more
 // than when it ends.
 type QRCode struct {
-	URL     string // tg://login?token=...
-	Expires time.Time
+	URL     string    `json:"url"` // tg://login?token=...
+	Expires time.Time `json:"expires"`
 }
 
 // String tells when the code ends.

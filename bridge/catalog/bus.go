@@ -102,7 +102,7 @@ const (
 var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
-		"updates_held?:object updates_stored:int pts?:int"},
+		"updates_held?:object updates_stored:int pts?:int ways?:objects"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},
