@@ -1,10 +1,12 @@
 package account
 
 import (
+	"math"
 	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/reach"
 )
 
 // Phase is what an account is doing.
@@ -40,6 +42,28 @@ type Status struct {
 	Stored   uint64    `json:"updates_stored"`
 	Held     *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
 	Pts      int       `json:"pts,omitempty"`
+	Ways     []Way     `json:"ways,omitempty"` // to Telegram, in the order of the settings
+}
+
+// Way is how a way to Telegram does. Its secrets are left out.
+type Way struct {
+	Way      string    `json:"way"`
+	Latency  float64   `json:"latency_ms"` // until Telegram answers; 0: it has not yet
+	Success  time.Time `json:"last_success,omitzero"`
+	Failures float64   `json:"failures"` // each counts half as much every two minutes
+}
+
+// ways are those of a client that has any.
+func ways(c Client) (all []Way) {
+	w, ok := c.(interface{ Ways() []reach.Health })
+	if !ok {
+		return nil
+	}
+	for _, h := range w.Ways() {
+		failures := math.Round(h.Failures*100) / 100
+		all = append(all, Way{h.Way, float64(h.Latency) / float64(time.Millisecond), h.Success, failures})
+	}
+	return all
 }
 
 type status struct {
@@ -128,6 +152,7 @@ func (r *Runner) Status() Status {
 		out.InFlight = t.service.InFlight()
 		out.Pts, out.Stored = t.driver.figures()
 		out.Held = t.driver.held()
+		out.Ways = ways(t.client)
 	}
 	return out
 }

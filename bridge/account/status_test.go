@@ -1,0 +1,31 @@
+package account
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/reach"
+)
+
+// someWays is a client that goes two ways.
+type someWays struct{ Client }
+
+func (someWays) Ways() []reach.Health {
+	return []reach.Health{
+		{Way: "mtproxy://proxy.example:443", Failures: 1.23456},
+		{Way: "direct", Latency: 25 * time.Millisecond, Success: time.Unix(1_800_000_000, 0).UTC()},
+	}
+}
+
+func TestStatusShowsWays(t *testing.T) {
+	got, err := json.Marshal(ways(someWays{}))
+	want := `[{"way":"mtproxy://proxy.example:443","latency_ms":0,"failures":1.23},` +
+		`{"way":"direct","latency_ms":25,"last_success":"2027-01-15T08:00:00Z","failures":0}]`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v\nwant %s", got, err, want)
+	}
+	if all := ways(struct{ Client }{}); all != nil {
+		t.Errorf("of a client without: %v", all)
+	}
+}
