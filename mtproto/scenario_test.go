@@ -1,9 +1,11 @@
 package mtproto_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,6 +252,37 @@ func TestUpdateNotDone(t *testing.T) {
 		u := <-got
 		u.Done()
 		u.Done()
+	})
+}
+
+// E27: an update for which there was no room comes again on the next connection, also after the five minutes in which
+// messages are taken (C8), and is acknowledged when it is done.
+func TestUpdateAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		alice := s.AddUser(mttest.User{First: "Alice"})
+		var got []mtproto.Update
+		var mu sync.Mutex
+		r := start(t, s, as(s, alice), func(o *mtproto.Options) {
+			o.Updates = func(u mtproto.Update) { mu.Lock(); got = append(got, u); mu.Unlock() }
+		})
+		r.ready()
+		time.Sleep(time.Minute)
+		alice.Push(M{"_": "updateUserName", "user_id": alice.ID(), "first_name": "A", "last_name": "", "usernames": []M{}})
+		time.Sleep(time.Second)
+		got[0].Again()
+		time.Sleep(10 * time.Minute)
+		if n := s.Unacknowledged(); len(got) != 1 || n == 0 {
+			t.Fatalf("%d updates; the server waits for %d acknowledgements", len(got), n)
+		}
+		r.Reinit()
+		time.Sleep(time.Minute)
+		if len(got) != 2 || !bytes.Equal(got[0].Body, got[1].Body) {
+			t.Fatalf("%d updates", len(got))
+		}
+		got[1].Done()
+		time.Sleep(time.Minute)
+		equal(t, "acknowledgements missing", s.Unacknowledged(), 0)
 	})
 }
 

@@ -113,6 +113,7 @@ type rig struct {
 	set   settings.Settings
 	g     *telegram
 	r     *Runner
+	lost  <-chan struct{}
 	end   func() error
 }
 
@@ -165,7 +166,7 @@ func (x *rig) run(g *telegram) {
 	}
 	x.g = g
 	x.r = New(Config{
-		Name: "main", Settings: x.set, Conn: x.nc, Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules,
+		Name: "main", Settings: x.set, Conn: x.nc, Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,10 +1,12 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -304,6 +306,56 @@ func (g *telegram) unacknowledged() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.open)
+}
+
+// E27, C17: at whatever instant the daemon dies while there is no room, Telegram has been told of no update that it will not
+// bring again and that is not in the stream.
+func TestCrashWithoutRoom(t *testing.T) {
+	for _, after := range []int{1, 40, 60, 90} {
+		t.Run(fmt.Sprint("after ", after), func(t *testing.T) {
+			x := newRig(t)
+			x.set.Pending = 64 << 10
+			lost := make(chan struct{})
+			x.lost = lost
+			g := newTelegram(t)
+			x.run(g)
+			x.pauseStream(true)
+			const n = 300
+			for i := range n {
+				if i == after {
+					x.pauseStream(false) // some get through
+					x.until("one stored", func(st Status) bool { return st.Stored > 0 })
+					x.pauseStream(true)
+				}
+				g.sayOnly(i)
+			}
+			x.until("held", func(st Status) bool { return st.Held != nil && st.Held.Parked > 0 && st.Held.Declined > 0 })
+			close(lost)
+			if err := x.end(); !errors.Is(err, ErrLost) {
+				t.Error(err)
+			}
+			stream := x.all()
+			there := strings.Count(stream, "updateUserName")
+			for i := range n {
+				if !g.owes(i) && !strings.Contains(stream, fmt.Sprintf(`"name %d"`, i)) {
+					t.Errorf("%d is acknowledged, and not in the stream", i)
+				}
+			}
+			if acknowledged := n - g.unacknowledged(); acknowledged > there || there == n {
+				t.Errorf("%d acknowledged, %d in the stream", acknowledged, there)
+			}
+		})
+	}
+}
+
+// owes says whether the nth push of sayOnly is not acknowledged.
+func (g *telegram) owes(n int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(slices.Collect(maps.Values(g.open)), func(p *pushed) bool {
+		name := fmt.Sprint("name ", n)
+		return bytes.Contains(p.body, append([]byte{byte(len(name))}, name...)) // with its length, as TL writes it
+	})
 }
 
 // E27, design §5: what only this owner has goes into the log before it lets go.
