@@ -24,6 +24,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
@@ -314,5 +315,14 @@ func ClientOptions(s settings.Settings, env dc.Environment, name, version string
 		Env:    env,
 		Ways:   ways,
 		NoPFS:  !s.PFS,
+		Limits: limits(s),
 	}, err
+}
+
+func limits(s settings.Settings) mtproto.Limits {
+	l := mtproto.Limits{FloodWait: s.FloodWait, Session: session.Limits{PingAfter: s.Ping}}
+	if l.FloodWait == 0 {
+		l.FloodWait = -1 // where 0 is the default
+	}
+	return l
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/mtproto/reach"
 )
 
@@ -27,5 +28,18 @@ func TestStatusShowsWays(t *testing.T) {
 	}
 	if all := ways(struct{ Client }{}); all != nil {
 		t.Errorf("of a client without: %v", all)
+	}
+}
+
+// Where the settings say 0 no flood wait is sat out, which the client's options spell otherwise.
+func TestLimits(t *testing.T) {
+	var s settings.Settings
+	s.Ping, s.FloodWait = 20*time.Second, time.Minute
+	if l := limits(s); l.Session.PingAfter != s.Ping || l.FloodWait != s.FloodWait {
+		t.Errorf("%+v", l)
+	}
+	s.FloodWait = 0
+	if l := limits(s); l.FloodWait >= 0 {
+		t.Errorf("%+v", l)
 	}
 }

@@ -23,6 +23,7 @@ import (
 type Settings struct {
 	Daemon
 	Telegram
+	Patience
 	Calls
 	Updates
 	NATS
@@ -56,6 +57,12 @@ type Telegram struct {
 	SystemVersion string   `envconfig:"NATSGRAM_SYSTEM_VERSION" desc:"shown there too; default: the operating system"`
 	AppVersion    string   `envconfig:"NATSGRAM_APP_VERSION" desc:"shown there too; default: natsgram's version"`
 	LangCode      string   `envconfig:"NATSGRAM_LANG_CODE" default:"en" desc:"language of Telegram's own messages"`
+}
+
+// Patience is how long things with Telegram may take.
+type Patience struct {
+	Ping      time.Duration `envconfig:"NATSGRAM_PING" default:"5s" desc:"silence until a connection is tried, 1s to 25s: it counts as dead 10s later. An idle account costs 126 KB an hour with 5s, 25 KB with 25s"`
+	FloodWait time.Duration `envconfig:"NATSGRAM_FLOOD_WAIT" default:"10s" desc:"longest FLOOD_WAIT that a request sits out, if its Tg-Timeout allows; longer ones are told at once; 0: all are"`
 }
 
 // Calls is how requests are served.
@@ -180,6 +187,8 @@ func (s Settings) checkNumbers() error {
 		{"NATSGRAM_CONCURRENCY", int64(s.Concurrency), 1, 1 << 16},
 		{"NATSGRAM_QUEUE", int64(s.Queue), 1, 1 << 20},
 		{"NATSGRAM_TIMEOUT", int64(s.Timeout / time.Millisecond), 1, 24 * 3600 * 1000},
+		{"NATSGRAM_PING", int64(s.Ping / time.Millisecond), 1000, 25_000},
+		{"NATSGRAM_FLOOD_WAIT", int64(s.FloodWait / time.Second), 0, 24 * 3600},
 		{"NATSGRAM_NATS_PORT", int64(s.Port), -1, 65535},
 		{"NATSGRAM_UPDATES_PENDING", s.Pending, 1 << 16, 1 << 40},
 	} {
