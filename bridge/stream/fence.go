@@ -54,8 +54,9 @@ func codeOf(err error) jetstream.ErrorCode {
 // otherwise another owner is a FencedError.
 func (l *Log) claim(ctx context.Context, steal bool) error {
 	for {
-		last, by, err := l.store.Owner(ctx, l.account)
-		if err != nil {
+		looking, answered := l.patiently(ctx)
+		last, by, err := l.store.Owner(looking, l.account)
+		if answered(err); err != nil {
 			return err
 		}
 		if !steal && last != 0 && by.ID != l.owner.ID {
@@ -116,10 +117,9 @@ type pubAck struct {
 
 // request publishes one message and waits for the server's word on it.
 func (l *Log) request(ctx context.Context, msg *nats.Msg) (ack pubAck, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.ackWait)
-	defer cancel()
+	ctx, answered := l.patiently(ctx)
 	reply, err := l.store.js.Conn().RequestMsgWithContext(ctx, msg)
-	if err != nil {
+	if answered(err); err != nil {
 		return ack, err
 	}
 	if err := json.Unmarshal(reply.Data, &ack); err != nil {

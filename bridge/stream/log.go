@@ -50,7 +50,7 @@ type Options struct {
 	Stored func(g *Group, seq uint64)
 	// Drained is called from Run when the queue has fallen below half of Pending after it was full. It must not block.
 	Drained func()
-	AckWait time.Duration // for one answer of the server; 0: 5 s
+	AckWait time.Duration // for one answer of the server, longer after it did not answer in time; 0: 5 s
 }
 
 // Log writes one account's updates. Add and the questions are safe for concurrent use; Run runs once.
@@ -64,6 +64,7 @@ type Log struct {
 	epoch      atomic.Uint64
 	last       atomic.Uint64 // sequence of the last message known to be stored
 	pace       pace          // of Run
+	patience   atomic.Int32  // how often ackWait is doubled
 
 	mu    sync.Mutex
 	queue []*Group

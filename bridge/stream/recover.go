@@ -61,11 +61,12 @@ func (l *Log) scan(ctx context.Context, from uint64, fold func(uint64, nats.Head
 	if from >= l.epoch.Load() {
 		return nil
 	}
-	consumer, err := l.store.js.OrderedConsumer(ctx, l.store.scheme.StreamName(UpdatesName), jetstream.OrderedConsumerConfig{
+	asking, answered := l.patiently(ctx)
+	consumer, err := l.store.js.OrderedConsumer(asking, l.store.scheme.StreamName(UpdatesName), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{l.store.scheme.Updates(l.account), l.ownSubject},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1, HeadersOnly: true,
 	})
-	if err != nil {
+	if answered(err); err != nil {
 		return fmt.Errorf("%s: reading the stream: %w", l.account, err)
 	}
 	messages, err := consumer.Messages()
