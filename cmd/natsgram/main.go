@@ -54,6 +54,7 @@ request/reply subject, every update is a message in a JetStream stream.`,
 		Example: `  natsgram demo                               try it, without a Telegram account
   natsgram login main --phone +491701234567   sign an account in
   natsgram serve                              put the accounts on NATS
+  natsgram accounts list                      which accounts there are, and how they do
   natsgram call main help.getConfig           call a method
   natsgram tail main                          watch updates
   natsgram methods sendMessage                find a method and its parameters`,
@@ -62,7 +63,7 @@ request/reply subject, every update is a message in a JetStream stream.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), callCommand(), tailCommand(),
+	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), tailCommand(),
 		methodsCommand(), configCommand(), schemaCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	markUsage(root)

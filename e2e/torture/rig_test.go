@@ -52,6 +52,7 @@ func newRig(t *testing.T, o options) *rig {
 	g.connect()
 	g.telegram = mttest.NewServer(t, func(c *mttest.Config) {
 		c.Code, c.Updates.ChannelTooLong, c.Updates.Keep = loginCode, o.tooLong, 5_000_000
+		c.Wire.OneConnection = o.strict
 	})
 	g.people(o.accounts)
 	for i := range o.daemons {
@@ -177,7 +178,7 @@ func (g *rig) people(n int) {
 
 // addDaemon makes a daemon whose every connection goes by a cable of its own.
 func (g *rig) addDaemon(i int, o options) {
-	d := &daemon{telegram: g.cable("")}
+	d := &daemon{}
 	var urls []string
 	for _, s := range g.servers {
 		r := g.cable(s.addr)
@@ -188,7 +189,11 @@ func (g *rig) addDaemon(i int, o options) {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "NATSGRAM_STATE_DIR=" + filepath.Join(g.dir, name), "NATSGRAM_SECRET=not a secret at all",
 		"NATSGRAM_API_ID=12345", "NATSGRAM_API_HASH=0123456789abcdef0123456789abcdef", fmt.Sprintf("NATSGRAM_REPLICAS=%d", o.servers),
-		"NATS_URL=" + strings.Join(urls, ","), "NATSGRAM_WAYS=socks5://" + d.telegram.addr(), "NATSGRAM_LOG_LEVEL=" + o.logLevel,
+		"NATS_URL=" + strings.Join(urls, ","), "NATSGRAM_NAME=" + name, "NATSGRAM_LOG_LEVEL=" + o.logLevel,
+	}
+	if !o.strict {
+		d.telegram = g.cable("")
+		env = append(env, "NATSGRAM_WAYS=socks5://"+d.telegram.addr())
 	}
 	d.process = &process{
 		name: name, path: filepath.Join(g.dir, "natsgram"), args: []string{"serve"}, env: append(env, g.centres()...), log: filepath.Join(g.dir, name+".log"),

@@ -3,7 +3,6 @@ package torture
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -31,6 +30,7 @@ type options struct {
 	catchUp  time.Duration
 	overlay  string // of go build
 	only     string // the one act to do
+	strict   bool   // a key used from two places is AUTH_KEY_DUPLICATED; daemons reach Telegram without a cable
 }
 
 var flags options
@@ -98,20 +98,7 @@ func (g *rig) faults(seed uint64) {
 // warmUp waits until every account follows all its boxes: what it did before it was first signed in is not promised.
 func (g *rig) warmUp() (from uint64) {
 	for _, name := range g.traffic.names {
-		g.wait(name+" follows", time.Minute, func(ctx context.Context) error {
-			reply, err := g.nc.RequestWithContext(ctx, "tg.ctl."+name+".status", nil)
-			if err != nil {
-				return err
-			}
-			var status struct {
-				Follows bool `json:"follows_updates"`
-				State   string
-			}
-			if err := json.Unmarshal(reply.Data, &status); err != nil || !status.Follows || status.State != "connected" {
-				return errors.New(string(reply.Data))
-			}
-			return nil
-		})
+		g.follows(name)
 	}
 	tr := g.traffic
 	for _, name := range tr.names {
@@ -137,6 +124,18 @@ func (g *rig) warmUp() (from uint64) {
 	})
 	tr.begin()
 	return from
+}
+
+// follows waits until an account is connected, and what it misses from now on will be fetched.
+func (g *rig) follows(name string) {
+	g.t.Helper()
+	g.wait(name+" follows", time.Minute, func(ctx context.Context) error {
+		state, follows, err := status(ctx, g.nc, name)
+		if err == nil && (!follows || state != "connected") {
+			err = errors.New(state)
+		}
+		return err
+	})
 }
 
 // torture does harm while things happen, then lets everything come back.
