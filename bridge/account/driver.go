@@ -134,7 +134,7 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 	}
 	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
 	d.machine, err = updates.New(d.r.Rules, st, updates.Config{
-		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup, Rand: rand.Float64,
+		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup, Rand: rand.Float64, Known: d.told,
 	})
 	if err != nil {
 		return err
@@ -306,7 +306,7 @@ func (d *driver) pump() {
 
 // store sends live items at once and gives the others to the log.
 func (d *driver) store(b *updates.Batch) {
-	d.peers.learn(b)
+	d.learn(b)
 	g := &stream.Group{Whole: b.Whole, State: b.State, Messages: make([]stream.Message, 0, len(b.Items))}
 	for i := range b.Items {
 		item := &b.Items[i]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ type telegram struct {
 	mu      sync.Mutex
 	calls   []string
 	open    map[int]*pushed // not acknowledged
+	users   []codec.M       // that come along with differences
 	started chan struct{}
 	lost    chan error
 }
@@ -80,7 +82,7 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 			return s.Encode(nil, codec.M{"_": "updates.differenceEmpty", "date": 1700000000, "seq": 0})
 		}
 		answer := codec.M{"_": "updates.difference", "new_messages": messages, "new_encrypted_messages": []codec.M{},
-			"other_updates": []codec.M{}, "chats": []codec.M{}, "users": []codec.M{}, "state": state}
+			"other_updates": []codec.M{}, "chats": []codec.M{}, "users": append([]codec.M{}, g.users...), "state": state}
 		if len(messages) > slice {
 			answer["_"], answer["new_messages"] = "updates.differenceSlice", messages[:slice]
 			state["pts"] = int(v.Int("pts")) + slice
@@ -251,6 +253,34 @@ func TestNextOwnerGoesOn(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// E5: of a short message from somebody whom the stream has not told of, the difference brings all; from then on it is made whole.
+func TestShortMessages(t *testing.T) {
+	x := newRig(t)
+	g := newTelegram(t)
+	g.users = []codec.M{{"_": "user", "id": 5, "access_hash": 50, "first_name": "Eve"}}
+	x.run(g)
+	short := func() {
+		n := int(g.pts.Add(1))
+		g.push(encode(t, codec.M{"_": "updateShortMessage", "id": n, "user_id": 5, "message": fmt.Sprint(n), "pts": n, "pts_count": 1, "date": 1700000000}))
+	}
+	differences := func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return len(slices.DeleteFunc(slices.Clone(g.calls), func(name string) bool { return name != "updates.getDifference" }))
+	}
+	before := differences()
+	short()
+	x.texts(1)
+	if differences() <= before || !strings.Contains(x.all(), "Eve") {
+		t.Errorf("%d differences, then %d; %s", before, differences(), x.all())
+	}
+	before = differences()
+	short()
+	if got := x.texts(2); got != "1 2" || differences() != before {
+		t.Errorf("%s, %d differences, then %d", got, before, differences())
 	}
 }
 
