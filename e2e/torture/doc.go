@@ -5,7 +5,7 @@
 // read back and held against what the world of that Telegram holds: every update once and in its box's order, or a said gap;
 // every call at most once, those with a Nats-Msg-Id once; and what Tg-Sent said was true.
 //
-//	go test ./torture                                   # 45 s
+//	go test ./torture                                   # 5 minutes
 //	go test ./torture -torture.for=1h -torture.seed=7 -timeout=0
 //
 // The seed draws what is done and when, not how the machine schedules it: the same seed does the same to a run, which need

@@ -42,7 +42,10 @@ type daemon struct {
 	nats     []*relay // one to each server
 }
 
-const loginCode = "54321"
+const (
+	loginCode = "54321"
+	secret    = "not a secret at all" // seals the sessions
+)
 
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
@@ -187,7 +190,7 @@ func (g *rig) addDaemon(i int, o options) {
 	}
 	name := fmt.Sprintf("natsgram%d", i+1)
 	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "NATSGRAM_STATE_DIR=" + filepath.Join(g.dir, name), "NATSGRAM_SECRET=not a secret at all",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "NATSGRAM_STATE_DIR=" + filepath.Join(g.dir, name), "NATSGRAM_SECRET=" + secret,
 		"NATSGRAM_API_ID=12345", "NATSGRAM_API_HASH=0123456789abcdef0123456789abcdef", fmt.Sprintf("NATSGRAM_REPLICAS=%d", o.servers),
 		"NATS_URL=" + strings.Join(urls, ","), "NATSGRAM_NAME=" + name, "NATSGRAM_LOG_LEVEL=" + o.logLevel,
 	}

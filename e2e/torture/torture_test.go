@@ -37,7 +37,7 @@ var flags options
 
 func init() {
 	flag.Uint64Var(&flags.seed, "torture.seed", 0, "draws what is done and when; 0: a new one")
-	flag.DurationVar(&flags.length, "torture.for", 45*time.Second, "how long harm is done")
+	flag.DurationVar(&flags.length, "torture.for", 5*time.Minute, "how long harm is done")
 	flag.IntVar(&flags.daemons, "torture.daemons", 2, "daemons")
 	flag.IntVar(&flags.servers, "torture.servers", 1, "nats-servers: 1, or 3 as a cluster with three copies of everything")
 	flag.IntVar(&flags.accounts, "torture.accounts", 2, "accounts")

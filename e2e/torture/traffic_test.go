@@ -43,10 +43,11 @@ type baseline struct {
 
 // sessions are those in which an account's client has spoken.
 type sessions struct {
-	current int64
-	since   time.Time
-	before  map[int64]bool
-	late    int // queries of a session after another had begun
+	current   int64
+	since     time.Time
+	forgotten bool // by Telegram, and not begun anew
+	before    map[int64]bool
+	late      int // queries of a session after another had begun
 }
 
 // observe follows the sessions: only one daemon may speak for an account at a time (D8).
@@ -62,12 +63,14 @@ func (t *traffic) observe(r *mttest.Request) mttest.Action {
 		}
 		s := t.sessions[name]
 		switch {
+		case r.SessionID == s.current && s.forgotten:
+			s.since, s.forgotten = time.Now(), false
 		case r.SessionID == s.current:
 		case s.before[r.SessionID]:
 			s.late++
 		default:
 			s.before[s.current] = true
-			s.current, s.since = r.SessionID, time.Now()
+			s.current, s.since, s.forgotten = r.SessionID, time.Now(), false
 		}
 	}
 	return mttest.Pass()
@@ -78,7 +81,7 @@ func (t *traffic) forgotten() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.sessions {
-		s.since = time.Now().Add(time.Second) // pushes meanwhile may go to one that has not spoken yet
+		s.forgotten = true // until it speaks again, there is nobody to push to
 	}
 }
 
@@ -233,7 +236,7 @@ func (t *traffic) takePushes(w *wanted) {
 	defer t.mu.Unlock()
 	w.gone["none"], w.boxes["none"] = map[int]bool{}, nil
 	for _, p := range t.pushes[w.account] {
-		if p.at.After(t.sessions[w.account].since) && !t.lossy {
+		if s := t.sessions[w.account]; p.at.After(s.since) && !s.forgotten && !t.lossy {
 			w.boxes["none"] = append(w.boxes["none"], want{key: fmt.Sprintf("e%d", p.number)})
 		} else {
 			w.gone["none"][int(p.number)] = true
