@@ -25,16 +25,10 @@ type driver struct {
 	writer  *writer
 	client  Client
 	ctx     context.Context //nolint:containedctx // the driver's life, for fetches
-	fetches sync.WaitGroup
-	tokens  map[uint64]func() // what to call when an update may be acknowledged (C17)
-	next    uint64
-	saved   time.Time // when the position was last saved
-
-	fetchesHeld []*updates.Fetch // until the log has room
-
-	following bool // where the account began is written down
-
-	peers *directory
+	fetches fetches
+	owed    owed
+	saving  saving
+	peers   *directory
 
 	watching sync.Mutex // one change at a time
 	watch    watchList  // under mu
@@ -47,6 +41,24 @@ type driver struct {
 	wake     chan struct{}
 
 	durable durable
+}
+
+// saving is when the position was last saved, and whether where the account began is written down.
+type saving struct {
+	last  time.Time
+	begun bool
+}
+
+// fetches are calls for the machine, and what else runs beside the driver.
+type fetches struct {
+	sync.WaitGroup
+	held []*updates.Fetch // until the log has room
+}
+
+// owed is what to call when an update may be acknowledged (C17), by the token that the machine has of it.
+type owed struct {
+	done map[uint64]func()
+	last uint64
 }
 
 // input is one thing for the machine.
@@ -97,7 +109,7 @@ const (
 )
 
 func newDriver(r *Runner) *driver {
-	return &driver{r: r, wake: make(chan struct{}, 1), tokens: map[uint64]func(){}}
+	return &driver{r: r, wake: make(chan struct{}, 1), owed: owed{done: map[uint64]func(){}}}
 }
 
 // recover folds the state from the position and the stream behind it, and makes the machine that goes on from there.
@@ -129,7 +141,7 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 	}
 	d.durable.state, d.durable.seq, d.durable.user = st, log.Epoch(), session.UserID
 	if d.durable.begun = !st.Empty(); d.durable.begun {
-		d.following = true
+		d.saving.begun = true
 		d.r.status.follows()
 	}
 	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
@@ -230,7 +242,7 @@ func (d *driver) arm(timer *time.Timer) {
 		wait = time.Until(at)
 	}
 	if d.unsaved() {
-		wait = min(wait, time.Until(d.saved.Add(savePositionEvery)))
+		wait = min(wait, time.Until(d.saving.last.Add(savePositionEvery)))
 	}
 	timer.Reset(max(wait, 0))
 }
@@ -268,9 +280,9 @@ func (d *driver) handlePush(now time.Time, in input) {
 }
 
 func (d *driver) pushNow(now time.Time, in input) {
-	d.next++
-	d.tokens[d.next] = in.done
-	d.machine.Push(now, in.body, updates.Meta{Token: d.next})
+	d.owed.last++
+	d.owed.done[d.owed.last] = in.done
+	d.machine.Push(now, in.body, updates.Meta{Token: d.owed.last})
 }
 
 func (d *driver) handleResult(now time.Time, in input) {
@@ -290,7 +302,7 @@ func (d *driver) pump() {
 		case *updates.Fetch:
 			if d.log.Full() {
 				d.hold(0, 0)
-				d.fetchesHeld = append(d.fetchesHeld, out)
+				d.fetches.held = append(d.fetches.held, out)
 			} else {
 				d.fetch(out)
 			}
@@ -336,9 +348,9 @@ func (d *driver) live(m stream.Message) {
 
 func (d *driver) release(tokens []uint64) {
 	for _, t := range tokens {
-		if done := d.tokens[t]; done != nil {
+		if done := d.owed.done[t]; done != nil {
 			done()
-			delete(d.tokens, t)
+			delete(d.owed.done, t)
 		}
 	}
 }

@@ -55,16 +55,16 @@ func (d *driver) maybeSave() {
 	d.durable.mu.Lock()
 	n, begun := d.durable.stored, d.durable.begun
 	d.durable.mu.Unlock()
-	if begun && !d.following {
-		d.following = true
+	if begun && !d.saving.begun {
+		d.saving.begun = true
 		d.fetches.Go(func() {
 			d.savePosition(d.ctx)
 			d.r.status.follows()
 		})
 		return
 	}
-	if n >= savePositionAfter || n > 0 && time.Since(d.saved) >= savePositionEvery {
-		d.saved = time.Now()
+	if n >= savePositionAfter || n > 0 && time.Since(d.saving.last) >= savePositionEvery {
+		d.saving.last = time.Now()
 		d.fetches.Go(func() { d.savePosition(d.ctx) })
 	}
 }

@@ -148,7 +148,7 @@ func (d *driver) resume(now time.Time) {
 	d.mu.Unlock()
 	d.unpark(now, p.parked)
 	var held []*updates.Fetch
-	held, d.fetchesHeld = d.fetchesHeld, nil
+	held, d.fetches.held = d.fetches.held, nil
 	for _, f := range held {
 		d.fetch(f)
 	}
