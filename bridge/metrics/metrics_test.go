@@ -42,14 +42,7 @@ func TestMetrics(t *testing.T) {
 	m.Connected("main")
 	m.Disconnected("main")
 	m.Gap("main", "too long")
-	notReady := errors.New("NATS is away")
-	ready := notReady
-	s, err := Serve("127.0.0.1:0", m, func() error { return ready })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	defer s.Close()
+	s := serve(t, m, func() error { return nil })
 	_, body := get(t, "http://"+s.Addr()+"/metrics")
 	for _, want := range []string{
 		`natsgram_update_delay_seconds_bucket{account="main",chat="channel.1234",le="1"} 1`,
@@ -80,6 +73,23 @@ func TestMetrics(t *testing.T) {
 	if strings.Contains(body, `natsgram_owner_epoch{account="late"}`) {
 		t.Error("an account without an owner has an epoch")
 	}
+}
+
+func serve(t *testing.T, m *Metrics, ready func() error) *Server {
+	t.Helper()
+	s, err := Serve("127.0.0.1:0", m, ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(); http.DefaultClient.CloseIdleConnections() })
+	return s
+}
+
+func TestHealth(t *testing.T) {
+	m := New("1.2.3", func() []Status { return nil })
+	var ready error
+	s := serve(t, m, func() error { return ready })
+	ready = errors.New("NATS is away")
 	if code, body := get(t, "http://"+s.Addr()+"/healthz"); code != 200 || body != "ok\n" {
 		t.Error(code, body)
 	}
