@@ -87,3 +87,32 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+// D15: whatever Telegram answers, looking for a file in it ends.
+func FuzzFind(f *testing.F) {
+	files := New(&babble{})
+	old, err := files.encoded(codec.M{"_": "inputDocumentFileLocation", "id": 7, "access_hash": 8, "file_reference": []byte("old"), "thumb_size": ""})
+	if err != nil {
+		f.Fatal(err)
+	}
+	doc, err := schema().Encode(nil, codec.M{
+		"_": "document", "id": 7, "access_hash": 8, "file_reference": []byte("new"), "date": 1, "mime_type": "", "size": 1, "dc_id": 2,
+		"attributes": []codec.M{},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(doc)
+	f.Add(append([]byte{1, 2, 3, 4, 5}, doc...))
+	f.Add(append(bytes.Clone(doc[8:]), doc...))
+	f.Add(doc[4:])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := files.find(body, old)
+		if !bytes.Contains(body, got) {
+			t.Errorf("%x is not in it", got)
+		}
+		if whole := bytes.Contains(body, doc); whole && got == nil {
+			t.Error("not found")
+		}
+	})
+}
