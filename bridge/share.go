@@ -20,10 +20,12 @@ import (
 const (
 	// turn is how long a daemon leaves a free account to each of those that come before it.
 	turn = 300 * time.Millisecond
-	// settle is how long an account stays at least, before it is given away to even out.
+	// settle is how long an account stays at least, and a daemon must have taken none, before one is given away to even out.
 	settle = 5 * time.Second
 	// atOnce is how many accounts are given away at a time.
 	atOnce = 8
+	// startsAtOnce is how many accounts a daemon takes at a time: each reads its stream, and all the others wait for the same disk.
+	startsAtOnce = 32
 	// look is how often a daemon looks without a reason.
 	look = time.Second
 )
@@ -76,7 +78,7 @@ func (s *supervisor) share() {
 	for s.ctx.Err() == nil {
 		changed := s.crew.Changed()
 		next := s.look(time.Now())
-		t := time.NewTimer(min(max(next, 10*time.Millisecond), look))
+		t := time.NewTimer(min(max(next, 20*time.Millisecond), look))
 		select {
 		case <-s.ctx.Done():
 		case <-changed:
@@ -94,6 +96,7 @@ func (s *supervisor) look(now time.Time) (next time.Duration) {
 	if c.self == "" {
 		return next // no lease, no account
 	}
+	starting := s.b.starting()
 	for _, one := range s.candidates(now) {
 		if c.full(c.self) || s.b.running(one.name) != nil {
 			continue
@@ -101,6 +104,10 @@ func (s *supervisor) look(now time.Time) (next time.Duration) {
 		if wait := s.due(one, c, now); wait > 0 {
 			next = min(next, wait)
 			continue
+		}
+		if starting++; starting > startsAtOnce {
+			next = 0 // as soon as may be
+			break
 		}
 		c.loads[c.self]++
 		s.start(one.name, now)
@@ -138,6 +145,7 @@ func (s *supervisor) due(one *candidate, c *census, now time.Time) time.Duration
 }
 
 func (s *supervisor) start(name string, now time.Time) {
+	s.took = now
 	a := &supervised{name: name, since: now}
 	s.b.mu.Lock()
 	s.b.accounts[name] = a
@@ -156,6 +164,9 @@ func (s *supervisor) giveAway(c *census, now time.Time) {
 		if a.whose() != "" {
 			going++
 		}
+	}
+	if now.Sub(s.took) < settle {
+		return // others may be taking as well: who has too much is not known before that is over
 	}
 	slices.SortFunc(mine, func(a, b *supervised) int { return a.since.Compare(b.since) })
 	for _, a := range mine {
@@ -208,6 +219,19 @@ func (a *supervised) leave() {
 // successor says whether another daemon would take an account now.
 func (s *supervisor) successor(name string) bool {
 	return s.reachable(s.census(time.Now())).target(name, "") != ""
+}
+
+// starting is how many accounts are being taken.
+func (b *Bridge) starting() (n int) {
+	for _, a := range b.all() {
+		a.mu.Lock()
+		r := a.runner
+		a.mu.Unlock()
+		if r == nil || r.Starting() {
+			n++
+		}
+	}
+	return n
 }
 
 // all are the accounts that run here.

@@ -27,6 +27,7 @@ type supervisor struct {
 	work  sync.WaitGroup
 	wake  chan struct{} // one token: look again who is to run what
 	id    string        // of this process, by which the other daemons ask it
+	took  time.Time     // when it took an account last; of share alone
 
 	mu     sync.Mutex
 	stored map[string]bool // accounts with a session in the vault

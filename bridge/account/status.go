@@ -157,6 +157,12 @@ func (r *Runner) Status() Status {
 	return out
 }
 
+// Starting says that the account is not this daemon's yet: what its stream holds is still being read.
+func (r *Runner) Starting() bool {
+	now, _ := r.status.now()
+	return now == Starting
+}
+
 // Changed is closed when State or Follows is not what it was.
 func (r *Runner) Changed() <-chan struct{} {
 	r.status.mu.Lock()

@@ -65,6 +65,7 @@ func (l *Log) scan(ctx context.Context, from uint64, fold func(uint64, nats.Head
 	consumer, err := l.store.js.OrderedConsumer(asking, l.store.scheme.StreamName(UpdatesName), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{l.store.scheme.Updates(l.account), l.ownSubject},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1, HeadersOnly: true,
+		InactiveThreshold: scanWait,
 	})
 	if answered(err); err != nil {
 		return fmt.Errorf("%s: reading the stream: %w", l.account, err)
@@ -73,8 +74,16 @@ func (l *Log) scan(ctx context.Context, from uint64, fold func(uint64, nats.Head
 	if err != nil {
 		return fmt.Errorf("%s: reading the stream: %w", l.account, err)
 	}
-	defer messages.Stop()
+	defer l.endScan(ctx, consumer, messages)
 	return l.drain(ctx, messages, fold)
+}
+
+// endScan removes the consumer: a server keeps about a thousand for a stream, and a daemon takes as many accounts.
+func (l *Log) endScan(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext) {
+	messages.Stop()
+	if info := consumer.CachedInfo(); info != nil {
+		_ = l.store.js.DeleteConsumer(ctx, info.Stream, info.Name) // it passes away by itself as well
+	}
 }
 
 // scanWait is how long the next header may take. It passes when somebody removed this log's record meanwhile.
