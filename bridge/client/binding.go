@@ -58,6 +58,9 @@ func (b *binding) durable(ctx context.Context) (source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.cfg.Prefetch == 1 {
+		return newOnDemand([]jetstream.Consumer{consumer}, b.cfg.AckWait), nil
+	}
 	return b.messages(consumer)
 }
 
@@ -106,6 +109,19 @@ func (s single) next(ctx context.Context) (jetstream.Msg, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { <-s.turn }()
+	for {
+		msg, err := s.look(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return msg, err
+		}
+	}
+}
+
+// look waits a while only. nats.go (v1.55) can forget to ask for more where a message comes before its own request has
+// returned, and then finds that out when a heartbeat is missing, after 30 s; each new look makes it see.
+func (s single) look(ctx context.Context) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, pullWait)
+	defer cancel()
 	return s.it.Next(jetstream.NextContext(ctx))
 }
 

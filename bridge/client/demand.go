@@ -10,9 +10,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// partitioned takes from several consumers, and from each only while somebody waits: what is taken and not worked on
-// keeps others from the chats of its partition.
-type partitioned struct {
+// onDemand takes from consumers one message at a time, and from each only while somebody waits: what is taken and not worked
+// on is kept from the other instances, and with partitions so are all chats of its partition.
+type onDemand struct {
 	demand  chan struct{} // somebody waits
 	out     chan taken
 	quit    chan struct{}
@@ -26,15 +26,15 @@ type taken struct {
 	err error
 }
 
-func newPartitioned(consumers []jetstream.Consumer, ackWait time.Duration) *partitioned {
-	p := &partitioned{demand: make(chan struct{}), out: make(chan taken), quit: make(chan struct{}), ackWait: ackWait}
+func newOnDemand(consumers []jetstream.Consumer, ackWait time.Duration) *onDemand {
+	p := &onDemand{demand: make(chan struct{}), out: make(chan taken), quit: make(chan struct{}), ackWait: ackWait}
 	for _, c := range consumers {
 		p.workers.Go(func() { p.work(c) })
 	}
 	return p
 }
 
-func (p *partitioned) next(ctx context.Context) (jetstream.Msg, error) {
+func (p *onDemand) next(ctx context.Context) (jetstream.Msg, error) {
 	select { // what is taken goes before taking more
 	case t := <-p.out:
 		return t.msg, t.err
@@ -53,16 +53,16 @@ func (p *partitioned) next(ctx context.Context) (jetstream.Msg, error) {
 	}
 }
 
-func (p *partitioned) stop() {
+func (p *onDemand) stop() {
 	p.once.Do(func() { close(p.quit) })
 	p.workers.Wait()
 }
 
-// pullWait is how long one look at a partition takes. So long stop may take, too.
+// pullWait is how long one look at a consumer takes. So long stop may take, too.
 const pullWait = time.Second
 
-// work looks after one partition.
-func (p *partitioned) work(c jetstream.Consumer) {
+// work looks after one consumer.
+func (p *onDemand) work(c jetstream.Consumer) {
 	for {
 		select {
 		case <-p.demand:
@@ -82,7 +82,7 @@ func (p *partitioned) work(c jetstream.Consumer) {
 }
 
 // over says whether an error will not pass. It waits a moment where it may.
-func (p *partitioned) over(c jetstream.Consumer, err error) bool {
+func (p *onDemand) over(c jetstream.Consumer, err error) bool {
 	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, jetstream.ErrConsumerDeleted) {
 		return true
 	}
@@ -99,7 +99,7 @@ func (p *partitioned) over(c jetstream.Consumer, err error) bool {
 }
 
 // hand gives what was taken to whoever asks, or back to the server when nobody ever will.
-func (p *partitioned) hand(t taken) {
+func (p *onDemand) hand(t taken) {
 	for {
 		alive := time.NewTimer(p.ackWait / 2)
 		select {
