@@ -11,7 +11,7 @@ SEED     ?= 0
 TESTFLAGS ?= -count=1 -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit race sim nightly fuzz bench bench-build lint generate check e2e torture
+.PHONY: help build test unit race sim nightly fuzz bench bench-build lint generate check e2e torture crowd
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m)
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestTorture -torture.for=$(TORTURE) -torture.seed=$(SEED)
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestTorture -torture.for=$(TORTURE) -torture.seed=$(SEED) -torture.servers=3 -torture.daemons=3
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestMutants -torture.mutants
+
+crowd: ## CROWD (1000) accounts on three daemons, one of which is killed: how long until all are served again, and what it takes
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestCrowd -torture.crowd=$(or $(CROWD),1000)
 
 sim: ## simulated sessions: 2,000 seeds with every fault that there is
 	$(GO) test -count=1 -run 'TestSeeds|TestReplay|TestMutants' ./mtproto/sim -sim.seeds=2000 -v

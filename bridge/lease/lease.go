@@ -11,7 +11,7 @@
 // can bring the lease back. A lost lease is never found again: the daemon goes on as a new one, under another id.
 //
 // The lifetime is the bucket's, not the key's: a later update drops a key's own lifetime, and such a lease would never end.
-// Why there is not a lease for each account: docs/decisions/0004-lease-per-daemon.md.
+// Why there is not a lease for each account: docs/decisions/0005-lease-per-daemon.md.
 package lease
 
 import (

@@ -122,7 +122,7 @@ func (g *rig) connected(ctx context.Context, name string) {
 		if err == nil && state == "connected" {
 			return
 		}
-		pause(ctx, 300*time.Millisecond)
+		pause(ctx, 500*time.Millisecond)
 	}
 }
 
