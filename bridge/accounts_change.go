@@ -29,7 +29,7 @@ func (c *control) addAccount(ctx context.Context, in request) (any, error) {
 	if err := subjects.CheckAccount(in.Account); err != nil {
 		return nil, &refusal{400, err.Error()}
 	}
-	err := error(lease.ErrKnown)
+	err := lease.ErrKnown
 	if c.known(ctx, in.Account) != nil {
 		err = c.shift.lease.Add(ctx, in.Account)
 	}
@@ -248,7 +248,7 @@ func (c *control) close(ctx context.Context, name string) error {
 			}
 			return false
 		}
-		closed := false
+		var closed bool
 		closed, last = c.shift.lease.Close(ctx, name)
 		return closed
 	}) {

@@ -198,3 +198,41 @@ func TestHandOverUnderLoad(t *testing.T) {
 		t.Error("not connected in the end")
 	}
 }
+
+// A daemon that died is known to the others until its lease has ended; but nothing is given to it, and no request waits for it.
+func TestDeadDaemonIsNoHeir(t *testing.T) {
+	w := newTown(t)
+	one := newDaemon(t, w, cluster(t))
+	one.login("main", w.dora)
+	leases, err := one.js.KeyValue(soon(t), "TG_LEASES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := leases.Put(soon(t), "member.dead", []byte(`{"owner":"dead","host":"dead","instance":"dead"}`)); err != nil {
+		t.Fatal(err)
+	}
+	s := one.b.shift
+	for ctx := soon(t); s.census(time.Now()).target("main", "") != "dead"; {
+		select {
+		case <-s.crew.Changed():
+		case <-ctx.Done():
+			t.Fatal("not known")
+		}
+	}
+	if s.successor("main") {
+		t.Error("a daemon that does not answer is to go on with the account")
+	}
+	if refused := one.verb("move", `{"account":"main"}`, nil); !strings.Contains(refused, "409 no other daemon can take main: there is none that answers") {
+		t.Error(refused)
+	}
+	if refused := one.verb("move", `{"account":"main","to":"dead"}`, nil); !strings.Contains(refused, "409 dead does not answer") {
+		t.Error(refused)
+	}
+	begun := time.Now()
+	if err := one.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("the end took %v: it waited for the dead", took)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,6 +33,7 @@ func (m Member) Serves(account string) bool {
 type membership struct {
 	id   string
 	crew *Crew
+	sure atomic.Pointer[time.Time] // until then nobody else can have taken the lease
 
 	writing   sync.Mutex // guards what follows, and makes one writing wait for the other
 	rev       uint64
@@ -52,6 +54,7 @@ func (c *Crew) enter(ctx context.Context) (*membership, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taking a lease for this daemon: %w", err)
 	}
+	m.confirm(m.confirmed, ls.ttl)
 	ls.mu.Lock()
 	ls.now, ls.mine[m.id] = m, true
 	ls.mu.Unlock()
@@ -112,7 +115,7 @@ func (c *Crew) keep(life context.Context, m *membership) {
 func (c *Crew) renew(ctx context.Context, m *membership) error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
-	deadline := m.confirmed.Add(c.leases.ttl * 3 / 4)
+	deadline := m.confirmed.Add(sureFor(c.leases.ttl))
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	asked := time.Now()
@@ -126,7 +129,8 @@ func (c *Crew) renew(ctx context.Context, m *membership) error {
 	}
 	switch {
 	case err == nil:
-		m.rev, m.confirmed = rev, asked
+		m.rev = rev
+		m.confirm(asked, c.leases.ttl)
 	case !errors.Is(err, errLost) && !time.Now().Before(deadline):
 		err = fmt.Errorf("%w: %w", errLost, err)
 	}
@@ -193,21 +197,29 @@ func (ls *Leases) bury(ctx context.Context, id string) (bool, error) {
 		return false, err
 	}
 	_, err = ls.members.Create(ctx, memberKey+id, body)
+	dead := err == nil
 	if errors.Is(err, jetstream.ErrKeyExists) { // it lives, or somebody else was faster
-		var entry jetstream.KeyValueEntry
-		if entry, err = ls.members.Get(ctx, memberKey+id); errors.Is(err, jetstream.ErrKeyNotFound) {
-			return false, nil // has passed away just now
-		}
-		var there Member
-		if err == nil && (json.Unmarshal(entry.Value(), &there) != nil || !there.Dead) {
-			return false, nil
-		}
+		dead, err = ls.buriedBySomebody(ctx, id)
 	}
 	if err != nil {
 		return false, fmt.Errorf("finding out whether a daemon lives: %w", err)
 	}
-	ls.buried(id)
-	return true, nil
+	if dead {
+		ls.buried(id)
+	}
+	return dead, nil
+}
+
+func (ls *Leases) buriedBySomebody(ctx context.Context, id string) (bool, error) {
+	entry, err := ls.members.Get(ctx, memberKey+id)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return false, nil // has passed away just now
+	}
+	var there Member
+	if err == nil {
+		_ = json.Unmarshal(entry.Value(), &there) // what cannot be read is no grave
+	}
+	return there.Dead, err
 }
 
 // buried notes that a daemon's lease has ended.
