@@ -10,9 +10,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
-// named are two daemons on one NATS server.
+// pair is two daemons on one NATS server.
 func pair(t *testing.T, w *town, change ...func(*Settings)) (one, two *daemon) {
 	t.Helper()
 	shared := cluster(t)
@@ -83,17 +84,7 @@ func TestAccountsAtRunTime(t *testing.T) {
 		t.Errorf("a call before the login: %s", code)
 	}
 
-	// Every step comes to whichever daemon NATS draws.
-	for _, step := range [][3]string{
-		{"start", `{"phone":"` + w.bob.Phone() + `"}`, "wait_code"}, {"status", ``, "wait_code"}, {"code", `{"code":"1"}`, "400"},
-		{"code", `{"code":"CODE"}`, "wait_password"}, {"status", ``, "wait_password"}, {"status", ``, "wait_password"},
-		{"password", `{"password":"correct horse"}`, "ready"}, {"status", ``, "409"},
-	} {
-		reply := one.ask("tg.ctl.bob.login."+step[0], strings.Replace(step[1], "CODE", w.Code(w.bob.Phone()), 1))
-		if got := reply.Header.Get("Nats-Service-Error-Code") + string(reply.Data); !strings.Contains(got, step[2]) {
-			t.Fatalf("%s: %s %v", step[0], got, reply.Header)
-		}
-	}
+	one.signInBob(w)
 	at := one.listed("bob", connected)
 	if at.UserID != w.bob.ID() || !at.SignedIn || at.Since.IsZero() || at.Owner == "" {
 		t.Errorf("%+v", at)
@@ -138,11 +129,26 @@ func TestAccountsAtRunTime(t *testing.T) {
 	}
 }
 
+// signInBob signs in over NATS. Every step comes to whichever daemon NATS draws.
+func (d *daemon) signInBob(w *town) {
+	d.t.Helper()
+	for _, step := range [][3]string{
+		{"start", `{"phone":"` + w.bob.Phone() + `"}`, "wait_code"}, {"status", ``, "wait_code"}, {"code", `{"code":"1"}`, "400"},
+		{"code", `{"code":"CODE"}`, "wait_password"}, {"status", ``, "wait_password"}, {"status", ``, "wait_password"},
+		{"password", `{"password":"correct horse"}`, "ready"}, {"status", ``, "409"},
+	} {
+		reply := d.ask("tg.ctl.bob.login."+step[0], strings.Replace(step[1], "CODE", w.Code(w.bob.Phone()), 1))
+		if got := reply.Header.Get("Nats-Service-Error-Code") + string(reply.Data); !strings.Contains(got, step[2]) {
+			d.t.Fatalf("%s: %s %v", step[0], got, reply.Header)
+		}
+	}
+}
+
 // Without flags an account that is removed stays signed in at Telegram, and its updates stay.
 func TestRemoveKeepsWhatItIsNotTold(t *testing.T) {
 	w := newTown(t)
 	one, two := pair(t, w)
-	one.login2("main", w, two)
+	one.signIn("main", w.dora)
 	w.alice.Send(w.dora, "kept")
 	one.updates("tg.upd.main.updateNewMessage.>", 1)
 	if refused := two.verb("remove", `{"account":"main"}`, nil); refused != "" {
@@ -168,10 +174,10 @@ func TestRemoveKeepsWhatItIsNotTold(t *testing.T) {
 	}
 }
 
-// login2 signs an account in, whichever daemon takes it.
-func (d *daemon) login2(name string, w *town, _ *daemon) {
+// signIn signs an account in, whichever daemon takes it.
+func (d *daemon) signIn(name string, who *mttest.Account) {
 	d.t.Helper()
-	if _, err := Login(soon(d.t), d.s, d.o, SignIn{Account: name, Phone: w.dora.Phone(), Prompt: d.prompt(w.dora)}); err != nil {
+	if _, err := Login(soon(d.t), d.s, d.o, SignIn{Account: name, Phone: who.Phone(), Prompt: d.prompt(who)}); err != nil {
 		d.t.Fatal(err)
 	}
 	d.listed(name, connected)
