@@ -104,6 +104,9 @@ func TestLoadEvensOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	serving(t, []int{3, 3}, one, two)
+	if n := w.DuplicatedKeys(); n != 0 {
+		t.Errorf("%d keys were used from two places", n)
+	}
 }
 
 // calls asks again and again until stop, and counts what failed.
@@ -196,6 +199,9 @@ func TestHandOverUnderLoad(t *testing.T) {
 	}
 	if !strings.Contains(string(one.ask("tg.ctl.main.status", "").Data), `"connected"`) {
 		t.Error("not connected in the end")
+	}
+	if n := w.DuplicatedKeys(); n != 0 {
+		t.Errorf("%d keys were used from two places", n)
 	}
 }
 
