@@ -88,13 +88,13 @@ func TestKeyUsedTwice(t *testing.T) {
 		second.key, second.salt = first.key, first.salt
 		_, err := second.try(M{"_": "updates.getState"})
 		if !strict {
-			if err != nil {
-				t.Error(err)
+			if n := s.DuplicatedKeys(); err != nil || n != 0 {
+				t.Error(err, n)
 			}
 			continue
 		}
-		if err == nil || err.Error() != "406 AUTH_KEY_DUPLICATED" {
-			t.Errorf("got %v", err)
+		if n := s.DuplicatedKeys(); err == nil || err.Error() != "406 AUTH_KEY_DUPLICATED" || n != 1 {
+			t.Errorf("got %v, %d keys", err, n)
 		}
 		first.refused(M{"_": "updates.getState"}, "406 AUTH_KEY_DUPLICATED")
 	}
