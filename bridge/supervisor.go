@@ -206,7 +206,7 @@ func (s *supervisor) later(name string, d time.Duration) {
 func (s *supervisor) once(a *supervised, held *lease.Lease) error {
 	ctx, restart := context.WithCancel(s.ctx)
 	defer restart()
-	r := s.runner(a, restart, held.Lost())
+	r := s.runner(a, restart, held)
 	err := r.Run(ctx)
 	brief, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
@@ -232,11 +232,11 @@ func (a *supervised) closes() bool {
 	return a.closing
 }
 
-func (s *supervisor) runner(a *supervised, restart context.CancelFunc, lost <-chan struct{}) *account.Runner {
+func (s *supervisor) runner(a *supervised, restart context.CancelFunc, held *lease.Lease) *account.Runner {
 	b := s.b
 	r := account.New(account.Config{
 		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Store: s.store, Vault: s.base.vault,
-		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Metrics: b.metrics, Log: b.log, Lost: lost,
+		Methods: b.layer.methods, Rules: b.layer.rules, Version: b.options.Version, Metrics: b.metrics, Log: b.log, Lost: held.Lost(), Sure: held.Sure,
 		Successor: func() bool { return !a.closes() && s.successor(a.name) },
 	})
 	a.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"sync"
 	"time"
@@ -48,7 +49,9 @@ type Config struct {
 	Version  string
 	Metrics  *metrics.Metrics // nil: nobody looks
 	Log      *slog.Logger
-	Lost     <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
+	// Sure says whether the account is this daemon's beyond doubt, at any instant; nil: always.
+	Sure func() bool
+	Lost <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
 	// Successor says whether another daemon would go on with the account, so that requests are kept for it when this one
 	// lets go; nil: none would.
 	Successor func() bool
@@ -295,6 +298,9 @@ func (r *Runner) newClient(state mtproto.State, d *driver) (Client, error) {
 	}
 	o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.keeper.save
 	o.Updates, o.Events, o.Log = d.push, func(e mtproto.Event) { r.clientEvent(e, d) }, r.Log
+	if r.Sure != nil {
+		o.Dial = fenced(new(net.Dialer).DialContext, r.Sure)
+	}
 	return r.NewClient(o)
 }
 

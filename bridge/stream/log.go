@@ -65,6 +65,8 @@ type Log struct {
 	last       atomic.Uint64 // sequence of the last message known to be stored
 	pace       pace          // of Run
 	patience   atomic.Int32  // how often ackWait is doubled
+	ended      chan struct{} // Run has
+	err        error         // how, once it has
 
 	mu    sync.Mutex
 	queue []*Group
@@ -92,7 +94,7 @@ func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
 	host, _ := os.Hostname() // only told to people
 	l := &Log{
 		store: s, account: o.Account, ownSubject: s.scheme.Own(o.Account), owner: Owner{ID: nuid.Next(), Host: host},
-		ackWait: o.AckWait, opts: o, more: make(chan struct{}, 1),
+		ackWait: o.AckWait, opts: o, more: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	if l.ackWait <= 0 {
 		l.ackWait = defaultAckWait
@@ -155,7 +157,7 @@ func (l *Log) Waiting() int64 {
 	return l.bytes
 }
 
-// Flush waits until everything added so far is stored.
+// Flush waits until everything added so far is stored. When Run ends before, nothing more will be: its error.
 func (l *Log) Flush(ctx context.Context) error {
 	l.mu.Lock()
 	idle := l.idle
@@ -166,6 +168,8 @@ func (l *Log) Flush(ctx context.Context) error {
 	select {
 	case <-idle:
 		return nil
+	case <-l.ended:
+		return l.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -31,6 +31,12 @@ const (
 // Run publishes what is added, one publish or one batch in flight, until ctx ends (its error) or the account has another
 // owner (*FencedError). A server that is away, slow or out of space is waited for.
 func (l *Log) Run(ctx context.Context) error {
+	l.err = l.run(ctx)
+	close(l.ended)
+	return l.err
+}
+
+func (l *Log) run(ctx context.Context) error {
 	others := make(chan *nats.Msg, 16)
 	sub, err := l.store.js.Conn().ChanSubscribe(l.ownSubject, others)
 	if err != nil {

@@ -160,6 +160,10 @@ func TestFormerOwnerIsRefused(t *testing.T) {
 			if err := <-ended; !errors.As(err, &fenced) || fenced.By.ID != two.OwnerID() {
 				t.Fatalf("the former owner ended with %v", err)
 			}
+			one.Add(group(false, 7)) // too late, and who waits for it is told
+			if err := one.Flush(t.Context()); !errors.As(err, &fenced) {
+				t.Errorf("waiting for what is never stored: %v", err)
+			}
 			two.Add(group(false, 2))
 			flush(t, two)
 			if got := g.payloads(); got != "1 2" {
