@@ -165,7 +165,7 @@ func (c *census) others(name string) string {
 		}
 	}
 	if len(all) == 0 {
-		return "there is none that answers"
+		return "there is none, or it does not answer"
 	}
 	return strings.Join(all, "; ")
 }
