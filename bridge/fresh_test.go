@@ -70,7 +70,7 @@ func (d *daemon) metrics() string {
 	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	var all strings.Builder
 	for _, path := range []string{"/metrics", "/readyz"} {
-		resp, err := c.Get("http://" + s.Addr() + path) //nolint:noctx // of this process
+		resp, err := c.Get("http://" + s.Addr() + path)
 		if err != nil {
 			d.t.Fatal(err)
 		}
