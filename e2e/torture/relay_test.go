@@ -62,9 +62,11 @@ func (r *relay) serve(near net.Conn) {
 	target := r.target
 	if target == "" {
 		var err error
+		_ = near.SetDeadline(time.Now().Add(5 * time.Second)) // a nats-server that comes to a port of before says nothing
 		if target, err = socks(near); err != nil {
 			return
 		}
+		_ = near.SetDeadline(time.Time{})
 	}
 	far, err := net.DialTimeout("tcp", target, 5*time.Second)
 	if err != nil {
