@@ -137,7 +137,7 @@ func webProxy(t *testing.T, user, password string) (addr string) {
 		if ctx.Req.Header.Get("Proxy-Authorization") == want {
 			return goproxy.OkConnect, host
 		}
-		ctx.Resp = goproxy.NewResponse(ctx.Req, "text/plain", http.StatusProxyAuthRequired, "")
+		ctx.Resp = goproxy.NewResponse(ctx.Req, "text/plain", http.StatusProxyAuthRequired, "") //nolint:bodyclose // the proxy's to close
 		return goproxy.RejectConnect, host
 	})
 	s := httptest.NewServer(p)

@@ -100,10 +100,7 @@ func countsHelp(out string) error {
 		} `json:"endpoints"`
 	}
 	if err := json.Unmarshal([]byte(out), &stats); err != nil {
-		var one struct {
-			Endpoints json.RawMessage `json:"endpoints"`
-		}
-		return fmt.Errorf("micro stats: %w (%v)\n%s", err, json.Unmarshal([]byte(out), &one), out)
+		return fmt.Errorf("micro stats: %w\n%s", err, out)
 	}
 	for _, s := range stats {
 		for _, e := range s.Endpoints {

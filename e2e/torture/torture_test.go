@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -219,7 +220,7 @@ func (g *rig) problems(all []entry, r *report, shown map[string]int) []string {
 	if len(r.problems) > 0 && g.keep != "" {
 		g.keepStream(all)
 	}
-	problems := append(r.problems, checkCalls(g.calls.all, g.calls.arrived, shown)...)
+	problems := slices.Concat(r.problems, checkCalls(g.calls.all, g.calls.arrived, shown))
 	for name, s := range g.traffic.sessions {
 		if s.late > 0 {
 			problems = append(problems, fmt.Sprintf("%s: %d queries of a session after another had begun: two spoke for one account (D8)", name, s.late))
