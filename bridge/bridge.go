@@ -123,7 +123,7 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 		}
 	}
 	if err == nil && run {
-		err = b.patiently(ctx, o.Log, func() error { return b.openVault(ctx, s) })
+		err = b.patiently(ctx, o.Log, func() error { return b.openFitting(ctx, s) })
 	} else if err == nil {
 		err = b.openVault(ctx, s)
 	}

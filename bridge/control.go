@@ -241,6 +241,9 @@ func (c *control) begin(name string) error {
 	if r := c.b.current(name); r != nil && r.Status().State != account.SignedOut && r.Status().UserID != 0 {
 		return &refusal{409, "the account is signed in"}
 	}
+	if err := c.base.replaceable(c.ctx, name); err != nil {
+		return &refusal{503, err.Error()}
+	}
 	a := attempt{settings: c.b.settings, env: c.b.env, layer: c.b.layer, version: c.b.options.Version, log: c.b.log}
 	client, err := a.client()
 	if err != nil {

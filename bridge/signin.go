@@ -57,6 +57,9 @@ func Login(ctx context.Context, s Settings, o Options, in SignIn) (SignedIn, err
 		return SignedIn{}, err
 	}
 	defer base.close()
+	if err := base.replaceable(ctx, in.Account); err != nil {
+		return SignedIn{}, err
+	}
 	a := attempt{settings: s, env: env, layer: l, version: o.Version, log: o.Log, in: in}
 	state, err := a.run(ctx)
 	if err != nil {

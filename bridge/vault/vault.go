@@ -167,6 +167,24 @@ func (v *Vault) Accounts(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// Fits says whether the key is the one that sealed the sessions of those accounts: ErrSealed when there are some and it opens
+// none of them. A single record that does not open beside others that do is a damaged one, not another key's.
+func (v *Vault) Fits(ctx context.Context, accounts []string) error {
+	var last error
+	for _, name := range accounts {
+		_, err := v.Load(ctx, name)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, ErrSealed):
+			last = err
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+	}
+	return last
+}
+
 // Change is what Watch tells: an account's record was written or removed.
 type Change struct {
 	Account    string

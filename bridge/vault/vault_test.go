@@ -206,3 +206,29 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Design §6: another secret is told apart from a record that is damaged.
+func TestFits(t *testing.T) {
+	v, js := testVault(t)
+	ctx := t.Context()
+	all := []string{"bad", "main", "none"}
+	if err := v.Fits(ctx, all); err != nil {
+		t.Errorf("an empty vault: %v", err)
+	}
+	if _, err := v.Replace(ctx, "main", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.kv.Put(ctx, "bad", []byte("damaged")); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Fits(ctx, all); err != nil {
+		t.Errorf("one damaged record: %v", err)
+	}
+	other, err := Open(ctx, js, Config{Bucket: "TG_SESSIONS", Key: testKey(t, "two")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Fits(ctx, all); !errors.Is(err, ErrSealed) {
+		t.Errorf("another secret: %v", err)
+	}
+}
