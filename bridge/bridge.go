@@ -206,7 +206,7 @@ func (b *Bridge) run(ctx context.Context) error {
 		return err
 	}
 	b.mu.Lock()
-	b.url, b.bus = base.nc.ConnectedUrlRedacted(), base
+	b.url, b.bus = settings.Redacted(base.nc.ConnectedUrl()), base
 	if base.server != nil {
 		b.url = base.server.ClientURL()
 	}

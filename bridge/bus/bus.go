@@ -61,7 +61,7 @@ func External(n settings.NATS, name string, more ...nats.Option) (*nats.Conn, er
 	if n.Context != "" {
 		nc, _, err := natscontext.Connect(n.Context, options...)
 		if err != nil {
-			return nil, fmt.Errorf("NATS_CONTEXT=%s: %w", n.Context, err)
+			return nil, fmt.Errorf("NATS_CONTEXT=%s: %w", n.Context, quiet(err))
 		}
 		return nc, nil
 	}
@@ -71,18 +71,20 @@ func External(n settings.NATS, name string, more ...nats.Option) (*nats.Conn, er
 	}
 	nc, err := nats.Connect(where, options...)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to NATS at %s: %w", redacted(where), err)
+		return nil, fmt.Errorf("connecting to NATS at %s: %w", settings.Redacted(where), quiet(err))
 	}
 	return nc, nil
 }
 
-// redacted takes user and password out of a URL.
-func redacted(where string) string {
-	u, err := url.Parse(where)
-	if err != nil || u.User == nil {
-		return where
+// errNoAddress stands for what net/url says of an address, which quotes it with its password.
+var errNoAddress = errors.New("not an address such as nats://host:4222 (in a user's name or password / is %2F, % is %25, @ is %40)")
+
+// quiet is an error of connecting without what the address holds.
+func quiet(err error) error {
+	if errors.As(err, new(*url.Error)) {
+		return errNoAddress
 	}
-	return u.Redacted()
+	return err
 }
 
 func common(n settings.NATS, name string) []nats.Option {

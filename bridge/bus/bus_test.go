@@ -55,6 +55,9 @@ func TestExternal(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(contexts, "mine.json"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(contexts, "bad.json"), []byte(`{"url":"nats://u:hush@127.0.0.1:none"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, n := range map[string]settings.NATS{
 		"user and password": {URL: user, User: "u", Password: "p"},
 		"token":             {URL: token, Token: "hush"},
@@ -72,7 +75,12 @@ func TestExternal(t *testing.T) {
 	}
 	for name, n := range map[string]settings.NATS{
 		"wrong password": {URL: strings.Replace(user, "nats://", "nats://u:hush@", 1)},
+		"no address":     {URL: "nats://u:hush@127.0.0.1:none"},
+		"no escape":      {URL: "nats://u:hush%ss@127.0.0.1"},
+		"slash":          {URL: "nats://u:hush/x@127.0.0.1"},
+		"several":        {URL: strings.Replace(user, "nats://", "nats://u:hush@", 1) + "," + strings.Replace(user, "nats://", "nats://hush@", 1)},
 		"no context":     {Context: "none"},
+		"bad context":    {Context: filepath.Join(contexts, "bad.json")},
 		"no seed":        {URL: user, NKey: "/does/not/exist"},
 		"bad proxy":      {URL: user, Socks: "ftp://hush@x"},
 	} {

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"reflect"
 	"strconv"
@@ -31,10 +32,30 @@ func (s Settings) Describe() []Setting {
 		one := Setting{Name: f.name(), Meaning: f.tag("desc"), Default: f.tag("default"), Secret: f.secret(), Value: f.text()}
 		if one.Secret && one.Value != "" {
 			one.Value = masked
+		} else if f.tag("address") == "true" {
+			one.Value = Redacted(one.Value)
 		}
 		all = append(all, one)
 	}
 	return all
+}
+
+// Redacted takes users, passwords and tokens out of addresses between commas. It reads them as text: an address that is none may
+// hold a password all the same, and a user's name may be a token.
+func Redacted(addresses string) string {
+	all := strings.Split(addresses, ",")
+	for i, one := range all {
+		scheme, rest := "", one
+		if name, after, found := strings.Cut(one, "://"); found {
+			scheme, rest = name+"://", after
+		}
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			all[i] = scheme + masked + rest[at:]
+		} else if _, err := url.Parse("nats://" + rest); err != nil {
+			all[i] = scheme + masked // the beginning of a password with a comma in it
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // String is the settings with secrets masked, so that no log of them can leak one.

@@ -89,7 +89,7 @@ type Updates struct {
 // NATS is where NATS is. With none of URL, Context and the ways to sign in set, a server runs inside the daemon.
 type NATS struct {
 	Port     int           `envconfig:"NATSGRAM_NATS_PORT" default:"4222" desc:"port of the embedded NATS server on 127.0.0.1; -1: a free one"`
-	URL      string        `envconfig:"NATS_URL" desc:"NATS servers to use instead of the embedded one"`
+	URL      string        `envconfig:"NATS_URL" address:"true" desc:"NATS servers to use instead of the embedded one"`
 	Context  string        `envconfig:"NATS_CONTEXT" desc:"context of the nats CLI to use, by name or file"`
 	User     string        `envconfig:"NATS_USER" desc:"user name, or token when there is no password"`
 	Password string        `envconfig:"NATS_PASSWORD" secret:"true" desc:"password"`
@@ -102,7 +102,7 @@ type NATS struct {
 	Key      string        `envconfig:"NATS_KEY" desc:"file of its key"`
 	CA       string        `envconfig:"NATS_CA" desc:"file of certificate authorities to trust"`
 	Wait     time.Duration `envconfig:"NATS_TIMEOUT" default:"5s" desc:"how long to wait for NATS to answer"`
-	Socks    string        `envconfig:"NATS_SOCKS_PROXY" desc:"SOCKS5 proxy to NATS: socks5://host:port"`
+	Socks    string        `envconfig:"NATS_SOCKS_PROXY" address:"true" desc:"SOCKS5 proxy to NATS: socks5://host:port"`
 }
 
 // Load reads the environment.
@@ -182,18 +182,36 @@ func (s Settings) checkNumbers() error {
 		name          string
 		value, lo, hi int64
 	}{
-		{"NATSGRAM_REPLICAS", int64(s.Replicas), 1, 5},
 		{"NATSGRAM_CAPACITY", int64(s.Capacity), 0, 1 << 20},
 		{"NATSGRAM_CONCURRENCY", int64(s.Concurrency), 1, 1 << 16},
 		{"NATSGRAM_QUEUE", int64(s.Queue), 1, 1 << 20},
-		{"NATSGRAM_TIMEOUT", int64(s.Timeout / time.Millisecond), 1, 24 * 3600 * 1000},
-		{"NATSGRAM_PING", int64(s.Ping / time.Millisecond), 1000, 25_000},
-		{"NATSGRAM_FLOOD_WAIT", int64(s.FloodWait / time.Second), 0, 24 * 3600},
 		{"NATSGRAM_NATS_PORT", int64(s.Port), -1, 65535},
 		{"NATSGRAM_UPDATES_PENDING", s.Pending, 1 << 16, 1 << 40},
 	} {
 		if c.value < c.lo || c.value > c.hi {
 			return fmt.Errorf("%s: %d is not between %d and %d", c.name, c.value, c.lo, c.hi)
+		}
+	}
+	if !slices.Contains([]int{1, 3, 5}, s.Replicas) {
+		return fmt.Errorf("NATSGRAM_REPLICAS: %d is none of 1, 3 and 5", s.Replicas)
+	}
+	if s.Replicas > 1 && !s.External() {
+		return fmt.Errorf("NATSGRAM_REPLICAS: %d copies need a cluster; the NATS server inside is alone (NATS_URL, NATS_CONTEXT ...)", s.Replicas)
+	}
+	return s.checkTimes()
+}
+
+func (s Settings) checkTimes() error {
+	for _, c := range []struct {
+		name          string
+		value, lo, hi time.Duration
+	}{
+		{"NATSGRAM_TIMEOUT", s.Timeout, time.Millisecond, 24 * time.Hour},
+		{"NATSGRAM_PING", s.Ping, time.Second, 25 * time.Second},
+		{"NATSGRAM_FLOOD_WAIT", s.FloodWait, 0, 24 * time.Hour},
+	} {
+		if c.value < c.lo || c.value > c.hi {
+			return fmt.Errorf("%s: %s is not between %s and %s", c.name, shortDuration(c.value), shortDuration(c.lo), shortDuration(c.hi))
 		}
 	}
 	return nil

@@ -98,3 +98,51 @@ func TestExternal(t *testing.T) {
 		}
 	}
 }
+
+// Design §6, §7: no address is shown with what signs in, in whatever form it is written, and also when it is wrong.
+func TestAddressesAreShownWithoutSecrets(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                     "",
+		"localhost":                            "localhost",
+		"127.0.0.1:4222":                       "127.0.0.1:4222",
+		"nats://a:4222,tls://b:4222":           "nats://a:4222,tls://b:4222",
+		"nats://u:hush@a:4222,nats://u:hush@b": "nats://********@a:4222,nats://********@b",
+		"nats://hush@a":                        "nats://********@a",
+		"hush@a:4222":                          "********@a:4222",
+		"nats://u:hu@sh@a":                     "nats://********@a",
+		"nats://u:hush/hush@a:none":            "nats://********@a:none",
+		"nats://u:hush,hush@a":                 "nats://********,********@a",
+		"socks5://u:hush%@[::1]:1080":          "socks5://********@[::1]:1080",
+		"http://user:hush@::bad,nats://hush@b:42": "http://********@::bad,nats://********@b:42",
+	} {
+		if got := Redacted(in); got != want {
+			t.Errorf("%s is shown as %s", in, got)
+		}
+	}
+	s := Defaults()
+	s.URL, s.Socks = "nats://u:hush@a,nats://u:hush@b", "socks5://u:hush@c:1080"
+	if text := s.String(); strings.Contains(text, "hush") || !strings.Contains(text, "@c:1080") {
+		t.Error(text)
+	}
+}
+
+// What is refused says so in the units and numbers in which it is written.
+func TestWrongNumbersAreExplained(t *testing.T) {
+	for want, change := range map[string]func(*Settings){
+		"NATSGRAM_PING: 1ms is not between 1s and 25s":          func(s *Settings) { s.Ping = time.Millisecond },
+		"NATSGRAM_TIMEOUT: 25h is not between 1ms and 24h":      func(s *Settings) { s.Timeout = 25 * time.Hour },
+		"NATSGRAM_REPLICAS: 2 is none of 1, 3 and 5":            func(s *Settings) { s.Replicas, s.URL = 2, "nats://x" },
+		"NATSGRAM_REPLICAS: 3 copies need a cluster":            func(s *Settings) { s.Replicas = 3 },
+		"NATSGRAM_NATS_PORT: 70000 is not between -1 and 65535": func(s *Settings) { s.Port = 70000 },
+	} {
+		s := Defaults()
+		change(&s)
+		if err := s.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+	s := Defaults()
+	if s.Replicas, s.URL = 3, "nats://x"; s.Check() != nil {
+		t.Error(s.Check())
+	}
+}
