@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -114,10 +115,24 @@ func parseURL(rest string) (*url.URL, error) {
 
 func checkAddr(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
-	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || host == "" || n == 0 {
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || !isHost(host) {
 		return errAddr
 	}
 	return nil
+}
+
+// isHost: an IP address without a zone, or letters, digits, dots, dashes and underscores.
+func isHost(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Zone() == ""
+	}
+	const rest = ".-_0123456789"
+	for _, c := range host {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(rest, c) {
+			return false
+		}
+	}
+	return host != ""
 }
 
 func (w *Way) addHop(kind hopKind, rest string) error {

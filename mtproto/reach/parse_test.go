@@ -134,7 +134,7 @@ func TestWaysHideSecrets(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"direct+padded", "socks5://u:p@h:1|wss", "tg://proxy?server=h&port=1&secret=" + tls6, "https://t.me/socks?server=h&port=1080",
-		"ws://127.0.0.1:80/{dc}/apiws", "mtproxy://" + key + "@[::1]:1",
+		"ws://127.0.0.1:80/{dc}/apiws", "mtproxy://" + key + "@[::1]:1", "https://t.me/socks?server=a?h&port=1080",
 	} {
 		f.Add(text)
 	}
