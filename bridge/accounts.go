@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -39,7 +39,7 @@ func (c *control) accounts(do func(context.Context, request) (any, error)) func(
 		d := json.NewDecoder(bytes.NewReader(orEmpty(r.Data())))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
-			respond(r, nil, &refusal{400, "the request is not the JSON object it should be: " + strings.TrimPrefix(err.Error(), "json: ")})
+			respond(r, nil, &refusal{400, "the request is not the JSON object it should be: " + rpc.BadJSON(err)})
 			return
 		}
 		answer, err := do(c.ctx, in)
@@ -54,7 +54,7 @@ func replyOf(answer any, err error) *nats.Msg {
 		m.Data, err = json.Marshal(answer)
 	}
 	if err != nil {
-		m.Data = nil
+		m.Data = errorBody(err)
 		m.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(codeOf(err)))
 		m.Header.Set(micro.ErrorHeader, textOf(err))
 	}

@@ -140,10 +140,16 @@ func (c *control) loginWith(name, step string, body []byte) (mtproto.LoginState,
 // respond answers a request. Who asked may have gone: nobody to tell.
 func respond(r micro.Request, answer any, err error) {
 	if err != nil {
-		_ = r.Error(strconv.Itoa(codeOf(err)), textOf(err), nil)
+		_ = r.Error(strconv.Itoa(codeOf(err)), textOf(err), errorBody(err))
 		return
 	}
 	_ = r.RespondJSON(answer)
+}
+
+// errorBody says the same as the headers of an error, for who sees no headers.
+func errorBody(err error) []byte {
+	body, _ := json.Marshal(map[string]any{"code": codeOf(err), "error": textOf(err)}) // a number and a text
+	return body
 }
 
 func orEmpty(b []byte) []byte {

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/natsgram/natsgram/bridge/catalog"
+	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -71,7 +72,7 @@ func (c *control) schema(r micro.Request) {
 		Format string `json:"format"`
 	}
 	if err := json.Unmarshal(orEmpty(r.Data()), &in); err != nil {
-		_ = r.Error("400", `schema: want {"format": "asyncapi"}, or nothing: `+err.Error(), nil)
+		respond(r, nil, &refusal{400, `schema: want {"format": "asyncapi"}, or nothing: ` + rpc.BadJSON(err)})
 		return
 	}
 	if in.Format == "" {
@@ -80,14 +81,14 @@ func (c *control) schema(r micro.Request) {
 	}
 	f, err := catalog.Find(in.Format)
 	if err != nil {
-		_ = r.Error("404", "schema: "+err.Error(), nil)
+		respond(r, nil, &refusal{404, "schema: " + err.Error()})
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, documentTime)
 	defer cancel()
 	answer, err := c.documents.answer(ctx, f)
 	if err != nil {
-		_ = r.Error("503", "schema: "+err.Error(), nil)
+		respond(r, nil, &refusal{503, "schema: " + err.Error()})
 		return
 	}
 	_ = r.Respond(answer)

@@ -2,6 +2,8 @@ package account
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/mtproto"
@@ -9,7 +11,10 @@ import (
 
 // logout signs the account out at Telegram (F10), as tg.ctl.<account>.logout asks. The account is served with refusals then,
 // until somebody signs in anew.
-func (r *Runner) logout(ctx context.Context, _ []byte) ([]byte, *rpc.Fault) {
+func (r *Runner) logout(ctx context.Context, request []byte) ([]byte, *rpc.Fault) {
+	if text := strings.Join(strings.Fields(string(request)), ""); text != "" && text != "{}" {
+		return nil, &rpc.Fault{Code: 400, Text: "logout: it takes no parameters, so this was meant for something else; nothing was done", Sent: "no"}
+	}
 	r.status.mu.Lock()
 	t := r.status.t
 	r.status.mu.Unlock()
@@ -20,7 +25,11 @@ func (r *Runner) logout(ctx context.Context, _ []byte) ([]byte, *rpc.Fault) {
 	if who == nil {
 		return nil, &rpc.Fault{Code: 503, Text: "the account is only just starting", Sent: "no"}
 	}
-	if err := who.Login().LogOut(ctx); err != nil {
+	err := who.Login().LogOut(ctx)
+	if errors.Is(err, mtproto.ErrStep) {
+		return nil, &rpc.Fault{Code: 409, Text: "logout: account " + r.Name + " is not signed in", Sent: "no"}
+	}
+	if err != nil {
 		fault := r.explain(err)
 		return nil, &fault
 	}

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -96,7 +97,7 @@ func watchRequest(verb string, request []byte) (ids []int64, err error) {
 		Channels []any `json:"channels"`
 	}
 	if err := json.Unmarshal(request, &in); err != nil {
-		return nil, err
+		return nil, errors.New(`want {"channels":["1234"]}: ` + rpc.BadJSON(err))
 	}
 	for _, one := range in.Channels {
 		text, ok := one.(string)

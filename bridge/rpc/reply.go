@@ -3,6 +3,7 @@ package rpc
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +93,22 @@ func (f *Fault) header(e Encoding) nats.Header {
 		h[HeaderRetryAfter] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
 	}
 	return h
+}
+
+// BadJSON tells what is wrong with a request that encoding/json cannot read, in words of JSON and not of Go.
+func BadJSON(err error) string {
+	var e *json.UnmarshalTypeError
+	if !errors.As(err, &e) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	want := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Bool: "true or false", reflect.Int: "a whole number", reflect.Slice: "an array", reflect.Struct: "an object",
+	}[e.Type.Kind()]
+	where := ""
+	if e.Field != "" {
+		where = e.Field + ": "
+	}
+	return where + "want " + want + ", got " + strings.Replace(e.Value, "bool", "true or false", 1)
 }
 
 // oneLine makes a header's value of any text.
