@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,18 @@ func command(t *testing.T, words ...string) (out string, status int) {
 		t.Fatal(err)
 	}
 	return string(b), status
+}
+
+// takenPort is a port of 127.0.0.1 at which somebody listens.
+func takenPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 func TestCommands(t *testing.T) {
@@ -93,7 +106,17 @@ func TestCommands(t *testing.T) {
 		{"accounts remove main", 1, "natsgram serve"},
 		{"tail main", 1, "natsgram serve"},
 		{"tail main --all --last 3", 1, "all last"},
+		{"tail main --chat foo", 2, "--chat foo: want KIND.ID"},
+		{"tail main --chat channel.>", 2, "--chat channel.>: want"},
+		{"tail main --type a.b", 2, "--type a.b: want"},
+		{"tail main --last -3", 2, "want no minus"},
+		{"tail main --type updateNewMesage", 1, "has no update updateNewMesage"},
 		{"demo --external", 1, "NATS_URL"},
+		{"demo --every 0s", 2, "--every 0s: want 1ms"},
+		{"demo --every -1s", 2, "--every -1s: want 1ms"},
+		{"demo --for -1s", 2, "--for -1s: want"},
+		{"demo --port 99999", 2, "--port 99999 is not between"},
+		{"demo --port " + takenPort(t), 2, "is taken"},
 	} {
 		out, status := command(t, strings.Fields(c.words)...)
 		if status != c.status || !strings.Contains(out, c.want) || strings.Contains(out, "{[") {

@@ -27,6 +27,22 @@ type demoOptions struct {
 	quiet    bool
 	external bool
 	every    time.Duration
+	http     string
+}
+
+// check says which flag makes no sense.
+func (o demoOptions) check(ctx context.Context) error {
+	switch {
+	case o.port < -1 || o.port > 65535:
+		return fmt.Errorf("--port %d is not between -1 and 65535", o.port)
+	case o.length < 0:
+		return fmt.Errorf("--for %v: want a time to come", o.length)
+	case o.every < time.Millisecond:
+		return fmt.Errorf("--every %v: want 1ms or more", o.every)
+	case !o.anyPort && !o.external && o.port > 0 && !portFree(ctx, o.port):
+		return fmt.Errorf("--port %d on 127.0.0.1 is taken; -1 takes a free one", o.port)
+	}
+	return nil
 }
 
 func demoCommand() *cobra.Command {
@@ -43,6 +59,9 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.anyPort = !c.Flags().Changed("port")
+			if err := o.check(c.Context()); err != nil {
+				return &usageError{c.CommandPath(), err}
+			}
 			return demo(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), o)
 		},
 	}
@@ -51,6 +70,7 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
 	f.DurationVar(&o.length, "for", 0, "stop after this long (default: on Ctrl-C)")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "nobody talks by themselves")
 	f.DurationVar(&o.every, "every", 4*time.Second, "how long people think before they say something")
+	f.StringVar(&o.http, "http", "", "answer /metrics, /healthz and /readyz at this address, such as 127.0.0.1:9464")
 	f.BoolVar(&o.external, "external", false, "use the NATS servers of NATS_URL, NATS_CONTEXT ... instead of one inside")
 	return c
 }
@@ -122,7 +142,7 @@ func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settin
 	}
 	set.StateDir, set.Accounts = dir, []string{demoAccount}
 	set.APIID, set.APIHash = 1, "demo"
-	set.LogLevel = "warn"
+	set.LogLevel, set.HTTP = "warn", o.http
 	set.Port = o.port
 	if o.anyPort && !portFree(ctx, set.Port) {
 		set.Port = -1

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl"
 )
 
 // tailOptions is what the flags of tail choose.
@@ -41,12 +43,18 @@ nothing away from others.`,
   natsgram tail main --all --json | jq .update`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			set, err := settings.Load()
+			if err := o.check(); err != nil {
+				return &usageError{c.CommandPath(), err}
+			}
+			set, schema, err := loadSchema()
 			if err != nil {
 				return err
 			}
 			if err := subjects.CheckAccount(args[0]); err != nil {
 				return err
+			}
+			for _, name := range o.unknown(schema) {
+				fmt.Fprintf(c.ErrOrStderr(), "Layer %d here has no update %s; waiting for it all the same.\n", schema.Layer, name)
 			}
 			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, colour: isTerminal(c.OutOrStdout()), scheme: set.Scheme()}
 			return tail(c.Context(), set, args[0], o, p)
@@ -63,6 +71,40 @@ nothing away from others.`,
 	f.IntVarP(&o.count, "count", "n", 0, "stop after N updates")
 	c.MarkFlagsMutuallyExclusive("since", "last", "all")
 	return c
+}
+
+// wantedChat is what --chat takes: one, or all of a kind.
+var wantedChat = regexp.MustCompile(`^(user|chat|channel|secret|none|\*)\.(\*|\d{1,19})$`)
+
+// check says which flag makes no sense. A filter that fits no subject would wait for ever.
+func (o tailOptions) check() error {
+	for _, chat := range o.chats {
+		if !wantedChat.MatchString(chat) {
+			return fmt.Errorf("--chat %s: want KIND.ID, such as user.1, chat.2, channel.3 or channel.*", chat)
+		}
+	}
+	for _, name := range o.types {
+		if !wantedType.MatchString(name) {
+			return fmt.Errorf("--type %s: want the name of an update, such as updateNewMessage", name)
+		}
+	}
+	if o.last < 0 || o.since < 0 || o.count < 0 {
+		return errors.New("--last, --since and --count go back or on from now: want no minus")
+	}
+	return nil
+}
+
+// wantedType is what --type takes: a constructor's name, or gap.
+var wantedType = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
+
+// unknown are the wanted types that the schema has not; the daemon may run another layer.
+func (o tailOptions) unknown(s *tl.Schema) (all []string) {
+	for _, name := range o.types {
+		if s.Constructor(name) == nil && name != "gap" {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func tail(ctx context.Context, set settings.Settings, account string, o tailOptions, p *updatePrinter) error {
