@@ -6,16 +6,28 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
-// openFitting opens the vault for a daemon. One that shares NATS with others and has another secret than they is turned away:
-// it would be given accounts that it cannot run, take them from those that can, and so on in a circle. A daemon with its own
-// NATS server takes nothing from anybody; it says of each account what is wrong, and can remove them.
+// openFitting opens the vault for a daemon, if that can run accounts of it.
 func (b *base) openFitting(ctx context.Context, s Settings) error {
-	if err := b.openVault(ctx, s); err != nil || !s.External() {
+	if err := b.openVault(ctx, s); err != nil {
 		return err
+	}
+	return b.fits(ctx, s)
+}
+
+// fits says why a daemon can run none of the accounts of the vault. One that shares NATS with others, and has another secret
+// than they or no api_id, has to go: it would be given accounts, take them from those that can run them, and so on in a circle.
+// A daemon with its own NATS server takes nothing from anybody; it says of each account what is wrong, and can remove them.
+func (b *base) fits(ctx context.Context, s Settings) error {
+	if !s.External() {
+		return nil
+	}
+	if s.APIID == 0 || s.APIHash == "" {
+		return account.ErrNoAPI
 	}
 	names, err := b.vault.Accounts(ctx)
 	if err != nil {
@@ -28,6 +40,17 @@ func (b *base) openFitting(ctx context.Context, s Settings) error {
 			"If that one is lost, delete each session, `nats kv del %[3]s ACCOUNT`, and sign in again", err, len(names), s.Scheme().StreamName(stream.SessionsName))
 	}
 	return err
+}
+
+// unfit ends the daemon when an account could not be run because this is the wrong place for all of them: when it began, there
+// may have been no session yet to see that by.
+func (s *supervisor) unfit(why error) {
+	if !errors.Is(why, vault.ErrSealed) {
+		return
+	}
+	if err := s.base.fits(s.ctx, s.b.settings); errors.Is(err, vault.ErrSealed) {
+		s.end(err)
+	}
 }
 
 // replaceable says, before a code is asked for, whether a new session of the account can be stored at the end of its login.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -38,6 +39,14 @@ func TestAnotherSecretIsTurnedAway(t *testing.T) {
 	if !errors.Is(err, vault.ErrSealed) || !strings.Contains(err.Error(), "accounts remove main") || w.Executed("auth.sendCode") != codes {
 		t.Errorf("a login with another secret: %v, %d codes", err, w.Executed("auth.sendCode")-codes)
 	}
+	none := d.s
+	none.APIID = 0
+	if b, err = New(none, d.o); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Run(ctx); !errors.Is(err, account.ErrNoAPI) {
+		t.Errorf("a daemon without api_id: %v", err)
+	}
 	other.Accounts = []string{"else"} // accounts of its own beside the others': those are not its business
 	if b, err = New(other, d.o); err != nil {
 		t.Fatal(err)
@@ -53,5 +62,37 @@ func TestAnotherSecretIsTurnedAway(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// Two daemons that each made a key of their own, before there was a session to see it by: the one that cannot open the first
+// sessions ends when it comes upon one, and the other keeps the accounts.
+func TestAnotherSecretIsFoundOutLater(t *testing.T) {
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) { s.URL, s.StateDir = srv.ClientURL(), t.TempDir() })
+	other := d.s
+	other.StateDir = t.TempDir()
+	b, err := New(other, d.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(soon(t)) }()
+	<-b.Ready()
+	d.login("bob", w.bob)
+	d.login("main", w.dora) // one of the two accounts is the other's to take
+	d.login("alice", w.alice)
+	if err := <-ended; !errors.Is(err, vault.ErrSealed) {
+		t.Errorf("ended with %v", err)
+	}
+	for _, name := range []string{"bob", "main", "alice"} {
+		if err := d.b.WaitServing(soon(t), name); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -29,6 +29,9 @@ type supervisor struct {
 	id    string        // of this process, by which the other daemons ask it
 	took  time.Time     // when it took an account last; of share alone
 
+	serving context.Context         //nolint:containedctx // ends before ctx when this daemon can run nothing
+	end     context.CancelCauseFunc // ends serving
+
 	mu     sync.Mutex
 	stored map[string]bool // accounts with a session in the vault
 	known  map[string]*candidate
@@ -77,6 +80,7 @@ func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.St
 	// The others hear that this daemon goes before it lets go of the first account.
 	var stop context.CancelFunc
 	s.ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.serving, s.end = context.WithCancelCause(s.ctx)
 	told := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(told)
@@ -109,13 +113,13 @@ func (s *supervisor) run() error {
 	s.work.Go(s.share)
 	close(s.b.ready)
 	for {
-		err := s.base.vault.Watch(s.ctx, s.change)
-		if s.ctx.Err() != nil {
-			return s.ctx.Err()
+		err := s.base.vault.Watch(s.serving, s.change)
+		if s.serving.Err() != nil {
+			return context.Cause(s.serving)
 		}
 		s.b.log.Warn("following the vault", "err", err)
-		if err := pause(s.ctx, time.Second); err != nil {
-			return err
+		if err := pause(s.serving, time.Second); err != nil {
+			return context.Cause(s.serving)
 		}
 	}
 }
@@ -152,6 +156,7 @@ func (s *supervisor) tend(a *supervised) {
 	}
 	if err == nil && held != nil {
 		err = s.once(a, held)
+		s.unfit(err)
 	}
 	s.b.drop(a)
 	if err == nil && held == nil {
