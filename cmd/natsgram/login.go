@@ -55,7 +55,7 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 			if who.Bot {
 				kind = "bot"
 			}
-			fmt.Fprintf(errs, "Signed in: %s is %s %d. Now: natsgram serve\n", in.Account, kind, who.UserID)
+			fmt.Fprintf(errs, "Signed in: %s is %s %d. A running daemon serves it from now on; if there is none: natsgram serve\n", in.Account, kind, who.UserID)
 			return nil
 		},
 	}
