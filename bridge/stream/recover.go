@@ -86,6 +86,13 @@ func (l *Log) endScan(ctx context.Context, consumer jetstream.Consumer, messages
 	}
 }
 
+// wrote tells what a log has published, this one or a former owner's, from what somebody else put on the subject: all of it
+// has the account's fence, or is a part of a batch whose first message had it. A user of NATS with the right to publish there
+// could imitate that; nobody does it by mistake.
+func (l *Log) wrote(h nats.Header) bool {
+	return h.Get(jetstream.ExpectedLastSubjSeqSubjHeader) == l.ownSubject || h.Get(headerBatchID) != ""
+}
+
 // scanWait is how long the next header may take. It passes when somebody removed this log's record meanwhile.
 const scanWait = 10 * time.Second
 
@@ -107,6 +114,10 @@ func (l *Log) drain(ctx context.Context, messages jetstream.MessagesContext, fol
 			return nil
 		}
 		if msg.Subject() == l.ownSubject {
+			continue
+		}
+		if !l.wrote(msg.Headers()) {
+			l.opts.Log.Warn("a message in the stream of updates that no natsgram wrote", "account", l.account, "seq", seq, "subject", msg.Subject())
 			continue
 		}
 		if err := fold(seq, msg.Headers()); err != nil {

@@ -329,6 +329,10 @@ func TestRecover(t *testing.T) {
 	if fmt.Sprint(stored) != "[4 0 6]" && fmt.Sprint(stored) != "[2 0 6]" { // the record is 1
 		t.Errorf("told %v", stored)
 	}
+	foreign := &nats.Msg{Subject: "tg.upd.main.updateNewMessage.user.1", Header: nats.Header{"Tg-Pts": {"99"}, "Tg-State": {"pts=99"}}}
+	if _, err := g.js.Conn().RequestMsg(foreign, 5*time.Second); err != nil { // 7: somebody has the right to publish there
+		t.Fatal(err)
+	}
 	if err := g.store.SavePosition(context.Background(), "main", Position{Seq: 3, State: json.RawMessage(`{"pts":2}`)}); err != nil {
 		t.Fatal(err)
 	}
