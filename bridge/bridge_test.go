@@ -583,6 +583,7 @@ func TestWrongStartsAreExplained(t *testing.T) {
 		"schema":  {func(s *Settings) { s.Schema = "/does/not/exist" }, "NATSGRAM_SCHEMA"},
 		"dcs":     {func(s *Settings) { s.DCs = "x" }, "NATSGRAM_DCS"},
 		"dc keys": {func(s *Settings) { s.DCKeys = "/does/not/exist" }, "NATSGRAM_DC_KEYS"},
+		"allowed": {func(s *Settings) { s.Allow, s.DCs = []string{"auth.logOut", "account.*", "*"}, "x" }, "NATSGRAM_DCS"},
 		"allow":   {func(s *Settings) { s.Allow = []string{"auth.logout"} }, "NATSGRAM_ALLOW: layer"},
 	} {
 		s := DefaultSettings()

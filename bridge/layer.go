@@ -38,10 +38,8 @@ func readLayer(s Settings) (l layer, err error) {
 	if l.rules, err = updates.Compile(l.schema, decl); err != nil {
 		return l, fmt.Errorf("schema: %w", err)
 	}
-	for _, name := range s.Allow {
-		if _, ok := l.schema.Function(name); !ok {
-			return l, fmt.Errorf("NATSGRAM_ALLOW: layer %d has no method %.60q: see natsgram methods", decl.Layer, name)
-		}
+	if err := rpc.CheckAllow(decl, s.Allow); err != nil {
+		return l, fmt.Errorf("NATSGRAM_ALLOW: %w", err)
 	}
 	l.methods = rpc.NewMethods(l.schema, decl, s.Allow)
 	return l, nil

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,6 +133,19 @@ var refusals = map[string]string{
 	"initConnection":                   "is the connection's own",
 	"invokeWithLayer":                  "is the connection's own",
 	"updates.*":                        "is the daemon's own: it would tell Telegram that updates were received",
+}
+
+// CheckAllow says what of such a list allows nothing: a method misspelt would go on being refused.
+func CheckAllow(decl *tl.Schema, allow []string) error {
+	for _, a := range allow {
+		known := a == "*" || slices.ContainsFunc(decl.Functions, func(f *tl.Combinator) bool {
+			return f.Name == a || namespaceOf(f.Name)+".*" == a
+		})
+		if !known {
+			return fmt.Errorf("layer %d has no method %.60q: see natsgram methods", decl.Layer, a)
+		}
+	}
+	return nil
 }
 
 // Refusal is why a method is not served unless the operator allows it, empty when it is. allow is as in [NewMethods].
