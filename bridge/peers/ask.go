@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -53,17 +54,16 @@ func (d *Directory) remembered(key string) (peer, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, ok := d.names[key]
-	return n.peer, ok && d.c.Now().Sub(n.at) < nameLife
+	return n.peer, ok && time.Since(n.at) < nameLife
 }
 
 func (d *Directory) remember(key string, p peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := d.c.Now()
 	if len(d.names) >= most {
 		clear(d.names)
 	}
-	d.names[key] = alias{p, now}
+	d.names[key] = alias{p, time.Now()}
 }
 
 // look goes through the newest dialogs and the contacts, unless somebody did so within the last minute.
@@ -75,7 +75,7 @@ func (d *Directory) look(ctx context.Context, r reference) error {
 		return err
 	}
 	defer d.done()
-	if _, _, ok := d.known(r); ok || d.c.Now().Sub(d.looked) < lookEvery {
+	if _, _, ok := d.known(r); ok || time.Since(d.looked) < lookEvery {
 		return nil
 	}
 	for _, call := range []codec.M{
@@ -88,7 +88,7 @@ func (d *Directory) look(ctx context.Context, r reference) error {
 		}
 		d.learnAll(v)
 	}
-	d.looked = d.c.Now()
+	d.looked = time.Now()
 	return nil
 }
 

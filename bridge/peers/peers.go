@@ -35,8 +35,6 @@ type Config struct {
 	Channel func(id int64) int64
 	// Bot: bots may use 0 for an access hash that they do not know.
 	Bot bool
-	// Now is the time; nil: time.Now.
-	Now func() time.Time
 }
 
 const (
@@ -72,9 +70,6 @@ type Directory struct {
 
 // New makes an empty directory.
 func New(c Config) *Directory {
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, asking: make(chan struct{}, 1)}
 }
 

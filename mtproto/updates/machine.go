@@ -158,7 +158,3 @@ func (m *Machine) retry(next time.Time, s *source) time.Time {
 	}
 	return next
 }
-
-// State is a copy of where the machine stands, which may be ahead of what is stored: for the curious, not for keeping.
-// Keep the fold of [Batch.State] of stored batches.
-func (m *Machine) State() State { return m.state.Clone() }

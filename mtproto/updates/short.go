@@ -299,14 +299,7 @@ func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {
 	m.finish()
 }
 
-// Affected takes a messages.affectedMessages, affectedHistory or affectedFoundMessages that is about a box (D19);
-// [Machine.PushResult] finds the box by itself.
-func (m *Machine) Affected(now time.Time, box Box, result []byte) {
-	m.begin(now)
-	m.affected(box, result)
-	m.finish()
-}
-
+// affected takes a messages.affectedMessages, affectedHistory or affectedFoundMessages that is about a box (D19).
 func (m *Machine) affected(box Box, result []byte) {
 	v, err := m.r.s.View(result)
 	if err != nil || !m.r.resultOf(result).affected {
