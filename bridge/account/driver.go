@@ -14,6 +14,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // driver is the goroutine around the updates machine: it hands in what arrived and the time, and does what the machine
@@ -134,7 +135,7 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 	n := 0
 	err = log.Recover(ctx, from, func(_ uint64, h nats.Header) error {
 		n++
-		return st.Apply(h.Get(headerState))
+		return st.Apply(h.Get(subjects.HeaderState))
 	})
 	if err != nil {
 		return err

@@ -13,22 +13,6 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Headers of updates (design §3).
-const (
-	headerType     = "Tg-Type"
-	headerBox      = "Tg-Box"
-	headerPts      = "Tg-Pts"
-	headerDate     = "Tg-Date"
-	headerLayer    = "Tg-Layer"
-	headerState    = "Tg-State"
-	headerRequest  = "Tg-Request-Id" // Nats-Msg-Id of the call that caused the update
-	headerDelay    = "Tg-Delay"      // of a new message: how long after its date it came, in milliseconds (E36)
-	headerBackfill = "Tg-Backfill"   // true: out of history, into a gap that was said before (E12)
-	headerRedacted = "Tg-Redacted"   // why the update's contents are missing
-	headerMsgID    = "Nats-Msg-Id"
-	headerContent  = "Content-Type"
-)
-
 // service is the user who sends login codes (F13), and notification what may hold one in its place.
 const (
 	service      = 777000
@@ -69,13 +53,13 @@ const headerRoom = 4096
 func (w *writer) message(item *updates.Item) stream.Message {
 	m := stream.Message{Subject: w.subject(item), Header: w.header(item)}
 	if w.redacts(item) {
-		m.Header[headerRedacted] = []string{"service message"}
+		m.Header[subjects.HeaderRedacted] = []string{"service message"}
 		m.Data = w.slim(item)
 		return m
 	}
 	m.Data = w.body(item, true)
 	if room := w.conn.MaxPayload() - headerRoom; int64(len(m.Data)) > room {
-		m.Header[headerRedacted] = []string{"too large"}
+		m.Header[subjects.HeaderRedacted] = []string{"too large"}
 		if m.Data = w.body(item, false); int64(len(m.Data)) > room {
 			m.Data = w.slim(item)
 		}
@@ -99,28 +83,28 @@ func (w *writer) subject(item *updates.Item) string {
 func (w *writer) header(item *updates.Item) nats.Header {
 	box := item.Box.String()
 	h := make(nats.Header, 16) // with what the log adds
-	h[headerType] = []string{item.Name}
-	h[headerBox] = []string{box}
-	h[headerDate] = []string{strconv.Itoa(item.Date)}
-	h[headerLayer] = w.layer
-	h[headerContent] = w.content
+	h[subjects.HeaderType] = []string{item.Name}
+	h[subjects.HeaderBox] = []string{box}
+	h[subjects.HeaderDate] = []string{strconv.Itoa(item.Date)}
+	h[subjects.HeaderLayer] = w.layer
+	h[subjects.HeaderContentType] = w.content
 	if item.Pts != 0 {
-		h[headerPts] = []string{strconv.Itoa(item.Pts)}
+		h[subjects.HeaderPts] = []string{strconv.Itoa(item.Pts)}
 	}
 	if item.State != "" {
-		h[headerState] = []string{item.State}
+		h[subjects.HeaderState] = []string{item.State}
 	}
 	if isNew(item) {
-		h[headerDelay] = []string{strconv.FormatInt(w.delay(item).Milliseconds(), 10)}
+		h[subjects.HeaderDelay] = []string{strconv.FormatInt(w.delay(item).Milliseconds(), 10)}
 	}
 	if item.Backfill {
-		h[headerBackfill] = []string{"true"}
+		h[subjects.HeaderBackfill] = []string{"true"}
 	}
 	if item.Origin != "" {
-		h[headerRequest] = []string{item.Origin}
+		h[subjects.HeaderRequestID] = []string{item.Origin}
 	}
 	if !item.Live {
-		h[headerMsgID] = []string{w.id(item, box)}
+		h[subjects.HeaderMsgID] = []string{w.id(item, box)}
 	}
 	return h
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/schemas"
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -85,8 +86,8 @@ func TestMessageOfAnUpdate(t *testing.T) {
 			t.Error(m.Subject)
 		}
 		for name, want := range map[string]string{
-			headerType: "updateNewMessage", headerBox: "common", headerPts: "105", headerDate: "1700000000", headerState: "pts=105.2",
-			headerMsgID: "main/common/105/1", headerRequest: "req-1", headerContent: "application/" + encoding, headerRedacted: "",
+			subjects.HeaderType: "updateNewMessage", subjects.HeaderBox: "common", subjects.HeaderPts: "105", subjects.HeaderDate: "1700000000", subjects.HeaderState: "pts=105.2",
+			subjects.HeaderMsgID: "main/common/105/1", subjects.HeaderRequestID: "req-1", subjects.HeaderContentType: "application/" + encoding, subjects.HeaderRedacted: "",
 		} {
 			if got := m.Header.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
@@ -119,10 +120,10 @@ func TestServiceMessagesAreRedacted(t *testing.T) {
 		item.Name = name
 		w := testWriter(t, nil)
 		m := w.message(item)
-		if strings.Contains(string(m.Data), "12345") || m.Header.Get(headerRedacted) == "" || !json.Valid(m.Data) {
+		if strings.Contains(string(m.Data), "12345") || m.Header.Get(subjects.HeaderRedacted) == "" || !json.Valid(m.Data) {
 			t.Errorf("%v %s", m.Header, m.Data)
 		}
-		if !strings.Contains(string(m.Data), `"_":"`+name+`"`) || m.Header.Get(headerPts) != "105" || m.Header.Get(headerState) == "" {
+		if !strings.Contains(string(m.Data), `"_":"`+name+`"`) || m.Header.Get(subjects.HeaderPts) != "105" || m.Header.Get(subjects.HeaderState) == "" {
 			t.Errorf("what is not secret is missing: %v %s", m.Header, m.Data)
 		}
 	}
@@ -148,12 +149,12 @@ func TestTooLargeUpdate(t *testing.T) {
 	item := newMessage(t, 42, "hi")
 	item.Users = [][]byte{encode(t, codec.M{"_": "user", "id": 42, "first_name": strings.Repeat("x", 70_000)})}
 	m := w.message(item)
-	if !strings.Contains(string(m.Data), `"hi"`) || len(m.Data) > 60_000 || m.Header.Get(headerRedacted) != "too large" {
+	if !strings.Contains(string(m.Data), `"hi"`) || len(m.Data) > 60_000 || m.Header.Get(subjects.HeaderRedacted) != "too large" {
 		t.Errorf("%d bytes, %v", len(m.Data), m.Header)
 	}
 	item = newMessage(t, 42, strings.Repeat("x", 70_000))
 	m = w.message(item)
-	if len(m.Data) > 200 || !json.Valid(m.Data) || m.Header.Get(headerState) == "" {
+	if len(m.Data) > 200 || !json.Valid(m.Data) || m.Header.Get(subjects.HeaderState) == "" {
 		t.Errorf("%d bytes", len(m.Data))
 	}
 }
@@ -163,17 +164,17 @@ func TestDelayAndBackfill(t *testing.T) {
 	w := testWriter(t, nil)
 	w.received = time.UnixMilli(1700000002500)
 	item := newMessage(t, 42, "hi")
-	if m := w.message(item); m.Header.Get(headerDelay) != "2500" || m.Header.Get(headerBackfill) != "" {
+	if m := w.message(item); m.Header.Get(subjects.HeaderDelay) != "2500" || m.Header.Get(subjects.HeaderBackfill) != "" {
 		t.Errorf("%v", m.Header)
 	}
 	item.Name = "updateEditMessage"
-	if m := w.message(item); m.Header.Get(headerDelay) != "" {
+	if m := w.message(item); m.Header.Get(subjects.HeaderDelay) != "" {
 		t.Errorf("%v", m.Header)
 	}
 	item = newMessage(t, 42, "old")
 	item.Backfill, item.Pts, item.Index = true, 0, 7
-	if m := w.message(item); m.Header.Get(headerDelay) != "" || m.Header.Get(headerBackfill) != "true" ||
-		m.Header.Get(headerPts) != "" || m.Header.Get(headerMsgID) != "main/common/0/7" {
+	if m := w.message(item); m.Header.Get(subjects.HeaderDelay) != "" || m.Header.Get(subjects.HeaderBackfill) != "true" ||
+		m.Header.Get(subjects.HeaderPts) != "" || m.Header.Get(subjects.HeaderMsgID) != "main/common/0/7" {
 		t.Errorf("%v", m.Header)
 	}
 }
@@ -204,8 +205,8 @@ func TestGapAndBoxless(t *testing.T) {
 		item := newMessage(t, 42, "x")
 		item.Box, item.Pts = updates.Box{}, 0
 		m := w.message(item)
-		ids[m.Header.Get(headerMsgID)] = true
-		if m.Header.Get(headerBox) != "none" || m.Header.Get(headerPts) != "" {
+		ids[m.Header.Get(subjects.HeaderMsgID)] = true
+		if m.Header.Get(subjects.HeaderBox) != "none" || m.Header.Get(subjects.HeaderPts) != "" {
 			t.Errorf("%v", m.Header)
 		}
 	}
@@ -214,7 +215,7 @@ func TestGapAndBoxless(t *testing.T) {
 	}
 	live := newMessage(t, 42, "x")
 	live.Live = true
-	if m := w.message(live); m.Subject != "tg.live.main.updateNewMessage.user.42" || m.Header.Get(headerMsgID) != "" {
+	if m := w.message(live); m.Subject != "tg.live.main.updateNewMessage.user.42" || m.Header.Get(subjects.HeaderMsgID) != "" {
 		t.Errorf("%s %v", m.Subject, m.Header)
 	}
 }

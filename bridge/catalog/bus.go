@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/export"
 )
 
@@ -138,37 +139,37 @@ type header struct {
 var (
 	contentTypes   = []string{"application/json", "application/msgpack", "application/x-tl"}
 	requestHeaders = []header{
-		{"Content-Type", "encoding of the request; JSON where it is not given", "", contentTypes},
-		{"Accept", "encoding of the answer; the request's where it is not given", "", nil},
-		{"Tg-Layer", "of a request in raw TL: the layer that it is in", "^[0-9]+$", nil},
-		{"Tg-Timeout", "how long to wait, in seconds, or as 500ms, 2m", "", nil},
-		{"Nats-Msg-Id", "names the request: one repeated after a timeout with the same name is not executed twice", "", nil},
+		{subjects.HeaderContentType, "encoding of the request; JSON where it is not given", "", contentTypes},
+		{subjects.HeaderAccept, "encoding of the answer; the request's where it is not given", "", nil},
+		{subjects.HeaderLayer, "of a request in raw TL: the layer that it is in", "^[0-9]+$", nil},
+		{subjects.HeaderTimeout, "how long to wait, in seconds, or as 500ms, 2m", "", nil},
+		{subjects.HeaderMsgID, "names the request: one repeated after a timeout with the same name is not executed twice", "", nil},
 	}
 	answerHeaders = []header{
-		{"Content-Type", "encoding of the answer", "", contentTypes},
-		{"Tg-Layer", "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
+		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
+		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
 	}
 	faultHeaders = []header{
-		{"Content-Type", "encoding of the body", "", contentTypes},
-		{"Nats-Service-Error-Code", "as in HTTP; Telegram's own where the error is Telegram's", "^[0-9]+$", nil},
-		{"Nats-Service-Error", "what is wrong and where", "", nil},
-		{"Tg-Error", "Telegram's own text: FLOOD_WAIT_35", "", nil},
-		{"Tg-Retry-After", "how many seconds to wait", "^[0-9]+$", nil},
-		{"Tg-Sent", "did the call reach Telegram; after no it is safe to try again", "", []string{"yes", "no", "unknown"}},
+		{subjects.HeaderContentType, "encoding of the body", "", contentTypes},
+		{subjects.HeaderErrorCode, "as in HTTP; Telegram's own where the error is Telegram's", "^[0-9]+$", nil},
+		{subjects.HeaderErrorText, "what is wrong and where", "", nil},
+		{subjects.HeaderError, "Telegram's own text: FLOOD_WAIT_35", "", nil},
+		{subjects.HeaderRetryAfter, "how many seconds to wait", "^[0-9]+$", nil},
+		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{"yes", "no", "unknown"}},
 	}
 	updateHeaders = []header{
-		{"Content-Type", "encoding of the update", "", contentTypes[:2]},
-		{"Tg-Type", "the update's constructor", "", nil},
-		{"Tg-Box", "the sequence that it belongs to", "^(common|secret|none|channel\\.[0-9]+)$", nil},
-		{"Tg-Pts", "its place in that sequence", "^[0-9]+$", nil},
-		{"Tg-Date", "when it happened, Unix seconds", "^[0-9]+$", nil},
-		{"Tg-Layer", "the layer of its types", "^[0-9]+$", nil},
-		{"Tg-State", "the account's update state once this message is stored, for the daemon", "", nil},
-		{"Tg-Delay", "of a new message: how many milliseconds after it was written it came", "^[0-9]+$", nil},
-		{"Tg-Backfill", "fetched from history, to fill a gap that was said before", "", []string{"true"}},
-		{"Tg-Request-Id", "the Nats-Msg-Id of the call that caused the update", "", nil},
-		{"Tg-Redacted", "why the contents are missing", "", nil},
-		{"Nats-Msg-Id", "account/box/pts/index: unique", "", nil},
+		{subjects.HeaderContentType, "encoding of the update", "", contentTypes[:2]},
+		{subjects.HeaderType, "the update's constructor", "", nil},
+		{subjects.HeaderBox, "the sequence that it belongs to", "^(common|secret|none|channel\\.[0-9]+)$", nil},
+		{subjects.HeaderPts, "its place in that sequence", "^[0-9]+$", nil},
+		{subjects.HeaderDate, "when it happened, Unix seconds", "^[0-9]+$", nil},
+		{subjects.HeaderLayer, "the layer of its types", "^[0-9]+$", nil},
+		{subjects.HeaderState, "the account's update state once this message is stored, for the daemon", "", nil},
+		{subjects.HeaderDelay, "of a new message: how many milliseconds after it was written it came", "^[0-9]+$", nil},
+		{subjects.HeaderBackfill, "fetched from history, to fill a gap that was said before", "", []string{"true"}},
+		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},
+		{subjects.HeaderRedacted, "why the contents are missing", "", nil},
+		{subjects.HeaderMsgID, "account/box/pts/index: unique", "", nil},
 	}
 )
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/tg"
 )
 
@@ -112,26 +113,17 @@ func (e *Error) Executed() string { return string(e.Sent) }
 // RetryAfter is Wait.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
-// Headers of answers, as bridge/rpc writes them; the first two are those of NATS micro services.
-const (
-	headerErrorCode  = "Nats-Service-Error-Code"
-	headerErrorText  = "Nats-Service-Error"
-	headerTgError    = "Tg-Error"
-	headerRetryAfter = "Tg-Retry-After"
-	headerSent       = "Tg-Sent"
-)
-
 // refused reads an answer that is an error; nil: it is a result.
 func refused(h nats.Header) *Error {
-	text := h.Get(headerErrorCode)
+	text := h.Get(subjects.HeaderErrorCode)
 	if text == "" {
 		return nil
 	}
-	e := &Error{Type: h.Get(headerTgError), Text: h.Get(headerErrorText), Sent: sentOf(h.Get(headerSent))}
+	e := &Error{Type: h.Get(subjects.HeaderError), Text: h.Get(subjects.HeaderErrorText), Sent: sentOf(h.Get(subjects.HeaderSent))}
 	if e.Code, _ = strconv.Atoi(text); e.Code == 0 {
 		e.Code = codeInternal
 	}
-	if seconds, err := strconv.Atoi(h.Get(headerRetryAfter)); err == nil && seconds > 0 {
+	if seconds, err := strconv.Atoi(h.Get(subjects.HeaderRetryAfter)); err == nil && seconds > 0 {
 		e.Wait = time.Duration(min(seconds, maxWait)) * time.Second
 	}
 	_, e.Arg = tg.ErrorKind(e.Type)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // What others put on the bus: subjects, headers and payloads of any kind make an update that says what it is, or why not.
@@ -13,7 +15,7 @@ func FuzzUpdate(f *testing.F) {
 	f.Add("tg.upd.main.gap.channel.7", "application/msgpack", "x", []byte("\x81\xa3gap\x85\xa3box\xa6common\xa4from\x03\xa2to\x09\xa6reason\xa1x\xa6filled\xc2"))
 	f.Add("gap..", "", "99999999999999999999", []byte("null"))
 	f.Fuzz(func(t *testing.T, subject, content, number string, payload []byte) {
-		h := nats.Header{headerContentType: {content}, headerPts: {number}, headerDate: {number}, headerDelay: {number}, headerLayer: {number}}
+		h := nats.Header{subjects.HeaderContentType: {content}, subjects.HeaderPts: {number}, subjects.HeaderDate: {number}, subjects.HeaderDelay: {number}, subjects.HeaderLayer: {number}}
 		u := newUpdate(readMeta(subject, h), fuzzed{h, payload})
 		holds := 0
 		for _, there := range []bool{u.Value != nil, u.Gap != nil, u.Err != nil} {
@@ -41,7 +43,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("420", "FLOOD_WAIT_35", "yes", "-1")
 	f.Add("x", "_", "", "99999999999")
 	f.Fuzz(func(t *testing.T, code, telegram, sent, wait string) {
-		e := refused(nats.Header{headerErrorCode: {code}, headerTgError: {telegram}, headerSent: {sent}, headerRetryAfter: {wait}})
+		e := refused(nats.Header{subjects.HeaderErrorCode: {code}, subjects.HeaderError: {telegram}, subjects.HeaderSent: {sent}, subjects.HeaderRetryAfter: {wait}})
 		if code == "" {
 			return
 		}

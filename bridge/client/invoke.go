@@ -10,17 +10,12 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/tg"
 )
 
-// Headers of requests, as bridge/rpc reads them.
-const (
-	headerContentType = "Content-Type"
-	headerLayer       = "Tg-Layer"
-	headerTimeout     = "Tg-Timeout"
-	headerRetry       = "Tg-Retry" // this repeats a request of which nobody knows what became
-	contentTL         = "application/x-tl"
-)
+// contentTL is the encoding of requests.
+const contentTL = "application/x-tl"
 
 // call is what was tried for one call.
 type call struct {
@@ -114,10 +109,10 @@ var layer = strconv.Itoa(tg.Layer)
 // message is a request that may take as long as left.
 func (c *Client) message(k *call, left time.Duration) *nats.Msg {
 	h := nats.Header{
-		headerContentType: {contentTL}, headerLayer: {layer}, nats.MsgIdHdr: {k.msgID}, headerTimeout: {daemonTimeout(left)},
+		subjects.HeaderContentType: {contentTL}, subjects.HeaderLayer: {layer}, nats.MsgIdHdr: {k.msgID}, subjects.HeaderTimeout: {daemonTimeout(left)},
 	}
 	if k.lost != nil {
-		h[headerRetry] = []string{strconv.Itoa(k.attempts - 1)}
+		h[subjects.HeaderRetry] = []string{strconv.Itoa(k.attempts - 1)}
 	}
 	return &nats.Msg{Subject: k.subject, Header: h, Data: k.query}
 }

@@ -76,26 +76,14 @@ func (u *Update) Data() []byte { return u.msg.Data() }
 // Headers are those of the message.
 func (u *Update) Headers() nats.Header { return u.msg.Headers() }
 
-// Headers of updates, as bridge/account writes them.
-const (
-	headerType     = "Tg-Type"
-	headerBox      = "Tg-Box"
-	headerPts      = "Tg-Pts"
-	headerDate     = "Tg-Date"
-	headerRequest  = "Tg-Request-Id"
-	headerDelay    = "Tg-Delay"
-	headerBackfill = "Tg-Backfill"
-	headerRedacted = "Tg-Redacted"
-)
-
 // readMeta takes the headers of an update and the last three tokens of its subject, which are the same wherever it is read.
 func readMeta(subject string, h nats.Header) Meta {
 	m := Meta{
-		Type: h.Get(headerType), Box: h.Get(headerBox), Pts: int(number(h, headerPts)), Layer: int(number(h, headerLayer)),
-		RequestID: h.Get(headerRequest), Delay: time.Duration(number(h, headerDelay)) * time.Millisecond,
-		Backfill: h.Get(headerBackfill) == "true", Redacted: h.Get(headerRedacted),
+		Type: h.Get(subjects.HeaderType), Box: h.Get(subjects.HeaderBox), Pts: int(number(h, subjects.HeaderPts)), Layer: int(number(h, subjects.HeaderLayer)),
+		RequestID: h.Get(subjects.HeaderRequestID), Delay: time.Duration(number(h, subjects.HeaderDelay)) * time.Millisecond,
+		Backfill: h.Get(subjects.HeaderBackfill) == "true", Redacted: h.Get(subjects.HeaderRedacted),
 	}
-	if at := number(h, headerDate); at > 0 {
+	if at := number(h, subjects.HeaderDate); at > 0 {
 		m.Date = time.Unix(at, 0)
 	}
 	tokens := strings.Split(subject, ".")
@@ -120,7 +108,7 @@ func number(h nats.Header, name string) int64 {
 // newUpdate reads a message. It never fails: what cannot be read says so itself.
 func newUpdate(meta Meta, msg message) *Update {
 	u := &Update{Meta: meta, msg: msg}
-	u.Err = u.read(msg.Headers().Get(headerContentType), msg.Data())
+	u.Err = u.read(msg.Headers().Get(subjects.HeaderContentType), msg.Data())
 	if u.Err != nil && u.Redacted != "" {
 		u.Err = ErrRedacted
 	}

@@ -12,6 +12,7 @@ import (
 	protocol "github.com/nats-io/nats.go/micro"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/bin"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -80,17 +81,17 @@ func (f *Fault) body(e Encoding) []byte {
 
 func (f *Fault) header(e Encoding) nats.Header {
 	h := nats.Header{
-		HeaderContentType:        {e.String()},
-		protocol.ErrorCodeHeader: {strconv.Itoa(f.Code)},
-		protocol.ErrorHeader:     {oneLine(f.Text)},
-		HeaderSent:               {f.Sent},
+		subjects.HeaderContentType: {e.String()},
+		protocol.ErrorCodeHeader:   {strconv.Itoa(f.Code)},
+		protocol.ErrorHeader:       {oneLine(f.Text)},
+		subjects.HeaderSent:        {f.Sent},
 	}
 	if f.Telegram != "" {
-		h[HeaderError] = []string{oneLine(f.Telegram)}
+		h[subjects.HeaderError] = []string{oneLine(f.Telegram)}
 	}
 	if f.RetryAfter > 0 {
 		// Rounded up: who waits less is refused again.
-		h[HeaderRetryAfter] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
+		h[subjects.HeaderRetryAfter] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
 	}
 	return h
 }
@@ -123,13 +124,13 @@ func oneLine(text string) string {
 
 // plainHeaders are shared by all good answers; nobody writes to them.
 var plainHeaders = [...]nats.Header{
-	JSON:    {HeaderContentType: {JSON.String()}},
-	Msgpack: {HeaderContentType: {Msgpack.String()}},
+	JSON:    {subjects.HeaderContentType: {JSON.String()}},
+	Msgpack: {subjects.HeaderContentType: {Msgpack.String()}},
 }
 
 func (s *Service) headerOf(e Encoding) nats.Header {
 	if e == TL {
-		return nats.Header{HeaderContentType: {TL.String()}, HeaderLayer: {strconv.Itoa(s.c.Methods.schema.Layer())}}
+		return nats.Header{subjects.HeaderContentType: {TL.String()}, subjects.HeaderLayer: {strconv.Itoa(s.c.Methods.schema.Layer())}}
 	}
 	return plainHeaders[e]
 }

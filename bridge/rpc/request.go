@@ -6,19 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-)
 
-// Headers of requests and answers.
-const (
-	HeaderContentType = "Content-Type"
-	HeaderAccept      = "Accept"
-	HeaderLayer       = "Tg-Layer"
-	HeaderTimeout     = "Tg-Timeout" // seconds, or 500ms, 2m
-	HeaderError       = "Tg-Error"
-	HeaderRetryAfter  = "Tg-Retry-After"
-	HeaderSent        = "Tg-Sent"
-	HeaderRetry       = "Tg-Retry" // any value: repeats a request of which the caller does not know what became
-	headerMsgID       = "Nats-Msg-Id"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Encoding is how a body is written.
@@ -55,17 +44,17 @@ func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 	if fault = r.readTypes(h); fault != nil {
 		return r, fault
 	}
-	if text := get(h, HeaderTimeout); text != "" {
+	if text := get(h, subjects.HeaderTimeout); text != "" {
 		if r.timeout = parseTimeout(text); r.timeout == 0 {
-			return r, &Fault{Code: 400, Text: HeaderTimeout + ": want seconds, such as 30 or 2.5, got " + quote(text), Sent: "no"}
+			return r, &Fault{Code: 400, Text: subjects.HeaderTimeout + ": want seconds, such as 30 or 2.5, got " + quote(text), Sent: "no"}
 		}
 	}
-	r.msgID, r.again = get(h, headerMsgID), get(h, HeaderRetry) != ""
-	return r, r.checkLayer(get(h, HeaderLayer), layer)
+	r.msgID, r.again = get(h, subjects.HeaderMsgID), get(h, subjects.HeaderRetry) != ""
+	return r, r.checkLayer(get(h, subjects.HeaderLayer), layer)
 }
 
 func (r *request) readTypes(h nats.Header) *Fault {
-	in, accept := get(h, HeaderContentType), get(h, HeaderAccept)
+	in, accept := get(h, subjects.HeaderContentType), get(h, subjects.HeaderAccept)
 	ok := true
 	if in != "" {
 		r.in, ok = parseType(in)
@@ -90,7 +79,7 @@ func (r *request) checkLayer(text string, layer int) *Fault {
 		return nil
 	}
 	if text != strconv.Itoa(layer) {
-		return &Fault{Code: 400, Text: HeaderLayer + ": this account is served in layer " + strconv.Itoa(layer) + ", the request says " + quote(text), Sent: "no"}
+		return &Fault{Code: 400, Text: subjects.HeaderLayer + ": this account is served in layer " + strconv.Itoa(layer) + ", the request says " + quote(text), Sent: "no"}
 	}
 	return nil
 }

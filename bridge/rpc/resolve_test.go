@@ -8,6 +8,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -43,7 +44,7 @@ func TestPeersByText(t *testing.T) {
 		}
 	}
 	packed, _ := msgpack.Marshal(map[string]any{"peer": "@four", "max_id": 0})
-	if got := g.ask(subject, string(packed), HeaderContentType, "application/msgpack", HeaderAccept, "application/json"); !strings.Contains(string(got.Data), `"pts":5`) {
+	if got := g.ask(subject, string(packed), subjects.HeaderContentType, "application/msgpack", subjects.HeaderAccept, "application/json"); !strings.Contains(string(got.Data), `"pts":5`) {
 		t.Errorf("%s", got.Data)
 	}
 	before := sent

@@ -146,12 +146,12 @@ func TestEncodings(t *testing.T) {
 		{string(raw), "application/x-tl", "application/json", "application/json"},
 		{"\x80", "application/msgpack", "*/*", "application/msgpack"},
 	} {
-		headers := []string{HeaderLayer, number}
+		headers := []string{subjects.HeaderLayer, number}
 		if c.in != "" {
-			headers = append(headers, HeaderContentType, c.in)
+			headers = append(headers, subjects.HeaderContentType, c.in)
 		}
 		if c.accept != "" {
-			headers = append(headers, HeaderAccept, c.accept)
+			headers = append(headers, subjects.HeaderAccept, c.accept)
 		}
 		reply := g.ask("tg.rpc.main.help.getNearestDc", c.body, headers...)
 		if got := reply.Header.Get("Content-Type"); got != c.out {
@@ -169,7 +169,7 @@ func TestEncodings(t *testing.T) {
 				t.Errorf("got %v %v", got, err)
 			}
 		case "application/x-tl":
-			if !bytes.Equal(reply.Data, wantTL) || reply.Header.Get(HeaderLayer) != number {
+			if !bytes.Equal(reply.Data, wantTL) || reply.Header.Get(subjects.HeaderLayer) != number {
 				t.Errorf("got %x", reply.Data)
 			}
 		}

@@ -267,7 +267,7 @@ func (o *office) ask(ctx context.Context, verb string, in map[string]any) ([]byt
 	case err != nil:
 		return nil, err
 	}
-	if code := reply.Header.Get("Nats-Service-Error-Code"); code != "" {
+	if code := reply.Header.Get(subjects.HeaderErrorCode); code != "" {
 		return nil, replyError(code, reply.Header)
 	}
 	return reply.Data, nil

@@ -58,9 +58,9 @@ Parameters are words, or a JSON object on standard input: without words, or with
 			if readOnly {
 				m.Subject = set.Scheme().RO(args[0], args[1])
 			}
-			m.Header.Set("Content-Type", "application/json")
+			m.Header.Set(subjects.HeaderContentType, "application/json")
 			if id != "" {
-				m.Header.Set("Nats-Msg-Id", id)
+				m.Header.Set(subjects.HeaderMsgID, id)
 			}
 			m.Data = body
 			reply, err := request(c.Context(), set, m, timeout)
@@ -140,7 +140,7 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	m.Header.Set("Tg-Timeout", timeout.String())
+	m.Header.Set(subjects.HeaderTimeout, timeout.String())
 	reply, err := nc.RequestMsgWithContext(ctx, m)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
@@ -153,7 +153,7 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 
 // printReply prints a result; an error reply becomes an error.
 func printReply(out io.Writer, reply *nats.Msg, compact bool) error {
-	if code := reply.Header.Get("Nats-Service-Error-Code"); code != "" {
+	if code := reply.Header.Get(subjects.HeaderErrorCode); code != "" {
 		return replyError(code, reply.Header)
 	}
 	if compact || !json.Valid(reply.Data) {
@@ -171,16 +171,16 @@ func printReply(out io.Writer, reply *nats.Msg, compact bool) error {
 
 func replyError(code string, h nats.Header) error {
 	var notes []string
-	if wait := h.Get("Tg-Retry-After"); wait != "" {
+	if wait := h.Get(subjects.HeaderRetryAfter); wait != "" {
 		notes = append(notes, "try again in "+wait+" s")
 	}
-	switch h.Get("Tg-Sent") {
+	switch h.Get(subjects.HeaderSent) {
 	case "no":
 		notes = append(notes, "nothing was sent to Telegram")
 	case "unknown":
 		notes = append(notes, "whether Telegram executed it is unknown")
 	}
-	text := fmt.Sprintf("%s (%s)", h.Get("Nats-Service-Error"), code)
+	text := fmt.Sprintf("%s (%s)", h.Get(subjects.HeaderErrorText), code)
 	if len(notes) > 0 {
 		text += "; " + strings.Join(notes, "; ")
 	}

@@ -59,7 +59,7 @@ type peer struct {
 
 func (b *updateBody) when(h nats.Header) string {
 	at := time.Now()
-	if date, err := strconv.ParseInt(h.Get("Tg-Date"), 10, 64); err == nil && date > 0 {
+	if date, err := strconv.ParseInt(h.Get(subjects.HeaderDate), 10, 64); err == nil && date > 0 {
 		at = time.Unix(date, 0)
 	}
 	return at.Format(time.TimeOnly)

@@ -1,0 +1,34 @@
+package subjects
+
+// Headers of a request.
+const (
+	HeaderContentType = "Content-Type" // of an answer too
+	HeaderAccept      = "Accept"
+	HeaderLayer       = "Tg-Layer"    // of an answer and of an update too
+	HeaderTimeout     = "Tg-Timeout"  // seconds, or 500ms, 2m
+	HeaderRetry       = "Tg-Retry"    // any value: repeats a request of which the caller does not know what became
+	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/box/pts/index
+	HeaderRequestInfo = "Nats-Request-Info"
+)
+
+// Headers of an answer that is an error.
+const (
+	HeaderErrorCode  = "Nats-Service-Error-Code"
+	HeaderErrorText  = "Nats-Service-Error"
+	HeaderError      = "Tg-Error" // Telegram's own text: FLOOD_WAIT_35
+	HeaderRetryAfter = "Tg-Retry-After"
+	HeaderSent       = "Tg-Sent"
+)
+
+// Headers of an update.
+const (
+	HeaderType      = "Tg-Type"
+	HeaderBox       = "Tg-Box"
+	HeaderPts       = "Tg-Pts"
+	HeaderDate      = "Tg-Date"
+	HeaderState     = "Tg-State"
+	HeaderRequestID = "Tg-Request-Id" // Nats-Msg-Id of the call that caused the update
+	HeaderDelay     = "Tg-Delay"      // of a new message: how long after its date it came, in milliseconds (E36)
+	HeaderBackfill  = "Tg-Backfill"   // true: out of history, into a gap that was said before (E12)
+	HeaderRedacted  = "Tg-Redacted"   // why the update's contents are missing
+)
