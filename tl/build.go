@@ -13,6 +13,8 @@ type builder struct {
 	schema *Schema
 	at     map[*Combinator]declared
 	uses   []use
+
+	dropped bool // some function is on the list and not in at
 }
 
 // declared is how a combinator came into the file.
@@ -113,7 +115,14 @@ func (b *builder) add(c *Combinator, d declared) error {
 		}
 	}
 	if old := b.schema.ids[c.ID]; old != nil {
-		return b.errorf(d.at, "%s and %s%s have the same id %08x", c.Name, old.Name, b.on(old), c.ID)
+		switch {
+		case prefixOf(c, old):
+			return nil
+		case prefixOf(old, c):
+			b.drop(old)
+		default:
+			return b.errorf(d.at, "%s and %s%s have the same id %08x", c.Name, old.Name, b.on(old), c.ID)
+		}
 	}
 	names[c.Name], b.schema.ids[c.ID], b.at[c] = c, c, d
 	if c.Function {
@@ -122,6 +131,20 @@ func (b *builder) add(c *Combinator, d declared) error {
 	}
 	b.schema.Constructors = append(b.schema.Constructors, c)
 	return nil
+}
+
+// prefixOf reports whether p is how TDLib declares the beginning of the wrapper c, to write it before a query that is
+// encoded already: invokeWithReCaptchaPrefix has the id and the first parameters of invokeWithReCaptcha, and Error in the
+// result's place. Such a twin says nothing that the wrapper does not say.
+func prefixOf(p, c *Combinator) bool {
+	return p.Function && c.Function && p.Name == c.Name+"Prefix" && p.ID == c.ID && p.Result.Name == "Error"
+}
+
+// drop takes back a function; [builder.finish] takes it off the list.
+func (b *builder) drop(c *Combinator) {
+	delete(b.schema.functions, c.Name)
+	delete(b.at, c)
+	b.dropped = true
 }
 
 // rename makes room for a newer declaration of the same name. In a file with layers (===23===) an older form stays
@@ -147,6 +170,9 @@ func (b *builder) on(c *Combinator) string {
 
 // finish looks up what was used, and hands over the Schema.
 func (b *builder) finish() (*Schema, error) {
+	if b.dropped {
+		b.schema.Functions = slices.DeleteFunc(b.schema.Functions, func(c *Combinator) bool { _, kept := b.at[c]; return !kept })
+	}
 	for _, c := range b.schema.Constructors {
 		b.schema.classes[c.Result.Name] = append(b.schema.classes[c.Result.Name], c)
 	}

@@ -69,10 +69,10 @@ func (id *jsonID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// notTelegrams are entries of @mtcute/tl that are tools of that library, not part of Telegram's schema.
-var notTelegrams = map[string]bool{"mtcute.customMethod": true}
+// notTelegrams is the namespace of @mtcute's entries that are tools of that library, not part of Telegram's schema.
+const notTelegrams = "mtcute."
 
-// leftOut are lines of Telegram's own file that @mtcute/tl has not: its runtime has them built in.
+// leftOut are lines of Telegram's own file that @mtcute has not: its runtime has them built in.
 const leftOut = "boolFalse#bc799737 = Bool;\nboolTrue#997275b5 = Bool;\ntrue#3fedd339 = True;\nnull#56730bcc = Null;\n"
 
 // importJSON reads either form. Skipped is how many bytes of the file stand before src.
@@ -153,7 +153,7 @@ func (im *importer) mtcute(d *document) {
 	im.leftOut(d.Entries)
 	for i := range d.Entries {
 		e := &d.Entries[i]
-		if notTelegrams[e.Name] {
+		if strings.HasPrefix(e.Name, notTelegrams) {
 			continue
 		}
 		where := fmt.Sprintf("e[%d] %s", i, quote(e.Name))

@@ -3,6 +3,7 @@ package tl_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,7 +43,8 @@ users.get#1234 ids:Vector<long> = Vector<User>;
 		"arguments": [{"name": "msg_id", "type": "long"}, {"name": "query", "type": "!X"}]},
 	{"kind": "method", "name": "users.get", "id": 4660, "type": "User", "typeModifiers": {"isVector": true},
 		"arguments": [{"name": "ids", "type": "int53", "typeModifiers": {"isVector": true}}]},
-	{"kind": "method", "name": "mtcute.customMethod", "id": 5, "type": "bytes", "arguments": []}
+	{"kind": "method", "name": "mtcute.customMethod", "id": 5, "type": "bytes", "arguments": []},
+	{"kind": "class", "name": "mtcute.dummyUpdate", "id": 6, "type": "User", "arguments": []}
 ]}`
 )
 
@@ -112,12 +114,12 @@ func TestCheckOfTheBuiltInSchemas(t *testing.T) {
 			}
 		}
 	}
-	if d := cmp.Diff(map[string]int{"api.tl": 2, "secret.tl": 15}, known); d != "" {
+	if d := cmp.Diff(map[string]int{"api.tl": 5, "secret.tl": 15}, known); d != "" {
 		t.Errorf("known exceptions met: %s", d)
 	}
 }
 
-// H6: the other lines whose ids cannot be computed, which layer 223's facts have not.
+// H6: the other lines whose ids cannot be computed, as TDLib's file has them.
 func TestCheckNamesTheException(t *testing.T) {
 	s := parse(t, `
 ipPort#d433ad73 ipv4:int port:int = IpPort;
@@ -197,4 +199,54 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte(asCore))
 	f.Add([]byte(asMtcute))
 	f.Fuzz(fuzz(tl.Import))
+}
+
+// TDLib declares the beginning of some wrappers a second time, before or after the wrapper itself, under the same id.
+func TestImportLeavesOutTDLibsPrefixes(t *testing.T) {
+	const (
+		wrapper = "invokeWithReCaptcha#adbb0f94 {X:Type} token:string query:!X = X;\n"
+		twin    = "invokeWithReCaptchaPrefix#adbb0f94 token:string = Error;\n"
+		head    = "error#c4b9f9bb code:int text:string = Error;\n---functions---\n"
+	)
+	for name, src := range map[string]string{"before": head + twin + wrapper, "after": head + wrapper + twin, "both": head + twin + wrapper + "b = Error;\n"} {
+		s, err := tl.Import(name, []byte(src))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if s.Function("invokeWithReCaptchaPrefix") != nil || s.ByID(0xadbb0f94) == nil || s.ByID(0xadbb0f94).Name != "invokeWithReCaptcha" {
+			t.Errorf("%s: %s", name, s.Append(nil))
+		}
+		for _, f := range s.Functions {
+			if f.Name == "invokeWithReCaptchaPrefix" {
+				t.Errorf("%s: the twin is on the list", name)
+			}
+		}
+	}
+	for _, src := range []string{
+		head + wrapper + "other#adbb0f94 token:string = Error;\n",
+		head + wrapper + "invokeWithReCaptchaPrefix#adbb0f94 token:string = Bool;\n",
+		"error#adbb0f94 code:int text:string = Error;\n---functions---\n" + twin,
+	} {
+		if _, err := tl.Import("f.tl", []byte(src)); err == nil || !strings.Contains(err.Error(), "have the same id adbb0f94") {
+			t.Errorf("%q: %v", src, err)
+		}
+	}
+	alone, err := tl.Import("alone", []byte(head+twin))
+	if err != nil || alone.Function("invokeWithReCaptchaPrefix") == nil {
+		t.Errorf("a twin alone is a function like any other: %v", err)
+	}
+}
+
+func TestSince(t *testing.T) {
+	s := parse(t, "a = A;\n// LAYER 5\n// SINCE 2026-06-15\n")
+	if got := s.Since.Format(time.DateOnly); got != "2026-06-15" {
+		t.Errorf("since %s", got)
+	}
+	if again := parse(t, string(s.Append(nil))); !again.Since.Equal(s.Since) || again.Layer != 5 {
+		t.Errorf("printed and read again: layer %d since %v", again.Layer, again.Since)
+	}
+	if s := parse(t, "a = A;\n// SINCE yesterday\n"); !s.Since.IsZero() {
+		t.Errorf("since %v", s.Since)
+	}
 }

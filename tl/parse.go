@@ -18,6 +18,7 @@ func Parse(name string, src []byte) (*Schema, error) {
 	if p.build.schema.Layer = p.scan.layer; p.scan.layer == 0 {
 		p.build.schema.Layer = p.layer
 	}
+	p.build.schema.Since = p.scan.since
 	return p.build.finish()
 }
 

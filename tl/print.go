@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strconv"
+	"time"
 )
 
 // String is the canonical line, with ; and without a newline. Ids have 8 digits, as errors print them.
@@ -68,6 +69,9 @@ func (s *Schema) Append(dst []byte) []byte {
 	}
 	if s.Layer > 0 {
 		dst = fmt.Appendf(dst, "\n// LAYER %d\n", s.Layer)
+	}
+	if !s.Since.IsZero() {
+		dst = fmt.Appendf(dst, "// SINCE %s\n", s.Since.Format(time.DateOnly))
 	}
 	return dst
 }

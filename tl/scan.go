@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // kind is what a token is: its own character for punctuation, or one of these.
@@ -31,13 +32,14 @@ type position struct {
 	where     string
 }
 
-// scanner splits TL text into tokens. It skips comments and keeps the layer that one of them may name.
+// scanner splits TL text into tokens. It skips comments, and keeps the layer and its date that they may name.
 type scanner struct {
 	src   string
 	off   int
 	line  int
 	start int // offset of the present line
 	layer int
+	since time.Time
 }
 
 func newScanner(src []byte) *scanner {
@@ -113,11 +115,18 @@ func (s *scanner) newline() {
 
 func (s *scanner) lineComment() {
 	fields := strings.Fields(strings.TrimLeft(s.restOfLine(), "/"))
-	if len(fields) != 2 || fields[0] != "LAYER" {
+	if len(fields) != 2 {
 		return
 	}
-	if n, err := strconv.ParseUint(fields[1], 10, 31); err == nil {
-		s.layer = int(n)
+	switch fields[0] {
+	case "LAYER":
+		if n, err := strconv.ParseUint(fields[1], 10, 31); err == nil {
+			s.layer = int(n)
+		}
+	case "SINCE":
+		if day, err := time.Parse(time.DateOnly, fields[1]); err == nil {
+			s.since = day
+		}
 	}
 }
 

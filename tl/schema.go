@@ -6,12 +6,16 @@
 // is, nothing panics, and memory and time are linear in the input.
 package tl
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Schema is what one schema file declares. [Parse], [Import] and [New] make one; it is read-only afterwards, and then
 // safe for concurrent use.
 type Schema struct {
 	Layer        int           // of `// LAYER n`; 0 where the file does not say
+	Since        time.Time     // of `// SINCE 2006-01-02`, when the layer came into use; zero where the file does not say
 	Constructors []*Combinator // in the file's order, without the built-in types
 	Functions    []*Combinator // in the file's order
 

@@ -64,7 +64,7 @@ func TestCallEverythingOverTheBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newTown(t)
-	bus, r, g := client.New(w.nc, "main"), &relay{}, codectest.New(api, 22)
+	bus, r, g := client.New(w.nc, "main"), &relay{}, codectest.New(api, 23)
 	w.Intercept(r.intercept)
 	for _, f := range tgtest.Functions {
 		decl := api.Function(f.Name)

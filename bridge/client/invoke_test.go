@@ -3,6 +3,8 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -184,7 +186,7 @@ func TestRequest(t *testing.T) {
 	if err != nil || timeout < 3*time.Second || timeout > 4600*time.Millisecond {
 		t.Errorf("the daemon may take %v (%v): want a little less than we wait", timeout, err)
 	}
-	if h := first.Header; h.Get("Content-Type") != "application/x-tl" || h.Get("Tg-Layer") != "223" || h.Get("Nats-Msg-Id") != "m1" || h.Get("Tg-Retry") != "" {
+	if h := first.Header; h.Get("Content-Type") != "application/x-tl" || h.Get("Tg-Layer") != strconv.Itoa(tg.Layer) || h.Get("Nats-Msg-Id") != "m1" || h.Get("Tg-Retry") != "" {
 		t.Errorf("%v", h)
 	}
 	if first.Subject != "tg.rpc.main.account.checkUsername" || second.Subject != "tg.ro.main.account.checkUsername" || len(first.Data) != 8 {
@@ -245,7 +247,7 @@ func TestOwnErrors(t *testing.T) {
 		{"timeout", t.Context(), client.New(nc, "main", client.Timeout(0)), good, 400, client.SentNo, nil, "Timeout"},
 		{"waits", t.Context(), client.New(nc, "main", client.FloodWait(-1)), good, 400, client.SentNo, nil, "FloodWait"},
 		{"retries", t.Context(), client.New(nc, "main", client.Retries(-1)), good, 400, client.SentNo, nil, "Retries"},
-		{"no call", t.Context(), client.New(nc, "main"), []byte{1, 2, 3, 4}, 400, client.SentNo, nil, "layer 223"},
+		{"no call", t.Context(), client.New(nc, "main"), []byte{1, 2, 3, 4}, 400, client.SentNo, nil, fmt.Sprint("layer ", tg.Layer)},
 		{"too large", t.Context(), client.New(nc, "main"), large, 400, client.SentNo, nats.ErrMaxPayload, ""},
 		{"connection closed", t.Context(), client.New(closed, "main"), good, 503, client.SentNo, nats.ErrConnectionClosed, ""},
 		{"over before", over, client.New(nc, "main"), good, 504, client.SentNo, context.Canceled, ""},

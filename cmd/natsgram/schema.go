@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,18 +47,20 @@ func schemaCommand() *cobra.Command {
 }
 
 func schemaImportCommand() *cobra.Command {
-	var to string
+	var o importOptions
 	c := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Write a schema in canonical TL, one line a combinator",
 		Long: `Read a schema and write it in canonical TL, one line a combinator. FILE is TL text, the schema JSON of
-core.telegram.org, or the api-schema.json of the npm package @mtcute/tl. Every id is checked against the CRC32 of its
-line; lines that are known to differ are named, and others make the import fail.`,
+core.telegram.org, TDLib's telegram_api.tl, or the api-schema.json of the npm packages @mtcute/core (the newest) and
+@mtcute/tl. TDLib's file does not say its layer: --layer does; it is MTPROTO_LAYER in TDLib's Version.h. Every id is checked
+against the CRC32 of its line; lines that are known to differ are named, and others make the import fail.`,
 		Example: `  natsgram schema import api-schema.json --to schemas/api.tl
+  natsgram schema import telegram_api.tl --layer 228 --since 2026-06-15 --to my.tl
   natsgram schema import scheme.tl > my.tl && NATSGRAM_SCHEMA=my.tl natsgram serve`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := readSchema(args[0])
+			s, err := o.read(args[0])
 			if err != nil {
 				return err
 			}
@@ -65,15 +68,47 @@ line; lines that are known to differ are named, and others make the import fail.
 				return err
 			}
 			text := s.Append(nil)
-			if to == "" {
+			if o.to == "" {
 				_, err = c.OutOrStdout().Write(text)
 				return err
 			}
-			return os.WriteFile(to, text, 0o644)
+			return os.WriteFile(o.to, text, 0o644)
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "the file to write (default: standard output)")
+	f := c.Flags()
+	f.StringVar(&o.to, "to", "", "the file to write (default: standard output)")
+	f.IntVar(&o.layer, "layer", 0, "the layer, where FILE does not say it")
+	f.StringVar(&o.since, "since", "", "the day on which the layer came into use, as 2026-06-15, where FILE does not say it")
 	return c
+}
+
+// importOptions are the flags of schema import.
+type importOptions struct {
+	to    string
+	layer int
+	since string
+}
+
+// read imports the file, and adds what it does not say of itself.
+func (o importOptions) read(name string) (*tl.Schema, error) {
+	s, err := readSchema(name)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Layer != 0 && o.layer != 0 && s.Layer != o.layer:
+		return nil, fmt.Errorf("%s says that it is layer %d, --layer %d", name, s.Layer, o.layer)
+	case s.Layer == 0 && o.layer <= 0:
+		return nil, fmt.Errorf("%s does not say which layer it is: add --layer", name)
+	case s.Layer == 0:
+		s.Layer = o.layer
+	}
+	if o.since != "" {
+		if s.Since, err = time.Parse(time.DateOnly, o.since); err != nil {
+			return nil, fmt.Errorf("--since %q is no day: want one as 2026-06-15", o.since)
+		}
+	}
+	return s, nil
 }
 
 func schemaCheckCommand() *cobra.Command {
@@ -125,7 +160,7 @@ func reportCheck(c *cobra.Command, name string, s *tl.Schema) error {
 	}
 	layer := ""
 	if s.Layer > 0 {
-		layer = fmt.Sprintf("layer %d, ", s.Layer)
+		layer = fmt.Sprintf("layer %d%s, ", s.Layer, age(s, time.Now()))
 	}
 	fmt.Fprintf(errs, "%s: %s%d constructors, %d methods, %d ids that do not fit their line\n",
 		name, layer, len(s.Constructors), len(s.Functions), wrong)
@@ -133,6 +168,22 @@ func reportCheck(c *cobra.Command, name string, s *tl.Schema) error {
 		return fmt.Errorf("%s: %d ids do not fit their line", name, wrong)
 	}
 	return nil
+}
+
+// oldLayer is from when on a layer is said to be old: updates of a layer that is newer begin to be unreadable (D4).
+const oldLayer = 92 * 24 * time.Hour
+
+// age says how old the layer is, where its file says since when it is in use.
+func age(s *tl.Schema, now time.Time) string {
+	if s.Since.IsZero() {
+		return ""
+	}
+	old := now.Sub(s.Since)
+	text := fmt.Sprintf(" since %s, %d days old", s.Since.Format(time.DateOnly), int(old.Hours()/24))
+	if old > oldLayer {
+		text += " (look for a newer one: docs/layers.md)"
+	}
+	return text
 }
 
 func schemaDiffCommand() *cobra.Command {

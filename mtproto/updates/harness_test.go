@@ -133,7 +133,7 @@ func channelDifference(final bool, pts int, messages, other []M) M {
 func channelTooLong(pts int, messages ...M) M {
 	return M{"_": "updates.channelDifferenceTooLong", "final": true, "messages": messages, "chats": []M{}, "users": []M{},
 		"dialog": M{"_": "dialog", "peer": peerChannel(9), "top_message": 1, "read_inbox_max_id": 0, "read_outbox_max_id": 0,
-			"unread_count": 0, "unread_mentions_count": 0, "unread_reactions_count": 0, "notify_settings": M{"_": "peerNotifySettings"}, "pts": pts}}
+			"unread_count": 0, "unread_mentions_count": 0, "unread_reactions_count": 0, "unread_poll_votes_count": 0, "notify_settings": M{"_": "peerNotifySettings"}, "pts": pts}}
 }
 
 // bench drives one machine and writes down what it puts out, a line each.

@@ -57,7 +57,7 @@ func boxesOf(channels []int64) (boxes []Box) {
 
 func dialog(peer M, pts, top int) M {
 	d := M{"_": "dialog", "peer": peer, "top_message": top, "read_inbox_max_id": 0, "read_outbox_max_id": 0, "unread_count": 0,
-		"unread_mentions_count": 0, "unread_reactions_count": 0, "notify_settings": M{"_": "peerNotifySettings"}}
+		"unread_mentions_count": 0, "unread_reactions_count": 0, "unread_poll_votes_count": 0, "notify_settings": M{"_": "peerNotifySettings"}}
 	if pts != 0 {
 		d["pts"] = pts
 	}

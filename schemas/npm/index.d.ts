@@ -134,11 +134,14 @@ export declare function updates<T extends UpdateName = UpdateName>(
 ): AsyncGenerator<Received<T>, void, undefined>;
 
 /** The layer that these declarations are of. */
-export type Layer = 223;
+export type Layer = 228;
 
 /** Every class and constructor of the schema, by its TL name. */
 export declare namespace tl {
+  type AccessPointRule = tl.accessPointRule;
   type AccountDaysTTL = tl.accountDaysTTL;
+  type AiComposeTone = tl.aiComposeTone | tl.aiComposeToneDefault;
+  type AiComposeToneExample = tl.aiComposeToneExample;
   type AttachMenuBot = tl.attachMenuBot;
   type AttachMenuBotIcon = tl.attachMenuBotIcon;
   type AttachMenuBotIconColor = tl.attachMenuBotIconColor;
@@ -181,7 +184,8 @@ export declare namespace tl {
     | tl.botInlineMessageMediaVenue
     | tl.botInlineMessageMediaContact
     | tl.botInlineMessageMediaInvoice
-    | tl.botInlineMessageMediaWebPage;
+    | tl.botInlineMessageMediaWebPage
+    | tl.botInlineMessageRichMessage;
   type BotInlineResult = tl.botInlineResult | tl.botInlineMediaResult;
   type BotMenuButton = tl.botMenuButtonDefault | tl.botMenuButtonCommands | tl.botMenuButton;
   type BotPreviewMedia = tl.botPreviewMedia;
@@ -276,11 +280,18 @@ export declare namespace tl {
     | tl.channelParticipantsSearch
     | tl.channelParticipantsContacts
     | tl.channelParticipantsMentions;
-  type Chat = tl.chatEmpty | tl.chat | tl.chatForbidden | tl.channel | tl.channelForbidden;
+  type Chat =
+    | tl.chatEmpty
+    | tl.chat
+    | tl.chatForbidden
+    | tl.channel
+    | tl.channelForbidden
+    | tl.communityForbidden
+    | tl.community;
   type ChatAdminRights = tl.chatAdminRights;
   type ChatAdminWithInvites = tl.chatAdminWithInvites;
   type ChatBannedRights = tl.chatBannedRights;
-  type ChatFull = tl.chatFull | tl.channelFull;
+  type ChatFull = tl.chatFull | tl.channelFull | tl.communityFull;
   type ChatInvite = tl.chatInviteAlready | tl.chatInvite | tl.chatInvitePeek;
   type ChatInviteImporter = tl.chatInviteImporter;
   type ChatOnlines = tl.chatOnlines;
@@ -290,6 +301,8 @@ export declare namespace tl {
   type ChatReactions = tl.chatReactionsNone | tl.chatReactionsAll | tl.chatReactionsSome;
   type ChatTheme = tl.chatTheme | tl.chatThemeUniqueGift;
   type CodeSettings = tl.codeSettings;
+  type CommunityPeer = tl.communityPeer;
+  type CommunityPeerRequest = tl.communityPeerRequest;
   type Config = tl.config;
   type ConnectedBot = tl.connectedBot;
   type ConnectedBotStarRef = tl.connectedBotStarRef;
@@ -299,10 +312,10 @@ export declare namespace tl {
   type DataJSON = tl.dataJSON;
   type DcOption = tl.dcOption;
   type DefaultHistoryTTL = tl.defaultHistoryTTL;
-  type Dialog = tl.dialog | tl.dialogFolder;
+  type Dialog = tl.dialog | tl.dialogFolder | tl.dialogCommunity;
   type DialogFilter = tl.dialogFilter | tl.dialogFilterDefault | tl.dialogFilterChatlist;
   type DialogFilterSuggested = tl.dialogFilterSuggested;
-  type DialogPeer = tl.dialogPeer | tl.dialogPeerFolder;
+  type DialogPeer = tl.dialogPeer | tl.dialogPeerFolder | tl.dialogPeerCommunity;
   type DisallowedGiftsSettings = tl.disallowedGiftsSettings;
   type Document = tl.documentEmpty | tl.document;
   type DocumentAttribute =
@@ -335,6 +348,7 @@ export declare namespace tl {
     | tl.encryptedChatDiscarded;
   type EncryptedFile = tl.encryptedFileEmpty | tl.encryptedFile;
   type EncryptedMessage = tl.encryptedMessage | tl.encryptedMessageService;
+  type EphemeralMessage = tl.ephemeralMessage;
   type Error = tl.error;
   type ExportedChatInvite = tl.chatInviteExported | tl.chatInvitePublicJoinRequests;
   type ExportedChatlistInvite = tl.exportedChatlistInvite;
@@ -369,6 +383,11 @@ export declare namespace tl {
     | tl.inlineQueryPeerTypeMegagroup
     | tl.inlineQueryPeerTypeBroadcast
     | tl.inlineQueryPeerTypeBotPM;
+  type InputAiComposeTone =
+    | tl.inputAiComposeToneDefault
+    | tl.inputAiComposeToneID
+    | tl.inputAiComposeToneSlug
+    | tl.inputAiComposeToneSingleUse;
   type InputAppEvent = tl.inputAppEvent;
   type InputBotApp = tl.inputBotAppID | tl.inputBotAppShortName;
   type InputBotInlineMessage =
@@ -379,7 +398,8 @@ export declare namespace tl {
     | tl.inputBotInlineMessageMediaContact
     | tl.inputBotInlineMessageGame
     | tl.inputBotInlineMessageMediaInvoice
-    | tl.inputBotInlineMessageMediaWebPage;
+    | tl.inputBotInlineMessageMediaWebPage
+    | tl.inputBotInlineMessageRichMessage;
   type InputBotInlineMessageID = tl.inputBotInlineMessageID | tl.inputBotInlineMessageID64;
   type InputBotInlineResult =
     | tl.inputBotInlineResult
@@ -400,7 +420,7 @@ export declare namespace tl {
   type InputClientProxy = tl.inputClientProxy;
   type InputCollectible = tl.inputCollectibleUsername | tl.inputCollectiblePhone;
   type InputContact = tl.inputPhoneContact;
-  type InputDialogPeer = tl.inputDialogPeer | tl.inputDialogPeerFolder | string | number;
+  type InputDialogPeer = tl.inputDialogPeer | tl.inputDialogPeerFolder | tl.inputDialogPeerCommunity | string | number;
   type InputDocument = tl.inputDocumentEmpty | tl.inputDocument;
   type InputEncryptedChat = tl.inputEncryptedChat;
   type InputEncryptedFile =
@@ -468,12 +488,14 @@ export declare namespace tl {
     | tl.inputMessageReplyTo
     | tl.inputMessagePinned
     | tl.inputMessageCallbackQuery;
+  type InputMessageReadMetric = tl.inputMessageReadMetric;
   type InputNotifyPeer =
     | tl.inputNotifyPeer
     | tl.inputNotifyUsers
     | tl.inputNotifyChats
     | tl.inputNotifyBroadcasts
     | tl.inputNotifyForumTopic
+    | tl.inputNotifyCommunity
     | string
     | number;
   type InputPasskeyCredential = tl.inputPasskeyCredentialPublicKey | tl.inputPasskeyCredentialFirebasePNV;
@@ -491,8 +513,6 @@ export declare namespace tl {
     | tl.inputPeerChannel
     | tl.inputPeerUserFromMessage
     | tl.inputPeerChannelFromMessage
-    | tl.mtcute.dummyInputPeerMinUser
-    | tl.mtcute.dummyInputPeerMinChannel
     | string
     | number;
   type InputPeerNotifySettings = tl.inputPeerNotifySettings;
@@ -527,7 +547,13 @@ export declare namespace tl {
     | tl.inputPrivacyValueAllowBots
     | tl.inputPrivacyValueDisallowBots;
   type InputQuickReplyShortcut = tl.inputQuickReplyShortcut | tl.inputQuickReplyShortcutId;
-  type InputReplyTo = tl.inputReplyToMessage | tl.inputReplyToStory | tl.inputReplyToMonoForum;
+  type InputReplyTo =
+    | tl.inputReplyToMessage
+    | tl.inputReplyToStory
+    | tl.inputReplyToMonoForum
+    | tl.inputReplyToEphemeralMessage;
+  type InputRichFile = tl.inputRichFilePhoto | tl.inputRichFileDocument;
+  type InputRichMessage = tl.inputRichMessage | tl.inputRichMessageHTML | tl.inputRichMessageMarkdown;
   type InputSavedStarGift = tl.inputSavedStarGiftUser | tl.inputSavedStarGiftChat | tl.inputSavedStarGiftSlug;
   type InputSecureFile = tl.inputSecureFileUploaded | tl.inputSecureFile;
   type InputSecureValue = tl.inputSecureValue;
@@ -568,8 +594,14 @@ export declare namespace tl {
     | tl.inputWebFileGeoPointLocation
     | tl.inputWebFileAudioAlbumThumbLocation;
   type Invoice = tl.invoice;
+  type IpPort = tl.ipPort | tl.ipPortSecret;
   type JSONObjectValue = tl.jsonObjectValue;
   type JSONValue = tl.jsonNull | tl.jsonBool | tl.jsonNumber | tl.jsonString | tl.jsonArray | tl.jsonObject;
+  type JoinChatBotResult =
+    | tl.joinChatBotResultApproved
+    | tl.joinChatBotResultDeclined
+    | tl.joinChatBotResultQueued
+    | tl.joinChatBotResultWebView;
   type KeyboardButton =
     | tl.keyboardButton
     | tl.keyboardButtonUrl
@@ -672,7 +704,11 @@ export declare namespace tl {
     | tl.messageActionNewCreatorPending
     | tl.messageActionChangeCreator
     | tl.messageActionNoForwardsToggle
-    | tl.messageActionNoForwardsRequest;
+    | tl.messageActionNoForwardsRequest
+    | tl.messageActionPollAppendAnswer
+    | tl.messageActionPollDeleteAnswer
+    | tl.messageActionManagedBotCreated
+    | tl.messageActionChangeCommunity;
   type MessageEntity =
     | tl.messageEntityUnknown
     | tl.messageEntityMention
@@ -695,7 +731,10 @@ export declare namespace tl {
     | tl.messageEntitySpoiler
     | tl.messageEntityCustomEmoji
     | tl.messageEntityBlockquote
-    | tl.messageEntityFormattedDate;
+    | tl.messageEntityFormattedDate
+    | tl.messageEntityDiffInsert
+    | tl.messageEntityDiffReplace
+    | tl.messageEntityDiffDelete;
   type MessageExtendedMedia = tl.messageExtendedMediaPreview | tl.messageExtendedMedia;
   type MessageFwdHeader = tl.messageFwdHeader;
   type MessageMedia =
@@ -744,7 +783,8 @@ export declare namespace tl {
     | tl.inputMessagesFilterMyMentions
     | tl.inputMessagesFilterGeo
     | tl.inputMessagesFilterContacts
-    | tl.inputMessagesFilterPinned;
+    | tl.inputMessagesFilterPinned
+    | tl.inputMessagesFilterPoll;
   type MissingInvitee = tl.missingInvitee;
   type MyBoost = tl.myBoost;
   type NearestDc = tl.nearestDc;
@@ -753,8 +793,13 @@ export declare namespace tl {
     | tl.notificationSoundNone
     | tl.notificationSoundLocal
     | tl.notificationSoundRingtone;
-  type NotifyPeer = tl.notifyPeer | tl.notifyUsers | tl.notifyChats | tl.notifyBroadcasts | tl.notifyForumTopic;
-  type Null = tl.null_ | null;
+  type NotifyPeer =
+    | tl.notifyPeer
+    | tl.notifyUsers
+    | tl.notifyChats
+    | tl.notifyBroadcasts
+    | tl.notifyForumTopic
+    | tl.notifyCommunity;
   type OutboxReadDate = tl.outboxReadDate;
   type Page = tl.page;
   type PageBlock =
@@ -786,7 +831,17 @@ export declare namespace tl {
     | tl.pageBlockOrderedList
     | tl.pageBlockDetails
     | tl.pageBlockRelatedArticles
-    | tl.pageBlockMap;
+    | tl.pageBlockMap
+    | tl.pageBlockHeading1
+    | tl.pageBlockHeading2
+    | tl.pageBlockHeading3
+    | tl.pageBlockHeading4
+    | tl.pageBlockHeading5
+    | tl.pageBlockHeading6
+    | tl.pageBlockMath
+    | tl.pageBlockThinking
+    | tl.inputPageBlockMap
+    | tl.pageBlockBlockquoteBlocks;
   type PageCaption = tl.pageCaption;
   type PageListItem = tl.pageListItemText | tl.pageListItemBlocks;
   type PageListOrderedItem = tl.pageListOrderedItemText | tl.pageListOrderedItemBlocks;
@@ -837,7 +892,7 @@ export declare namespace tl {
     | tl.photoSizeProgressive
     | tl.photoPathSize;
   type Poll = tl.poll;
-  type PollAnswer = tl.pollAnswer;
+  type PollAnswer = tl.pollAnswer | tl.inputPollAnswer;
   type PollAnswerVoters = tl.pollAnswerVoters;
   type PollResults = tl.pollResults;
   type PopularContact = tl.popularContact;
@@ -911,13 +966,18 @@ export declare namespace tl {
     | tl.inputReportReasonIllegalDrugs
     | tl.inputReportReasonPersonalDetails;
   type ReportResult = tl.reportResultChooseOption | tl.reportResultAddComment | tl.reportResultReported;
-  type RequestPeerType = tl.requestPeerTypeUser | tl.requestPeerTypeChat | tl.requestPeerTypeBroadcast;
+  type RequestPeerType =
+    | tl.requestPeerTypeUser
+    | tl.requestPeerTypeChat
+    | tl.requestPeerTypeBroadcast
+    | tl.requestPeerTypeCreateBot;
   type RequestedPeer = tl.requestedPeerUser | tl.requestedPeerChat | tl.requestedPeerChannel;
   type RequirementToContact =
     | tl.requirementToContactEmpty
     | tl.requirementToContactPremium
     | tl.requirementToContactPaidMessages;
   type RestrictionReason = tl.restrictionReason;
+  type RichMessage = tl.richMessage;
   type RichText =
     | tl.textEmpty
     | tl.textPlain
@@ -934,7 +994,21 @@ export declare namespace tl {
     | tl.textMarked
     | tl.textPhone
     | tl.textImage
-    | tl.textAnchor;
+    | tl.textAnchor
+    | tl.textMath
+    | tl.textCustomEmoji
+    | tl.textSpoiler
+    | tl.textMention
+    | tl.textHashtag
+    | tl.textBotCommand
+    | tl.textCashtag
+    | tl.textAutoUrl
+    | tl.textAutoEmail
+    | tl.textAutoPhone
+    | tl.textBankCard
+    | tl.textMentionName
+    | tl.textDate
+    | tl.textDiff;
   type SavedContact = tl.savedPhoneContact;
   type SavedDialog = tl.savedDialog | tl.monoForumDialog;
   type SavedReactionTag = tl.savedReactionTag;
@@ -998,7 +1072,9 @@ export declare namespace tl {
     | tl.sendMessageChooseStickerAction
     | tl.sendMessageEmojiInteraction
     | tl.sendMessageEmojiInteractionSeen
-    | tl.sendMessageTextDraftAction;
+    | tl.sendMessageTextDraftAction
+    | tl.inputSendMessageRichMessageDraftAction
+    | tl.sendMessageRichMessageDraftAction;
   type ShippingOption = tl.shippingOption;
   type SmsJob = tl.smsJob;
   type SponsoredMessage = tl.sponsoredMessage;
@@ -1093,7 +1169,8 @@ export declare namespace tl {
     | tl.topPeerCategoryPhoneCalls
     | tl.topPeerCategoryForwardUsers
     | tl.topPeerCategoryForwardChats
-    | tl.topPeerCategoryBotsApp;
+    | tl.topPeerCategoryBotsApp
+    | tl.topPeerCategoryBotsGuestChat;
   type TopPeerCategoryPeers = tl.topPeerCategoryPeers;
   type True = tl.true_ | true;
   type Update =
@@ -1250,9 +1327,18 @@ export declare namespace tl {
     | tl.updateEmojiGameInfo
     | tl.updateStarGiftCraftFail
     | tl.updateChatParticipantRank
-    | tl.updateChannelPinnedTopic
-    | tl.updateChannelPinnedTopics
-    | tl.mtcute.dummyUpdate;
+    | tl.updateManagedBot
+    | tl.updateBotGuestChatQuery
+    | tl.updateAiComposeTones
+    | tl.updateJoinChatWebViewDecision
+    | tl.updateNewBotConnection
+    | tl.updateWebBrowserSettings
+    | tl.updateWebBrowserException
+    | tl.updateNewEphemeralMessage
+    | tl.updateDeleteEphemeralMessages
+    | tl.updateEditEphemeralMessage
+    | tl.updateEphemeralBotCallbackQuery
+    | tl.updateBotStarsSubscription;
   type Updates =
     | tl.updatesTooLong
     | tl.updateShortMessage
@@ -1278,6 +1364,7 @@ export declare namespace tl {
   type WallPaperSettings = tl.wallPaperSettings;
   type WebAuthorization = tl.webAuthorization;
   type WebDocument = tl.webDocument | tl.webDocumentNoProxy;
+  type WebDomainException = tl.webDomainException;
   type WebPage = tl.webPageEmpty | tl.webPagePending | tl.webPage | tl.webPageNotModified;
   type WebPageAttribute =
     | tl.webPageAttributeTheme
@@ -1285,12 +1372,15 @@ export declare namespace tl {
     | tl.webPageAttributeStickerSet
     | tl.webPageAttributeUniqueStarGift
     | tl.webPageAttributeStarGiftCollection
-    | tl.webPageAttributeStarGiftAuction;
+    | tl.webPageAttributeStarGiftAuction
+    | tl.webPageAttributeAiComposeTone;
   type WebViewMessageSent = tl.webViewMessageSent;
   type WebViewResult = tl.webViewResultUrl;
   interface true_ { _: "true" }
-  interface null_ { _: "null" }
   interface error { _: "error"; code: number; text: string }
+  interface ipPort { _: "ipPort"; ipv4: number; port: number }
+  interface ipPortSecret { _: "ipPortSecret"; ipv4: number; port: number; secret: Bytes }
+  interface accessPointRule { _: "accessPointRule"; phone_prefix_rules: string; dc_id: number; ips: tl.IpPort[] }
   interface inputPeerPhotoFileLocationLegacy {
     _: "inputPeerPhotoFileLocationLegacy";
     big?: true;
@@ -1340,11 +1430,20 @@ export declare namespace tl {
   interface inputMediaUploadedPhoto {
     _: "inputMediaUploadedPhoto";
     spoiler?: true;
+    live_photo?: true;
     file: tl.InputFile;
     stickers?: tl.InputDocument[];
     ttl_seconds?: number;
+    video?: tl.InputDocument;
   }
-  interface inputMediaPhoto { _: "inputMediaPhoto"; spoiler?: true; id: tl.InputPhoto; ttl_seconds?: number }
+  interface inputMediaPhoto {
+    _: "inputMediaPhoto";
+    spoiler?: true;
+    live_photo?: true;
+    id: tl.InputPhoto;
+    ttl_seconds?: number;
+    video?: tl.InputDocument;
+  }
   interface inputMediaGeoPoint { _: "inputMediaGeoPoint"; geo_point: tl.InputGeoPoint }
   interface inputMediaContact {
     _: "inputMediaContact";
@@ -1418,9 +1517,11 @@ export declare namespace tl {
   interface inputMediaPoll {
     _: "inputMediaPoll";
     poll: tl.Poll;
-    correct_answers?: Bytes[];
+    correct_answers?: number[];
+    attached_media?: tl.InputMedia;
     solution?: string;
     solution_entities?: tl.MessageEntity[];
+    solution_media?: tl.InputMedia;
   }
   interface inputMediaDice { _: "inputMediaDice"; emoticon: string }
   interface inputMediaStory { _: "inputMediaStory"; peer: tl.InputPeer; id: number }
@@ -1533,6 +1634,9 @@ export declare namespace tl {
     bot_has_main_app?: true;
     bot_forum_view?: true;
     bot_forum_can_manage_topics?: true;
+    bot_can_manage_bots?: true;
+    bot_guestchat?: true;
+    bot_guard?: true;
     id: Long;
     access_hash?: Long;
     first_name?: string;
@@ -1553,6 +1657,7 @@ export declare namespace tl {
     bot_active_users?: number;
     bot_verification_icon?: Long;
     send_paid_messages_stars?: Long;
+    linked_community_id?: Long;
   }
   interface userProfilePhotoEmpty { _: "userProfilePhotoEmpty" }
   interface userProfilePhoto {
@@ -1640,6 +1745,7 @@ export declare namespace tl {
     bot_verification_icon?: Long;
     send_paid_messages_stars?: Long;
     linked_monoforum_id?: Long;
+    linked_community_id?: Long;
   }
   interface channelForbidden {
     _: "channelForbidden";
@@ -1650,6 +1756,21 @@ export declare namespace tl {
     access_hash: Long;
     title: string;
     until_date?: number;
+  }
+  interface communityForbidden { _: "communityForbidden"; id: Long; access_hash?: Long; title: string }
+  interface community {
+    _: "community";
+    creator?: true;
+    left?: true;
+    min?: true;
+    collapsed_in_dialogs?: true;
+    id: Long;
+    access_hash?: Long;
+    title: string;
+    photo: tl.ChatPhoto;
+    date: number;
+    admin_rights?: tl.ChatAdminRights;
+    default_banned_rights?: tl.ChatBannedRights;
   }
   interface chatFull {
     _: "chatFull";
@@ -1742,6 +1863,17 @@ export declare namespace tl {
     stargifts_count?: number;
     send_paid_messages_stars?: Long;
     main_tab?: tl.ProfileTab;
+    guard_bot_id?: Long;
+  }
+  interface communityFull {
+    _: "communityFull";
+    id: Long;
+    about: string;
+    chat_photo: tl.Photo;
+    linked_peers: tl.CommunityPeer[];
+    admins_count?: number;
+    kicked_count?: number;
+    peer_link_requests_pending?: number;
   }
   interface chatParticipant { _: "chatParticipant"; user_id: Long; inviter_id: Long; date: number; rank?: string }
   interface chatParticipantCreator { _: "chatParticipantCreator"; user_id: Long; rank?: string }
@@ -1792,6 +1924,7 @@ export declare namespace tl {
     fwd_from?: tl.MessageFwdHeader;
     via_bot_id?: Long;
     via_business_bot_id?: Long;
+    guestchat_via_from?: tl.Peer;
     reply_to?: tl.MessageReplyHeader;
     date: number;
     message: string;
@@ -1815,6 +1948,7 @@ export declare namespace tl {
     suggested_post?: tl.SuggestedPost;
     schedule_repeat_period?: number;
     summary_from_language?: string;
+    rich_message?: tl.RichMessage;
   }
   interface messageService {
     _: "messageService";
@@ -1836,7 +1970,14 @@ export declare namespace tl {
     ttl_period?: number;
   }
   interface messageMediaEmpty { _: "messageMediaEmpty" }
-  interface messageMediaPhoto { _: "messageMediaPhoto"; spoiler?: true; photo?: tl.Photo; ttl_seconds?: number }
+  interface messageMediaPhoto {
+    _: "messageMediaPhoto";
+    spoiler?: true;
+    live_photo?: true;
+    photo?: tl.Photo;
+    ttl_seconds?: number;
+    video?: tl.Document;
+  }
   interface messageMediaGeo { _: "messageMediaGeo"; geo: tl.GeoPoint }
   interface messageMediaContact {
     _: "messageMediaContact";
@@ -1898,7 +2039,12 @@ export declare namespace tl {
     period: number;
     proximity_notification_radius?: number;
   }
-  interface messageMediaPoll { _: "messageMediaPoll"; poll: tl.Poll; results: tl.PollResults }
+  interface messageMediaPoll {
+    _: "messageMediaPoll";
+    poll: tl.Poll;
+    results: tl.PollResults;
+    attached_media?: tl.MessageMedia;
+  }
   interface messageMediaDice {
     _: "messageMediaDice";
     value: number;
@@ -2221,6 +2367,10 @@ export declare namespace tl {
     prev_value: boolean;
     new_value: boolean;
   }
+  interface messageActionPollAppendAnswer { _: "messageActionPollAppendAnswer"; answer: tl.PollAnswer }
+  interface messageActionPollDeleteAnswer { _: "messageActionPollDeleteAnswer"; answer: tl.PollAnswer }
+  interface messageActionManagedBotCreated { _: "messageActionManagedBotCreated"; bot_id: Long }
+  interface messageActionChangeCommunity { _: "messageActionChangeCommunity"; community_id?: Long }
   interface dialog {
     _: "dialog";
     pinned?: true;
@@ -2233,6 +2383,7 @@ export declare namespace tl {
     unread_count: number;
     unread_mentions_count: number;
     unread_reactions_count: number;
+    unread_poll_votes_count: number;
     notify_settings: tl.PeerNotifySettings;
     pts?: number;
     draft?: tl.DraftMessage;
@@ -2249,6 +2400,12 @@ export declare namespace tl {
     unread_unmuted_peers_count: number;
     unread_muted_messages_count: number;
     unread_unmuted_messages_count: number;
+  }
+  interface dialogCommunity {
+    _: "dialogCommunity";
+    pinned?: true;
+    community_id: Long;
+    notify_settings: tl.PeerNotifySettings;
   }
   interface photoEmpty { _: "photoEmpty"; id: Long }
   interface photo {
@@ -2275,6 +2432,7 @@ export declare namespace tl {
   interface inputNotifyChats { _: "inputNotifyChats" }
   interface inputNotifyBroadcasts { _: "inputNotifyBroadcasts" }
   interface inputNotifyForumTopic { _: "inputNotifyForumTopic"; peer: tl.InputPeer; top_msg_id: number }
+  interface inputNotifyCommunity { _: "inputNotifyCommunity"; community: tl.InputChannel }
   interface inputPeerNotifySettings {
     _?: "inputPeerNotifySettings";
     show_previews?: boolean;
@@ -2373,6 +2531,7 @@ export declare namespace tl {
     display_gifts_button?: true;
     noforwards_my_enabled?: true;
     noforwards_peer_enabled?: true;
+    unofficial_security_risk?: true;
     id: Long;
     about?: string;
     settings: tl.PeerSettings;
@@ -2410,6 +2569,7 @@ export declare namespace tl {
     main_tab?: tl.ProfileTab;
     saved_music?: tl.Document;
     note?: tl.TextWithEntities;
+    bot_manager_id?: Long;
   }
   interface contact { _: "contact"; user_id: Long; mutual: boolean }
   interface importedContact { _: "importedContact"; user_id: Long; client_id: Long }
@@ -2431,6 +2591,7 @@ export declare namespace tl {
   interface inputMessagesFilterGeo { _: "inputMessagesFilterGeo" }
   interface inputMessagesFilterContacts { _: "inputMessagesFilterContacts" }
   interface inputMessagesFilterPinned { _: "inputMessagesFilterPinned" }
+  interface inputMessagesFilterPoll { _: "inputMessagesFilterPoll" }
   interface updateNewMessage { _: "updateNewMessage"; message: tl.Message; pts: number; pts_count: number }
   interface updateMessageID { _: "updateMessageID"; id: number; random_id?: Long }
   interface updateDeleteMessages { _: "updateDeleteMessages"; messages: number[]; pts: number; pts_count: number }
@@ -2675,7 +2836,15 @@ export declare namespace tl {
     peer: tl.DialogPeer;
     saved_peer_id?: tl.Peer;
   }
-  interface updateMessagePoll { _: "updateMessagePoll"; poll_id: Long; poll?: tl.Poll; results: tl.PollResults }
+  interface updateMessagePoll {
+    _: "updateMessagePoll";
+    peer?: tl.Peer;
+    msg_id?: number;
+    top_msg_id?: number;
+    poll_id: Long;
+    poll?: tl.Poll;
+    results: tl.PollResults;
+  }
   interface updateChatDefaultBannedRights {
     _: "updateChatDefaultBannedRights";
     peer: tl.Peer;
@@ -2700,6 +2869,7 @@ export declare namespace tl {
     poll_id: Long;
     peer: tl.Peer;
     options: Bytes[];
+    positions: number[];
     qts: number;
   }
   interface updateDialogFilter { _: "updateDialogFilter"; id: number; filter?: tl.DialogFilter }
@@ -2804,6 +2974,7 @@ export declare namespace tl {
     about: string;
     invite: tl.ExportedChatInvite;
     qts: number;
+    query_id?: Long;
   }
   interface updateMessageReactions {
     _: "updateMessageReactions";
@@ -3004,6 +3175,61 @@ export declare namespace tl {
     user_id: Long;
     rank: string;
     version: number;
+  }
+  interface updateManagedBot { _: "updateManagedBot"; user_id: Long; bot_id: Long; qts: number }
+  interface updateBotGuestChatQuery {
+    _: "updateBotGuestChatQuery";
+    query_id: Long;
+    message: tl.Message;
+    reference_messages?: tl.Message[];
+    qts: number;
+  }
+  interface updateAiComposeTones { _: "updateAiComposeTones" }
+  interface updateJoinChatWebViewDecision {
+    _: "updateJoinChatWebViewDecision";
+    peer: tl.Peer;
+    query_id: Long;
+    result: tl.JoinChatBotResult;
+  }
+  interface updateNewBotConnection {
+    _: "updateNewBotConnection";
+    confirmed?: true;
+    bot_id: Long;
+    date?: number;
+    device?: string;
+    location?: string;
+  }
+  interface updateWebBrowserSettings {
+    _: "updateWebBrowserSettings";
+    open_external_browser?: true;
+    display_close_button?: true;
+  }
+  interface updateWebBrowserException {
+    _: "updateWebBrowserException";
+    delete?: true;
+    open_external_browser?: boolean;
+    exception: tl.WebDomainException;
+  }
+  interface updateNewEphemeralMessage { _: "updateNewEphemeralMessage"; message: tl.EphemeralMessage }
+  interface updateDeleteEphemeralMessages { _: "updateDeleteEphemeralMessages"; peer: tl.Peer; ids: number[] }
+  interface updateEditEphemeralMessage { _: "updateEditEphemeralMessage"; message: tl.EphemeralMessage }
+  interface updateEphemeralBotCallbackQuery {
+    _: "updateEphemeralBotCallbackQuery";
+    query_id: Long;
+    user_id: Long;
+    peer: tl.Peer;
+    msg_id: number;
+    data: Bytes;
+    message: tl.EphemeralMessage;
+  }
+  interface updateBotStarsSubscription {
+    _: "updateBotStarsSubscription";
+    canceled?: true;
+    payment_failed?: true;
+    restored?: true;
+    user_id: Long;
+    payload: Bytes;
+    qts: number;
   }
   interface updatesTooLong { _: "updatesTooLong" }
   interface updateShortMessage {
@@ -3227,6 +3453,7 @@ export declare namespace tl {
   interface notifyChats { _: "notifyChats" }
   interface notifyBroadcasts { _: "notifyBroadcasts" }
   interface notifyForumTopic { _: "notifyForumTopic"; peer: tl.Peer; top_msg_id: number }
+  interface notifyCommunity { _: "notifyCommunity"; community_id: Long }
   interface sendMessageTypingAction { _: "sendMessageTypingAction" }
   interface sendMessageCancelAction { _: "sendMessageCancelAction" }
   interface sendMessageRecordVideoAction { _: "sendMessageRecordVideoAction" }
@@ -3251,6 +3478,16 @@ export declare namespace tl {
   }
   interface sendMessageEmojiInteractionSeen { _: "sendMessageEmojiInteractionSeen"; emoticon: string }
   interface sendMessageTextDraftAction { _: "sendMessageTextDraftAction"; random_id?: Long; text: tl.TextWithEntities }
+  interface inputSendMessageRichMessageDraftAction {
+    _: "inputSendMessageRichMessageDraftAction";
+    random_id?: Long;
+    rich_message: tl.InputRichMessage;
+  }
+  interface sendMessageRichMessageDraftAction {
+    _: "sendMessageRichMessageDraftAction";
+    random_id?: Long;
+    rich_message: tl.RichMessage;
+  }
   interface inputPrivacyKeyStatusTimestamp { _: "inputPrivacyKeyStatusTimestamp" }
   interface inputPrivacyKeyChatInvite { _: "inputPrivacyKeyChatInvite" }
   interface inputPrivacyKeyPhoneCall { _: "inputPrivacyKeyPhoneCall" }
@@ -3465,7 +3702,7 @@ export declare namespace tl {
     count: number;
     hash: number;
   }
-  interface botCommand { _?: "botCommand"; command: string; description: string }
+  interface botCommand { _?: "botCommand"; ephemeral?: true; command: string; description: string }
   interface botInfo {
     _: "botInfo";
     has_preview_medias?: true;
@@ -3641,6 +3878,14 @@ export declare namespace tl {
     length: number;
     date: number;
   }
+  interface messageEntityDiffInsert { _: "messageEntityDiffInsert"; offset: number; length: number }
+  interface messageEntityDiffReplace {
+    _: "messageEntityDiffReplace";
+    offset: number;
+    length: number;
+    old_text: string;
+  }
+  interface messageEntityDiffDelete { _: "messageEntityDiffDelete"; offset: number; length: number }
   interface inputChannelEmpty { _: "inputChannelEmpty" }
   interface inputChannel { _: "inputChannel"; channel_id: Long; access_hash: Long }
   interface inputChannelFromMessage {
@@ -3771,6 +4016,11 @@ export declare namespace tl {
     url: string;
     reply_markup?: tl.ReplyMarkup;
   }
+  interface inputBotInlineMessageRichMessage {
+    _: "inputBotInlineMessageRichMessage";
+    reply_markup?: tl.ReplyMarkup;
+    rich_message: tl.InputRichMessage;
+  }
   interface inputBotInlineResult {
     _: "inputBotInlineResult";
     id: string;
@@ -3868,6 +4118,11 @@ export declare namespace tl {
     url: string;
     reply_markup?: tl.ReplyMarkup;
   }
+  interface botInlineMessageRichMessage {
+    _: "botInlineMessageRichMessage";
+    reply_markup?: tl.ReplyMarkup;
+    rich_message: tl.RichMessage;
+  }
   interface botInlineResult {
     _: "botInlineResult";
     id: string;
@@ -3925,6 +4180,7 @@ export declare namespace tl {
   interface topPeerCategoryForwardUsers { _: "topPeerCategoryForwardUsers" }
   interface topPeerCategoryForwardChats { _: "topPeerCategoryForwardChats" }
   interface topPeerCategoryBotsApp { _: "topPeerCategoryBotsApp" }
+  interface topPeerCategoryBotsGuestChat { _: "topPeerCategoryBotsGuestChat" }
   interface topPeerCategoryPeers {
     _: "topPeerCategoryPeers";
     category: tl.TopPeerCategory;
@@ -3943,6 +4199,7 @@ export declare namespace tl {
     date: number;
     effect?: Long;
     suggested_post?: tl.SuggestedPost;
+    rich_message?: tl.RichMessage;
   }
   interface stickerSetCovered { _: "stickerSetCovered"; set: tl.StickerSet; cover: tl.Document }
   interface stickerSetMultiCovered { _: "stickerSetMultiCovered"; set: tl.StickerSet; covers: tl.Document[] }
@@ -3958,7 +4215,7 @@ export declare namespace tl {
   interface inputStickeredMediaPhoto { _: "inputStickeredMediaPhoto"; id: tl.InputPhoto }
   interface inputStickeredMediaDocument { _: "inputStickeredMediaDocument"; id: tl.InputDocument }
   interface game {
-    _: "game";
+    _?: "game";
     id: Long;
     access_hash: Long;
     short_name: string;
@@ -3986,6 +4243,30 @@ export declare namespace tl {
   interface textPhone { _: "textPhone"; text: tl.RichText; phone: string }
   interface textImage { _: "textImage"; document_id: Long; w: number; h: number }
   interface textAnchor { _: "textAnchor"; text: tl.RichText; name: string }
+  interface textMath { _: "textMath"; source: string }
+  interface textCustomEmoji { _: "textCustomEmoji"; document_id: Long; alt: string }
+  interface textSpoiler { _: "textSpoiler"; text: tl.RichText }
+  interface textMention { _: "textMention"; text: tl.RichText }
+  interface textHashtag { _: "textHashtag"; text: tl.RichText }
+  interface textBotCommand { _: "textBotCommand"; text: tl.RichText }
+  interface textCashtag { _: "textCashtag"; text: tl.RichText }
+  interface textAutoUrl { _: "textAutoUrl"; text: tl.RichText }
+  interface textAutoEmail { _: "textAutoEmail"; text: tl.RichText }
+  interface textAutoPhone { _: "textAutoPhone"; text: tl.RichText }
+  interface textBankCard { _: "textBankCard"; text: tl.RichText }
+  interface textMentionName { _: "textMentionName"; text: tl.RichText; user_id: Long }
+  interface textDate {
+    _: "textDate";
+    relative?: true;
+    short_time?: true;
+    long_time?: true;
+    short_date?: true;
+    long_date?: true;
+    day_of_week?: true;
+    text: tl.RichText;
+    date: number;
+  }
+  interface textDiff { _: "textDiff"; text: tl.RichText; old_text: tl.RichText }
   interface pageBlockUnsupported { _: "pageBlockUnsupported" }
   interface pageBlockTitle { _: "pageBlockTitle"; text: tl.RichText }
   interface pageBlockSubtitle { _: "pageBlockSubtitle"; text: tl.RichText }
@@ -4002,6 +4283,7 @@ export declare namespace tl {
   interface pageBlockPullquote { _: "pageBlockPullquote"; text: tl.RichText; caption: tl.RichText }
   interface pageBlockPhoto {
     _: "pageBlockPhoto";
+    spoiler?: true;
     photo_id: Long;
     caption: tl.PageCaption;
     url?: string;
@@ -4011,6 +4293,7 @@ export declare namespace tl {
     _: "pageBlockVideo";
     autoplay?: true;
     loop?: true;
+    spoiler?: true;
     video_id: Long;
     caption: tl.PageCaption;
   }
@@ -4048,7 +4331,13 @@ export declare namespace tl {
     title: tl.RichText;
     rows: tl.PageTableRow[];
   }
-  interface pageBlockOrderedList { _: "pageBlockOrderedList"; items: tl.PageListOrderedItem[] }
+  interface pageBlockOrderedList {
+    _: "pageBlockOrderedList";
+    reversed?: true;
+    items: tl.PageListOrderedItem[];
+    start?: number;
+    type?: string;
+  }
   interface pageBlockDetails { _: "pageBlockDetails"; open?: true; blocks: tl.PageBlock[]; title: tl.RichText }
   interface pageBlockRelatedArticles {
     _: "pageBlockRelatedArticles";
@@ -4063,6 +4352,23 @@ export declare namespace tl {
     h: number;
     caption: tl.PageCaption;
   }
+  interface pageBlockHeading1 { _: "pageBlockHeading1"; text: tl.RichText }
+  interface pageBlockHeading2 { _: "pageBlockHeading2"; text: tl.RichText }
+  interface pageBlockHeading3 { _: "pageBlockHeading3"; text: tl.RichText }
+  interface pageBlockHeading4 { _: "pageBlockHeading4"; text: tl.RichText }
+  interface pageBlockHeading5 { _: "pageBlockHeading5"; text: tl.RichText }
+  interface pageBlockHeading6 { _: "pageBlockHeading6"; text: tl.RichText }
+  interface pageBlockMath { _: "pageBlockMath"; source: string }
+  interface pageBlockThinking { _: "pageBlockThinking"; text: tl.RichText }
+  interface inputPageBlockMap {
+    _: "inputPageBlockMap";
+    geo: tl.InputGeoPoint;
+    zoom: number;
+    w: number;
+    h: number;
+    caption: tl.PageCaption;
+  }
+  interface pageBlockBlockquoteBlocks { _: "pageBlockBlockquoteBlocks"; blocks: tl.PageBlock[]; caption: tl.RichText }
   interface phoneCallDiscardReasonMissed { _: "phoneCallDiscardReasonMissed" }
   interface phoneCallDiscardReasonDisconnect { _: "phoneCallDiscardReasonDisconnect" }
   interface phoneCallDiscardReasonHangup { _: "phoneCallDiscardReasonHangup" }
@@ -4557,8 +4863,10 @@ export declare namespace tl {
   interface inputMessageCallbackQuery { _: "inputMessageCallbackQuery"; id: number; query_id: Long }
   interface inputDialogPeer { _: "inputDialogPeer"; peer: tl.InputPeer }
   interface inputDialogPeerFolder { _: "inputDialogPeerFolder"; folder_id: number }
+  interface inputDialogPeerCommunity { _: "inputDialogPeerCommunity"; community: tl.InputChannel }
   interface dialogPeer { _: "dialogPeer"; peer: tl.Peer }
   interface dialogPeerFolder { _: "dialogPeerFolder"; folder_id: number }
+  interface dialogPeerCommunity { _: "dialogPeerCommunity"; community_id: Long }
   interface fileHash { _: "fileHash"; offset: Long; limit: number; hash: Bytes }
   interface inputClientProxy { _?: "inputClientProxy"; address: string; port: number }
   interface inputSecureFileUploaded {
@@ -4718,7 +5026,7 @@ export declare namespace tl {
   interface jsonArray { _: "jsonArray"; value: tl.JSONValue[] }
   interface jsonObject { _: "jsonObject"; value: tl.JSONObjectValue[] }
   interface pageTableCell {
-    _: "pageTableCell";
+    _?: "pageTableCell";
     header?: true;
     align_center?: true;
     align_right?: true;
@@ -4728,14 +5036,30 @@ export declare namespace tl {
     colspan?: number;
     rowspan?: number;
   }
-  interface pageTableRow { _: "pageTableRow"; cells: tl.PageTableCell[] }
-  interface pageCaption { _: "pageCaption"; text: tl.RichText; credit: tl.RichText }
-  interface pageListItemText { _: "pageListItemText"; text: tl.RichText }
-  interface pageListItemBlocks { _: "pageListItemBlocks"; blocks: tl.PageBlock[] }
-  interface pageListOrderedItemText { _: "pageListOrderedItemText"; num: string; text: tl.RichText }
-  interface pageListOrderedItemBlocks { _: "pageListOrderedItemBlocks"; num: string; blocks: tl.PageBlock[] }
+  interface pageTableRow { _?: "pageTableRow"; cells: tl.PageTableCell[] }
+  interface pageCaption { _?: "pageCaption"; text: tl.RichText; credit: tl.RichText }
+  interface pageListItemText { _: "pageListItemText"; checkbox?: true; checked?: true; text: tl.RichText }
+  interface pageListItemBlocks { _: "pageListItemBlocks"; checkbox?: true; checked?: true; blocks: tl.PageBlock[] }
+  interface pageListOrderedItemText {
+    _: "pageListOrderedItemText";
+    checkbox?: true;
+    checked?: true;
+    num?: string;
+    text: tl.RichText;
+    value?: number;
+    type?: string;
+  }
+  interface pageListOrderedItemBlocks {
+    _: "pageListOrderedItemBlocks";
+    checkbox?: true;
+    checked?: true;
+    num?: string;
+    blocks: tl.PageBlock[];
+    value?: number;
+    type?: string;
+  }
   interface pageRelatedArticle {
-    _: "pageRelatedArticle";
+    _?: "pageRelatedArticle";
     url: string;
     webpage_id: Long;
     title?: string;
@@ -4745,7 +5069,7 @@ export declare namespace tl {
     published_date?: number;
   }
   interface page {
-    _: "page";
+    _?: "page";
     part?: true;
     rtl?: true;
     v2?: true;
@@ -4755,7 +5079,15 @@ export declare namespace tl {
     documents: tl.Document[];
     views?: number;
   }
-  interface pollAnswer { _?: "pollAnswer"; text: tl.TextWithEntities; option: Bytes }
+  interface pollAnswer {
+    _: "pollAnswer";
+    text: tl.TextWithEntities;
+    option: Bytes;
+    media?: tl.MessageMedia;
+    added_by?: tl.Peer;
+    date?: number;
+  }
+  interface inputPollAnswer { _: "inputPollAnswer"; text: tl.TextWithEntities; media?: tl.InputMedia }
   interface poll {
     _?: "poll";
     id: Long;
@@ -4763,20 +5095,38 @@ export declare namespace tl {
     public_voters?: true;
     multiple_choice?: true;
     quiz?: true;
+    open_answers?: true;
+    revoting_disabled?: true;
+    shuffle_answers?: true;
+    hide_results_until_close?: true;
+    creator?: true;
+    subscribers_only?: true;
     question: tl.TextWithEntities;
     answers: tl.PollAnswer[];
     close_period?: number;
     close_date?: number;
+    countries_iso2?: string[];
+    hash: Long;
   }
-  interface pollAnswerVoters { _: "pollAnswerVoters"; chosen?: true; correct?: true; option: Bytes; voters: number }
+  interface pollAnswerVoters {
+    _?: "pollAnswerVoters";
+    chosen?: true;
+    correct?: true;
+    option: Bytes;
+    voters?: number;
+    recent_voters?: tl.Peer[];
+  }
   interface pollResults {
-    _: "pollResults";
+    _?: "pollResults";
     min?: true;
+    has_unread_votes?: true;
+    can_view_stats?: true;
     results?: tl.PollAnswerVoters[];
     total_voters?: number;
     recent_voters?: tl.Peer[];
     solution?: string;
     solution_entities?: tl.MessageEntity[];
+    solution_media?: tl.MessageMedia;
   }
   interface chatOnlines { _: "chatOnlines"; onlines: number }
   interface statsURL { _: "statsURL"; url: string }
@@ -4799,6 +5149,7 @@ export declare namespace tl {
     delete_stories?: true;
     manage_direct_messages?: true;
     manage_ranks?: true;
+    manage_linked_peers?: true;
   }
   interface chatBannedRights {
     _?: "chatBannedRights";
@@ -4823,6 +5174,8 @@ export declare namespace tl {
     send_docs?: true;
     send_plain?: true;
     edit_rank?: true;
+    send_reactions?: true;
+    manage_linked_peers?: true;
     until_date: number;
   }
   interface inputWallPaper { _: "inputWallPaper"; id: Long; access_hash: Long }
@@ -4893,6 +5246,7 @@ export declare namespace tl {
     request_write_access?: true;
     request_phone_number?: true;
     match_codes_first?: true;
+    is_app?: true;
     bot: tl.User;
     domain: string;
     browser?: string;
@@ -4901,6 +5255,7 @@ export declare namespace tl {
     region?: string;
     match_codes?: string[];
     user_id_hint?: Long;
+    verified_app_name?: string;
   }
   interface urlAuthResultAccepted { _: "urlAuthResultAccepted"; url?: string }
   interface urlAuthResultDefault { _: "urlAuthResultDefault" }
@@ -4908,7 +5263,7 @@ export declare namespace tl {
   interface channelLocation { _: "channelLocation"; geo_point: tl.GeoPoint; address: string }
   interface peerLocated { _: "peerLocated"; peer: tl.Peer; expires: number; distance: number }
   interface peerSelfLocated { _: "peerSelfLocated"; expires: number }
-  interface restrictionReason { _: "restrictionReason"; platform: string; reason: string; text: string }
+  interface restrictionReason { _?: "restrictionReason"; platform: string; reason: string; text: string }
   interface inputTheme { _: "inputTheme"; id: Long; access_hash: Long }
   interface inputThemeSlug { _: "inputThemeSlug"; slug: string }
   interface theme {
@@ -4941,7 +5296,7 @@ export declare namespace tl {
     wallpaper_settings?: tl.WallPaperSettings;
   }
   interface themeSettings {
-    _: "themeSettings";
+    _?: "themeSettings";
     message_colors_animated?: true;
     base_theme: tl.BaseTheme;
     accent_color: number;
@@ -4968,6 +5323,7 @@ export declare namespace tl {
     gift: tl.StarGift;
     end_date: number;
   }
+  interface webPageAttributeAiComposeTone { _: "webPageAttributeAiComposeTone"; emoji_id: Long }
   interface bankCardOpenUrl { _: "bankCardOpenUrl"; url: string; name: string }
   interface dialogFilter {
     _: "dialogFilter";
@@ -5041,6 +5397,7 @@ export declare namespace tl {
     reply_to_scheduled?: true;
     forum_topic?: true;
     quote?: true;
+    reply_to_ephemeral?: true;
     reply_to_msg_id?: number;
     reply_to_peer_id?: tl.Peer;
     reply_from?: tl.MessageFwdHeader;
@@ -5050,6 +5407,7 @@ export declare namespace tl {
     quote_entities?: tl.MessageEntity[];
     quote_offset?: number;
     todo_item_id?: number;
+    poll_option?: Bytes;
   }
   interface messageReplyStoryHeader { _: "messageReplyStoryHeader"; peer: tl.Peer; story_id: number }
   interface messageReplies {
@@ -5187,7 +5545,7 @@ export declare namespace tl {
     count: number;
   }
   interface searchResultPosition { _: "searchResultPosition"; msg_id: number; date: number; offset: number }
-  interface reactionCount { _: "reactionCount"; chosen_order?: number; reaction: tl.Reaction; count: number }
+  interface reactionCount { _?: "reactionCount"; chosen_order?: number; reaction: tl.Reaction; count: number }
   interface messageReactions {
     _: "messageReactions";
     min?: true;
@@ -5253,6 +5611,7 @@ export declare namespace tl {
     _: "webViewResultUrl";
     fullsize?: true;
     fullscreen?: true;
+    same_origin?: true;
     query_id?: Long;
     url: string;
   }
@@ -5398,6 +5757,7 @@ export declare namespace tl {
     restore?: true;
     phone_number: string;
     phone_code_hash: string;
+    premium_days: number;
     currency: string;
     amount: Long;
   }
@@ -5456,7 +5816,7 @@ export declare namespace tl {
   }
   interface messageExtendedMedia { _: "messageExtendedMedia"; media: tl.MessageMedia }
   interface stickerKeyword { _: "stickerKeyword"; document_id: Long; keyword: string[] }
-  interface username { _: "username"; editable?: true; active?: true; username: string }
+  interface username { _?: "username"; editable?: true; active?: true; username: string }
   interface forumTopicDeleted { _: "forumTopicDeleted"; id: number }
   interface forumTopic {
     _: "forumTopic";
@@ -5478,6 +5838,7 @@ export declare namespace tl {
     unread_count: number;
     unread_mentions_count: number;
     unread_reactions_count: number;
+    unread_poll_votes_count: number;
     from_id: tl.Peer;
     notify_settings: tl.PeerNotifySettings;
     draft?: tl.DraftMessage;
@@ -5500,6 +5861,12 @@ export declare namespace tl {
     has_username?: boolean;
     user_admin_rights?: tl.ChatAdminRights;
     bot_admin_rights?: tl.ChatAdminRights;
+  }
+  interface requestPeerTypeCreateBot {
+    _: "requestPeerTypeCreateBot";
+    bot_managed?: true;
+    suggested_name?: string;
+    suggested_username?: string;
   }
   interface emojiListNotModified { _: "emojiListNotModified" }
   interface emojiList { _: "emojiList"; hash: Long; document_id: Long[] }
@@ -5531,7 +5898,7 @@ export declare namespace tl {
   interface messagePeerVoteInputOption { _: "messagePeerVoteInputOption"; peer: tl.Peer; date: number }
   interface messagePeerVoteMultiple { _: "messagePeerVoteMultiple"; peer: tl.Peer; options: Bytes[]; date: number }
   interface storyViews {
-    _: "storyViews";
+    _?: "storyViews";
     has_viewers?: true;
     views_count: number;
     forwards_count?: number;
@@ -5572,6 +5939,7 @@ export declare namespace tl {
     views?: tl.StoryViews;
     sent_reaction?: tl.Reaction;
     albums?: number[];
+    music?: tl.Document;
   }
   interface storyView {
     _: "storyView";
@@ -5604,9 +5972,11 @@ export declare namespace tl {
     quote_offset?: number;
     monoforum_peer_id?: tl.InputPeer;
     todo_item_id?: number;
+    poll_option?: Bytes;
   }
   interface inputReplyToStory { _: "inputReplyToStory"; peer: tl.InputPeer; story_id: number }
   interface inputReplyToMonoForum { _: "inputReplyToMonoForum"; monoforum_peer_id: tl.InputPeer }
+  interface inputReplyToEphemeralMessage { _: "inputReplyToEphemeralMessage"; id: number }
   interface exportedStoryLink { _: "exportedStoryLink"; link: string }
   interface storiesStealthMode { _: "storiesStealthMode"; active_until_date?: number; cooldown_until_date?: number }
   interface mediaAreaCoordinates {
@@ -5710,7 +6080,7 @@ export declare namespace tl {
     cooldown_until_date?: number;
   }
   interface storyFwdHeader {
-    _: "storyFwdHeader";
+    _?: "storyFwdHeader";
     modified?: true;
     from?: tl.Peer;
     from_name?: string;
@@ -5831,6 +6201,9 @@ export declare namespace tl {
     bot_id: Long;
     recipients: tl.BusinessBotRecipients;
     rights: tl.BusinessBotRights;
+    device?: string;
+    date?: number;
+    location?: string;
   }
   interface birthday { _?: "birthday"; day: number; month: number; year?: number }
   interface botBusinessConnection {
@@ -5915,6 +6288,7 @@ export declare namespace tl {
     _?: "reactionsNotifySettings";
     messages_notify_from?: tl.ReactionNotificationsFrom;
     stories_notify_from?: tl.ReactionNotificationsFrom;
+    poll_votes_notify_from?: tl.ReactionNotificationsFrom;
     sound: tl.NotificationSound;
     show_previews: boolean;
   }
@@ -6277,7 +6651,7 @@ export declare namespace tl {
     title: tl.TextWithEntities;
     list: tl.TodoItem[];
   }
-  interface todoCompletion { _: "todoCompletion"; id: number; completed_by: tl.Peer; date: number }
+  interface todoCompletion { _?: "todoCompletion"; id: number; completed_by: tl.Peer; date: number }
   interface suggestedPost {
     _?: "suggestedPost";
     accepted?: true;
@@ -6337,7 +6711,7 @@ export declare namespace tl {
     paid_message_stars?: Long;
   }
   interface groupCallDonor { _: "groupCallDonor"; top?: true; my?: true; peer_id?: tl.Peer; stars: Long }
-  interface recentStory { _: "recentStory"; live?: true; max_id?: number }
+  interface recentStory { _?: "recentStory"; live?: true; max_id?: number }
   interface auctionBidLevel { _: "auctionBidLevel"; pos: number; amount: Long; date: number }
   interface starGiftAuctionStateNotModified { _: "starGiftAuctionStateNotModified" }
   interface starGiftAuctionState {
@@ -6420,7 +6794,7 @@ export declare namespace tl {
   }
   interface inputPasskeyCredentialFirebasePNV { _: "inputPasskeyCredentialFirebasePNV"; pnv_token: string }
   interface starGiftBackground {
-    _: "starGiftBackground";
+    _?: "starGiftBackground";
     center_color: number;
     edge_color: number;
     text_color: number;
@@ -6445,13 +6819,95 @@ export declare namespace tl {
     bg_success?: true;
     icon?: Long;
   }
-  interface updateChannelPinnedTopic {
-    _: "updateChannelPinnedTopic";
-    pinned?: true;
-    channel_id: Long;
-    topic_id: number;
+  interface inputMessageReadMetric {
+    _?: "inputMessageReadMetric";
+    msg_id: number;
+    view_id: Long;
+    time_in_view_ms: number;
+    active_time_in_view_ms: number;
+    height_to_viewport_ratio_permille: number;
+    seen_range_ratio_permille: number;
   }
-  interface updateChannelPinnedTopics { _: "updateChannelPinnedTopics"; channel_id: Long; order?: number[] }
+  interface inputAiComposeToneDefault { _: "inputAiComposeToneDefault"; tone: string }
+  interface inputAiComposeToneID { _: "inputAiComposeToneID"; id: Long; access_hash: Long }
+  interface inputAiComposeToneSlug { _: "inputAiComposeToneSlug"; slug: string }
+  interface inputAiComposeToneSingleUse { _: "inputAiComposeToneSingleUse"; custom_prompt: string }
+  interface aiComposeTone {
+    _: "aiComposeTone";
+    creator?: true;
+    id: Long;
+    access_hash: Long;
+    slug: string;
+    title: string;
+    emoji_id?: Long;
+    prompt?: string;
+    installs_count?: number;
+    author_id?: Long;
+    example_english?: tl.AiComposeToneExample;
+  }
+  interface aiComposeToneDefault { _: "aiComposeToneDefault"; tone: string; emoji_id: Long; title: string }
+  interface aiComposeToneExample { _: "aiComposeToneExample"; from: tl.TextWithEntities; to: tl.TextWithEntities }
+  interface joinChatBotResultApproved { _: "joinChatBotResultApproved" }
+  interface joinChatBotResultDeclined { _: "joinChatBotResultDeclined" }
+  interface joinChatBotResultQueued { _: "joinChatBotResultQueued" }
+  interface joinChatBotResultWebView { _: "joinChatBotResultWebView"; url: string }
+  interface webDomainException { _: "webDomainException"; domain: string; url: string; title: string; favicon?: Long }
+  interface inputRichFilePhoto { _: "inputRichFilePhoto"; id: string; photo: tl.InputPhoto }
+  interface inputRichFileDocument { _: "inputRichFileDocument"; id: string; document: tl.InputDocument }
+  interface inputRichMessage {
+    _: "inputRichMessage";
+    rtl?: true;
+    noautolink?: true;
+    blocks: tl.PageBlock[];
+    photos?: tl.InputPhoto[];
+    documents?: tl.InputDocument[];
+    users?: tl.InputUser[];
+  }
+  interface inputRichMessageHTML {
+    _: "inputRichMessageHTML";
+    rtl?: true;
+    noautolink?: true;
+    html: string;
+    files?: tl.InputRichFile[];
+  }
+  interface inputRichMessageMarkdown {
+    _: "inputRichMessageMarkdown";
+    rtl?: true;
+    noautolink?: true;
+    markdown: string;
+    files?: tl.InputRichFile[];
+  }
+  interface richMessage {
+    _?: "richMessage";
+    rtl?: true;
+    part?: true;
+    blocks: tl.PageBlock[];
+    photos: tl.Photo[];
+    documents: tl.Document[];
+  }
+  interface communityPeer { _: "communityPeer"; can_view_history?: true; visible?: boolean; peer: tl.Peer }
+  interface communityPeerRequest {
+    _: "communityPeerRequest";
+    visible?: true;
+    peer: tl.Peer;
+    requested_by: Long;
+    date: number;
+  }
+  interface ephemeralMessage {
+    _: "ephemeralMessage";
+    out?: true;
+    id: number;
+    from_id: tl.Peer;
+    peer_id: tl.Peer;
+    receiver_id: Long;
+    top_msg_id?: number;
+    date: number;
+    message: string;
+    entities?: tl.MessageEntity[];
+    media?: tl.MessageMedia;
+    reply_markup?: tl.ReplyMarkup;
+    reply_to?: tl.MessageReplyHeader;
+  }
   namespace account {
     type AuthorizationForm = tl.account.authorizationForm;
     type Authorizations = tl.account.authorizations;
@@ -6484,6 +6940,7 @@ export declare namespace tl {
     type TmpPassword = tl.account.tmpPassword;
     type WallPapers = tl.account.wallPapersNotModified | tl.account.wallPapers;
     type WebAuthorizations = tl.account.webAuthorizations;
+    type WebBrowserSettings = tl.account.webBrowserSettingsNotModified | tl.account.webBrowserSettings;
     interface privacyRules { _: "account.privacyRules"; rules: tl.PrivacyRule[]; chats: tl.Chat[]; users: tl.User[] }
     interface authorizations {
       _: "account.authorizations";
@@ -6595,6 +7052,20 @@ export declare namespace tl {
     interface savedMusicIds { _: "account.savedMusicIds"; ids: Long[] }
     interface passkeys { _: "account.passkeys"; passkeys: tl.Passkey[] }
     interface passkeyRegistrationOptions { _: "account.passkeyRegistrationOptions"; options: tl.DataJSON }
+    interface webBrowserSettingsNotModified { _: "account.webBrowserSettingsNotModified" }
+    interface webBrowserSettings {
+      _: "account.webBrowserSettings";
+      open_external_browser?: true;
+      display_close_button?: true;
+      external_exceptions: tl.WebDomainException[];
+      inapp_exceptions: tl.WebDomainException[];
+      hash: Long;
+    }
+  }
+  namespace aicompose {
+    type Tones = tl.aicompose.tonesNotModified | tl.aicompose.tones;
+    interface tonesNotModified { _: "aicompose.tonesNotModified" }
+    interface tones { _: "aicompose.tones"; hash: Long; tones: tl.AiComposeTone[]; users: tl.User[] }
   }
   namespace auth {
     type Authorization = tl.auth.authorization | tl.auth.authorizationSignUpRequired;
@@ -6636,6 +7107,7 @@ export declare namespace tl {
       phone_code_hash: string;
       support_email_address: string;
       support_email_subject: string;
+      premium_days: number;
       currency: string;
       amount: Long;
     }
@@ -6696,12 +7168,18 @@ export declare namespace tl {
     interface passkeyLoginOptions { _: "auth.passkeyLoginOptions"; options: tl.DataJSON }
   }
   namespace bots {
+    type AccessSettings = tl.bots.accessSettings;
     type BotInfo = tl.bots.botInfo;
+    type ExportedBotToken = tl.bots.exportedBotToken;
     type PopularAppBots = tl.bots.popularAppBots;
     type PreviewInfo = tl.bots.previewInfo;
+    type RequestedButton = tl.bots.requestedButton;
     interface botInfo { _: "bots.botInfo"; name: string; about: string; description: string }
     interface popularAppBots { _: "bots.popularAppBots"; next_offset?: string; users: tl.User[] }
     interface previewInfo { _: "bots.previewInfo"; media: tl.BotPreviewMedia[]; lang_codes: string[] }
+    interface exportedBotToken { _: "bots.exportedBotToken"; token: string }
+    interface requestedButton { _: "bots.requestedButton"; webapp_req_id: string }
+    interface accessSettings { _: "bots.accessSettings"; restricted?: true; add_users?: tl.User[] }
   }
   namespace channels {
     type AdminLogResults = tl.channels.adminLogResults;
@@ -6781,6 +7259,25 @@ export declare namespace tl {
       users: tl.User[];
     }
   }
+  namespace communities {
+    type ParticipantJoinedChats = tl.communities.participantJoinedChats;
+    type PeerLinkRequests = tl.communities.peerLinkRequests;
+    interface peerLinkRequests {
+      _: "communities.peerLinkRequests";
+      total_count: number;
+      requests: tl.CommunityPeerRequest[];
+      next_offset?: string;
+      chats: tl.Chat[];
+      users: tl.User[];
+    }
+    interface participantJoinedChats {
+      _: "communities.participantJoinedChats";
+      creator_chat_ids: Long[];
+      joined_chat_ids: Long[];
+      chats: tl.Chat[];
+      users: tl.User[];
+    }
+  }
   namespace contacts {
     type Blocked = tl.contacts.blocked | tl.contacts.blockedSlice;
     type ContactBirthdays = tl.contacts.contactBirthdays;
@@ -6847,6 +7344,7 @@ export declare namespace tl {
   namespace help {
     type AppConfig = tl.help.appConfigNotModified | tl.help.appConfig;
     type AppUpdate = tl.help.appUpdate | tl.help.noAppUpdate;
+    type ConfigSimple = tl.help.configSimple;
     type CountriesList = tl.help.countriesListNotModified | tl.help.countriesList;
     type Country = tl.help.country;
     type CountryCode = tl.help.countryCode;
@@ -6865,6 +7363,7 @@ export declare namespace tl {
     type TermsOfServiceUpdate = tl.help.termsOfServiceUpdateEmpty | tl.help.termsOfServiceUpdate;
     type TimezonesList = tl.help.timezonesListNotModified | tl.help.timezonesList;
     type UserInfo = tl.help.userInfoEmpty | tl.help.userInfo;
+    interface configSimple { _: "help.configSimple"; date: number; expires: number; rules: tl.AccessPointRule[] }
     interface appUpdate {
       _: "help.appUpdate";
       can_not_skip?: true;
@@ -6984,8 +7483,11 @@ export declare namespace tl {
     type ChatAdminsWithInvites = tl.messages.chatAdminsWithInvites;
     type ChatFull = tl.messages.chatFull;
     type ChatInviteImporters = tl.messages.chatInviteImporters;
+    type ChatInviteJoinResult = tl.messages.chatInviteJoinResultOk | tl.messages.chatInviteJoinResultWebView;
     type Chats = tl.messages.chats | tl.messages.chatsSlice;
     type CheckedHistoryImportPeer = tl.messages.checkedHistoryImportPeer;
+    type ComposedMessageWithAI = tl.messages.composedMessageWithAI;
+    type ComposedRichMessageWithAI = tl.messages.composedRichMessageWithAI;
     type DhConfig = tl.messages.dhConfigNotModified | tl.messages.dhConfig;
     type DialogFilters = tl.messages.dialogFilters;
     type Dialogs = tl.messages.dialogs | tl.messages.dialogsSlice | tl.messages.dialogsNotModified;
@@ -7034,6 +7536,7 @@ export declare namespace tl {
       | tl.messages.stickerSetInstallResultArchive;
     type Stickers = tl.messages.stickersNotModified | tl.messages.stickers;
     type TranscribedAudio = tl.messages.transcribedAudio;
+    type TranslatedRichMessage = tl.messages.translatedRichMessage;
     type TranslatedText = tl.messages.translateResult;
     type VotesList = tl.messages.votesList;
     type WebPage = tl.messages.webPage;
@@ -7353,7 +7856,7 @@ export declare namespace tl {
       users: tl.User[];
     }
     interface emojiGameOutcome {
-      _: "messages.emojiGameOutcome";
+      _?: "messages.emojiGameOutcome";
       seed: Bytes;
       stake_ton_amount: Long;
       ton_amount: Long;
@@ -7367,11 +7870,20 @@ export declare namespace tl {
       params: number[];
       plays_left?: number;
     }
-  }
-  namespace mtcute {
-    interface dummyUpdate { _: "mtcute.dummyUpdate"; pts: number; pts_count: number; channel_id: Long }
-    interface dummyInputPeerMinUser { _: "mtcute.dummyInputPeerMinUser"; user_id: number }
-    interface dummyInputPeerMinChannel { _: "mtcute.dummyInputPeerMinChannel"; channel_id: number }
+    interface composedMessageWithAI {
+      _: "messages.composedMessageWithAI";
+      result_text: tl.TextWithEntities;
+      diff_text?: tl.TextWithEntities;
+    }
+    interface chatInviteJoinResultOk { _: "messages.chatInviteJoinResultOk"; updates: tl.Updates }
+    interface chatInviteJoinResultWebView {
+      _: "messages.chatInviteJoinResultWebView";
+      bot_id: Long;
+      query_id: Long;
+      users: tl.User[];
+    }
+    interface translatedRichMessage { _: "messages.translatedRichMessage"; result: tl.RichMessage[] }
+    interface composedRichMessageWithAI { _: "messages.composedRichMessageWithAI"; result: tl.RichMessage }
   }
   namespace payments {
     type BankCardData = tl.payments.bankCardData;
@@ -7710,6 +8222,7 @@ export declare namespace tl {
     type BroadcastStats = tl.stats.broadcastStats;
     type MegagroupStats = tl.stats.megagroupStats;
     type MessageStats = tl.stats.messageStats;
+    type PollStats = tl.stats.pollStats;
     type PublicForwards = tl.stats.publicForwards;
     type StoryStats = tl.stats.storyStats;
     interface broadcastStats {
@@ -7775,6 +8288,7 @@ export declare namespace tl {
       chats: tl.Chat[];
       users: tl.User[];
     }
+    interface pollStats { _: "stats.pollStats"; votes_graph: tl.StatsGraph }
   }
   namespace stickers {
     type SuggestedShortName = tl.stickers.suggestedShortName;
@@ -7965,6 +8479,20 @@ export declare namespace tl {
 
 /** Every method, by its name. */
 export interface Methods {
+  /**
+   * `test.useConfigSimple#f9b7b23d = help.ConfigSimple;`
+   */
+  "test.useConfigSimple": {
+    params: {};
+    result: tl.help.ConfigSimple;
+  };
+  /**
+   * `test.parseInputAppEvent#bb0d87f1 = InputAppEvent;`
+   */
+  "test.parseInputAppEvent": {
+    params: {};
+    result: tl.InputAppEvent;
+  };
   /**
    * `invokeAfterMsg#cb9f372d {X:Type} msg_id:long query:!X = X;`
    */
@@ -9295,6 +9823,41 @@ export interface Methods {
     result: boolean;
   };
   /**
+   * `account.confirmBotConnection#67ed1f68 bot_id:InputUser = Bool;`
+   */
+  "account.confirmBotConnection": {
+    params: { bot_id: tl.InputUser };
+    result: boolean;
+  };
+  /**
+   * `account.getWebBrowserSettings#56655768 hash:long = account.WebBrowserSettings;`
+   */
+  "account.getWebBrowserSettings": {
+    params: { hash: Long };
+    result: tl.account.WebBrowserSettings;
+  };
+  /**
+   * `account.updateWebBrowserSettings#9adf82fe flags:# open_external_browser:flags.0?true display_close_button:flags.1?true = account.WebBrowserSettings;`
+   */
+  "account.updateWebBrowserSettings": {
+    params: { open_external_browser?: true; display_close_button?: true };
+    result: tl.account.WebBrowserSettings;
+  };
+  /**
+   * `account.toggleWebBrowserSettingsException#60ed4229 flags:# delete:flags.1?true open_external_browser:flags.0?Bool url:string = Updates;`
+   */
+  "account.toggleWebBrowserSettingsException": {
+    params: { delete?: true; open_external_browser?: boolean; url: string };
+    result: tl.Updates;
+  };
+  /**
+   * `account.deleteWebBrowserSettingsExceptions#86a0765d = account.WebBrowserSettings;`
+   */
+  "account.deleteWebBrowserSettingsExceptions": {
+    params: {};
+    result: tl.account.WebBrowserSettings;
+  };
+  /**
    * `users.getUsers#0d91a548 id:Vector<InputUser> = Vector<User>;`
    *
    * Errors: 400 CHANNEL_INVALID, 400 CHANNEL_PRIVATE, 400 FROM_MESSAGE_BOT_DISABLED, 400 MSG_ID_INVALID, 400 USER_BANNED_IN_CHANNEL
@@ -9417,12 +9980,12 @@ export interface Methods {
     result: tl.contacts.Blocked;
   };
   /**
-   * `contacts.search#11f812d8 q:string limit:int = contacts.Found;`
+   * `contacts.search#05f58d0f flags:# broadcasts:flags.0?true bots:flags.1?true q:string limit:int = contacts.Found;`
    *
    * Errors: 400 QUERY_TOO_SHORT, 400 SEARCH_QUERY_EMPTY
    */
   "contacts.search": {
-    params: { q: string; limit: number };
+    params: { broadcasts?: true; bots?: true; q: string; limit: number };
     result: tl.contacts.Found;
   };
   /**
@@ -9435,7 +9998,7 @@ export interface Methods {
     result: tl.contacts.ResolvedPeer;
   };
   /**
-   * `contacts.getTopPeers#973478b6 flags:# correspondents:flags.0?true bots_pm:flags.1?true bots_inline:flags.2?true phone_calls:flags.3?true forward_users:flags.4?true forward_chats:flags.5?true groups:flags.10?true channels:flags.15?true bots_app:flags.16?true offset:int limit:int hash:long = contacts.TopPeers;`
+   * `contacts.getTopPeers#973478b6 flags:# correspondents:flags.0?true bots_pm:flags.1?true bots_inline:flags.2?true phone_calls:flags.3?true forward_users:flags.4?true forward_chats:flags.5?true groups:flags.10?true channels:flags.15?true bots_app:flags.16?true bots_guestchat:flags.17?true offset:int limit:int hash:long = contacts.TopPeers;`
    *
    * Errors: 400 TYPES_EMPTY
    */
@@ -9450,6 +10013,7 @@ export interface Methods {
       groups?: true;
       channels?: true;
       bots_app?: true;
+      bots_guestchat?: true;
       offset: number;
       limit: number;
       hash: Long;
@@ -9707,7 +10271,7 @@ export interface Methods {
     result: boolean;
   };
   /**
-   * `messages.sendMessage#545cd15a flags:# no_webpage:flags.1?true silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo message:string random_id:long reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long suggested_post:flags.22?SuggestedPost = Updates;`
+   * `messages.sendMessage#fef48f62 flags:# no_webpage:flags.1?true silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo message:string random_id:long reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long suggested_post:flags.22?SuggestedPost rich_message:flags.23?InputRichMessage = Updates;`
    *
    * Errors: 400 BOT_DOMAIN_INVALID, 400 BOT_INVALID, 400 BUTTON_DATA_INVALID, 400 BUTTON_TYPE_INVALID, 400 BUTTON_URL_INVALID, 400 BUTTON_USER_PRIVACY_RESTRICTED, 400 CHANNEL_INVALID, 400 CHANNEL_PRIVATE, 400 CHAT_ADMIN_REQUIRED, 400 CHAT_ID_INVALID, 400 CHAT_RESTRICTED, 400 ENCRYPTION_DECLINED, 400 ENTITIES_TOO_LONG, 400 ENTITY_BOUNDS_INVALID, 400 ENTITY_MENTION_USER_INVALID, 400 FROM_MESSAGE_BOT_DISABLED, 400 INPUT_USER_DEACTIVATED, 400 MESSAGE_EMPTY, 400 MESSAGE_TOO_LONG, 400 MSG_ID_INVALID, 400 PEER_ID_INVALID, 400 PINNED_DIALOGS_TOO_MUCH, 400 POLL_OPTION_INVALID, 400 REPLY_MARKUP_INVALID, 400 REPLY_MARKUP_TOO_LONG, 400 SCHEDULE_BOT_NOT_ALLOWED, 400 SCHEDULE_DATE_TOO_LATE, 400 SCHEDULE_STATUS_PRIVATE, 400 SCHEDULE_TOO_MUCH, 400 SEND_AS_PEER_INVALID, 400 TOPIC_CLOSED, 400 TOPIC_DELETED, 400 USER_BANNED_IN_CHANNEL, 400 USER_IS_BLOCKED, 400 USER_IS_BOT, 400 WC_CONVERT_URL_INVALID, 400 YOU_BLOCKED_USER, 403 CHAT_GUEST_SEND_FORBIDDEN, 403 CHAT_SEND_PLAIN_FORBIDDEN, 403 CHAT_WRITE_FORBIDDEN, 406 PAYMENT_UNSUPPORTED, 420 SLOWMODE_WAIT_X, 500 RANDOM_ID_DUPLICATE
    */
@@ -9734,6 +10298,7 @@ export interface Methods {
       effect?: Long;
       allow_paid_stars?: Long;
       suggested_post?: tl.SuggestedPost;
+      rich_message?: tl.InputRichMessage;
     };
     result: tl.Updates;
   };
@@ -10047,13 +10612,13 @@ export interface Methods {
     result: tl.ChatInvite;
   };
   /**
-   * `messages.importChatInvite#6c50051c hash:string = Updates;`
+   * `messages.importChatInvite#de91436e hash:string = messages.ChatInviteJoinResult;`
    *
    * Errors: 400 CHANNELS_TOO_MUCH, 400 CHANNEL_INVALID, 400 CHANNEL_PRIVATE, 400 CHAT_INVALID, 400 INVITE_HASH_EMPTY, 400 INVITE_HASH_EXPIRED, 400 INVITE_HASH_INVALID, 400 INVITE_REQUEST_SENT, 400 MSG_ID_INVALID, 400 PEER_ID_INVALID, 400 USERS_TOO_MUCH, 400 USER_ALREADY_PARTICIPANT, 400 USER_CHANNELS_TOO_MUCH
    */
   "messages.importChatInvite": {
     params: { hash: string };
-    result: tl.Updates;
+    result: tl.messages.ChatInviteJoinResult;
   };
   /**
    * `messages.getStickerSet#c8a0ec74 stickerset:InputStickerSet hash:int = messages.StickerSet;`
@@ -10119,7 +10684,7 @@ export interface Methods {
     result: tl.Updates;
   };
   /**
-   * `messages.searchGlobal#4bc6589a flags:# broadcasts_only:flags.1?true groups_only:flags.2?true users_only:flags.3?true folder_id:flags.0?int q:string filter:MessagesFilter min_date:int max_date:int offset_rate:int offset_peer:InputPeer offset_id:int limit:int = messages.Messages;`
+   * `messages.searchGlobal#6126a43c flags:# broadcasts_only:flags.1?true groups_only:flags.2?true users_only:flags.3?true folder_id:flags.0?int community:flags.4?InputChannel q:string filter:MessagesFilter min_date:int max_date:int offset_rate:int offset_peer:InputPeer offset_id:int limit:int = messages.Messages;`
    *
    * Errors: 400 FOLDER_ID_INVALID, 400 SEARCH_QUERY_EMPTY
    */
@@ -10129,6 +10694,7 @@ export interface Methods {
       groups_only?: true;
       users_only?: true;
       folder_id?: number;
+      community?: tl.InputChannel;
       q: string;
       filter: tl.MessagesFilter;
       min_date: number;
@@ -10232,7 +10798,7 @@ export interface Methods {
     result: tl.messages.MessageEditData;
   };
   /**
-   * `messages.editMessage#51e842e1 flags:# no_webpage:flags.1?true invert_media:flags.16?true peer:InputPeer id:int message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.15?int schedule_repeat_period:flags.18?int quick_reply_shortcut_id:flags.17?int = Updates;`
+   * `messages.editMessage#b106e66c flags:# no_webpage:flags.1?true invert_media:flags.16?true peer:InputPeer id:int message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.15?int schedule_repeat_period:flags.18?int quick_reply_shortcut_id:flags.17?int rich_message:flags.23?InputRichMessage = Updates;`
    *
    * Errors: 400 BOT_DOMAIN_INVALID, 400 BOT_INVALID, 400 BUTTON_DATA_INVALID, 400 BUTTON_TYPE_INVALID, 400 BUTTON_URL_INVALID, 400 CHANNEL_INVALID, 400 CHANNEL_PRIVATE, 400 CHAT_ADMIN_REQUIRED, 400 CHAT_FORWARDS_RESTRICTED, 400 DOCUMENT_INVALID, 400 ENTITIES_TOO_LONG, 400 ENTITY_BOUNDS_INVALID, 400 INPUT_USER_DEACTIVATED, 400 MEDIA_CAPTION_TOO_LONG, 400 MEDIA_EMPTY, 400 MEDIA_GROUPED_INVALID, 400 MEDIA_NEW_INVALID, 400 MEDIA_PREV_INVALID, 400 MESSAGE_EDIT_TIME_EXPIRED, 400 MESSAGE_EMPTY, 400 MESSAGE_ID_INVALID, 400 MESSAGE_NOT_MODIFIED, 400 MESSAGE_TOO_LONG, 400 MSG_ID_INVALID, 400 PEER_ID_INVALID, 400 REPLY_MARKUP_INVALID, 400 SCHEDULE_DATE_INVALID, 400 USER_BANNED_IN_CHANNEL, 403 CHAT_SEND_GIFS_FORBIDDEN, 403 CHAT_WRITE_FORBIDDEN, 403 INLINE_BOT_REQUIRED, 403 MESSAGE_AUTHOR_REQUIRED
    */
@@ -10249,11 +10815,12 @@ export interface Methods {
       schedule_date?: number;
       schedule_repeat_period?: number;
       quick_reply_shortcut_id?: number;
+      rich_message?: tl.InputRichMessage;
     };
     result: tl.Updates;
   };
   /**
-   * `messages.editInlineBotMessage#83557dba flags:# no_webpage:flags.1?true invert_media:flags.16?true id:InputBotInlineMessageID message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> = Bool;`
+   * `messages.editInlineBotMessage#a423bb51 flags:# no_webpage:flags.1?true invert_media:flags.16?true id:InputBotInlineMessageID message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> rich_message:flags.23?InputRichMessage = Bool;`
    *
    * Errors: 400 BUTTON_DATA_INVALID, 400 ENTITY_BOUNDS_INVALID, 400 MESSAGE_ID_INVALID, 400 MESSAGE_NOT_MODIFIED
    */
@@ -10266,6 +10833,7 @@ export interface Methods {
       media?: tl.InputMedia;
       reply_markup?: tl.ReplyMarkup;
       entities?: tl.MessageEntity[];
+      rich_message?: tl.InputRichMessage;
     };
     result: boolean;
   };
@@ -10297,7 +10865,7 @@ export interface Methods {
     result: tl.messages.PeerDialogs;
   };
   /**
-   * `messages.saveDraft#54ae308e flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo peer:InputPeer message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia effect:flags.7?long suggested_post:flags.8?SuggestedPost = Bool;`
+   * `messages.saveDraft#ad0fa15c flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo peer:InputPeer message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia effect:flags.7?long suggested_post:flags.8?SuggestedPost rich_message:flags.9?InputRichMessage = Bool;`
    *
    * Errors: 400 ENTITY_BOUNDS_INVALID, 400 MSG_ID_INVALID, 400 PEER_ID_INVALID
    */
@@ -10312,6 +10880,7 @@ export interface Methods {
       media?: tl.InputMedia;
       effect?: Long;
       suggested_post?: tl.SuggestedPost;
+      rich_message?: tl.InputRichMessage;
     };
     result: boolean;
   };
@@ -10634,12 +11203,12 @@ export interface Methods {
     result: tl.Updates;
   };
   /**
-   * `messages.getPollResults#73bb643b peer:InputPeer msg_id:int = Updates;`
+   * `messages.getPollResults#eda3e33b peer:InputPeer msg_id:int poll_hash:long = Updates;`
    *
    * Errors: 400 MESSAGE_ID_INVALID, 400 PEER_ID_INVALID
    */
   "messages.getPollResults": {
-    params: { peer: tl.InputPeer; msg_id: number };
+    params: { peer: tl.InputPeer; msg_id: number; poll_hash: Long };
     result: tl.Updates;
   };
   /**
@@ -11163,12 +11732,12 @@ export interface Methods {
     result: boolean;
   };
   /**
-   * `messages.translateText#63183030 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<TextWithEntities> to_lang:string = messages.TranslatedText;`
+   * `messages.translateText#a5eec345 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<TextWithEntities> to_lang:string tone:flags.2?string = messages.TranslatedText;`
    *
    * Errors: 400 INPUT_TEXT_EMPTY, 400 MSG_ID_INVALID, 400 PEER_ID_INVALID, 400 TO_LANG_INVALID
    */
   "messages.translateText": {
-    params: { peer?: tl.InputPeer; id?: number[]; text?: tl.TextWithEntities[]; to_lang: string };
+    params: { peer?: tl.InputPeer; id?: number[]; text?: tl.TextWithEntities[]; to_lang: string; tone?: string };
     result: tl.messages.TranslatedText;
   };
   /**
@@ -11382,10 +11951,16 @@ export interface Methods {
     result: tl.DefaultHistoryTTL;
   };
   /**
-   * `messages.sendBotRequestedPeer#91b2d060 peer:InputPeer msg_id:int button_id:int requested_peers:Vector<InputPeer> = Updates;`
+   * `messages.sendBotRequestedPeer#6c5cf2a7 flags:# peer:InputPeer msg_id:flags.0?int webapp_req_id:flags.1?string button_id:int requested_peers:Vector<InputPeer> = Updates;`
    */
   "messages.sendBotRequestedPeer": {
-    params: { peer: tl.InputPeer; msg_id: number; button_id: number; requested_peers: tl.InputPeer[] };
+    params: {
+      peer: tl.InputPeer;
+      msg_id?: number;
+      webapp_req_id?: string;
+      button_id: number;
+      requested_peers: tl.InputPeer[];
+    };
     result: tl.Updates;
   };
   /**
@@ -11880,10 +12455,10 @@ export interface Methods {
     result: tl.messages.EmojiGameInfo;
   };
   /**
-   * `messages.summarizeText#9d4104e2 flags:# peer:InputPeer id:int to_lang:flags.0?string = TextWithEntities;`
+   * `messages.summarizeText#abbbd346 flags:# peer:InputPeer id:int to_lang:flags.0?string tone:flags.2?string = TextWithEntities;`
    */
   "messages.summarizeText": {
-    params: { peer: tl.InputPeer; id: number; to_lang?: string };
+    params: { peer: tl.InputPeer; id: number; to_lang?: string; tone?: string };
     result: tl.TextWithEntities;
   };
   /**
@@ -11920,6 +12495,131 @@ export interface Methods {
   "messages.checkUrlAuthMatchCode": {
     params: { url: string; match_code: string };
     result: boolean;
+  };
+  /**
+   * `messages.composeMessageWithAI#daecc589 flags:# proofread:flags.0?true emojify:flags.3?true text:TextWithEntities translate_to_lang:flags.1?string tone:flags.2?InputAiComposeTone = messages.ComposedMessageWithAI;`
+   */
+  "messages.composeMessageWithAI": {
+    params: {
+      proofread?: true;
+      emojify?: true;
+      text: tl.TextWithEntities;
+      translate_to_lang?: string;
+      tone?: tl.InputAiComposeTone;
+    };
+    result: tl.messages.ComposedMessageWithAI;
+  };
+  /**
+   * `messages.reportReadMetrics#4067c5e6 peer:InputPeer metrics:Vector<InputMessageReadMetric> = Bool;`
+   */
+  "messages.reportReadMetrics": {
+    params: { peer: tl.InputPeer; metrics: tl.InputMessageReadMetric[] };
+    result: boolean;
+  };
+  /**
+   * `messages.reportMusicListen#ddbcd819 id:InputDocument listened_duration:int = Bool;`
+   */
+  "messages.reportMusicListen": {
+    params: { id: tl.InputDocument; listened_duration: number };
+    result: boolean;
+  };
+  /**
+   * `messages.addPollAnswer#19bc4b6d peer:InputPeer msg_id:int answer:PollAnswer = Updates;`
+   */
+  "messages.addPollAnswer": {
+    params: { peer: tl.InputPeer; msg_id: number; answer: tl.PollAnswer };
+    result: tl.Updates;
+  };
+  /**
+   * `messages.deletePollAnswer#ac8505a5 peer:InputPeer msg_id:int option:bytes = Updates;`
+   */
+  "messages.deletePollAnswer": {
+    params: { peer: tl.InputPeer; msg_id: number; option: Bytes };
+    result: tl.Updates;
+  };
+  /**
+   * `messages.getUnreadPollVotes#43286cf2 flags:# peer:InputPeer top_msg_id:flags.0?int offset_id:int add_offset:int limit:int max_id:int min_id:int = messages.Messages;`
+   */
+  "messages.getUnreadPollVotes": {
+    params: {
+      peer: tl.InputPeer;
+      top_msg_id?: number;
+      offset_id: number;
+      add_offset: number;
+      limit: number;
+      max_id: number;
+      min_id: number;
+    };
+    result: tl.messages.Messages;
+  };
+  /**
+   * `messages.readPollVotes#1720b4d8 flags:# peer:InputPeer top_msg_id:flags.0?int = messages.AffectedHistory;`
+   */
+  "messages.readPollVotes": {
+    params: { peer: tl.InputPeer; top_msg_id?: number };
+    result: tl.messages.AffectedHistory;
+  };
+  /**
+   * `messages.setBotGuestChatResult#b8f106e3 query_id:long result:InputBotInlineResult = InputBotInlineMessageID;`
+   */
+  "messages.setBotGuestChatResult": {
+    params: { query_id: Long; result: tl.InputBotInlineResult };
+    result: tl.InputBotInlineMessageID;
+  };
+  /**
+   * `messages.deleteParticipantReactions#a0b80cf8 peer:InputPeer participant:InputPeer = Bool;`
+   */
+  "messages.deleteParticipantReactions": {
+    params: { peer: tl.InputPeer; participant: tl.InputPeer };
+    result: boolean;
+  };
+  /**
+   * `messages.deleteParticipantReaction#e3b7f82c peer:InputPeer msg_id:int participant:InputPeer = Updates;`
+   */
+  "messages.deleteParticipantReaction": {
+    params: { peer: tl.InputPeer; msg_id: number; participant: tl.InputPeer };
+    result: tl.Updates;
+  };
+  /**
+   * `messages.getPersonalChannelHistory#55fb0996 user_id:InputUser limit:int max_id:int min_id:int hash:long = messages.Messages;`
+   */
+  "messages.getPersonalChannelHistory": {
+    params: { user_id: tl.InputUser; limit: number; max_id: number; min_id: number; hash: Long };
+    result: tl.messages.Messages;
+  };
+  /**
+   * `messages.getRichMessage#501569cf peer:InputPeer id:int = messages.Messages;`
+   */
+  "messages.getRichMessage": {
+    params: { peer: tl.InputPeer; id: number };
+    result: tl.messages.Messages;
+  };
+  /**
+   * `messages.translateRichMessage#1a542004 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<InputRichMessage> to_lang:string tone:flags.2?string = messages.TranslatedRichMessage;`
+   */
+  "messages.translateRichMessage": {
+    params: { peer?: tl.InputPeer; id?: number[]; text?: tl.InputRichMessage[]; to_lang: string; tone?: string };
+    result: tl.messages.TranslatedRichMessage;
+  };
+  /**
+   * `messages.composeRichMessageWithAI#8d7ae6af flags:# proofread:flags.0?true emojify:flags.3?true text:flags.4?InputRichMessage translate_to_lang:flags.1?string tone:flags.2?InputAiComposeTone = messages.ComposedRichMessageWithAI;`
+   */
+  "messages.composeRichMessageWithAI": {
+    params: {
+      proofread?: true;
+      emojify?: true;
+      text?: tl.InputRichMessage;
+      translate_to_lang?: string;
+      tone?: tl.InputAiComposeTone;
+    };
+    result: tl.messages.ComposedRichMessageWithAI;
+  };
+  /**
+   * `messages.requestChatJoinWebView#ba9ee679 flags:# query_id:long theme_params:flags.0?DataJSON platform:string = WebViewResult;`
+   */
+  "messages.requestChatJoinWebView": {
+    params: { query_id: Long; theme_params?: tl.DataJSON; platform: string };
+    result: tl.WebViewResult;
   };
   /**
    * `updates.getState#edd4882a = updates.State;`
@@ -12409,13 +13109,13 @@ export interface Methods {
     result: boolean;
   };
   /**
-   * `channels.joinChannel#24b524c5 channel:InputChannel = Updates;`
+   * `channels.joinChannel#7f6a1e22 channel:InputChannel = messages.ChatInviteJoinResult;`
    *
    * Errors: 400 CHANNELS_TOO_MUCH, 400 CHANNEL_INVALID, 400 CHANNEL_PRIVATE, 400 CHAT_INVALID, 400 INVITE_HASH_EMPTY, 400 INVITE_HASH_EXPIRED, 400 INVITE_HASH_INVALID, 400 INVITE_REQUEST_SENT, 400 MSG_ID_INVALID, 400 PEER_ID_INVALID, 400 USERS_TOO_MUCH, 400 USER_ALREADY_PARTICIPANT, 400 USER_CHANNELS_TOO_MUCH
    */
   "channels.joinChannel": {
     params: { channel: tl.InputChannel };
-    result: tl.Updates;
+    result: tl.messages.ChatInviteJoinResult;
   };
   /**
    * `channels.leaveChannel#f836aa95 channel:InputChannel = Updates;`
@@ -12463,12 +13163,12 @@ export interface Methods {
     result: tl.Updates;
   };
   /**
-   * `channels.getAdminedPublicChannels#f8b036af flags:# by_location:flags.0?true check_limit:flags.1?true for_personal:flags.2?true = messages.Chats;`
+   * `channels.getAdminedPublicChannels#f8b036af flags:# by_location:flags.0?true check_limit:flags.1?true for_personal:flags.2?true for_community_peer:flags.3?true = messages.Chats;`
    *
    * Errors: 400 CHANNELS_ADMIN_LOCATED_TOO_MUCH, 400 CHANNELS_ADMIN_PUBLIC_TOO_MUCH
    */
   "channels.getAdminedPublicChannels": {
-    params: { by_location?: true; check_limit?: true; for_personal?: true };
+    params: { by_location?: true; check_limit?: true; for_personal?: true; for_community_peer?: true };
     result: tl.messages.Chats;
   };
   /**
@@ -12620,12 +13320,12 @@ export interface Methods {
     result: tl.Updates;
   };
   /**
-   * `channels.toggleJoinRequest#4c2985b6 channel:InputChannel enabled:Bool = Updates;`
+   * `channels.toggleJoinRequest#0ecc2618 flags:# apply_to_invites:flags.1?true channel:InputChannel enabled:Bool guard_bot:flags.0?InputUser = Updates;`
    *
    * Errors: 400 CHANNEL_INVALID, 400 CHAT_ID_INVALID, 400 CHAT_NOT_MODIFIED, 400 CHAT_PUBLIC_REQUIRED
    */
   "channels.toggleJoinRequest": {
-    params: { channel: tl.InputChannel; enabled: boolean };
+    params: { apply_to_invites?: true; channel: tl.InputChannel; enabled: boolean; guard_bot?: tl.InputUser };
     result: tl.Updates;
   };
   /**
@@ -13021,6 +13721,62 @@ export interface Methods {
     result: tl.users.Users;
   };
   /**
+   * `bots.checkUsername#87f2219b username:string = Bool;`
+   */
+  "bots.checkUsername": {
+    params: { username: string };
+    result: boolean;
+  };
+  /**
+   * `bots.createBot#e5b17f2b flags:# via_deeplink:flags.0?true name:string username:string manager_id:InputUser = User;`
+   */
+  "bots.createBot": {
+    params: { via_deeplink?: true; name: string; username: string; manager_id: tl.InputUser };
+    result: tl.User;
+  };
+  /**
+   * `bots.exportBotToken#bd0d99eb bot:InputUser revoke:Bool = bots.ExportedBotToken;`
+   */
+  "bots.exportBotToken": {
+    params: { bot: tl.InputUser; revoke: boolean };
+    result: tl.bots.ExportedBotToken;
+  };
+  /**
+   * `bots.requestWebViewButton#31a2a35e user_id:InputUser button:KeyboardButton = bots.RequestedButton;`
+   */
+  "bots.requestWebViewButton": {
+    params: { user_id: tl.InputUser; button: tl.KeyboardButton };
+    result: tl.bots.RequestedButton;
+  };
+  /**
+   * `bots.getRequestedWebViewButton#bf25b7f3 bot:InputUser webapp_req_id:string = KeyboardButton;`
+   */
+  "bots.getRequestedWebViewButton": {
+    params: { bot: tl.InputUser; webapp_req_id: string };
+    result: tl.KeyboardButton;
+  };
+  /**
+   * `bots.getAccessSettings#213853a3 bot:InputUser = bots.AccessSettings;`
+   */
+  "bots.getAccessSettings": {
+    params: { bot: tl.InputUser };
+    result: tl.bots.AccessSettings;
+  };
+  /**
+   * `bots.editAccessSettings#31813cd8 flags:# restricted:flags.0?true bot:InputUser add_users:flags.1?Vector<InputUser> = Bool;`
+   */
+  "bots.editAccessSettings": {
+    params: { restricted?: true; bot: tl.InputUser; add_users?: tl.InputUser[] };
+    result: boolean;
+  };
+  /**
+   * `bots.setJoinChatResults#e71a4810 query_id:long result:JoinChatBotResult = Bool;`
+   */
+  "bots.setJoinChatResults": {
+    params: { query_id: Long; result: tl.JoinChatBotResult };
+    result: boolean;
+  };
+  /**
    * `payments.getPaymentForm#37148dbb flags:# invoice:InputInvoice theme_params:flags.0?DataJSON = payments.PaymentForm;`
    *
    * Errors: 400 MESSAGE_ID_INVALID
@@ -13399,13 +14155,14 @@ export interface Methods {
     result: boolean;
   };
   /**
-   * `payments.getResaleStarGifts#7a5fa236 flags:# sort_by_price:flags.1?true sort_by_num:flags.2?true for_craft:flags.4?true attributes_hash:flags.0?long gift_id:long attributes:flags.3?Vector<StarGiftAttributeId> offset:string limit:int = payments.ResaleStarGifts;`
+   * `payments.getResaleStarGifts#7a5fa236 flags:# sort_by_price:flags.1?true sort_by_num:flags.2?true for_craft:flags.4?true stars_only:flags.5?true attributes_hash:flags.0?long gift_id:long attributes:flags.3?Vector<StarGiftAttributeId> offset:string limit:int = payments.ResaleStarGifts;`
    */
   "payments.getResaleStarGifts": {
     params: {
       sort_by_price?: true;
       sort_by_num?: true;
       for_craft?: true;
+      stars_only?: true;
       attributes_hash?: Long;
       gift_id: Long;
       attributes?: tl.StarGiftAttributeId[];
@@ -14160,6 +14917,13 @@ export interface Methods {
     result: tl.stats.PublicForwards;
   };
   /**
+   * `stats.getPollStats#c27dfa68 flags:# dark:flags.0?true peer:InputPeer msg_id:int = stats.PollStats;`
+   */
+  "stats.getPollStats": {
+    params: { dark?: true; peer: tl.InputPeer; msg_id: number };
+    result: tl.stats.PollStats;
+  };
+  /**
    * `chatlists.exportChatlistInvite#8472478e chatlist:InputChatlist title:string peers:Vector<InputPeer> = chatlists.ExportedChatlistInvite;`
    *
    * Errors: 400 FILTER_ID_INVALID, 400 FILTER_NOT_SUPPORTED, 400 INVITES_TOO_MUCH, 400 PEERS_LIST_EMPTY
@@ -14254,7 +15018,7 @@ export interface Methods {
     result: tl.stories.CanSendStoryCount;
   };
   /**
-   * `stories.sendStory#737fc2ec flags:# pinned:flags.2?true noforwards:flags.4?true fwd_modified:flags.7?true peer:InputPeer media:InputMedia media_areas:flags.5?Vector<MediaArea> caption:flags.0?string entities:flags.1?Vector<MessageEntity> privacy_rules:Vector<InputPrivacyRule> random_id:long period:flags.3?int fwd_from_id:flags.6?InputPeer fwd_from_story:flags.6?int albums:flags.8?Vector<int> = Updates;`
+   * `stories.sendStory#8f9e6898 flags:# pinned:flags.2?true noforwards:flags.4?true fwd_modified:flags.7?true peer:InputPeer media:InputMedia media_areas:flags.5?Vector<MediaArea> caption:flags.0?string entities:flags.1?Vector<MessageEntity> privacy_rules:Vector<InputPrivacyRule> random_id:long period:flags.3?int fwd_from_id:flags.6?InputPeer fwd_from_story:flags.6?int albums:flags.8?Vector<int> music:flags.9?InputDocument = Updates;`
    */
   "stories.sendStory": {
     params: {
@@ -14272,11 +15036,12 @@ export interface Methods {
       fwd_from_id?: tl.InputPeer;
       fwd_from_story?: number;
       albums?: number[];
+      music?: tl.InputDocument;
     };
     result: tl.Updates;
   };
   /**
-   * `stories.editStory#b583ba46 flags:# peer:InputPeer id:int media:flags.0?InputMedia media_areas:flags.3?Vector<MediaArea> caption:flags.1?string entities:flags.1?Vector<MessageEntity> privacy_rules:flags.2?Vector<InputPrivacyRule> = Updates;`
+   * `stories.editStory#2c63a72b flags:# peer:InputPeer id:int media:flags.0?InputMedia media_areas:flags.3?Vector<MediaArea> caption:flags.1?string entities:flags.1?Vector<MessageEntity> privacy_rules:flags.2?Vector<InputPrivacyRule> music:flags.4?InputDocument = Updates;`
    */
   "stories.editStory": {
     params: {
@@ -14287,6 +15052,7 @@ export interface Methods {
       caption?: string;
       entities?: tl.MessageEntity[];
       privacy_rules?: tl.InputPrivacyRule[];
+      music?: tl.InputDocument;
     };
     result: tl.Updates;
   };
@@ -14626,95 +15392,169 @@ export interface Methods {
     result: tl.fragment.CollectibleInfo;
   };
   /**
-   * `channels.editCreator#8f38cd1f channel:InputChannel user_id:InputUser password:InputCheckPasswordSRP = Updates;`
-   *
-   * Errors: 400 CHANNELS_ADMIN_PUBLIC_TOO_MUCH, 400 CHANNEL_PRIVATE, 400 CHAT_ADMIN_REQUIRED, 400 PASSWORD_HASH_INVALID, 400 PASSWORD_MISSING, 400 PASSWORD_TOO_FRESH_X, 400 SESSION_TOO_FRESH_X, 400 SRP_ID_INVALID, 400 USER_ID_INVALID, 403 CHAT_WRITE_FORBIDDEN
+   * `aicompose.createTone#4aa83913 flags:# display_author:flags.0?true emoji_id:long title:string prompt:string = AiComposeTone;`
    */
-  "channels.editCreator": {
-    params: { channel: tl.InputChannel; user_id: tl.InputUser; password: tl.InputCheckPasswordSRP };
+  "aicompose.createTone": {
+    params: { display_author?: true; emoji_id: Long; title: string; prompt: string };
+    result: tl.AiComposeTone;
+  };
+  /**
+   * `aicompose.updateTone#903bcf59 flags:# tone:InputAiComposeTone display_author:flags.0?Bool emoji_id:flags.1?long title:flags.2?string prompt:flags.3?string = AiComposeTone;`
+   */
+  "aicompose.updateTone": {
+    params: { tone: tl.InputAiComposeTone; display_author?: boolean; emoji_id?: Long; title?: string; prompt?: string };
+    result: tl.AiComposeTone;
+  };
+  /**
+   * `aicompose.saveTone#1782cbb1 tone:InputAiComposeTone unsave:Bool = Bool;`
+   */
+  "aicompose.saveTone": {
+    params: { tone: tl.InputAiComposeTone; unsave: boolean };
+    result: boolean;
+  };
+  /**
+   * `aicompose.deleteTone#dd39316a tone:InputAiComposeTone = Bool;`
+   */
+  "aicompose.deleteTone": {
+    params: { tone: tl.InputAiComposeTone };
+    result: boolean;
+  };
+  /**
+   * `aicompose.getTone#b2e8ba03 tone:InputAiComposeTone = aicompose.Tones;`
+   */
+  "aicompose.getTone": {
+    params: { tone: tl.InputAiComposeTone };
+    result: tl.aicompose.Tones;
+  };
+  /**
+   * `aicompose.getTones#abd59201 hash:long = aicompose.Tones;`
+   */
+  "aicompose.getTones": {
+    params: { hash: Long };
+    result: tl.aicompose.Tones;
+  };
+  /**
+   * `aicompose.getToneExample#d1b4ab14 tone:InputAiComposeTone num:int = AiComposeToneExample;`
+   */
+  "aicompose.getToneExample": {
+    params: { tone: tl.InputAiComposeTone; num: number };
+    result: tl.AiComposeToneExample;
+  };
+  /**
+   * `communities.create#a63859ec flags:# hidden:flags.1?true title:string about:flags.0?string peer:InputPeer = Updates;`
+   */
+  "communities.create": {
+    params: { hidden?: true; title: string; about?: string; peer: tl.InputPeer };
     result: tl.Updates;
   };
   /**
-   * `channels.createForumTopic#f40c0224 flags:# channel:InputChannel title:string icon_color:flags.0?int icon_emoji_id:flags.3?long random_id:long send_as:flags.2?InputPeer = Updates;`
-   *
-   * Errors: 400 CHANNEL_INVALID
+   * `communities.togglePeerLink#736dcfea flags:# visible:flags.0?true hidden:flags.1?true deleted:flags.2?true community:InputChannel peer:InputPeer = Bool;`
    */
-  "channels.createForumTopic": {
+  "communities.togglePeerLink": {
+    params: { visible?: true; hidden?: true; deleted?: true; community: tl.InputChannel; peer: tl.InputPeer };
+    result: boolean;
+  };
+  /**
+   * `communities.getJoinedCommunities#a663e830 = messages.Chats;`
+   */
+  "communities.getJoinedCommunities": {
+    params: {};
+    result: tl.messages.Chats;
+  };
+  /**
+   * `communities.toggleCommunityCollapsedInDialogs#d766e3ea flags:# collapsed:flags.0?true community:InputChannel = Updates;`
+   */
+  "communities.toggleCommunityCollapsedInDialogs": {
+    params: { collapsed?: true; community: tl.InputChannel };
+    result: tl.Updates;
+  };
+  /**
+   * `communities.getPeerLinkRequests#93773344 community:InputChannel offset:string limit:int = communities.PeerLinkRequests;`
+   */
+  "communities.getPeerLinkRequests": {
+    params: { community: tl.InputChannel; offset: string; limit: number };
+    result: tl.communities.PeerLinkRequests;
+  };
+  /**
+   * `communities.togglePeerLinkRequestApproval#8c8219a8 flags:# reject:flags.0?true community:InputChannel peer:InputPeer = Bool;`
+   */
+  "communities.togglePeerLinkRequestApproval": {
+    params: { reject?: true; community: tl.InputChannel; peer: tl.InputPeer };
+    result: boolean;
+  };
+  /**
+   * `communities.toggleAllPeerLinkRequestApproval#bfe3dd3d flags:# reject:flags.0?true community:InputChannel = Bool;`
+   */
+  "communities.toggleAllPeerLinkRequestApproval": {
+    params: { reject?: true; community: tl.InputChannel };
+    result: boolean;
+  };
+  /**
+   * `communities.toggleParticipantBanned#9967ad0f flags:# unban:flags.0?true community:InputChannel participant:InputPeer = Bool;`
+   */
+  "communities.toggleParticipantBanned": {
+    params: { unban?: true; community: tl.InputChannel; participant: tl.InputPeer };
+    result: boolean;
+  };
+  /**
+   * `communities.getParticipantJoinedChats#f87eabab community:InputChannel participant:InputPeer = communities.ParticipantJoinedChats;`
+   */
+  "communities.getParticipantJoinedChats": {
+    params: { community: tl.InputChannel; participant: tl.InputPeer };
+    result: tl.communities.ParticipantJoinedChats;
+  };
+  /**
+   * `ephemeral.sendMessage#68cbd09f flags:# peer:InputPeer receiver_id:InputUser query_id:flags.0?long message:string entities:flags.1?Vector<MessageEntity> media:flags.2?InputMedia reply_markup:flags.3?ReplyMarkup rich_message:flags.4?InputRichMessage random_id:long reply_to:flags.5?InputReplyTo = Updates;`
+   */
+  "ephemeral.sendMessage": {
     params: {
-      channel: tl.InputChannel;
-      title: string;
-      icon_color?: number;
-      icon_emoji_id?: Long;
+      peer: tl.InputPeer;
+      receiver_id: tl.InputUser;
+      query_id?: Long;
+      message: string;
+      entities?: tl.MessageEntity[];
+      media?: tl.InputMedia;
+      reply_markup?: tl.ReplyMarkup;
+      rich_message?: tl.InputRichMessage;
       random_id?: Long;
-      send_as?: tl.InputPeer;
+      reply_to?: tl.InputReplyTo;
     };
     result: tl.Updates;
   };
   /**
-   * `channels.getForumTopics#0de560d1 flags:# channel:InputChannel q:flags.0?string offset_date:int offset_id:int offset_topic:int limit:int = messages.ForumTopics;`
-   *
-   * Errors: 400 CHANNEL_FORUM_MISSING, 400 CHANNEL_INVALID
+   * `ephemeral.deleteMessage#a3c0d511 peer:InputPeer receiver_id:InputUser id:int = Bool;`
    */
-  "channels.getForumTopics": {
+  "ephemeral.deleteMessage": {
+    params: { peer: tl.InputPeer; receiver_id: tl.InputUser; id: number };
+    result: boolean;
+  };
+  /**
+   * `ephemeral.reportMessage#8704f2bf peer:InputPeer id:int option:bytes message:string = ReportResult;`
+   */
+  "ephemeral.reportMessage": {
+    params: { peer: tl.InputPeer; id: number; option: Bytes; message: string };
+    result: tl.ReportResult;
+  };
+  /**
+   * `ephemeral.getCallbackAnswer#3fa464c8 flags:# peer:InputPeer id:int data:flags.1?bytes = messages.BotCallbackAnswer;`
+   */
+  "ephemeral.getCallbackAnswer": {
+    params: { peer: tl.InputPeer; id: number; data?: Bytes };
+    result: tl.messages.BotCallbackAnswer;
+  };
+  /**
+   * `ephemeral.editMessage#13f250ee flags:# peer:InputPeer receiver_id:InputUser id:int message:flags.0?string media:flags.3?InputMedia entities:flags.1?Vector<MessageEntity> reply_markup:flags.2?ReplyMarkup = Updates;`
+   */
+  "ephemeral.editMessage": {
     params: {
-      channel: tl.InputChannel;
-      q?: string;
-      offset_date: number;
-      offset_id: number;
-      offset_topic: number;
-      limit: number;
-    };
-    result: tl.messages.ForumTopics;
-  };
-  /**
-   * `channels.getForumTopicsByID#b0831eb9 channel:InputChannel topics:Vector<int> = messages.ForumTopics;`
-   */
-  "channels.getForumTopicsByID": {
-    params: { channel: tl.InputChannel; topics: number[] };
-    result: tl.messages.ForumTopics;
-  };
-  /**
-   * `channels.editForumTopic#f4dfa185 flags:# channel:InputChannel topic_id:int title:flags.0?string icon_emoji_id:flags.1?long closed:flags.2?Bool hidden:flags.3?Bool = Updates;`
-   *
-   * Errors: 400 TOPIC_ID_INVALID, 400 TOPIC_NOT_MODIFIED
-   */
-  "channels.editForumTopic": {
-    params: {
-      channel: tl.InputChannel;
-      topic_id: number;
-      title?: string;
-      icon_emoji_id?: Long;
-      closed?: boolean;
-      hidden?: boolean;
+      peer: tl.InputPeer;
+      receiver_id: tl.InputUser;
+      id: number;
+      message?: string;
+      media?: tl.InputMedia;
+      entities?: tl.MessageEntity[];
+      reply_markup?: tl.ReplyMarkup;
     };
     result: tl.Updates;
-  };
-  /**
-   * `channels.updatePinnedForumTopic#6c2d9026 channel:InputChannel topic_id:int pinned:Bool = Updates;`
-   */
-  "channels.updatePinnedForumTopic": {
-    params: { channel: tl.InputChannel; topic_id: number; pinned: boolean };
-    result: tl.Updates;
-  };
-  /**
-   * `channels.deleteTopicHistory#34435f2d channel:InputChannel top_msg_id:int = messages.AffectedHistory;`
-   */
-  "channels.deleteTopicHistory": {
-    params: { channel: tl.InputChannel; top_msg_id: number };
-    result: tl.messages.AffectedHistory;
-  };
-  /**
-   * `channels.reorderPinnedForumTopics#2950a18f flags:# force:flags.0?true channel:InputChannel order:Vector<int> = Updates;`
-   */
-  "channels.reorderPinnedForumTopics": {
-    params: { force?: true; channel: tl.InputChannel; order: number[] };
-    result: tl.Updates;
-  };
-  /**
-   * `channels.getFutureCreatorAfterLeave#a00918af channel:InputChannel = User;`
-   */
-  "channels.getFutureCreatorAfterLeave": {
-    params: { channel: tl.InputChannel };
-    result: tl.User;
   };
 }

@@ -31,7 +31,7 @@ func TestCallErrors(t *testing.T) {
 		{"messages.sendMessage", `{"_":"messages.sendMedia"}`, `messages.sendMessage: want messages.sendMessage, got messages.sendMedia`},
 		{"messages.sendMessage", `{"_":"messages.sendMessage","_":"messages.sendMessage"}`, `messages.sendMessage: _: given twice`},
 		{"messages.sendMessage", `{"peer":{}}`, `messages.sendMessage: peer: want InputPeer with its constructor in "_": ` +
-			`inputPeerEmpty, inputPeerSelf, inputPeerChat, inputPeerUser, inputPeerChannel and 4 others`},
+			`inputPeerEmpty, inputPeerSelf, inputPeerChat, inputPeerUser, inputPeerChannel and 2 others`},
 		{"messages.sendMessage", `{"peer":{"_":"inputUser"}}`, `messages.sendMessage: peer: want InputPeer, got inputUser`},
 		{"messages.sendMessage", `{"peer":{"_":"inputPeerUzer"}}`,
 			`messages.sendMessage: peer: want InputPeer, there is no constructor "inputPeerUzer", did you mean inputPeerUser or inputPeerSelf or inputPeerChat?`},

@@ -106,7 +106,7 @@ func TestWhatCannotBeGeneratedOfAnAPI(t *testing.T) {
 	for src, want := range map[string]string{
 		"a#1 x:a = A;":            "gen: a.x:a: no Go type for a",
 		"a#1 x:Object y:int = A;": "gen: a.x:Object: Object is generated only as the last parameter",
-		"a#1 x:vector<int> = A;":  "gen: a.x:vector<int>: no Go type for vector<int>",
+		"a#1 x:vector<a> = A;":    "gen: a.x:vector<a>: no Go type for a",
 	} {
 		if _, err := generateAPI(t, src); err == nil || err.Error() != want {
 			t.Errorf("%s:\n got %v\nwant %s", src, err, want)

@@ -13,6 +13,7 @@ import (
 type apiType struct {
 	name string
 	code string
+	list string   // of a vector: the function of the coder
 	elem *apiType // of a vector
 	opt  bool     // where it is conditional, it is an Opt
 	size int      // least bytes on the wire
@@ -115,19 +116,28 @@ func (a *api) typ(t tl.Type) (apiType, error) {
 	if s, ok := apiScalars[t.Name]; ok {
 		return s, nil
 	}
-	if t.Name == "Vector" && len(t.Args) == 1 {
-		elem, err := a.typ(t.Args[0])
-		if err != nil {
-			return apiType{}, err
-		}
-		code := fmt.Sprintf("func(c *coder, p *[]%s) { vector(c, p, %d, %s) }", elem.name, elem.size, elem.code)
-		return apiType{name: "[]" + elem.name, code: code, elem: &elem, size: 8}, nil
+	if len(t.Args) == 1 {
+		return a.vector(t)
 	}
 	k := a.byClass[t.Name]
 	if k == nil || t.Bare {
 		return apiType{}, fmt.Errorf("no Go type for %s", t)
 	}
 	return apiType{name: k.goType, code: "tl" + k.name, size: a.sizes[k.tl]}, nil
+}
+
+// vector is a Vector or, without a constructor id on the wire, a vector.
+func (a *api) vector(t tl.Type) (apiType, error) {
+	elem, err := a.typ(t.Args[0])
+	if err != nil {
+		return apiType{}, err
+	}
+	list, size := "vector", 8
+	if t.Bare {
+		list, size = "bareVector", 4
+	}
+	code := fmt.Sprintf("func(c *coder, p *[]%s) { %s(c, p, %d, %s) }", elem.name, list, elem.size, elem.code)
+	return apiType{name: "[]" + elem.name, code: code, list: list, elem: &elem, size: size}, nil
 }
 
 // function settles what a function answers.
@@ -178,7 +188,7 @@ func (a *api) least(p tl.Param) int {
 // apply is the statement that goes over the variable v.
 func (t apiType) apply(v string) string {
 	if t.elem != nil {
-		return fmt.Sprintf("vector(c, &%s, %d, %s)", v, t.elem.size, t.elem.code)
+		return fmt.Sprintf("%s(c, &%s, %d, %s)", t.list, v, t.elem.size, t.elem.code)
 	}
 	if method, ok := strings.CutPrefix(t.code, "(*coder)."); ok {
 		return fmt.Sprintf("c.%s(&%s)", method, v)

@@ -456,6 +456,35 @@ func tlAccountPasskeyRegistrationOptions(c *coder, p **AccountPasskeyRegistratio
 	}
 }
 
+// AccountWebBrowserSettingsClass is account.WebBrowserSettings, one of
+//
+//   - [*AccountWebBrowserSettingsNotModified]
+//   - [*AccountWebBrowserSettings]
+type AccountWebBrowserSettingsClass interface {
+	Object
+	isAccountWebBrowserSettings()
+}
+
+// DecodeAccountWebBrowserSettings reads any account.WebBrowserSettings from exactly src.
+func DecodeAccountWebBrowserSettings(src []byte) (AccountWebBrowserSettingsClass, error) {
+	return decode(src, tlAccountWebBrowserSettings)
+}
+
+func tlAccountWebBrowserSettings(c *coder, p *AccountWebBrowserSettingsClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0xc31c8f4e:
+			*p = new(AccountWebBrowserSettingsNotModified)
+		case 0x79eb8cb3:
+			*p = new(AccountWebBrowserSettings)
+		}
+	}
+	if c.down(p, *p != nil, "account.WebBrowserSettings") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
 // AccountPrivacyRules is
 //
 //	account.privacyRules#50a04e45 rules:Vector<PrivacyRule> chats:Vector<Chat> users:Vector<User> = account.PrivacyRules;
@@ -1060,6 +1089,41 @@ type AccountPasskeyRegistrationOptions struct {
 func (x *AccountPasskeyRegistrationOptions) tl(c *coder) {
 	c.head(0xe16b5ce1, "account.passkeyRegistrationOptions")
 	tlDataJSON(c, &x.Options)
+}
+
+// AccountWebBrowserSettingsNotModified is
+//
+//	account.webBrowserSettingsNotModified#c31c8f4e = account.WebBrowserSettings;
+type AccountWebBrowserSettingsNotModified struct {
+}
+
+func (*AccountWebBrowserSettingsNotModified) isAccountWebBrowserSettings() {}
+
+func (*AccountWebBrowserSettingsNotModified) tl(c *coder) {
+	c.head(0xc31c8f4e, "account.webBrowserSettingsNotModified")
+}
+
+// AccountWebBrowserSettings is
+//
+//	account.webBrowserSettings#79eb8cb3 flags:# open_external_browser:flags.0?true display_close_button:flags.1?true external_exceptions:Vector<WebDomainException> inapp_exceptions:Vector<WebDomainException> hash:long = account.WebBrowserSettings;
+type AccountWebBrowserSettings struct {
+	OpenExternalBrowser bool
+	DisplayCloseButton  bool
+	ExternalExceptions  []*WebDomainException
+	InappExceptions     []*WebDomainException
+	Hash                int64
+}
+
+func (*AccountWebBrowserSettings) isAccountWebBrowserSettings() {}
+
+func (x *AccountWebBrowserSettings) tl(c *coder) {
+	c.head(0x79eb8cb3, "account.webBrowserSettings")
+	f := c.flags()
+	c.flag(f, 0, &x.OpenExternalBrowser)
+	c.flag(f, 1, &x.DisplayCloseButton)
+	vector(c, &x.ExternalExceptions, 20, tlWebDomainException)
+	vector(c, &x.InappExceptions, 20, tlWebDomainException)
+	c.long(&x.Hash)
 }
 
 // AccountRegisterDevice calls
@@ -3714,4 +3778,105 @@ type AccountDeletePasskeyRequest struct {
 func (x *AccountDeletePasskeyRequest) tl(c *coder) {
 	c.head(0xf5b5563f, "account.deletePasskey")
 	c.string(&x.ID)
+}
+
+// AccountConfirmBotConnection calls
+//
+//	account.confirmBotConnection#67ed1f68 bot_id:InputUser = Bool;
+//
+// on the bus: tg.rpc.<account>.account.confirmBotConnection
+func AccountConfirmBotConnection(ctx context.Context, inv Invoker, req *AccountConfirmBotConnectionRequest) (bool, error) {
+	return invoke(ctx, inv, "account.confirmBotConnection", req, (*coder).bool)
+}
+
+// AccountConfirmBotConnectionRequest is what [AccountConfirmBotConnection] takes.
+type AccountConfirmBotConnectionRequest struct {
+	BotID InputUserClass
+}
+
+func (x *AccountConfirmBotConnectionRequest) tl(c *coder) {
+	c.head(0x67ed1f68, "account.confirmBotConnection")
+	tlInputUser(c, &x.BotID)
+}
+
+// AccountGetWebBrowserSettings calls
+//
+//	account.getWebBrowserSettings#56655768 hash:long = account.WebBrowserSettings;
+//
+// on the bus: tg.rpc.<account>.account.getWebBrowserSettings
+func AccountGetWebBrowserSettings(ctx context.Context, inv Invoker, req *AccountGetWebBrowserSettingsRequest) (AccountWebBrowserSettingsClass, error) {
+	return invoke(ctx, inv, "account.getWebBrowserSettings", req, tlAccountWebBrowserSettings)
+}
+
+// AccountGetWebBrowserSettingsRequest is what [AccountGetWebBrowserSettings] takes.
+type AccountGetWebBrowserSettingsRequest struct {
+	Hash int64
+}
+
+func (x *AccountGetWebBrowserSettingsRequest) tl(c *coder) {
+	c.head(0x56655768, "account.getWebBrowserSettings")
+	c.long(&x.Hash)
+}
+
+// AccountUpdateWebBrowserSettings calls
+//
+//	account.updateWebBrowserSettings#9adf82fe flags:# open_external_browser:flags.0?true display_close_button:flags.1?true = account.WebBrowserSettings;
+//
+// on the bus: tg.rpc.<account>.account.updateWebBrowserSettings
+func AccountUpdateWebBrowserSettings(ctx context.Context, inv Invoker, req *AccountUpdateWebBrowserSettingsRequest) (AccountWebBrowserSettingsClass, error) {
+	return invoke(ctx, inv, "account.updateWebBrowserSettings", req, tlAccountWebBrowserSettings)
+}
+
+// AccountUpdateWebBrowserSettingsRequest is what [AccountUpdateWebBrowserSettings] takes.
+type AccountUpdateWebBrowserSettingsRequest struct {
+	OpenExternalBrowser bool
+	DisplayCloseButton  bool
+}
+
+func (x *AccountUpdateWebBrowserSettingsRequest) tl(c *coder) {
+	c.head(0x9adf82fe, "account.updateWebBrowserSettings")
+	f := c.flags()
+	c.flag(f, 0, &x.OpenExternalBrowser)
+	c.flag(f, 1, &x.DisplayCloseButton)
+}
+
+// AccountToggleWebBrowserSettingsException calls
+//
+//	account.toggleWebBrowserSettingsException#60ed4229 flags:# delete:flags.1?true open_external_browser:flags.0?Bool url:string = Updates;
+//
+// on the bus: tg.rpc.<account>.account.toggleWebBrowserSettingsException
+func AccountToggleWebBrowserSettingsException(ctx context.Context, inv Invoker, req *AccountToggleWebBrowserSettingsExceptionRequest) (UpdatesClass, error) {
+	return invoke(ctx, inv, "account.toggleWebBrowserSettingsException", req, tlUpdates)
+}
+
+// AccountToggleWebBrowserSettingsExceptionRequest is what [AccountToggleWebBrowserSettingsException] takes.
+type AccountToggleWebBrowserSettingsExceptionRequest struct {
+	Delete              bool
+	OpenExternalBrowser Opt[bool]
+	Url                 string
+}
+
+func (x *AccountToggleWebBrowserSettingsExceptionRequest) tl(c *coder) {
+	c.head(0x60ed4229, "account.toggleWebBrowserSettingsException")
+	f := c.flags()
+	c.flag(f, 1, &x.Delete)
+	c.optBool(f, 0, &x.OpenExternalBrowser)
+	c.string(&x.Url)
+}
+
+// AccountDeleteWebBrowserSettingsExceptions calls
+//
+//	account.deleteWebBrowserSettingsExceptions#86a0765d = account.WebBrowserSettings;
+//
+// on the bus: tg.rpc.<account>.account.deleteWebBrowserSettingsExceptions
+func AccountDeleteWebBrowserSettingsExceptions(ctx context.Context, inv Invoker, req *AccountDeleteWebBrowserSettingsExceptionsRequest) (AccountWebBrowserSettingsClass, error) {
+	return invoke(ctx, inv, "account.deleteWebBrowserSettingsExceptions", req, tlAccountWebBrowserSettings)
+}
+
+// AccountDeleteWebBrowserSettingsExceptionsRequest is what [AccountDeleteWebBrowserSettingsExceptions] takes.
+type AccountDeleteWebBrowserSettingsExceptionsRequest struct {
+}
+
+func (*AccountDeleteWebBrowserSettingsExceptionsRequest) tl(c *coder) {
+	c.head(0x86a0765d, "account.deleteWebBrowserSettingsExceptions")
 }

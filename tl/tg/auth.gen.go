@@ -24,7 +24,7 @@ func tlAuthSentCode(c *coder, p *AuthSentCodeClass) {
 			*p = new(AuthSentCode)
 		case 0x2390fe44:
 			*p = new(AuthSentCodeSuccess)
-		case 0xe0955a3c:
+		case 0xf8827ebf:
 			*p = new(AuthSentCodePaymentRequired)
 		}
 	}
@@ -266,12 +266,13 @@ func (x *AuthSentCodeSuccess) tl(c *coder) {
 
 // AuthSentCodePaymentRequired is
 //
-//	auth.sentCodePaymentRequired#e0955a3c store_product:string phone_code_hash:string support_email_address:string support_email_subject:string currency:string amount:long = auth.SentCode;
+//	auth.sentCodePaymentRequired#f8827ebf store_product:string phone_code_hash:string support_email_address:string support_email_subject:string premium_days:int currency:string amount:long = auth.SentCode;
 type AuthSentCodePaymentRequired struct {
 	StoreProduct        string
 	PhoneCodeHash       string
 	SupportEmailAddress string
 	SupportEmailSubject string
+	PremiumDays         int
 	Currency            string
 	Amount              int64
 }
@@ -279,11 +280,12 @@ type AuthSentCodePaymentRequired struct {
 func (*AuthSentCodePaymentRequired) isAuthSentCode() {}
 
 func (x *AuthSentCodePaymentRequired) tl(c *coder) {
-	c.head(0xe0955a3c, "auth.sentCodePaymentRequired")
+	c.head(0xf8827ebf, "auth.sentCodePaymentRequired")
 	c.string(&x.StoreProduct)
 	c.string(&x.PhoneCodeHash)
 	c.string(&x.SupportEmailAddress)
 	c.string(&x.SupportEmailSubject)
+	c.int(&x.PremiumDays)
 	c.string(&x.Currency)
 	c.long(&x.Amount)
 }

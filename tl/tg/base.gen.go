@@ -5,7 +5,7 @@ package tg
 import "context"
 
 // Layer is the API's version that the types of this package are of.
-const Layer = 223
+const Layer = 228
 
 func tlTrue(c *coder, p **True) {
 	if c.reading {
@@ -17,21 +17,48 @@ func tlTrue(c *coder, p **True) {
 	}
 }
 
-func tlNull(c *coder, p **Null) {
-	if c.reading {
-		*p = new(Null)
-	}
-	if c.down(p, *p != nil, "Null") {
-		(*p).tl(c)
-		c.up()
-	}
-}
-
 func tlError(c *coder, p **Error) {
 	if c.reading {
 		*p = new(Error)
 	}
 	if c.down(p, *p != nil, "Error") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// IpPortClass is IpPort, one of
+//
+//   - [*IpPort]
+//   - [*IpPortSecret]
+type IpPortClass interface {
+	Object
+	isIpPort()
+}
+
+// DecodeIpPort reads any IpPort from exactly src.
+func DecodeIpPort(src []byte) (IpPortClass, error) { return decode(src, tlIpPort) }
+
+func tlIpPort(c *coder, p *IpPortClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0xd433ad73:
+			*p = new(IpPort)
+		case 0x37982646:
+			*p = new(IpPortSecret)
+		}
+	}
+	if c.down(p, *p != nil, "IpPort") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlAccessPointRule(c *coder, p **AccessPointRule) {
+	if c.reading {
+		*p = new(AccessPointRule)
+	}
+	if c.down(p, *p != nil, "AccessPointRule") {
 		(*p).tl(c)
 		c.up()
 	}
@@ -105,8 +132,6 @@ func tlInputFileLocation(c *coder, p *InputFileLocationClass) {
 //   - [*InputPeerChannel]
 //   - [*InputPeerUserFromMessage]
 //   - [*InputPeerChannelFromMessage]
-//   - [*MtcuteDummyInputPeerMinUser]
-//   - [*MtcuteDummyInputPeerMinChannel]
 type InputPeerClass interface {
 	Object
 	isInputPeer()
@@ -132,10 +157,6 @@ func tlInputPeer(c *coder, p *InputPeerClass) {
 			*p = new(InputPeerUserFromMessage)
 		case 0xbd2a0840:
 			*p = new(InputPeerChannelFromMessage)
-		case 0x858c0622:
-			*p = new(MtcuteDummyInputPeerMinUser)
-		case 0x6b0f6896:
-			*p = new(MtcuteDummyInputPeerMinChannel)
 		}
 	}
 	if c.down(p, *p != nil, "InputPeer") {
@@ -252,9 +273,9 @@ func tlInputMedia(c *coder, p *InputMediaClass) {
 		switch c.peek() {
 		case 0x9664f57f:
 			*p = new(InputMediaEmpty)
-		case 0x1e287d04:
+		case 0x7d8375da:
 			*p = new(InputMediaUploadedPhoto)
-		case 0xb3ba0635:
+		case 0xe3af4434:
 			*p = new(InputMediaPhoto)
 		case 0xf9c44144:
 			*p = new(InputMediaGeoPoint)
@@ -276,7 +297,7 @@ func tlInputMedia(c *coder, p *InputMediaClass) {
 			*p = new(InputMediaInvoice)
 		case 0x971fa843:
 			*p = new(InputMediaGeoLive)
-		case 0x0f94e5f1:
+		case 0x883a4108:
 			*p = new(InputMediaPoll)
 		case 0xe66fbf7b:
 			*p = new(InputMediaDice)
@@ -431,7 +452,7 @@ func tlUser(c *coder, p *UserClass) {
 		switch c.peek() {
 		case 0xd3bc4b7a:
 			*p = new(UserEmpty)
-		case 0x31774388:
+		case 0xb1b8cc83:
 			*p = new(User)
 		}
 	}
@@ -516,6 +537,8 @@ func tlUserStatus(c *coder, p *UserStatusClass) {
 //   - [*ChatForbidden]
 //   - [*Channel]
 //   - [*ChannelForbidden]
+//   - [*CommunityForbidden]
+//   - [*Community]
 type ChatClass interface {
 	Object
 	isChat()
@@ -533,10 +556,14 @@ func tlChat(c *coder, p *ChatClass) {
 			*p = new(Chat)
 		case 0x6592a1a7:
 			*p = new(ChatForbidden)
-		case 0x1c32b11c:
+		case 0xd49f34c6:
 			*p = new(Channel)
 		case 0x17d493d5:
 			*p = new(ChannelForbidden)
+		case 0xfd3cdab8:
+			*p = new(CommunityForbidden)
+		case 0x65efe954:
+			*p = new(Community)
 		}
 	}
 	if c.down(p, *p != nil, "Chat") {
@@ -549,6 +576,7 @@ func tlChat(c *coder, p *ChatClass) {
 //
 //   - [*ChatFull]
 //   - [*ChannelFull]
+//   - [*CommunityFull]
 type ChatFullClass interface {
 	Object
 	isChatFull()
@@ -562,8 +590,10 @@ func tlChatFull(c *coder, p *ChatFullClass) {
 		switch c.peek() {
 		case 0x2633421b:
 			*p = new(ChatFull)
-		case 0xe4e0b29d:
+		case 0xa04e8d3a:
 			*p = new(ChannelFull)
+		case 0xcbb7a507:
+			*p = new(CommunityFull)
 		}
 	}
 	if c.down(p, *p != nil, "ChatFull") {
@@ -678,7 +708,7 @@ func tlMessage(c *coder, p *MessageClass) {
 		switch c.peek() {
 		case 0x90a6ca84:
 			*p = new(MessageEmpty)
-		case 0x3ae56482:
+		case 0x7600b9d3:
 			*p = new(Message)
 		case 0x7a800e0a:
 			*p = new(MessageService)
@@ -724,7 +754,7 @@ func tlMessageMedia(c *coder, p *MessageMediaClass) {
 		switch c.peek() {
 		case 0x3ded6320:
 			*p = new(MessageMediaEmpty)
-		case 0x695150d7:
+		case 0xe216eb63:
 			*p = new(MessageMediaPhoto)
 		case 0x56e0d474:
 			*p = new(MessageMediaGeo)
@@ -744,7 +774,7 @@ func tlMessageMedia(c *coder, p *MessageMediaClass) {
 			*p = new(MessageMediaInvoice)
 		case 0xb940c666:
 			*p = new(MessageMediaGeoLive)
-		case 0x4bd6e798:
+		case 0x773f4e66:
 			*p = new(MessageMediaPoll)
 		case 0x08cbec07:
 			*p = new(MessageMediaDice)
@@ -834,6 +864,10 @@ func tlMessageMedia(c *coder, p *MessageMediaClass) {
 //   - [*MessageActionChangeCreator]
 //   - [*MessageActionNoForwardsToggle]
 //   - [*MessageActionNoForwardsRequest]
+//   - [*MessageActionPollAppendAnswer]
+//   - [*MessageActionPollDeleteAnswer]
+//   - [*MessageActionManagedBotCreated]
+//   - [*MessageActionChangeCommunity]
 type MessageActionClass interface {
 	Object
 	isMessageAction()
@@ -973,6 +1007,14 @@ func tlMessageAction(c *coder, p *MessageActionClass) {
 			*p = new(MessageActionNoForwardsToggle)
 		case 0x3e2793ba:
 			*p = new(MessageActionNoForwardsRequest)
+		case 0x9da1cd6c:
+			*p = new(MessageActionPollAppendAnswer)
+		case 0x399674dc:
+			*p = new(MessageActionPollDeleteAnswer)
+		case 0x16605e3e:
+			*p = new(MessageActionManagedBotCreated)
+		case 0x5d20bae8:
+			*p = new(MessageActionChangeCommunity)
 		}
 	}
 	if c.down(p, *p != nil, "MessageAction") {
@@ -985,6 +1027,7 @@ func tlMessageAction(c *coder, p *MessageActionClass) {
 //
 //   - [*Dialog]
 //   - [*DialogFolder]
+//   - [*DialogCommunity]
 type DialogClass interface {
 	Object
 	isDialog()
@@ -996,10 +1039,12 @@ func DecodeDialog(src []byte) (DialogClass, error) { return decode(src, tlDialog
 func tlDialog(c *coder, p *DialogClass) {
 	if c.reading {
 		switch c.peek() {
-		case 0xd58a08c6:
+		case 0xfc89f7f3:
 			*p = new(Dialog)
 		case 0x71bd134c:
 			*p = new(DialogFolder)
+		case 0xf78a0973:
+			*p = new(DialogCommunity)
 		}
 	}
 	if c.down(p, *p != nil, "Dialog") {
@@ -1108,6 +1153,7 @@ func tlGeoPoint(c *coder, p *GeoPointClass) {
 //   - [*InputNotifyChats]
 //   - [*InputNotifyBroadcasts]
 //   - [*InputNotifyForumTopic]
+//   - [*InputNotifyCommunity]
 type InputNotifyPeerClass interface {
 	Object
 	isInputNotifyPeer()
@@ -1131,6 +1177,8 @@ func tlInputNotifyPeer(c *coder, p *InputNotifyPeerClass) {
 			*p = new(InputNotifyBroadcasts)
 		case 0x5c467992:
 			*p = new(InputNotifyForumTopic)
+		case 0x27bb1adc:
+			*p = new(InputNotifyCommunity)
 		}
 	}
 	if c.down(p, *p != nil, "InputNotifyPeer") {
@@ -1306,6 +1354,7 @@ func tlContactStatus(c *coder, p **ContactStatus) {
 //   - [*InputMessagesFilterGeo]
 //   - [*InputMessagesFilterContacts]
 //   - [*InputMessagesFilterPinned]
+//   - [*InputMessagesFilterPoll]
 type MessagesFilterClass interface {
 	Object
 	isMessagesFilter()
@@ -1353,6 +1402,8 @@ func tlMessagesFilter(c *coder, p *MessagesFilterClass) {
 			*p = new(InputMessagesFilterContacts)
 		case 0x1bb00451:
 			*p = new(InputMessagesFilterPinned)
+		case 0xfa2bc90a:
+			*p = new(InputMessagesFilterPoll)
 		}
 	}
 	if c.down(p, *p != nil, "MessagesFilter") {
@@ -1516,9 +1567,18 @@ func tlMessagesFilter(c *coder, p *MessagesFilterClass) {
 //   - [*UpdateEmojiGameInfo]
 //   - [*UpdateStarGiftCraftFail]
 //   - [*UpdateChatParticipantRank]
-//   - [*UpdateChannelPinnedTopic]
-//   - [*UpdateChannelPinnedTopics]
-//   - [*MtcuteDummyUpdate]
+//   - [*UpdateManagedBot]
+//   - [*UpdateBotGuestChatQuery]
+//   - [*UpdateAiComposeTones]
+//   - [*UpdateJoinChatWebViewDecision]
+//   - [*UpdateNewBotConnection]
+//   - [*UpdateWebBrowserSettings]
+//   - [*UpdateWebBrowserException]
+//   - [*UpdateNewEphemeralMessage]
+//   - [*UpdateDeleteEphemeralMessages]
+//   - [*UpdateEditEphemeralMessage]
+//   - [*UpdateEphemeralBotCallbackQuery]
+//   - [*UpdateBotStarsSubscription]
 type UpdateClass interface {
 	Object
 	isUpdate()
@@ -1654,7 +1714,7 @@ func tlUpdate(c *coder, p *UpdateClass) {
 			*p = new(UpdateChannelAvailableMessages)
 		case 0xb658f23e:
 			*p = new(UpdateDialogUnreadMark)
-		case 0xaca1657b:
+		case 0xd64c522b:
 			*p = new(UpdateMessagePoll)
 		case 0x54c01850:
 			*p = new(UpdateChatDefaultBannedRights)
@@ -1674,7 +1734,7 @@ func tlUpdate(c *coder, p *UpdateClass) {
 			*p = new(UpdateGeoLiveViewed)
 		case 0x564fe691:
 			*p = new(UpdateLoginToken)
-		case 0x24f40e77:
+		case 0x7699f014:
 			*p = new(UpdateMessagePollVote)
 		case 0x26ffde7d:
 			*p = new(UpdateDialogFilter)
@@ -1718,7 +1778,7 @@ func tlUpdate(c *coder, p *UpdateClass) {
 			*p = new(UpdateBotCommands)
 		case 0x7063c3db:
 			*p = new(UpdatePendingJoinRequests)
-		case 0x11dfa986:
+		case 0x7cb34d79:
 			*p = new(UpdateBotChatInviteRequester)
 		case 0x1e297bfa:
 			*p = new(UpdateMessageReactions)
@@ -1836,12 +1896,30 @@ func tlUpdate(c *coder, p *UpdateClass) {
 			*p = new(UpdateStarGiftCraftFail)
 		case 0xbd8367b9:
 			*p = new(UpdateChatParticipantRank)
-		case 0x192efbe3:
-			*p = new(UpdateChannelPinnedTopic)
-		case 0xfe198602:
-			*p = new(UpdateChannelPinnedTopics)
-		case 0x24a6b90e:
-			*p = new(MtcuteDummyUpdate)
+		case 0x4880ed9a:
+			*p = new(UpdateManagedBot)
+		case 0xcdd4093d:
+			*p = new(UpdateBotGuestChatQuery)
+		case 0x8c0f91fb:
+			*p = new(UpdateAiComposeTones)
+		case 0xbdac7e70:
+			*p = new(UpdateJoinChatWebViewDecision)
+		case 0xb22083a6:
+			*p = new(UpdateNewBotConnection)
+		case 0xc39a2ade:
+			*p = new(UpdateWebBrowserSettings)
+		case 0x140502d1:
+			*p = new(UpdateWebBrowserException)
+		case 0x20bcbba1:
+			*p = new(UpdateNewEphemeralMessage)
+		case 0x56dbfcf8:
+			*p = new(UpdateDeleteEphemeralMessages)
+		case 0x4bbb8f01:
+			*p = new(UpdateEditEphemeralMessage)
+		case 0x9b380762:
+			*p = new(UpdateEphemeralBotCallbackQuery)
+		case 0x6c0d8e23:
+			*p = new(UpdateBotStarsSubscription)
 		}
 	}
 	if c.down(p, *p != nil, "Update") {
@@ -2120,6 +2198,7 @@ func tlDocument(c *coder, p *DocumentClass) {
 //   - [*NotifyChats]
 //   - [*NotifyBroadcasts]
 //   - [*NotifyForumTopic]
+//   - [*NotifyCommunity]
 type NotifyPeerClass interface {
 	Object
 	isNotifyPeer()
@@ -2141,6 +2220,8 @@ func tlNotifyPeer(c *coder, p *NotifyPeerClass) {
 			*p = new(NotifyBroadcasts)
 		case 0x226e6308:
 			*p = new(NotifyForumTopic)
+		case 0xbe376999:
+			*p = new(NotifyCommunity)
 		}
 	}
 	if c.down(p, *p != nil, "NotifyPeer") {
@@ -2170,6 +2251,8 @@ func tlNotifyPeer(c *coder, p *NotifyPeerClass) {
 //   - [*SendMessageEmojiInteraction]
 //   - [*SendMessageEmojiInteractionSeen]
 //   - [*SendMessageTextDraftAction]
+//   - [*InputSendMessageRichMessageDraftAction]
+//   - [*SendMessageRichMessageDraftAction]
 type SendMessageActionClass interface {
 	Object
 	isSendMessageAction()
@@ -2221,6 +2304,10 @@ func tlSendMessageAction(c *coder, p *SendMessageActionClass) {
 			*p = new(SendMessageEmojiInteractionSeen)
 		case 0x376d975c:
 			*p = new(SendMessageTextDraftAction)
+		case 0xe2b23b51:
+			*p = new(InputSendMessageRichMessageDraftAction)
+		case 0xa2cb24f9:
+			*p = new(SendMessageRichMessageDraftAction)
 		}
 	}
 	if c.down(p, *p != nil, "SendMessageAction") {
@@ -2885,6 +2972,9 @@ func tlReplyMarkup(c *coder, p *ReplyMarkupClass) {
 //   - [*MessageEntityCustomEmoji]
 //   - [*MessageEntityBlockquote]
 //   - [*MessageEntityFormattedDate]
+//   - [*MessageEntityDiffInsert]
+//   - [*MessageEntityDiffReplace]
+//   - [*MessageEntityDiffDelete]
 type MessageEntityClass interface {
 	Object
 	isMessageEntity()
@@ -2940,6 +3030,12 @@ func tlMessageEntity(c *coder, p *MessageEntityClass) {
 			*p = new(MessageEntityBlockquote)
 		case 0x904ac7c7:
 			*p = new(MessageEntityFormattedDate)
+		case 0x71777116:
+			*p = new(MessageEntityDiffInsert)
+		case 0xc6c1e5a7:
+			*p = new(MessageEntityDiffReplace)
+		case 0x0652c1c5:
+			*p = new(MessageEntityDiffDelete)
 		}
 	}
 	if c.down(p, *p != nil, "MessageEntity") {
@@ -3115,6 +3211,7 @@ func tlChannelParticipantsFilter(c *coder, p *ChannelParticipantsFilterClass) {
 //   - [*InputBotInlineMessageGame]
 //   - [*InputBotInlineMessageMediaInvoice]
 //   - [*InputBotInlineMessageMediaWebPage]
+//   - [*InputBotInlineMessageRichMessage]
 type InputBotInlineMessageClass interface {
 	Object
 	isInputBotInlineMessage()
@@ -3144,6 +3241,8 @@ func tlInputBotInlineMessage(c *coder, p *InputBotInlineMessageClass) {
 			*p = new(InputBotInlineMessageMediaInvoice)
 		case 0xbddcc510:
 			*p = new(InputBotInlineMessageMediaWebPage)
+		case 0xb43df56c:
+			*p = new(InputBotInlineMessageRichMessage)
 		}
 	}
 	if c.down(p, *p != nil, "InputBotInlineMessage") {
@@ -3196,6 +3295,7 @@ func tlInputBotInlineResult(c *coder, p *InputBotInlineResultClass) {
 //   - [*BotInlineMessageMediaContact]
 //   - [*BotInlineMessageMediaInvoice]
 //   - [*BotInlineMessageMediaWebPage]
+//   - [*BotInlineMessageRichMessage]
 type BotInlineMessageClass interface {
 	Object
 	isBotInlineMessage()
@@ -3223,6 +3323,8 @@ func tlBotInlineMessage(c *coder, p *BotInlineMessageClass) {
 			*p = new(BotInlineMessageMediaInvoice)
 		case 0x809ad9a6:
 			*p = new(BotInlineMessageMediaWebPage)
+		case 0x0a617e7b:
+			*p = new(BotInlineMessageRichMessage)
 		}
 	}
 	if c.down(p, *p != nil, "BotInlineMessage") {
@@ -3340,6 +3442,7 @@ func tlTopPeer(c *coder, p **TopPeer) {
 //   - [*TopPeerCategoryForwardUsers]
 //   - [*TopPeerCategoryForwardChats]
 //   - [*TopPeerCategoryBotsApp]
+//   - [*TopPeerCategoryBotsGuestChat]
 type TopPeerCategoryClass interface {
 	Object
 	isTopPeerCategory()
@@ -3371,6 +3474,8 @@ func tlTopPeerCategory(c *coder, p *TopPeerCategoryClass) {
 			*p = new(TopPeerCategoryForwardChats)
 		case 0xfd9e7bec:
 			*p = new(TopPeerCategoryBotsApp)
+		case 0x6c24f3dd:
+			*p = new(TopPeerCategoryBotsGuestChat)
 		}
 	}
 	if c.down(p, *p != nil, "TopPeerCategory") {
@@ -3406,7 +3511,7 @@ func tlDraftMessage(c *coder, p *DraftMessageClass) {
 		switch c.peek() {
 		case 0x1b0c841a:
 			*p = new(DraftMessageEmpty)
-		case 0x96eaa5eb:
+		case 0x60fe3294:
 			*p = new(DraftMessage)
 		}
 	}
@@ -3555,6 +3660,20 @@ func tlHighScore(c *coder, p **HighScore) {
 //   - [*TextPhone]
 //   - [*TextImage]
 //   - [*TextAnchor]
+//   - [*TextMath]
+//   - [*TextCustomEmoji]
+//   - [*TextSpoiler]
+//   - [*TextMention]
+//   - [*TextHashtag]
+//   - [*TextBotCommand]
+//   - [*TextCashtag]
+//   - [*TextAutoUrl]
+//   - [*TextAutoEmail]
+//   - [*TextAutoPhone]
+//   - [*TextBankCard]
+//   - [*TextMentionName]
+//   - [*TextDate]
+//   - [*TextDiff]
 type RichTextClass interface {
 	Object
 	isRichText()
@@ -3598,6 +3717,34 @@ func tlRichText(c *coder, p *RichTextClass) {
 			*p = new(TextImage)
 		case 0x35553762:
 			*p = new(TextAnchor)
+		case 0x9d2eac97:
+			*p = new(TextMath)
+		case 0xa26156c0:
+			*p = new(TextCustomEmoji)
+		case 0x4c2a5d62:
+			*p = new(TextSpoiler)
+		case 0xcd24cf44:
+			*p = new(TextMention)
+		case 0x519524ea:
+			*p = new(TextHashtag)
+		case 0x02ff29d3:
+			*p = new(TextBotCommand)
+		case 0x7b9e1801:
+			*p = new(TextCashtag)
+		case 0xac6a83aa:
+			*p = new(TextAutoUrl)
+		case 0xc556a45d:
+			*p = new(TextAutoEmail)
+		case 0x24c26789:
+			*p = new(TextAutoPhone)
+		case 0xb956812d:
+			*p = new(TextBankCard)
+		case 0x01a9fbfc:
+			*p = new(TextMentionName)
+		case 0xa5b45e2b:
+			*p = new(TextDate)
+		case 0x9686cb50:
+			*p = new(TextDiff)
 		}
 	}
 	if c.down(p, *p != nil, "RichText") {
@@ -3637,6 +3784,16 @@ func tlRichText(c *coder, p *RichTextClass) {
 //   - [*PageBlockDetails]
 //   - [*PageBlockRelatedArticles]
 //   - [*PageBlockMap]
+//   - [*PageBlockHeading1]
+//   - [*PageBlockHeading2]
+//   - [*PageBlockHeading3]
+//   - [*PageBlockHeading4]
+//   - [*PageBlockHeading5]
+//   - [*PageBlockHeading6]
+//   - [*PageBlockMath]
+//   - [*PageBlockThinking]
+//   - [*InputPageBlockMap]
+//   - [*PageBlockBlockquoteBlocks]
 type PageBlockClass interface {
 	Object
 	isPageBlock()
@@ -3698,7 +3855,7 @@ func tlPageBlock(c *coder, p *PageBlockClass) {
 			*p = new(PageBlockKicker)
 		case 0xbf4dea82:
 			*p = new(PageBlockTable)
-		case 0x9a8ae1e1:
+		case 0x1fd6f6c1:
 			*p = new(PageBlockOrderedList)
 		case 0x76768bed:
 			*p = new(PageBlockDetails)
@@ -3706,6 +3863,26 @@ func tlPageBlock(c *coder, p *PageBlockClass) {
 			*p = new(PageBlockRelatedArticles)
 		case 0xa44f3ef6:
 			*p = new(PageBlockMap)
+		case 0xbaff072f:
+			*p = new(PageBlockHeading1)
+		case 0x096b2aec:
+			*p = new(PageBlockHeading2)
+		case 0x67e731ad:
+			*p = new(PageBlockHeading3)
+		case 0xb532772b:
+			*p = new(PageBlockHeading4)
+		case 0xdbbe6c6a:
+			*p = new(PageBlockHeading5)
+		case 0x682a41a9:
+			*p = new(PageBlockHeading6)
+		case 0x59080c20:
+			*p = new(PageBlockMath)
+		case 0x3c29a3e2:
+			*p = new(PageBlockThinking)
+		case 0x574b617f:
+			*p = new(InputPageBlockMap)
+		case 0x0e6e47c4:
+			*p = new(PageBlockBlockquoteBlocks)
 		}
 	}
 	if c.down(p, *p != nil, "PageBlock") {
@@ -4408,6 +4585,7 @@ func tlInputMessage(c *coder, p *InputMessageClass) {
 //
 //   - [*InputDialogPeer]
 //   - [*InputDialogPeerFolder]
+//   - [*InputDialogPeerCommunity]
 type InputDialogPeerClass interface {
 	Object
 	isInputDialogPeer()
@@ -4425,6 +4603,8 @@ func tlInputDialogPeer(c *coder, p *InputDialogPeerClass) {
 			*p = new(InputDialogPeer)
 		case 0x64600527:
 			*p = new(InputDialogPeerFolder)
+		case 0x69ef72c4:
+			*p = new(InputDialogPeerCommunity)
 		}
 	}
 	if c.down(p, *p != nil, "InputDialogPeer") {
@@ -4437,6 +4617,7 @@ func tlInputDialogPeer(c *coder, p *InputDialogPeerClass) {
 //
 //   - [*DialogPeer]
 //   - [*DialogPeerFolder]
+//   - [*DialogPeerCommunity]
 type DialogPeerClass interface {
 	Object
 	isDialogPeer()
@@ -4452,6 +4633,8 @@ func tlDialogPeer(c *coder, p *DialogPeerClass) {
 			*p = new(DialogPeer)
 		case 0x514519e2:
 			*p = new(DialogPeerFolder)
+		case 0x2f65c8e4:
+			*p = new(DialogPeerCommunity)
 		}
 	}
 	if c.down(p, *p != nil, "DialogPeer") {
@@ -4970,9 +5153,9 @@ func DecodePageListItem(src []byte) (PageListItemClass, error) { return decode(s
 func tlPageListItem(c *coder, p *PageListItemClass) {
 	if c.reading {
 		switch c.peek() {
-		case 0xb92fb6cd:
+		case 0x2f58683c:
 			*p = new(PageListItemText)
-		case 0x25e073fc:
+		case 0x63ca67aa:
 			*p = new(PageListItemBlocks)
 		}
 	}
@@ -4999,9 +5182,9 @@ func DecodePageListOrderedItem(src []byte) (PageListOrderedItemClass, error) {
 func tlPageListOrderedItem(c *coder, p *PageListOrderedItemClass) {
 	if c.reading {
 		switch c.peek() {
-		case 0x5e068047:
+		case 0x15031189:
 			*p = new(PageListOrderedItemText)
-		case 0x98dd8936:
+		case 0x8ff2d5f0:
 			*p = new(PageListOrderedItemBlocks)
 		}
 	}
@@ -5031,9 +5214,26 @@ func tlPage(c *coder, p **Page) {
 	}
 }
 
-func tlPollAnswer(c *coder, p **PollAnswer) {
+// PollAnswerClass is PollAnswer, one of
+//
+//   - [*PollAnswer]
+//   - [*InputPollAnswer]
+type PollAnswerClass interface {
+	Object
+	isPollAnswer()
+}
+
+// DecodePollAnswer reads any PollAnswer from exactly src.
+func DecodePollAnswer(src []byte) (PollAnswerClass, error) { return decode(src, tlPollAnswer) }
+
+func tlPollAnswer(c *coder, p *PollAnswerClass) {
 	if c.reading {
-		*p = new(PollAnswer)
+		switch c.peek() {
+		case 0x4b7d786a:
+			*p = new(PollAnswer)
+		case 0x199fed96:
+			*p = new(InputPollAnswer)
+		}
 	}
 	if c.down(p, *p != nil, "PollAnswer") {
 		(*p).tl(c)
@@ -5276,7 +5476,7 @@ func DecodeUrlAuthResult(src []byte) (UrlAuthResultClass, error) { return decode
 func tlUrlAuthResult(c *coder, p *UrlAuthResultClass) {
 	if c.reading {
 		switch c.peek() {
-		case 0xf8f8eb1e:
+		case 0x3cd623ec:
 			*p = new(UrlAuthResultRequest)
 		case 0x623a8fa0:
 			*p = new(UrlAuthResultAccepted)
@@ -5457,6 +5657,7 @@ func tlThemeSettings(c *coder, p **ThemeSettings) {
 //   - [*WebPageAttributeUniqueStarGift]
 //   - [*WebPageAttributeStarGiftCollection]
 //   - [*WebPageAttributeStarGiftAuction]
+//   - [*WebPageAttributeAiComposeTone]
 type WebPageAttributeClass interface {
 	Object
 	isWebPageAttribute()
@@ -5482,6 +5683,8 @@ func tlWebPageAttribute(c *coder, p *WebPageAttributeClass) {
 			*p = new(WebPageAttributeStarGiftCollection)
 		case 0x01c641c2:
 			*p = new(WebPageAttributeStarGiftAuction)
+		case 0x7781fe18:
+			*p = new(WebPageAttributeAiComposeTone)
 		}
 	}
 	if c.down(p, *p != nil, "WebPageAttribute") {
@@ -5697,7 +5900,7 @@ func DecodeMessageReplyHeader(src []byte) (MessageReplyHeaderClass, error) {
 func tlMessageReplyHeader(c *coder, p *MessageReplyHeaderClass) {
 	if c.reading {
 		switch c.peek() {
-		case 0x6917560b:
+		case 0x1b97dd66:
 			*p = new(MessageReplyHeader)
 		case 0x0e5af939:
 			*p = new(MessageReplyStoryHeader)
@@ -6325,7 +6528,7 @@ func tlInputStorePaymentPurpose(c *coder, p *InputStorePaymentPurposeClass) {
 			*p = new(InputStorePaymentStarsGift)
 		case 0x751f08fa:
 			*p = new(InputStorePaymentStarsGiveaway)
-		case 0x9bb2636d:
+		case 0x3fc18057:
 			*p = new(InputStorePaymentAuthCode)
 		}
 	}
@@ -6591,7 +6794,7 @@ func tlForumTopic(c *coder, p *ForumTopicClass) {
 		switch c.peek() {
 		case 0x023f109b:
 			*p = new(ForumTopicDeleted)
-		case 0xcdff0eca:
+		case 0xfcdad815:
 			*p = new(ForumTopic)
 		}
 	}
@@ -6626,6 +6829,7 @@ func tlExportedContactToken(c *coder, p **ExportedContactToken) {
 //   - [*RequestPeerTypeUser]
 //   - [*RequestPeerTypeChat]
 //   - [*RequestPeerTypeBroadcast]
+//   - [*RequestPeerTypeCreateBot]
 type RequestPeerTypeClass interface {
 	Object
 	isRequestPeerType()
@@ -6645,6 +6849,8 @@ func tlRequestPeerType(c *coder, p *RequestPeerTypeClass) {
 			*p = new(RequestPeerTypeChat)
 		case 0x339bef6c:
 			*p = new(RequestPeerTypeBroadcast)
+		case 0x3e81e078:
+			*p = new(RequestPeerTypeCreateBot)
 		}
 	}
 	if c.down(p, *p != nil, "RequestPeerType") {
@@ -6896,7 +7102,7 @@ func tlStoryItem(c *coder, p *StoryItemClass) {
 			*p = new(StoryItemDeleted)
 		case 0xffadc913:
 			*p = new(StoryItemSkipped)
-		case 0xedf164f1:
+		case 0x16a4b93c:
 			*p = new(StoryItem)
 		}
 	}
@@ -6941,6 +7147,7 @@ func tlStoryView(c *coder, p *StoryViewClass) {
 //   - [*InputReplyToMessage]
 //   - [*InputReplyToStory]
 //   - [*InputReplyToMonoForum]
+//   - [*InputReplyToEphemeralMessage]
 type InputReplyToClass interface {
 	Object
 	isInputReplyTo()
@@ -6952,12 +7159,14 @@ func DecodeInputReplyTo(src []byte) (InputReplyToClass, error) { return decode(s
 func tlInputReplyTo(c *coder, p *InputReplyToClass) {
 	if c.reading {
 		switch c.peek() {
-		case 0x869fbe10:
+		case 0x3bd4b7c2:
 			*p = new(InputReplyToMessage)
 		case 0x5881323a:
 			*p = new(InputReplyToStory)
 		case 0x69d66c45:
 			*p = new(InputReplyToMonoForum)
+		case 0x4119b95e:
+			*p = new(InputReplyToEphemeralMessage)
 		}
 	}
 	if c.down(p, *p != nil, "InputReplyTo") {
@@ -8702,6 +8911,232 @@ func tlKeyboardButtonStyle(c *coder, p **KeyboardButtonStyle) {
 	}
 }
 
+func tlInputMessageReadMetric(c *coder, p **InputMessageReadMetric) {
+	if c.reading {
+		*p = new(InputMessageReadMetric)
+	}
+	if c.down(p, *p != nil, "InputMessageReadMetric") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// InputAiComposeToneClass is InputAiComposeTone, one of
+//
+//   - [*InputAiComposeToneDefault]
+//   - [*InputAiComposeToneID]
+//   - [*InputAiComposeToneSlug]
+//   - [*InputAiComposeToneSingleUse]
+type InputAiComposeToneClass interface {
+	Object
+	isInputAiComposeTone()
+}
+
+// DecodeInputAiComposeTone reads any InputAiComposeTone from exactly src.
+func DecodeInputAiComposeTone(src []byte) (InputAiComposeToneClass, error) {
+	return decode(src, tlInputAiComposeTone)
+}
+
+func tlInputAiComposeTone(c *coder, p *InputAiComposeToneClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0x1fe9a9bf:
+			*p = new(InputAiComposeToneDefault)
+		case 0x0773c080:
+			*p = new(InputAiComposeToneID)
+		case 0x1fa01357:
+			*p = new(InputAiComposeToneSlug)
+		case 0x0e0c35af:
+			*p = new(InputAiComposeToneSingleUse)
+		}
+	}
+	if c.down(p, *p != nil, "InputAiComposeTone") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// AiComposeToneClass is AiComposeTone, one of
+//
+//   - [*AiComposeTone]
+//   - [*AiComposeToneDefault]
+type AiComposeToneClass interface {
+	Object
+	isAiComposeTone()
+}
+
+// DecodeAiComposeTone reads any AiComposeTone from exactly src.
+func DecodeAiComposeTone(src []byte) (AiComposeToneClass, error) { return decode(src, tlAiComposeTone) }
+
+func tlAiComposeTone(c *coder, p *AiComposeToneClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0xcff63ea9:
+			*p = new(AiComposeTone)
+		case 0x9bad6414:
+			*p = new(AiComposeToneDefault)
+		}
+	}
+	if c.down(p, *p != nil, "AiComposeTone") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlAiComposeToneExample(c *coder, p **AiComposeToneExample) {
+	if c.reading {
+		*p = new(AiComposeToneExample)
+	}
+	if c.down(p, *p != nil, "AiComposeToneExample") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// JoinChatBotResultClass is JoinChatBotResult, one of
+//
+//   - [*JoinChatBotResultApproved]
+//   - [*JoinChatBotResultDeclined]
+//   - [*JoinChatBotResultQueued]
+//   - [*JoinChatBotResultWebView]
+type JoinChatBotResultClass interface {
+	Object
+	isJoinChatBotResult()
+}
+
+// DecodeJoinChatBotResult reads any JoinChatBotResult from exactly src.
+func DecodeJoinChatBotResult(src []byte) (JoinChatBotResultClass, error) {
+	return decode(src, tlJoinChatBotResult)
+}
+
+func tlJoinChatBotResult(c *coder, p *JoinChatBotResultClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0xae152a69:
+			*p = new(JoinChatBotResultApproved)
+		case 0x0efa0194:
+			*p = new(JoinChatBotResultDeclined)
+		case 0x98a3a840:
+			*p = new(JoinChatBotResultQueued)
+		case 0xd6e3b813:
+			*p = new(JoinChatBotResultWebView)
+		}
+	}
+	if c.down(p, *p != nil, "JoinChatBotResult") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlWebDomainException(c *coder, p **WebDomainException) {
+	if c.reading {
+		*p = new(WebDomainException)
+	}
+	if c.down(p, *p != nil, "WebDomainException") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// InputRichFileClass is InputRichFile, one of
+//
+//   - [*InputRichFilePhoto]
+//   - [*InputRichFileDocument]
+type InputRichFileClass interface {
+	Object
+	isInputRichFile()
+}
+
+// DecodeInputRichFile reads any InputRichFile from exactly src.
+func DecodeInputRichFile(src []byte) (InputRichFileClass, error) { return decode(src, tlInputRichFile) }
+
+func tlInputRichFile(c *coder, p *InputRichFileClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0x9b00622b:
+			*p = new(InputRichFilePhoto)
+		case 0x83281dbd:
+			*p = new(InputRichFileDocument)
+		}
+	}
+	if c.down(p, *p != nil, "InputRichFile") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// InputRichMessageClass is InputRichMessage, one of
+//
+//   - [*InputRichMessage]
+//   - [*InputRichMessageHTML]
+//   - [*InputRichMessageMarkdown]
+type InputRichMessageClass interface {
+	Object
+	isInputRichMessage()
+}
+
+// DecodeInputRichMessage reads any InputRichMessage from exactly src.
+func DecodeInputRichMessage(src []byte) (InputRichMessageClass, error) {
+	return decode(src, tlInputRichMessage)
+}
+
+func tlInputRichMessage(c *coder, p *InputRichMessageClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0xe4c449fc:
+			*p = new(InputRichMessage)
+		case 0xdacb836a:
+			*p = new(InputRichMessageHTML)
+		case 0x004b572c:
+			*p = new(InputRichMessageMarkdown)
+		}
+	}
+	if c.down(p, *p != nil, "InputRichMessage") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlRichMessage(c *coder, p **RichMessage) {
+	if c.reading {
+		*p = new(RichMessage)
+	}
+	if c.down(p, *p != nil, "RichMessage") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlCommunityPeer(c *coder, p **CommunityPeer) {
+	if c.reading {
+		*p = new(CommunityPeer)
+	}
+	if c.down(p, *p != nil, "CommunityPeer") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlCommunityPeerRequest(c *coder, p **CommunityPeerRequest) {
+	if c.reading {
+		*p = new(CommunityPeerRequest)
+	}
+	if c.down(p, *p != nil, "CommunityPeerRequest") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlEphemeralMessage(c *coder, p **EphemeralMessage) {
+	if c.reading {
+		*p = new(EphemeralMessage)
+	}
+	if c.down(p, *p != nil, "EphemeralMessage") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
 // True is
 //
 //	true#3fedd339 = True;
@@ -8710,16 +9145,6 @@ type True struct {
 
 func (*True) tl(c *coder) {
 	c.head(0x3fedd339, "true")
-}
-
-// Null is
-//
-//	null#56730bcc = Null;
-type Null struct {
-}
-
-func (*Null) tl(c *coder) {
-	c.head(0x56730bcc, "null")
 }
 
 // Error is
@@ -8734,6 +9159,56 @@ func (x *Error) tl(c *coder) {
 	c.head(0xc4b9f9bb, "error")
 	c.int(&x.Code)
 	c.string(&x.Text)
+}
+
+// IpPort is
+//
+//	ipPort#d433ad73 ipv4:int port:int = IpPort;
+type IpPort struct {
+	Ipv4 int
+	Port int
+}
+
+func (*IpPort) isIpPort() {}
+
+func (x *IpPort) tl(c *coder) {
+	c.head(0xd433ad73, "ipPort")
+	c.int(&x.Ipv4)
+	c.int(&x.Port)
+}
+
+// IpPortSecret is
+//
+//	ipPortSecret#37982646 ipv4:int port:int secret:bytes = IpPort;
+type IpPortSecret struct {
+	Ipv4   int
+	Port   int
+	Secret []byte
+}
+
+func (*IpPortSecret) isIpPort() {}
+
+func (x *IpPortSecret) tl(c *coder) {
+	c.head(0x37982646, "ipPortSecret")
+	c.int(&x.Ipv4)
+	c.int(&x.Port)
+	c.bytes(&x.Secret)
+}
+
+// AccessPointRule is
+//
+//	accessPointRule#4679b65f phone_prefix_rules:string dc_id:int ips:vector<IpPort> = AccessPointRule;
+type AccessPointRule struct {
+	PhonePrefixRules string
+	DcID             int
+	Ips              []IpPortClass
+}
+
+func (x *AccessPointRule) tl(c *coder) {
+	c.head(0x4679b65f, "accessPointRule")
+	c.string(&x.PhonePrefixRules)
+	c.int(&x.DcID)
+	bareVector(c, &x.Ips, 12, tlIpPort)
 }
 
 // InputPeerPhotoFileLocationLegacy is
@@ -9028,44 +9503,58 @@ func (*InputMediaEmpty) tl(c *coder) {
 
 // InputMediaUploadedPhoto is
 //
-//	inputMediaUploadedPhoto#1e287d04 flags:# spoiler:flags.2?true file:InputFile stickers:flags.0?Vector<InputDocument> ttl_seconds:flags.1?int = InputMedia;
+//	inputMediaUploadedPhoto#7d8375da flags:# spoiler:flags.2?true live_photo:flags.3?true file:InputFile stickers:flags.0?Vector<InputDocument> ttl_seconds:flags.1?int video:flags.3?InputDocument = InputMedia;
 type InputMediaUploadedPhoto struct {
 	Spoiler    bool
+	LivePhoto  bool
 	File       InputFileClass
 	Stickers   []InputDocumentClass // optional
 	TtlSeconds Opt[int]
+	Video      InputDocumentClass // optional, with LivePhoto
 }
 
 func (*InputMediaUploadedPhoto) isInputMedia() {}
 
 func (x *InputMediaUploadedPhoto) tl(c *coder) {
-	c.head(0x1e287d04, "inputMediaUploadedPhoto")
+	c.head(0x7d8375da, "inputMediaUploadedPhoto")
 	f := c.flags()
 	c.flag(f, 2, &x.Spoiler)
+	c.flag(f, 3, &x.LivePhoto)
 	tlInputFile(c, &x.File)
 	if c.has(f, 0, x.Stickers != nil) {
 		vector(c, &x.Stickers, 4, tlInputDocument)
 	}
 	c.optInt(f, 1, &x.TtlSeconds)
+	c.need(&x.Video, x.Video != nil || !x.LivePhoto)
+	if c.has(f, 3, x.Video != nil) {
+		tlInputDocument(c, &x.Video)
+	}
 }
 
 // InputMediaPhoto is
 //
-//	inputMediaPhoto#b3ba0635 flags:# spoiler:flags.1?true id:InputPhoto ttl_seconds:flags.0?int = InputMedia;
+//	inputMediaPhoto#e3af4434 flags:# spoiler:flags.1?true live_photo:flags.2?true id:InputPhoto ttl_seconds:flags.0?int video:flags.2?InputDocument = InputMedia;
 type InputMediaPhoto struct {
 	Spoiler    bool
+	LivePhoto  bool
 	ID         InputPhotoClass
 	TtlSeconds Opt[int]
+	Video      InputDocumentClass // optional, with LivePhoto
 }
 
 func (*InputMediaPhoto) isInputMedia() {}
 
 func (x *InputMediaPhoto) tl(c *coder) {
-	c.head(0xb3ba0635, "inputMediaPhoto")
+	c.head(0xe3af4434, "inputMediaPhoto")
 	f := c.flags()
 	c.flag(f, 1, &x.Spoiler)
+	c.flag(f, 2, &x.LivePhoto)
 	tlInputPhoto(c, &x.ID)
 	c.optInt(f, 0, &x.TtlSeconds)
+	c.need(&x.Video, x.Video != nil || !x.LivePhoto)
+	if c.has(f, 2, x.Video != nil) {
+		tlInputDocument(c, &x.Video)
+	}
 }
 
 // InputMediaGeoPoint is
@@ -9312,27 +9801,35 @@ func (x *InputMediaGeoLive) tl(c *coder) {
 
 // InputMediaPoll is
 //
-//	inputMediaPoll#0f94e5f1 flags:# poll:Poll correct_answers:flags.0?Vector<bytes> solution:flags.1?string solution_entities:flags.1?Vector<MessageEntity> = InputMedia;
+//	inputMediaPoll#883a4108 flags:# poll:Poll correct_answers:flags.0?Vector<int> attached_media:flags.3?InputMedia solution:flags.1?string solution_entities:flags.1?Vector<MessageEntity> solution_media:flags.2?InputMedia = InputMedia;
 type InputMediaPoll struct {
 	Poll             *Poll
-	CorrectAnswers   [][]byte             // optional
+	CorrectAnswers   []int                // optional
+	AttachedMedia    InputMediaClass      // optional
 	Solution         Opt[string]          // with SolutionEntities
 	SolutionEntities []MessageEntityClass // optional, with Solution
+	SolutionMedia    InputMediaClass      // optional
 }
 
 func (*InputMediaPoll) isInputMedia() {}
 
 func (x *InputMediaPoll) tl(c *coder) {
-	c.head(0x0f94e5f1, "inputMediaPoll")
+	c.head(0x883a4108, "inputMediaPoll")
 	f := c.flags()
 	tlPoll(c, &x.Poll)
 	if c.has(f, 0, x.CorrectAnswers != nil) {
-		vector(c, &x.CorrectAnswers, 4, (*coder).bytes)
+		vector(c, &x.CorrectAnswers, 4, (*coder).int)
+	}
+	if c.has(f, 3, x.AttachedMedia != nil) {
+		tlInputMedia(c, &x.AttachedMedia)
 	}
 	c.optString(f, 1, &x.Solution)
 	c.need(&x.SolutionEntities, (x.SolutionEntities != nil) == (x.Solution.Ok))
 	if c.has(f, 1, x.SolutionEntities != nil) {
 		vector(c, &x.SolutionEntities, 12, tlMessageEntity)
+	}
+	if c.has(f, 2, x.SolutionMedia != nil) {
+		tlInputMedia(c, &x.SolutionMedia)
 	}
 }
 
@@ -9797,7 +10294,7 @@ func (x *UserEmpty) tl(c *coder) {
 
 // User is
 //
-//	user#31774388 flags:# self:flags.10?true contact:flags.11?true mutual_contact:flags.12?true deleted:flags.13?true bot:flags.14?true bot_chat_history:flags.15?true bot_nochats:flags.16?true verified:flags.17?true restricted:flags.18?true min:flags.20?true bot_inline_geo:flags.21?true support:flags.23?true scam:flags.24?true apply_min_photo:flags.25?true fake:flags.26?true bot_attach_menu:flags.27?true premium:flags.28?true attach_menu_enabled:flags.29?true flags2:# bot_can_edit:flags2.1?true close_friend:flags2.2?true stories_hidden:flags2.3?true stories_unavailable:flags2.4?true contact_require_premium:flags2.10?true bot_business:flags2.11?true bot_has_main_app:flags2.13?true bot_forum_view:flags2.16?true bot_forum_can_manage_topics:flags2.17?true id:long access_hash:flags.0?long first_name:flags.1?string last_name:flags.2?string username:flags.3?string phone:flags.4?string photo:flags.5?UserProfilePhoto status:flags.6?UserStatus bot_info_version:flags.14?int restriction_reason:flags.18?Vector<RestrictionReason> bot_inline_placeholder:flags.19?string lang_code:flags.22?string emoji_status:flags.30?EmojiStatus usernames:flags2.0?Vector<Username> stories_max_id:flags2.5?RecentStory color:flags2.8?PeerColor profile_color:flags2.9?PeerColor bot_active_users:flags2.12?int bot_verification_icon:flags2.14?long send_paid_messages_stars:flags2.15?long = User;
+//	user#b1b8cc83 flags:# self:flags.10?true contact:flags.11?true mutual_contact:flags.12?true deleted:flags.13?true bot:flags.14?true bot_chat_history:flags.15?true bot_nochats:flags.16?true verified:flags.17?true restricted:flags.18?true min:flags.20?true bot_inline_geo:flags.21?true support:flags.23?true scam:flags.24?true apply_min_photo:flags.25?true fake:flags.26?true bot_attach_menu:flags.27?true premium:flags.28?true attach_menu_enabled:flags.29?true flags2:# bot_can_edit:flags2.1?true close_friend:flags2.2?true stories_hidden:flags2.3?true stories_unavailable:flags2.4?true contact_require_premium:flags2.10?true bot_business:flags2.11?true bot_has_main_app:flags2.13?true bot_forum_view:flags2.16?true bot_forum_can_manage_topics:flags2.17?true bot_can_manage_bots:flags2.18?true bot_guestchat:flags2.19?true bot_guard:flags2.20?true id:long access_hash:flags.0?long first_name:flags.1?string last_name:flags.2?string username:flags.3?string phone:flags.4?string photo:flags.5?UserProfilePhoto status:flags.6?UserStatus bot_info_version:flags.14?int restriction_reason:flags.18?Vector<RestrictionReason> bot_inline_placeholder:flags.19?string lang_code:flags.22?string emoji_status:flags.30?EmojiStatus usernames:flags2.0?Vector<Username> stories_max_id:flags2.5?RecentStory color:flags2.8?PeerColor profile_color:flags2.9?PeerColor bot_active_users:flags2.12?int bot_verification_icon:flags2.14?long send_paid_messages_stars:flags2.15?long linked_community_id:flags2.21?long = User;
 type User struct {
 	Self                    bool
 	Contact                 bool
@@ -9826,6 +10323,9 @@ type User struct {
 	BotHasMainApp           bool
 	BotForumView            bool
 	BotForumCanManageTopics bool
+	BotCanManageBots        bool
+	BotGuestchat            bool
+	BotGuard                bool
 	ID                      int64
 	AccessHash              Opt[int64]
 	FirstName               Opt[string]
@@ -9846,12 +10346,13 @@ type User struct {
 	BotActiveUsers          Opt[int]
 	BotVerificationIcon     Opt[int64]
 	SendPaidMessagesStars   Opt[int64]
+	LinkedCommunityID       Opt[int64]
 }
 
 func (*User) isUser() {}
 
 func (x *User) tl(c *coder) {
-	c.head(0x31774388, "user")
+	c.head(0xb1b8cc83, "user")
 	f := c.flags()
 	c.flag(f, 10, &x.Self)
 	c.flag(f, 11, &x.Contact)
@@ -9881,6 +10382,9 @@ func (x *User) tl(c *coder) {
 	c.flag(f2, 13, &x.BotHasMainApp)
 	c.flag(f2, 16, &x.BotForumView)
 	c.flag(f2, 17, &x.BotForumCanManageTopics)
+	c.flag(f2, 18, &x.BotCanManageBots)
+	c.flag(f2, 19, &x.BotGuestchat)
+	c.flag(f2, 20, &x.BotGuard)
 	c.long(&x.ID)
 	c.optLong(f, 0, &x.AccessHash)
 	c.optString(f, 1, &x.FirstName)
@@ -9919,6 +10423,7 @@ func (x *User) tl(c *coder) {
 	c.optInt(f2, 12, &x.BotActiveUsers)
 	c.optLong(f2, 14, &x.BotVerificationIcon)
 	c.optLong(f2, 15, &x.SendPaidMessagesStars)
+	c.optLong(f2, 21, &x.LinkedCommunityID)
 }
 
 // UserProfilePhotoEmpty is
@@ -10124,7 +10629,7 @@ func (x *ChatForbidden) tl(c *coder) {
 
 // Channel is
 //
-//	channel#1c32b11c flags:# creator:flags.0?true left:flags.2?true broadcast:flags.5?true verified:flags.7?true megagroup:flags.8?true restricted:flags.9?true signatures:flags.11?true min:flags.12?true scam:flags.19?true has_link:flags.20?true has_geo:flags.21?true slowmode_enabled:flags.22?true call_active:flags.23?true call_not_empty:flags.24?true fake:flags.25?true gigagroup:flags.26?true noforwards:flags.27?true join_to_send:flags.28?true join_request:flags.29?true forum:flags.30?true flags2:# stories_hidden:flags2.1?true stories_hidden_min:flags2.2?true stories_unavailable:flags2.3?true signature_profiles:flags2.12?true autotranslation:flags2.15?true broadcast_messages_allowed:flags2.16?true monoforum:flags2.17?true forum_tabs:flags2.19?true id:long access_hash:flags.13?long title:string username:flags.6?string photo:ChatPhoto date:int restriction_reason:flags.9?Vector<RestrictionReason> admin_rights:flags.14?ChatAdminRights banned_rights:flags.15?ChatBannedRights default_banned_rights:flags.18?ChatBannedRights participants_count:flags.17?int usernames:flags2.0?Vector<Username> stories_max_id:flags2.4?RecentStory color:flags2.7?PeerColor profile_color:flags2.8?PeerColor emoji_status:flags2.9?EmojiStatus level:flags2.10?int subscription_until_date:flags2.11?int bot_verification_icon:flags2.13?long send_paid_messages_stars:flags2.14?long linked_monoforum_id:flags2.18?long = Chat;
+//	channel#d49f34c6 flags:# creator:flags.0?true left:flags.2?true broadcast:flags.5?true verified:flags.7?true megagroup:flags.8?true restricted:flags.9?true signatures:flags.11?true min:flags.12?true scam:flags.19?true has_link:flags.20?true has_geo:flags.21?true slowmode_enabled:flags.22?true call_active:flags.23?true call_not_empty:flags.24?true fake:flags.25?true gigagroup:flags.26?true noforwards:flags.27?true join_to_send:flags.28?true join_request:flags.29?true forum:flags.30?true flags2:# stories_hidden:flags2.1?true stories_hidden_min:flags2.2?true stories_unavailable:flags2.3?true signature_profiles:flags2.12?true autotranslation:flags2.15?true broadcast_messages_allowed:flags2.16?true monoforum:flags2.17?true forum_tabs:flags2.19?true id:long access_hash:flags.13?long title:string username:flags.6?string photo:ChatPhoto date:int restriction_reason:flags.9?Vector<RestrictionReason> admin_rights:flags.14?ChatAdminRights banned_rights:flags.15?ChatBannedRights default_banned_rights:flags.18?ChatBannedRights participants_count:flags.17?int usernames:flags2.0?Vector<Username> stories_max_id:flags2.4?RecentStory color:flags2.7?PeerColor profile_color:flags2.8?PeerColor emoji_status:flags2.9?EmojiStatus level:flags2.10?int subscription_until_date:flags2.11?int bot_verification_icon:flags2.13?long send_paid_messages_stars:flags2.14?long linked_monoforum_id:flags2.18?long linked_community_id:flags2.20?long = Chat;
 type Channel struct {
 	Creator                  bool
 	Left                     bool
@@ -10175,12 +10680,13 @@ type Channel struct {
 	BotVerificationIcon      Opt[int64]
 	SendPaidMessagesStars    Opt[int64]
 	LinkedMonoforumID        Opt[int64]
+	LinkedCommunityID        Opt[int64]
 }
 
 func (*Channel) isChat() {}
 
 func (x *Channel) tl(c *coder) {
-	c.head(0x1c32b11c, "channel")
+	c.head(0xd49f34c6, "channel")
 	f := c.flags()
 	c.flag(f, 0, &x.Creator)
 	c.flag(f, 2, &x.Left)
@@ -10251,6 +10757,7 @@ func (x *Channel) tl(c *coder) {
 	c.optLong(f2, 13, &x.BotVerificationIcon)
 	c.optLong(f2, 14, &x.SendPaidMessagesStars)
 	c.optLong(f2, 18, &x.LinkedMonoforumID)
+	c.optLong(f2, 20, &x.LinkedCommunityID)
 }
 
 // ChannelForbidden is
@@ -10278,6 +10785,65 @@ func (x *ChannelForbidden) tl(c *coder) {
 	c.long(&x.AccessHash)
 	c.string(&x.Title)
 	c.optInt(f, 16, &x.UntilDate)
+}
+
+// CommunityForbidden is
+//
+//	communityForbidden#fd3cdab8 flags:# id:long access_hash:flags.13?long title:string = Chat;
+type CommunityForbidden struct {
+	ID         int64
+	AccessHash Opt[int64]
+	Title      string
+}
+
+func (*CommunityForbidden) isChat() {}
+
+func (x *CommunityForbidden) tl(c *coder) {
+	c.head(0xfd3cdab8, "communityForbidden")
+	f := c.flags()
+	c.long(&x.ID)
+	c.optLong(f, 13, &x.AccessHash)
+	c.string(&x.Title)
+}
+
+// Community is
+//
+//	community#65efe954 flags:# creator:flags.0?true left:flags.2?true min:flags.12?true flags2:# collapsed_in_dialogs:flags2.20?true id:long access_hash:flags.13?long title:string photo:ChatPhoto date:int admin_rights:flags.14?ChatAdminRights default_banned_rights:flags.18?ChatBannedRights = Chat;
+type Community struct {
+	Creator             bool
+	Left                bool
+	Min                 bool
+	CollapsedInDialogs  bool
+	ID                  int64
+	AccessHash          Opt[int64]
+	Title               string
+	Photo               ChatPhotoClass
+	Date                int
+	AdminRights         *ChatAdminRights  // optional
+	DefaultBannedRights *ChatBannedRights // optional
+}
+
+func (*Community) isChat() {}
+
+func (x *Community) tl(c *coder) {
+	c.head(0x65efe954, "community")
+	f := c.flags()
+	c.flag(f, 0, &x.Creator)
+	c.flag(f, 2, &x.Left)
+	c.flag(f, 12, &x.Min)
+	f2 := c.flags()
+	c.flag(f2, 20, &x.CollapsedInDialogs)
+	c.long(&x.ID)
+	c.optLong(f, 13, &x.AccessHash)
+	c.string(&x.Title)
+	tlChatPhoto(c, &x.Photo)
+	c.int(&x.Date)
+	if c.has(f, 14, x.AdminRights != nil) {
+		tlChatAdminRights(c, &x.AdminRights)
+	}
+	if c.has(f, 18, x.DefaultBannedRights != nil) {
+		tlChatBannedRights(c, &x.DefaultBannedRights)
+	}
 }
 
 // ChatFull is
@@ -10350,7 +10916,7 @@ func (x *ChatFull) tl(c *coder) {
 
 // ChannelFull is
 //
-//	channelFull#e4e0b29d flags:# can_view_participants:flags.3?true can_set_username:flags.6?true can_set_stickers:flags.7?true hidden_prehistory:flags.10?true can_set_location:flags.16?true has_scheduled:flags.19?true can_view_stats:flags.20?true blocked:flags.22?true flags2:# can_delete_channel:flags2.0?true antispam:flags2.1?true participants_hidden:flags2.2?true translations_disabled:flags2.3?true stories_pinned_available:flags2.5?true view_forum_as_messages:flags2.6?true restricted_sponsored:flags2.11?true can_view_revenue:flags2.12?true paid_media_allowed:flags2.14?true can_view_stars_revenue:flags2.15?true paid_reactions_available:flags2.16?true stargifts_available:flags2.19?true paid_messages_available:flags2.20?true id:long about:string participants_count:flags.0?int admins_count:flags.1?int kicked_count:flags.2?int banned_count:flags.2?int online_count:flags.13?int read_inbox_max_id:int read_outbox_max_id:int unread_count:int chat_photo:Photo notify_settings:PeerNotifySettings exported_invite:flags.23?ExportedChatInvite bot_info:Vector<BotInfo> migrated_from_chat_id:flags.4?long migrated_from_max_id:flags.4?int pinned_msg_id:flags.5?int stickerset:flags.8?StickerSet available_min_id:flags.9?int folder_id:flags.11?int linked_chat_id:flags.14?long location:flags.15?ChannelLocation slowmode_seconds:flags.17?int slowmode_next_send_date:flags.18?int stats_dc:flags.12?int pts:int call:flags.21?InputGroupCall ttl_period:flags.24?int pending_suggestions:flags.25?Vector<string> groupcall_default_join_as:flags.26?Peer theme_emoticon:flags.27?string requests_pending:flags.28?int recent_requesters:flags.28?Vector<long> default_send_as:flags.29?Peer available_reactions:flags.30?ChatReactions reactions_limit:flags2.13?int stories:flags2.4?PeerStories wallpaper:flags2.7?WallPaper boosts_applied:flags2.8?int boosts_unrestrict:flags2.9?int emojiset:flags2.10?StickerSet bot_verification:flags2.17?BotVerification stargifts_count:flags2.18?int send_paid_messages_stars:flags2.21?long main_tab:flags2.22?ProfileTab = ChatFull;
+//	channelFull#a04e8d3a flags:# can_view_participants:flags.3?true can_set_username:flags.6?true can_set_stickers:flags.7?true hidden_prehistory:flags.10?true can_set_location:flags.16?true has_scheduled:flags.19?true can_view_stats:flags.20?true blocked:flags.22?true flags2:# can_delete_channel:flags2.0?true antispam:flags2.1?true participants_hidden:flags2.2?true translations_disabled:flags2.3?true stories_pinned_available:flags2.5?true view_forum_as_messages:flags2.6?true restricted_sponsored:flags2.11?true can_view_revenue:flags2.12?true paid_media_allowed:flags2.14?true can_view_stars_revenue:flags2.15?true paid_reactions_available:flags2.16?true stargifts_available:flags2.19?true paid_messages_available:flags2.20?true id:long about:string participants_count:flags.0?int admins_count:flags.1?int kicked_count:flags.2?int banned_count:flags.2?int online_count:flags.13?int read_inbox_max_id:int read_outbox_max_id:int unread_count:int chat_photo:Photo notify_settings:PeerNotifySettings exported_invite:flags.23?ExportedChatInvite bot_info:Vector<BotInfo> migrated_from_chat_id:flags.4?long migrated_from_max_id:flags.4?int pinned_msg_id:flags.5?int stickerset:flags.8?StickerSet available_min_id:flags.9?int folder_id:flags.11?int linked_chat_id:flags.14?long location:flags.15?ChannelLocation slowmode_seconds:flags.17?int slowmode_next_send_date:flags.18?int stats_dc:flags.12?int pts:int call:flags.21?InputGroupCall ttl_period:flags.24?int pending_suggestions:flags.25?Vector<string> groupcall_default_join_as:flags.26?Peer theme_emoticon:flags.27?string requests_pending:flags.28?int recent_requesters:flags.28?Vector<long> default_send_as:flags.29?Peer available_reactions:flags.30?ChatReactions reactions_limit:flags2.13?int stories:flags2.4?PeerStories wallpaper:flags2.7?WallPaper boosts_applied:flags2.8?int boosts_unrestrict:flags2.9?int emojiset:flags2.10?StickerSet bot_verification:flags2.17?BotVerification stargifts_count:flags2.18?int send_paid_messages_stars:flags2.21?long main_tab:flags2.22?ProfileTab guard_bot_id:flags2.23?long = ChatFull;
 type ChannelFull struct {
 	CanViewParticipants    bool
 	CanSetUsername         bool
@@ -10418,12 +10984,13 @@ type ChannelFull struct {
 	StargiftsCount         Opt[int]
 	SendPaidMessagesStars  Opt[int64]
 	MainTab                ProfileTabClass // optional
+	GuardBotID             Opt[int64]
 }
 
 func (*ChannelFull) isChatFull() {}
 
 func (x *ChannelFull) tl(c *coder) {
-	c.head(0xe4e0b29d, "channelFull")
+	c.head(0xa04e8d3a, "channelFull")
 	f := c.flags()
 	c.flag(f, 3, &x.CanViewParticipants)
 	c.flag(f, 6, &x.CanSetUsername)
@@ -10523,6 +11090,34 @@ func (x *ChannelFull) tl(c *coder) {
 	if c.has(f2, 22, x.MainTab != nil) {
 		tlProfileTab(c, &x.MainTab)
 	}
+	c.optLong(f2, 23, &x.GuardBotID)
+}
+
+// CommunityFull is
+//
+//	communityFull#cbb7a507 flags:# id:long about:string chat_photo:Photo linked_peers:Vector<CommunityPeer> admins_count:flags.1?int kicked_count:flags.2?int peer_link_requests_pending:flags.0?int = ChatFull;
+type CommunityFull struct {
+	ID                      int64
+	About                   string
+	ChatPhoto               PhotoClass
+	LinkedPeers             []*CommunityPeer
+	AdminsCount             Opt[int]
+	KickedCount             Opt[int]
+	PeerLinkRequestsPending Opt[int]
+}
+
+func (*CommunityFull) isChatFull() {}
+
+func (x *CommunityFull) tl(c *coder) {
+	c.head(0xcbb7a507, "communityFull")
+	f := c.flags()
+	c.long(&x.ID)
+	c.string(&x.About)
+	tlPhoto(c, &x.ChatPhoto)
+	vector(c, &x.LinkedPeers, 20, tlCommunityPeer)
+	c.optInt(f, 1, &x.AdminsCount)
+	c.optInt(f, 2, &x.KickedCount)
+	c.optInt(f, 0, &x.PeerLinkRequestsPending)
 }
 
 // ChatParticipant is
@@ -10677,7 +11272,7 @@ func (x *MessageEmpty) tl(c *coder) {
 
 // Message is
 //
-//	message#3ae56482 flags:# out:flags.1?true mentioned:flags.4?true media_unread:flags.5?true silent:flags.13?true post:flags.14?true from_scheduled:flags.18?true legacy:flags.19?true edit_hide:flags.21?true pinned:flags.24?true noforwards:flags.26?true invert_media:flags.27?true flags2:# offline:flags2.1?true video_processing_pending:flags2.4?true paid_suggested_post_stars:flags2.8?true paid_suggested_post_ton:flags2.9?true id:int from_id:flags.8?Peer from_boosts_applied:flags.29?int from_rank:flags2.12?string peer_id:Peer saved_peer_id:flags.28?Peer fwd_from:flags.2?MessageFwdHeader via_bot_id:flags.11?long via_business_bot_id:flags2.0?long reply_to:flags.3?MessageReplyHeader date:int message:string media:flags.9?MessageMedia reply_markup:flags.6?ReplyMarkup entities:flags.7?Vector<MessageEntity> views:flags.10?int forwards:flags.10?int replies:flags.23?MessageReplies edit_date:flags.15?int post_author:flags.16?string grouped_id:flags.17?long reactions:flags.20?MessageReactions restriction_reason:flags.22?Vector<RestrictionReason> ttl_period:flags.25?int quick_reply_shortcut_id:flags.30?int effect:flags2.2?long factcheck:flags2.3?FactCheck report_delivery_until_date:flags2.5?int paid_message_stars:flags2.6?long suggested_post:flags2.7?SuggestedPost schedule_repeat_period:flags2.10?int summary_from_language:flags2.11?string = Message;
+//	message#7600b9d3 flags:# out:flags.1?true mentioned:flags.4?true media_unread:flags.5?true silent:flags.13?true post:flags.14?true from_scheduled:flags.18?true legacy:flags.19?true edit_hide:flags.21?true pinned:flags.24?true noforwards:flags.26?true invert_media:flags.27?true flags2:# offline:flags2.1?true video_processing_pending:flags2.4?true paid_suggested_post_stars:flags2.8?true paid_suggested_post_ton:flags2.9?true id:int from_id:flags.8?Peer from_boosts_applied:flags.29?int from_rank:flags2.12?string peer_id:Peer saved_peer_id:flags.28?Peer fwd_from:flags.2?MessageFwdHeader via_bot_id:flags.11?long via_business_bot_id:flags2.0?long guestchat_via_from:flags2.19?Peer reply_to:flags.3?MessageReplyHeader date:int message:string media:flags.9?MessageMedia reply_markup:flags.6?ReplyMarkup entities:flags.7?Vector<MessageEntity> views:flags.10?int forwards:flags.10?int replies:flags.23?MessageReplies edit_date:flags.15?int post_author:flags.16?string grouped_id:flags.17?long reactions:flags.20?MessageReactions restriction_reason:flags.22?Vector<RestrictionReason> ttl_period:flags.25?int quick_reply_shortcut_id:flags.30?int effect:flags2.2?long factcheck:flags2.3?FactCheck report_delivery_until_date:flags2.5?int paid_message_stars:flags2.6?long suggested_post:flags2.7?SuggestedPost schedule_repeat_period:flags2.10?int summary_from_language:flags2.11?string rich_message:flags2.13?RichMessage = Message;
 type Message struct {
 	Out                     bool
 	Mentioned               bool
@@ -10703,6 +11298,7 @@ type Message struct {
 	FwdFrom                 *MessageFwdHeader // optional
 	ViaBotID                Opt[int64]
 	ViaBusinessBotID        Opt[int64]
+	GuestchatViaFrom        PeerClass               // optional
 	ReplyTo                 MessageReplyHeaderClass // optional
 	Date                    int
 	Message                 string
@@ -10726,12 +11322,13 @@ type Message struct {
 	SuggestedPost           *SuggestedPost // optional
 	ScheduleRepeatPeriod    Opt[int]
 	SummaryFromLanguage     Opt[string]
+	RichMessage             *RichMessage // optional
 }
 
 func (*Message) isMessage() {}
 
 func (x *Message) tl(c *coder) {
-	c.head(0x3ae56482, "message")
+	c.head(0x7600b9d3, "message")
 	f := c.flags()
 	c.flag(f, 1, &x.Out)
 	c.flag(f, 4, &x.Mentioned)
@@ -10764,6 +11361,9 @@ func (x *Message) tl(c *coder) {
 	}
 	c.optLong(f, 11, &x.ViaBotID)
 	c.optLong(f2, 0, &x.ViaBusinessBotID)
+	if c.has(f2, 19, x.GuestchatViaFrom != nil) {
+		tlPeer(c, &x.GuestchatViaFrom)
+	}
 	if c.has(f, 3, x.ReplyTo != nil) {
 		tlMessageReplyHeader(c, &x.ReplyTo)
 	}
@@ -10806,6 +11406,9 @@ func (x *Message) tl(c *coder) {
 	}
 	c.optInt(f2, 10, &x.ScheduleRepeatPeriod)
 	c.optString(f2, 11, &x.SummaryFromLanguage)
+	if c.has(f2, 13, x.RichMessage != nil) {
+		tlRichMessage(c, &x.RichMessage)
+	}
 }
 
 // MessageService is
@@ -10875,23 +11478,30 @@ func (*MessageMediaEmpty) tl(c *coder) {
 
 // MessageMediaPhoto is
 //
-//	messageMediaPhoto#695150d7 flags:# spoiler:flags.3?true photo:flags.0?Photo ttl_seconds:flags.2?int = MessageMedia;
+//	messageMediaPhoto#e216eb63 flags:# spoiler:flags.3?true live_photo:flags.4?true photo:flags.0?Photo ttl_seconds:flags.2?int video:flags.4?Document = MessageMedia;
 type MessageMediaPhoto struct {
 	Spoiler    bool
+	LivePhoto  bool
 	Photo      PhotoClass // optional
 	TtlSeconds Opt[int]
+	Video      DocumentClass // optional, with LivePhoto
 }
 
 func (*MessageMediaPhoto) isMessageMedia() {}
 
 func (x *MessageMediaPhoto) tl(c *coder) {
-	c.head(0x695150d7, "messageMediaPhoto")
+	c.head(0xe216eb63, "messageMediaPhoto")
 	f := c.flags()
 	c.flag(f, 3, &x.Spoiler)
+	c.flag(f, 4, &x.LivePhoto)
 	if c.has(f, 0, x.Photo != nil) {
 		tlPhoto(c, &x.Photo)
 	}
 	c.optInt(f, 2, &x.TtlSeconds)
+	c.need(&x.Video, x.Video != nil || !x.LivePhoto)
+	if c.has(f, 4, x.Video != nil) {
+		tlDocument(c, &x.Video)
+	}
 }
 
 // MessageMediaGeo is
@@ -11102,18 +11712,23 @@ func (x *MessageMediaGeoLive) tl(c *coder) {
 
 // MessageMediaPoll is
 //
-//	messageMediaPoll#4bd6e798 poll:Poll results:PollResults = MessageMedia;
+//	messageMediaPoll#773f4e66 flags:# poll:Poll results:PollResults attached_media:flags.0?MessageMedia = MessageMedia;
 type MessageMediaPoll struct {
-	Poll    *Poll
-	Results *PollResults
+	Poll          *Poll
+	Results       *PollResults
+	AttachedMedia MessageMediaClass // optional
 }
 
 func (*MessageMediaPoll) isMessageMedia() {}
 
 func (x *MessageMediaPoll) tl(c *coder) {
-	c.head(0x4bd6e798, "messageMediaPoll")
+	c.head(0x773f4e66, "messageMediaPoll")
+	f := c.flags()
 	tlPoll(c, &x.Poll)
 	tlPollResults(c, &x.Results)
+	if c.has(f, 0, x.AttachedMedia != nil) {
+		tlMessageMedia(c, &x.AttachedMedia)
+	}
 }
 
 // MessageMediaDice is
@@ -12493,9 +13108,66 @@ func (x *MessageActionNoForwardsRequest) tl(c *coder) {
 	c.bool(&x.NewValue)
 }
 
+// MessageActionPollAppendAnswer is
+//
+//	messageActionPollAppendAnswer#9da1cd6c answer:PollAnswer = MessageAction;
+type MessageActionPollAppendAnswer struct {
+	Answer PollAnswerClass
+}
+
+func (*MessageActionPollAppendAnswer) isMessageAction() {}
+
+func (x *MessageActionPollAppendAnswer) tl(c *coder) {
+	c.head(0x9da1cd6c, "messageActionPollAppendAnswer")
+	tlPollAnswer(c, &x.Answer)
+}
+
+// MessageActionPollDeleteAnswer is
+//
+//	messageActionPollDeleteAnswer#399674dc answer:PollAnswer = MessageAction;
+type MessageActionPollDeleteAnswer struct {
+	Answer PollAnswerClass
+}
+
+func (*MessageActionPollDeleteAnswer) isMessageAction() {}
+
+func (x *MessageActionPollDeleteAnswer) tl(c *coder) {
+	c.head(0x399674dc, "messageActionPollDeleteAnswer")
+	tlPollAnswer(c, &x.Answer)
+}
+
+// MessageActionManagedBotCreated is
+//
+//	messageActionManagedBotCreated#16605e3e bot_id:long = MessageAction;
+type MessageActionManagedBotCreated struct {
+	BotID int64
+}
+
+func (*MessageActionManagedBotCreated) isMessageAction() {}
+
+func (x *MessageActionManagedBotCreated) tl(c *coder) {
+	c.head(0x16605e3e, "messageActionManagedBotCreated")
+	c.long(&x.BotID)
+}
+
+// MessageActionChangeCommunity is
+//
+//	messageActionChangeCommunity#5d20bae8 flags:# community_id:flags.0?long = MessageAction;
+type MessageActionChangeCommunity struct {
+	CommunityID Opt[int64]
+}
+
+func (*MessageActionChangeCommunity) isMessageAction() {}
+
+func (x *MessageActionChangeCommunity) tl(c *coder) {
+	c.head(0x5d20bae8, "messageActionChangeCommunity")
+	f := c.flags()
+	c.optLong(f, 0, &x.CommunityID)
+}
+
 // Dialog is
 //
-//	dialog#d58a08c6 flags:# pinned:flags.2?true unread_mark:flags.3?true view_forum_as_messages:flags.6?true peer:Peer top_message:int read_inbox_max_id:int read_outbox_max_id:int unread_count:int unread_mentions_count:int unread_reactions_count:int notify_settings:PeerNotifySettings pts:flags.0?int draft:flags.1?DraftMessage folder_id:flags.4?int ttl_period:flags.5?int = Dialog;
+//	dialog#fc89f7f3 flags:# pinned:flags.2?true unread_mark:flags.3?true view_forum_as_messages:flags.6?true peer:Peer top_message:int read_inbox_max_id:int read_outbox_max_id:int unread_count:int unread_mentions_count:int unread_reactions_count:int unread_poll_votes_count:int notify_settings:PeerNotifySettings pts:flags.0?int draft:flags.1?DraftMessage folder_id:flags.4?int ttl_period:flags.5?int = Dialog;
 type Dialog struct {
 	Pinned               bool
 	UnreadMark           bool
@@ -12507,6 +13179,7 @@ type Dialog struct {
 	UnreadCount          int
 	UnreadMentionsCount  int
 	UnreadReactionsCount int
+	UnreadPollVotesCount int
 	NotifySettings       *PeerNotifySettings
 	Pts                  Opt[int]
 	Draft                DraftMessageClass // optional
@@ -12517,7 +13190,7 @@ type Dialog struct {
 func (*Dialog) isDialog() {}
 
 func (x *Dialog) tl(c *coder) {
-	c.head(0xd58a08c6, "dialog")
+	c.head(0xfc89f7f3, "dialog")
 	f := c.flags()
 	c.flag(f, 2, &x.Pinned)
 	c.flag(f, 3, &x.UnreadMark)
@@ -12529,6 +13202,7 @@ func (x *Dialog) tl(c *coder) {
 	c.int(&x.UnreadCount)
 	c.int(&x.UnreadMentionsCount)
 	c.int(&x.UnreadReactionsCount)
+	c.int(&x.UnreadPollVotesCount)
 	tlPeerNotifySettings(c, &x.NotifySettings)
 	c.optInt(f, 0, &x.Pts)
 	if c.has(f, 1, x.Draft != nil) {
@@ -12565,6 +13239,25 @@ func (x *DialogFolder) tl(c *coder) {
 	c.int(&x.UnreadUnmutedPeersCount)
 	c.int(&x.UnreadMutedMessagesCount)
 	c.int(&x.UnreadUnmutedMessagesCount)
+}
+
+// DialogCommunity is
+//
+//	dialogCommunity#f78a0973 flags:# pinned:flags.2?true community_id:long notify_settings:PeerNotifySettings = Dialog;
+type DialogCommunity struct {
+	Pinned         bool
+	CommunityID    int64
+	NotifySettings *PeerNotifySettings
+}
+
+func (*DialogCommunity) isDialog() {}
+
+func (x *DialogCommunity) tl(c *coder) {
+	c.head(0xf78a0973, "dialogCommunity")
+	f := c.flags()
+	c.flag(f, 2, &x.Pinned)
+	c.long(&x.CommunityID)
+	tlPeerNotifySettings(c, &x.NotifySettings)
 }
 
 // PhotoEmpty is
@@ -12815,6 +13508,20 @@ func (x *InputNotifyForumTopic) tl(c *coder) {
 	c.head(0x5c467992, "inputNotifyForumTopic")
 	tlInputPeer(c, &x.Peer)
 	c.int(&x.TopMsgID)
+}
+
+// InputNotifyCommunity is
+//
+//	inputNotifyCommunity#27bb1adc community:InputChannel = InputNotifyPeer;
+type InputNotifyCommunity struct {
+	Community InputChannelClass
+}
+
+func (*InputNotifyCommunity) isInputNotifyPeer() {}
+
+func (x *InputNotifyCommunity) tl(c *coder) {
+	c.head(0x27bb1adc, "inputNotifyCommunity")
+	tlInputChannel(c, &x.Community)
 }
 
 // InputPeerNotifySettings is
@@ -13124,7 +13831,7 @@ func (*InputReportReasonPersonalDetails) tl(c *coder) {
 
 // UserFull is
 //
-//	userFull#a02bc13e flags:# blocked:flags.0?true phone_calls_available:flags.4?true phone_calls_private:flags.5?true can_pin_message:flags.7?true has_scheduled:flags.12?true video_calls_available:flags.13?true voice_messages_forbidden:flags.20?true translations_disabled:flags.23?true stories_pinned_available:flags.26?true blocked_my_stories_from:flags.27?true wallpaper_overridden:flags.28?true contact_require_premium:flags.29?true read_dates_private:flags.30?true flags2:# sponsored_enabled:flags2.7?true can_view_revenue:flags2.9?true bot_can_manage_emoji_status:flags2.10?true display_gifts_button:flags2.16?true noforwards_my_enabled:flags2.23?true noforwards_peer_enabled:flags2.24?true id:long about:flags.1?string settings:PeerSettings personal_photo:flags.21?Photo profile_photo:flags.2?Photo fallback_photo:flags.22?Photo notify_settings:PeerNotifySettings bot_info:flags.3?BotInfo pinned_msg_id:flags.6?int common_chats_count:int folder_id:flags.11?int ttl_period:flags.14?int theme:flags.15?ChatTheme private_forward_name:flags.16?string bot_group_admin_rights:flags.17?ChatAdminRights bot_broadcast_admin_rights:flags.18?ChatAdminRights wallpaper:flags.24?WallPaper stories:flags.25?PeerStories business_work_hours:flags2.0?BusinessWorkHours business_location:flags2.1?BusinessLocation business_greeting_message:flags2.2?BusinessGreetingMessage business_away_message:flags2.3?BusinessAwayMessage business_intro:flags2.4?BusinessIntro birthday:flags2.5?Birthday personal_channel_id:flags2.6?long personal_channel_message:flags2.6?int stargifts_count:flags2.8?int starref_program:flags2.11?StarRefProgram bot_verification:flags2.12?BotVerification send_paid_messages_stars:flags2.14?long disallowed_gifts:flags2.15?DisallowedGiftsSettings stars_rating:flags2.17?StarsRating stars_my_pending_rating:flags2.18?StarsRating stars_my_pending_rating_date:flags2.18?int main_tab:flags2.20?ProfileTab saved_music:flags2.21?Document note:flags2.22?TextWithEntities = UserFull;
+//	userFull#06cbe645 flags:# blocked:flags.0?true phone_calls_available:flags.4?true phone_calls_private:flags.5?true can_pin_message:flags.7?true has_scheduled:flags.12?true video_calls_available:flags.13?true voice_messages_forbidden:flags.20?true translations_disabled:flags.23?true stories_pinned_available:flags.26?true blocked_my_stories_from:flags.27?true wallpaper_overridden:flags.28?true contact_require_premium:flags.29?true read_dates_private:flags.30?true flags2:# sponsored_enabled:flags2.7?true can_view_revenue:flags2.9?true bot_can_manage_emoji_status:flags2.10?true display_gifts_button:flags2.16?true noforwards_my_enabled:flags2.23?true noforwards_peer_enabled:flags2.24?true unofficial_security_risk:flags2.26?true id:long about:flags.1?string settings:PeerSettings personal_photo:flags.21?Photo profile_photo:flags.2?Photo fallback_photo:flags.22?Photo notify_settings:PeerNotifySettings bot_info:flags.3?BotInfo pinned_msg_id:flags.6?int common_chats_count:int folder_id:flags.11?int ttl_period:flags.14?int theme:flags.15?ChatTheme private_forward_name:flags.16?string bot_group_admin_rights:flags.17?ChatAdminRights bot_broadcast_admin_rights:flags.18?ChatAdminRights wallpaper:flags.24?WallPaper stories:flags.25?PeerStories business_work_hours:flags2.0?BusinessWorkHours business_location:flags2.1?BusinessLocation business_greeting_message:flags2.2?BusinessGreetingMessage business_away_message:flags2.3?BusinessAwayMessage business_intro:flags2.4?BusinessIntro birthday:flags2.5?Birthday personal_channel_id:flags2.6?long personal_channel_message:flags2.6?int stargifts_count:flags2.8?int starref_program:flags2.11?StarRefProgram bot_verification:flags2.12?BotVerification send_paid_messages_stars:flags2.14?long disallowed_gifts:flags2.15?DisallowedGiftsSettings stars_rating:flags2.17?StarsRating stars_my_pending_rating:flags2.18?StarsRating stars_my_pending_rating_date:flags2.18?int main_tab:flags2.20?ProfileTab saved_music:flags2.21?Document note:flags2.22?TextWithEntities bot_manager_id:flags2.25?long = UserFull;
 type UserFull struct {
 	Blocked                  bool
 	PhoneCallsAvailable      bool
@@ -13145,6 +13852,7 @@ type UserFull struct {
 	DisplayGiftsButton       bool
 	NoforwardsMyEnabled      bool
 	NoforwardsPeerEnabled    bool
+	UnofficialSecurityRisk   bool
 	ID                       int64
 	About                    Opt[string]
 	Settings                 *PeerSettings
@@ -13182,10 +13890,11 @@ type UserFull struct {
 	MainTab                  ProfileTabClass          // optional
 	SavedMusic               DocumentClass            // optional
 	Note                     *TextWithEntities        // optional
+	BotManagerID             Opt[int64]
 }
 
 func (x *UserFull) tl(c *coder) {
-	c.head(0xa02bc13e, "userFull")
+	c.head(0x06cbe645, "userFull")
 	f := c.flags()
 	c.flag(f, 0, &x.Blocked)
 	c.flag(f, 4, &x.PhoneCallsAvailable)
@@ -13207,6 +13916,7 @@ func (x *UserFull) tl(c *coder) {
 	c.flag(f2, 16, &x.DisplayGiftsButton)
 	c.flag(f2, 23, &x.NoforwardsMyEnabled)
 	c.flag(f2, 24, &x.NoforwardsPeerEnabled)
+	c.flag(f2, 26, &x.UnofficialSecurityRisk)
 	c.long(&x.ID)
 	c.optString(f, 1, &x.About)
 	tlPeerSettings(c, &x.Settings)
@@ -13292,6 +14002,7 @@ func (x *UserFull) tl(c *coder) {
 	if c.has(f2, 22, x.Note != nil) {
 		tlTextWithEntities(c, &x.Note)
 	}
+	c.optLong(f2, 25, &x.BotManagerID)
 }
 
 // Contact is
@@ -13541,6 +14252,18 @@ func (*InputMessagesFilterPinned) isMessagesFilter() {}
 
 func (*InputMessagesFilterPinned) tl(c *coder) {
 	c.head(0x1bb00451, "inputMessagesFilterPinned")
+}
+
+// InputMessagesFilterPoll is
+//
+//	inputMessagesFilterPoll#fa2bc90a = MessagesFilter;
+type InputMessagesFilterPoll struct {
+}
+
+func (*InputMessagesFilterPoll) isMessagesFilter() {}
+
+func (*InputMessagesFilterPoll) tl(c *coder) {
+	c.head(0xfa2bc90a, "inputMessagesFilterPoll")
 }
 
 // UpdateNewMessage is
@@ -14681,18 +15404,27 @@ func (x *UpdateDialogUnreadMark) tl(c *coder) {
 
 // UpdateMessagePoll is
 //
-//	updateMessagePoll#aca1657b flags:# poll_id:long poll:flags.0?Poll results:PollResults = Update;
+//	updateMessagePoll#d64c522b flags:# peer:flags.1?Peer msg_id:flags.1?int top_msg_id:flags.2?int poll_id:long poll:flags.0?Poll results:PollResults = Update;
 type UpdateMessagePoll struct {
-	PollID  int64
-	Poll    *Poll // optional
-	Results *PollResults
+	Peer     PeerClass // optional, with MsgID
+	MsgID    Opt[int]  // with Peer
+	TopMsgID Opt[int]
+	PollID   int64
+	Poll     *Poll // optional
+	Results  *PollResults
 }
 
 func (*UpdateMessagePoll) isUpdate() {}
 
 func (x *UpdateMessagePoll) tl(c *coder) {
-	c.head(0xaca1657b, "updateMessagePoll")
+	c.head(0xd64c522b, "updateMessagePoll")
 	f := c.flags()
+	if c.has(f, 1, x.Peer != nil) {
+		tlPeer(c, &x.Peer)
+	}
+	c.need(&x.MsgID, (x.MsgID.Ok) == (x.Peer != nil))
+	c.optInt(f, 1, &x.MsgID)
+	c.optInt(f, 2, &x.TopMsgID)
 	c.long(&x.PollID)
 	if c.has(f, 0, x.Poll != nil) {
 		tlPoll(c, &x.Poll)
@@ -14845,21 +15577,23 @@ func (*UpdateLoginToken) tl(c *coder) {
 
 // UpdateMessagePollVote is
 //
-//	updateMessagePollVote#24f40e77 poll_id:long peer:Peer options:Vector<bytes> qts:int = Update;
+//	updateMessagePollVote#7699f014 poll_id:long peer:Peer options:Vector<bytes> positions:Vector<int> qts:int = Update;
 type UpdateMessagePollVote struct {
-	PollID  int64
-	Peer    PeerClass
-	Options [][]byte
-	Qts     int
+	PollID    int64
+	Peer      PeerClass
+	Options   [][]byte
+	Positions []int
+	Qts       int
 }
 
 func (*UpdateMessagePollVote) isUpdate() {}
 
 func (x *UpdateMessagePollVote) tl(c *coder) {
-	c.head(0x24f40e77, "updateMessagePollVote")
+	c.head(0x7699f014, "updateMessagePollVote")
 	c.long(&x.PollID)
 	tlPeer(c, &x.Peer)
 	vector(c, &x.Options, 4, (*coder).bytes)
+	vector(c, &x.Positions, 4, (*coder).int)
 	c.int(&x.Qts)
 }
 
@@ -15264,7 +15998,7 @@ func (x *UpdateBotCommands) tl(c *coder) {
 	c.head(0x4d712f2e, "updateBotCommands")
 	tlPeer(c, &x.Peer)
 	c.long(&x.BotID)
-	vector(c, &x.Commands, 12, tlBotCommand)
+	vector(c, &x.Commands, 16, tlBotCommand)
 }
 
 // UpdatePendingJoinRequests is
@@ -15287,26 +16021,29 @@ func (x *UpdatePendingJoinRequests) tl(c *coder) {
 
 // UpdateBotChatInviteRequester is
 //
-//	updateBotChatInviteRequester#11dfa986 peer:Peer date:int user_id:long about:string invite:ExportedChatInvite qts:int = Update;
+//	updateBotChatInviteRequester#7cb34d79 flags:# peer:Peer date:int user_id:long about:string invite:ExportedChatInvite qts:int query_id:flags.0?long = Update;
 type UpdateBotChatInviteRequester struct {
-	Peer   PeerClass
-	Date   int
-	UserID int64
-	About  string
-	Invite ExportedChatInviteClass
-	Qts    int
+	Peer    PeerClass
+	Date    int
+	UserID  int64
+	About   string
+	Invite  ExportedChatInviteClass
+	Qts     int
+	QueryID Opt[int64]
 }
 
 func (*UpdateBotChatInviteRequester) isUpdate() {}
 
 func (x *UpdateBotChatInviteRequester) tl(c *coder) {
-	c.head(0x11dfa986, "updateBotChatInviteRequester")
+	c.head(0x7cb34d79, "updateBotChatInviteRequester")
+	f := c.flags()
 	tlPeer(c, &x.Peer)
 	c.int(&x.Date)
 	c.long(&x.UserID)
 	c.string(&x.About)
 	tlExportedChatInvite(c, &x.Invite)
 	c.int(&x.Qts)
+	c.optLong(f, 0, &x.QueryID)
 }
 
 // UpdateMessageReactions is
@@ -16289,6 +17026,231 @@ func (x *UpdateChatParticipantRank) tl(c *coder) {
 	c.int(&x.Version)
 }
 
+// UpdateManagedBot is
+//
+//	updateManagedBot#4880ed9a user_id:long bot_id:long qts:int = Update;
+type UpdateManagedBot struct {
+	UserID int64
+	BotID  int64
+	Qts    int
+}
+
+func (*UpdateManagedBot) isUpdate() {}
+
+func (x *UpdateManagedBot) tl(c *coder) {
+	c.head(0x4880ed9a, "updateManagedBot")
+	c.long(&x.UserID)
+	c.long(&x.BotID)
+	c.int(&x.Qts)
+}
+
+// UpdateBotGuestChatQuery is
+//
+//	updateBotGuestChatQuery#cdd4093d flags:# query_id:long message:Message reference_messages:flags.0?Vector<Message> qts:int = Update;
+type UpdateBotGuestChatQuery struct {
+	QueryID           int64
+	Message           MessageClass
+	ReferenceMessages []MessageClass // optional
+	Qts               int
+}
+
+func (*UpdateBotGuestChatQuery) isUpdate() {}
+
+func (x *UpdateBotGuestChatQuery) tl(c *coder) {
+	c.head(0xcdd4093d, "updateBotGuestChatQuery")
+	f := c.flags()
+	c.long(&x.QueryID)
+	tlMessage(c, &x.Message)
+	if c.has(f, 0, x.ReferenceMessages != nil) {
+		vector(c, &x.ReferenceMessages, 12, tlMessage)
+	}
+	c.int(&x.Qts)
+}
+
+// UpdateAiComposeTones is
+//
+//	updateAiComposeTones#8c0f91fb = Update;
+type UpdateAiComposeTones struct {
+}
+
+func (*UpdateAiComposeTones) isUpdate() {}
+
+func (*UpdateAiComposeTones) tl(c *coder) {
+	c.head(0x8c0f91fb, "updateAiComposeTones")
+}
+
+// UpdateJoinChatWebViewDecision is
+//
+//	updateJoinChatWebViewDecision#bdac7e70 peer:Peer query_id:long result:JoinChatBotResult = Update;
+type UpdateJoinChatWebViewDecision struct {
+	Peer    PeerClass
+	QueryID int64
+	Result  JoinChatBotResultClass
+}
+
+func (*UpdateJoinChatWebViewDecision) isUpdate() {}
+
+func (x *UpdateJoinChatWebViewDecision) tl(c *coder) {
+	c.head(0xbdac7e70, "updateJoinChatWebViewDecision")
+	tlPeer(c, &x.Peer)
+	c.long(&x.QueryID)
+	tlJoinChatBotResult(c, &x.Result)
+}
+
+// UpdateNewBotConnection is
+//
+//	updateNewBotConnection#b22083a6 flags:# confirmed:flags.0?true bot_id:long date:flags.1?int device:flags.1?string location:flags.1?string = Update;
+type UpdateNewBotConnection struct {
+	Confirmed bool
+	BotID     int64
+	Date      Opt[int]    // with Device, Location
+	Device    Opt[string] // with Date, Location
+	Location  Opt[string] // with Date, Device
+}
+
+func (*UpdateNewBotConnection) isUpdate() {}
+
+func (x *UpdateNewBotConnection) tl(c *coder) {
+	c.head(0xb22083a6, "updateNewBotConnection")
+	f := c.flags()
+	c.flag(f, 0, &x.Confirmed)
+	c.long(&x.BotID)
+	c.optInt(f, 1, &x.Date)
+	c.need(&x.Device, (x.Device.Ok) == (x.Date.Ok))
+	c.optString(f, 1, &x.Device)
+	c.need(&x.Location, (x.Location.Ok) == (x.Date.Ok))
+	c.optString(f, 1, &x.Location)
+}
+
+// UpdateWebBrowserSettings is
+//
+//	updateWebBrowserSettings#c39a2ade flags:# open_external_browser:flags.0?true display_close_button:flags.1?true = Update;
+type UpdateWebBrowserSettings struct {
+	OpenExternalBrowser bool
+	DisplayCloseButton  bool
+}
+
+func (*UpdateWebBrowserSettings) isUpdate() {}
+
+func (x *UpdateWebBrowserSettings) tl(c *coder) {
+	c.head(0xc39a2ade, "updateWebBrowserSettings")
+	f := c.flags()
+	c.flag(f, 0, &x.OpenExternalBrowser)
+	c.flag(f, 1, &x.DisplayCloseButton)
+}
+
+// UpdateWebBrowserException is
+//
+//	updateWebBrowserException#140502d1 flags:# delete:flags.1?true open_external_browser:flags.0?Bool exception:WebDomainException = Update;
+type UpdateWebBrowserException struct {
+	Delete              bool
+	OpenExternalBrowser Opt[bool]
+	Exception           *WebDomainException
+}
+
+func (*UpdateWebBrowserException) isUpdate() {}
+
+func (x *UpdateWebBrowserException) tl(c *coder) {
+	c.head(0x140502d1, "updateWebBrowserException")
+	f := c.flags()
+	c.flag(f, 1, &x.Delete)
+	c.optBool(f, 0, &x.OpenExternalBrowser)
+	tlWebDomainException(c, &x.Exception)
+}
+
+// UpdateNewEphemeralMessage is
+//
+//	updateNewEphemeralMessage#20bcbba1 message:EphemeralMessage = Update;
+type UpdateNewEphemeralMessage struct {
+	Message *EphemeralMessage
+}
+
+func (*UpdateNewEphemeralMessage) isUpdate() {}
+
+func (x *UpdateNewEphemeralMessage) tl(c *coder) {
+	c.head(0x20bcbba1, "updateNewEphemeralMessage")
+	tlEphemeralMessage(c, &x.Message)
+}
+
+// UpdateDeleteEphemeralMessages is
+//
+//	updateDeleteEphemeralMessages#56dbfcf8 peer:Peer ids:Vector<int> = Update;
+type UpdateDeleteEphemeralMessages struct {
+	Peer PeerClass
+	IDs  []int
+}
+
+func (*UpdateDeleteEphemeralMessages) isUpdate() {}
+
+func (x *UpdateDeleteEphemeralMessages) tl(c *coder) {
+	c.head(0x56dbfcf8, "updateDeleteEphemeralMessages")
+	tlPeer(c, &x.Peer)
+	vector(c, &x.IDs, 4, (*coder).int)
+}
+
+// UpdateEditEphemeralMessage is
+//
+//	updateEditEphemeralMessage#4bbb8f01 message:EphemeralMessage = Update;
+type UpdateEditEphemeralMessage struct {
+	Message *EphemeralMessage
+}
+
+func (*UpdateEditEphemeralMessage) isUpdate() {}
+
+func (x *UpdateEditEphemeralMessage) tl(c *coder) {
+	c.head(0x4bbb8f01, "updateEditEphemeralMessage")
+	tlEphemeralMessage(c, &x.Message)
+}
+
+// UpdateEphemeralBotCallbackQuery is
+//
+//	updateEphemeralBotCallbackQuery#9b380762 query_id:long user_id:long peer:Peer msg_id:int data:bytes message:EphemeralMessage = Update;
+type UpdateEphemeralBotCallbackQuery struct {
+	QueryID int64
+	UserID  int64
+	Peer    PeerClass
+	MsgID   int
+	Data    []byte
+	Message *EphemeralMessage
+}
+
+func (*UpdateEphemeralBotCallbackQuery) isUpdate() {}
+
+func (x *UpdateEphemeralBotCallbackQuery) tl(c *coder) {
+	c.head(0x9b380762, "updateEphemeralBotCallbackQuery")
+	c.long(&x.QueryID)
+	c.long(&x.UserID)
+	tlPeer(c, &x.Peer)
+	c.int(&x.MsgID)
+	c.bytes(&x.Data)
+	tlEphemeralMessage(c, &x.Message)
+}
+
+// UpdateBotStarsSubscription is
+//
+//	updateBotStarsSubscription#6c0d8e23 flags:# canceled:flags.0?true payment_failed:flags.1?true restored:flags.2?true user_id:long payload:bytes qts:int = Update;
+type UpdateBotStarsSubscription struct {
+	Canceled      bool
+	PaymentFailed bool
+	Restored      bool
+	UserID        int64
+	Payload       []byte
+	Qts           int
+}
+
+func (*UpdateBotStarsSubscription) isUpdate() {}
+
+func (x *UpdateBotStarsSubscription) tl(c *coder) {
+	c.head(0x6c0d8e23, "updateBotStarsSubscription")
+	f := c.flags()
+	c.flag(f, 0, &x.Canceled)
+	c.flag(f, 1, &x.PaymentFailed)
+	c.flag(f, 2, &x.Restored)
+	c.long(&x.UserID)
+	c.bytes(&x.Payload)
+	c.int(&x.Qts)
+}
+
 // UpdatesTooLong is
 //
 //	updatesTooLong#e317af7e = Updates;
@@ -17063,6 +18025,20 @@ func (x *NotifyForumTopic) tl(c *coder) {
 	c.int(&x.TopMsgID)
 }
 
+// NotifyCommunity is
+//
+//	notifyCommunity#be376999 community_id:long = NotifyPeer;
+type NotifyCommunity struct {
+	CommunityID int64
+}
+
+func (*NotifyCommunity) isNotifyPeer() {}
+
+func (x *NotifyCommunity) tl(c *coder) {
+	c.head(0xbe376999, "notifyCommunity")
+	c.long(&x.CommunityID)
+}
+
 // SendMessageTypingAction is
 //
 //	sendMessageTypingAction#16bf744e = SendMessageAction;
@@ -17313,6 +18289,38 @@ func (x *SendMessageTextDraftAction) tl(c *coder) {
 	c.head(0x376d975c, "sendMessageTextDraftAction")
 	c.long(&x.RandomID)
 	tlTextWithEntities(c, &x.Text)
+}
+
+// InputSendMessageRichMessageDraftAction is
+//
+//	inputSendMessageRichMessageDraftAction#e2b23b51 random_id:long rich_message:InputRichMessage = SendMessageAction;
+type InputSendMessageRichMessageDraftAction struct {
+	RandomID    int64
+	RichMessage InputRichMessageClass
+}
+
+func (*InputSendMessageRichMessageDraftAction) isSendMessageAction() {}
+
+func (x *InputSendMessageRichMessageDraftAction) tl(c *coder) {
+	c.head(0xe2b23b51, "inputSendMessageRichMessageDraftAction")
+	c.long(&x.RandomID)
+	tlInputRichMessage(c, &x.RichMessage)
+}
+
+// SendMessageRichMessageDraftAction is
+//
+//	sendMessageRichMessageDraftAction#a2cb24f9 random_id:long rich_message:RichMessage = SendMessageAction;
+type SendMessageRichMessageDraftAction struct {
+	RandomID    int64
+	RichMessage *RichMessage
+}
+
+func (*SendMessageRichMessageDraftAction) isSendMessageAction() {}
+
+func (x *SendMessageRichMessageDraftAction) tl(c *coder) {
+	c.head(0xa2cb24f9, "sendMessageRichMessageDraftAction")
+	c.long(&x.RandomID)
+	tlRichMessage(c, &x.RichMessage)
 }
 
 // InputPrivacyKeyStatusTimestamp is
@@ -18655,14 +19663,17 @@ func (x *StickerSet) tl(c *coder) {
 
 // BotCommand is
 //
-//	botCommand#c27ac8c7 command:string description:string = BotCommand;
+//	botCommand#9852d6d2 flags:# ephemeral:flags.0?true command:string description:string = BotCommand;
 type BotCommand struct {
+	Ephemeral   bool
 	Command     string
 	Description string
 }
 
 func (x *BotCommand) tl(c *coder) {
-	c.head(0xc27ac8c7, "botCommand")
+	c.head(0x9852d6d2, "botCommand")
+	f := c.flags()
+	c.flag(f, 0, &x.Ephemeral)
 	c.string(&x.Command)
 	c.string(&x.Description)
 }
@@ -18696,7 +19707,7 @@ func (x *BotInfo) tl(c *coder) {
 		tlDocument(c, &x.DescriptionDocument)
 	}
 	if c.has(f, 2, x.Commands != nil) {
-		vector(c, &x.Commands, 12, tlBotCommand)
+		vector(c, &x.Commands, 16, tlBotCommand)
 	}
 	if c.has(f, 3, x.MenuButton != nil) {
 		tlBotMenuButton(c, &x.MenuButton)
@@ -19575,6 +20586,56 @@ func (x *MessageEntityFormattedDate) tl(c *coder) {
 	c.int(&x.Date)
 }
 
+// MessageEntityDiffInsert is
+//
+//	messageEntityDiffInsert#71777116 offset:int length:int = MessageEntity;
+type MessageEntityDiffInsert struct {
+	Offset int
+	Length int
+}
+
+func (*MessageEntityDiffInsert) isMessageEntity() {}
+
+func (x *MessageEntityDiffInsert) tl(c *coder) {
+	c.head(0x71777116, "messageEntityDiffInsert")
+	c.int(&x.Offset)
+	c.int(&x.Length)
+}
+
+// MessageEntityDiffReplace is
+//
+//	messageEntityDiffReplace#c6c1e5a7 offset:int length:int old_text:string = MessageEntity;
+type MessageEntityDiffReplace struct {
+	Offset  int
+	Length  int
+	OldText string
+}
+
+func (*MessageEntityDiffReplace) isMessageEntity() {}
+
+func (x *MessageEntityDiffReplace) tl(c *coder) {
+	c.head(0xc6c1e5a7, "messageEntityDiffReplace")
+	c.int(&x.Offset)
+	c.int(&x.Length)
+	c.string(&x.OldText)
+}
+
+// MessageEntityDiffDelete is
+//
+//	messageEntityDiffDelete#0652c1c5 offset:int length:int = MessageEntity;
+type MessageEntityDiffDelete struct {
+	Offset int
+	Length int
+}
+
+func (*MessageEntityDiffDelete) isMessageEntity() {}
+
+func (x *MessageEntityDiffDelete) tl(c *coder) {
+	c.head(0x0652c1c5, "messageEntityDiffDelete")
+	c.int(&x.Offset)
+	c.int(&x.Length)
+}
+
 // InputChannelEmpty is
 //
 //	inputChannelEmpty#ee8c1e86 = InputChannel;
@@ -20121,6 +21182,25 @@ func (x *InputBotInlineMessageMediaWebPage) tl(c *coder) {
 	}
 }
 
+// InputBotInlineMessageRichMessage is
+//
+//	inputBotInlineMessageRichMessage#b43df56c flags:# reply_markup:flags.2?ReplyMarkup rich_message:InputRichMessage = InputBotInlineMessage;
+type InputBotInlineMessageRichMessage struct {
+	ReplyMarkup ReplyMarkupClass // optional
+	RichMessage InputRichMessageClass
+}
+
+func (*InputBotInlineMessageRichMessage) isInputBotInlineMessage() {}
+
+func (x *InputBotInlineMessageRichMessage) tl(c *coder) {
+	c.head(0xb43df56c, "inputBotInlineMessageRichMessage")
+	f := c.flags()
+	if c.has(f, 2, x.ReplyMarkup != nil) {
+		tlReplyMarkup(c, &x.ReplyMarkup)
+	}
+	tlInputRichMessage(c, &x.RichMessage)
+}
+
 // InputBotInlineResult is
 //
 //	inputBotInlineResult#88bf9319 flags:# id:string type:string title:flags.1?string description:flags.2?string url:flags.3?string thumb:flags.4?InputWebDocument content:flags.5?InputWebDocument send_message:InputBotInlineMessage = InputBotInlineResult;
@@ -20414,6 +21494,25 @@ func (x *BotInlineMessageMediaWebPage) tl(c *coder) {
 	if c.has(f, 2, x.ReplyMarkup != nil) {
 		tlReplyMarkup(c, &x.ReplyMarkup)
 	}
+}
+
+// BotInlineMessageRichMessage is
+//
+//	botInlineMessageRichMessage#0a617e7b flags:# reply_markup:flags.2?ReplyMarkup rich_message:RichMessage = BotInlineMessage;
+type BotInlineMessageRichMessage struct {
+	ReplyMarkup ReplyMarkupClass // optional
+	RichMessage *RichMessage
+}
+
+func (*BotInlineMessageRichMessage) isBotInlineMessage() {}
+
+func (x *BotInlineMessageRichMessage) tl(c *coder) {
+	c.head(0x0a617e7b, "botInlineMessageRichMessage")
+	f := c.flags()
+	if c.has(f, 2, x.ReplyMarkup != nil) {
+		tlReplyMarkup(c, &x.ReplyMarkup)
+	}
+	tlRichMessage(c, &x.RichMessage)
 }
 
 // BotInlineResult is
@@ -20712,6 +21811,18 @@ func (*TopPeerCategoryBotsApp) tl(c *coder) {
 	c.head(0xfd9e7bec, "topPeerCategoryBotsApp")
 }
 
+// TopPeerCategoryBotsGuestChat is
+//
+//	topPeerCategoryBotsGuestChat#6c24f3dd = TopPeerCategory;
+type TopPeerCategoryBotsGuestChat struct {
+}
+
+func (*TopPeerCategoryBotsGuestChat) isTopPeerCategory() {}
+
+func (*TopPeerCategoryBotsGuestChat) tl(c *coder) {
+	c.head(0x6c24f3dd, "topPeerCategoryBotsGuestChat")
+}
+
 // TopPeerCategoryPeers is
 //
 //	topPeerCategoryPeers#fb834291 category:TopPeerCategory count:int peers:Vector<TopPeer> = TopPeerCategoryPeers;
@@ -20745,7 +21856,7 @@ func (x *DraftMessageEmpty) tl(c *coder) {
 
 // DraftMessage is
 //
-//	draftMessage#96eaa5eb flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia date:int effect:flags.7?long suggested_post:flags.8?SuggestedPost = DraftMessage;
+//	draftMessage#60fe3294 flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia date:int effect:flags.7?long suggested_post:flags.8?SuggestedPost rich_message:flags.9?RichMessage = DraftMessage;
 type DraftMessage struct {
 	NoWebpage     bool
 	InvertMedia   bool
@@ -20756,12 +21867,13 @@ type DraftMessage struct {
 	Date          int
 	Effect        Opt[int64]
 	SuggestedPost *SuggestedPost // optional
+	RichMessage   *RichMessage   // optional
 }
 
 func (*DraftMessage) isDraftMessage() {}
 
 func (x *DraftMessage) tl(c *coder) {
-	c.head(0x96eaa5eb, "draftMessage")
+	c.head(0x60fe3294, "draftMessage")
 	f := c.flags()
 	c.flag(f, 1, &x.NoWebpage)
 	c.flag(f, 6, &x.InvertMedia)
@@ -20779,6 +21891,9 @@ func (x *DraftMessage) tl(c *coder) {
 	c.optLong(f, 7, &x.Effect)
 	if c.has(f, 8, x.SuggestedPost != nil) {
 		tlSuggestedPost(c, &x.SuggestedPost)
+	}
+	if c.has(f, 9, x.RichMessage != nil) {
+		tlRichMessage(c, &x.RichMessage)
 	}
 }
 
@@ -21205,6 +22320,223 @@ func (x *TextAnchor) tl(c *coder) {
 	c.string(&x.Name)
 }
 
+// TextMath is
+//
+//	textMath#9d2eac97 source:string = RichText;
+type TextMath struct {
+	Source string
+}
+
+func (*TextMath) isRichText() {}
+
+func (x *TextMath) tl(c *coder) {
+	c.head(0x9d2eac97, "textMath")
+	c.string(&x.Source)
+}
+
+// TextCustomEmoji is
+//
+//	textCustomEmoji#a26156c0 document_id:long alt:string = RichText;
+type TextCustomEmoji struct {
+	DocumentID int64
+	Alt        string
+}
+
+func (*TextCustomEmoji) isRichText() {}
+
+func (x *TextCustomEmoji) tl(c *coder) {
+	c.head(0xa26156c0, "textCustomEmoji")
+	c.long(&x.DocumentID)
+	c.string(&x.Alt)
+}
+
+// TextSpoiler is
+//
+//	textSpoiler#4c2a5d62 text:RichText = RichText;
+type TextSpoiler struct {
+	Text RichTextClass
+}
+
+func (*TextSpoiler) isRichText() {}
+
+func (x *TextSpoiler) tl(c *coder) {
+	c.head(0x4c2a5d62, "textSpoiler")
+	tlRichText(c, &x.Text)
+}
+
+// TextMention is
+//
+//	textMention#cd24cf44 text:RichText = RichText;
+type TextMention struct {
+	Text RichTextClass
+}
+
+func (*TextMention) isRichText() {}
+
+func (x *TextMention) tl(c *coder) {
+	c.head(0xcd24cf44, "textMention")
+	tlRichText(c, &x.Text)
+}
+
+// TextHashtag is
+//
+//	textHashtag#519524ea text:RichText = RichText;
+type TextHashtag struct {
+	Text RichTextClass
+}
+
+func (*TextHashtag) isRichText() {}
+
+func (x *TextHashtag) tl(c *coder) {
+	c.head(0x519524ea, "textHashtag")
+	tlRichText(c, &x.Text)
+}
+
+// TextBotCommand is
+//
+//	textBotCommand#02ff29d3 text:RichText = RichText;
+type TextBotCommand struct {
+	Text RichTextClass
+}
+
+func (*TextBotCommand) isRichText() {}
+
+func (x *TextBotCommand) tl(c *coder) {
+	c.head(0x02ff29d3, "textBotCommand")
+	tlRichText(c, &x.Text)
+}
+
+// TextCashtag is
+//
+//	textCashtag#7b9e1801 text:RichText = RichText;
+type TextCashtag struct {
+	Text RichTextClass
+}
+
+func (*TextCashtag) isRichText() {}
+
+func (x *TextCashtag) tl(c *coder) {
+	c.head(0x7b9e1801, "textCashtag")
+	tlRichText(c, &x.Text)
+}
+
+// TextAutoUrl is
+//
+//	textAutoUrl#ac6a83aa text:RichText = RichText;
+type TextAutoUrl struct {
+	Text RichTextClass
+}
+
+func (*TextAutoUrl) isRichText() {}
+
+func (x *TextAutoUrl) tl(c *coder) {
+	c.head(0xac6a83aa, "textAutoUrl")
+	tlRichText(c, &x.Text)
+}
+
+// TextAutoEmail is
+//
+//	textAutoEmail#c556a45d text:RichText = RichText;
+type TextAutoEmail struct {
+	Text RichTextClass
+}
+
+func (*TextAutoEmail) isRichText() {}
+
+func (x *TextAutoEmail) tl(c *coder) {
+	c.head(0xc556a45d, "textAutoEmail")
+	tlRichText(c, &x.Text)
+}
+
+// TextAutoPhone is
+//
+//	textAutoPhone#24c26789 text:RichText = RichText;
+type TextAutoPhone struct {
+	Text RichTextClass
+}
+
+func (*TextAutoPhone) isRichText() {}
+
+func (x *TextAutoPhone) tl(c *coder) {
+	c.head(0x24c26789, "textAutoPhone")
+	tlRichText(c, &x.Text)
+}
+
+// TextBankCard is
+//
+//	textBankCard#b956812d text:RichText = RichText;
+type TextBankCard struct {
+	Text RichTextClass
+}
+
+func (*TextBankCard) isRichText() {}
+
+func (x *TextBankCard) tl(c *coder) {
+	c.head(0xb956812d, "textBankCard")
+	tlRichText(c, &x.Text)
+}
+
+// TextMentionName is
+//
+//	textMentionName#01a9fbfc text:RichText user_id:long = RichText;
+type TextMentionName struct {
+	Text   RichTextClass
+	UserID int64
+}
+
+func (*TextMentionName) isRichText() {}
+
+func (x *TextMentionName) tl(c *coder) {
+	c.head(0x01a9fbfc, "textMentionName")
+	tlRichText(c, &x.Text)
+	c.long(&x.UserID)
+}
+
+// TextDate is
+//
+//	textDate#a5b45e2b flags:# relative:flags.0?true short_time:flags.1?true long_time:flags.2?true short_date:flags.3?true long_date:flags.4?true day_of_week:flags.5?true text:RichText date:int = RichText;
+type TextDate struct {
+	Relative  bool
+	ShortTime bool
+	LongTime  bool
+	ShortDate bool
+	LongDate  bool
+	DayOfWeek bool
+	Text      RichTextClass
+	Date      int
+}
+
+func (*TextDate) isRichText() {}
+
+func (x *TextDate) tl(c *coder) {
+	c.head(0xa5b45e2b, "textDate")
+	f := c.flags()
+	c.flag(f, 0, &x.Relative)
+	c.flag(f, 1, &x.ShortTime)
+	c.flag(f, 2, &x.LongTime)
+	c.flag(f, 3, &x.ShortDate)
+	c.flag(f, 4, &x.LongDate)
+	c.flag(f, 5, &x.DayOfWeek)
+	tlRichText(c, &x.Text)
+	c.int(&x.Date)
+}
+
+// TextDiff is
+//
+//	textDiff#9686cb50 text:RichText old_text:RichText = RichText;
+type TextDiff struct {
+	Text    RichTextClass
+	OldText RichTextClass
+}
+
+func (*TextDiff) isRichText() {}
+
+func (x *TextDiff) tl(c *coder) {
+	c.head(0x9686cb50, "textDiff")
+	tlRichText(c, &x.Text)
+	tlRichText(c, &x.OldText)
+}
+
 // PageBlockUnsupported is
 //
 //	pageBlockUnsupported#13567e8a = PageBlock;
@@ -21370,7 +22702,7 @@ func (*PageBlockList) isPageBlock() {}
 
 func (x *PageBlockList) tl(c *coder) {
 	c.head(0xe4e88011, "pageBlockList")
-	vector(c, &x.Items, 8, tlPageListItem)
+	vector(c, &x.Items, 12, tlPageListItem)
 }
 
 // PageBlockBlockquote is
@@ -21407,8 +22739,9 @@ func (x *PageBlockPullquote) tl(c *coder) {
 
 // PageBlockPhoto is
 //
-//	pageBlockPhoto#1759c560 flags:# photo_id:long caption:PageCaption url:flags.0?string webpage_id:flags.0?long = PageBlock;
+//	pageBlockPhoto#1759c560 flags:# spoiler:flags.1?true photo_id:long caption:PageCaption url:flags.0?string webpage_id:flags.0?long = PageBlock;
 type PageBlockPhoto struct {
+	Spoiler   bool
 	PhotoID   int64
 	Caption   *PageCaption
 	Url       Opt[string] // with WebpageID
@@ -21420,6 +22753,7 @@ func (*PageBlockPhoto) isPageBlock() {}
 func (x *PageBlockPhoto) tl(c *coder) {
 	c.head(0x1759c560, "pageBlockPhoto")
 	f := c.flags()
+	c.flag(f, 1, &x.Spoiler)
 	c.long(&x.PhotoID)
 	tlPageCaption(c, &x.Caption)
 	c.optString(f, 0, &x.Url)
@@ -21429,10 +22763,11 @@ func (x *PageBlockPhoto) tl(c *coder) {
 
 // PageBlockVideo is
 //
-//	pageBlockVideo#7c8fe7b6 flags:# autoplay:flags.0?true loop:flags.1?true video_id:long caption:PageCaption = PageBlock;
+//	pageBlockVideo#7c8fe7b6 flags:# autoplay:flags.0?true loop:flags.1?true spoiler:flags.2?true video_id:long caption:PageCaption = PageBlock;
 type PageBlockVideo struct {
 	Autoplay bool
 	Loop     bool
+	Spoiler  bool
 	VideoID  int64
 	Caption  *PageCaption
 }
@@ -21444,6 +22779,7 @@ func (x *PageBlockVideo) tl(c *coder) {
 	f := c.flags()
 	c.flag(f, 0, &x.Autoplay)
 	c.flag(f, 1, &x.Loop)
+	c.flag(f, 2, &x.Spoiler)
 	c.long(&x.VideoID)
 	tlPageCaption(c, &x.Caption)
 }
@@ -21617,16 +22953,23 @@ func (x *PageBlockTable) tl(c *coder) {
 
 // PageBlockOrderedList is
 //
-//	pageBlockOrderedList#9a8ae1e1 items:Vector<PageListOrderedItem> = PageBlock;
+//	pageBlockOrderedList#1fd6f6c1 flags:# reversed:flags.2?true items:Vector<PageListOrderedItem> start:flags.0?int type:flags.1?string = PageBlock;
 type PageBlockOrderedList struct {
-	Items []PageListOrderedItemClass
+	Reversed bool
+	Items    []PageListOrderedItemClass
+	Start    Opt[int]
+	Type     Opt[string]
 }
 
 func (*PageBlockOrderedList) isPageBlock() {}
 
 func (x *PageBlockOrderedList) tl(c *coder) {
-	c.head(0x9a8ae1e1, "pageBlockOrderedList")
+	c.head(0x1fd6f6c1, "pageBlockOrderedList")
+	f := c.flags()
+	c.flag(f, 2, &x.Reversed)
 	vector(c, &x.Items, 12, tlPageListOrderedItem)
+	c.optInt(f, 0, &x.Start)
+	c.optString(f, 1, &x.Type)
 }
 
 // PageBlockDetails is
@@ -21684,6 +23027,156 @@ func (x *PageBlockMap) tl(c *coder) {
 	c.int(&x.W)
 	c.int(&x.H)
 	tlPageCaption(c, &x.Caption)
+}
+
+// PageBlockHeading1 is
+//
+//	pageBlockHeading1#baff072f text:RichText = PageBlock;
+type PageBlockHeading1 struct {
+	Text RichTextClass
+}
+
+func (*PageBlockHeading1) isPageBlock() {}
+
+func (x *PageBlockHeading1) tl(c *coder) {
+	c.head(0xbaff072f, "pageBlockHeading1")
+	tlRichText(c, &x.Text)
+}
+
+// PageBlockHeading2 is
+//
+//	pageBlockHeading2#096b2aec text:RichText = PageBlock;
+type PageBlockHeading2 struct {
+	Text RichTextClass
+}
+
+func (*PageBlockHeading2) isPageBlock() {}
+
+func (x *PageBlockHeading2) tl(c *coder) {
+	c.head(0x096b2aec, "pageBlockHeading2")
+	tlRichText(c, &x.Text)
+}
+
+// PageBlockHeading3 is
+//
+//	pageBlockHeading3#67e731ad text:RichText = PageBlock;
+type PageBlockHeading3 struct {
+	Text RichTextClass
+}
+
+func (*PageBlockHeading3) isPageBlock() {}
+
+func (x *PageBlockHeading3) tl(c *coder) {
+	c.head(0x67e731ad, "pageBlockHeading3")
+	tlRichText(c, &x.Text)
+}
+
+// PageBlockHeading4 is
+//
+//	pageBlockHeading4#b532772b text:RichText = PageBlock;
+type PageBlockHeading4 struct {
+	Text RichTextClass
+}
+
+func (*PageBlockHeading4) isPageBlock() {}
+
+func (x *PageBlockHeading4) tl(c *coder) {
+	c.head(0xb532772b, "pageBlockHeading4")
+	tlRichText(c, &x.Text)
+}
+
+// PageBlockHeading5 is
+//
+//	pageBlockHeading5#dbbe6c6a text:RichText = PageBlock;
+type PageBlockHeading5 struct {
+	Text RichTextClass
+}
+
+func (*PageBlockHeading5) isPageBlock() {}
+
+func (x *PageBlockHeading5) tl(c *coder) {
+	c.head(0xdbbe6c6a, "pageBlockHeading5")
+	tlRichText(c, &x.Text)
+}
+
+// PageBlockHeading6 is
+//
+//	pageBlockHeading6#682a41a9 text:RichText = PageBlock;
+type PageBlockHeading6 struct {
+	Text RichTextClass
+}
+
+func (*PageBlockHeading6) isPageBlock() {}
+
+func (x *PageBlockHeading6) tl(c *coder) {
+	c.head(0x682a41a9, "pageBlockHeading6")
+	tlRichText(c, &x.Text)
+}
+
+// PageBlockMath is
+//
+//	pageBlockMath#59080c20 source:string = PageBlock;
+type PageBlockMath struct {
+	Source string
+}
+
+func (*PageBlockMath) isPageBlock() {}
+
+func (x *PageBlockMath) tl(c *coder) {
+	c.head(0x59080c20, "pageBlockMath")
+	c.string(&x.Source)
+}
+
+// PageBlockThinking is
+//
+//	pageBlockThinking#3c29a3e2 text:RichText = PageBlock;
+type PageBlockThinking struct {
+	Text RichTextClass
+}
+
+func (*PageBlockThinking) isPageBlock() {}
+
+func (x *PageBlockThinking) tl(c *coder) {
+	c.head(0x3c29a3e2, "pageBlockThinking")
+	tlRichText(c, &x.Text)
+}
+
+// InputPageBlockMap is
+//
+//	inputPageBlockMap#574b617f geo:InputGeoPoint zoom:int w:int h:int caption:PageCaption = PageBlock;
+type InputPageBlockMap struct {
+	Geo     InputGeoPointClass
+	Zoom    int
+	W       int
+	H       int
+	Caption *PageCaption
+}
+
+func (*InputPageBlockMap) isPageBlock() {}
+
+func (x *InputPageBlockMap) tl(c *coder) {
+	c.head(0x574b617f, "inputPageBlockMap")
+	tlInputGeoPoint(c, &x.Geo)
+	c.int(&x.Zoom)
+	c.int(&x.W)
+	c.int(&x.H)
+	tlPageCaption(c, &x.Caption)
+}
+
+// PageBlockBlockquoteBlocks is
+//
+//	pageBlockBlockquoteBlocks#0e6e47c4 blocks:Vector<PageBlock> caption:RichText = PageBlock;
+type PageBlockBlockquoteBlocks struct {
+	Blocks  []PageBlockClass
+	Caption RichTextClass
+}
+
+func (*PageBlockBlockquoteBlocks) isPageBlock() {}
+
+func (x *PageBlockBlockquoteBlocks) tl(c *coder) {
+	c.head(0x0e6e47c4, "pageBlockBlockquoteBlocks")
+	vector(c, &x.Blocks, 4, tlPageBlock)
+	tlRichText(c, &x.Caption)
 }
 
 // PhoneCallDiscardReasonMissed is
@@ -23585,6 +25078,20 @@ func (x *InputDialogPeerFolder) tl(c *coder) {
 	c.int(&x.FolderID)
 }
 
+// InputDialogPeerCommunity is
+//
+//	inputDialogPeerCommunity#69ef72c4 community:InputChannel = InputDialogPeer;
+type InputDialogPeerCommunity struct {
+	Community InputChannelClass
+}
+
+func (*InputDialogPeerCommunity) isInputDialogPeer() {}
+
+func (x *InputDialogPeerCommunity) tl(c *coder) {
+	c.head(0x69ef72c4, "inputDialogPeerCommunity")
+	tlInputChannel(c, &x.Community)
+}
+
 // DialogPeer is
 //
 //	dialogPeer#e56dbf05 peer:Peer = DialogPeer;
@@ -23611,6 +25118,20 @@ func (*DialogPeerFolder) isDialogPeer() {}
 func (x *DialogPeerFolder) tl(c *coder) {
 	c.head(0x514519e2, "dialogPeerFolder")
 	c.int(&x.FolderID)
+}
+
+// DialogPeerCommunity is
+//
+//	dialogPeerCommunity#2f65c8e4 community_id:long = DialogPeer;
+type DialogPeerCommunity struct {
+	CommunityID int64
+}
+
+func (*DialogPeerCommunity) isDialogPeer() {}
+
+func (x *DialogPeerCommunity) tl(c *coder) {
+	c.head(0x2f65c8e4, "dialogPeerCommunity")
+	c.long(&x.CommunityID)
 }
 
 // FileHash is
@@ -24539,62 +26060,90 @@ func (x *PageCaption) tl(c *coder) {
 
 // PageListItemText is
 //
-//	pageListItemText#b92fb6cd text:RichText = PageListItem;
+//	pageListItemText#2f58683c flags:# checkbox:flags.0?true checked:flags.1?true text:RichText = PageListItem;
 type PageListItemText struct {
-	Text RichTextClass
+	Checkbox bool
+	Checked  bool
+	Text     RichTextClass
 }
 
 func (*PageListItemText) isPageListItem() {}
 
 func (x *PageListItemText) tl(c *coder) {
-	c.head(0xb92fb6cd, "pageListItemText")
+	c.head(0x2f58683c, "pageListItemText")
+	f := c.flags()
+	c.flag(f, 0, &x.Checkbox)
+	c.flag(f, 1, &x.Checked)
 	tlRichText(c, &x.Text)
 }
 
 // PageListItemBlocks is
 //
-//	pageListItemBlocks#25e073fc blocks:Vector<PageBlock> = PageListItem;
+//	pageListItemBlocks#63ca67aa flags:# checkbox:flags.0?true checked:flags.1?true blocks:Vector<PageBlock> = PageListItem;
 type PageListItemBlocks struct {
-	Blocks []PageBlockClass
+	Checkbox bool
+	Checked  bool
+	Blocks   []PageBlockClass
 }
 
 func (*PageListItemBlocks) isPageListItem() {}
 
 func (x *PageListItemBlocks) tl(c *coder) {
-	c.head(0x25e073fc, "pageListItemBlocks")
+	c.head(0x63ca67aa, "pageListItemBlocks")
+	f := c.flags()
+	c.flag(f, 0, &x.Checkbox)
+	c.flag(f, 1, &x.Checked)
 	vector(c, &x.Blocks, 4, tlPageBlock)
 }
 
 // PageListOrderedItemText is
 //
-//	pageListOrderedItemText#5e068047 num:string text:RichText = PageListOrderedItem;
+//	pageListOrderedItemText#15031189 flags:# checkbox:flags.0?true checked:flags.1?true num:flags.2?string text:RichText value:flags.3?int type:flags.4?string = PageListOrderedItem;
 type PageListOrderedItemText struct {
-	Num  string
-	Text RichTextClass
+	Checkbox bool
+	Checked  bool
+	Num      Opt[string]
+	Text     RichTextClass
+	Value    Opt[int]
+	Type     Opt[string]
 }
 
 func (*PageListOrderedItemText) isPageListOrderedItem() {}
 
 func (x *PageListOrderedItemText) tl(c *coder) {
-	c.head(0x5e068047, "pageListOrderedItemText")
-	c.string(&x.Num)
+	c.head(0x15031189, "pageListOrderedItemText")
+	f := c.flags()
+	c.flag(f, 0, &x.Checkbox)
+	c.flag(f, 1, &x.Checked)
+	c.optString(f, 2, &x.Num)
 	tlRichText(c, &x.Text)
+	c.optInt(f, 3, &x.Value)
+	c.optString(f, 4, &x.Type)
 }
 
 // PageListOrderedItemBlocks is
 //
-//	pageListOrderedItemBlocks#98dd8936 num:string blocks:Vector<PageBlock> = PageListOrderedItem;
+//	pageListOrderedItemBlocks#8ff2d5f0 flags:# checkbox:flags.0?true checked:flags.1?true num:flags.2?string blocks:Vector<PageBlock> value:flags.3?int type:flags.4?string = PageListOrderedItem;
 type PageListOrderedItemBlocks struct {
-	Num    string
-	Blocks []PageBlockClass
+	Checkbox bool
+	Checked  bool
+	Num      Opt[string]
+	Blocks   []PageBlockClass
+	Value    Opt[int]
+	Type     Opt[string]
 }
 
 func (*PageListOrderedItemBlocks) isPageListOrderedItem() {}
 
 func (x *PageListOrderedItemBlocks) tl(c *coder) {
-	c.head(0x98dd8936, "pageListOrderedItemBlocks")
-	c.string(&x.Num)
+	c.head(0x8ff2d5f0, "pageListOrderedItemBlocks")
+	f := c.flags()
+	c.flag(f, 0, &x.Checkbox)
+	c.flag(f, 1, &x.Checked)
+	c.optString(f, 2, &x.Num)
 	vector(c, &x.Blocks, 4, tlPageBlock)
+	c.optInt(f, 3, &x.Value)
+	c.optString(f, 4, &x.Type)
 }
 
 // PageRelatedArticle is
@@ -24651,84 +26200,145 @@ func (x *Page) tl(c *coder) {
 
 // PollAnswer is
 //
-//	pollAnswer#ff16e2ca text:TextWithEntities option:bytes = PollAnswer;
+//	pollAnswer#4b7d786a flags:# text:TextWithEntities option:bytes media:flags.0?MessageMedia added_by:flags.1?Peer date:flags.1?int = PollAnswer;
 type PollAnswer struct {
-	Text   *TextWithEntities
-	Option []byte
+	Text    *TextWithEntities
+	Option  []byte
+	Media   MessageMediaClass // optional
+	AddedBy PeerClass         // optional, with Date
+	Date    Opt[int]          // with AddedBy
 }
 
+func (*PollAnswer) isPollAnswer() {}
+
 func (x *PollAnswer) tl(c *coder) {
-	c.head(0xff16e2ca, "pollAnswer")
+	c.head(0x4b7d786a, "pollAnswer")
+	f := c.flags()
 	tlTextWithEntities(c, &x.Text)
 	c.bytes(&x.Option)
+	if c.has(f, 0, x.Media != nil) {
+		tlMessageMedia(c, &x.Media)
+	}
+	if c.has(f, 1, x.AddedBy != nil) {
+		tlPeer(c, &x.AddedBy)
+	}
+	c.need(&x.Date, (x.Date.Ok) == (x.AddedBy != nil))
+	c.optInt(f, 1, &x.Date)
+}
+
+// InputPollAnswer is
+//
+//	inputPollAnswer#199fed96 flags:# text:TextWithEntities media:flags.0?InputMedia = PollAnswer;
+type InputPollAnswer struct {
+	Text  *TextWithEntities
+	Media InputMediaClass // optional
+}
+
+func (*InputPollAnswer) isPollAnswer() {}
+
+func (x *InputPollAnswer) tl(c *coder) {
+	c.head(0x199fed96, "inputPollAnswer")
+	f := c.flags()
+	tlTextWithEntities(c, &x.Text)
+	if c.has(f, 0, x.Media != nil) {
+		tlInputMedia(c, &x.Media)
+	}
 }
 
 // Poll is
 //
-//	poll#58747131 id:long flags:# closed:flags.0?true public_voters:flags.1?true multiple_choice:flags.2?true quiz:flags.3?true question:TextWithEntities answers:Vector<PollAnswer> close_period:flags.4?int close_date:flags.5?int = Poll;
+//	poll#966e2dbf id:long flags:# closed:flags.0?true public_voters:flags.1?true multiple_choice:flags.2?true quiz:flags.3?true open_answers:flags.6?true revoting_disabled:flags.7?true shuffle_answers:flags.8?true hide_results_until_close:flags.9?true creator:flags.10?true subscribers_only:flags.11?true question:TextWithEntities answers:Vector<PollAnswer> close_period:flags.4?int close_date:flags.5?int countries_iso2:flags.12?Vector<string> hash:long = Poll;
 type Poll struct {
-	ID             int64
-	Closed         bool
-	PublicVoters   bool
-	MultipleChoice bool
-	Quiz           bool
-	Question       *TextWithEntities
-	Answers        []*PollAnswer
-	ClosePeriod    Opt[int]
-	CloseDate      Opt[int]
+	ID                    int64
+	Closed                bool
+	PublicVoters          bool
+	MultipleChoice        bool
+	Quiz                  bool
+	OpenAnswers           bool
+	RevotingDisabled      bool
+	ShuffleAnswers        bool
+	HideResultsUntilClose bool
+	Creator               bool
+	SubscribersOnly       bool
+	Question              *TextWithEntities
+	Answers               []PollAnswerClass
+	ClosePeriod           Opt[int]
+	CloseDate             Opt[int]
+	CountriesIso2         []string // optional
+	Hash                  int64
 }
 
 func (x *Poll) tl(c *coder) {
-	c.head(0x58747131, "poll")
+	c.head(0x966e2dbf, "poll")
 	c.long(&x.ID)
 	f := c.flags()
 	c.flag(f, 0, &x.Closed)
 	c.flag(f, 1, &x.PublicVoters)
 	c.flag(f, 2, &x.MultipleChoice)
 	c.flag(f, 3, &x.Quiz)
+	c.flag(f, 6, &x.OpenAnswers)
+	c.flag(f, 7, &x.RevotingDisabled)
+	c.flag(f, 8, &x.ShuffleAnswers)
+	c.flag(f, 9, &x.HideResultsUntilClose)
+	c.flag(f, 10, &x.Creator)
+	c.flag(f, 11, &x.SubscribersOnly)
 	tlTextWithEntities(c, &x.Question)
 	vector(c, &x.Answers, 24, tlPollAnswer)
 	c.optInt(f, 4, &x.ClosePeriod)
 	c.optInt(f, 5, &x.CloseDate)
+	if c.has(f, 12, x.CountriesIso2 != nil) {
+		vector(c, &x.CountriesIso2, 4, (*coder).string)
+	}
+	c.long(&x.Hash)
 }
 
 // PollAnswerVoters is
 //
-//	pollAnswerVoters#3b6ddad2 flags:# chosen:flags.0?true correct:flags.1?true option:bytes voters:int = PollAnswerVoters;
+//	pollAnswerVoters#3645230a flags:# chosen:flags.0?true correct:flags.1?true option:bytes voters:flags.2?int recent_voters:flags.2?Vector<Peer> = PollAnswerVoters;
 type PollAnswerVoters struct {
-	Chosen  bool
-	Correct bool
-	Option  []byte
-	Voters  int
+	Chosen       bool
+	Correct      bool
+	Option       []byte
+	Voters       Opt[int]    // with RecentVoters
+	RecentVoters []PeerClass // optional, with Voters
 }
 
 func (x *PollAnswerVoters) tl(c *coder) {
-	c.head(0x3b6ddad2, "pollAnswerVoters")
+	c.head(0x3645230a, "pollAnswerVoters")
 	f := c.flags()
 	c.flag(f, 0, &x.Chosen)
 	c.flag(f, 1, &x.Correct)
 	c.bytes(&x.Option)
-	c.int(&x.Voters)
+	c.optInt(f, 2, &x.Voters)
+	c.need(&x.RecentVoters, (x.RecentVoters != nil) == (x.Voters.Ok))
+	if c.has(f, 2, x.RecentVoters != nil) {
+		vector(c, &x.RecentVoters, 12, tlPeer)
+	}
 }
 
 // PollResults is
 //
-//	pollResults#7adf2420 flags:# min:flags.0?true results:flags.1?Vector<PollAnswerVoters> total_voters:flags.2?int recent_voters:flags.3?Vector<Peer> solution:flags.4?string solution_entities:flags.4?Vector<MessageEntity> = PollResults;
+//	pollResults#ba7bb15e flags:# min:flags.0?true has_unread_votes:flags.6?true can_view_stats:flags.7?true results:flags.1?Vector<PollAnswerVoters> total_voters:flags.2?int recent_voters:flags.3?Vector<Peer> solution:flags.4?string solution_entities:flags.4?Vector<MessageEntity> solution_media:flags.5?MessageMedia = PollResults;
 type PollResults struct {
 	Min              bool
+	HasUnreadVotes   bool
+	CanViewStats     bool
 	Results          []*PollAnswerVoters // optional
 	TotalVoters      Opt[int]
 	RecentVoters     []PeerClass          // optional
 	Solution         Opt[string]          // with SolutionEntities
 	SolutionEntities []MessageEntityClass // optional, with Solution
+	SolutionMedia    MessageMediaClass    // optional
 }
 
 func (x *PollResults) tl(c *coder) {
-	c.head(0x7adf2420, "pollResults")
+	c.head(0xba7bb15e, "pollResults")
 	f := c.flags()
 	c.flag(f, 0, &x.Min)
+	c.flag(f, 6, &x.HasUnreadVotes)
+	c.flag(f, 7, &x.CanViewStats)
 	if c.has(f, 1, x.Results != nil) {
-		vector(c, &x.Results, 16, tlPollAnswerVoters)
+		vector(c, &x.Results, 12, tlPollAnswerVoters)
 	}
 	c.optInt(f, 2, &x.TotalVoters)
 	if c.has(f, 3, x.RecentVoters != nil) {
@@ -24738,6 +26348,9 @@ func (x *PollResults) tl(c *coder) {
 	c.need(&x.SolutionEntities, (x.SolutionEntities != nil) == (x.Solution.Ok))
 	if c.has(f, 4, x.SolutionEntities != nil) {
 		vector(c, &x.SolutionEntities, 12, tlMessageEntity)
+	}
+	if c.has(f, 5, x.SolutionMedia != nil) {
+		tlMessageMedia(c, &x.SolutionMedia)
 	}
 }
 
@@ -24767,7 +26380,7 @@ func (x *StatsURL) tl(c *coder) {
 
 // ChatAdminRights is
 //
-//	chatAdminRights#5fb224d5 flags:# change_info:flags.0?true post_messages:flags.1?true edit_messages:flags.2?true delete_messages:flags.3?true ban_users:flags.4?true invite_users:flags.5?true pin_messages:flags.7?true add_admins:flags.9?true anonymous:flags.10?true manage_call:flags.11?true other:flags.12?true manage_topics:flags.13?true post_stories:flags.14?true edit_stories:flags.15?true delete_stories:flags.16?true manage_direct_messages:flags.17?true manage_ranks:flags.18?true = ChatAdminRights;
+//	chatAdminRights#5fb224d5 flags:# change_info:flags.0?true post_messages:flags.1?true edit_messages:flags.2?true delete_messages:flags.3?true ban_users:flags.4?true invite_users:flags.5?true pin_messages:flags.7?true add_admins:flags.9?true anonymous:flags.10?true manage_call:flags.11?true other:flags.12?true manage_topics:flags.13?true post_stories:flags.14?true edit_stories:flags.15?true delete_stories:flags.16?true manage_direct_messages:flags.17?true manage_ranks:flags.18?true manage_linked_peers:flags.19?true = ChatAdminRights;
 type ChatAdminRights struct {
 	ChangeInfo           bool
 	PostMessages         bool
@@ -24786,6 +26399,7 @@ type ChatAdminRights struct {
 	DeleteStories        bool
 	ManageDirectMessages bool
 	ManageRanks          bool
+	ManageLinkedPeers    bool
 }
 
 func (x *ChatAdminRights) tl(c *coder) {
@@ -24808,34 +26422,37 @@ func (x *ChatAdminRights) tl(c *coder) {
 	c.flag(f, 16, &x.DeleteStories)
 	c.flag(f, 17, &x.ManageDirectMessages)
 	c.flag(f, 18, &x.ManageRanks)
+	c.flag(f, 19, &x.ManageLinkedPeers)
 }
 
 // ChatBannedRights is
 //
-//	chatBannedRights#9f120418 flags:# view_messages:flags.0?true send_messages:flags.1?true send_media:flags.2?true send_stickers:flags.3?true send_gifs:flags.4?true send_games:flags.5?true send_inline:flags.6?true embed_links:flags.7?true send_polls:flags.8?true change_info:flags.10?true invite_users:flags.15?true pin_messages:flags.17?true manage_topics:flags.18?true send_photos:flags.19?true send_videos:flags.20?true send_roundvideos:flags.21?true send_audios:flags.22?true send_voices:flags.23?true send_docs:flags.24?true send_plain:flags.25?true edit_rank:flags.26?true until_date:int = ChatBannedRights;
+//	chatBannedRights#9f120418 flags:# view_messages:flags.0?true send_messages:flags.1?true send_media:flags.2?true send_stickers:flags.3?true send_gifs:flags.4?true send_games:flags.5?true send_inline:flags.6?true embed_links:flags.7?true send_polls:flags.8?true change_info:flags.10?true invite_users:flags.15?true pin_messages:flags.17?true manage_topics:flags.18?true send_photos:flags.19?true send_videos:flags.20?true send_roundvideos:flags.21?true send_audios:flags.22?true send_voices:flags.23?true send_docs:flags.24?true send_plain:flags.25?true edit_rank:flags.26?true send_reactions:flags.27?true manage_linked_peers:flags.28?true until_date:int = ChatBannedRights;
 type ChatBannedRights struct {
-	ViewMessages    bool
-	SendMessages    bool
-	SendMedia       bool
-	SendStickers    bool
-	SendGifs        bool
-	SendGames       bool
-	SendInline      bool
-	EmbedLinks      bool
-	SendPolls       bool
-	ChangeInfo      bool
-	InviteUsers     bool
-	PinMessages     bool
-	ManageTopics    bool
-	SendPhotos      bool
-	SendVideos      bool
-	SendRoundvideos bool
-	SendAudios      bool
-	SendVoices      bool
-	SendDocs        bool
-	SendPlain       bool
-	EditRank        bool
-	UntilDate       int
+	ViewMessages      bool
+	SendMessages      bool
+	SendMedia         bool
+	SendStickers      bool
+	SendGifs          bool
+	SendGames         bool
+	SendInline        bool
+	EmbedLinks        bool
+	SendPolls         bool
+	ChangeInfo        bool
+	InviteUsers       bool
+	PinMessages       bool
+	ManageTopics      bool
+	SendPhotos        bool
+	SendVideos        bool
+	SendRoundvideos   bool
+	SendAudios        bool
+	SendVoices        bool
+	SendDocs          bool
+	SendPlain         bool
+	EditRank          bool
+	SendReactions     bool
+	ManageLinkedPeers bool
+	UntilDate         int
 }
 
 func (x *ChatBannedRights) tl(c *coder) {
@@ -24862,6 +26479,8 @@ func (x *ChatBannedRights) tl(c *coder) {
 	c.flag(f, 24, &x.SendDocs)
 	c.flag(f, 25, &x.SendPlain)
 	c.flag(f, 26, &x.EditRank)
+	c.flag(f, 27, &x.SendReactions)
+	c.flag(f, 28, &x.ManageLinkedPeers)
 	c.int(&x.UntilDate)
 }
 
@@ -25133,11 +26752,12 @@ func (x *FolderPeer) tl(c *coder) {
 
 // UrlAuthResultRequest is
 //
-//	urlAuthResultRequest#f8f8eb1e flags:# request_write_access:flags.0?true request_phone_number:flags.1?true match_codes_first:flags.5?true bot:User domain:string browser:flags.2?string platform:flags.2?string ip:flags.2?string region:flags.2?string match_codes:flags.3?Vector<string> user_id_hint:flags.4?long = UrlAuthResult;
+//	urlAuthResultRequest#3cd623ec flags:# request_write_access:flags.0?true request_phone_number:flags.1?true match_codes_first:flags.5?true is_app:flags.6?true bot:User domain:string browser:flags.2?string platform:flags.2?string ip:flags.2?string region:flags.2?string match_codes:flags.3?Vector<string> user_id_hint:flags.4?long verified_app_name:flags.7?string = UrlAuthResult;
 type UrlAuthResultRequest struct {
 	RequestWriteAccess bool
 	RequestPhoneNumber bool
 	MatchCodesFirst    bool
+	IsApp              bool
 	Bot                UserClass
 	Domain             string
 	Browser            Opt[string] // with Platform, Ip, Region
@@ -25146,16 +26766,18 @@ type UrlAuthResultRequest struct {
 	Region             Opt[string] // with Browser, Platform, Ip
 	MatchCodes         []string    // optional
 	UserIDHint         Opt[int64]
+	VerifiedAppName    Opt[string]
 }
 
 func (*UrlAuthResultRequest) isUrlAuthResult() {}
 
 func (x *UrlAuthResultRequest) tl(c *coder) {
-	c.head(0xf8f8eb1e, "urlAuthResultRequest")
+	c.head(0x3cd623ec, "urlAuthResultRequest")
 	f := c.flags()
 	c.flag(f, 0, &x.RequestWriteAccess)
 	c.flag(f, 1, &x.RequestPhoneNumber)
 	c.flag(f, 5, &x.MatchCodesFirst)
+	c.flag(f, 6, &x.IsApp)
 	tlUser(c, &x.Bot)
 	c.string(&x.Domain)
 	c.optString(f, 2, &x.Browser)
@@ -25169,6 +26791,7 @@ func (x *UrlAuthResultRequest) tl(c *coder) {
 		vector(c, &x.MatchCodes, 4, (*coder).string)
 	}
 	c.optLong(f, 4, &x.UserIDHint)
+	c.optString(f, 7, &x.VerifiedAppName)
 }
 
 // UrlAuthResultAccepted is
@@ -25565,6 +27188,20 @@ func (x *WebPageAttributeStarGiftAuction) tl(c *coder) {
 	c.int(&x.EndDate)
 }
 
+// WebPageAttributeAiComposeTone is
+//
+//	webPageAttributeAiComposeTone#7781fe18 emoji_id:long = WebPageAttribute;
+type WebPageAttributeAiComposeTone struct {
+	EmojiID int64
+}
+
+func (*WebPageAttributeAiComposeTone) isWebPageAttribute() {}
+
+func (x *WebPageAttributeAiComposeTone) tl(c *coder) {
+	c.head(0x7781fe18, "webPageAttributeAiComposeTone")
+	c.long(&x.EmojiID)
+}
+
 // BankCardOpenUrl is
 //
 //	bankCardOpenUrl#f568028a url:string name:string = BankCardOpenUrl;
@@ -25921,11 +27558,12 @@ func (x *MessageViews) tl(c *coder) {
 
 // MessageReplyHeader is
 //
-//	messageReplyHeader#6917560b flags:# reply_to_scheduled:flags.2?true forum_topic:flags.3?true quote:flags.9?true reply_to_msg_id:flags.4?int reply_to_peer_id:flags.0?Peer reply_from:flags.5?MessageFwdHeader reply_media:flags.8?MessageMedia reply_to_top_id:flags.1?int quote_text:flags.6?string quote_entities:flags.7?Vector<MessageEntity> quote_offset:flags.10?int todo_item_id:flags.11?int = MessageReplyHeader;
+//	messageReplyHeader#1b97dd66 flags:# reply_to_scheduled:flags.2?true forum_topic:flags.3?true quote:flags.9?true reply_to_ephemeral:flags.13?true reply_to_msg_id:flags.4?int reply_to_peer_id:flags.0?Peer reply_from:flags.5?MessageFwdHeader reply_media:flags.8?MessageMedia reply_to_top_id:flags.1?int quote_text:flags.6?string quote_entities:flags.7?Vector<MessageEntity> quote_offset:flags.10?int todo_item_id:flags.11?int poll_option:flags.12?bytes = MessageReplyHeader;
 type MessageReplyHeader struct {
 	ReplyToScheduled bool
 	ForumTopic       bool
 	Quote            bool
+	ReplyToEphemeral bool
 	ReplyToMsgID     Opt[int]
 	ReplyToPeerID    PeerClass         // optional
 	ReplyFrom        *MessageFwdHeader // optional
@@ -25935,16 +27573,18 @@ type MessageReplyHeader struct {
 	QuoteEntities    []MessageEntityClass // optional
 	QuoteOffset      Opt[int]
 	TodoItemID       Opt[int]
+	PollOption       []byte // optional
 }
 
 func (*MessageReplyHeader) isMessageReplyHeader() {}
 
 func (x *MessageReplyHeader) tl(c *coder) {
-	c.head(0x6917560b, "messageReplyHeader")
+	c.head(0x1b97dd66, "messageReplyHeader")
 	f := c.flags()
 	c.flag(f, 2, &x.ReplyToScheduled)
 	c.flag(f, 3, &x.ForumTopic)
 	c.flag(f, 9, &x.Quote)
+	c.flag(f, 13, &x.ReplyToEphemeral)
 	c.optInt(f, 4, &x.ReplyToMsgID)
 	if c.has(f, 0, x.ReplyToPeerID != nil) {
 		tlPeer(c, &x.ReplyToPeerID)
@@ -25962,6 +27602,9 @@ func (x *MessageReplyHeader) tl(c *coder) {
 	}
 	c.optInt(f, 10, &x.QuoteOffset)
 	c.optInt(f, 11, &x.TodoItemID)
+	if c.has(f, 12, x.PollOption != nil) {
+		c.bytes(&x.PollOption)
+	}
 }
 
 // MessageReplyStoryHeader is
@@ -26790,10 +28433,11 @@ func (x *AttachMenuBotsBot) tl(c *coder) {
 
 // WebViewResultUrl is
 //
-//	webViewResultUrl#4d22ff98 flags:# fullsize:flags.1?true fullscreen:flags.2?true query_id:flags.0?long url:string = WebViewResult;
+//	webViewResultUrl#4d22ff98 flags:# fullsize:flags.1?true fullscreen:flags.2?true same_origin:flags.3?true query_id:flags.0?long url:string = WebViewResult;
 type WebViewResultUrl struct {
 	Fullsize   bool
 	Fullscreen bool
+	SameOrigin bool
 	QueryID    Opt[int64]
 	Url        string
 }
@@ -26803,6 +28447,7 @@ func (x *WebViewResultUrl) tl(c *coder) {
 	f := c.flags()
 	c.flag(f, 1, &x.Fullsize)
 	c.flag(f, 2, &x.Fullscreen)
+	c.flag(f, 3, &x.SameOrigin)
 	c.optLong(f, 0, &x.QueryID)
 	c.string(&x.Url)
 }
@@ -27422,11 +29067,12 @@ func (x *InputStorePaymentStarsGiveaway) tl(c *coder) {
 
 // InputStorePaymentAuthCode is
 //
-//	inputStorePaymentAuthCode#9bb2636d flags:# restore:flags.0?true phone_number:string phone_code_hash:string currency:string amount:long = InputStorePaymentPurpose;
+//	inputStorePaymentAuthCode#3fc18057 flags:# restore:flags.0?true phone_number:string phone_code_hash:string premium_days:int currency:string amount:long = InputStorePaymentPurpose;
 type InputStorePaymentAuthCode struct {
 	Restore       bool
 	PhoneNumber   string
 	PhoneCodeHash string
+	PremiumDays   int
 	Currency      string
 	Amount        int64
 }
@@ -27434,11 +29080,12 @@ type InputStorePaymentAuthCode struct {
 func (*InputStorePaymentAuthCode) isInputStorePaymentPurpose() {}
 
 func (x *InputStorePaymentAuthCode) tl(c *coder) {
-	c.head(0x9bb2636d, "inputStorePaymentAuthCode")
+	c.head(0x3fc18057, "inputStorePaymentAuthCode")
 	f := c.flags()
 	c.flag(f, 0, &x.Restore)
 	c.string(&x.PhoneNumber)
 	c.string(&x.PhoneCodeHash)
+	c.int(&x.PremiumDays)
 	c.string(&x.Currency)
 	c.long(&x.Amount)
 }
@@ -27838,7 +29485,7 @@ func (x *ForumTopicDeleted) tl(c *coder) {
 
 // ForumTopic is
 //
-//	forumTopic#cdff0eca flags:# my:flags.1?true closed:flags.2?true pinned:flags.3?true short:flags.5?true hidden:flags.6?true title_missing:flags.7?true id:int date:int peer:Peer title:string icon_color:int icon_emoji_id:flags.0?long top_message:int read_inbox_max_id:int read_outbox_max_id:int unread_count:int unread_mentions_count:int unread_reactions_count:int from_id:Peer notify_settings:PeerNotifySettings draft:flags.4?DraftMessage = ForumTopic;
+//	forumTopic#fcdad815 flags:# my:flags.1?true closed:flags.2?true pinned:flags.3?true short:flags.5?true hidden:flags.6?true title_missing:flags.7?true id:int date:int peer:Peer title:string icon_color:int icon_emoji_id:flags.0?long top_message:int read_inbox_max_id:int read_outbox_max_id:int unread_count:int unread_mentions_count:int unread_reactions_count:int unread_poll_votes_count:int from_id:Peer notify_settings:PeerNotifySettings draft:flags.4?DraftMessage = ForumTopic;
 type ForumTopic struct {
 	My                   bool
 	Closed               bool
@@ -27858,6 +29505,7 @@ type ForumTopic struct {
 	UnreadCount          int
 	UnreadMentionsCount  int
 	UnreadReactionsCount int
+	UnreadPollVotesCount int
 	FromID               PeerClass
 	NotifySettings       *PeerNotifySettings
 	Draft                DraftMessageClass // optional
@@ -27866,7 +29514,7 @@ type ForumTopic struct {
 func (*ForumTopic) isForumTopic() {}
 
 func (x *ForumTopic) tl(c *coder) {
-	c.head(0xcdff0eca, "forumTopic")
+	c.head(0xfcdad815, "forumTopic")
 	f := c.flags()
 	c.flag(f, 1, &x.My)
 	c.flag(f, 2, &x.Closed)
@@ -27886,6 +29534,7 @@ func (x *ForumTopic) tl(c *coder) {
 	c.int(&x.UnreadCount)
 	c.int(&x.UnreadMentionsCount)
 	c.int(&x.UnreadReactionsCount)
+	c.int(&x.UnreadPollVotesCount)
 	tlPeer(c, &x.FromID)
 	tlPeerNotifySettings(c, &x.NotifySettings)
 	if c.has(f, 4, x.Draft != nil) {
@@ -27988,6 +29637,25 @@ func (x *RequestPeerTypeBroadcast) tl(c *coder) {
 	if c.has(f, 2, x.BotAdminRights != nil) {
 		tlChatAdminRights(c, &x.BotAdminRights)
 	}
+}
+
+// RequestPeerTypeCreateBot is
+//
+//	requestPeerTypeCreateBot#3e81e078 flags:# bot_managed:flags.0?true suggested_name:flags.1?string suggested_username:flags.2?string = RequestPeerType;
+type RequestPeerTypeCreateBot struct {
+	BotManaged        bool
+	SuggestedName     Opt[string]
+	SuggestedUsername Opt[string]
+}
+
+func (*RequestPeerTypeCreateBot) isRequestPeerType() {}
+
+func (x *RequestPeerTypeCreateBot) tl(c *coder) {
+	c.head(0x3e81e078, "requestPeerTypeCreateBot")
+	f := c.flags()
+	c.flag(f, 0, &x.BotManaged)
+	c.optString(f, 1, &x.SuggestedName)
+	c.optString(f, 2, &x.SuggestedUsername)
 }
 
 // EmojiListNotModified is
@@ -28365,7 +30033,7 @@ func (x *StoryItemSkipped) tl(c *coder) {
 
 // StoryItem is
 //
-//	storyItem#edf164f1 flags:# pinned:flags.5?true public:flags.7?true close_friends:flags.8?true min:flags.9?true noforwards:flags.10?true edited:flags.11?true contacts:flags.12?true selected_contacts:flags.13?true out:flags.16?true id:int date:int from_id:flags.18?Peer fwd_from:flags.17?StoryFwdHeader expire_date:int caption:flags.0?string entities:flags.1?Vector<MessageEntity> media:MessageMedia media_areas:flags.14?Vector<MediaArea> privacy:flags.2?Vector<PrivacyRule> views:flags.3?StoryViews sent_reaction:flags.15?Reaction albums:flags.19?Vector<int> = StoryItem;
+//	storyItem#16a4b93c flags:# pinned:flags.5?true public:flags.7?true close_friends:flags.8?true min:flags.9?true noforwards:flags.10?true edited:flags.11?true contacts:flags.12?true selected_contacts:flags.13?true out:flags.16?true id:int date:int from_id:flags.18?Peer fwd_from:flags.17?StoryFwdHeader expire_date:int caption:flags.0?string entities:flags.1?Vector<MessageEntity> media:MessageMedia media_areas:flags.14?Vector<MediaArea> privacy:flags.2?Vector<PrivacyRule> views:flags.3?StoryViews sent_reaction:flags.15?Reaction albums:flags.19?Vector<int> music:flags.20?Document = StoryItem;
 type StoryItem struct {
 	Pinned           bool
 	Public           bool
@@ -28389,12 +30057,13 @@ type StoryItem struct {
 	Views            *StoryViews        // optional
 	SentReaction     ReactionClass      // optional
 	Albums           []int              // optional
+	Music            DocumentClass      // optional
 }
 
 func (*StoryItem) isStoryItem() {}
 
 func (x *StoryItem) tl(c *coder) {
-	c.head(0xedf164f1, "storyItem")
+	c.head(0x16a4b93c, "storyItem")
 	f := c.flags()
 	c.flag(f, 5, &x.Pinned)
 	c.flag(f, 7, &x.Public)
@@ -28433,6 +30102,9 @@ func (x *StoryItem) tl(c *coder) {
 	}
 	if c.has(f, 19, x.Albums != nil) {
 		vector(c, &x.Albums, 4, (*coder).int)
+	}
+	if c.has(f, 20, x.Music != nil) {
+		tlDocument(c, &x.Music)
 	}
 }
 
@@ -28503,7 +30175,7 @@ func (x *StoryViewPublicRepost) tl(c *coder) {
 
 // InputReplyToMessage is
 //
-//	inputReplyToMessage#869fbe10 flags:# reply_to_msg_id:int top_msg_id:flags.0?int reply_to_peer_id:flags.1?InputPeer quote_text:flags.2?string quote_entities:flags.3?Vector<MessageEntity> quote_offset:flags.4?int monoforum_peer_id:flags.5?InputPeer todo_item_id:flags.6?int = InputReplyTo;
+//	inputReplyToMessage#3bd4b7c2 flags:# reply_to_msg_id:int top_msg_id:flags.0?int reply_to_peer_id:flags.1?InputPeer quote_text:flags.2?string quote_entities:flags.3?Vector<MessageEntity> quote_offset:flags.4?int monoforum_peer_id:flags.5?InputPeer todo_item_id:flags.6?int poll_option:flags.7?bytes = InputReplyTo;
 type InputReplyToMessage struct {
 	ReplyToMsgID    int
 	TopMsgID        Opt[int]
@@ -28513,12 +30185,13 @@ type InputReplyToMessage struct {
 	QuoteOffset     Opt[int]
 	MonoforumPeerID InputPeerClass // optional
 	TodoItemID      Opt[int]
+	PollOption      []byte // optional
 }
 
 func (*InputReplyToMessage) isInputReplyTo() {}
 
 func (x *InputReplyToMessage) tl(c *coder) {
-	c.head(0x869fbe10, "inputReplyToMessage")
+	c.head(0x3bd4b7c2, "inputReplyToMessage")
 	f := c.flags()
 	c.int(&x.ReplyToMsgID)
 	c.optInt(f, 0, &x.TopMsgID)
@@ -28534,6 +30207,9 @@ func (x *InputReplyToMessage) tl(c *coder) {
 		tlInputPeer(c, &x.MonoforumPeerID)
 	}
 	c.optInt(f, 6, &x.TodoItemID)
+	if c.has(f, 7, x.PollOption != nil) {
+		c.bytes(&x.PollOption)
+	}
 }
 
 // InputReplyToStory is
@@ -28564,6 +30240,20 @@ func (*InputReplyToMonoForum) isInputReplyTo() {}
 func (x *InputReplyToMonoForum) tl(c *coder) {
 	c.head(0x69d66c45, "inputReplyToMonoForum")
 	tlInputPeer(c, &x.MonoforumPeerID)
+}
+
+// InputReplyToEphemeralMessage is
+//
+//	inputReplyToEphemeralMessage#4119b95e id:int = InputReplyTo;
+type InputReplyToEphemeralMessage struct {
+	ID int
+}
+
+func (*InputReplyToEphemeralMessage) isInputReplyTo() {}
+
+func (x *InputReplyToEphemeralMessage) tl(c *coder) {
+	c.head(0x4119b95e, "inputReplyToEphemeralMessage")
+	c.int(&x.ID)
 }
 
 // ExportedStoryLink is
@@ -29497,19 +31187,25 @@ func (x *InputQuickReplyShortcutId) tl(c *coder) {
 
 // ConnectedBot is
 //
-//	connectedBot#cd64636c flags:# bot_id:long recipients:BusinessBotRecipients rights:BusinessBotRights = ConnectedBot;
+//	connectedBot#033ed001 flags:# bot_id:long recipients:BusinessBotRecipients rights:BusinessBotRights device:flags.0?string date:flags.1?int location:flags.2?string = ConnectedBot;
 type ConnectedBot struct {
 	BotID      int64
 	Recipients *BusinessBotRecipients
 	Rights     *BusinessBotRights
+	Device     Opt[string]
+	Date       Opt[int]
+	Location   Opt[string]
 }
 
 func (x *ConnectedBot) tl(c *coder) {
-	c.head(0xcd64636c, "connectedBot")
-	c.flags()
+	c.head(0x033ed001, "connectedBot")
+	f := c.flags()
 	c.long(&x.BotID)
 	tlBusinessBotRecipients(c, &x.Recipients)
 	tlBusinessBotRights(c, &x.Rights)
+	c.optString(f, 0, &x.Device)
+	c.optInt(f, 1, &x.Date)
+	c.optString(f, 2, &x.Location)
 }
 
 // Birthday is
@@ -29861,22 +31557,26 @@ func (*ReactionNotificationsFromAll) tl(c *coder) {
 
 // ReactionsNotifySettings is
 //
-//	reactionsNotifySettings#56e34970 flags:# messages_notify_from:flags.0?ReactionNotificationsFrom stories_notify_from:flags.1?ReactionNotificationsFrom sound:NotificationSound show_previews:Bool = ReactionsNotifySettings;
+//	reactionsNotifySettings#71e4ea58 flags:# messages_notify_from:flags.0?ReactionNotificationsFrom stories_notify_from:flags.1?ReactionNotificationsFrom poll_votes_notify_from:flags.2?ReactionNotificationsFrom sound:NotificationSound show_previews:Bool = ReactionsNotifySettings;
 type ReactionsNotifySettings struct {
-	MessagesNotifyFrom ReactionNotificationsFromClass // optional
-	StoriesNotifyFrom  ReactionNotificationsFromClass // optional
-	Sound              NotificationSoundClass
-	ShowPreviews       bool
+	MessagesNotifyFrom  ReactionNotificationsFromClass // optional
+	StoriesNotifyFrom   ReactionNotificationsFromClass // optional
+	PollVotesNotifyFrom ReactionNotificationsFromClass // optional
+	Sound               NotificationSoundClass
+	ShowPreviews        bool
 }
 
 func (x *ReactionsNotifySettings) tl(c *coder) {
-	c.head(0x56e34970, "reactionsNotifySettings")
+	c.head(0x71e4ea58, "reactionsNotifySettings")
 	f := c.flags()
 	if c.has(f, 0, x.MessagesNotifyFrom != nil) {
 		tlReactionNotificationsFrom(c, &x.MessagesNotifyFrom)
 	}
 	if c.has(f, 1, x.StoriesNotifyFrom != nil) {
 		tlReactionNotificationsFrom(c, &x.StoriesNotifyFrom)
+	}
+	if c.has(f, 2, x.PollVotesNotifyFrom != nil) {
+		tlReactionNotificationsFrom(c, &x.PollVotesNotifyFrom)
 	}
 	tlNotificationSound(c, &x.Sound)
 	c.bool(&x.ShowPreviews)
@@ -31933,41 +33633,428 @@ func (x *KeyboardButtonStyle) tl(c *coder) {
 	c.optLong(f, 3, &x.Icon)
 }
 
-// UpdateChannelPinnedTopic is
+// InputMessageReadMetric is
 //
-//	updateChannelPinnedTopic#192efbe3 flags:# pinned:flags.0?true channel_id:long topic_id:int = Update;
-type UpdateChannelPinnedTopic struct {
-	Pinned    bool
-	ChannelID int64
-	TopicID   int
+//	inputMessageReadMetric#402b4495 msg_id:int view_id:long time_in_view_ms:int active_time_in_view_ms:int height_to_viewport_ratio_permille:int seen_range_ratio_permille:int = InputMessageReadMetric;
+type InputMessageReadMetric struct {
+	MsgID                         int
+	ViewID                        int64
+	TimeInViewMs                  int
+	ActiveTimeInViewMs            int
+	HeightToViewportRatioPermille int
+	SeenRangeRatioPermille        int
 }
 
-func (*UpdateChannelPinnedTopic) isUpdate() {}
-
-func (x *UpdateChannelPinnedTopic) tl(c *coder) {
-	c.head(0x192efbe3, "updateChannelPinnedTopic")
-	f := c.flags()
-	c.flag(f, 0, &x.Pinned)
-	c.long(&x.ChannelID)
-	c.int(&x.TopicID)
+func (x *InputMessageReadMetric) tl(c *coder) {
+	c.head(0x402b4495, "inputMessageReadMetric")
+	c.int(&x.MsgID)
+	c.long(&x.ViewID)
+	c.int(&x.TimeInViewMs)
+	c.int(&x.ActiveTimeInViewMs)
+	c.int(&x.HeightToViewportRatioPermille)
+	c.int(&x.SeenRangeRatioPermille)
 }
 
-// UpdateChannelPinnedTopics is
+// InputAiComposeToneDefault is
 //
-//	updateChannelPinnedTopics#fe198602 flags:# channel_id:long order:flags.0?Vector<int> = Update;
-type UpdateChannelPinnedTopics struct {
-	ChannelID int64
-	Order     []int // optional
+//	inputAiComposeToneDefault#1fe9a9bf tone:string = InputAiComposeTone;
+type InputAiComposeToneDefault struct {
+	Tone string
 }
 
-func (*UpdateChannelPinnedTopics) isUpdate() {}
+func (*InputAiComposeToneDefault) isInputAiComposeTone() {}
 
-func (x *UpdateChannelPinnedTopics) tl(c *coder) {
-	c.head(0xfe198602, "updateChannelPinnedTopics")
+func (x *InputAiComposeToneDefault) tl(c *coder) {
+	c.head(0x1fe9a9bf, "inputAiComposeToneDefault")
+	c.string(&x.Tone)
+}
+
+// InputAiComposeToneID is
+//
+//	inputAiComposeToneID#0773c080 id:long access_hash:long = InputAiComposeTone;
+type InputAiComposeToneID struct {
+	ID         int64
+	AccessHash int64
+}
+
+func (*InputAiComposeToneID) isInputAiComposeTone() {}
+
+func (x *InputAiComposeToneID) tl(c *coder) {
+	c.head(0x0773c080, "inputAiComposeToneID")
+	c.long(&x.ID)
+	c.long(&x.AccessHash)
+}
+
+// InputAiComposeToneSlug is
+//
+//	inputAiComposeToneSlug#1fa01357 slug:string = InputAiComposeTone;
+type InputAiComposeToneSlug struct {
+	Slug string
+}
+
+func (*InputAiComposeToneSlug) isInputAiComposeTone() {}
+
+func (x *InputAiComposeToneSlug) tl(c *coder) {
+	c.head(0x1fa01357, "inputAiComposeToneSlug")
+	c.string(&x.Slug)
+}
+
+// InputAiComposeToneSingleUse is
+//
+//	inputAiComposeToneSingleUse#0e0c35af custom_prompt:string = InputAiComposeTone;
+type InputAiComposeToneSingleUse struct {
+	CustomPrompt string
+}
+
+func (*InputAiComposeToneSingleUse) isInputAiComposeTone() {}
+
+func (x *InputAiComposeToneSingleUse) tl(c *coder) {
+	c.head(0x0e0c35af, "inputAiComposeToneSingleUse")
+	c.string(&x.CustomPrompt)
+}
+
+// AiComposeTone is
+//
+//	aiComposeTone#cff63ea9 flags:# creator:flags.0?true id:long access_hash:long slug:string title:string emoji_id:flags.1?long prompt:flags.4?string installs_count:flags.2?int author_id:flags.3?long example_english:flags.5?AiComposeToneExample = AiComposeTone;
+type AiComposeTone struct {
+	Creator        bool
+	ID             int64
+	AccessHash     int64
+	Slug           string
+	Title          string
+	EmojiID        Opt[int64]
+	Prompt         Opt[string]
+	InstallsCount  Opt[int]
+	AuthorID       Opt[int64]
+	ExampleEnglish *AiComposeToneExample // optional
+}
+
+func (*AiComposeTone) isAiComposeTone() {}
+
+func (x *AiComposeTone) tl(c *coder) {
+	c.head(0xcff63ea9, "aiComposeTone")
 	f := c.flags()
-	c.long(&x.ChannelID)
-	if c.has(f, 0, x.Order != nil) {
-		vector(c, &x.Order, 4, (*coder).int)
+	c.flag(f, 0, &x.Creator)
+	c.long(&x.ID)
+	c.long(&x.AccessHash)
+	c.string(&x.Slug)
+	c.string(&x.Title)
+	c.optLong(f, 1, &x.EmojiID)
+	c.optString(f, 4, &x.Prompt)
+	c.optInt(f, 2, &x.InstallsCount)
+	c.optLong(f, 3, &x.AuthorID)
+	if c.has(f, 5, x.ExampleEnglish != nil) {
+		tlAiComposeToneExample(c, &x.ExampleEnglish)
+	}
+}
+
+// AiComposeToneDefault is
+//
+//	aiComposeToneDefault#9bad6414 tone:string emoji_id:long title:string = AiComposeTone;
+type AiComposeToneDefault struct {
+	Tone    string
+	EmojiID int64
+	Title   string
+}
+
+func (*AiComposeToneDefault) isAiComposeTone() {}
+
+func (x *AiComposeToneDefault) tl(c *coder) {
+	c.head(0x9bad6414, "aiComposeToneDefault")
+	c.string(&x.Tone)
+	c.long(&x.EmojiID)
+	c.string(&x.Title)
+}
+
+// AiComposeToneExample is
+//
+//	aiComposeToneExample#f1d628ec from:TextWithEntities to:TextWithEntities = AiComposeToneExample;
+type AiComposeToneExample struct {
+	From *TextWithEntities
+	To   *TextWithEntities
+}
+
+func (x *AiComposeToneExample) tl(c *coder) {
+	c.head(0xf1d628ec, "aiComposeToneExample")
+	tlTextWithEntities(c, &x.From)
+	tlTextWithEntities(c, &x.To)
+}
+
+// JoinChatBotResultApproved is
+//
+//	joinChatBotResultApproved#ae152a69 = JoinChatBotResult;
+type JoinChatBotResultApproved struct {
+}
+
+func (*JoinChatBotResultApproved) isJoinChatBotResult() {}
+
+func (*JoinChatBotResultApproved) tl(c *coder) {
+	c.head(0xae152a69, "joinChatBotResultApproved")
+}
+
+// JoinChatBotResultDeclined is
+//
+//	joinChatBotResultDeclined#0efa0194 = JoinChatBotResult;
+type JoinChatBotResultDeclined struct {
+}
+
+func (*JoinChatBotResultDeclined) isJoinChatBotResult() {}
+
+func (*JoinChatBotResultDeclined) tl(c *coder) {
+	c.head(0x0efa0194, "joinChatBotResultDeclined")
+}
+
+// JoinChatBotResultQueued is
+//
+//	joinChatBotResultQueued#98a3a840 = JoinChatBotResult;
+type JoinChatBotResultQueued struct {
+}
+
+func (*JoinChatBotResultQueued) isJoinChatBotResult() {}
+
+func (*JoinChatBotResultQueued) tl(c *coder) {
+	c.head(0x98a3a840, "joinChatBotResultQueued")
+}
+
+// JoinChatBotResultWebView is
+//
+//	joinChatBotResultWebView#d6e3b813 url:string = JoinChatBotResult;
+type JoinChatBotResultWebView struct {
+	Url string
+}
+
+func (*JoinChatBotResultWebView) isJoinChatBotResult() {}
+
+func (x *JoinChatBotResultWebView) tl(c *coder) {
+	c.head(0xd6e3b813, "joinChatBotResultWebView")
+	c.string(&x.Url)
+}
+
+// WebDomainException is
+//
+//	webDomainException#933ca597 flags:# domain:string url:string title:string favicon:flags.0?long = WebDomainException;
+type WebDomainException struct {
+	Domain  string
+	Url     string
+	Title   string
+	Favicon Opt[int64]
+}
+
+func (x *WebDomainException) tl(c *coder) {
+	c.head(0x933ca597, "webDomainException")
+	f := c.flags()
+	c.string(&x.Domain)
+	c.string(&x.Url)
+	c.string(&x.Title)
+	c.optLong(f, 0, &x.Favicon)
+}
+
+// InputRichFilePhoto is
+//
+//	inputRichFilePhoto#9b00622b id:string photo:InputPhoto = InputRichFile;
+type InputRichFilePhoto struct {
+	ID    string
+	Photo InputPhotoClass
+}
+
+func (*InputRichFilePhoto) isInputRichFile() {}
+
+func (x *InputRichFilePhoto) tl(c *coder) {
+	c.head(0x9b00622b, "inputRichFilePhoto")
+	c.string(&x.ID)
+	tlInputPhoto(c, &x.Photo)
+}
+
+// InputRichFileDocument is
+//
+//	inputRichFileDocument#83281dbd id:string document:InputDocument = InputRichFile;
+type InputRichFileDocument struct {
+	ID       string
+	Document InputDocumentClass
+}
+
+func (*InputRichFileDocument) isInputRichFile() {}
+
+func (x *InputRichFileDocument) tl(c *coder) {
+	c.head(0x83281dbd, "inputRichFileDocument")
+	c.string(&x.ID)
+	tlInputDocument(c, &x.Document)
+}
+
+// InputRichMessage is
+//
+//	inputRichMessage#e4c449fc flags:# rtl:flags.0?true noautolink:flags.1?true blocks:Vector<PageBlock> photos:flags.2?Vector<InputPhoto> documents:flags.3?Vector<InputDocument> users:flags.4?Vector<InputUser> = InputRichMessage;
+type InputRichMessage struct {
+	Rtl        bool
+	Noautolink bool
+	Blocks     []PageBlockClass
+	Photos     []InputPhotoClass    // optional
+	Documents  []InputDocumentClass // optional
+	Users      []InputUserClass     // optional
+}
+
+func (*InputRichMessage) isInputRichMessage() {}
+
+func (x *InputRichMessage) tl(c *coder) {
+	c.head(0xe4c449fc, "inputRichMessage")
+	f := c.flags()
+	c.flag(f, 0, &x.Rtl)
+	c.flag(f, 1, &x.Noautolink)
+	vector(c, &x.Blocks, 4, tlPageBlock)
+	if c.has(f, 2, x.Photos != nil) {
+		vector(c, &x.Photos, 4, tlInputPhoto)
+	}
+	if c.has(f, 3, x.Documents != nil) {
+		vector(c, &x.Documents, 4, tlInputDocument)
+	}
+	if c.has(f, 4, x.Users != nil) {
+		vector(c, &x.Users, 4, tlInputUser)
+	}
+}
+
+// InputRichMessageHTML is
+//
+//	inputRichMessageHTML#dacb836a flags:# rtl:flags.0?true noautolink:flags.1?true html:string files:flags.2?Vector<InputRichFile> = InputRichMessage;
+type InputRichMessageHTML struct {
+	Rtl        bool
+	Noautolink bool
+	Html       string
+	Files      []InputRichFileClass // optional
+}
+
+func (*InputRichMessageHTML) isInputRichMessage() {}
+
+func (x *InputRichMessageHTML) tl(c *coder) {
+	c.head(0xdacb836a, "inputRichMessageHTML")
+	f := c.flags()
+	c.flag(f, 0, &x.Rtl)
+	c.flag(f, 1, &x.Noautolink)
+	c.string(&x.Html)
+	if c.has(f, 2, x.Files != nil) {
+		vector(c, &x.Files, 12, tlInputRichFile)
+	}
+}
+
+// InputRichMessageMarkdown is
+//
+//	inputRichMessageMarkdown#004b572c flags:# rtl:flags.0?true noautolink:flags.1?true markdown:string files:flags.2?Vector<InputRichFile> = InputRichMessage;
+type InputRichMessageMarkdown struct {
+	Rtl        bool
+	Noautolink bool
+	Markdown   string
+	Files      []InputRichFileClass // optional
+}
+
+func (*InputRichMessageMarkdown) isInputRichMessage() {}
+
+func (x *InputRichMessageMarkdown) tl(c *coder) {
+	c.head(0x004b572c, "inputRichMessageMarkdown")
+	f := c.flags()
+	c.flag(f, 0, &x.Rtl)
+	c.flag(f, 1, &x.Noautolink)
+	c.string(&x.Markdown)
+	if c.has(f, 2, x.Files != nil) {
+		vector(c, &x.Files, 12, tlInputRichFile)
+	}
+}
+
+// RichMessage is
+//
+//	richMessage#baf39d8b flags:# rtl:flags.0?true part:flags.1?true blocks:Vector<PageBlock> photos:Vector<Photo> documents:Vector<Document> = RichMessage;
+type RichMessage struct {
+	Rtl       bool
+	Part      bool
+	Blocks    []PageBlockClass
+	Photos    []PhotoClass
+	Documents []DocumentClass
+}
+
+func (x *RichMessage) tl(c *coder) {
+	c.head(0xbaf39d8b, "richMessage")
+	f := c.flags()
+	c.flag(f, 0, &x.Rtl)
+	c.flag(f, 1, &x.Part)
+	vector(c, &x.Blocks, 4, tlPageBlock)
+	vector(c, &x.Photos, 12, tlPhoto)
+	vector(c, &x.Documents, 12, tlDocument)
+}
+
+// CommunityPeer is
+//
+//	communityPeer#76141ebd flags:# can_view_history:flags.2?true visible:flags.0?Bool peer:Peer = CommunityPeer;
+type CommunityPeer struct {
+	CanViewHistory bool
+	Visible        Opt[bool]
+	Peer           PeerClass
+}
+
+func (x *CommunityPeer) tl(c *coder) {
+	c.head(0x76141ebd, "communityPeer")
+	f := c.flags()
+	c.flag(f, 2, &x.CanViewHistory)
+	c.optBool(f, 0, &x.Visible)
+	tlPeer(c, &x.Peer)
+}
+
+// CommunityPeerRequest is
+//
+//	communityPeerRequest#7beafa85 flags:# visible:flags.0?true peer:Peer requested_by:long date:int = CommunityPeerRequest;
+type CommunityPeerRequest struct {
+	Visible     bool
+	Peer        PeerClass
+	RequestedBy int64
+	Date        int
+}
+
+func (x *CommunityPeerRequest) tl(c *coder) {
+	c.head(0x7beafa85, "communityPeerRequest")
+	f := c.flags()
+	c.flag(f, 0, &x.Visible)
+	tlPeer(c, &x.Peer)
+	c.long(&x.RequestedBy)
+	c.int(&x.Date)
+}
+
+// EphemeralMessage is
+//
+//	ephemeralMessage#d9c6dc1a flags:# out:flags.0?true id:int from_id:Peer peer_id:Peer receiver_id:long top_msg_id:flags.1?int date:int message:string entities:flags.2?Vector<MessageEntity> media:flags.3?MessageMedia reply_markup:flags.4?ReplyMarkup reply_to:flags.6?MessageReplyHeader = EphemeralMessage;
+type EphemeralMessage struct {
+	Out         bool
+	ID          int
+	FromID      PeerClass
+	PeerID      PeerClass
+	ReceiverID  int64
+	TopMsgID    Opt[int]
+	Date        int
+	Message     string
+	Entities    []MessageEntityClass    // optional
+	Media       MessageMediaClass       // optional
+	ReplyMarkup ReplyMarkupClass        // optional
+	ReplyTo     MessageReplyHeaderClass // optional
+}
+
+func (x *EphemeralMessage) tl(c *coder) {
+	c.head(0xd9c6dc1a, "ephemeralMessage")
+	f := c.flags()
+	c.flag(f, 0, &x.Out)
+	c.int(&x.ID)
+	tlPeer(c, &x.FromID)
+	tlPeer(c, &x.PeerID)
+	c.long(&x.ReceiverID)
+	c.optInt(f, 1, &x.TopMsgID)
+	c.int(&x.Date)
+	c.string(&x.Message)
+	if c.has(f, 2, x.Entities != nil) {
+		vector(c, &x.Entities, 12, tlMessageEntity)
+	}
+	if c.has(f, 3, x.Media != nil) {
+		tlMessageMedia(c, &x.Media)
+	}
+	if c.has(f, 4, x.ReplyMarkup != nil) {
+		tlReplyMarkup(c, &x.ReplyMarkup)
+	}
+	if c.has(f, 6, x.ReplyTo != nil) {
+		tlMessageReplyHeader(c, &x.ReplyTo)
 	}
 }
 

@@ -34,6 +34,36 @@ func tlBotsPreviewInfo(c *coder, p **BotsPreviewInfo) {
 	}
 }
 
+func tlBotsExportedBotToken(c *coder, p **BotsExportedBotToken) {
+	if c.reading {
+		*p = new(BotsExportedBotToken)
+	}
+	if c.down(p, *p != nil, "bots.ExportedBotToken") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlBotsRequestedButton(c *coder, p **BotsRequestedButton) {
+	if c.reading {
+		*p = new(BotsRequestedButton)
+	}
+	if c.down(p, *p != nil, "bots.RequestedButton") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlBotsAccessSettings(c *coder, p **BotsAccessSettings) {
+	if c.reading {
+		*p = new(BotsAccessSettings)
+	}
+	if c.down(p, *p != nil, "bots.AccessSettings") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
 // BotsBotInfo is
 //
 //	bots.botInfo#e8a775b0 name:string about:string description:string = bots.BotInfo;
@@ -77,6 +107,47 @@ func (x *BotsPreviewInfo) tl(c *coder) {
 	c.head(0x0ca71d64, "bots.previewInfo")
 	vector(c, &x.Media, 12, tlBotPreviewMedia)
 	vector(c, &x.LangCodes, 4, (*coder).string)
+}
+
+// BotsExportedBotToken is
+//
+//	bots.exportedBotToken#3c60b621 token:string = bots.ExportedBotToken;
+type BotsExportedBotToken struct {
+	Token string
+}
+
+func (x *BotsExportedBotToken) tl(c *coder) {
+	c.head(0x3c60b621, "bots.exportedBotToken")
+	c.string(&x.Token)
+}
+
+// BotsRequestedButton is
+//
+//	bots.requestedButton#f13bbcd7 webapp_req_id:string = bots.RequestedButton;
+type BotsRequestedButton struct {
+	WebappReqID string
+}
+
+func (x *BotsRequestedButton) tl(c *coder) {
+	c.head(0xf13bbcd7, "bots.requestedButton")
+	c.string(&x.WebappReqID)
+}
+
+// BotsAccessSettings is
+//
+//	bots.accessSettings#dd1fbf93 flags:# restricted:flags.0?true add_users:flags.1?Vector<User> = bots.AccessSettings;
+type BotsAccessSettings struct {
+	Restricted bool
+	AddUsers   []UserClass // optional
+}
+
+func (x *BotsAccessSettings) tl(c *coder) {
+	c.head(0xdd1fbf93, "bots.accessSettings")
+	f := c.flags()
+	c.flag(f, 0, &x.Restricted)
+	if c.has(f, 1, x.AddUsers != nil) {
+		vector(c, &x.AddUsers, 12, tlUser)
+	}
 }
 
 // BotsSendCustomRequest calls
@@ -148,7 +219,7 @@ func (x *BotsSetBotCommandsRequest) tl(c *coder) {
 	c.head(0x0517165a, "bots.setBotCommands")
 	tlBotCommandScope(c, &x.Scope)
 	c.string(&x.LangCode)
-	vector(c, &x.Commands, 12, tlBotCommand)
+	vector(c, &x.Commands, 16, tlBotCommand)
 }
 
 // BotsResetBotCommands calls
@@ -182,7 +253,7 @@ func (x *BotsResetBotCommandsRequest) tl(c *coder) {
 //
 // Known errors: 400 USER_BOT_INVALID
 func BotsGetBotCommands(ctx context.Context, inv Invoker, req *BotsGetBotCommandsRequest) ([]*BotCommand, error) {
-	return invoke(ctx, inv, "bots.getBotCommands", req, func(c *coder, p *[]*BotCommand) { vector(c, p, 12, tlBotCommand) })
+	return invoke(ctx, inv, "bots.getBotCommands", req, func(c *coder, p *[]*BotCommand) { vector(c, p, 16, tlBotCommand) })
 }
 
 // BotsGetBotCommandsRequest is what [BotsGetBotCommands] takes.
@@ -756,4 +827,178 @@ type BotsGetBotRecommendationsRequest struct {
 func (x *BotsGetBotRecommendationsRequest) tl(c *coder) {
 	c.head(0xa1b70815, "bots.getBotRecommendations")
 	tlInputUser(c, &x.Bot)
+}
+
+// BotsCheckUsername calls
+//
+//	bots.checkUsername#87f2219b username:string = Bool;
+//
+// on the bus: tg.rpc.<account>.bots.checkUsername
+func BotsCheckUsername(ctx context.Context, inv Invoker, req *BotsCheckUsernameRequest) (bool, error) {
+	return invoke(ctx, inv, "bots.checkUsername", req, (*coder).bool)
+}
+
+// BotsCheckUsernameRequest is what [BotsCheckUsername] takes.
+type BotsCheckUsernameRequest struct {
+	Username string
+}
+
+func (x *BotsCheckUsernameRequest) tl(c *coder) {
+	c.head(0x87f2219b, "bots.checkUsername")
+	c.string(&x.Username)
+}
+
+// BotsCreateBot calls
+//
+//	bots.createBot#e5b17f2b flags:# via_deeplink:flags.0?true name:string username:string manager_id:InputUser = User;
+//
+// on the bus: tg.rpc.<account>.bots.createBot
+func BotsCreateBot(ctx context.Context, inv Invoker, req *BotsCreateBotRequest) (UserClass, error) {
+	return invoke(ctx, inv, "bots.createBot", req, tlUser)
+}
+
+// BotsCreateBotRequest is what [BotsCreateBot] takes.
+type BotsCreateBotRequest struct {
+	ViaDeeplink bool
+	Name        string
+	Username    string
+	ManagerID   InputUserClass
+}
+
+func (x *BotsCreateBotRequest) tl(c *coder) {
+	c.head(0xe5b17f2b, "bots.createBot")
+	f := c.flags()
+	c.flag(f, 0, &x.ViaDeeplink)
+	c.string(&x.Name)
+	c.string(&x.Username)
+	tlInputUser(c, &x.ManagerID)
+}
+
+// BotsExportBotToken calls
+//
+//	bots.exportBotToken#bd0d99eb bot:InputUser revoke:Bool = bots.ExportedBotToken;
+//
+// on the bus: tg.rpc.<account>.bots.exportBotToken
+func BotsExportBotToken(ctx context.Context, inv Invoker, req *BotsExportBotTokenRequest) (*BotsExportedBotToken, error) {
+	return invoke(ctx, inv, "bots.exportBotToken", req, tlBotsExportedBotToken)
+}
+
+// BotsExportBotTokenRequest is what [BotsExportBotToken] takes.
+type BotsExportBotTokenRequest struct {
+	Bot    InputUserClass
+	Revoke bool
+}
+
+func (x *BotsExportBotTokenRequest) tl(c *coder) {
+	c.head(0xbd0d99eb, "bots.exportBotToken")
+	tlInputUser(c, &x.Bot)
+	c.bool(&x.Revoke)
+}
+
+// BotsRequestWebViewButton calls
+//
+//	bots.requestWebViewButton#31a2a35e user_id:InputUser button:KeyboardButton = bots.RequestedButton;
+//
+// on the bus: tg.rpc.<account>.bots.requestWebViewButton
+func BotsRequestWebViewButton(ctx context.Context, inv Invoker, req *BotsRequestWebViewButtonRequest) (*BotsRequestedButton, error) {
+	return invoke(ctx, inv, "bots.requestWebViewButton", req, tlBotsRequestedButton)
+}
+
+// BotsRequestWebViewButtonRequest is what [BotsRequestWebViewButton] takes.
+type BotsRequestWebViewButtonRequest struct {
+	UserID InputUserClass
+	Button KeyboardButtonClass
+}
+
+func (x *BotsRequestWebViewButtonRequest) tl(c *coder) {
+	c.head(0x31a2a35e, "bots.requestWebViewButton")
+	tlInputUser(c, &x.UserID)
+	tlKeyboardButton(c, &x.Button)
+}
+
+// BotsGetRequestedWebViewButton calls
+//
+//	bots.getRequestedWebViewButton#bf25b7f3 bot:InputUser webapp_req_id:string = KeyboardButton;
+//
+// on the bus: tg.rpc.<account>.bots.getRequestedWebViewButton
+func BotsGetRequestedWebViewButton(ctx context.Context, inv Invoker, req *BotsGetRequestedWebViewButtonRequest) (KeyboardButtonClass, error) {
+	return invoke(ctx, inv, "bots.getRequestedWebViewButton", req, tlKeyboardButton)
+}
+
+// BotsGetRequestedWebViewButtonRequest is what [BotsGetRequestedWebViewButton] takes.
+type BotsGetRequestedWebViewButtonRequest struct {
+	Bot         InputUserClass
+	WebappReqID string
+}
+
+func (x *BotsGetRequestedWebViewButtonRequest) tl(c *coder) {
+	c.head(0xbf25b7f3, "bots.getRequestedWebViewButton")
+	tlInputUser(c, &x.Bot)
+	c.string(&x.WebappReqID)
+}
+
+// BotsGetAccessSettings calls
+//
+//	bots.getAccessSettings#213853a3 bot:InputUser = bots.AccessSettings;
+//
+// on the bus: tg.rpc.<account>.bots.getAccessSettings
+func BotsGetAccessSettings(ctx context.Context, inv Invoker, req *BotsGetAccessSettingsRequest) (*BotsAccessSettings, error) {
+	return invoke(ctx, inv, "bots.getAccessSettings", req, tlBotsAccessSettings)
+}
+
+// BotsGetAccessSettingsRequest is what [BotsGetAccessSettings] takes.
+type BotsGetAccessSettingsRequest struct {
+	Bot InputUserClass
+}
+
+func (x *BotsGetAccessSettingsRequest) tl(c *coder) {
+	c.head(0x213853a3, "bots.getAccessSettings")
+	tlInputUser(c, &x.Bot)
+}
+
+// BotsEditAccessSettings calls
+//
+//	bots.editAccessSettings#31813cd8 flags:# restricted:flags.0?true bot:InputUser add_users:flags.1?Vector<InputUser> = Bool;
+//
+// on the bus: tg.rpc.<account>.bots.editAccessSettings
+func BotsEditAccessSettings(ctx context.Context, inv Invoker, req *BotsEditAccessSettingsRequest) (bool, error) {
+	return invoke(ctx, inv, "bots.editAccessSettings", req, (*coder).bool)
+}
+
+// BotsEditAccessSettingsRequest is what [BotsEditAccessSettings] takes.
+type BotsEditAccessSettingsRequest struct {
+	Restricted bool
+	Bot        InputUserClass
+	AddUsers   []InputUserClass // optional
+}
+
+func (x *BotsEditAccessSettingsRequest) tl(c *coder) {
+	c.head(0x31813cd8, "bots.editAccessSettings")
+	f := c.flags()
+	c.flag(f, 0, &x.Restricted)
+	tlInputUser(c, &x.Bot)
+	if c.has(f, 1, x.AddUsers != nil) {
+		vector(c, &x.AddUsers, 4, tlInputUser)
+	}
+}
+
+// BotsSetJoinChatResults calls
+//
+//	bots.setJoinChatResults#e71a4810 query_id:long result:JoinChatBotResult = Bool;
+//
+// on the bus: tg.rpc.<account>.bots.setJoinChatResults
+func BotsSetJoinChatResults(ctx context.Context, inv Invoker, req *BotsSetJoinChatResultsRequest) (bool, error) {
+	return invoke(ctx, inv, "bots.setJoinChatResults", req, (*coder).bool)
+}
+
+// BotsSetJoinChatResultsRequest is what [BotsSetJoinChatResults] takes.
+type BotsSetJoinChatResultsRequest struct {
+	QueryID int64
+	Result  JoinChatBotResultClass
+}
+
+func (x *BotsSetJoinChatResultsRequest) tl(c *coder) {
+	c.head(0xe71a4810, "bots.setJoinChatResults")
+	c.long(&x.QueryID)
+	tlJoinChatBotResult(c, &x.Result)
 }

@@ -577,15 +577,15 @@ func (x *ChannelsUpdateUsernameRequest) tl(c *coder) {
 
 // ChannelsJoinChannel calls
 //
-//	channels.joinChannel#24b524c5 channel:InputChannel = Updates;
+//	channels.joinChannel#7f6a1e22 channel:InputChannel = messages.ChatInviteJoinResult;
 //
 // on the bus: tg.rpc.<account>.channels.joinChannel
 //
 // Known errors: 400 CHANNELS_TOO_MUCH, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_INVALID, INVITE_HASH_EMPTY,
 // INVITE_HASH_EXPIRED, INVITE_HASH_INVALID, INVITE_REQUEST_SENT, MSG_ID_INVALID, PEER_ID_INVALID, USERS_TOO_MUCH,
 // USER_ALREADY_PARTICIPANT, USER_CHANNELS_TOO_MUCH
-func ChannelsJoinChannel(ctx context.Context, inv Invoker, req *ChannelsJoinChannelRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "channels.joinChannel", req, tlUpdates)
+func ChannelsJoinChannel(ctx context.Context, inv Invoker, req *ChannelsJoinChannelRequest) (MessagesChatInviteJoinResultClass, error) {
+	return invoke(ctx, inv, "channels.joinChannel", req, tlMessagesChatInviteJoinResult)
 }
 
 // ChannelsJoinChannelRequest is what [ChannelsJoinChannel] takes.
@@ -594,7 +594,7 @@ type ChannelsJoinChannelRequest struct {
 }
 
 func (x *ChannelsJoinChannelRequest) tl(c *coder) {
-	c.head(0x24b524c5, "channels.joinChannel")
+	c.head(0x7f6a1e22, "channels.joinChannel")
 	tlInputChannel(c, &x.Channel)
 }
 
@@ -724,7 +724,7 @@ func (x *ChannelsToggleSignaturesRequest) tl(c *coder) {
 
 // ChannelsGetAdminedPublicChannels calls
 //
-//	channels.getAdminedPublicChannels#f8b036af flags:# by_location:flags.0?true check_limit:flags.1?true for_personal:flags.2?true = messages.Chats;
+//	channels.getAdminedPublicChannels#f8b036af flags:# by_location:flags.0?true check_limit:flags.1?true for_personal:flags.2?true for_community_peer:flags.3?true = messages.Chats;
 //
 // on the bus: tg.rpc.<account>.channels.getAdminedPublicChannels
 //
@@ -735,9 +735,10 @@ func ChannelsGetAdminedPublicChannels(ctx context.Context, inv Invoker, req *Cha
 
 // ChannelsGetAdminedPublicChannelsRequest is what [ChannelsGetAdminedPublicChannels] takes.
 type ChannelsGetAdminedPublicChannelsRequest struct {
-	ByLocation  bool
-	CheckLimit  bool
-	ForPersonal bool
+	ByLocation       bool
+	CheckLimit       bool
+	ForPersonal      bool
+	ForCommunityPeer bool
 }
 
 func (x *ChannelsGetAdminedPublicChannelsRequest) tl(c *coder) {
@@ -746,6 +747,7 @@ func (x *ChannelsGetAdminedPublicChannelsRequest) tl(c *coder) {
 	c.flag(f, 0, &x.ByLocation)
 	c.flag(f, 1, &x.CheckLimit)
 	c.flag(f, 2, &x.ForPersonal)
+	c.flag(f, 3, &x.ForCommunityPeer)
 }
 
 // ChannelsEditBanned calls
@@ -1132,7 +1134,7 @@ func (x *ChannelsToggleJoinToSendRequest) tl(c *coder) {
 
 // ChannelsToggleJoinRequest calls
 //
-//	channels.toggleJoinRequest#4c2985b6 channel:InputChannel enabled:Bool = Updates;
+//	channels.toggleJoinRequest#0ecc2618 flags:# apply_to_invites:flags.1?true channel:InputChannel enabled:Bool guard_bot:flags.0?InputUser = Updates;
 //
 // on the bus: tg.rpc.<account>.channels.toggleJoinRequest
 //
@@ -1143,14 +1145,21 @@ func ChannelsToggleJoinRequest(ctx context.Context, inv Invoker, req *ChannelsTo
 
 // ChannelsToggleJoinRequestRequest is what [ChannelsToggleJoinRequest] takes.
 type ChannelsToggleJoinRequestRequest struct {
-	Channel InputChannelClass
-	Enabled bool
+	ApplyToInvites bool
+	Channel        InputChannelClass
+	Enabled        bool
+	GuardBot       InputUserClass // optional
 }
 
 func (x *ChannelsToggleJoinRequestRequest) tl(c *coder) {
-	c.head(0x4c2985b6, "channels.toggleJoinRequest")
+	c.head(0x0ecc2618, "channels.toggleJoinRequest")
+	f := c.flags()
+	c.flag(f, 1, &x.ApplyToInvites)
 	tlInputChannel(c, &x.Channel)
 	c.bool(&x.Enabled)
+	if c.has(f, 0, x.GuardBot != nil) {
+		tlInputUser(c, &x.GuardBot)
+	}
 }
 
 // ChannelsReorderUsernames calls
@@ -1600,237 +1609,4 @@ func (x *ChannelsSetMainProfileTabRequest) tl(c *coder) {
 	c.head(0x3583fcb1, "channels.setMainProfileTab")
 	tlInputChannel(c, &x.Channel)
 	tlProfileTab(c, &x.Tab)
-}
-
-// ChannelsEditCreator calls
-//
-//	channels.editCreator#8f38cd1f channel:InputChannel user_id:InputUser password:InputCheckPasswordSRP = Updates;
-//
-// on the bus: tg.rpc.<account>.channels.editCreator
-//
-// Known errors: 400 CHANNELS_ADMIN_PUBLIC_TOO_MUCH, CHANNEL_PRIVATE, CHAT_ADMIN_REQUIRED, PASSWORD_HASH_INVALID,
-// PASSWORD_MISSING, PASSWORD_TOO_FRESH_X, SESSION_TOO_FRESH_X, SRP_ID_INVALID, USER_ID_INVALID,
-// 403 CHAT_WRITE_FORBIDDEN
-func ChannelsEditCreator(ctx context.Context, inv Invoker, req *ChannelsEditCreatorRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "channels.editCreator", req, tlUpdates)
-}
-
-// ChannelsEditCreatorRequest is what [ChannelsEditCreator] takes.
-type ChannelsEditCreatorRequest struct {
-	Channel  InputChannelClass
-	UserID   InputUserClass
-	Password InputCheckPasswordSRPClass
-}
-
-func (x *ChannelsEditCreatorRequest) tl(c *coder) {
-	c.head(0x8f38cd1f, "channels.editCreator")
-	tlInputChannel(c, &x.Channel)
-	tlInputUser(c, &x.UserID)
-	tlInputCheckPasswordSRP(c, &x.Password)
-}
-
-// ChannelsCreateForumTopic calls
-//
-//	channels.createForumTopic#f40c0224 flags:# channel:InputChannel title:string icon_color:flags.0?int icon_emoji_id:flags.3?long random_id:long send_as:flags.2?InputPeer = Updates;
-//
-// on the bus: tg.rpc.<account>.channels.createForumTopic
-//
-// Known errors: 400 CHANNEL_INVALID
-func ChannelsCreateForumTopic(ctx context.Context, inv Invoker, req *ChannelsCreateForumTopicRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "channels.createForumTopic", req, tlUpdates)
-}
-
-// ChannelsCreateForumTopicRequest is what [ChannelsCreateForumTopic] takes.
-type ChannelsCreateForumTopicRequest struct {
-	Channel     InputChannelClass
-	Title       string
-	IconColor   Opt[int]
-	IconEmojiID Opt[int64]
-	RandomID    int64
-	SendAs      InputPeerClass // optional
-}
-
-func (x *ChannelsCreateForumTopicRequest) tl(c *coder) {
-	c.head(0xf40c0224, "channels.createForumTopic")
-	f := c.flags()
-	tlInputChannel(c, &x.Channel)
-	c.string(&x.Title)
-	c.optInt(f, 0, &x.IconColor)
-	c.optLong(f, 3, &x.IconEmojiID)
-	c.long(&x.RandomID)
-	if c.has(f, 2, x.SendAs != nil) {
-		tlInputPeer(c, &x.SendAs)
-	}
-}
-
-// ChannelsGetForumTopics calls
-//
-//	channels.getForumTopics#0de560d1 flags:# channel:InputChannel q:flags.0?string offset_date:int offset_id:int offset_topic:int limit:int = messages.ForumTopics;
-//
-// on the bus: tg.rpc.<account>.channels.getForumTopics
-//
-// Known errors: 400 CHANNEL_FORUM_MISSING, CHANNEL_INVALID
-func ChannelsGetForumTopics(ctx context.Context, inv Invoker, req *ChannelsGetForumTopicsRequest) (*MessagesForumTopics, error) {
-	return invoke(ctx, inv, "channels.getForumTopics", req, tlMessagesForumTopics)
-}
-
-// ChannelsGetForumTopicsRequest is what [ChannelsGetForumTopics] takes.
-type ChannelsGetForumTopicsRequest struct {
-	Channel     InputChannelClass
-	Q           Opt[string]
-	OffsetDate  int
-	OffsetID    int
-	OffsetTopic int
-	Limit       int
-}
-
-func (x *ChannelsGetForumTopicsRequest) tl(c *coder) {
-	c.head(0x0de560d1, "channels.getForumTopics")
-	f := c.flags()
-	tlInputChannel(c, &x.Channel)
-	c.optString(f, 0, &x.Q)
-	c.int(&x.OffsetDate)
-	c.int(&x.OffsetID)
-	c.int(&x.OffsetTopic)
-	c.int(&x.Limit)
-}
-
-// ChannelsGetForumTopicsByID calls
-//
-//	channels.getForumTopicsByID#b0831eb9 channel:InputChannel topics:Vector<int> = messages.ForumTopics;
-//
-// on the bus: tg.rpc.<account>.channels.getForumTopicsByID
-func ChannelsGetForumTopicsByID(ctx context.Context, inv Invoker, req *ChannelsGetForumTopicsByIDRequest) (*MessagesForumTopics, error) {
-	return invoke(ctx, inv, "channels.getForumTopicsByID", req, tlMessagesForumTopics)
-}
-
-// ChannelsGetForumTopicsByIDRequest is what [ChannelsGetForumTopicsByID] takes.
-type ChannelsGetForumTopicsByIDRequest struct {
-	Channel InputChannelClass
-	Topics  []int
-}
-
-func (x *ChannelsGetForumTopicsByIDRequest) tl(c *coder) {
-	c.head(0xb0831eb9, "channels.getForumTopicsByID")
-	tlInputChannel(c, &x.Channel)
-	vector(c, &x.Topics, 4, (*coder).int)
-}
-
-// ChannelsEditForumTopic calls
-//
-//	channels.editForumTopic#f4dfa185 flags:# channel:InputChannel topic_id:int title:flags.0?string icon_emoji_id:flags.1?long closed:flags.2?Bool hidden:flags.3?Bool = Updates;
-//
-// on the bus: tg.rpc.<account>.channels.editForumTopic
-//
-// Known errors: 400 TOPIC_ID_INVALID, TOPIC_NOT_MODIFIED
-func ChannelsEditForumTopic(ctx context.Context, inv Invoker, req *ChannelsEditForumTopicRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "channels.editForumTopic", req, tlUpdates)
-}
-
-// ChannelsEditForumTopicRequest is what [ChannelsEditForumTopic] takes.
-type ChannelsEditForumTopicRequest struct {
-	Channel     InputChannelClass
-	TopicID     int
-	Title       Opt[string]
-	IconEmojiID Opt[int64]
-	Closed      Opt[bool]
-	Hidden      Opt[bool]
-}
-
-func (x *ChannelsEditForumTopicRequest) tl(c *coder) {
-	c.head(0xf4dfa185, "channels.editForumTopic")
-	f := c.flags()
-	tlInputChannel(c, &x.Channel)
-	c.int(&x.TopicID)
-	c.optString(f, 0, &x.Title)
-	c.optLong(f, 1, &x.IconEmojiID)
-	c.optBool(f, 2, &x.Closed)
-	c.optBool(f, 3, &x.Hidden)
-}
-
-// ChannelsUpdatePinnedForumTopic calls
-//
-//	channels.updatePinnedForumTopic#6c2d9026 channel:InputChannel topic_id:int pinned:Bool = Updates;
-//
-// on the bus: tg.rpc.<account>.channels.updatePinnedForumTopic
-func ChannelsUpdatePinnedForumTopic(ctx context.Context, inv Invoker, req *ChannelsUpdatePinnedForumTopicRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "channels.updatePinnedForumTopic", req, tlUpdates)
-}
-
-// ChannelsUpdatePinnedForumTopicRequest is what [ChannelsUpdatePinnedForumTopic] takes.
-type ChannelsUpdatePinnedForumTopicRequest struct {
-	Channel InputChannelClass
-	TopicID int
-	Pinned  bool
-}
-
-func (x *ChannelsUpdatePinnedForumTopicRequest) tl(c *coder) {
-	c.head(0x6c2d9026, "channels.updatePinnedForumTopic")
-	tlInputChannel(c, &x.Channel)
-	c.int(&x.TopicID)
-	c.bool(&x.Pinned)
-}
-
-// ChannelsDeleteTopicHistory calls
-//
-//	channels.deleteTopicHistory#34435f2d channel:InputChannel top_msg_id:int = messages.AffectedHistory;
-//
-// on the bus: tg.rpc.<account>.channels.deleteTopicHistory
-func ChannelsDeleteTopicHistory(ctx context.Context, inv Invoker, req *ChannelsDeleteTopicHistoryRequest) (*MessagesAffectedHistory, error) {
-	return invoke(ctx, inv, "channels.deleteTopicHistory", req, tlMessagesAffectedHistory)
-}
-
-// ChannelsDeleteTopicHistoryRequest is what [ChannelsDeleteTopicHistory] takes.
-type ChannelsDeleteTopicHistoryRequest struct {
-	Channel  InputChannelClass
-	TopMsgID int
-}
-
-func (x *ChannelsDeleteTopicHistoryRequest) tl(c *coder) {
-	c.head(0x34435f2d, "channels.deleteTopicHistory")
-	tlInputChannel(c, &x.Channel)
-	c.int(&x.TopMsgID)
-}
-
-// ChannelsReorderPinnedForumTopics calls
-//
-//	channels.reorderPinnedForumTopics#2950a18f flags:# force:flags.0?true channel:InputChannel order:Vector<int> = Updates;
-//
-// on the bus: tg.rpc.<account>.channels.reorderPinnedForumTopics
-func ChannelsReorderPinnedForumTopics(ctx context.Context, inv Invoker, req *ChannelsReorderPinnedForumTopicsRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "channels.reorderPinnedForumTopics", req, tlUpdates)
-}
-
-// ChannelsReorderPinnedForumTopicsRequest is what [ChannelsReorderPinnedForumTopics] takes.
-type ChannelsReorderPinnedForumTopicsRequest struct {
-	Force   bool
-	Channel InputChannelClass
-	Order   []int
-}
-
-func (x *ChannelsReorderPinnedForumTopicsRequest) tl(c *coder) {
-	c.head(0x2950a18f, "channels.reorderPinnedForumTopics")
-	f := c.flags()
-	c.flag(f, 0, &x.Force)
-	tlInputChannel(c, &x.Channel)
-	vector(c, &x.Order, 4, (*coder).int)
-}
-
-// ChannelsGetFutureCreatorAfterLeave calls
-//
-//	channels.getFutureCreatorAfterLeave#a00918af channel:InputChannel = User;
-//
-// on the bus: tg.rpc.<account>.channels.getFutureCreatorAfterLeave
-func ChannelsGetFutureCreatorAfterLeave(ctx context.Context, inv Invoker, req *ChannelsGetFutureCreatorAfterLeaveRequest) (UserClass, error) {
-	return invoke(ctx, inv, "channels.getFutureCreatorAfterLeave", req, tlUser)
-}
-
-// ChannelsGetFutureCreatorAfterLeaveRequest is what [ChannelsGetFutureCreatorAfterLeave] takes.
-type ChannelsGetFutureCreatorAfterLeaveRequest struct {
-	Channel InputChannelClass
-}
-
-func (x *ChannelsGetFutureCreatorAfterLeaveRequest) tl(c *coder) {
-	c.head(0xa00918af, "channels.getFutureCreatorAfterLeave")
-	tlInputChannel(c, &x.Channel)
 }

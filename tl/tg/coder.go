@@ -239,9 +239,19 @@ func opt[T any](c *coder, f flags, n uint, p *Opt[T], value func(*coder, *T)) {
 // vector is a boxed vector, whose items have at least size bytes.
 func vector[T any](c *coder, p *[]T, size int, item func(*coder, *T)) {
 	if c.reading {
-		*p = make([]T, c.r.Vector(size))
+		c.r.Expect(bin.IDVector, "Vector")
 	} else {
-		c.w.Vector(len(*p))
+		c.w.Uint32(bin.IDVector)
+	}
+	bareVector(c, p, size, item)
+}
+
+// bareVector is a vector without its constructor id.
+func bareVector[T any](c *coder, p *[]T, size int, item func(*coder, *T)) {
+	if c.reading {
+		*p = make([]T, c.r.Count(size))
+	} else {
+		c.w.Int32(int32(len(*p)))
 	}
 	for i := range *p {
 		item(c, &(*p)[i])

@@ -555,7 +555,7 @@ func (x *ContactsGetBlockedRequest) tl(c *coder) {
 
 // ContactsSearch calls
 //
-//	contacts.search#11f812d8 q:string limit:int = contacts.Found;
+//	contacts.search#05f58d0f flags:# broadcasts:flags.0?true bots:flags.1?true q:string limit:int = contacts.Found;
 //
 // on the bus: tg.rpc.<account>.contacts.search
 //
@@ -566,12 +566,17 @@ func ContactsSearch(ctx context.Context, inv Invoker, req *ContactsSearchRequest
 
 // ContactsSearchRequest is what [ContactsSearch] takes.
 type ContactsSearchRequest struct {
-	Q     string
-	Limit int
+	Broadcasts bool
+	Bots       bool
+	Q          string
+	Limit      int
 }
 
 func (x *ContactsSearchRequest) tl(c *coder) {
-	c.head(0x11f812d8, "contacts.search")
+	c.head(0x05f58d0f, "contacts.search")
+	f := c.flags()
+	c.flag(f, 0, &x.Broadcasts)
+	c.flag(f, 1, &x.Bots)
 	c.string(&x.Q)
 	c.int(&x.Limit)
 }
@@ -602,7 +607,7 @@ func (x *ContactsResolveUsernameRequest) tl(c *coder) {
 
 // ContactsGetTopPeers calls
 //
-//	contacts.getTopPeers#973478b6 flags:# correspondents:flags.0?true bots_pm:flags.1?true bots_inline:flags.2?true phone_calls:flags.3?true forward_users:flags.4?true forward_chats:flags.5?true groups:flags.10?true channels:flags.15?true bots_app:flags.16?true offset:int limit:int hash:long = contacts.TopPeers;
+//	contacts.getTopPeers#973478b6 flags:# correspondents:flags.0?true bots_pm:flags.1?true bots_inline:flags.2?true phone_calls:flags.3?true forward_users:flags.4?true forward_chats:flags.5?true groups:flags.10?true channels:flags.15?true bots_app:flags.16?true bots_guestchat:flags.17?true offset:int limit:int hash:long = contacts.TopPeers;
 //
 // on the bus: tg.rpc.<account>.contacts.getTopPeers
 //
@@ -622,6 +627,7 @@ type ContactsGetTopPeersRequest struct {
 	Groups         bool
 	Channels       bool
 	BotsApp        bool
+	BotsGuestchat  bool
 	Offset         int
 	Limit          int
 	Hash           int64
@@ -639,6 +645,7 @@ func (x *ContactsGetTopPeersRequest) tl(c *coder) {
 	c.flag(f, 10, &x.Groups)
 	c.flag(f, 15, &x.Channels)
 	c.flag(f, 16, &x.BotsApp)
+	c.flag(f, 17, &x.BotsGuestchat)
 	c.int(&x.Offset)
 	c.int(&x.Limit)
 	c.long(&x.Hash)

@@ -4,6 +4,16 @@ package tg
 
 import "context"
 
+func tlHelpConfigSimple(c *coder, p **HelpConfigSimple) {
+	if c.reading {
+		*p = new(HelpConfigSimple)
+	}
+	if c.down(p, *p != nil, "help.ConfigSimple") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
 // HelpAppUpdateClass is help.AppUpdate, one of
 //
 //   - [*HelpAppUpdate]
@@ -403,6 +413,22 @@ func tlHelpTimezonesList(c *coder, p *HelpTimezonesListClass) {
 		(*p).tl(c)
 		c.up()
 	}
+}
+
+// HelpConfigSimple is
+//
+//	help.configSimple#5a592a6c date:int expires:int rules:vector<AccessPointRule> = help.ConfigSimple;
+type HelpConfigSimple struct {
+	Date    int
+	Expires int
+	Rules   []*AccessPointRule
+}
+
+func (x *HelpConfigSimple) tl(c *coder) {
+	c.head(0x5a592a6c, "help.configSimple")
+	c.int(&x.Date)
+	c.int(&x.Expires)
+	bareVector(c, &x.Rules, 16, tlAccessPointRule)
 }
 
 // HelpAppUpdate is

@@ -1109,6 +1109,65 @@ func tlMessagesEmojiGameInfo(c *coder, p *MessagesEmojiGameInfoClass) {
 	}
 }
 
+func tlMessagesComposedMessageWithAI(c *coder, p **MessagesComposedMessageWithAI) {
+	if c.reading {
+		*p = new(MessagesComposedMessageWithAI)
+	}
+	if c.down(p, *p != nil, "messages.ComposedMessageWithAI") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+// MessagesChatInviteJoinResultClass is messages.ChatInviteJoinResult, one of
+//
+//   - [*MessagesChatInviteJoinResultOk]
+//   - [*MessagesChatInviteJoinResultWebView]
+type MessagesChatInviteJoinResultClass interface {
+	Object
+	isMessagesChatInviteJoinResult()
+}
+
+// DecodeMessagesChatInviteJoinResult reads any messages.ChatInviteJoinResult from exactly src.
+func DecodeMessagesChatInviteJoinResult(src []byte) (MessagesChatInviteJoinResultClass, error) {
+	return decode(src, tlMessagesChatInviteJoinResult)
+}
+
+func tlMessagesChatInviteJoinResult(c *coder, p *MessagesChatInviteJoinResultClass) {
+	if c.reading {
+		switch c.peek() {
+		case 0x445663a7:
+			*p = new(MessagesChatInviteJoinResultOk)
+		case 0x61ca29d3:
+			*p = new(MessagesChatInviteJoinResultWebView)
+		}
+	}
+	if c.down(p, *p != nil, "messages.ChatInviteJoinResult") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlMessagesTranslatedRichMessage(c *coder, p **MessagesTranslatedRichMessage) {
+	if c.reading {
+		*p = new(MessagesTranslatedRichMessage)
+	}
+	if c.down(p, *p != nil, "messages.TranslatedRichMessage") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
+func tlMessagesComposedRichMessageWithAI(c *coder, p **MessagesComposedRichMessageWithAI) {
+	if c.reading {
+		*p = new(MessagesComposedRichMessageWithAI)
+	}
+	if c.down(p, *p != nil, "messages.ComposedRichMessageWithAI") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
 // MessagesDialogs is
 //
 //	messages.dialogs#15ba6c40 dialogs:Vector<Dialog> messages:Vector<Message> chats:Vector<Chat> users:Vector<User> = messages.Dialogs;
@@ -1123,7 +1182,7 @@ func (*MessagesDialogs) isMessagesDialogs() {}
 
 func (x *MessagesDialogs) tl(c *coder) {
 	c.head(0x15ba6c40, "messages.dialogs")
-	vector(c, &x.Dialogs, 52, tlDialog)
+	vector(c, &x.Dialogs, 24, tlDialog)
 	vector(c, &x.Messages, 12, tlMessage)
 	vector(c, &x.Chats, 12, tlChat)
 	vector(c, &x.Users, 12, tlUser)
@@ -1145,7 +1204,7 @@ func (*MessagesDialogsSlice) isMessagesDialogs() {}
 func (x *MessagesDialogsSlice) tl(c *coder) {
 	c.head(0x71e094f3, "messages.dialogsSlice")
 	c.int(&x.Count)
-	vector(c, &x.Dialogs, 52, tlDialog)
+	vector(c, &x.Dialogs, 24, tlDialog)
 	vector(c, &x.Messages, 12, tlMessage)
 	vector(c, &x.Chats, 12, tlChat)
 	vector(c, &x.Users, 12, tlUser)
@@ -1597,7 +1656,7 @@ type MessagesPeerDialogs struct {
 
 func (x *MessagesPeerDialogs) tl(c *coder) {
 	c.head(0x3371c354, "messages.peerDialogs")
-	vector(c, &x.Dialogs, 52, tlDialog)
+	vector(c, &x.Dialogs, 24, tlDialog)
 	vector(c, &x.Messages, 12, tlMessage)
 	vector(c, &x.Chats, 12, tlChat)
 	vector(c, &x.Users, 12, tlUser)
@@ -2638,6 +2697,79 @@ func (x *MessagesEmojiGameDiceInfo) tl(c *coder) {
 	c.optInt(f, 0, &x.PlaysLeft)
 }
 
+// MessagesComposedMessageWithAI is
+//
+//	messages.composedMessageWithAI#90d7adfa flags:# result_text:TextWithEntities diff_text:flags.0?TextWithEntities = messages.ComposedMessageWithAI;
+type MessagesComposedMessageWithAI struct {
+	ResultText *TextWithEntities
+	DiffText   *TextWithEntities // optional
+}
+
+func (x *MessagesComposedMessageWithAI) tl(c *coder) {
+	c.head(0x90d7adfa, "messages.composedMessageWithAI")
+	f := c.flags()
+	tlTextWithEntities(c, &x.ResultText)
+	if c.has(f, 0, x.DiffText != nil) {
+		tlTextWithEntities(c, &x.DiffText)
+	}
+}
+
+// MessagesChatInviteJoinResultOk is
+//
+//	messages.chatInviteJoinResultOk#445663a7 updates:Updates = messages.ChatInviteJoinResult;
+type MessagesChatInviteJoinResultOk struct {
+	Updates UpdatesClass
+}
+
+func (*MessagesChatInviteJoinResultOk) isMessagesChatInviteJoinResult() {}
+
+func (x *MessagesChatInviteJoinResultOk) tl(c *coder) {
+	c.head(0x445663a7, "messages.chatInviteJoinResultOk")
+	tlUpdates(c, &x.Updates)
+}
+
+// MessagesChatInviteJoinResultWebView is
+//
+//	messages.chatInviteJoinResultWebView#61ca29d3 bot_id:long query_id:long users:Vector<User> = messages.ChatInviteJoinResult;
+type MessagesChatInviteJoinResultWebView struct {
+	BotID   int64
+	QueryID int64
+	Users   []UserClass
+}
+
+func (*MessagesChatInviteJoinResultWebView) isMessagesChatInviteJoinResult() {}
+
+func (x *MessagesChatInviteJoinResultWebView) tl(c *coder) {
+	c.head(0x61ca29d3, "messages.chatInviteJoinResultWebView")
+	c.long(&x.BotID)
+	c.long(&x.QueryID)
+	vector(c, &x.Users, 12, tlUser)
+}
+
+// MessagesTranslatedRichMessage is
+//
+//	messages.translatedRichMessage#4203998f result:Vector<RichMessage> = messages.TranslatedRichMessage;
+type MessagesTranslatedRichMessage struct {
+	Result []*RichMessage
+}
+
+func (x *MessagesTranslatedRichMessage) tl(c *coder) {
+	c.head(0x4203998f, "messages.translatedRichMessage")
+	vector(c, &x.Result, 32, tlRichMessage)
+}
+
+// MessagesComposedRichMessageWithAI is
+//
+//	messages.composedRichMessageWithAI#4c4537c8 result:RichMessage = messages.ComposedRichMessageWithAI;
+type MessagesComposedRichMessageWithAI struct {
+	Result *RichMessage
+}
+
+func (x *MessagesComposedRichMessageWithAI) tl(c *coder) {
+	c.head(0x4c4537c8, "messages.composedRichMessageWithAI")
+	tlRichMessage(c, &x.Result)
+}
+
 // MessagesGetMessages calls
 //
 //	messages.getMessages#63c66506 id:Vector<InputMessage> = messages.Messages;
@@ -2913,7 +3045,7 @@ func (x *MessagesSetTypingRequest) tl(c *coder) {
 
 // MessagesSendMessage calls
 //
-//	messages.sendMessage#545cd15a flags:# no_webpage:flags.1?true silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo message:string random_id:long reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long suggested_post:flags.22?SuggestedPost = Updates;
+//	messages.sendMessage#fef48f62 flags:# no_webpage:flags.1?true silent:flags.5?true background:flags.6?true clear_draft:flags.7?true noforwards:flags.14?true update_stickersets_order:flags.15?true invert_media:flags.16?true allow_paid_floodskip:flags.19?true peer:InputPeer reply_to:flags.0?InputReplyTo message:string random_id:long reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.10?int schedule_repeat_period:flags.24?int send_as:flags.13?InputPeer quick_reply_shortcut:flags.17?InputQuickReplyShortcut effect:flags.18?long allow_paid_stars:flags.21?long suggested_post:flags.22?SuggestedPost rich_message:flags.23?InputRichMessage = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendMessage
 //
@@ -2952,11 +3084,12 @@ type MessagesSendMessageRequest struct {
 	QuickReplyShortcut     InputQuickReplyShortcutClass // optional
 	Effect                 Opt[int64]
 	AllowPaidStars         Opt[int64]
-	SuggestedPost          *SuggestedPost // optional
+	SuggestedPost          *SuggestedPost        // optional
+	RichMessage            InputRichMessageClass // optional
 }
 
 func (x *MessagesSendMessageRequest) tl(c *coder) {
-	c.head(0x545cd15a, "messages.sendMessage")
+	c.head(0xfef48f62, "messages.sendMessage")
 	f := c.flags()
 	c.flag(f, 1, &x.NoWebpage)
 	c.flag(f, 5, &x.Silent)
@@ -2990,6 +3123,9 @@ func (x *MessagesSendMessageRequest) tl(c *coder) {
 	c.optLong(f, 21, &x.AllowPaidStars)
 	if c.has(f, 22, x.SuggestedPost != nil) {
 		tlSuggestedPost(c, &x.SuggestedPost)
+	}
+	if c.has(f, 23, x.RichMessage != nil) {
+		tlInputRichMessage(c, &x.RichMessage)
 	}
 }
 
@@ -3814,15 +3950,15 @@ func (x *MessagesCheckChatInviteRequest) tl(c *coder) {
 
 // MessagesImportChatInvite calls
 //
-//	messages.importChatInvite#6c50051c hash:string = Updates;
+//	messages.importChatInvite#de91436e hash:string = messages.ChatInviteJoinResult;
 //
 // on the bus: tg.rpc.<account>.messages.importChatInvite
 //
 // Known errors: 400 CHANNELS_TOO_MUCH, CHANNEL_INVALID, CHANNEL_PRIVATE, CHAT_INVALID, INVITE_HASH_EMPTY,
 // INVITE_HASH_EXPIRED, INVITE_HASH_INVALID, INVITE_REQUEST_SENT, MSG_ID_INVALID, PEER_ID_INVALID, USERS_TOO_MUCH,
 // USER_ALREADY_PARTICIPANT, USER_CHANNELS_TOO_MUCH
-func MessagesImportChatInvite(ctx context.Context, inv Invoker, req *MessagesImportChatInviteRequest) (UpdatesClass, error) {
-	return invoke(ctx, inv, "messages.importChatInvite", req, tlUpdates)
+func MessagesImportChatInvite(ctx context.Context, inv Invoker, req *MessagesImportChatInviteRequest) (MessagesChatInviteJoinResultClass, error) {
+	return invoke(ctx, inv, "messages.importChatInvite", req, tlMessagesChatInviteJoinResult)
 }
 
 // MessagesImportChatInviteRequest is what [MessagesImportChatInvite] takes.
@@ -3831,7 +3967,7 @@ type MessagesImportChatInviteRequest struct {
 }
 
 func (x *MessagesImportChatInviteRequest) tl(c *coder) {
-	c.head(0x6c50051c, "messages.importChatInvite")
+	c.head(0xde91436e, "messages.importChatInvite")
 	c.string(&x.Hash)
 }
 
@@ -4003,7 +4139,7 @@ func (x *MessagesMigrateChatRequest) tl(c *coder) {
 
 // MessagesSearchGlobal calls
 //
-//	messages.searchGlobal#4bc6589a flags:# broadcasts_only:flags.1?true groups_only:flags.2?true users_only:flags.3?true folder_id:flags.0?int q:string filter:MessagesFilter min_date:int max_date:int offset_rate:int offset_peer:InputPeer offset_id:int limit:int = messages.Messages;
+//	messages.searchGlobal#6126a43c flags:# broadcasts_only:flags.1?true groups_only:flags.2?true users_only:flags.3?true folder_id:flags.0?int community:flags.4?InputChannel q:string filter:MessagesFilter min_date:int max_date:int offset_rate:int offset_peer:InputPeer offset_id:int limit:int = messages.Messages;
 //
 // on the bus: tg.rpc.<account>.messages.searchGlobal
 //
@@ -4018,6 +4154,7 @@ type MessagesSearchGlobalRequest struct {
 	GroupsOnly     bool
 	UsersOnly      bool
 	FolderID       Opt[int]
+	Community      InputChannelClass // optional
 	Q              string
 	Filter         MessagesFilterClass
 	MinDate        int
@@ -4029,12 +4166,15 @@ type MessagesSearchGlobalRequest struct {
 }
 
 func (x *MessagesSearchGlobalRequest) tl(c *coder) {
-	c.head(0x4bc6589a, "messages.searchGlobal")
+	c.head(0x6126a43c, "messages.searchGlobal")
 	f := c.flags()
 	c.flag(f, 1, &x.BroadcastsOnly)
 	c.flag(f, 2, &x.GroupsOnly)
 	c.flag(f, 3, &x.UsersOnly)
 	c.optInt(f, 0, &x.FolderID)
+	if c.has(f, 4, x.Community != nil) {
+		tlInputChannel(c, &x.Community)
+	}
 	c.string(&x.Q)
 	tlMessagesFilter(c, &x.Filter)
 	c.int(&x.MinDate)
@@ -4300,7 +4440,7 @@ func (x *MessagesGetMessageEditDataRequest) tl(c *coder) {
 
 // MessagesEditMessage calls
 //
-//	messages.editMessage#51e842e1 flags:# no_webpage:flags.1?true invert_media:flags.16?true peer:InputPeer id:int message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.15?int schedule_repeat_period:flags.18?int quick_reply_shortcut_id:flags.17?int = Updates;
+//	messages.editMessage#b106e66c flags:# no_webpage:flags.1?true invert_media:flags.16?true peer:InputPeer id:int message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> schedule_date:flags.15?int schedule_repeat_period:flags.18?int quick_reply_shortcut_id:flags.17?int rich_message:flags.23?InputRichMessage = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.editMessage
 //
@@ -4328,10 +4468,11 @@ type MessagesEditMessageRequest struct {
 	ScheduleDate         Opt[int]
 	ScheduleRepeatPeriod Opt[int]
 	QuickReplyShortcutID Opt[int]
+	RichMessage          InputRichMessageClass // optional
 }
 
 func (x *MessagesEditMessageRequest) tl(c *coder) {
-	c.head(0x51e842e1, "messages.editMessage")
+	c.head(0xb106e66c, "messages.editMessage")
 	f := c.flags()
 	c.flag(f, 1, &x.NoWebpage)
 	c.flag(f, 16, &x.InvertMedia)
@@ -4350,11 +4491,14 @@ func (x *MessagesEditMessageRequest) tl(c *coder) {
 	c.optInt(f, 15, &x.ScheduleDate)
 	c.optInt(f, 18, &x.ScheduleRepeatPeriod)
 	c.optInt(f, 17, &x.QuickReplyShortcutID)
+	if c.has(f, 23, x.RichMessage != nil) {
+		tlInputRichMessage(c, &x.RichMessage)
+	}
 }
 
 // MessagesEditInlineBotMessage calls
 //
-//	messages.editInlineBotMessage#83557dba flags:# no_webpage:flags.1?true invert_media:flags.16?true id:InputBotInlineMessageID message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> = Bool;
+//	messages.editInlineBotMessage#a423bb51 flags:# no_webpage:flags.1?true invert_media:flags.16?true id:InputBotInlineMessageID message:flags.11?string media:flags.14?InputMedia reply_markup:flags.2?ReplyMarkup entities:flags.3?Vector<MessageEntity> rich_message:flags.23?InputRichMessage = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.editInlineBotMessage
 //
@@ -4369,13 +4513,14 @@ type MessagesEditInlineBotMessageRequest struct {
 	InvertMedia bool
 	ID          InputBotInlineMessageIDClass
 	Message     Opt[string]
-	Media       InputMediaClass      // optional
-	ReplyMarkup ReplyMarkupClass     // optional
-	Entities    []MessageEntityClass // optional
+	Media       InputMediaClass       // optional
+	ReplyMarkup ReplyMarkupClass      // optional
+	Entities    []MessageEntityClass  // optional
+	RichMessage InputRichMessageClass // optional
 }
 
 func (x *MessagesEditInlineBotMessageRequest) tl(c *coder) {
-	c.head(0x83557dba, "messages.editInlineBotMessage")
+	c.head(0xa423bb51, "messages.editInlineBotMessage")
 	f := c.flags()
 	c.flag(f, 1, &x.NoWebpage)
 	c.flag(f, 16, &x.InvertMedia)
@@ -4389,6 +4534,9 @@ func (x *MessagesEditInlineBotMessageRequest) tl(c *coder) {
 	}
 	if c.has(f, 3, x.Entities != nil) {
 		vector(c, &x.Entities, 12, tlMessageEntity)
+	}
+	if c.has(f, 23, x.RichMessage != nil) {
+		tlInputRichMessage(c, &x.RichMessage)
 	}
 }
 
@@ -4480,7 +4628,7 @@ func (x *MessagesGetPeerDialogsRequest) tl(c *coder) {
 
 // MessagesSaveDraft calls
 //
-//	messages.saveDraft#54ae308e flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo peer:InputPeer message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia effect:flags.7?long suggested_post:flags.8?SuggestedPost = Bool;
+//	messages.saveDraft#ad0fa15c flags:# no_webpage:flags.1?true invert_media:flags.6?true reply_to:flags.4?InputReplyTo peer:InputPeer message:string entities:flags.3?Vector<MessageEntity> media:flags.5?InputMedia effect:flags.7?long suggested_post:flags.8?SuggestedPost rich_message:flags.9?InputRichMessage = Bool;
 //
 // on the bus: tg.rpc.<account>.messages.saveDraft
 //
@@ -4499,11 +4647,12 @@ type MessagesSaveDraftRequest struct {
 	Entities      []MessageEntityClass // optional
 	Media         InputMediaClass      // optional
 	Effect        Opt[int64]
-	SuggestedPost *SuggestedPost // optional
+	SuggestedPost *SuggestedPost        // optional
+	RichMessage   InputRichMessageClass // optional
 }
 
 func (x *MessagesSaveDraftRequest) tl(c *coder) {
-	c.head(0x54ae308e, "messages.saveDraft")
+	c.head(0xad0fa15c, "messages.saveDraft")
 	f := c.flags()
 	c.flag(f, 1, &x.NoWebpage)
 	c.flag(f, 6, &x.InvertMedia)
@@ -4521,6 +4670,9 @@ func (x *MessagesSaveDraftRequest) tl(c *coder) {
 	c.optLong(f, 7, &x.Effect)
 	if c.has(f, 8, x.SuggestedPost != nil) {
 		tlSuggestedPost(c, &x.SuggestedPost)
+	}
+	if c.has(f, 9, x.RichMessage != nil) {
+		tlInputRichMessage(c, &x.RichMessage)
 	}
 }
 
@@ -5418,7 +5570,7 @@ func (x *MessagesSendVoteRequest) tl(c *coder) {
 
 // MessagesGetPollResults calls
 //
-//	messages.getPollResults#73bb643b peer:InputPeer msg_id:int = Updates;
+//	messages.getPollResults#eda3e33b peer:InputPeer msg_id:int poll_hash:long = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.getPollResults
 //
@@ -5429,14 +5581,16 @@ func MessagesGetPollResults(ctx context.Context, inv Invoker, req *MessagesGetPo
 
 // MessagesGetPollResultsRequest is what [MessagesGetPollResults] takes.
 type MessagesGetPollResultsRequest struct {
-	Peer  InputPeerClass
-	MsgID int
+	Peer     InputPeerClass
+	MsgID    int
+	PollHash int64
 }
 
 func (x *MessagesGetPollResultsRequest) tl(c *coder) {
-	c.head(0x73bb643b, "messages.getPollResults")
+	c.head(0xeda3e33b, "messages.getPollResults")
 	tlInputPeer(c, &x.Peer)
 	c.int(&x.MsgID)
+	c.long(&x.PollHash)
 }
 
 // MessagesGetOnlines calls
@@ -6812,7 +6966,7 @@ func (x *MessagesSetDefaultReactionRequest) tl(c *coder) {
 
 // MessagesTranslateText calls
 //
-//	messages.translateText#63183030 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<TextWithEntities> to_lang:string = messages.TranslatedText;
+//	messages.translateText#a5eec345 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<TextWithEntities> to_lang:string tone:flags.2?string = messages.TranslatedText;
 //
 // on the bus: tg.rpc.<account>.messages.translateText
 //
@@ -6827,10 +6981,11 @@ type MessagesTranslateTextRequest struct {
 	ID     []int               // optional, with Peer
 	Text   []*TextWithEntities // optional
 	ToLang string
+	Tone   Opt[string]
 }
 
 func (x *MessagesTranslateTextRequest) tl(c *coder) {
-	c.head(0x63183030, "messages.translateText")
+	c.head(0xa5eec345, "messages.translateText")
 	f := c.flags()
 	if c.has(f, 0, x.Peer != nil) {
 		tlInputPeer(c, &x.Peer)
@@ -6843,6 +6998,7 @@ func (x *MessagesTranslateTextRequest) tl(c *coder) {
 		vector(c, &x.Text, 16, tlTextWithEntities)
 	}
 	c.string(&x.ToLang)
+	c.optString(f, 2, &x.Tone)
 }
 
 // MessagesGetUnreadReactions calls
@@ -7412,7 +7568,7 @@ func (*MessagesGetDefaultHistoryTTLRequest) tl(c *coder) {
 
 // MessagesSendBotRequestedPeer calls
 //
-//	messages.sendBotRequestedPeer#91b2d060 peer:InputPeer msg_id:int button_id:int requested_peers:Vector<InputPeer> = Updates;
+//	messages.sendBotRequestedPeer#6c5cf2a7 flags:# peer:InputPeer msg_id:flags.0?int webapp_req_id:flags.1?string button_id:int requested_peers:Vector<InputPeer> = Updates;
 //
 // on the bus: tg.rpc.<account>.messages.sendBotRequestedPeer
 func MessagesSendBotRequestedPeer(ctx context.Context, inv Invoker, req *MessagesSendBotRequestedPeerRequest) (UpdatesClass, error) {
@@ -7422,15 +7578,18 @@ func MessagesSendBotRequestedPeer(ctx context.Context, inv Invoker, req *Message
 // MessagesSendBotRequestedPeerRequest is what [MessagesSendBotRequestedPeer] takes.
 type MessagesSendBotRequestedPeerRequest struct {
 	Peer           InputPeerClass
-	MsgID          int
+	MsgID          Opt[int]
+	WebappReqID    Opt[string]
 	ButtonID       int
 	RequestedPeers []InputPeerClass
 }
 
 func (x *MessagesSendBotRequestedPeerRequest) tl(c *coder) {
-	c.head(0x91b2d060, "messages.sendBotRequestedPeer")
+	c.head(0x6c5cf2a7, "messages.sendBotRequestedPeer")
+	f := c.flags()
 	tlInputPeer(c, &x.Peer)
-	c.int(&x.MsgID)
+	c.optInt(f, 0, &x.MsgID)
+	c.optString(f, 1, &x.WebappReqID)
 	c.int(&x.ButtonID)
 	vector(c, &x.RequestedPeers, 4, tlInputPeer)
 }
@@ -8835,7 +8994,7 @@ func (*MessagesGetEmojiGameInfoRequest) tl(c *coder) {
 
 // MessagesSummarizeText calls
 //
-//	messages.summarizeText#9d4104e2 flags:# peer:InputPeer id:int to_lang:flags.0?string = TextWithEntities;
+//	messages.summarizeText#abbbd346 flags:# peer:InputPeer id:int to_lang:flags.0?string tone:flags.2?string = TextWithEntities;
 //
 // on the bus: tg.rpc.<account>.messages.summarizeText
 func MessagesSummarizeText(ctx context.Context, inv Invoker, req *MessagesSummarizeTextRequest) (*TextWithEntities, error) {
@@ -8847,14 +9006,16 @@ type MessagesSummarizeTextRequest struct {
 	Peer   InputPeerClass
 	ID     int
 	ToLang Opt[string]
+	Tone   Opt[string]
 }
 
 func (x *MessagesSummarizeTextRequest) tl(c *coder) {
-	c.head(0x9d4104e2, "messages.summarizeText")
+	c.head(0xabbbd346, "messages.summarizeText")
 	f := c.flags()
 	tlInputPeer(c, &x.Peer)
 	c.int(&x.ID)
 	c.optString(f, 0, &x.ToLang)
+	c.optString(f, 2, &x.Tone)
 }
 
 // MessagesEditChatCreator calls
@@ -8960,4 +9121,382 @@ func (x *MessagesCheckUrlAuthMatchCodeRequest) tl(c *coder) {
 	c.head(0xc9a47b0b, "messages.checkUrlAuthMatchCode")
 	c.string(&x.Url)
 	c.string(&x.MatchCode)
+}
+
+// MessagesComposeMessageWithAI calls
+//
+//	messages.composeMessageWithAI#daecc589 flags:# proofread:flags.0?true emojify:flags.3?true text:TextWithEntities translate_to_lang:flags.1?string tone:flags.2?InputAiComposeTone = messages.ComposedMessageWithAI;
+//
+// on the bus: tg.rpc.<account>.messages.composeMessageWithAI
+func MessagesComposeMessageWithAI(ctx context.Context, inv Invoker, req *MessagesComposeMessageWithAIRequest) (*MessagesComposedMessageWithAI, error) {
+	return invoke(ctx, inv, "messages.composeMessageWithAI", req, tlMessagesComposedMessageWithAI)
+}
+
+// MessagesComposeMessageWithAIRequest is what [MessagesComposeMessageWithAI] takes.
+type MessagesComposeMessageWithAIRequest struct {
+	Proofread       bool
+	Emojify         bool
+	Text            *TextWithEntities
+	TranslateToLang Opt[string]
+	Tone            InputAiComposeToneClass // optional
+}
+
+func (x *MessagesComposeMessageWithAIRequest) tl(c *coder) {
+	c.head(0xdaecc589, "messages.composeMessageWithAI")
+	f := c.flags()
+	c.flag(f, 0, &x.Proofread)
+	c.flag(f, 3, &x.Emojify)
+	tlTextWithEntities(c, &x.Text)
+	c.optString(f, 1, &x.TranslateToLang)
+	if c.has(f, 2, x.Tone != nil) {
+		tlInputAiComposeTone(c, &x.Tone)
+	}
+}
+
+// MessagesReportReadMetrics calls
+//
+//	messages.reportReadMetrics#4067c5e6 peer:InputPeer metrics:Vector<InputMessageReadMetric> = Bool;
+//
+// on the bus: tg.rpc.<account>.messages.reportReadMetrics
+func MessagesReportReadMetrics(ctx context.Context, inv Invoker, req *MessagesReportReadMetricsRequest) (bool, error) {
+	return invoke(ctx, inv, "messages.reportReadMetrics", req, (*coder).bool)
+}
+
+// MessagesReportReadMetricsRequest is what [MessagesReportReadMetrics] takes.
+type MessagesReportReadMetricsRequest struct {
+	Peer    InputPeerClass
+	Metrics []*InputMessageReadMetric
+}
+
+func (x *MessagesReportReadMetricsRequest) tl(c *coder) {
+	c.head(0x4067c5e6, "messages.reportReadMetrics")
+	tlInputPeer(c, &x.Peer)
+	vector(c, &x.Metrics, 32, tlInputMessageReadMetric)
+}
+
+// MessagesReportMusicListen calls
+//
+//	messages.reportMusicListen#ddbcd819 id:InputDocument listened_duration:int = Bool;
+//
+// on the bus: tg.rpc.<account>.messages.reportMusicListen
+func MessagesReportMusicListen(ctx context.Context, inv Invoker, req *MessagesReportMusicListenRequest) (bool, error) {
+	return invoke(ctx, inv, "messages.reportMusicListen", req, (*coder).bool)
+}
+
+// MessagesReportMusicListenRequest is what [MessagesReportMusicListen] takes.
+type MessagesReportMusicListenRequest struct {
+	ID               InputDocumentClass
+	ListenedDuration int
+}
+
+func (x *MessagesReportMusicListenRequest) tl(c *coder) {
+	c.head(0xddbcd819, "messages.reportMusicListen")
+	tlInputDocument(c, &x.ID)
+	c.int(&x.ListenedDuration)
+}
+
+// MessagesAddPollAnswer calls
+//
+//	messages.addPollAnswer#19bc4b6d peer:InputPeer msg_id:int answer:PollAnswer = Updates;
+//
+// on the bus: tg.rpc.<account>.messages.addPollAnswer
+func MessagesAddPollAnswer(ctx context.Context, inv Invoker, req *MessagesAddPollAnswerRequest) (UpdatesClass, error) {
+	return invoke(ctx, inv, "messages.addPollAnswer", req, tlUpdates)
+}
+
+// MessagesAddPollAnswerRequest is what [MessagesAddPollAnswer] takes.
+type MessagesAddPollAnswerRequest struct {
+	Peer   InputPeerClass
+	MsgID  int
+	Answer PollAnswerClass
+}
+
+func (x *MessagesAddPollAnswerRequest) tl(c *coder) {
+	c.head(0x19bc4b6d, "messages.addPollAnswer")
+	tlInputPeer(c, &x.Peer)
+	c.int(&x.MsgID)
+	tlPollAnswer(c, &x.Answer)
+}
+
+// MessagesDeletePollAnswer calls
+//
+//	messages.deletePollAnswer#ac8505a5 peer:InputPeer msg_id:int option:bytes = Updates;
+//
+// on the bus: tg.rpc.<account>.messages.deletePollAnswer
+func MessagesDeletePollAnswer(ctx context.Context, inv Invoker, req *MessagesDeletePollAnswerRequest) (UpdatesClass, error) {
+	return invoke(ctx, inv, "messages.deletePollAnswer", req, tlUpdates)
+}
+
+// MessagesDeletePollAnswerRequest is what [MessagesDeletePollAnswer] takes.
+type MessagesDeletePollAnswerRequest struct {
+	Peer   InputPeerClass
+	MsgID  int
+	Option []byte
+}
+
+func (x *MessagesDeletePollAnswerRequest) tl(c *coder) {
+	c.head(0xac8505a5, "messages.deletePollAnswer")
+	tlInputPeer(c, &x.Peer)
+	c.int(&x.MsgID)
+	c.bytes(&x.Option)
+}
+
+// MessagesGetUnreadPollVotes calls
+//
+//	messages.getUnreadPollVotes#43286cf2 flags:# peer:InputPeer top_msg_id:flags.0?int offset_id:int add_offset:int limit:int max_id:int min_id:int = messages.Messages;
+//
+// on the bus: tg.rpc.<account>.messages.getUnreadPollVotes
+func MessagesGetUnreadPollVotes(ctx context.Context, inv Invoker, req *MessagesGetUnreadPollVotesRequest) (MessagesMessagesClass, error) {
+	return invoke(ctx, inv, "messages.getUnreadPollVotes", req, tlMessagesMessages)
+}
+
+// MessagesGetUnreadPollVotesRequest is what [MessagesGetUnreadPollVotes] takes.
+type MessagesGetUnreadPollVotesRequest struct {
+	Peer      InputPeerClass
+	TopMsgID  Opt[int]
+	OffsetID  int
+	AddOffset int
+	Limit     int
+	MaxID     int
+	MinID     int
+}
+
+func (x *MessagesGetUnreadPollVotesRequest) tl(c *coder) {
+	c.head(0x43286cf2, "messages.getUnreadPollVotes")
+	f := c.flags()
+	tlInputPeer(c, &x.Peer)
+	c.optInt(f, 0, &x.TopMsgID)
+	c.int(&x.OffsetID)
+	c.int(&x.AddOffset)
+	c.int(&x.Limit)
+	c.int(&x.MaxID)
+	c.int(&x.MinID)
+}
+
+// MessagesReadPollVotes calls
+//
+//	messages.readPollVotes#1720b4d8 flags:# peer:InputPeer top_msg_id:flags.0?int = messages.AffectedHistory;
+//
+// on the bus: tg.rpc.<account>.messages.readPollVotes
+func MessagesReadPollVotes(ctx context.Context, inv Invoker, req *MessagesReadPollVotesRequest) (*MessagesAffectedHistory, error) {
+	return invoke(ctx, inv, "messages.readPollVotes", req, tlMessagesAffectedHistory)
+}
+
+// MessagesReadPollVotesRequest is what [MessagesReadPollVotes] takes.
+type MessagesReadPollVotesRequest struct {
+	Peer     InputPeerClass
+	TopMsgID Opt[int]
+}
+
+func (x *MessagesReadPollVotesRequest) tl(c *coder) {
+	c.head(0x1720b4d8, "messages.readPollVotes")
+	f := c.flags()
+	tlInputPeer(c, &x.Peer)
+	c.optInt(f, 0, &x.TopMsgID)
+}
+
+// MessagesSetBotGuestChatResult calls
+//
+//	messages.setBotGuestChatResult#b8f106e3 query_id:long result:InputBotInlineResult = InputBotInlineMessageID;
+//
+// on the bus: tg.rpc.<account>.messages.setBotGuestChatResult
+func MessagesSetBotGuestChatResult(ctx context.Context, inv Invoker, req *MessagesSetBotGuestChatResultRequest) (InputBotInlineMessageIDClass, error) {
+	return invoke(ctx, inv, "messages.setBotGuestChatResult", req, tlInputBotInlineMessageID)
+}
+
+// MessagesSetBotGuestChatResultRequest is what [MessagesSetBotGuestChatResult] takes.
+type MessagesSetBotGuestChatResultRequest struct {
+	QueryID int64
+	Result  InputBotInlineResultClass
+}
+
+func (x *MessagesSetBotGuestChatResultRequest) tl(c *coder) {
+	c.head(0xb8f106e3, "messages.setBotGuestChatResult")
+	c.long(&x.QueryID)
+	tlInputBotInlineResult(c, &x.Result)
+}
+
+// MessagesDeleteParticipantReactions calls
+//
+//	messages.deleteParticipantReactions#a0b80cf8 peer:InputPeer participant:InputPeer = Bool;
+//
+// on the bus: tg.rpc.<account>.messages.deleteParticipantReactions
+func MessagesDeleteParticipantReactions(ctx context.Context, inv Invoker, req *MessagesDeleteParticipantReactionsRequest) (bool, error) {
+	return invoke(ctx, inv, "messages.deleteParticipantReactions", req, (*coder).bool)
+}
+
+// MessagesDeleteParticipantReactionsRequest is what [MessagesDeleteParticipantReactions] takes.
+type MessagesDeleteParticipantReactionsRequest struct {
+	Peer        InputPeerClass
+	Participant InputPeerClass
+}
+
+func (x *MessagesDeleteParticipantReactionsRequest) tl(c *coder) {
+	c.head(0xa0b80cf8, "messages.deleteParticipantReactions")
+	tlInputPeer(c, &x.Peer)
+	tlInputPeer(c, &x.Participant)
+}
+
+// MessagesDeleteParticipantReaction calls
+//
+//	messages.deleteParticipantReaction#e3b7f82c peer:InputPeer msg_id:int participant:InputPeer = Updates;
+//
+// on the bus: tg.rpc.<account>.messages.deleteParticipantReaction
+func MessagesDeleteParticipantReaction(ctx context.Context, inv Invoker, req *MessagesDeleteParticipantReactionRequest) (UpdatesClass, error) {
+	return invoke(ctx, inv, "messages.deleteParticipantReaction", req, tlUpdates)
+}
+
+// MessagesDeleteParticipantReactionRequest is what [MessagesDeleteParticipantReaction] takes.
+type MessagesDeleteParticipantReactionRequest struct {
+	Peer        InputPeerClass
+	MsgID       int
+	Participant InputPeerClass
+}
+
+func (x *MessagesDeleteParticipantReactionRequest) tl(c *coder) {
+	c.head(0xe3b7f82c, "messages.deleteParticipantReaction")
+	tlInputPeer(c, &x.Peer)
+	c.int(&x.MsgID)
+	tlInputPeer(c, &x.Participant)
+}
+
+// MessagesGetPersonalChannelHistory calls
+//
+//	messages.getPersonalChannelHistory#55fb0996 user_id:InputUser limit:int max_id:int min_id:int hash:long = messages.Messages;
+//
+// on the bus: tg.rpc.<account>.messages.getPersonalChannelHistory
+func MessagesGetPersonalChannelHistory(ctx context.Context, inv Invoker, req *MessagesGetPersonalChannelHistoryRequest) (MessagesMessagesClass, error) {
+	return invoke(ctx, inv, "messages.getPersonalChannelHistory", req, tlMessagesMessages)
+}
+
+// MessagesGetPersonalChannelHistoryRequest is what [MessagesGetPersonalChannelHistory] takes.
+type MessagesGetPersonalChannelHistoryRequest struct {
+	UserID InputUserClass
+	Limit  int
+	MaxID  int
+	MinID  int
+	Hash   int64
+}
+
+func (x *MessagesGetPersonalChannelHistoryRequest) tl(c *coder) {
+	c.head(0x55fb0996, "messages.getPersonalChannelHistory")
+	tlInputUser(c, &x.UserID)
+	c.int(&x.Limit)
+	c.int(&x.MaxID)
+	c.int(&x.MinID)
+	c.long(&x.Hash)
+}
+
+// MessagesGetRichMessage calls
+//
+//	messages.getRichMessage#501569cf peer:InputPeer id:int = messages.Messages;
+//
+// on the bus: tg.rpc.<account>.messages.getRichMessage
+func MessagesGetRichMessage(ctx context.Context, inv Invoker, req *MessagesGetRichMessageRequest) (MessagesMessagesClass, error) {
+	return invoke(ctx, inv, "messages.getRichMessage", req, tlMessagesMessages)
+}
+
+// MessagesGetRichMessageRequest is what [MessagesGetRichMessage] takes.
+type MessagesGetRichMessageRequest struct {
+	Peer InputPeerClass
+	ID   int
+}
+
+func (x *MessagesGetRichMessageRequest) tl(c *coder) {
+	c.head(0x501569cf, "messages.getRichMessage")
+	tlInputPeer(c, &x.Peer)
+	c.int(&x.ID)
+}
+
+// MessagesTranslateRichMessage calls
+//
+//	messages.translateRichMessage#1a542004 flags:# peer:flags.0?InputPeer id:flags.0?Vector<int> text:flags.1?Vector<InputRichMessage> to_lang:string tone:flags.2?string = messages.TranslatedRichMessage;
+//
+// on the bus: tg.rpc.<account>.messages.translateRichMessage
+func MessagesTranslateRichMessage(ctx context.Context, inv Invoker, req *MessagesTranslateRichMessageRequest) (*MessagesTranslatedRichMessage, error) {
+	return invoke(ctx, inv, "messages.translateRichMessage", req, tlMessagesTranslatedRichMessage)
+}
+
+// MessagesTranslateRichMessageRequest is what [MessagesTranslateRichMessage] takes.
+type MessagesTranslateRichMessageRequest struct {
+	Peer   InputPeerClass          // optional, with ID
+	ID     []int                   // optional, with Peer
+	Text   []InputRichMessageClass // optional
+	ToLang string
+	Tone   Opt[string]
+}
+
+func (x *MessagesTranslateRichMessageRequest) tl(c *coder) {
+	c.head(0x1a542004, "messages.translateRichMessage")
+	f := c.flags()
+	if c.has(f, 0, x.Peer != nil) {
+		tlInputPeer(c, &x.Peer)
+	}
+	c.need(&x.ID, (x.ID != nil) == (x.Peer != nil))
+	if c.has(f, 0, x.ID != nil) {
+		vector(c, &x.ID, 4, (*coder).int)
+	}
+	if c.has(f, 1, x.Text != nil) {
+		vector(c, &x.Text, 12, tlInputRichMessage)
+	}
+	c.string(&x.ToLang)
+	c.optString(f, 2, &x.Tone)
+}
+
+// MessagesComposeRichMessageWithAI calls
+//
+//	messages.composeRichMessageWithAI#8d7ae6af flags:# proofread:flags.0?true emojify:flags.3?true text:flags.4?InputRichMessage translate_to_lang:flags.1?string tone:flags.2?InputAiComposeTone = messages.ComposedRichMessageWithAI;
+//
+// on the bus: tg.rpc.<account>.messages.composeRichMessageWithAI
+func MessagesComposeRichMessageWithAI(ctx context.Context, inv Invoker, req *MessagesComposeRichMessageWithAIRequest) (*MessagesComposedRichMessageWithAI, error) {
+	return invoke(ctx, inv, "messages.composeRichMessageWithAI", req, tlMessagesComposedRichMessageWithAI)
+}
+
+// MessagesComposeRichMessageWithAIRequest is what [MessagesComposeRichMessageWithAI] takes.
+type MessagesComposeRichMessageWithAIRequest struct {
+	Proofread       bool
+	Emojify         bool
+	Text            InputRichMessageClass // optional
+	TranslateToLang Opt[string]
+	Tone            InputAiComposeToneClass // optional
+}
+
+func (x *MessagesComposeRichMessageWithAIRequest) tl(c *coder) {
+	c.head(0x8d7ae6af, "messages.composeRichMessageWithAI")
+	f := c.flags()
+	c.flag(f, 0, &x.Proofread)
+	c.flag(f, 3, &x.Emojify)
+	if c.has(f, 4, x.Text != nil) {
+		tlInputRichMessage(c, &x.Text)
+	}
+	c.optString(f, 1, &x.TranslateToLang)
+	if c.has(f, 2, x.Tone != nil) {
+		tlInputAiComposeTone(c, &x.Tone)
+	}
+}
+
+// MessagesRequestChatJoinWebView calls
+//
+//	messages.requestChatJoinWebView#ba9ee679 flags:# query_id:long theme_params:flags.0?DataJSON platform:string = WebViewResult;
+//
+// on the bus: tg.rpc.<account>.messages.requestChatJoinWebView
+func MessagesRequestChatJoinWebView(ctx context.Context, inv Invoker, req *MessagesRequestChatJoinWebViewRequest) (*WebViewResultUrl, error) {
+	return invoke(ctx, inv, "messages.requestChatJoinWebView", req, tlWebViewResult)
+}
+
+// MessagesRequestChatJoinWebViewRequest is what [MessagesRequestChatJoinWebView] takes.
+type MessagesRequestChatJoinWebViewRequest struct {
+	QueryID     int64
+	ThemeParams *DataJSON // optional
+	Platform    string
+}
+
+func (x *MessagesRequestChatJoinWebViewRequest) tl(c *coder) {
+	c.head(0xba9ee679, "messages.requestChatJoinWebView")
+	f := c.flags()
+	c.long(&x.QueryID)
+	if c.has(f, 0, x.ThemeParams != nil) {
+		tlDataJSON(c, &x.ThemeParams)
+	}
+	c.string(&x.Platform)
 }

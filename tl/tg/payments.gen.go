@@ -2294,7 +2294,7 @@ func (x *PaymentsCanPurchaseStoreRequest) tl(c *coder) {
 
 // PaymentsGetResaleStarGifts calls
 //
-//	payments.getResaleStarGifts#7a5fa236 flags:# sort_by_price:flags.1?true sort_by_num:flags.2?true for_craft:flags.4?true attributes_hash:flags.0?long gift_id:long attributes:flags.3?Vector<StarGiftAttributeId> offset:string limit:int = payments.ResaleStarGifts;
+//	payments.getResaleStarGifts#7a5fa236 flags:# sort_by_price:flags.1?true sort_by_num:flags.2?true for_craft:flags.4?true stars_only:flags.5?true attributes_hash:flags.0?long gift_id:long attributes:flags.3?Vector<StarGiftAttributeId> offset:string limit:int = payments.ResaleStarGifts;
 //
 // on the bus: tg.rpc.<account>.payments.getResaleStarGifts
 func PaymentsGetResaleStarGifts(ctx context.Context, inv Invoker, req *PaymentsGetResaleStarGiftsRequest) (*PaymentsResaleStarGifts, error) {
@@ -2306,6 +2306,7 @@ type PaymentsGetResaleStarGiftsRequest struct {
 	SortByPrice    bool
 	SortByNum      bool
 	ForCraft       bool
+	StarsOnly      bool
 	AttributesHash Opt[int64]
 	GiftID         int64
 	Attributes     []StarGiftAttributeIdClass // optional
@@ -2319,6 +2320,7 @@ func (x *PaymentsGetResaleStarGiftsRequest) tl(c *coder) {
 	c.flag(f, 1, &x.SortByPrice)
 	c.flag(f, 2, &x.SortByNum)
 	c.flag(f, 4, &x.ForCraft)
+	c.flag(f, 5, &x.StarsOnly)
 	c.optLong(f, 0, &x.AttributesHash)
 	c.long(&x.GiftID)
 	if c.has(f, 3, x.Attributes != nil) {

@@ -54,6 +54,16 @@ func tlStatsPublicForwards(c *coder, p **StatsPublicForwards) {
 	}
 }
 
+func tlStatsPollStats(c *coder, p **StatsPollStats) {
+	if c.reading {
+		*p = new(StatsPollStats)
+	}
+	if c.down(p, *p != nil, "stats.PollStats") {
+		(*p).tl(c)
+		c.up()
+	}
+}
+
 // StatsBroadcastStats is
 //
 //	stats.broadcastStats#396ca5fc period:StatsDateRangeDays followers:StatsAbsValueAndPrev views_per_post:StatsAbsValueAndPrev shares_per_post:StatsAbsValueAndPrev reactions_per_post:StatsAbsValueAndPrev views_per_story:StatsAbsValueAndPrev shares_per_story:StatsAbsValueAndPrev reactions_per_story:StatsAbsValueAndPrev enabled_notifications:StatsPercentValue growth_graph:StatsGraph followers_graph:StatsGraph mute_graph:StatsGraph top_hours_graph:StatsGraph interactions_graph:StatsGraph iv_interactions_graph:StatsGraph views_by_source_graph:StatsGraph new_followers_by_source_graph:StatsGraph languages_graph:StatsGraph reactions_by_emotion_graph:StatsGraph story_interactions_graph:StatsGraph story_reactions_by_emotion_graph:StatsGraph recent_posts_interactions:Vector<PostInteractionCounters> = stats.BroadcastStats;
@@ -199,6 +209,18 @@ func (x *StatsPublicForwards) tl(c *coder) {
 	c.optString(f, 0, &x.NextOffset)
 	vector(c, &x.Chats, 12, tlChat)
 	vector(c, &x.Users, 12, tlUser)
+}
+
+// StatsPollStats is
+//
+//	stats.pollStats#2999beed votes_graph:StatsGraph = stats.PollStats;
+type StatsPollStats struct {
+	VotesGraph StatsGraphClass
+}
+
+func (x *StatsPollStats) tl(c *coder) {
+	c.head(0x2999beed, "stats.pollStats")
+	tlStatsGraph(c, &x.VotesGraph)
 }
 
 // StatsGetBroadcastStats calls
@@ -373,4 +395,28 @@ func (x *StatsGetStoryPublicForwardsRequest) tl(c *coder) {
 	c.int(&x.ID)
 	c.string(&x.Offset)
 	c.int(&x.Limit)
+}
+
+// StatsGetPollStats calls
+//
+//	stats.getPollStats#c27dfa68 flags:# dark:flags.0?true peer:InputPeer msg_id:int = stats.PollStats;
+//
+// on the bus: tg.rpc.<account>.stats.getPollStats
+func StatsGetPollStats(ctx context.Context, inv Invoker, req *StatsGetPollStatsRequest) (*StatsPollStats, error) {
+	return invoke(ctx, inv, "stats.getPollStats", req, tlStatsPollStats)
+}
+
+// StatsGetPollStatsRequest is what [StatsGetPollStats] takes.
+type StatsGetPollStatsRequest struct {
+	Dark  bool
+	Peer  InputPeerClass
+	MsgID int
+}
+
+func (x *StatsGetPollStatsRequest) tl(c *coder) {
+	c.head(0xc27dfa68, "stats.getPollStats")
+	f := c.flags()
+	c.flag(f, 0, &x.Dark)
+	tlInputPeer(c, &x.Peer)
+	c.int(&x.MsgID)
 }

@@ -357,7 +357,7 @@ func (x *StoriesCanSendStoryRequest) tl(c *coder) {
 
 // StoriesSendStory calls
 //
-//	stories.sendStory#737fc2ec flags:# pinned:flags.2?true noforwards:flags.4?true fwd_modified:flags.7?true peer:InputPeer media:InputMedia media_areas:flags.5?Vector<MediaArea> caption:flags.0?string entities:flags.1?Vector<MessageEntity> privacy_rules:Vector<InputPrivacyRule> random_id:long period:flags.3?int fwd_from_id:flags.6?InputPeer fwd_from_story:flags.6?int albums:flags.8?Vector<int> = Updates;
+//	stories.sendStory#8f9e6898 flags:# pinned:flags.2?true noforwards:flags.4?true fwd_modified:flags.7?true peer:InputPeer media:InputMedia media_areas:flags.5?Vector<MediaArea> caption:flags.0?string entities:flags.1?Vector<MessageEntity> privacy_rules:Vector<InputPrivacyRule> random_id:long period:flags.3?int fwd_from_id:flags.6?InputPeer fwd_from_story:flags.6?int albums:flags.8?Vector<int> music:flags.9?InputDocument = Updates;
 //
 // on the bus: tg.rpc.<account>.stories.sendStory
 func StoriesSendStory(ctx context.Context, inv Invoker, req *StoriesSendStoryRequest) (UpdatesClass, error) {
@@ -377,13 +377,14 @@ type StoriesSendStoryRequest struct {
 	PrivacyRules []InputPrivacyRuleClass
 	RandomID     int64
 	Period       Opt[int]
-	FwdFromID    InputPeerClass // optional, with FwdFromStory
-	FwdFromStory Opt[int]       // with FwdFromID
-	Albums       []int          // optional
+	FwdFromID    InputPeerClass     // optional, with FwdFromStory
+	FwdFromStory Opt[int]           // with FwdFromID
+	Albums       []int              // optional
+	Music        InputDocumentClass // optional
 }
 
 func (x *StoriesSendStoryRequest) tl(c *coder) {
-	c.head(0x737fc2ec, "stories.sendStory")
+	c.head(0x8f9e6898, "stories.sendStory")
 	f := c.flags()
 	c.flag(f, 2, &x.Pinned)
 	c.flag(f, 4, &x.Noforwards)
@@ -408,11 +409,14 @@ func (x *StoriesSendStoryRequest) tl(c *coder) {
 	if c.has(f, 8, x.Albums != nil) {
 		vector(c, &x.Albums, 4, (*coder).int)
 	}
+	if c.has(f, 9, x.Music != nil) {
+		tlInputDocument(c, &x.Music)
+	}
 }
 
 // StoriesEditStory calls
 //
-//	stories.editStory#b583ba46 flags:# peer:InputPeer id:int media:flags.0?InputMedia media_areas:flags.3?Vector<MediaArea> caption:flags.1?string entities:flags.1?Vector<MessageEntity> privacy_rules:flags.2?Vector<InputPrivacyRule> = Updates;
+//	stories.editStory#2c63a72b flags:# peer:InputPeer id:int media:flags.0?InputMedia media_areas:flags.3?Vector<MediaArea> caption:flags.1?string entities:flags.1?Vector<MessageEntity> privacy_rules:flags.2?Vector<InputPrivacyRule> music:flags.4?InputDocument = Updates;
 //
 // on the bus: tg.rpc.<account>.stories.editStory
 func StoriesEditStory(ctx context.Context, inv Invoker, req *StoriesEditStoryRequest) (UpdatesClass, error) {
@@ -428,10 +432,11 @@ type StoriesEditStoryRequest struct {
 	Caption      Opt[string]             // with Entities
 	Entities     []MessageEntityClass    // optional, with Caption
 	PrivacyRules []InputPrivacyRuleClass // optional
+	Music        InputDocumentClass      // optional
 }
 
 func (x *StoriesEditStoryRequest) tl(c *coder) {
-	c.head(0xb583ba46, "stories.editStory")
+	c.head(0x2c63a72b, "stories.editStory")
 	f := c.flags()
 	tlInputPeer(c, &x.Peer)
 	c.int(&x.ID)
@@ -448,6 +453,9 @@ func (x *StoriesEditStoryRequest) tl(c *coder) {
 	}
 	if c.has(f, 2, x.PrivacyRules != nil) {
 		vector(c, &x.PrivacyRules, 4, tlInputPrivacyRule)
+	}
+	if c.has(f, 4, x.Music != nil) {
+		tlInputDocument(c, &x.Music)
 	}
 }
 
