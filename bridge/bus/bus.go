@@ -92,15 +92,20 @@ func common(n settings.NATS, name string) []nats.Option {
 	if wait <= 0 {
 		wait = 5 * time.Second
 	}
-	return []nats.Option{
+	options := []nats.Option{
 		nats.Name(name),
 		nats.Timeout(wait),
-		nats.MaxReconnects(-1), // a daemon outlives its servers' restarts
+		nats.MaxReconnects(-1),      // a daemon outlives its servers' restarts,
+		nats.IgnoreAuthErrorAbort(), // and a change of its user there
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.PingInterval(20 * time.Second),
 		nats.NoCallbacksAfterClientClose(),
 	}
+	if n.Inbox != "" {
+		options = append(options, nats.CustomInboxPrefix(n.Inbox))
+	}
+	return options
 }
 
 func credentials(n settings.NATS) (options []nats.Option, err error) {

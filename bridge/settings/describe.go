@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -81,12 +80,16 @@ type field struct {
 func (f field) name() string           { return f.tag("envconfig") }
 func (f field) tag(name string) string { return f.Tag.Get(name) }
 func (f field) secret() bool           { return f.tag("secret") == "true" }
+func (f field) file() string           { return f.name() + "_FILE" }
 
 // fieldsOf lists the settings of all themes.
 func fieldsOf(s *Settings) (all []field) {
 	v := reflect.ValueOf(s).Elem()
 	for i := range v.NumField() {
 		theme := v.Field(i)
+		if theme.Kind() != reflect.Struct {
+			continue
+		}
 		for j := range theme.NumField() {
 			all = append(all, field{theme.Type().Field(j), theme.Field(j)})
 		}
@@ -145,40 +148,6 @@ func (f field) setDefault() error {
 		return fmt.Errorf("%s: a default for %s", f.name(), f.Type)
 	}
 	return nil
-}
-
-// maxSecretFile bounds a file that stands for a secret, in bytes.
-const maxSecretFile = 64 << 10
-
-// readFiles puts the contents of X_FILE into X for every secret X that is not set itself.
-func readFiles() error {
-	var s Settings
-	for _, f := range fieldsOf(&s) {
-		path := os.Getenv(f.name() + "_FILE")
-		if !f.secret() || path == "" || os.Getenv(f.name()) != "" {
-			continue
-		}
-		text, err := readSmall(path)
-		if err != nil {
-			return fmt.Errorf("%s_FILE: %w", f.name(), err)
-		}
-		if err := os.Setenv(f.name(), text); err != nil {
-			return fmt.Errorf("%s_FILE: %w", f.name(), err)
-		}
-	}
-	return nil
-}
-
-func readSmall(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if info.Size() > maxSecretFile {
-		return "", fmt.Errorf("%s is larger than %d bytes", path, maxSecretFile)
-	}
-	b, err := os.ReadFile(path)
-	return strings.TrimSpace(string(b)), err
 }
 
 // explain names the variable that cannot be read, never with its value: it may be a secret typed at the wrong place.

@@ -27,6 +27,9 @@ type Settings struct {
 	Calls
 	Updates
 	NATS
+	SignIn
+
+	given map[string]bool // the variables that the environment sets
 }
 
 // Daemon is what concerns the process as a whole.
@@ -101,21 +104,39 @@ type NATS struct {
 	Cert     string        `envconfig:"NATS_CERT" desc:"file of a TLS client certificate"`
 	Key      string        `envconfig:"NATS_KEY" desc:"file of its key"`
 	CA       string        `envconfig:"NATS_CA" desc:"file of certificate authorities to trust"`
+	Inbox    string        `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that answers come to, where this user may listen to no others; default: _INBOX"`
 	Wait     time.Duration `envconfig:"NATS_TIMEOUT" default:"5s" desc:"how long to wait for NATS to answer"`
 	Socks    string        `envconfig:"NATS_SOCKS_PROXY" address:"true" desc:"SOCKS5 proxy to NATS: socks5://host:port"`
 }
 
-// Load reads the environment.
+// SignIn is what `natsgram login` need not ask then.
+type SignIn struct {
+	LoginPhone    string `envconfig:"NATSGRAM_LOGIN_PHONE" secret:"true" desc:"natsgram login: phone number in international form"`
+	LoginBotToken string `envconfig:"NATSGRAM_LOGIN_BOT_TOKEN" secret:"true" desc:"natsgram login: token of a bot instead"`
+	LoginCode     string `envconfig:"NATSGRAM_LOGIN_CODE" secret:"true" desc:"natsgram login: the code, once it is known"`
+	LoginPassword string `envconfig:"NATSGRAM_LOGIN_PASSWORD" secret:"true" desc:"natsgram login: the 2FA password"`
+	LoginSignUp   string `envconfig:"NATSGRAM_LOGIN_SIGN_UP" secret:"true" desc:"natsgram login: 'First Last', to make a new account where the number has none"`
+}
+
+// Load reads the environment. An empty variable is one that is not set.
 func Load() (Settings, error) {
 	var s Settings
-	if err := readFiles(); err != nil {
+	given, err := readEnvironment()
+	if err != nil {
 		return s, err
 	}
+	defer given.restore()
 	if err := envconfig.Process("", &s); err != nil {
 		return s, explain(err)
 	}
+	s.given = given.names
+	s.trimLists()
 	return s.checked()
 }
+
+// IsSet reports whether the environment sets a variable, by itself or by its _FILE: what is by default changes nothing that is
+// there already.
+func (s Settings) IsSet(name string) bool { return s.given[name] }
 
 // Defaults are the settings of an empty environment, for tests and demos. StateDir is left to the caller.
 func Defaults() Settings {
@@ -163,6 +184,9 @@ func (s Settings) Check() error {
 			return fmt.Errorf("%s=%s: want %s", c.name, c.value, strings.Join(c.want, " or "))
 		}
 	}
+	if err := checkInbox(s.Inbox); err != nil {
+		return err
+	}
 	if err := s.checkWays(); err != nil {
 		return err
 	}
@@ -175,6 +199,14 @@ func (s Settings) Check() error {
 		return err
 	}
 	return s.checkNumbers()
+}
+
+// checkInbox says what is wrong with a prefix of inboxes.
+func checkInbox(prefix string) error {
+	if prefix != "" && (strings.ContainsAny(prefix, "*> \t\r\n") || slices.Contains(strings.Split(prefix, "."), "")) {
+		return fmt.Errorf("NATS_INBOX_PREFIX: %q is no beginning of a subject, such as _INBOX_main", prefix)
+	}
+	return nil
 }
 
 func (s Settings) checkNumbers() error {

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,7 @@ secrets may come from a file instead: NATSGRAM_API_HASH_FILE names the file that
 			if err != nil {
 				return err
 			}
+			sayMisspelt(c.ErrOrStderr())
 			all := s.Describe()
 			if changed {
 				all = differing(all)
@@ -52,6 +55,13 @@ func differing(all []settings.Setting) (some []settings.Setting) {
 		}
 	}
 	return some
+}
+
+// sayMisspelt names the variables that look like settings and are none.
+func sayMisspelt(w io.Writer) {
+	for _, one := range settings.Misspelt(os.Environ()) {
+		fmt.Fprintf(w, "natsgram: %s\n", one)
+	}
 }
 
 func dash(s string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,11 +38,10 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 			if err != nil {
 				return err
 			}
-			if err := given.fromEnvironment(&in); err != nil {
-				return err
-			}
+			given.fill(&in, set)
 			in.Account = args[0]
 			errs := c.ErrOrStderr()
+			sayMisspelt(errs)
 			in.Prompt = (&prompter{given: given, in: c.InOrStdin(), out: errs}).ask
 			in.Progress = func(s mtproto.LoginState) { reportLogin(errs, s) }
 			// What the client has to say is for logs; a person at a terminal is told by the prompts.
@@ -72,27 +72,13 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 // answers are what the prompts need not ask. Each is used once: what Telegram refused is not given again.
 type answers struct{ code, password, name string }
 
-func (a *answers) fromEnvironment(in *bridge.SignIn) error {
-	for _, v := range []struct {
-		name string
-		to   *string
-	}{
-		{"NATSGRAM_LOGIN_PHONE", &in.Phone}, {"NATSGRAM_LOGIN_BOT_TOKEN", &in.BotToken}, {"NATSGRAM_LOGIN_CODE", &a.code},
-		{"NATSGRAM_LOGIN_PASSWORD", &a.password}, {"NATSGRAM_LOGIN_SIGN_UP", &a.name},
-	} {
-		if *v.to != "" {
-			continue
-		}
-		*v.to = os.Getenv(v.name)
-		if file := os.Getenv(v.name + "_FILE"); *v.to == "" && file != "" {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				return fmt.Errorf("%s_FILE: %w", v.name, err)
-			}
-			*v.to = strings.TrimSpace(string(b))
-		}
-	}
-	return nil
+// fill takes what no flag gives from the environment.
+func (a *answers) fill(in *bridge.SignIn, set bridge.Settings) {
+	in.Phone = cmp.Or(in.Phone, set.LoginPhone)
+	in.BotToken = cmp.Or(in.BotToken, set.LoginBotToken)
+	a.code = cmp.Or(a.code, set.LoginCode)
+	a.password = cmp.Or(a.password, set.LoginPassword)
+	a.name = cmp.Or(a.name, set.LoginSignUp)
 }
 
 func (a *answers) take(step mtproto.LoginStep) (answer string) {

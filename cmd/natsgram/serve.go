@@ -3,10 +3,12 @@ package main
 import (
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/settings"
 )
 
 func serveCommand() *cobra.Command {
@@ -27,6 +29,9 @@ calls at work are answered and updates flushed first.`,
 				return err
 			}
 			log := newLogger(set, c.ErrOrStderr())
+			for _, one := range settings.Misspelt(os.Environ()) {
+				log.Warn(one)
+			}
 			b, err := bridge.New(set, bridge.Options{Log: log, Version: version})
 			if err != nil {
 				return err

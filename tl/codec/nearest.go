@@ -11,11 +11,11 @@ func (s *Schema) Nearest(name string) []string {
 	for i, f := range s.sorted {
 		names[i] = f.c.name
 	}
-	return nearest(name, names)
+	return Nearest(name, names)
 }
 
-// nearest returns up to three of names that are few edits away from name, or equal but for case and underscores.
-func nearest(name string, names []string) []string {
+// Nearest returns up to three of names that are few edits away from name, or equal but for case and underscores.
+func Nearest(name string, names []string) []string {
 	if len(name) > maxNear {
 		return nil
 	}
@@ -74,7 +74,7 @@ func distance(a, b string, limit int) int {
 
 // didYouMean is the end of an error's sentence: nothing, or the names to try.
 func didYouMean(name string, names []string) string {
-	near := nearest(name, names)
+	near := Nearest(name, names)
 	if len(near) == 0 {
 		return ""
 	}
