@@ -75,6 +75,8 @@ type Runner struct {
 	keeper keeper
 	legacy *legacy // what is to be passed on; set by Run before it returns
 	online presence
+
+	differenceLate time.Duration
 }
 
 // New prepares a runner.
@@ -86,7 +88,7 @@ func New(c Config) *Runner {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("account", c.Name)
-	r := &Runner{Config: c}
+	r := &Runner{Config: c, differenceLate: differenceLate}
 	r.status.init(c.Name)
 	r.keeper = keeper{vault: c.Vault, account: c.Name}
 	return r

@@ -41,7 +41,8 @@ type driver struct {
 	pressure pressure
 	wake     chan struct{}
 
-	durable durable
+	durable     durable
+	differences differences
 }
 
 // saving is when the position was last saved, and whether where the account began is written down.
@@ -110,7 +111,9 @@ const (
 )
 
 func newDriver(r *Runner) *driver {
-	return &driver{r: r, wake: make(chan struct{}, 1), owed: owed{done: map[uint64]func(){}}}
+	return &driver{
+		r: r, wake: make(chan struct{}, 1), owed: owed{done: map[uint64]func(){}}, differences: differences{late: r.differenceLate},
+	}
 }
 
 // recover folds the state from the position and the stream behind it, and makes the machine that goes on from there.
@@ -224,6 +227,7 @@ func (d *driver) run(ctx context.Context, client Client) {
 			d.resume(time.Now())
 			d.pump()
 		}
+		d.judge(time.Now())
 		d.maybeSave()
 	}
 }
@@ -245,6 +249,7 @@ func (d *driver) arm(timer *time.Timer) {
 	if d.unsaved() {
 		wait = min(wait, time.Until(d.saving.last.Add(savePositionEvery)))
 	}
+	wait = min(wait, d.differences.wait(time.Now()))
 	timer.Reset(max(wait, 0))
 }
 
@@ -358,11 +363,17 @@ func (d *driver) release(tokens []uint64) {
 
 // fetch makes a call for the machine. It judges FLOOD_WAIT by itself.
 func (d *driver) fetch(f *updates.Fetch) {
+	if d.differences.counts(f) {
+		d.differences.asked(time.Now())
+	}
 	d.fetches.Go(func() {
-		body, err := d.client.Invoke(mtproto.WithFloodWait(d.ctx, 0), f.Query)
+		ctx, cancel := context.WithTimeout(d.ctx, fetchTime)
+		defer cancel()
+		body, err := d.client.Invoke(mtproto.WithFloodWait(ctx, 0), f.Query)
 		if d.ctx.Err() != nil {
 			return
 		}
+		d.learned(f, err)
 		var e *mtproto.Error
 		if errors.As(err, &e) && e.Code != 0 {
 			err = &updates.Error{Code: e.Code, Type: e.Type}

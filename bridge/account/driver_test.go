@@ -37,6 +37,7 @@ type telegram struct {
 	calls   []string
 	open    map[int]*pushed // not acknowledged
 	users   []codec.M       // that come along with differences
+	refusal error           // of differences and states
 	started chan struct{}
 	lost    chan error
 }
@@ -67,7 +68,11 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 	}
 	g.mu.Lock()
 	g.calls = append(g.calls, v.Name())
+	refusal := g.refusal
 	g.mu.Unlock()
+	if refusal != nil && strings.HasPrefix(v.Name(), "updates.get") {
+		return nil, refusal
+	}
 	pts := int(g.pts.Load())
 	state := codec.M{"_": "updates.state", "pts": pts, "qts": 0, "date": 1700000000, "seq": 0, "unread_count": 0}
 	switch v.Name() {
@@ -94,6 +99,13 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 	return nil, &mtproto.Error{Code: 400, Type: "METHOD_INVALID"}
 }
 
+// refuse has every difference fail so; nil: no more.
+func (g *telegram) refuse(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refusal = err
+}
+
 func textMessage(n int) codec.M {
 	return codec.M{"_": "message", "id": n, "peer_id": codec.M{"_": "peerUser", "user_id": 5}, "date": 1700000000, "message": fmt.Sprint(n)}
 }
@@ -116,6 +128,7 @@ type rig struct {
 	g     *telegram
 	r     *Runner
 	lost  <-chan struct{}
+	late  time.Duration // until a difference is said to fail; 0: as usual
 	end   func() error
 }
 
@@ -171,6 +184,9 @@ func (x *rig) run(g *telegram) {
 		Name: "main", Settings: x.set, Conn: x.nc, Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
+	if x.late > 0 {
+		x.r.differenceLate = x.late
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- x.r.Run(ctx) }()

@@ -36,13 +36,17 @@ type Status struct {
 	Layer    int       `json:"layer,omitempty"`
 	Owner    string    `json:"owner,omitempty"`
 	Epoch    uint64    `json:"epoch,omitempty"`
-	Follows  bool      `json:"follows_updates"` // it is known and written down where the account's updates go on
+	Follows  bool      `json:"follows_updates"` // it is known and stored where the account's updates go on, and Telegram gives them
 	InFlight int       `json:"requests_in_flight"`
 	Waiting  int64     `json:"updates_waiting_bytes"`
 	Stored   uint64    `json:"updates_stored"`
 	Held     *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
 	Pts      int       `json:"pts,omitempty"`
-	Ways     []Way     `json:"ways,omitempty"` // to Telegram, in the order of the settings
+	// Difference is when Telegram last gave the account's difference, or said that there is none, and DifferenceError why it has
+	// not for minutes.
+	Difference      time.Time `json:"last_difference,omitzero"`
+	DifferenceError string    `json:"difference_error,omitempty"`
+	Ways            []Way     `json:"ways,omitempty"` // to Telegram, in the order of the settings
 }
 
 // Way is how a way to Telegram does. Its secrets are left out.
@@ -101,6 +105,13 @@ func (s *status) follows() {
 	s.tell()
 }
 
+// changedFollowing tells who waits that Status.Follows may have changed.
+func (s *status) changedFollowing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tell()
+}
+
 func (s *status) tell() {
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -153,6 +164,9 @@ func (r *Runner) Status() Status {
 		out.Pts, out.Stored = t.driver.figures()
 		out.Held = t.driver.held()
 		out.Ways = ways(t.client)
+		var behind bool
+		out.Difference, behind, out.DifferenceError = t.driver.differences.told()
+		out.Follows = out.Follows && !behind
 	}
 	return out
 }

@@ -81,6 +81,8 @@ var events = []event{
 	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
 	{"updates.held", "JetStream is behind: updates wait at Telegram until it has caught up", "waiting_bytes:int"},
 	{"updates.resumed", "it has caught up", "held_ms:number left:int parked:int declined:int"},
+	{"updates.behind", "Telegram gives no difference for minutes, so that missed updates are not fetched", "error:string last_difference:time"},
+	{"updates.caught_up", "it gives them again", ""},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 
@@ -103,7 +105,7 @@ const (
 var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
-		"updates_held?:object updates_stored:int pts?:int ways?:objects"},
+		"updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string ways?:objects"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},

@@ -1,0 +1,113 @@
+package account
+
+import (
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
+
+const (
+	// differenceLate is how long the account's difference may be due without a good answer before it is said to fail.
+	differenceLate = 3 * time.Minute
+	// fetchTime bounds one call for the machine, which repeats it. The client would repeat some refusals for ever (500), and
+	// nobody would be told of them.
+	fetchTime = time.Minute
+)
+
+// Events of an account whose difference fails, and of its recovery.
+const (
+	eventBehind   = "updates.behind"
+	eventCaughtUp = "updates.caught_up"
+)
+
+// differences notes how the account's own differences go: who cannot fetch what was missed does not follow the account's updates,
+// however well it is connected. It is safe for concurrent use.
+type differences struct {
+	mu     sync.Mutex
+	late   time.Duration
+	due    time.Time // when the first was asked for that was not answered well yet; zero: none is due
+	good   time.Time // when the last was
+	err    error     // of the last that failed, since the last good one
+	behind bool      // it is said that they fail
+}
+
+// counts reports whether f tells how the account does: its difference or state, not those of a channel.
+func (x *differences) counts(f *updates.Fetch) bool {
+	return f.Method == "updates.getDifference" || f.Method == "updates.getState"
+}
+
+func (x *differences) asked(now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.due.IsZero() {
+		x.due = now
+	}
+}
+
+// answered notes an answer, and reports whether it ends a time in which there was none.
+func (x *differences) answered(now time.Time, err error) (caughtUp bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err != nil {
+		x.err = err
+		return false
+	}
+	caughtUp = x.behind
+	x.due, x.err, x.behind, x.good = time.Time{}, nil, false, now
+	return caughtUp
+}
+
+// overdue reports, once, that there was no good answer for too long.
+func (x *differences) overdue(now time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.due.IsZero() || x.behind || now.Sub(x.due) < x.late {
+		return false
+	}
+	x.behind = true
+	return true
+}
+
+// wait is how long until it has to be looked whether there was an answer.
+func (x *differences) wait(now time.Time) time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.due.IsZero() || x.behind {
+		return time.Hour
+	}
+	return x.due.Add(x.late).Sub(now)
+}
+
+// told is what Status says: when the last good answer came, and why there was none since, if they fail.
+func (x *differences) told() (good time.Time, behind bool, why string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.behind {
+		if why = text(x.err); why == "" {
+			why = "Telegram does not answer"
+		}
+	}
+	return x.good, x.behind, why
+}
+
+// judge says it when the account's difference fails.
+func (d *driver) judge(now time.Time) {
+	if !d.differences.overdue(now) {
+		return
+	}
+	good, _, why := d.differences.told()
+	d.r.Log.Warn("updates are not followed: Telegram gives no difference", "last_good", good, "err", why)
+	d.r.event(eventBehind, map[string]any{"error": why, "last_difference": good})
+	d.r.status.changedFollowing()
+}
+
+// learned notes the answer to a fetch.
+func (d *driver) learned(f *updates.Fetch, err error) {
+	if !d.differences.counts(f) || !d.differences.answered(time.Now(), err) {
+		return
+	}
+	d.r.Log.Info("updates are followed again")
+	d.r.event(eventCaughtUp, nil)
+	d.r.status.changedFollowing()
+}
