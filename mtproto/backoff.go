@@ -72,19 +72,56 @@ func jitter(d time.Duration, rnd float64) time.Duration {
 	return d - time.Duration(float64(d)*rnd/2)
 }
 
+// TDLib's rule for how often a client in use connects, whatever became of the connections before: four times in a second, five
+// times in five (flood_control_online in ConnectionCreator.cpp).
+const (
+	dialsSecond = 4
+	dialsSpan   = 5
+)
+
+// dials are the last attempts to connect, the latest first.
+type dials [dialsSpan]time.Time
+
+// note notes that one begins.
+func (d *dials) note(now time.Time) {
+	copy(d[1:], d[:])
+	d[0] = now
+}
+
+// wait is how long the next one has to wait, 0 or less if it has not.
+func (d *dials) wait(now time.Time) time.Duration {
+	var wait time.Duration
+	for _, r := range []struct {
+		count int
+		span  time.Duration
+	}{{dialsSecond, time.Second}, {dialsSpan, dialsSpan * time.Second}} {
+		if at := d[r.count-1]; !at.IsZero() {
+			wait = max(wait, at.Add(r.span).Sub(now))
+		}
+	}
+	return wait
+}
+
 const (
 	throttleFirst = 2 * time.Second
 	throttleMax   = 2 * time.Minute
 	throttleCalm  = 5 * time.Minute // without another -429, all is forgotten
+	perSecond     = 10              // connections that are begun
 )
 
-// Throttle keeps clients that share an IP address from connecting too often: a -429 for one of them makes all wait, 2, 4, 8
-// ... 120 s (A12). The zero value is ready. It is safe for concurrent use.
+// Throttle keeps clients that share an IP address from connecting too often: they begin no more than so many connections in
+// a second, and a -429 for one of them makes all wait, 2, 4, 8 ... 120 s (A12). The zero value is ready. It is safe for
+// concurrent use.
 type Throttle struct {
+	// PerSecond is how many connections are begun in a second by all; 0: 10, negative: any number. Telegram does not say how
+	// many it bears from one address.
+	PerSecond int
+
 	mu    sync.Mutex
 	level int
 	last  time.Time
 	until time.Time
+	taken time.Time // the last place in the queue
 }
 
 var processThrottle Throttle
@@ -113,4 +150,22 @@ func (t *Throttle) Wait(now time.Time) time.Duration {
 		return 0
 	}
 	return t.until.Sub(now) + time.Duration(rand.Int64N(int64(time.Second)))
+}
+
+// queue is how long somebody who wants to connect now has to wait for his place; 0 or less: not at all.
+func (t *Throttle) queue(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rate := t.PerSecond
+	if rate == 0 {
+		rate = perSecond
+	}
+	if rate < 0 {
+		return 0
+	}
+	if idle := now.Add(-time.Second); t.taken.Before(idle) {
+		t.taken = idle
+	}
+	t.taken = t.taken.Add(time.Second / time.Duration(rate))
+	return t.taken.Sub(now)
 }

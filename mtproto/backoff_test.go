@@ -110,3 +110,46 @@ func TestThrottleConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A12: connections that are lost at once cost no more than TDLib's clients may make, four in a second and five in five.
+func TestDials(t *testing.T) {
+	var d dials
+	now := time.Unix(1e9, 0)
+	var made []time.Time
+	for end := now.Add(time.Minute); now.Before(end); now = now.Add(max(ms, d.wait(now))) {
+		if d.wait(now) > 0 {
+			t.Fatalf("waits for more than it said")
+		}
+		d.note(now)
+		made = append(made, now)
+	}
+	for i := range made {
+		if i >= 4 && made[i].Sub(made[i-4]) < time.Second || i >= 5 && made[i].Sub(made[i-5]) < 5*time.Second {
+			t.Errorf("connection %d came too soon", i)
+		}
+	}
+	if len(made) < 55 {
+		t.Errorf("%d connections in a minute: a network that comes and goes costs too much", len(made))
+	}
+}
+
+// A12: clients that start together do not connect together.
+func TestQueue(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		perSecond int
+		last      time.Duration // that the hundredth waits
+	}{{0, 9 * time.Second}, {50, time.Second}, {-1, 0}} {
+		th := Throttle{PerSecond: c.perSecond}
+		var wait time.Duration
+		for range 100 {
+			wait = th.queue(now)
+		}
+		if wait != c.last {
+			t.Errorf("%d a second: the hundredth waits %v, want %v", c.perSecond, wait, c.last)
+		}
+		if wait = th.queue(now.Add(time.Hour)); wait > 0 {
+			t.Errorf("%d a second: after an hour it waits %v", c.perSecond, wait)
+		}
+	}
+}

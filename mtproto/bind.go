@@ -35,6 +35,7 @@ const (
 func (l *link) introduce() {
 	way := l.tries.via.way
 	switch {
+	case !l.until.IsZero(): // see askAgain
 	case l.temp != nil && !l.c.keys.bound(l.temp):
 		if l.binding == nil {
 			l.binding = l.bind(l.c.permanent(l.id), l.temp)
@@ -111,29 +112,41 @@ func (l *link) bindingDone(k *call, t *temporary) {
 	_, e := k.result(method{name: "auth.bindTempAuthKey"}, l.id)
 	l.c.freeCall(k)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.binding = nil
+	l.mu.Unlock()
 	if e != nil {
-		if e.Code != 0 { // else the session is being left
-			l.drop(&bindError{e})
-		}
+		l.unbindable(e)
 		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.use != forCalls { // there is nothing else that could be refused
+		l.refusals = refusals{}
 	}
 	l.c.keys.setBound(t)
 	l.introduce()
 	l.poke()
 }
 
-// unbindable deals with a refused binding. Only one refusal speaks against the permanent key, and that by a peer that has
-// proved to be the data centre, by the exchange of the temporary key (B24); others are a matter of this temporary key, or
-// pass.
-func (l *link) unbindable(e *bindError) error {
-	switch {
-	case e.said.Kind() == kindBadBind:
-		return l.doubt()
-	case e.said.Code == codeBad || e.said.Code == codeAuth:
-		l.forgetTemporary()
+// unbindable deals with a refused binding: what may pass is asked again over the same connection, as initConnection is, and
+// what may not, of another key.
+func (l *link) unbindable(e *Error) {
+	if e.Code == 0 {
+		return // the session is being left
 	}
+	l.refuse(e)
+	if e.Code == codeBad || e.Code == codeAuth || e.Code == codeRefused {
+		l.drop(&bindError{e})
+	}
+}
+
+// bindRefused deals with a binding that was refused for good. Only one refusal speaks against the permanent key, and that by a peer that has
+// proved to be the data centre, by the exchange of the temporary key (B24); others are a matter of this temporary key.
+func (l *link) bindRefused(e *bindError) error {
+	if e.said.Kind() == kindBadBind {
+		return l.doubt()
+	}
+	l.forgetTemporary()
 	return l.report(e)
 }
 

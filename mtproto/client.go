@@ -283,21 +283,6 @@ func (c *Client) setReady(yes bool) {
 	}
 }
 
-// Reinit closes the connection, and says initConnection again on the next one: the cure for updates in a layer that we do
-// not speak (D3). Fetch the difference afterwards.
-func (c *Client) Reinit() {
-	l := c.home.Load()
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	l.open = false
-	l.mu.Unlock()
-	l.drop(errReinit)
-}
-
-var errReinit = errors.New("mtproto: begin again with initConnection")
-
 // Home is the number of the account's data centre, 0 before it is known.
 func (c *Client) Home() int {
 	c.mu.Lock()

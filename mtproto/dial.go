@@ -28,6 +28,11 @@ func (l *link) dial(ctx context.Context, failures int) (*route, error) {
 		return nil, ErrNoDC
 	}
 	o := &l.c.o
+	if wait := o.Throttle.queue(time.Now()); wait > 0 {
+		if err := l.c.sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
 	offset := l.c.offset(l.id)
 	if failures%2 == 1 { // perhaps our clock was set right meanwhile
 		offset = 0

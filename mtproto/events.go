@@ -26,6 +26,14 @@ type Disconnected struct {
 	Next    time.Duration // the pause before the next attempt
 }
 
+// InitRefused says that a data centre takes our connection, and for now refuses what comes before all calls, which wait: it
+// will be asked again after Next.
+type InitRefused struct {
+	DC   int
+	Err  error
+	Next time.Duration
+}
+
 // KeyCreated says that a key exchange was done.
 type KeyCreated struct {
 	DC    int
@@ -87,6 +95,9 @@ func (Connected) Name() string { return "connected" }
 
 // Name is "disconnected".
 func (Disconnected) Name() string { return "disconnected" }
+
+// Name is "init.refused".
+func (InitRefused) Name() string { return "init.refused" }
 
 // Name is "key.created".
 func (KeyCreated) Name() string { return "key.created" }

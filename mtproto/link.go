@@ -52,7 +52,19 @@ type intro struct {
 	init    *call     // the initConnection under way
 	told    int       // the way that initConnection told the server of (D1)
 	noticed bool      // the server said that the session is new (C36)
+
+	refusals
+	reinit
 }
+
+// refusals are those of initConnection and of the binding that may pass. The connection is kept meanwhile.
+type refusals struct {
+	refused int       // in a row
+	until   time.Time // when to ask again; zero: nothing was refused
+}
+
+// reinit is when initConnection was last repeated for [Client.Reinit], and when it will be because it was asked for too soon.
+type reinit struct{ done, due time.Time }
 
 // tries is the loop's own account of its attempts to connect.
 type tries struct {
@@ -62,6 +74,7 @@ type tries struct {
 	verify bool          // use temporary keys, whose binding tells whether the permanent one is known
 	clocks clocks
 	via    *route // the connection of the moment; its reader may look too
+	dials  dials
 }
 
 func newLink(c *Client, id int) *link {

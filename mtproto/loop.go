@@ -65,6 +65,7 @@ func (l *link) connect(ctx context.Context) error {
 // arrive makes a connection over which a session can go on. It is no part of connect, so that what it needs of the stack does
 // not lie there for as long as the connection lives.
 func (l *link) arrive(ctx context.Context) (w *wire, err error) {
+	l.tries.dials.note(time.Now())
 	r, err := l.dial(ctx, l.tries.failures)
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func (l *link) judge(err error, began time.Time) error {
 	case l.hopeless(err):
 		return err
 	case errors.As(err, &refused):
-		return l.unbindable(refused)
+		return l.bindRefused(refused)
 	case errors.Is(err, errUnbound), IsKind(err, kindUnbound):
 		l.forgetTemporary()
 	case errors.Is(err, errSilent):
@@ -113,7 +114,8 @@ func (l *link) judge(err error, began time.Time) error {
 // us and Telegram, who has to go away some time.
 func (l *link) hopeless(err error) bool {
 	var noKey *handshake.NoKeyError
-	return errors.Is(err, errIdle) || errors.Is(err, ErrNoDC) || errors.Is(err, ErrEnvironment) ||
+	var refused *initError
+	return errors.Is(err, errIdle) || errors.As(err, &refused) || errors.Is(err, ErrNoDC) || errors.Is(err, ErrEnvironment) ||
 		errors.As(err, &noKey) && !l.home()
 }
 
@@ -141,7 +143,7 @@ func (l *link) account(err error, began time.Time) {
 // report says that the connection is gone and notes how long to wait.
 func (l *link) report(err error) error {
 	now := time.Now()
-	l.tries.pause = l.tries.next(rand.Float64())
+	l.tries.pause = max(l.tries.next(rand.Float64()), l.tries.dials.wait(now))
 	if errors.Is(err, errRenewed) {
 		l.tries.pause = max(l.tries.pause, renewPause)
 	}
@@ -201,5 +203,5 @@ func (l *link) abandon() {
 	}
 	clear(l.calls)
 	l.leave()
-	l.sess, l.intro, l.tenure = nil, intro{told: l.told}, tenure{}
+	l.sess, l.intro, l.tenure = nil, intro{told: l.told, refusals: l.refusals, reinit: l.reinit}, tenure{}
 }

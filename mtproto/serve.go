@@ -63,6 +63,9 @@ func (l *link) attach() {
 		l.open = false
 	}
 	l.since = time.Now()
+	if !l.reinit.due.IsZero() {
+		l.reinited(l.since)
+	}
 	l.introduce()
 }
 
@@ -177,8 +180,13 @@ func (l *link) next(now time.Time) (time.Duration, error) {
 		}
 		d = min(d, left)
 	}
+	d = min(d, l.askAgain(now))
 	left, err := l.introLeft(now)
 	if err != nil {
+		return 0, err
+	}
+	d = min(d, left)
+	if left, err = l.reinitLeft(now); err != nil {
 		return 0, err
 	}
 	d = min(d, left)

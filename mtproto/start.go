@@ -9,48 +9,6 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// greeted takes the answer to initConnection(help.getConfig) (D1, D5).
-func (l *link) greeted(k *call) {
-	body, e := k.result(method{name: "initConnection"}, l.id)
-	l.c.freeCall(k)
-	l.mu.Lock()
-	l.init = nil
-	l.mu.Unlock()
-	if e != nil {
-		l.unwelcome(e)
-		return
-	}
-	l.config(body)
-	if l.opened() {
-		l.renewed(0)
-	}
-	l.connected(l.roundTrip())
-	if l.home() && l.c.signedIn() {
-		l.whoAmI()
-	}
-}
-
-// unwelcome deals with a refusal of initConnection: what may pass is tried again on a new connection.
-func (l *link) unwelcome(e *Error) {
-	switch react(e.Code, e.Kind()) {
-	case loseAuth:
-		if l.home() && l.c.signedIn() {
-			_ = l.c.loseAuth(e)
-			return
-		}
-	case loseKey:
-		if l.home() {
-			_ = l.c.duplicated(e)
-			return
-		}
-	case toCaller, rewrap: // of these, repetition cures none
-		if e.Code != 0 && l.home() {
-			l.c.fatal(e)
-		}
-	}
-	l.drop(e)
-}
-
 func (l *link) roundTrip() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,12 +75,15 @@ func (l *link) stranger(e *Error) {
 	case loseAuth, loseKey:
 		l.unwelcome(e)
 	case moveHome:
-		l.c.life.wg.Go(func() {
-			if err := l.c.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
-				l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
-			}
-		})
+		l.c.background(func() { l.follow(e) })
 	default: // of no consequence: whoever calls next is told
+	}
+}
+
+// follow makes the data centre the home that an error names.
+func (l *link) follow(e *Error) {
+	if err := l.c.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
+		l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
 	}
 }
 

@@ -27,6 +27,9 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		fields = map[string]any{"dc": e.DC, "attempt": e.Attempt, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
 		r.status.disconnected(e.DC, e.Err)
 		r.Metrics.Disconnected(r.Name)
+	case mtproto.InitRefused:
+		fields = map[string]any{"dc": e.DC, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
+		r.status.disconnected(e.DC, e.Err) // nothing is answered until it is taken
 	case mtproto.Migrated:
 		fields = map[string]any{"from": e.From, "to": e.To}
 	case mtproto.NewSession:

@@ -30,6 +30,7 @@ type Request struct {
 	SessionID int64
 	MsgID     int64
 	Layer     int
+	Init      bool // the query came inside initConnection
 
 	server *Server
 	device *device
@@ -120,6 +121,7 @@ func (s *Server) call(c *centre, call *wire.Call) {
 	}
 	w, err := r.unwrap()
 	if err == nil {
+		r.Init = w.init
 		err = r.admit(w)
 	}
 	switch {
