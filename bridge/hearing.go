@@ -42,7 +42,12 @@ func (s *supervisor) answer() (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = sub.Unsubscribe() }, nil // the connection may be closed
+	runs, err := s.base.nc.Subscribe(s.ear(everybody, "runs"), s.tellRuns)
+	if err != nil {
+		_ = sub.Unsubscribe()
+		return nil, err
+	}
+	return func() { _, _ = sub.Unsubscribe(), runs.Unsubscribe() }, nil // the connection may be closed
 }
 
 // listen answers the other daemons: how its ears are called, and what they do.
@@ -98,6 +103,7 @@ func (s *supervisor) asks(m lease.Member) bool {
 
 // reachable is the census without daemons that do not answer.
 func (s *supervisor) reachable(c *census) *census {
-	c.members = slices.DeleteFunc(slices.Clone(c.members), func(m lease.Member) bool { return m.ID != c.self && !s.asks(m) })
-	return c
+	some := *c
+	some.members = slices.DeleteFunc(slices.Clone(c.members), func(m lease.Member) bool { return m.ID != c.self && !s.asks(m) })
+	return &some
 }

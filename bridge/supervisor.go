@@ -28,6 +28,7 @@ type supervisor struct {
 	wake  chan struct{} // one token: look again who is to run what
 	id    string        // of this process, by which the other daemons ask it
 	took  time.Time     // when it took an account last; of share alone
+	until time.Time     // by when a planned end must be over; set before ctx ends
 
 	serving context.Context         //nolint:containedctx // ends before ctx when this daemon can run nothing
 	end     context.CancelCauseFunc // ends serving
@@ -84,6 +85,7 @@ func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.St
 	told := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(told)
+		s.until = time.Now().Add(stopWithin)
 		s.crew.Leave(life)
 		deaf()
 		stop()
@@ -98,8 +100,22 @@ func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.St
 	}, nil
 }
 
-// goodbye is how long telling the others that this daemon goes may take.
-const goodbye = 2 * time.Second
+// A planned end fits into the 30 s that supervisors of processes are told to give it: the accounts end (account.Within), are given
+// back, their requests are passed on for as long as there is, and the other daemons are told.
+const (
+	stopWithin = 28 * time.Second
+	giveBack   = 3 * time.Second
+	goodbye    = 2 * time.Second
+)
+
+// passing bounds the passing on of requests, where this daemon ends, by its time.
+func (s *supervisor) passing() (context.Context, context.CancelFunc) {
+	ctx := context.WithoutCancel(s.ctx)
+	if s.ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, s.until.Add(-goodbye))
+}
 
 // run follows the vault and shares the accounts out until ctx ends.
 func (s *supervisor) run() error {
@@ -149,11 +165,7 @@ const (
 // tend runs an account while this daemon has its lease.
 func (s *supervisor) tend(a *supervised) {
 	begun := time.Now()
-	var held *lease.Lease
-	there, err := s.exists(a.name)
-	if err == nil && there {
-		held, err = s.lease.Take(s.ctx, a.name)
-	}
+	held, err := s.take(a.name)
 	if err == nil && held != nil {
 		err = s.once(a, held)
 		s.unfit(err)
@@ -164,6 +176,20 @@ func (s *supervisor) tend(a *supervised) {
 	}
 	s.ended(a.name, time.Since(begun), err)
 	s.stir()
+}
+
+// take takes an account's lease: nil, it is not to be had.
+func (s *supervisor) take(name string) (*lease.Lease, error) {
+	there, err := s.exists(name)
+	if err != nil || !there {
+		return nil, err
+	}
+	if !s.crew.Seat(name, time.Now()).Known {
+		if taken, err := s.elsewhere(name); err != nil || taken {
+			return nil, err
+		}
+	}
+	return s.lease.Take(s.ctx, name)
 }
 
 // exists: the account has a record, is named by the settings, or has a session. Of a session that was removed together with
@@ -213,14 +239,21 @@ func (s *supervisor) once(a *supervised, held *lease.Lease) error {
 	defer restart()
 	r := s.runner(a, restart, held)
 	err := r.Run(ctx)
-	brief, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // told to end before it had begun: its session was replaced, or it goes elsewhere
+	}
+	brief, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), giveBack)
 	defer cancel()
 	if a.closes() {
 		held.Close(brief)
 	} else {
 		held.Release(brief, a.whose())
 	}
-	s.work.Go(func() { r.PassOn(context.WithoutCancel(s.ctx)) })
+	s.work.Go(func() {
+		ctx, cancel := s.passing()
+		defer cancel()
+		r.PassOn(ctx)
+	})
 	return err
 }
 

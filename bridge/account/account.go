@@ -60,7 +60,10 @@ type Config struct {
 }
 
 // Grace is how long a planned end waits for requests at work and for updates on their way to the stream.
-const Grace = 20 * time.Second
+const Grace = 16 * time.Second
+
+// Within is how long an account takes to end at most: the grace, and telling Telegram that it is offline.
+const Within = Grace + offlineTime
 
 // ErrNoAPI says that nobody told as which application to speak to Telegram.
 var ErrNoAPI = errors.New("NATSGRAM_API_ID and NATSGRAM_API_HASH are not set: https://my.telegram.org/apps gives them")

@@ -23,6 +23,8 @@ const (
 	// linger is how long they are kept after it has spoken, so that the news of its subscriptions is everywhere in a cluster
 	// of NATS servers before the news of the end of these.
 	linger = 100 * time.Millisecond
+	// passTime is what is left of a limit for giving requests to the next owner, or back.
+	passTime = time.Second
 )
 
 // hold answers the requests at work, and keeps all others.
@@ -39,7 +41,7 @@ func (t *tenure) hold(ctx context.Context) {
 }
 
 // PassOn gives the requests that were kept to the next owner. To be called after Run has returned and the account was given
-// back; it takes until somebody has it, 10 s at most.
+// back; it takes until somebody has it, 10 s at most, and ends in time for the limit of ctx.
 func (r *Runner) PassOn(ctx context.Context) {
 	l := r.legacy
 	if l == nil {
@@ -47,9 +49,13 @@ func (r *Runner) PassOn(ctx context.Context) {
 	}
 	defer l.heard.Unsubscribe() //nolint:errcheck // the connection may be closed
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, handOver+linger)
+	until := begun.Add(handOver)
+	if limit, ok := ctx.Deadline(); ok && limit.Add(-passTime-linger).Before(until) {
+		until = limit.Add(-passTime - linger)
+	}
+	ctx, cancel := context.WithDeadline(ctx, until.Add(linger+passTime))
 	defer cancel()
-	served := l.await(ctx, begun.Add(handOver))
+	served := l.await(ctx, until)
 	if served {
 		pause(ctx, linger)
 	}

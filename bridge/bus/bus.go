@@ -87,6 +87,10 @@ func quiet(err error) error {
 	return err
 }
 
+// flushTime is how long one write to a server may take. A server that is frozen while its socket is full would else hold the
+// connection's lock for the library's minute, and with it everything that wants to say something.
+const flushTime = 2 * time.Second
+
 func common(n settings.NATS, name string) []nats.Option {
 	wait := n.Wait
 	if wait <= 0 {
@@ -100,6 +104,7 @@ func common(n settings.NATS, name string) []nats.Option {
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.PingInterval(20 * time.Second),
+		nats.FlusherTimeout(flushTime),
 		nats.NoCallbacksAfterClientClose(),
 	}
 	if n.Inbox != "" {

@@ -108,39 +108,6 @@ func (c *Crew) Gone(ctx context.Context) {
 	}
 }
 
-// follow reads a bucket. The library's consumer begins anew after a loss of the connection, and tells all again.
-func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan struct{}) {
-	for ctx.Err() == nil {
-		w, err := kv.WatchAll(ctx)
-		if err == nil {
-			known = c.read(ctx, w, known)
-			_ = w.Stop() // the end of ctx stops it as well
-		} else if ctx.Err() == nil {
-			c.leases.log.Warn("following the other daemons", "err", err)
-		}
-		pause(ctx, c.leases.ttl/8)
-	}
-}
-
-func (c *Crew) read(ctx context.Context, w jetstream.KeyWatcher, known chan struct{}) chan struct{} {
-	for {
-		select {
-		case <-ctx.Done():
-			return known
-		case e, open := <-w.Updates():
-			switch {
-			case !open:
-				return known
-			case e != nil:
-				c.note(e)
-			case known != nil:
-				close(known)
-				known = nil
-			}
-		}
-	}
-}
-
 // note takes in one record. What cannot be read is somebody's all the same.
 func (c *Crew) note(e jetstream.KeyValueEntry) {
 	if e.Bucket() == c.leases.accounts.Bucket() {
@@ -188,6 +155,9 @@ func (c *Crew) noteMember(id string, body []byte, there bool, now time.Time) boo
 		c.leases.buried(id)
 		delete(c.members, id)
 		return true
+	}
+	if is && there {
+		c.leases.lives(id, now)
 	}
 	return was != is || before.v.Leaving != after.v.Leaving
 }

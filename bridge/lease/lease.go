@@ -52,11 +52,13 @@ type Leases struct {
 	base     Holder // this daemon, but for the id
 	log      *slog.Logger
 
-	mu   sync.Mutex
-	now  *membership          // the present one; nil before the first, and between two
-	mine map[string]bool      // every id that this daemon ever had
-	dead map[string]time.Time // daemons whose lease has ended for sure, since when it is known here
-	held map[string]*Lease
+	mu      sync.Mutex
+	now     *membership          // the present one; nil before the first, and between two
+	outside error                // why there is none
+	mine    map[string]bool      // every id that this daemon ever had
+	dead    map[string]time.Time // daemons whose lease has ended for sure, since when it is known here
+	alive   map[string]time.Time // daemons whose record was seen within a lifetime, and when
+	held    map[string]*Lease
 }
 
 // Options of the buckets. Zero values have defaults.
@@ -83,7 +85,8 @@ func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Leases, erro
 	}
 	ls := &Leases{
 		ttl: o.TTL, log: o.Log, base: Holder{Host: o.Name, Embedded: o.Embedded},
-		mine: map[string]bool{}, dead: map[string]time.Time{}, held: map[string]*Lease{},
+		mine: map[string]bool{}, dead: map[string]time.Time{}, alive: map[string]time.Time{},
+		held: map[string]*Lease{},
 	}
 	var err error
 	if ls.members, err = bucket(ctx, js, o, o.Members, "natsgram: the daemons that live", o.TTL); err == nil {
@@ -111,7 +114,7 @@ type Lease struct {
 	account string
 	member  *membership
 	lost    chan struct{}
-	rev     uint64
+	rev     uint64 // under Leases.mu
 }
 
 // Lost is closed when the lease is not held for sure any more: whatever depends on it must end at once.
@@ -232,7 +235,7 @@ func (l *Lease) Close(ctx context.Context) { l.giveBack(ctx, Holder{Closed: true
 func (l *Lease) giveBack(ctx context.Context, h Holder) {
 	ls := l.leases
 	ls.mu.Lock()
-	held := ls.held[l.account] == l
+	held, rev := ls.held[l.account] == l, l.rev
 	if held {
 		delete(ls.held, l.account)
 	}
@@ -242,9 +245,8 @@ func (l *Lease) giveBack(ctx context.Context, h Holder) {
 	}
 	h.ID, h.Free = l.member.id, true
 	body, err := ls.record(h)
-	var rev uint64
 	if err == nil {
-		rev, err = ls.accounts.Update(ctx, l.account, body, l.rev)
+		rev, err = ls.accounts.Update(ctx, l.account, body, rev)
 	}
 	if err != nil {
 		ls.log.Warn("giving the lease back", "account", l.account, "err", err)
@@ -270,8 +272,9 @@ func (l *Lease) lose(why string) {
 func (ls *Leases) seen(account string, rev uint64) {
 	ls.mu.Lock()
 	l := ls.held[account]
+	changed := l != nil && rev > l.rev
 	ls.mu.Unlock()
-	if l != nil && rev > l.rev {
+	if changed {
 		l.lose("its record was changed or removed")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 )
 
@@ -31,13 +30,20 @@ func (m Member) Serves(account string) bool {
 
 // membership is a lease of this daemon, from its first writing until it is lost.
 type membership struct {
-	id   string
-	crew *Crew
-	sure atomic.Pointer[time.Time] // until then nobody else can have taken the lease
+	id    string
+	crew  *Crew
+	sure  atomic.Pointer[time.Time] // until then nobody else can have taken the lease
+	ended chan struct{}
 
-	writing   sync.Mutex // guards what follows, and makes one writing wait for the other
-	rev       uint64
-	confirmed time.Time // when the last renewal that was confirmed was asked for
+	writing sync.Mutex // guards what follows, and makes one writing wait for the other
+	rev     uint64
+	remade  bool // the record was missing: what is written in its place counts only while the lease is sure
+
+	mu      sync.Mutex // guards what follows
+	over    bool
+	timer   *time.Timer // ends the membership when sure has passed
+	renewed time.Time   // when the last renewal that was confirmed was asked for
+	trouble error       // why no renewal was confirmed since
 }
 
 // errLost says that the record is not this daemon's any more.
@@ -46,17 +52,22 @@ var errLost = errors.New("the lease has passed on")
 // enter begins a membership under a new id.
 func (c *Crew) enter(ctx context.Context) (*membership, error) {
 	ls := c.leases
-	m := &membership{id: nuid.Next(), crew: c, confirmed: time.Now()}
+	m := &membership{id: nuid.Next(), crew: c, ended: make(chan struct{})}
 	body, err := c.card(m)
+	asked := time.Now()
 	if err == nil {
 		m.rev, err = ls.members.Create(ctx, memberKey+m.id, body)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("taking a lease for this daemon: %w", err)
+		err = fmt.Errorf("taking a lease for this daemon: %w", err)
+		ls.mu.Lock()
+		ls.outside = err
+		ls.mu.Unlock()
+		return nil, err
 	}
-	m.confirm(m.confirmed, ls.ttl)
+	m.confirm(asked)
 	ls.mu.Lock()
-	ls.now, ls.mine[m.id] = m, true
+	ls.now, ls.mine[m.id], ls.outside = m, true, nil
 	ls.mu.Unlock()
 	c.tell()
 	return m, nil
@@ -79,7 +90,10 @@ func (c *Crew) stay(life context.Context, m *membership) {
 			m = nil
 			continue
 		}
-		if next, err := c.enter(life); err == nil {
+		attempt, cancel := context.WithTimeout(life, c.leases.ttl/2)
+		next, err := c.enter(attempt)
+		cancel()
+		if err == nil {
 			m = next
 		} else if life.Err() == nil {
 			c.leases.log.Warn("this daemon is out", "err", err)
@@ -88,87 +102,22 @@ func (c *Crew) stay(life context.Context, m *membership) {
 	}
 }
 
-// keep renews until the lease is lost or life ends.
-func (c *Crew) keep(life context.Context, m *membership) {
-	tick := time.NewTicker(c.leases.ttl / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case <-life.Done():
-			return
-		case <-tick.C:
-		}
-		err := c.renew(life, m)
-		switch {
-		case life.Err() != nil:
-			return
-		case errors.Is(err, errLost):
-			c.leases.end(m, err)
-			return
-		case err != nil:
-			c.leases.log.Warn("renewing the lease", "err", err)
-		}
+// end is the end of a membership, and of every account's lease that rests on it. It waits for nothing: the timer calls it while
+// a call of NATS hangs.
+func (m *membership) end(why error) {
+	m.mu.Lock()
+	if m.over {
+		m.mu.Unlock()
+		return
 	}
-}
-
-// renew writes this daemon's record again, and gives up in time for the accounts to be ended: errLost.
-func (c *Crew) renew(ctx context.Context, m *membership) error {
-	m.writing.Lock()
-	defer m.writing.Unlock()
-	deadline := m.confirmed.Add(sureFor(c.leases.ttl))
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	asked := time.Now()
-	body, err := c.card(m)
-	if err != nil {
-		return err
-	}
-	rev, err := c.leases.members.Update(ctx, memberKey+m.id, body, m.rev)
-	if taken(err) {
-		rev, err = c.again(ctx, m, body)
-	}
-	switch {
-	case err == nil:
-		m.rev = rev
-		m.confirm(asked, c.leases.ttl)
-	case !errors.Is(err, errLost) && !time.Now().Before(deadline):
-		err = fmt.Errorf("%w: %w", errLost, err)
-	}
-	return err
-}
-
-// again renews when the record is not what this daemon knows to have written last. It may still be its own: the answer to a
-// renewal was lost on the way.
-func (c *Crew) again(ctx context.Context, m *membership, body []byte) (uint64, error) {
-	entry, err := c.leases.members.Get(ctx, memberKey+m.id)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return 0, errLost // passed away
-	}
-	var there Member
-	if err == nil {
-		err = json.Unmarshal(entry.Value(), &there)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if there.Dead {
-		return 0, errLost
-	}
-	if entry.Revision() <= m.rev {
-		return 0, errors.New("a renewal is still on its way")
-	}
-	rev, err := c.leases.members.Update(ctx, memberKey+m.id, body, entry.Revision())
-	if taken(err) {
-		err = errLost
-	}
-	return rev, err
-}
-
-// end is the end of a membership, and of every account's lease that rests on it.
-func (ls *Leases) end(m *membership, why error) {
+	m.over = true
+	m.timer.Stop()
+	close(m.ended)
+	m.mu.Unlock()
+	ls := m.crew.leases
 	ls.mu.Lock()
 	if ls.now == m {
-		ls.now = nil
+		ls.now, ls.outside = nil, why
 	}
 	var all []*Lease
 	for _, l := range ls.held {
@@ -181,62 +130,18 @@ func (ls *Leases) end(m *membership, why error) {
 	for _, l := range all {
 		l.lose("this daemon's lease is lost")
 	}
+	m.crew.tell()
 }
 
-// bury makes sure that a daemon's lease has ended: true, it has, for good. The record's place is taken by compare-and-set, so
-// that of a renewal still on its way and the grave only one can be written.
-func (ls *Leases) bury(ctx context.Context, id string) (bool, error) {
-	ls.mu.Lock()
-	_, known := ls.dead[id]
-	ls.mu.Unlock()
-	if known {
-		return true, nil
+// close ends a membership on which nothing rests any more.
+func (m *membership) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.over {
+		m.over = true
+		m.timer.Stop()
+		close(m.ended)
 	}
-	body, err := json.Marshal(Member{Holder: Holder{ID: id, At: time.Now().UTC()}, Dead: true})
-	if err != nil {
-		return false, err
-	}
-	_, err = ls.members.Create(ctx, memberKey+id, body)
-	dead := err == nil
-	if errors.Is(err, jetstream.ErrKeyExists) { // it lives, or somebody else was faster
-		dead, err = ls.buriedBySomebody(ctx, id)
-	}
-	if err != nil {
-		return false, fmt.Errorf("finding out whether a daemon lives: %w", err)
-	}
-	if dead {
-		ls.buried(id)
-	}
-	return dead, nil
-}
-
-func (ls *Leases) buriedBySomebody(ctx context.Context, id string) (bool, error) {
-	entry, err := ls.members.Get(ctx, memberKey+id)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return false, nil // has passed away just now
-	}
-	var there Member
-	if err == nil {
-		_ = json.Unmarshal(entry.Value(), &there) // what cannot be read is no grave
-	}
-	return there.Dead, err
-}
-
-// buried notes that a daemon's lease has ended.
-func (ls *Leases) buried(id string) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if _, known := ls.dead[id]; !known {
-		ls.dead[id] = time.Now()
-	}
-}
-
-// grave is since when a daemon is known to be dead.
-func (ls *Leases) grave(id string) (at time.Time, dead bool) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	at, dead = ls.dead[id]
-	return at, dead
 }
 
 // id is the present one of this daemon; empty: it has no lease now.

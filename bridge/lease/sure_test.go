@@ -28,11 +28,11 @@ func TestSure(t *testing.T) {
 	if !l.Sure() {
 		t.Error("taken, and not sure")
 	}
-	l.member.confirm(time.Now().Add(-46*time.Second), time.Minute)
+	l.member.confirm(time.Now().Add(-46 * time.Second))
 	if l.Sure() {
 		t.Error("three quarters of the lifetime have passed, and it is sure")
 	}
-	l.member.confirm(time.Now(), time.Minute)
+	l.member.confirm(time.Now())
 	l.lose("test")
 	if l.Sure() {
 		t.Error("lost, and sure")

@@ -206,7 +206,7 @@ type office struct {
 	nc  *nats.Conn
 }
 
-// changeTime is how long a change may take: an owner has 20 s to answer its requests, and some more to let go.
+// changeTime is how long a change may take: an owner has 16 s to answer its requests, and some more to let go.
 const changeTime = 2 * time.Minute
 
 // newOffice connects. What happens to the watched account, if any, is shown on standard error.

@@ -1,0 +1,47 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// That an account has no record tells that no daemon runs it, unless the bucket of the records was deleted and made anew a moment
+// ago. Then the daemons themselves are asked: those that run accounts are connected, or will have let go before long.
+
+// elsewhereWait is how long a daemon that runs the account may take to say so.
+const elsewhereWait = 300 * time.Millisecond
+
+// everybody is the instance by which all daemons are asked.
+const everybody = "all"
+
+type whoRuns struct {
+	Account string `json:"account"`
+	Asking  string `json:"asking"` // the instance of who asks
+}
+
+// tellRuns answers when this daemon runs the account in question.
+func (s *supervisor) tellRuns(m *nats.Msg) {
+	var q whoRuns
+	if json.Unmarshal(m.Data, &q) == nil && q.Asking != s.id && s.b.running(q.Account) != nil {
+		_ = m.Respond(nil) // who asked may have gone
+	}
+}
+
+// elsewhere reports whether another daemon runs an account that has no record.
+func (s *supervisor) elsewhere(name string) (bool, error) {
+	young, err := s.lease.Young(s.ctx)
+	if err != nil || !young {
+		return false, err
+	}
+	body, err := json.Marshal(whoRuns{Account: name, Asking: s.id})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, elsewhereWait)
+	defer cancel()
+	_, err = s.base.nc.RequestWithContext(ctx, s.ear(everybody, "runs"), body)
+	return err == nil, s.ctx.Err()
+}

@@ -1,0 +1,101 @@
+package lease
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// emptied deletes both buckets and makes them anew, as an operator's mistake and a daemon's mending do.
+func emptied(t *testing.T, ls *Leases, js jetstream.JetStream) {
+	t.Helper()
+	ctx := soon(t)
+	for _, name := range []string{"TG_LEASES", "TG_ACCOUNTS"} {
+		if err := js.DeleteKeyValue(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(ctx, js, Options{Members: "TG_LEASES", Accounts: "TG_ACCOUNTS", TTL: ls.ttl}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// D8: buckets that are deleted and made anew cost no account, let nobody else take one that is run, and are followed again.
+func TestBucketsMadeAnew(t *testing.T) {
+	all, conns := daemons(t, 3, Options{TTL: 4 * time.Second})
+	one, _ := join(t, all[0], Member{})
+	two, _ := join(t, all[1], Member{})
+	l := acquire(t, all[0])
+	until(t, two, func(now time.Time) bool { return two.Seat("main", now).Taken })
+	js, _ := jetstream.New(conns[0])
+	emptied(t, all[0], js)
+	before := time.Now()
+	three, _ := join(t, all[2], Member{}) // it has seen nothing of what was there before
+	for !one.Standing().Renewed.After(before) || !three.Seat("main", time.Now()).Taken {
+		for i, ls := range all[1:] {
+			// Of an account without a record the bridge asks the others before it takes one while the bucket is young.
+			if young, err := ls.Young(soon(t)); err != nil || !young {
+				t.Fatalf("young: %v, %v", young, err)
+			}
+			if by, rev, err := ls.read(soon(t), "main"); err != nil || rev == 0 {
+				continue
+			} else if free, err := ls.free(soon(t), by); free || err != nil {
+				t.Fatalf("daemon %d takes the account for free: %v", i+1, err)
+			}
+		}
+		select {
+		case <-l.Lost():
+			t.Fatal("lost")
+		case <-soon(t).Done():
+			t.Fatal("not in the new buckets in time")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	until(t, two, func(now time.Time) bool { return len(two.Members(now)) == 3 && two.Seat("main", now).Taken })
+	l.Release(soon(t), two.Self())
+	until(t, two, func(now time.Time) bool { return !two.Seat("main", now).Taken })
+	acquire(t, all[1]).Release(soon(t), "")
+}
+
+// D8: a record that somebody removes while its daemon is sure of its lease lets nobody bury that daemon.
+func TestRecordOfALivingDaemonRemoved(t *testing.T) {
+	all, _ := daemons(t, 2, Options{TTL: 4 * time.Second})
+	one, _ := join(t, all[0], Member{})
+	join(t, all[1], Member{})
+	l := acquire(t, all[0])
+	id := one.Self()
+	before := one.Standing().Renewed
+	if err := all[1].members.Purge(soon(t), memberKey+id); err != nil {
+		t.Fatal(err)
+	}
+	for !one.Standing().Renewed.After(before) {
+		if other, err := all[1].Take(soon(t), "main"); other != nil || err != nil {
+			t.Fatalf("taken: %v, %v", other, err)
+		}
+		select {
+		case <-l.Lost():
+			t.Fatal("lost")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if _, err := all[0].members.Get(soon(t), memberKey+id); err != nil {
+		t.Error(err)
+	}
+}
+
+// D8: a record that was missing is not written again by who is not sure any more.
+func TestRemadeTooLate(t *testing.T) {
+	all, _ := daemons(t, 1, Options{TTL: time.Minute})
+	c, _ := join(t, all[0], Member{})
+	m := all[0].now
+	if err := all[0].members.Purge(soon(t), memberKey+m.id); err != nil {
+		t.Fatal(err)
+	}
+	slept := time.Now().Round(0).Add(-time.Second) // the machine slept: by the wall clock it is too late
+	m.sure.Store(&slept)
+	if err := c.renew(context.Background(), m); err == nil {
+		t.Error("written anew by who is not sure")
+	}
+}
