@@ -117,9 +117,10 @@ func (c *control) destination(in request, seat lease.Seat) (to lease.Member, err
 	all := c.shift.census(time.Now())
 	all.self = seat.By.ID
 	if in.To == "" {
-		id := c.shift.reachable(all).target(in.Account, "")
+		there := c.shift.reachable(all)
+		id := there.target(in.Account, "")
 		if id == "" {
-			return to, &refusal{409, fmt.Sprintf("no other daemon can take %s: %s", in.Account, all.others(in.Account))}
+			return to, &refusal{409, fmt.Sprintf("no other daemon can take %s: %s", in.Account, there.others(in.Account))}
 		}
 		to, _ = all.member(id)
 		return to, nil
