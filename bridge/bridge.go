@@ -6,12 +6,10 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"regexp"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -150,8 +148,8 @@ func (b *base) embed(s Settings, o Options) (err error) {
 
 func (b *base) openVault(ctx context.Context, s Settings) error {
 	var err error
-	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(max(s.Wait, time.Second))); err != nil {
-		return fmt.Errorf("JetStream: %w", err)
+	if b.js, err = bus.JetStream(b.nc, s.NATS); err != nil {
+		return err
 	}
 	key, err := vaultKey(s)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/synadia-io/orbit.go/natscontext"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/net/proxy"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
@@ -51,29 +51,42 @@ func InProcess(srv *embedded.Server, n settings.NATS, name string) (*nats.Conn, 
 	return nats.Connect(srv.ClientURL(), append(common(n, name), nats.InProcessServer(srv))...)
 }
 
-// External reaches the operator's servers. What is set beside a context is taken before the context's own.
+// External reaches the operator's servers.
 func External(n settings.NATS, name string, more ...nats.Option) (*nats.Conn, error) {
-	options, err := credentials(n)
+	t, err := resolve(n)
 	if err != nil {
 		return nil, err
 	}
-	options = append(append(common(n, name), options...), more...)
-	if n.Context != "" {
-		nc, _, err := natscontext.Connect(n.Context, options...)
-		if err != nil {
-			return nil, fmt.Errorf("NATS_CONTEXT=%s: %w", n.Context, quiet(err))
-		}
-		return nc, nil
+	options, err := t.options(name)
+	if err != nil {
+		return nil, err
 	}
-	where := n.URL
+	where := t.URL
 	if where == "" {
 		where = nats.DefaultURL
 	}
-	nc, err := nats.Connect(where, options...)
+	nc, err := nats.Connect(where, append(options, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to NATS at %s: %w", settings.Redacted(where), quiet(err))
 	}
 	return nc, nil
+}
+
+// JetStream is JetStream as the settings, else their context, say that it is reached: in a domain, by an API prefix. All that
+// natsgram has in streams, buckets and object stores goes by it.
+func JetStream(nc *nats.Conn, n settings.NATS) (jetstream.JetStream, error) {
+	t, err := resolve(n)
+	if err != nil {
+		return nil, err
+	}
+	wait := jetstream.WithDefaultTimeout(max(n.Wait, time.Second))
+	switch {
+	case t.Domain != "":
+		return jetstream.NewWithDomain(nc, t.Domain, wait)
+	case t.APIPrefix != "":
+		return jetstream.NewWithAPIPrefix(nc, t.APIPrefix, wait)
+	}
+	return jetstream.New(nc, wait)
 }
 
 // errNoAddress stands for what net/url says of an address, which quotes it with its password.
@@ -85,6 +98,26 @@ func quiet(err error) error {
 		return errNoAddress
 	}
 	return err
+}
+
+// options are how to connect and to sign in.
+func (t target) options(name string) ([]nats.Option, error) {
+	options := common(t.NATS, name)
+	if t.NKey != "" {
+		o, err := nats.NkeyOptionFromSeed(t.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("NATS_NKEY: %w", err)
+		}
+		options = append(options, o)
+	}
+	if t.Socks != "" {
+		o, err := socks(t.Socks)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, o)
+	}
+	return append(append(options, t.credentials()...), t.tls()...), nil
 }
 
 // flushTime is how long one write to a server may take. A server that is frozen while its socket is full would else hold the
@@ -113,46 +146,38 @@ func common(n settings.NATS, name string) []nats.Option {
 	return options
 }
 
-func credentials(n settings.NATS) (options []nats.Option, err error) {
-	if n.NKey != "" {
-		o, err := nats.NkeyOptionFromSeed(n.NKey)
-		if err != nil {
-			return nil, fmt.Errorf("NATS_NKEY: %w", err)
-		}
-		options = append(options, o)
+// credentials are the ways to sign in that cannot fail before connecting.
+func (t target) credentials() (options []nats.Option) {
+	switch {
+	case t.User != "" && t.Password == "":
+		options = append(options, nats.Token(t.User)) // as the nats CLI takes it
+	case t.User != "":
+		options = append(options, nats.UserInfo(t.User, t.Password))
 	}
-	if n.Socks != "" {
-		o, err := socks(n.Socks)
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, o)
+	if t.Token != "" {
+		options = append(options, nats.Token(t.Token))
 	}
-	return append(options, plain(n)...), nil
+	if t.Creds != "" {
+		options = append(options, nats.UserCredentials(t.Creds))
+	}
+	if t.JWT != "" {
+		options = append(options, nats.UserCredentials(t.JWT, t.Seed))
+	}
+	if t.userJWT != "" {
+		options = append(options, nats.UserJWTAndSeed(t.userJWT, t.userSeed))
+	}
+	return options
 }
 
-// plain are the ways to sign in that cannot fail before connecting.
-func plain(n settings.NATS) (options []nats.Option) {
-	switch {
-	case n.User != "" && n.Password == "":
-		options = append(options, nats.Token(n.User)) // as the nats CLI takes it
-	case n.User != "":
-		options = append(options, nats.UserInfo(n.User, n.Password))
+func (t target) tls() (options []nats.Option) {
+	if t.Cert != "" && t.Key != "" {
+		options = append(options, nats.ClientCert(t.Cert, t.Key))
 	}
-	if n.Token != "" {
-		options = append(options, nats.Token(n.Token))
+	if t.CA != "" {
+		options = append(options, nats.RootCAs(t.CA))
 	}
-	if n.Creds != "" {
-		options = append(options, nats.UserCredentials(n.Creds))
-	}
-	if n.JWT != "" {
-		options = append(options, nats.UserCredentials(n.JWT, n.Seed))
-	}
-	if n.Cert != "" && n.Key != "" {
-		options = append(options, nats.ClientCert(n.Cert, n.Key))
-	}
-	if n.CA != "" {
-		options = append(options, nats.RootCAs(n.CA))
+	if t.tlsFirst {
+		options = append(options, nats.TLSHandshakeFirst())
 	}
 	return options
 }

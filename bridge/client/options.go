@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -14,6 +16,7 @@ type options struct {
 	scheme   subjects.Scheme
 	prefix   string
 	readOnly bool
+	js       jetstream.JetStream
 	timeout  time.Duration
 	absence  time.Duration
 	flood    time.Duration
@@ -28,6 +31,10 @@ func Prefix(prefix string) Option { return func(o *options) { o.prefix = prefix 
 // ReadOnly makes calls on tg.ro, where the daemon serves only methods that read: for programs whose NATS permissions allow
 // no more.
 func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
+
+// JetStream is how the stream of updates is reached, where that is in a JetStream domain (jetstream.NewWithDomain) or behind an
+// API prefix; by default jetstream.New of the client's connection.
+func JetStream(js jetstream.JetStream) Option { return func(o *options) { o.js = js } }
 
 // Timeout is how long one attempt of a call may take, from 1 ms to 24 h; 1 minute by default. The daemon is told, so that
 // it gives up a little earlier and can say what became of the call. How long a call takes with all its repetitions is for

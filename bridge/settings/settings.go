@@ -91,22 +91,24 @@ type Updates struct {
 
 // NATS is where NATS is. With none of URL, Context and the ways to sign in set, a server runs inside the daemon.
 type NATS struct {
-	Port     int           `envconfig:"NATSGRAM_NATS_PORT" default:"4222" desc:"port of the embedded NATS server on 127.0.0.1; -1: a free one"`
-	URL      string        `envconfig:"NATS_URL" address:"true" desc:"NATS servers to use instead of the embedded one"`
-	Context  string        `envconfig:"NATS_CONTEXT" desc:"context of the nats CLI to use, by name or file"`
-	User     string        `envconfig:"NATS_USER" desc:"user name, or token when there is no password"`
-	Password string        `envconfig:"NATS_PASSWORD" secret:"true" desc:"password"`
-	Token    string        `envconfig:"NATS_TOKEN" secret:"true" desc:"token"`
-	Creds    string        `envconfig:"NATS_CREDS" desc:"file of user credentials"`
-	NKey     string        `envconfig:"NATS_NKEY" desc:"file of a user's NKEY seed"`
-	JWT      string        `envconfig:"NATS_JWT" desc:"file of a user's JWT, with NATS_SEED"`
-	Seed     string        `envconfig:"NATS_SEED" desc:"file of the seed for that JWT"`
-	Cert     string        `envconfig:"NATS_CERT" desc:"file of a TLS client certificate"`
-	Key      string        `envconfig:"NATS_KEY" desc:"file of its key"`
-	CA       string        `envconfig:"NATS_CA" desc:"file of certificate authorities to trust"`
-	Inbox    string        `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that answers come to, where this user may listen to no others; default: _INBOX"`
-	Wait     time.Duration `envconfig:"NATS_TIMEOUT" default:"5s" desc:"how long to wait for NATS to answer"`
-	Socks    string        `envconfig:"NATS_SOCKS_PROXY" address:"true" desc:"SOCKS5 proxy to NATS: socks5://host:port"`
+	Port      int           `envconfig:"NATSGRAM_NATS_PORT" default:"4222" desc:"port of the embedded NATS server on 127.0.0.1; -1: a free one"`
+	URL       string        `envconfig:"NATS_URL" address:"true" desc:"NATS servers to use instead of the embedded one"`
+	Context   string        `envconfig:"NATS_CONTEXT" desc:"context of the nats CLI to use, by name or file"`
+	User      string        `envconfig:"NATS_USER" desc:"user name, or token when there is no password"`
+	Password  string        `envconfig:"NATS_PASSWORD" secret:"true" desc:"password"`
+	Token     string        `envconfig:"NATS_TOKEN" secret:"true" desc:"token"`
+	Creds     string        `envconfig:"NATS_CREDS" desc:"file of user credentials"`
+	NKey      string        `envconfig:"NATS_NKEY" desc:"file of a user's NKEY seed"`
+	JWT       string        `envconfig:"NATS_JWT" desc:"file of a user's JWT, with NATS_SEED"`
+	Seed      string        `envconfig:"NATS_SEED" desc:"file of the seed for that JWT"`
+	Cert      string        `envconfig:"NATS_CERT" desc:"file of a TLS client certificate"`
+	Key       string        `envconfig:"NATS_KEY" desc:"file of its key"`
+	CA        string        `envconfig:"NATS_CA" desc:"file of certificate authorities to trust"`
+	Domain    string        `envconfig:"NATSGRAM_JETSTREAM_DOMAIN" desc:"JetStream domain to keep everything in, where NATS is reached by a leaf node; default: the context's"`
+	APIPrefix string        `envconfig:"NATSGRAM_JETSTREAM_API_PREFIX" desc:"prefix of JetStream's API instead, where it is imported from another NATS account; default: the context's"`
+	Inbox     string        `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that answers come to, where this user may listen to no others; default: _INBOX"`
+	Wait      time.Duration `envconfig:"NATS_TIMEOUT" default:"5s" desc:"how long to wait for NATS to answer"`
+	Socks     string        `envconfig:"NATS_SOCKS_PROXY" address:"true" desc:"SOCKS5 proxy to NATS: socks5://host:port"`
 }
 
 // SignIn is what `natsgram login` need not ask then.
@@ -250,8 +252,11 @@ func (s Settings) checkTimes() error {
 }
 
 // External says whether NATS is somebody else's; otherwise a server runs inside the daemon.
-func (n NATS) External() bool {
-	return n.URL != "" || n.Context != "" || n.Creds != "" || n.User != "" || n.Token != "" || n.NKey != "" || n.JWT != ""
+func (n NATS) External() bool { return n.URL != "" || n.Context != "" || n.SignsIn() }
+
+// SignsIn reports whether one of the ways to sign in is set.
+func (n NATS) SignsIn() bool {
+	return n.Creds != "" || n.User != "" || n.Token != "" || n.NKey != "" || n.JWT != ""
 }
 
 // Scheme is the subjects of this daemon.

@@ -113,7 +113,7 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 		return err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := bus.JetStream(nc, set.NATS)
 	if err != nil {
 		return err
 	}
