@@ -1,6 +1,8 @@
 package account
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"time"
@@ -57,6 +59,9 @@ func (w *writer) message(item *updates.Item) stream.Message {
 		m.Data = w.slim(item)
 		return m
 	}
+	if item.Name == updates.Unknown {
+		return w.unknown(item, m)
+	}
 	m.Data = w.body(item, true)
 	if room := w.conn.MaxPayload() - headerRoom; int64(len(m.Data)) > room {
 		m.Header[subjects.HeaderRedacted] = []string{"too large"}
@@ -66,6 +71,24 @@ func (w *writer) message(item *updates.Item) stream.Message {
 	}
 	return m
 }
+
+// unknown writes what no schema at hand can read as it came. Whose message it holds cannot be read either: where the id of
+// the service user stands anywhere in it, it is kept from the bus.
+func (w *writer) unknown(item *updates.Item, m stream.Message) stream.Message {
+	m.Header[subjects.HeaderContentType] = []string{"application/x-tl"}
+	switch {
+	case !w.secrets && bytes.Contains(item.Update, serviceID):
+		m.Header[subjects.HeaderRedacted] = []string{"service message"}
+	case int64(len(item.Update)) > w.conn.MaxPayload()-headerRoom:
+		m.Header[subjects.HeaderRedacted] = []string{"too large"}
+	default:
+		m.Data = item.Update
+	}
+	return m
+}
+
+// serviceID is [service] as TL writes it.
+var serviceID = binary.LittleEndian.AppendUint64(nil, service)
 
 // redacts: whoever reads the bus must not be able to sign in with a code sent to the account (F13, design §6).
 func (w *writer) redacts(item *updates.Item) bool {

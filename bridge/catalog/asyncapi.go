@@ -36,6 +36,7 @@ func asyncAPI(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 		}
 	}
 	d.gaps()
+	d.unknown()
 	for _, e := range events {
 		d.event(e)
 	}
@@ -173,6 +174,13 @@ func (d *document) gaps() {
 	d.message("gap", object{title("updates that Telegram cannot give back"), {"headers", schemaRef("bus.update.headers")},
 		{"payload", fields("").schema(member{"gap", fields(gapFields).schema()})}})
 	d.placed("gap", false, "at its place in the stream; with filled, messages of it follow that have Tg-Backfill")
+}
+
+// unknown adds the subject of what the layer cannot read.
+func (d *document) unknown() {
+	d.message(updates.Unknown, object{title("what Telegram wrote in a newer layer, as TL: one object, or several side by side"),
+		{"contentType", "application/x-tl"}, {"headers", schemaRef("bus.update.headers")}, {"payload", object{{"type", "string"}, {"format", "binary"}}}})
+	d.placed(updates.Unknown, false, "where the update would stand that cannot be read; its neighbours are told as always")
 }
 
 // placed adds the subject of an update, which names the chat.

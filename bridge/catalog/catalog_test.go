@@ -95,6 +95,7 @@ func TestEverySubject(t *testing.T) {
 		}
 	}
 	want["upd.gap"] = "acme.tg.upd.{account}.gap.{kind}.{id}"
+	want["upd.unknown"] = "acme.tg.upd.{account}.unknown.{kind}.{id}"
 	want["ctl.schema"] = "acme.tg.ctl._.schema"
 	want["ctl.status"] = "acme.tg.ctl.{account}.status"
 	want["evt.flood.wait"] = "acme.tg.evt.{account}.flood.wait"

@@ -16,9 +16,16 @@ import (
 // hold a login code, or one too large for NATS. Meta.Redacted says which.
 var ErrRedacted = errors.New("natsgram: the contents are not on the bus")
 
+// ErrUnknown is the Err of an update, or several side by side, that Telegram wrote in a newer layer than the daemon has. Data
+// is its TL.
+var ErrUnknown = errors.New("natsgram: an update of a newer layer")
+
+// unknownName is Meta.Type of such an update.
+const unknownName = "unknown"
+
 // Meta is what is known of an update without reading it.
 type Meta struct {
-	Type      string        // constructor: updateNewMessage; gap for a [Gap]
+	Type      string        // constructor: updateNewMessage; gap for a [Gap], unknown with [ErrUnknown]
 	Kind      Kind          // of the chat
 	ChatID    int64         // bare id of the chat, 0 with None
 	Box       string        // common, secret, none, or channel.<id>: what Pts counts in
@@ -108,7 +115,11 @@ func number(h nats.Header, name string) int64 {
 // newUpdate reads a message. It never fails: what cannot be read says so itself.
 func newUpdate(meta Meta, msg message) *Update {
 	u := &Update{Meta: meta, msg: msg}
-	u.Err = u.read(msg.Headers().Get(subjects.HeaderContentType), msg.Data())
+	if u.Type == unknownName {
+		u.Err = ErrUnknown
+	} else {
+		u.Err = u.read(msg.Headers().Get(subjects.HeaderContentType), msg.Data())
+	}
 	if u.Err != nil && u.Redacted != "" {
 		u.Err = ErrRedacted
 	}

@@ -33,11 +33,16 @@ func (m *Machine) replied(q question, body []byte, err error) {
 		return
 	}
 	v, err := m.r.s.View(body)
-	if err != nil || v.Class() != q.class {
+	var lost [][]byte
+	if err != nil {
+		v, lost, _ = m.salvage(body)
+	}
+	if v.Class() != q.class {
 		q.then(codec.View{}, nil, errUnreadable)
 		return
 	}
 	c := newAnswer(v, len(body))
+	c.lost = lost
 	q.then(v, c, nil)
 	m.hashes(c)
 }

@@ -25,7 +25,7 @@ type Config struct {
 	MaxBatch      int // items of a batch; 1000, what JetStream takes
 	MaxHeld       int // updates waiting for a difference; 10,000 (E7)
 	MaxHeldBytes  int // bytes of containers they keep; 16 MiB
-	MaxUnreadable int // times in a row a difference may be unreadable before it becomes a gap; 5
+	MaxUnreadable int // times in a row a difference may be unreadable before it is read in part, or becomes a gap; 2
 
 	Fill    Fill
 	Look    Look
@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 	orInt(&c.MaxBatch, 1000)
 	orInt(&c.MaxHeld, 10_000)
 	orInt(&c.MaxHeldBytes, 16<<20)
-	orInt(&c.MaxUnreadable, 5)
+	orInt(&c.MaxUnreadable, 2)
 	return c.withBackground()
 }
 

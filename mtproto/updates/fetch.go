@@ -212,7 +212,7 @@ func (m *Machine) answered(s *source, b *box, body []byte, err error, read func(
 		m.failed(s, b, err)
 		return
 	}
-	v, err := m.r.s.View(body)
+	v, lost, err := m.answer(s, b, body)
 	if err != nil || v.Class() != wantedClass(s, b) {
 		m.unreadable(s, b, err)
 		return
@@ -220,8 +220,24 @@ func (m *Machine) answered(s *source, b *box, body []byte, err error, read func(
 	s.broken = 0
 	m.heard = m.now
 	c := newAnswer(v, len(body))
+	c.lost = lost
 	read(v, c)
 	m.hashes(c)
+}
+
+// answer reads a difference. One that cannot be read is asked for once more, over a connection that was begun anew (D3);
+// after that, what can be read of it has to do, and nothing waits for a newer schema.
+func (m *Machine) answer(s *source, b *box, body []byte) (codec.View, [][]byte, error) {
+	v, err := m.r.s.View(body)
+	if err == nil || s.broken+1 < m.c.MaxUnreadable {
+		return v, nil, err
+	}
+	v, lost, ok := m.salvage(body)
+	if !ok {
+		return v, nil, err
+	}
+	m.broken(b.id, err)
+	return v, lost, nil
 }
 
 func wantedClass(s *source, b *box) string {

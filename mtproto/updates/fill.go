@@ -147,6 +147,9 @@ func (m *Machine) historyResult(v codec.View, c *container, err error) {
 	f := &m.filling
 	f.busy = false
 	box, ids := f.after, f.ids
+	if err == nil && len(c.lost) > 0 && f.broken+1 < m.c.MaxUnreadable {
+		err = errUnreadable // all of it may be readable after the connection was begun anew (D3)
+	}
 	if err != nil {
 		m.noHistory(box, err)
 		return
@@ -206,8 +209,13 @@ func (m *Machine) publishHistory(p page) {
 		n++
 	}
 	gone.High = p.ids[len(p.ids)-1]
-	m.state.fill(p.box, gone)
-	m.w.loose = appendRange(m.w.loose, "had", p.box, gone)
+	if len(p.c.lost) > 0 { // some of the page, in a layer that nobody here has
+		n++
+		m.lost(p.box, gone, GapUnreadable)
+	} else {
+		m.state.fill(p.box, gone)
+		m.w.loose = appendRange(m.w.loose, "had", p.box, gone)
+	}
 	m.endOpen(p.box, n, gone.High)
 }
 

@@ -104,6 +104,9 @@ func (g *group) fill(v codec.View) {
 			g.update(u)
 		}
 	}
+	for _, raw := range g.c.lost {
+		g.unknown(raw)
+	}
 }
 
 // message publishes a bare message as the update that would have pushed it.
@@ -185,7 +188,7 @@ func (p *Partial) has(key uint64) bool { return slices.Contains(p.Keys, key) }
 func (r *Rules) key(update []byte) uint64 {
 	v, err := r.s.View(update)
 	if err != nil {
-		return 0
+		return hash(hashStart, update) // Unknown
 	}
 	return r.viewKey(v)
 }

@@ -30,6 +30,7 @@ type Machine struct {
 	seek    seeker
 	looking looked
 	spare   *container
+	unknown recent
 	out     []Output
 	taken   int // of out
 }

@@ -16,9 +16,10 @@ type container struct {
 	cost   int // bytes that holding any part of it keeps in memory
 	all    []entity
 	loaded bool
-	next   int  // index of its next update without a box
-	held   bool // somebody holds a part of it
-	lossy  bool // something of it was published that no difference would give back (E27)
+	next   int      // index of its next update without a box
+	held   bool     // somebody holds a part of it
+	lost   [][]byte // what a newer layer wrote in it
+	lossy  bool     // something of it was published that no difference would give back (E27)
 }
 
 func (c *container) entities() []entity {
@@ -46,14 +47,20 @@ func (m *Machine) Push(now time.Time, body []byte, meta Meta) {
 func (m *Machine) push(body []byte, meta Meta, call codec.View) {
 	c := m.newContainer(len(body), meta)
 	v, err := m.r.s.View(body)
-	if err == nil && v.Class() != "Updates" {
-		err = errClass
+	var lost [][]byte
+	if err != nil {
+		v, lost, _ = m.salvage(body)
 	}
-	if err == nil {
+	if v.Valid() && v.Class() != "Updates" {
+		v, err = codec.View{}, errClass
+	}
+	if v.Valid() {
 		c.f.Read(v)
 		c.date = int(c.f.Int("date"))
 		m.container(c, call)
-	} else {
+	}
+	if err != nil {
+		m.unreadableParts(c, lost)
 		m.broken(Box{}, err)
 		m.want(&m.account) // D3, E18
 	}

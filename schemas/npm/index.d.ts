@@ -75,8 +75,11 @@ export declare class CallError extends Error {
   readonly retryAfter?: number;
 }
 
-/** What updates are called: constructors of tl.Update, and "gap" for what Telegram could not give back. */
-export type UpdateName = tl.Update["_"] | "gap";
+/**
+ * What updates are called: constructors of tl.Update, "gap" for what Telegram could not give back, and "unknown" for what it
+ * wrote in a newer layer than the daemon has.
+ */
+export type UpdateName = tl.Update["_"] | "gap" | "unknown";
 
 export interface UpdatesOptions<T extends UpdateName> {
   /** Only these; all where it is not given. */
@@ -120,8 +123,14 @@ export interface Gap extends Message<"gap"> {
   readonly gap: { box: string; from: number; to: number; reason: string; filled: boolean };
 }
 
+/** An update, or several side by side, that the daemon's layer cannot read. */
+export interface Unknown extends Message<"unknown"> {
+  /** Its TL, as Telegram sent it. */
+  readonly data: Uint8Array;
+}
+
 /** The message of an update by its name. */
-export type Received<T extends UpdateName> = T extends "gap" ? Gap : T extends tl.Update["_"] ? Update<T> : never;
+export type Received<T extends UpdateName> = T extends "gap" ? Gap : T extends "unknown" ? Unknown : T extends tl.Update["_"] ? Update<T> : never;
 
 /**
  * The updates of an account, from the JetStream stream that natsgram keeps them in. Updates whose contents are withheld

@@ -51,13 +51,17 @@ export async function* updates(nc, account, options = {}) {
   const ack = options.durable ? (m) => m.ack() : () => {};
   try {
     for await (const m of messages) {
-      const type = m.headers?.get("Content-Type");
-      if (type && type !== "application/json") {
-        throw new Error(`updates are stored as ${type}: set NATSGRAM_ENCODING=json for the daemon`);
-      }
       if (m.headers?.get("Tg-Redacted")) {
         ack(m);
         continue;
+      }
+      const type = m.headers?.get("Content-Type");
+      if (m.headers?.get("Tg-Type") === "unknown") {
+        yield { type: "unknown", subject: m.subject, headers: m.headers, seq: m.seq, ack: () => ack(m), data: m.data };
+        continue;
+      }
+      if (type && type !== "application/json") {
+        throw new Error(`updates are stored as ${type}: set NATSGRAM_UPDATE_ENCODING=json for the daemon`);
       }
       yield { type: m.headers?.get("Tg-Type"), subject: m.subject, headers: m.headers, seq: m.seq, ack: () => ack(m), ...m.json() };
     }
