@@ -1,76 +1,246 @@
 package subjects
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Permissions are what a NATS user needs to be allowed, as nats-server's configuration and JWTs name it.
-type Permissions struct {
-	Publish   []string
-	Subscribe []string
-}
-
-// Role names a set of permissions for one account.
+// Role is what a user of NATS is to do.
 type Role string
 
 // The roles.
 const (
 	Reader   Role = "reader"   // call methods that only read
-	Writer   Role = "writer"   // call every method
-	Consumer Role = "consumer" // read the stream of updates by a JetStream consumer of its own
-	Watcher  Role = "watcher"  // see updates and events as they come, without the stream
-	Operator Role = "operator" // control: sign in, status
+	Writer   Role = "writer"   // call every method that the daemon serves
+	Consumer Role = "consumer" // read updates from JetStream
+	Watcher  Role = "watcher"  // see updates and events as they come, without JetStream
+	Operator Role = "operator" // sign in and out, status, watched channels; of all accounts also which there are
+	Runner   Role = "daemon"   // natsgram itself
 )
 
 // Roles are all of them.
-func Roles() []Role { return []Role{Reader, Writer, Consumer, Watcher, Operator} }
+func Roles() []Role { return []Role{Reader, Writer, Consumer, Watcher, Operator, Runner} }
 
-// Permissions of a role on one account. Replies come to inboxes below _INBOX, the default of every client.
-func (s Scheme) Permissions(role Role, account string) (Permissions, error) {
-	if account != "*" {
-		if err := CheckAccount(account); err != nil {
-			return Permissions{}, err
+// Grant says what a user is to be allowed.
+type Grant struct {
+	Role    Role
+	Account string   // empty: every account. A consumer by durables needs none, the daemon takes none
+	Methods []string // of a reader or writer: these alone
+	// A consumer reads by these durables, which are there, by their names in JetStream; or by any consumer of the account's own
+	// stream.
+	Durables []string
+	Own      bool
+	Inbox    string   // prefix of the subjects that answers come to: see [CheckInbox]
+	Replies  []string // of the daemon: inbox prefixes of callers that wait for answers longer than two minutes
+	API      string   // of the daemon: JetStream's API prefix, where it is not $JS.API
+}
+
+// DefaultInbox is the prefix of a user's inboxes, unless another was chosen.
+func DefaultInbox(user string) string { return "_INBOX_" + user }
+
+// CheckInbox says why answers cannot come to subjects below a prefix: the daemon answers only where the first token begins
+// with _INBOX or _R_, and who may subscribe to _INBOX.> sees everybody's who chose no prefix.
+func CheckInbox(prefix string) error {
+	first, _, _ := strings.Cut(prefix, ".")
+	for token := range strings.SplitSeq(prefix, ".") {
+		if !plain(token) {
+			return fmt.Errorf("inbox prefix %q: every token must be letters, digits, _ or -", prefix)
 		}
 	}
-	inbox := []string{"_INBOX.>"}
-	switch role {
+	if !strings.HasPrefix(first, "_INBOX") {
+		return fmt.Errorf("inbox prefix %q: it must begin with _INBOX, where answers may go; such as %s", prefix, DefaultInbox("name"))
+	}
+	return nil
+}
+
+// Permissions are what a user has to be allowed for a grant, as nats-server's configuration and JWTs name it.
+type Permissions struct {
+	Publish   []string // none: nothing
+	Deny      []string // of what Publish allows
+	Subscribe []string
+	Inbox     string // prefix of the user's inboxes; below it the user subscribes as well. Empty: it has none
+	Responses bool   // it answers requests: may publish once to each reply subject that it was given
+}
+
+// Permissions of a grant.
+func (s Scheme) Permissions(g Grant) (Permissions, error) {
+	if err := g.check(); err != nil {
+		return Permissions{}, err
+	}
+	account := g.Account
+	if account == "" {
+		account = "*"
+	}
+	p := Permissions{Inbox: g.Inbox}
+	switch g.Role {
 	case Reader:
-		return Permissions{[]string{s.join(TreeRO, account, ">")}, inbox}, nil
+		p.Publish = s.methods(TreeRO, account, g.Methods)
 	case Writer:
-		return Permissions{[]string{s.join(TreeRPC, account, ">"), s.join(TreeRO, account, ">")}, inbox}, nil
+		p.Publish = s.methods(TreeRPC, account, g.Methods)
+		if len(g.Methods) == 0 {
+			p.Publish = append(p.Publish, s.methods(TreeRO, account, nil)...)
+		}
 	case Consumer:
-		return Permissions{s.consumer(account), inbox}, nil
+		p.Publish = s.consumer(g)
 	case Watcher:
-		return Permissions{nil, []string{s.join(TreeUpdate, account, ">"), s.join(TreeLive, account, ">"), s.join(TreeEvent, account, ">")}}, nil
+		p.Subscribe, p.Inbox = s.trees(account, TreeUpdate, TreeLive, TreeEvent), ""
 	case Operator:
-		return Permissions{[]string{s.join(TreeCtl, account, ">")}, inbox}, nil
+		p.Publish, p.Subscribe = s.operator(account), s.trees(account, TreeEvent)
+	case Runner:
+		return s.daemon(g), nil
 	}
-	return Permissions{}, fmt.Errorf("no role %q: there are %v", role, Roles())
+	return p, nil
 }
 
-// consumer: creating a consumer names its filter in the subject, which is how one account's updates can be granted alone.
-func (s Scheme) consumer(account string) []string {
-	stream := s.StreamName("UPDATES")
-	return []string{
-		"$JS.API.INFO",
-		"$JS.API.STREAM.INFO." + stream,
-		"$JS.API.CONSUMER.CREATE." + stream + ".*." + s.join(TreeUpdate, account, ">"),
-		"$JS.API.CONSUMER.INFO." + stream + ".*",
-		"$JS.API.CONSUMER.MSG.NEXT." + stream + ".*",
-		"$JS.API.CONSUMER.DELETE." + stream + ".*",
-		"$JS.ACK." + stream + ".>",
+func (g Grant) check() error {
+	if !slices.Contains(Roles(), g.Role) {
+		return fmt.Errorf("no role %q: there are %v", g.Role, Roles())
 	}
+	if g.Account != "" {
+		if err := CheckAccount(g.Account); err != nil {
+			return err
+		}
+	}
+	if g.Role != Watcher {
+		if err := CheckInbox(g.Inbox); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(g.Methods) > 0 && g.Role != Reader && g.Role != Writer:
+		return errors.New("methods go with the roles reader and writer")
+	case (len(g.Durables) > 0 || g.Own) && g.Role != Consumer:
+		return errors.New("durables, or a stream of the account's own, go with the role consumer")
+	case (len(g.Replies) > 0 || g.API != "") && g.Role != Runner:
+		return errors.New("reply prefixes and an API prefix go with the role daemon")
+	}
+	switch g.Role {
+	case Consumer:
+		return g.checkConsumer()
+	case Runner:
+		return g.checkDaemon()
+	}
+	return nil
 }
 
-// String is the block as it stands in nats-server's configuration.
-func (p Permissions) String() string {
-	return fmt.Sprintf("permissions: {\n  publish: { allow: %s }\n  subscribe: { allow: %s }\n}\n", list(p.Publish), list(p.Subscribe))
+// checkConsumer: JetStream's API subjects carry a consumer's name, and not its filter. In the stream of all accounts a wildcard
+// in the name's place is everybody's consumers.
+func (g Grant) checkConsumer() error {
+	switch {
+	case g.Own && (len(g.Durables) > 0 || g.Account == ""):
+		return errors.New("a stream of the account's own: name the account, and no durables, since any consumer there is its")
+	case !g.Own && len(g.Durables) == 0:
+		return errors.New("a consumer of the stream of all accounts: name its durables, or let it read a stream of the account's own")
+	}
+	for _, name := range g.Durables {
+		if err := checkDurable(name, g.Account); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func list(subjects []string) string {
-	if len(subjects) == 0 {
-		return "[]"
+// checkDurable: programs that use bridge/client have durables called account=name.
+func checkDurable(name, account string) error {
+	for i := range len(name) {
+		if c := name[i]; !plainByte(c) && c != '=' {
+			return fmt.Errorf("durable %q: want letters, digits, _, - and =", name)
+		}
 	}
-	return `["` + strings.Join(subjects, `", "`) + `"]`
+	owner, _, named := strings.Cut(name, "=")
+	switch {
+	case name == "":
+		return errors.New("a durable without a name")
+	case named && account != "" && owner != account:
+		return fmt.Errorf("durable %q is of the account %s, not of %s", name, owner, account)
+	}
+	return nil
 }
+
+func (g Grant) checkDaemon() error {
+	if g.Account != "" {
+		return errors.New("the role daemon takes no account: daemons share all of them")
+	}
+	for token := range strings.SplitSeq(g.API, ".") {
+		if g.API != "" && !plain(strings.TrimPrefix(token, "$")) {
+			return fmt.Errorf("API prefix %q: want one such as $JS.hub.API", g.API)
+		}
+	}
+	for _, prefix := range g.Replies {
+		if err := CheckInbox(prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// methods are the subjects of some methods, or of all.
+func (s Scheme) methods(tree, account string, methods []string) (all []string) {
+	if len(methods) == 0 {
+		return s.trees(account, tree)
+	}
+	for _, m := range methods {
+		all = append(all, s.join(tree, account, m))
+	}
+	return all
+}
+
+// trees is all of an account's in each of some trees.
+func (s Scheme) trees(account string, trees ...string) (all []string) {
+	for _, tree := range trees {
+		all = append(all, s.join(tree, account, ">"))
+	}
+	return all
+}
+
+// operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
+func (s Scheme) operator(account string) (all []string) {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*"} {
+		all = append(all, s.join(TreeCtl, account, verb))
+	}
+	if account == "*" {
+		for _, verb := range []string{"accounts.*", "schema"} {
+			all = append(all, s.join(TreeCtl, Daemon, verb))
+		}
+	}
+	return all
+}
+
+const (
+	jsAPI = "$JS.API"
+	jsAck = "$JS.ACK."
+)
+
+// OwnStream is the name of the stream that holds one account's updates alone, where it was asked for.
+func (s Scheme) OwnStream(account string) string { return s.StreamName("UPDATES") + "_" + account }
+
+// consumer are the requests that a program makes which reads by consumers.
+func (s Scheme) consumer(g Grant) (all []string) {
+	if !g.Own {
+		stream := s.StreamName("UPDATES")
+		for _, durable := range g.Durables {
+			all = append(all, join(jsAPI, "CONSUMER.INFO", stream, durable), join(jsAPI, "CONSUMER.MSG.NEXT", stream, durable))
+			all = append(all, acks(stream, durable)...)
+		}
+		return all
+	}
+	stream := s.OwnStream(g.Account)
+	all = []string{join(jsAPI, "STREAM.INFO", stream), join(jsAPI, "CONSUMER.CREATE", stream, ">")}
+	for _, verb := range []string{"INFO", "MSG.NEXT", "DELETE"} {
+		all = append(all, join(jsAPI, "CONSUMER", verb, stream, "*"))
+	}
+	return append(all, acks(stream, "*")...)
+}
+
+// acks are the subjects of acknowledgements, in both forms that nats-server knows: $JS.ACK.<stream>.<consumer> and five more
+// tokens; $JS.ACK.<domain>.<account's hash>.<stream>.<consumer> and five or more. The second form has just that many here: were
+// it open at its end, it would match the first form for every other consumer, and `+NXT` there takes its messages.
+func acks(stream, consumer string) []string {
+	const five = "*.*.*.*.*"
+	second := jsAck + join("*", "*", stream, consumer, five)
+	return []string{jsAck + join(stream, consumer, five), second, second + ".>"}
+}
+
+func join(tokens ...string) string { return strings.Join(tokens, ".") }

@@ -137,25 +137,6 @@ func TestNamesAreChecked(t *testing.T) {
 	}
 }
 
-func TestPermissions(t *testing.T) {
-	for _, role := range Roles() {
-		p, err := tg.Permissions(role, "main")
-		if err != nil || len(p.Publish)+len(p.Subscribe) == 0 {
-			t.Errorf("%s: %v %v", role, p, err)
-		}
-	}
-	p, _ := tg.Permissions(Reader, "main")
-	want := "permissions: {\n  publish: { allow: [\"tg.ro.main.>\"] }\n  subscribe: { allow: [\"_INBOX.>\"] }\n}\n"
-	if p.String() != want {
-		t.Errorf("got %s", p)
-	}
-	for _, c := range []struct{ role, account string }{{"king", "main"}, {"reader", "a.>"}} {
-		if _, err := tg.Permissions(Role(c.role), c.account); err == nil {
-			t.Error(c)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"tg.rpc.main.messages.sendMessage", "tg.ro.main.x", "tg.upd.main.updateX.user.1", "tg.evt.main.a.b", "tg.ctl._.a", "tg.own.main", "tg.upd.main.%2E.none.0"} {
 		f.Add(s)

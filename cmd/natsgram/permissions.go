@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,66 +13,149 @@ import (
 	"github.com/natsgram/natsgram/tl"
 )
 
+// permissionsFlags are what the flags of permissions choose.
+type permissionsFlags struct {
+	user, from, to string
+	trusted        bool
+	nsc, json      bool
+	grant          subjects.Grant
+}
+
 func permissionsCommand() *cobra.Command {
-	var methods []string
+	var f permissionsFlags
 	c := &cobra.Command{
 		Use:   "permissions ROLE [ACCOUNT]",
-		Short: "Print what a NATS user has to be allowed for a role",
-		Long: `Print the permissions of a NATS user for one account, or for all, as nats-server's configuration has them. Roles:
+		Short: "Print a NATS user with what it has to be allowed for a role",
+		Long: `Print a NATS user with what it has to be allowed for a role, on one account or on all, as it stands in nats-server's
+configuration. What each role can do at worst: docs/operating.md. Roles:
 
   reader    call methods that only read, on tg.ro
   writer    call every method that the daemon serves; with --method just those that are named
-  consumer  read the stream of updates by JetStream consumers
-  watcher   see updates and events as they come, without the stream
-  operator  sign in, ask for the status, watch channels; without an account also add, move and remove accounts
+  consumer  read updates from JetStream: by --durable, which is there and called so, or with --stream from a stream of the
+            account's own (natsgram streams add), by consumers of any name
+  watcher   see updates and events as they come, without JetStream
+  operator  sign in and out, ask for the status, watch channels; without an account also list, add, move and remove accounts
+  daemon    natsgram itself
 
-A user may have several: join the lists. The daemon itself needs to be allowed everything.`,
-		Example: `  natsgram permissions consumer main
+With --from the user is in another NATS account than natsgram, called --to: one exports what the other imports. Only so is a
+consumer safe, and so it is printed from the account NATSGRAM unless --from says another. In natsgram's own account whoever may
+use JetStream can have it write to any subject, by the reply subject of a request: --trusted prints that. There JetStream
+seems to be in the domain natsgram.
+
+Answers come below an inbox prefix of the user's own, which its programs have to be told: NATS_INBOX_PREFIX for natsgram and the
+nats CLI, an option of the connection for others.`,
+		Example: `  natsgram permissions reader main --user dashboard
   natsgram permissions writer main --method messages.sendMessage --method messages.editMessage
-  natsgram permissions operator                 all accounts`,
+  natsgram permissions consumer main --durable archive --to ARCHIVE
+  natsgram permissions operator --nsc           all accounts`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			set, schema, err := loadSchema()
 			if err != nil {
 				return err
 			}
-			account := "*"
+			f.grant.Role = subjects.Role(args[0])
 			if len(args) == 2 {
-				account = args[1]
+				f.grant.Account = args[1]
 			}
-			p, err := set.Scheme().Permissions(subjects.Role(args[0]), account)
-			if err == nil && len(methods) > 0 {
-				p.Publish, err = only(set.Scheme(), schema, subjects.Role(args[0]), account, methods)
+			if err := checkMethods(schema, f.grant); err != nil {
+				return err
 			}
+			u, err := f.natsUser(set.Scheme())
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.OutOrStdout(), p)
-			return err
+			return f.print(c.OutOrStdout(), u)
 		},
 	}
-	c.Flags().StringArrayVar(&methods, "method", nil, "with reader or writer: this method alone; may be given again")
+	f.flags(c)
 	return c
 }
 
-// only are the subjects of some methods.
-func only(scheme subjects.Scheme, schema *tl.Schema, role subjects.Role, account string, methods []string) (allowed []string, err error) {
-	subject := scheme.RPC
-	switch role {
-	case subjects.Reader:
-		subject = scheme.RO
-	case subjects.Writer:
-	default:
-		return nil, errors.New("--method goes with reader and writer")
+func (f *permissionsFlags) flags(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVar(&f.user, "user", "", "name of the NATS user (default: the role and the account)")
+	fs.StringVar(&f.grant.Inbox, "inbox", "", "prefix of the user's inboxes (default: _INBOX_ and the user)")
+	fs.StringArrayVar(&f.grant.Methods, "method", nil, "with reader or writer: this method alone; may be given again")
+	fs.StringArrayVar(&f.grant.Durables, "durable", nil, "with consumer: a durable of the stream of updates, by its name in JetStream; may be given again")
+	fs.BoolVar(&f.grant.Own, "stream", false, "with consumer: the account's own stream")
+	fs.StringArrayVar(&f.grant.Replies, "reply", nil, "with daemon: inbox prefix of callers that wait for more than two minutes; may be given again")
+	fs.StringVar(&f.grant.API, "api", "", "with daemon: JetStream's API prefix, such as $JS.hub.API for the domain hub (default: $JS.API)")
+	fs.StringVar(&f.from, "from", "", "natsgram's NATS account, where the user is in another")
+	fs.StringVar(&f.to, "to", "", "with --from: the user's NATS account (default: the user in capitals)")
+	fs.BoolVar(&f.trusted, "trusted", false, "with consumer: in natsgram's own NATS account, where it can do everything")
+	fs.BoolVar(&f.nsc, "nsc", false, "as commands of nsc, for servers in operator mode")
+	fs.BoolVar(&f.json, "json", false, "as JSON, in the shapes that JWTs have")
+	c.MarkFlagsMutuallyExclusive("nsc", "json")
+	c.MarkFlagsMutuallyExclusive("from", "trusted")
+}
+
+// natsUser fills in what was not said.
+func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser, err error) {
+	if f.trusted && f.grant.Role != subjects.Consumer {
+		return u, errors.New("--trusted goes with consumer")
 	}
-	for _, m := range methods {
+	if f.user == "" {
+		f.user = strings.TrimSuffix(string(f.grant.Role)+"-"+f.grant.Account, "-")
+	}
+	if f.grant.Inbox == "" {
+		f.grant.Inbox = subjects.DefaultInbox(f.user)
+	}
+	if f.from == "" && f.grant.Role == subjects.Consumer && !f.trusted {
+		f.from = "NATSGRAM"
+	}
+	switch {
+	case f.from != "" && f.grant.Role == subjects.Runner:
+		return u, errors.New("--from goes with the roles of others: the daemon is in its own account")
+	case f.from == "" && f.to != "" && !f.nsc:
+		return u, errors.New("--to goes with --from")
+	case f.from != "" && f.to == "":
+		f.to = strings.ToUpper(f.user)
+	}
+	for _, name := range []string{f.user, f.from, f.to} {
+		if name == "" {
+			continue
+		}
+		if err := subjects.CheckNATS(name); err != nil {
+			return u, err
+		}
+	}
+	u = subjects.NATSUser{Name: f.user, Account: f.to, From: f.from}
+	u.Permissions, err = scheme.Permissions(f.grant)
+	return u, err
+}
+
+const trustedWarning = `# In natsgram's own NATS account whoever may use JetStream can have it write to any subject, by the reply subject of a request:
+# this user can do everything. Without --trusted it is in an account of its own, and cannot.
+`
+
+func (f *permissionsFlags) print(out io.Writer, u subjects.NATSUser) error {
+	if f.json {
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(u)
+	}
+	text := u.Config()
+	if f.nsc {
+		text = u.NSC()
+	}
+	if f.trusted {
+		text = trustedWarning + text
+	}
+	_, err := fmt.Fprint(out, text)
+	return err
+}
+
+// checkMethods says which method cannot be called so.
+func checkMethods(schema *tl.Schema, g subjects.Grant) error {
+	for _, m := range g.Methods {
 		if schema.Function(m) == nil {
-			return nil, fmt.Errorf("layer %d has no method %q: see natsgram methods %s", schema.Layer, m, m[strings.LastIndex(m, ".")+1:])
+			return fmt.Errorf("layer %d has no method %q: see natsgram methods %s", schema.Layer, m, m[strings.LastIndex(m, ".")+1:])
 		}
-		if role == subjects.Reader && !subjects.ReadOnly(m) {
-			return nil, fmt.Errorf("%s does not only read", m)
+		if g.Role == subjects.Reader && !subjects.ReadOnly(m) {
+			return fmt.Errorf("%s does not only read", m)
 		}
-		allowed = append(allowed, subject(account, m))
 	}
-	return allowed, nil
+	return nil
 }

@@ -1,0 +1,172 @@
+package bridge
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// violations is a server's log, of which it keeps what was refused.
+type violations struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (v *violations) Errorf(format string, a ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if line := fmt.Sprintf(format, a...); strings.Contains(line, "iolation") {
+		v.said = append(v.said, line)
+	}
+}
+func (v *violations) Noticef(string, ...any)        {}
+func (v *violations) Warnf(format string, a ...any) { v.Errorf(format, a...) }
+func (v *violations) Fatalf(format string, a ...any) {
+	v.Errorf(format, a...)
+}
+func (v *violations) Debugf(string, ...any) {}
+func (v *violations) Tracef(string, ...any) {}
+
+func (v *violations) all() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.said)
+}
+
+// leastRights starts a server whose user daemon has the rights of that role and no others, as they are printed. Who does not
+// sign in may do everything.
+func leastRights(t *testing.T) (where string, daemon subjects.Permissions, refused *violations) {
+	t.Helper()
+	daemon, err := subjects.Scheme{}.Permissions(subjects.Grant{Role: subjects.Runner, Inbox: "_INBOX_daemon"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DAEMON_PASSWORD", "d")
+	user := subjects.NATSUser{Name: "daemon", Permissions: daemon}
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	conf := fmt.Sprintf("listen: 127.0.0.1:-1\njetstream: { store_dir: %q }\nno_auth_user: anybody\nauthorization: { users: [\n{ user: anybody, password: a }\n%s] }\n",
+		t.TempDir(), user.Config())
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := server.ProcessConfigFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.NoSigs = true
+	srv, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused = &violations{}
+	srv.SetLogger(refused, false, false)
+	srv.Start()
+	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(20 * time.Second) {
+		t.Fatal("no server")
+	}
+	return srv.ClientURL(), daemon, refused
+}
+
+// matches says whether a subject is among those that a pattern names.
+func matches(pattern, subject string) bool {
+	want, have := strings.Split(pattern, "."), strings.Split(subject, ".")
+	for i, token := range want {
+		switch {
+		case token == ">":
+			return len(have) > i
+		case i >= len(have), token != "*" && token != have[i]:
+			return false
+		}
+	}
+	return len(want) == len(have)
+}
+
+// seldom are the rights that one run need not use.
+var seldom = map[string]string{
+	"tg.rpc.>": "requests that came during a hand-over are passed on", "tg.ro.>": "the same",
+	"$JS.FC.>": "what JetStream asks in the middle of a long answer", "_R_.>": "answers to another NATS account",
+}
+
+// The rights of the role daemon are enough for all that daemons do, and no more than that: nothing was refused, and whatever is
+// allowed was done.
+func TestLeastRights(t *testing.T) {
+	where, rights, refused := leastRights(t)
+	tap, err := nats.Connect(where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tap.Close()
+	done := make(map[string]bool) // what of the list was done
+	var mu sync.Mutex
+	_, err = tap.Subscribe(">", func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, p := range rights.Publish {
+			if !done[p] && matches(p, m.Subject) {
+				done[p] = true
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tap.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	w := newTown(t, oneConnection)
+	with := func(name string) func(*Settings) {
+		return func(s *Settings) {
+			s.URL, s.User, s.Password, s.Inbox, s.Secret, s.Name = where, "daemon", "d", "_INBOX_daemon", "sixteen characters", name
+		}
+	}
+	one := newDaemon(t, w, with("one"))
+	one.signInBob(w)
+	one.listed("bob", connected)
+	two := newDaemon(t, w, with("two"))
+	w.alice.Typing(w.bob)
+	w.alice.Send(w.bob, "kept")
+	one.updates("tg.upd.bob.updateNewMessage.>", 1)
+	if code := one.ask("tg.ro.bob.help.getConfig", "").Header.Get("Nats-Service-Error-Code"); code != "" {
+		t.Errorf("a call: %s", code)
+	}
+	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
+		t.Errorf("a move: %s", refusal)
+	}
+	one.ask("tg.ctl.bob.watch.add", `{"channels":["5"]}`)
+	one.document("asyncapi")
+	one.ask("$SRV.PING", "")
+	if err := two.stop(); err != nil {
+		t.Fatal(err)
+	}
+	one.listed("bob", connected)
+	if refusal := one.verb("remove", `{"account":"bob","logout":true,"purge":true}`, nil); refusal != "" {
+		t.Errorf("a removal: %s", refusal)
+	}
+	if err := one.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tap.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if said := refused.all(); len(said) > 0 {
+		t.Errorf("refused:\n%s", strings.Join(said, "\n"))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, p := range rights.Publish {
+		if !done[p] && seldom[p] == "" {
+			t.Errorf("nobody needed %s", p)
+		}
+	}
+}

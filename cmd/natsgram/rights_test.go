@@ -1,0 +1,263 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write what the tests find into the documents that show it")
+
+// roleColumn is a role as the table of docs/operating.md shows it, and the words that `natsgram permissions` is asked for it with.
+type roleColumn struct {
+	name string
+	one  string // for the account main
+	all  string // for every account; empty: the role has no such form
+}
+
+var roleColumns = []roleColumn{
+	{"reader", "reader main", "reader"},
+	{"writer", "writer main", "writer"},
+	{"writer `--method`", "writer main --method messages.sendMessage", "writer --method messages.sendMessage"},
+	{"consumer `--durable`", "consumer main --durable main=archive", ""},
+	{"consumer `--stream`", "consumer main --stream", ""},
+	{"consumer `--trusted`", "consumer main --durable main=archive --trusted", ""},
+	{"watcher", "watcher main", "watcher"},
+	{"operator", "operator main", "operator"},
+	{"daemon", "", "daemon"},
+}
+
+// reach is something that a user may or may not do. In a subject %s stands for an account.
+type reach struct {
+	what    string
+	publish []string
+	hear    [][2]string // a pattern to subscribe to, and a subject that it gets then
+	queue   string
+	try     func(*rights) bool
+	account bool // it can be of one account
+}
+
+func to(what string, subjects ...string) reach {
+	return reach{what: what, publish: subjects, account: strings.Contains(subjects[0], "%s")}
+}
+
+func hears(what, pattern, subject string) reach {
+	return reach{what: what, hear: [][2]string{{pattern, subject}}, account: strings.Contains(pattern, "%s")}
+}
+
+// verbs are requests of JetStream's API about something.
+func verbs(about string, names ...string) (all []string) {
+	for _, n := range names {
+		all = append(all, "$JS.API."+n+"."+about)
+	}
+	return all
+}
+
+var streamVerbs = []string{"STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.MSG.DELETE", "STREAM.SNAPSHOT",
+	"STREAM.RESTORE", "STREAM.LEADER.STEPDOWN", "STREAM.PEER.REMOVE"}
+
+func reaches() []reach {
+	return []reach{
+		to("call methods that read (`tg.ro.A.*`)", "tg.ro.%s.help.getConfig", "tg.ro.%s.users.getUsers"),
+		to("call messages.sendMessage (`tg.rpc.A.messages.sendMessage`)", "tg.rpc.%s.messages.sendMessage"),
+		to("call other methods (`tg.rpc.A.*`)", "tg.rpc.%s.messages.deleteHistory", "tg.rpc.%s.invokeWithTakeout", "tg.rpc.%s.messages.sendMessage.x"),
+		to("ask how an account does (`tg.ctl.A.status`)", "tg.ctl.%s.status"),
+		to("sign in (`tg.ctl.A.login.*`)", "tg.ctl.%s.login.start", "tg.ctl.%s.login.password"),
+		to("sign out (`tg.ctl.A.logout`)", "tg.ctl.%s.logout"),
+		to("watch channels (`tg.ctl.A.watch.*`)", "tg.ctl.%s.watch.add"),
+		to("add, move, remove accounts (`tg.ctl._.accounts.*`)", "tg.ctl._.accounts.remove", "tg.ctl._.accounts.list"),
+		to("ask for documents (`tg.ctl._.schema`)", "tg.ctl._.schema"),
+		to("say what daemons say to each other", "tg.ctl._.daemon.abc.login", "tg.ctl._.daemon.abc.ping"),
+		to("forge updates (`tg.upd.A.*`, `tg.live.A.*`)", "tg.upd.%s.updateNewMessage.user.1", "tg.live.%s.updateUserStatus.user.1"),
+		to("forge events, or who the owner is (`tg.evt.A.*`, `tg.own.A`)", "tg.evt.%s.connected", "tg.own.%s"),
+		to("write sessions, leases and the rest (`$KV.TG_*`, `$O.TG_*`)", "$KV.TG_SESSIONS.main", "$KV.TG_LEASES.x", "$KV.TG_ACCOUNTS.main", "$KV.TG_POSITIONS.main", "$O.TG_SCHEMA.M.x"),
+		to("ask for the size of the whole of JetStream, or the list of streams", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"),
+		to("change, empty or delete TG_UPDATES", verbs("TG_UPDATES", streamVerbs...)...),
+		to("change, empty or delete the buckets", append(verbs("KV_TG_SESSIONS", streamVerbs...), verbs("OBJ_TG_SCHEMA", streamVerbs...)...)...),
+		to("change, empty or delete a stream of the account's own", verbs("TG_UPDATES_%s", streamVerbs...)...),
+		to("read any message of TG_UPDATES, or its subjects", append(verbs("TG_UPDATES", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"), "$JS.API.DIRECT.GET.TG_UPDATES.tg.upd.main.a.user.1")...),
+		to("read the buckets", append(verbs("KV_TG_SESSIONS", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"), "$JS.API.DIRECT.GET.KV_TG_SESSIONS.$KV.TG_SESSIONS.main",
+			"$JS.API.CONSUMER.CREATE.KV_TG_SESSIONS.x", "$JS.API.CONSUMER.CREATE.KV_TG_SESSIONS")...),
+		to("take from A's durable that was granted, and acknowledge", "$JS.API.CONSUMER.MSG.NEXT.TG_UPDATES.%s=archive", "$JS.API.CONSUMER.INFO.TG_UPDATES.%s=archive",
+			"$JS.ACK.TG_UPDATES.%s=archive.1.1.1.1.0", "$JS.ACK._.hash.TG_UPDATES.%s=archive.1.1.1.1.0", "$JS.ACK._.hash.TG_UPDATES.%s=archive.1.1.1.1.0.x"),
+		to("take from other durables, or acknowledge for them", "$JS.API.CONSUMER.MSG.NEXT.TG_UPDATES.x", "$JS.API.CONSUMER.INFO.TG_UPDATES.x", "$JS.ACK.TG_UPDATES.x.1.1.1.1.0",
+			"$JS.ACK.OTHER.x.TG_UPDATES.main=archive.1.1.0", "$JS.ACK.OTHER.x.TG_UPDATES_main.y.1.1.0", "$JS.ACK._.hash.OTHER.x.1.1.1.1.0", "$JS.ACK.KV_TG_SESSIONS.x.1.1.1.1.0"),
+		to("make, change, delete, list consumers of TG_UPDATES", append(verbs("TG_UPDATES", "CONSUMER.CREATE", "CONSUMER.NAMES", "CONSUMER.LIST"), append(verbs("TG_UPDATES.main=archive",
+			"CONSUMER.CREATE", "CONSUMER.DURABLE.CREATE", "CONSUMER.DELETE", "CONSUMER.PAUSE", "CONSUMER.RESET", "CONSUMER.UNPIN", "CONSUMER.LEADER.STEPDOWN"),
+			"$JS.API.CONSUMER.CREATE.TG_UPDATES.main=archive.tg.upd.main.>")...)...),
+		to("read a stream of the account's own by any consumer", "$JS.API.STREAM.INFO.TG_UPDATES_%s", "$JS.API.CONSUMER.CREATE.TG_UPDATES_%s.x", "$JS.API.CONSUMER.MSG.NEXT.TG_UPDATES_%s.x",
+			"$JS.API.CONSUMER.DELETE.TG_UPDATES_%s.x", "$JS.ACK.TG_UPDATES_%s.x.1.1.1.1.0"),
+		{what: "have JetStream write or delete anything, by a reply subject", try: (*rights).turnsJetStream},
+		to("ask what services there are (`$SRV`)", "$SRV.PING", "$SRV.STATS.natsgram"),
+		to("answer in the daemon's place", "_INBOX_other.x"),
+		hears("see updates and events as they come", "tg.upd.%s.>", "tg.upd.%s.updateNewMessage.user.1"),
+		hears("see events", "tg.evt.%s.>", "tg.evt.%s.connected"),
+		{what: "see, or take, what others ask (`tg.rpc`, `tg.ro`, `tg.ctl`)", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.>", "tg.ctl.main.login.password"}}},
+		{what: "the same, in the daemon's queue group", queue: "q", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.main.login.*", "tg.ctl.main.login.password"}}},
+		{what: "see others' answers", hear: [][2]string{{"_INBOX.>", "_INBOX.a.b"}, {"_INBOX_other.>", "_INBOX_other.x"}, {"*.>", "_INBOX_other.x"}}},
+		{what: "see everything (`>`), JetStream's requests, buckets, other servers", hear: [][2]string{{">", "x"}, {"$JS.>", "$JS.API.x"}, {"$KV.>", "$KV.a.b"}, {"$SYS.>", "$SYS.x"}, {"_R_.>", "_R_.x"}}},
+		{what: "get its own answers", try: (*rights).listens},
+	}
+}
+
+// How much of a row a role reaches.
+const (
+	nothing    = "no"
+	everything = "yes"
+	partly     = "partly"
+	own        = "own"
+	allOnly    = "all"
+)
+
+// look tells how much of a row a user reaches, of one account.
+func (r *rights) look(row reach, account string) string {
+	got, of := 0, 0
+	count := func(reached bool) {
+		of++
+		if reached {
+			got++
+		}
+	}
+	fill := func(s string) string { return strings.ReplaceAll(s, "%s", account) }
+	for _, subject := range row.publish {
+		count(r.publishes(fill(subject)))
+	}
+	for _, h := range row.hear {
+		count(r.hears(fill(h[0]), row.queue, fill(h[1])))
+	}
+	if row.try != nil {
+		count(row.try(r))
+	}
+	switch got {
+	case 0:
+		return nothing
+	case of:
+		return everything
+	}
+	return partly
+}
+
+// cells are what a user reaches, row by row.
+func (r *rights) cells() (all []string) {
+	for _, row := range reaches() {
+		cell := r.look(row, "main")
+		if row.account {
+			switch other := r.look(row, "other"); {
+			case cell == everything && other == nothing:
+				cell = own
+			case cell != other:
+				cell += " of one, " + other + " of others"
+			}
+		}
+		all = append(all, cell)
+	}
+	return all
+}
+
+// joined is a column of the table: what a role reaches that was asked for one account, and for all.
+func joined(one, all []string) []string {
+	if one == nil || all == nil {
+		return append(one, all...)
+	}
+	out := make([]string, len(one))
+	for i := range one {
+		switch {
+		case one[i] == all[i], one[i] == own && all[i] == everything:
+			out[i] = one[i]
+		case one[i] == nothing && all[i] == everything:
+			out[i] = allOnly
+		default:
+			out[i] = one[i] + "; of all: " + all[i]
+		}
+	}
+	return out
+}
+
+// What each role may do, and what not: the text that `natsgram permissions` prints, as configuration and as JWTs, in a real
+// server; every row is tried. What comes out is the table of docs/operating.md.
+func TestRights(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	var table [][]string
+	for _, c := range roleColumns {
+		columns := map[string][]string{}
+		for _, words := range []string{c.one, c.all} {
+			if words == "" {
+				continue
+			}
+			t.Run(words, func(t *testing.T) {
+				columns[words] = byConfig(t, strings.Fields(words)...).cells()
+			})
+			t.Run(words+", by JWT", func(t *testing.T) {
+				same(t, byJWT(t, strings.Fields(words)...).cells(), columns[words], "by JWT", "by configuration")
+			})
+		}
+		if words := strings.Fields(c.one); c.one != "" && words[0] != "consumer" {
+			words = append(words, "--from", "NATSGRAM")
+			t.Run(strings.Join(words, " "), func(t *testing.T) {
+				same(t, byConfig(t, words...).cells(), columns[c.one], "in another NATS account", "in natsgram's")
+			})
+		}
+		table = append(table, joined(columns[c.one], columns[c.all]))
+	}
+	if !t.Failed() {
+		holds(t, "operating.md", "rights", rightsTable(table))
+	}
+}
+
+// same tells where two columns differ that should not.
+func same(t *testing.T, got, want []string, this, that string) {
+	t.Helper()
+	for i, cell := range got {
+		if cell != want[i] {
+			t.Errorf("%s: %s %s, %s %s", reaches()[i].what, cell, this, want[i], that)
+		}
+	}
+}
+
+func rightsTable(columns [][]string) string {
+	var b strings.Builder
+	b.WriteString("|")
+	for _, c := range roleColumns {
+		b.WriteString(" | " + c.name)
+	}
+	b.WriteString(" |\n|" + strings.Repeat(" --- |", len(columns)+1) + "\n")
+	for i, row := range reaches() {
+		b.WriteString("| " + row.what)
+		for _, c := range columns {
+			cell := c[i]
+			if cell == nothing {
+				cell = "-"
+			}
+			b.WriteString(" | " + cell)
+		}
+		b.WriteString(" |\n")
+	}
+	return b.String()
+}
+
+// holds compares what stands in a document between two marks with what it should be; -update writes it.
+func holds(t *testing.T, document, mark, want string) {
+	t.Helper()
+	name := filepath.Join("..", "..", "docs", document)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := fmt.Sprintf("<!-- %s: written by a test -->\n", mark), fmt.Sprintf("<!-- end of %s -->", mark)
+	before, rest, found := strings.Cut(string(text), begin)
+	have, after, ended := strings.Cut(rest, end)
+	switch {
+	case !found || !ended:
+		t.Fatalf("%s has no place for %s: %q to %q", name, mark, begin, end)
+	case have == want:
+	case *update:
+		if err := os.WriteFile(name, []byte(before+begin+want+end+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s does not show what was found; run with -update:\n%s", name, want)
+	}
+}

@@ -1,0 +1,48 @@
+package subjects
+
+// What the daemon does on NATS. A test of bridge runs it with these rights and no others, and finds none that it does not need.
+
+// In a JWT, which has to fit into a line of 4 KB, there is not room for every request of JetStream's API about every stream. So
+// they are allowed by their form, and those that delete or copy a stream are denied.
+var (
+	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS"}
+	daemonObjects = []string{"SCHEMA"}
+	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
+)
+
+func (s Scheme) daemon(g Grant) Permissions {
+	api := g.API
+	if api == "" {
+		api = jsAPI
+	}
+	p := Permissions{Inbox: g.Inbox, Responses: true}
+	// Requests are passed on to the next owner of an account, so they are published as well.
+	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl} {
+		p.Publish = append(p.Publish, s.join(tree, ">"))
+	}
+	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
+	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
+	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
+	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads
+	for _, name := range daemonBuckets {
+		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
+		p.Publish = append(p.Publish, join("$KV", s.StreamName(name), ">"))
+	}
+	for _, name := range daemonObjects {
+		p.Publish = append(p.Publish, aboutStream(api, "OBJ_"+s.StreamName(name))...)
+		p.Publish = append(p.Publish, join("$O", s.StreamName(name), ">"))
+	}
+	for _, request := range daemonNever {
+		p.Deny = append(p.Deny, join(api, request))
+	}
+	// Callers whose inboxes nobody named here are answered by right of their request, within two minutes.
+	for _, prefix := range append([]string{"_INBOX", "_R_"}, g.Replies...) {
+		p.Publish = append(p.Publish, join(prefix, ">"))
+	}
+	return p
+}
+
+// aboutStream are requests of JetStream's API about a stream, and about its consumers and messages.
+func aboutStream(api, name string) []string {
+	return []string{join(api, "STREAM.*", name), join(api, "*.*", name, ">")}
+}

@@ -1,0 +1,121 @@
+package subjects
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// NSC is the user as commands of nsc, for servers in operator mode. Without accounts it goes to the one that nsc has chosen.
+func (u NATSUser) NSC() string {
+	var b strings.Builder
+	account := u.Account
+	if u.From != "" {
+		for i, s := range u.shared() {
+			u.nscShare(&b, s, fmt.Sprintf("%s-%d", u.Name, i+1))
+		}
+	}
+	b.WriteString("nsc add user")
+	if account != "" {
+		fmt.Fprintf(&b, " --account %s", account)
+	}
+	b.WriteString(" --name " + u.Name)
+	here := u
+	if u.From != "" {
+		here = u.abroad()
+	}
+	flags(&b, "pub", here.Publish, here.Deny)
+	flags(&b, "sub", here.allowed(), nil)
+	if u.Responses {
+		fmt.Fprintf(&b, " \\\n  --allow-pub-response=%d --response-ttl %s", responseMax, responseTime)
+	}
+	return b.String() + "\n"
+}
+
+func flags(b *strings.Builder, what string, allow, deny []string) {
+	if len(allow) == 0 {
+		deny = []string{">"}
+	} else {
+		fmt.Fprintf(b, " \\\n  --allow-%s '%s'", what, strings.Join(allow, ","))
+	}
+	if len(deny) > 0 {
+		fmt.Fprintf(b, " \\\n  --deny-%s '%s'", what, strings.Join(deny, ","))
+	}
+}
+
+// nscShare exports to the one account alone: it needs a token that the exporting one signs.
+func (u NATSUser) nscShare(b *strings.Builder, s share, name string) {
+	service := ""
+	if s.service {
+		service = " --service"
+	}
+	fmt.Fprintf(b, "nsc add export --account %s --name %s --subject '%s' --private%s%s\n", u.From, name, s.subject, service, s.response(" --response-type Stream"))
+	fmt.Fprintf(b, "nsc generate activation --account %s --subject '%s' --target-account %s --output-file %s.jwt\n", u.From, s.subject, u.Account, name)
+	fmt.Fprintf(b, "nsc add import --account %s --name %s --token %s.jwt --local-subject '%s'%s\n", u.Account, name, name, s.local, service)
+}
+
+// The JSON of a user has the shapes that JWTs have.
+type (
+	userJSON struct {
+		User        string          `json:"user"`
+		InboxPrefix string          `json:"inbox_prefix,omitempty"`
+		Permissions permissionsJSON `json:"permissions"`
+		Exports     []exportJSON    `json:"exports,omitempty"` // of natsgram's account
+		Imports     []importJSON    `json:"imports,omitempty"` // of the user's
+	}
+	permissionsJSON struct {
+		Pub  ruleJSON      `json:"pub"`
+		Sub  ruleJSON      `json:"sub"`
+		Resp *responseJSON `json:"resp,omitempty"`
+	}
+	ruleJSON struct {
+		Allow []string `json:"allow,omitempty"`
+		Deny  []string `json:"deny,omitempty"`
+	}
+	responseJSON struct {
+		Max int           `json:"max"`
+		TTL time.Duration `json:"ttl"`
+	}
+	exportJSON struct {
+		Name         string `json:"name"`
+		Subject      string `json:"subject"`
+		Type         string `json:"type"`
+		TokenReq     bool   `json:"token_req"`
+		ResponseType string `json:"response_type,omitempty"`
+	}
+	importJSON struct {
+		Name         string `json:"name"`
+		Subject      string `json:"subject"`
+		Account      string `json:"account"` // by its name; a JWT has its key there
+		LocalSubject string `json:"local_subject,omitempty"`
+		Type         string `json:"type"`
+	}
+)
+
+func ruleOf(allow, deny []string) ruleJSON {
+	if len(allow) == 0 {
+		return ruleJSON{Deny: []string{">"}}
+	}
+	return ruleJSON{allow, deny}
+}
+
+// MarshalJSON is the user in the shapes of JWTs.
+func (u NATSUser) MarshalJSON() ([]byte, error) {
+	here := u
+	if u.From != "" {
+		here = u.abroad()
+	}
+	out := userJSON{User: u.Name, InboxPrefix: u.Inbox, Permissions: permissionsJSON{Pub: ruleOf(here.Publish, here.Deny), Sub: ruleOf(here.allowed(), nil)}}
+	if u.Responses {
+		out.Permissions.Resp = &responseJSON{responseMax, responseTime}
+	}
+	if u.From != "" {
+		for i, s := range u.shared() {
+			name := fmt.Sprintf("%s-%d", u.Name, i+1)
+			out.Exports = append(out.Exports, exportJSON{name, s.subject, s.kind(), true, s.response("Stream")})
+			out.Imports = append(out.Imports, importJSON{name, s.subject, u.From, s.renamed("%s"), s.kind()})
+		}
+	}
+	return json.Marshal(out)
+}

@@ -1,0 +1,82 @@
+package subjects
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// What each role may do and not is tried in a real server: TestRights of cmd/natsgram. Here is what cannot be asked for.
+func TestGrantsThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		g    Grant
+		want string
+	}{
+		{Grant{Role: "king"}, `no role "king"`},
+		{Grant{Role: Reader, Account: "a.>"}, "account name"},
+		{Grant{Role: Reader, Account: "*"}, "account name"},
+		{Grant{Role: Watcher, Methods: []string{"help.getConfig"}}, "methods go with"},
+		{Grant{Role: Reader, Durables: []string{"x"}}, "go with the role consumer"},
+		{Grant{Role: Reader, Own: true}, "go with the role consumer"},
+		{Grant{Role: Reader, Replies: []string{"_INBOX_a"}}, "go with the role daemon"},
+		{Grant{Role: Consumer, Account: "main"}, "name its durables"},
+		{Grant{Role: Consumer, Account: "main", Durables: []string{"*"}}, "want letters"},
+		{Grant{Role: Consumer, Account: "main", Durables: []string{"a.b"}}, "want letters"},
+		{Grant{Role: Consumer, Account: "main", Durables: []string{""}}, "without a name"},
+		{Grant{Role: Consumer, Account: "main", Durables: []string{"other=a"}}, "is of the account other"},
+		{Grant{Role: Consumer, Own: true}, "name the account"},
+		{Grant{Role: Consumer, Account: "main", Own: true, Durables: []string{"a"}}, "no durables"},
+		{Grant{Role: Runner, Account: "main"}, "takes no account"},
+		{Grant{Role: Runner, API: "$JS.*.API"}, "API prefix"},
+		{Grant{Role: Runner, API: "$JS..API"}, "API prefix"},
+		{Grant{Role: Runner, Replies: []string{"$KV.TG_SESSIONS"}}, "inbox prefix"},
+	} {
+		c.g.Inbox = "_INBOX_x"
+		if _, err := tg.Permissions(c.g); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c.g, err)
+		}
+	}
+	for _, inbox := range []string{"", ">", "_INBOX_a.>", "_INBOX_*", "inbox", "_R_", "$KV", "a._INBOX_x"} {
+		if _, err := tg.Permissions(Grant{Role: Reader, Inbox: inbox}); err == nil {
+			t.Errorf("inbox %q was taken", inbox)
+		}
+	}
+}
+
+// Another prefix of subjects is in the streams' names too.
+func TestPermissionsBelowAPrefix(t *testing.T) {
+	s, err := New("prod.tg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []Grant{
+		{Role: Reader}, {Role: Writer, Account: "main"}, {Role: Consumer, Durables: []string{"a"}}, {Role: Consumer, Account: "main", Own: true},
+		{Role: Watcher}, {Role: Operator}, {Role: Runner},
+	} {
+		g.Inbox = "_INBOX_x"
+		p, err := s.Permissions(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, subject := range append(p.Publish, p.Subscribe...) {
+			system := strings.HasPrefix(subject, "_") || strings.HasPrefix(subject, "$SRV") || strings.HasSuffix(subject, "API.INFO") || strings.HasPrefix(subject, "$JS.FC")
+			if !system && !strings.HasPrefix(subject, "prod.tg.") && !strings.Contains(subject, "PROD_TG_") {
+				t.Errorf("%s: %s", g.Role, subject)
+			}
+		}
+	}
+}
+
+// An empty list of what is allowed would allow everything: there is none in any form.
+func TestNothingIsAnEmptyList(t *testing.T) {
+	u := NATSUser{Name: "nobody"}
+	text, err := json.Marshal(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []string{u.Config(), u.NSC(), string(text)} {
+		if strings.Contains(got, "[]") || strings.Contains(got, "allow") || strings.Count(got, "deny") != 2 {
+			t.Errorf("%s", got)
+		}
+	}
+}
