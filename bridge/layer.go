@@ -42,6 +42,9 @@ func readLayer(s Settings) (l layer, err error) {
 		return l, fmt.Errorf("NATSGRAM_ALLOW: %w", err)
 	}
 	l.methods = rpc.NewMethods(l.schema, decl, s.Allow)
+	if s.ServiceMessages {
+		l.methods.ShowServiceMessages()
+	}
 	return l, nil
 }
 

@@ -30,5 +30,5 @@ const (
 	HeaderRequestID = "Tg-Request-Id" // Nats-Msg-Id of the call that caused the update
 	HeaderDelay     = "Tg-Delay"      // of a new message: how long after its date it came, in milliseconds (E36)
 	HeaderBackfill  = "Tg-Backfill"   // true: out of history, into a gap that was said before (E12)
-	HeaderRedacted  = "Tg-Redacted"   // why the update's contents are missing
+	HeaderRedacted  = "Tg-Redacted"   // of an answer too: why contents are missing
 )

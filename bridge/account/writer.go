@@ -1,8 +1,6 @@
 package account
 
 import (
-	"bytes"
-	"encoding/binary"
 	"strconv"
 	"strings"
 	"time"
@@ -10,15 +8,10 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
-)
-
-// service is the user who sends login codes (F13), and notification what may hold one in its place.
-const (
-	service      = 777000
-	notification = "updateServiceNotification"
 )
 
 // writer makes messages of updates.
@@ -29,7 +22,7 @@ type writer struct {
 	layer    []string
 	content  []string
 	msgpack  bool
-	secrets  bool // messages of the service account go out as they are
+	withheld *withhold.Rule
 	conn     *nats.Conn
 	owner    string
 	unplaced uint64    // updates in no box so far
@@ -39,7 +32,7 @@ type writer struct {
 func newWriter(r *Runner, owner string) *writer {
 	w := &writer{
 		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
-		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", secrets: r.Settings.ServiceMessages,
+		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
 		conn: r.Conn, owner: owner,
 	}
 	if w.msgpack {
@@ -54,13 +47,20 @@ const headerRoom = 4096
 // message is an update as it stands in the stream.
 func (w *writer) message(item *updates.Item) stream.Message {
 	m := stream.Message{Subject: w.subject(item), Header: w.header(item)}
-	if w.redacts(item) {
-		m.Header[subjects.HeaderRedacted] = []string{"service message"}
+	if item.Name == updates.Unknown {
+		return w.unknown(item, m)
+	}
+	update, cut, err := w.withheld.Redact(nil, item.Update, w.schema.Object())
+	if cut || err != nil {
+		m.Header[subjects.HeaderRedacted] = []string{withhold.Reason}
+	}
+	if err != nil { // nobody can tell what is in it
 		m.Data = w.slim(item)
 		return m
 	}
-	if item.Name == updates.Unknown {
-		return w.unknown(item, m)
+	if cut {
+		without := *item
+		without.Update, item = update, &without
 	}
 	m.Data = w.body(item, true)
 	if room := w.conn.MaxPayload() - headerRoom; int64(len(m.Data)) > room {
@@ -73,26 +73,18 @@ func (w *writer) message(item *updates.Item) stream.Message {
 }
 
 // unknown writes what no schema at hand can read as it came. Whose message it holds cannot be read either: where the id of
-// the service user stands anywhere in it, it is kept from the bus.
+// one of Telegram's own users stands anywhere in it, it is kept from the bus.
 func (w *writer) unknown(item *updates.Item, m stream.Message) stream.Message {
 	m.Header[subjects.HeaderContentType] = []string{"application/x-tl"}
 	switch {
-	case !w.secrets && bytes.Contains(item.Update, serviceID):
-		m.Header[subjects.HeaderRedacted] = []string{"service message"}
+	case w.withheld.Names(item.Update):
+		m.Header[subjects.HeaderRedacted] = []string{withhold.Reason}
 	case int64(len(item.Update)) > w.conn.MaxPayload()-headerRoom:
 		m.Header[subjects.HeaderRedacted] = []string{"too large"}
 	default:
 		m.Data = item.Update
 	}
 	return m
-}
-
-// serviceID is [service] as TL writes it.
-var serviceID = binary.LittleEndian.AppendUint64(nil, service)
-
-// redacts: whoever reads the bus must not be able to sign in with a code sent to the account (F13, design §6).
-func (w *writer) redacts(item *updates.Item) bool {
-	return !w.secrets && (item.Peer.Kind == updates.PeerUser && item.Peer.ID == service || item.Name == notification)
 }
 
 func (w *writer) subject(item *updates.Item) string {

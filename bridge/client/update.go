@@ -12,8 +12,8 @@ import (
 	"github.com/natsgram/natsgram/tl/tg"
 )
 
-// ErrRedacted is the Err of an update whose contents the daemon keeps to itself: a message of the service account, which may
-// hold a login code, or one too large for NATS. Meta.Redacted says which.
+// ErrRedacted is the Err of an update whose contents the daemon keeps to itself, so far that there is no Value: one too large
+// for NATS. Meta.Redacted says why. A message of Telegram's own, which may hold a login code, has a Value without its text.
 var ErrRedacted = errors.New("natsgram: the contents are not on the bus")
 
 // ErrUnknown is the Err of an update, or several side by side, that Telegram wrote in a newer layer than the daemon has. Data
@@ -35,7 +35,7 @@ type Meta struct {
 	RequestID string        // Nats-Msg-Id of the call that caused it; empty when it was not one on this bus
 	Delay     time.Duration // of a new message: how late Telegram told of it
 	Backfill  bool          // out of history, into a gap that was said before
-	Redacted  string        // why contents are missing; empty: they are not
+	Redacted  string        // why contents are missing, all or some: service message, too large; empty: they are not
 }
 
 // Update is one message of the stream, or of the live updates.

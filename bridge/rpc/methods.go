@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -13,10 +14,11 @@ import (
 
 // Methods is all that a schema can do, and what of it is served. It is made once and shared by all accounts.
 type Methods struct {
-	schema *codec.Schema
-	byName map[string]*method
-	sorted []*method
-	spaces []namespace
+	schema   *codec.Schema
+	byName   map[string]*method
+	sorted   []*method
+	spaces   []namespace
+	withheld *withhold.Rule
 }
 
 // method is a function of the schema with what has to be known of it before it is called.
@@ -37,7 +39,7 @@ type namespace struct {
 
 // NewMethods judges every function of a schema. allow lists refused methods to serve all the same: names, `ns.*` or `*`.
 func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods {
-	ms := &Methods{schema: schema, byName: map[string]*method{}}
+	ms := &Methods{schema: schema, byName: map[string]*method{}, withheld: withhold.New(schema)}
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
 		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Name(), allow), random: randomOf(fn)}
@@ -53,6 +55,12 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 
 // Schema is the layer that is served.
 func (ms *Methods) Schema() *codec.Schema { return ms.schema }
+
+// Withheld is what answers and updates do not tell; nil: they tell all.
+func (ms *Methods) Withheld() *withhold.Rule { return ms.withheld }
+
+// ShowServiceMessages gives out login codes as well. It is for before the methods are served.
+func (ms *Methods) ShowServiceMessages() { ms.withheld = nil }
 
 // movingTypes are the results that hold updates or a new pts: Updates itself, what has a field of it, and what tells pts and
 // pts_count (D19).

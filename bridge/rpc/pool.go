@@ -15,6 +15,7 @@ type job struct {
 	method   string
 	at       time.Time
 	out      Encoding // of the answer
+	redacted string   // why the answer lacks something; empty: it does not
 }
 
 // pool works on jobs with a bounded number of goroutines, which exist only while there is work: an idle account costs none.

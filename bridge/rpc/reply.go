@@ -3,6 +3,7 @@ package rpc
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -126,13 +127,19 @@ func oneLine(text string) string {
 var plainHeaders = [...]nats.Header{
 	JSON:    {subjects.HeaderContentType: {JSON.String()}},
 	Msgpack: {subjects.HeaderContentType: {Msgpack.String()}},
+	TL:      nil, // with the layer
 }
 
-func (s *Service) headerOf(e Encoding) nats.Header {
-	if e == TL {
-		return nats.Header{subjects.HeaderContentType: {TL.String()}, subjects.HeaderLayer: {strconv.Itoa(s.c.Methods.schema.Layer())}}
+func (s *Service) headerOf(j *job) nats.Header {
+	h := plainHeaders[j.out]
+	if j.out == TL {
+		h = nats.Header{subjects.HeaderContentType: {TL.String()}, subjects.HeaderLayer: {strconv.Itoa(s.c.Methods.schema.Layer())}}
 	}
-	return plainHeaders[e]
+	if j.redacted != "" {
+		h = maps.Clone(h)
+		h[subjects.HeaderRedacted] = []string{j.redacted}
+	}
+	return h
 }
 
 // headerRoom is what an answer's headers may take of max_payload, in bytes.
@@ -148,7 +155,7 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 	if fault != nil {
 		header, data = fault.header(j.out), fault.body(j.out)
 	} else {
-		header = s.headerOf(j.out)
+		header = s.headerOf(j)
 	}
 	s.measure(j, fault)
 	if j.msg.Reply == "" {

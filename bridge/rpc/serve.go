@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -126,32 +127,52 @@ func (s *Service) call(ctx context.Context, j *job, m *method, call *buffer, r *
 	}
 }
 
-// answer transcodes a result and sends it.
+// answer sends a result, in the encoding asked for.
 func (s *Service) answer(j *job, m *method, call, result []byte) {
-	if j.out == TL {
-		s.reply(j, result, nil)
-	} else {
-		out := buffers.Get().(*buffer)
-		var err error
-		if out.b, err = s.transcode(out.b[:0], j.out, m, call, result); err != nil {
-			// Telegram has executed the call, only its answer cannot be read with this layer.
-			s.reply(j, nil, &Fault{Code: 502, Text: "reading Telegram's answer: " + err.Error(), Sent: "yes"})
-		} else {
-			s.reply(j, out.b, nil)
-		}
-		out.free()
+	clean, out := buffers.Get().(*buffer), buffers.Get().(*buffer)
+	defer clean.free()
+	defer out.free()
+	t, err := s.resultOf(m, call)
+	if err == nil {
+		result, err = s.redact(clean, j, result, t)
 	}
+	if err == nil && j.out != TL {
+		out.b, err = s.transcode(out.b[:0], j.out, result, t)
+		result = out.b
+	}
+	if err != nil {
+		// Telegram has executed the call, only its answer cannot be read with this layer.
+		s.reply(j, nil, &Fault{Code: 502, Text: "reading Telegram's answer: " + err.Error(), Sent: "yes"})
+		return
+	}
+	s.reply(j, result, nil)
 }
 
-func (s *Service) transcode(dst []byte, e Encoding, m *method, call, result []byte) ([]byte, error) {
-	schema := s.c.Methods.schema
-	t := m.fn.Result()
+func (s *Service) resultOf(m *method, call []byte) (codec.Type, error) {
 	if m.wraps {
-		var err error
-		if t, err = schema.ResultOf(call); err != nil {
-			return dst, err
+		return s.c.Methods.schema.ResultOf(call)
+	}
+	return m.fn.Result(), nil
+}
+
+// redact takes login codes out of a result, as out of updates. Raw TL that nobody has read could hold one as well: it is
+// handed out only when this layer can read it.
+func (s *Service) redact(clean *buffer, j *job, result []byte, t codec.Type) ([]byte, error) {
+	rule := s.c.Methods.withheld
+	if j.out == TL {
+		if err := rule.Check(result, t); err != nil {
+			return nil, err
 		}
 	}
+	result, cut, err := rule.Redact(clean.b[:0], result, t)
+	if cut {
+		clean.b, j.redacted = result, withhold.Reason
+	}
+	return result, err
+}
+
+func (s *Service) transcode(dst []byte, e Encoding, result []byte, t codec.Type) ([]byte, error) {
+	schema := s.c.Methods.schema
 	if e == Msgpack {
 		return schema.AppendMsgpack(dst, result, t)
 	}

@@ -80,7 +80,7 @@ type Calls struct {
 // Updates is how updates are kept.
 type Updates struct {
 	Encoding        string        `envconfig:"NATSGRAM_UPDATE_ENCODING" default:"json" desc:"payload of updates: json or msgpack"`
-	ServiceMessages bool          `envconfig:"NATSGRAM_ALLOW_SERVICE_MESSAGES" default:"false" desc:"publish messages of 777000 (login codes) unredacted"`
+	ServiceMessages bool          `envconfig:"NATSGRAM_ALLOW_SERVICE_MESSAGES" default:"false" desc:"give out messages of 777000 (login codes) as they are, in updates and in answers: whoever may read can then sign in"`
 	MaxAge          time.Duration `envconfig:"NATSGRAM_UPDATES_MAX_AGE" default:"168h" desc:"how long updates are kept; 0: for ever"`
 	MaxBytes        int64         `envconfig:"NATSGRAM_UPDATES_MAX_BYTES" default:"-1" desc:"how many bytes of updates are kept; -1: no limit"`
 	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`

@@ -208,3 +208,6 @@ func (s *Schema) whole(src []byte, t *typ) *Error {
 	}
 	return w.err
 }
+
+// Check tells whether src is exactly one value of t. The error is an [*Error].
+func (s *Schema) Check(src []byte, t Type) error { return s.whole(src, t.t).root(t.String()) }

@@ -12,6 +12,9 @@ import (
 
 // Generator makes values. The same seed makes the same ones. It is not for concurrent use.
 type Generator struct {
+	// Text makes every string, where it is not nil.
+	Text func() []byte
+
 	s       *tl.Schema
 	r       *rand.Rand
 	all     []*tl.Combinator

@@ -44,6 +44,9 @@ var snippets = []string{
 
 // text is a string, sometimes none that is UTF-8, sometimes long.
 func (g *Generator) text() []byte {
+	if g.Text != nil {
+		return g.Text()
+	}
 	var b strings.Builder
 	for range g.r.IntN(4) {
 		b.WriteString(snippets[g.r.IntN(len(snippets))])

@@ -1,0 +1,191 @@
+package codec
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/natsgram/natsgram/tl"
+)
+
+// secrets is a small world with all that a rule has to find its way through.
+const secrets = `
+peerUser user_id:long = Peer;
+peerChat chat_id:long = Peer;
+header flags:# from:flags.0?Peer name:flags.1?string = Header;
+entity flags:# url:flags.0?string offset:int = Entity;
+boxed text:string n:int = Inner;
+note flags:# pinned:flags.0?true id:int from:flags.1?Peer header:flags.2?Header flags2:# text:string inner:Inner list:Vector<Entity> bare:%Inner
+  views:flags.3?int forwards:flags.3?int shares:flags2.0?int label:flags2.0?string raw:flags2.31?bytes seen:Vector<int> = Note;
+noteEmpty id:int = Note;
+alarm text:string = Alarm;
+page flags:# notes:Vector<Note> alarm:flags.0?Alarm any:flags.1?Object title:string = Page;
+`
+
+func secretRule(c *tl.Combinator) Redaction {
+	switch c.Name {
+	case "note":
+		return Redaction{Who: []string{"from", "header"}, Text: true}
+	case "alarm":
+		return Redaction{Always: true, Text: true}
+	}
+	return Redaction{}
+}
+
+func redactor(tb testing.TB) (*Schema, *Redactor) {
+	tb.Helper()
+	s := schema(tb, secrets)
+	return s, s.NewRedactor([]int64{777, 1 << 40}, secretRule)
+}
+
+func note(from M, header M) M {
+	m := M{"_": "note", "pinned": true, "id": 5, "text": "secret", "inner": M{"_": "boxed", "text": "secret", "n": 9}, "bare": M{"text": "secret", "n": 8},
+		"list": []M{{"_": "entity", "url": "secret", "offset": 1}}, "views": 3, "forwards": 4, "shares": 7, "label": "secret", "raw": []byte("secret"),
+		"seen": []int{1, 2}}
+	if from != nil {
+		m["from"] = from
+	}
+	if header != nil {
+		m["header"] = header
+	}
+	return m
+}
+
+func TestRedact(t *testing.T) {
+	s, r := redactor(t)
+	service, other := M{"_": "peerUser", "user_id": 777}, M{"_": "peerUser", "user_id": 778}
+	const kept = `"inner":{"_":"boxed","text":"","n":9},"list":[],"bare":{"_":"boxed","text":"","n":8},"views":3,"forwards":4,"seen":[1,2]}`
+	for _, c := range []struct {
+		about string
+		m     M
+		want  string // of the note, in JSON; empty: as it was
+	}{
+		{"from a service user", note(service, nil), `{"_":"note","pinned":true,"id":5,"from":{"_":"peerUser","user_id":"777"},"text":"",` + kept},
+		{"the other one", note(M{"_": "peerUser", "user_id": 1 << 40}, nil), `{"_":"note","pinned":true,"id":5,"from":{"_":"peerUser","user_id":"1099511627776"},"text":"",` + kept},
+		{"forwarded", note(other, M{"_": "header", "from": service, "name": "secret"}), `{"_":"note","pinned":true,"id":5,"from":{"_":"peerUser","user_id":"778"},"text":"",` + kept},
+		{"a chat of the same id", note(M{"_": "peerChat", "chat_id": 777}, nil), ""},
+		{"somebody else", note(other, M{"_": "header", "from": other}), ""},
+		{"nobody", note(nil, nil), ""},
+	} {
+		page := func(m M) M { return M{"_": "page", "notes": []M{note(other, nil), m}, "any": m, "title": "title"} }
+		src, err := s.Encode(nil, page(c.m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		typ, _ := s.Type("Page")
+		out, taken, err := r.Redact([]byte("before"), src, typ)
+		if err != nil || !bytes.HasPrefix(out, []byte("before")) {
+			t.Fatalf("%s: %v", c.about, err)
+		}
+		if out = out[len("before"):]; c.want == "" {
+			if taken != 0 || len(out) != 0 {
+				t.Errorf("%s: %d taken", c.about, taken)
+			}
+			continue
+		}
+		got, err := s.AppendJSON(nil, out, typ)
+		if n := strings.Count(string(got), c.want); err != nil || n != 2 || taken == 0 || !r.Suspect(src) || strings.Count(string(got), `"secret"`) != 5 {
+			t.Errorf("%s: %v, %d times\n%s", c.about, err, n, got)
+		}
+		if again, taken, err := r.Redact(nil, out, typ); err != nil || taken != 0 || len(again) != 0 {
+			t.Errorf("%s: again: %d %v", c.about, taken, err)
+		}
+	}
+}
+
+// Always needs no user; and what already is empty is not said to be taken.
+func TestRedactAlways(t *testing.T) {
+	s, r := redactor(t)
+	for text, want := range map[string]int{"secret": 1, "": 0, "abc": 1, strings.Repeat("x", 300): 1, "\x00\x00\x00": 1} {
+		src, _ := s.Encode(nil, M{"_": "alarm", "text": text})
+		out, taken, err := r.Redact(nil, src, s.Object())
+		if err != nil || taken != want || want > 0 && !bytes.Equal(out[4:], make([]byte, 4)) || !r.Suspect(src) {
+			t.Errorf("%q: %d %v %x", text, taken, err, out)
+		}
+	}
+	for name, want := range map[string]bool{"Page": true, "Vector<Note>": true, "Alarm": true, "Inner": false, "Vector<int>": false, "note": true} {
+		typ, ok := s.Type(name)
+		if !ok || r.Holds(typ) != want {
+			t.Errorf("%s: %v, want %v", name, !want, want)
+		}
+	}
+}
+
+// Nothing is missed wherever an id stands, and no bytes are read that are not there.
+func TestSuspect(t *testing.T) {
+	s, r := redactor(t)
+	alarm, _ := s.Encode(nil, M{"_": "alarm", "text": ""})
+	id, _ := s.Encode(nil, M{"_": "peerUser", "user_id": 777})
+	for _, needle := range [][]byte{id[4:], alarm[:8]} {
+		for size := 8; size < 100; size += 4 {
+			for at := 0; at+8 <= size; at += 4 {
+				src := bytes.Repeat([]byte{0x11}, size)
+				if r.Suspect(src) {
+					t.Fatalf("%x", src)
+				}
+				copy(src[at:], needle)
+				if !r.Suspect(src[:size:size]) {
+					t.Fatalf("not found at %d of %d", at, size)
+				}
+			}
+		}
+	}
+	if none := s.NewRedactor(nil, func(*tl.Combinator) Redaction { return Redaction{} }); none.Suspect(make([]byte, 64)) || none.Holds(s.Object()) != true {
+		t.Error("no rules find something")
+	}
+}
+
+func TestRedactAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	s := api()
+	r := s.NewRedactor([]int64{777000}, func(c *tl.Combinator) Redaction {
+		return Redaction{Who: []string{"peer_id"}, Text: c.Result.Name == "Message"}
+	})
+	src := history(t, 20)
+	typ, _ := s.Type("messages.Messages")
+	if n := testing.AllocsPerRun(100, func() { r.Holds(typ); r.Suspect(src) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Whatever comes: no panic, and what is left is a value of the type with nothing more to take.
+func FuzzRedact(f *testing.F) {
+	s, r := redactor(f)
+	for _, m := range []M{note(M{"_": "peerUser", "user_id": 777}, M{"_": "header"}), {"_": "alarm", "text": "secret"}, {"_": "page", "notes": []M{}, "title": ""}} {
+		src, err := s.Encode(nil, m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(src)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		out, taken, err := r.Redact(nil, src, s.Object())
+		if bad := s.Check(src, s.Object()); (bad == nil) != (err == nil) {
+			t.Fatalf("checking says %v, redacting %v", bad, err)
+		}
+		if taken == 0 {
+			return
+		}
+		if !r.Suspect(src) || len(out) > len(src) || s.Check(out, s.Object()) != nil {
+			t.Fatalf("%x from %x: %v", out, src, s.Check(out, s.Object()))
+		}
+		if _, again, err := r.Redact(nil, out, s.Object()); again != 0 || err != nil {
+			t.Fatalf("%x: %d left, %v", out, again, err)
+		}
+	})
+}
+
+func BenchmarkSuspect(b *testing.B) {
+	r := api().NewRedactor([]int64{42777, 333000, 489000, 777000}, func(c *tl.Combinator) Redaction {
+		return Redaction{Always: c.Name == "updateServiceNotification", Text: true}
+	})
+	benchHistory(b, func(b *testing.B, src []byte) {
+		for b.Loop() {
+			if r.Suspect(src) {
+				b.Fatal("suspected")
+			}
+		}
+	})
+}
