@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/lease"
@@ -49,6 +50,7 @@ type Bridge struct {
 	layer    layer
 	log      *slog.Logger
 	metrics  *metrics.Metrics // nil: NATSGRAM_HTTP is not set
+	clock    account.Clock
 	ready    chan struct{}
 
 	mu       sync.Mutex

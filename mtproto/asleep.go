@@ -55,5 +55,8 @@ func (l *link) noteOffset(now time.Time) {
 	}
 }
 
+// ClockOffset is Telegram's clock minus this machine's, as far as it is known: 0 for less than a second.
+func (c *Client) ClockOffset() time.Duration { return c.offset(c.Home()) }
+
 // wallClock goes on while the machine sleeps.
 func wallClock() time.Time { return time.Now().Round(0) }

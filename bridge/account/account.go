@@ -48,6 +48,7 @@ type Config struct {
 	Rules    *updates.Rules
 	Version  string
 	Metrics  *metrics.Metrics // nil: nobody looks
+	Clock    *Clock           // the daemon's; nil: nobody is told that it is wrong
 	Log      *slog.Logger
 	// Sure says whether the account is this daemon's beyond doubt, at any instant; nil: always.
 	Sure func() bool
@@ -151,6 +152,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		t.client, err = r.newClient(state, t.driver)
 	}
 	if err == nil {
+		t.driver.reaches(t.client)
 		t.driver.peers = t.newDirectory(state.Bot)
 		c := r.rpcConfig(t.client, t.driver)
 		c.Resolve = t.resolve
@@ -168,7 +170,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 // run starts everything and waits for the first reason to end.
 func (t *tenure) run(ctx context.Context) error {
 	t.work.Go(func() { t.ended <- t.log.Run(t.hard) })
-	t.work.Go(func() { t.driver.run(t.hard, t.client) })
+	t.work.Go(func() { t.driver.run(t.hard) })
 	client, disconnect := context.WithCancel(t.hard)
 	defer disconnect()
 	t.work.Go(func() { t.lost <- t.client.Run(client) })

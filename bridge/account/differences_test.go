@@ -22,12 +22,12 @@ func TestDifferenceThatFails(t *testing.T) {
 	g.refuse(&mtproto.Error{Code: 500, Type: "AUTH_RESTART"})
 	x.r.status.t.driver.start()
 	x.until("behind", func(st Status) bool { return !st.Follows && strings.Contains(st.DifferenceError, "AUTH_RESTART") })
-	if st := x.r.Status(); st.State != Connected {
+	if st := x.r.Status(); st.State != Behind || !strings.Contains(st.Error, "AUTH_RESTART") {
 		t.Errorf("%+v", st)
 	}
 	x.said(eventBehind)
 	g.refuse(nil)
-	x.until("caught up", func(st Status) bool { return st.Follows && st.DifferenceError == "" })
+	x.until("caught up", func(st Status) bool { return st.Follows && st.State == Connected && st.DifferenceError == "" })
 	x.said(eventCaughtUp)
 }
 

@@ -162,6 +162,12 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 	return nil
 }
 
+// reaches gives the driver its client, before either runs.
+func (d *driver) reaches(c Client) {
+	d.client = c
+	d.writer.ahead = func() time.Duration { return ahead(c) }
+}
+
 // post puts something into the inbox.
 func (d *driver) post(in input) {
 	d.mu.Lock()
@@ -200,8 +206,8 @@ func (d *driver) observe(call, result []byte, origin string) {
 }
 
 // run drives the machine until ctx ends.
-func (d *driver) run(ctx context.Context, client Client) {
-	d.ctx, d.client = ctx, client
+func (d *driver) run(ctx context.Context) {
+	d.ctx = ctx
 	defer d.fetches.Wait()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -38,6 +38,7 @@ type telegram struct {
 	open    map[int]*pushed // not acknowledged
 	users   []codec.M       // that come along with differences
 	refusal error           // of differences and states
+	offset  atomic.Int64    // its clock minus ours
 	started chan struct{}
 	lost    chan error
 }
@@ -98,6 +99,8 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 	}
 	return nil, &mtproto.Error{Code: 400, Type: "METHOD_INVALID"}
 }
+
+func (g *telegram) ClockOffset() time.Duration { return time.Duration(g.offset.Load()) }
 
 // refuse has every difference fail so; nil: no more.
 func (g *telegram) refuse(err error) {

@@ -20,9 +20,11 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 	switch e := e.(type) {
 	case mtproto.Connected:
 		fields = map[string]any{"dc": e.DC, "layer": e.Layer, "rtt_ms": milliseconds(e.RTT)}
-		r.status.connected(e.DC)
 		r.Metrics.Connected(r.Name)
-		d.start()
+		if r.status.connected(e.DC) {
+			r.skewed(d)
+			d.start()
+		}
 	case mtproto.Disconnected:
 		fields = map[string]any{"dc": e.DC, "attempt": e.Attempt, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
 		r.status.disconnected(e.DC, e.Err)
@@ -32,6 +34,9 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		r.status.disconnected(e.DC, e.Err) // nothing is answered until it is taken
 	case mtproto.Migrated:
 		fields = map[string]any{"from": e.From, "to": e.To}
+		if r.status.migrated(e.To) {
+			d.start()
+		}
 	case mtproto.NewSession:
 		fields = map[string]any{"dc": e.DC}
 		d.start() // pushes may have been lost (C36, E18)

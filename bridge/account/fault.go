@@ -31,6 +31,9 @@ func (r *Runner) explain(err error) rpc.Fault {
 	case signedOut(err):
 		return rpc.Fault{Code: 401, Text: "account " + r.Name + " was signed out of Telegram: natsgram login " + r.Name, Sent: sent}
 	case errors.Is(err, context.DeadlineExceeded):
+		if why, not := r.status.notConnected(); not && sent == mtproto.SentNo.String() {
+			return rpc.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: sent}
+		}
 		return rpc.Fault{Code: 504, Text: "Telegram did not answer in time", Sent: sent}
 	case errors.Is(err, context.Canceled), errors.Is(err, mtproto.ErrClosed):
 		if now, lost := r.status.now(); now == SignedOut {

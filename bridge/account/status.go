@@ -22,6 +22,8 @@ const (
 	Stopped    Phase = "stopped"
 
 	WaitingForLogin Phase = "waiting-for-login" // nobody ever signed in
+
+	Behind Phase = "behind" // connected, but Telegram gives no difference for minutes: updates are not followed
 )
 
 // Status is what tg.ctl.<account>.status answers.
@@ -46,7 +48,8 @@ type Status struct {
 	// not for minutes.
 	Difference      time.Time `json:"last_difference,omitzero"`
 	DifferenceError string    `json:"difference_error,omitempty"`
-	Ways            []Way     `json:"ways,omitempty"` // to Telegram, in the order of the settings
+	Skew            float64   `json:"clock_ahead_seconds,omitempty"` // this machine's clock, of Telegram's, where they differ
+	Ways            []Way     `json:"ways,omitempty"`                // to Telegram, in the order of the settings
 }
 
 // Way is how a way to Telegram does. Its secrets are left out.
@@ -74,6 +77,7 @@ type status struct {
 	mu      sync.Mutex
 	s       Status
 	home    int
+	open    map[int]bool // data centres at which calls are answered
 	err     error
 	t       *tenure
 	changed chan struct{} // closed and made anew with every change of State
@@ -82,6 +86,7 @@ type status struct {
 func (s *status) init(name string) {
 	s.s = Status{Account: name, State: Starting, Since: time.Now().UTC()}
 	s.changed = make(chan struct{})
+	s.open = map[int]bool{}
 }
 
 func (s *status) set(p Phase, err error) {
@@ -130,10 +135,11 @@ func (s *status) owned(t *tenure, state mtproto.State) {
 	s.set(Connecting, nil)
 }
 
-// connected: calls are answered at a data centre. Others than the home are for files.
-func (s *status) connected(dc int) {
+// connected notes that calls are answered at a data centre, and reports whether that is the home. Others are for files.
+func (s *status) connected(dc int) (home bool) {
 	s.mu.Lock()
-	home := s.home == 0 || s.home == dc
+	s.open[dc] = true
+	home = s.home == 0 || s.home == dc
 	if home {
 		s.s.DC = dc
 	}
@@ -141,15 +147,44 @@ func (s *status) connected(dc int) {
 	if home {
 		s.set(Connected, nil)
 	}
+	return home
 }
 
 func (s *status) disconnected(dc int, err error) {
 	s.mu.Lock()
+	delete(s.open, dc)
 	home := s.home == 0 || s.home == dc
 	s.mu.Unlock()
 	if home {
 		s.set(Connecting, err)
 	}
+}
+
+// migrated notes that the account's home is another data centre now (D6), to which there may be a connection already, and reports
+// whether there is.
+func (s *status) migrated(to int) (connected bool) {
+	s.mu.Lock()
+	s.home = to
+	open := s.open[to]
+	s.mu.Unlock()
+	if open {
+		return s.connected(to)
+	}
+	s.set(Connecting, nil)
+	return false
+}
+
+// notConnected is why calls reach nobody now; false: there is a connection, or none is to be.
+func (s *status) notConnected() (why string, not bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.s.State != Connecting && s.s.State != Starting {
+		return "", false
+	}
+	if why = text(s.err); why == "" {
+		why = "the connection is being made"
+	}
+	return why, true
 }
 
 // Status is how the account does.
@@ -159,14 +194,22 @@ func (r *Runner) Status() Status {
 	r.status.mu.Unlock()
 	out.Layer = r.Methods.Schema().Layer()
 	if t != nil {
-		out.Owner, out.Epoch, out.Waiting = t.log.OwnerID(), t.log.Epoch(), t.log.Waiting()
+		if out.State != Stopped && (r.Sure == nil || r.Sure()) {
+			out.Owner, out.Epoch = t.log.OwnerID(), t.log.Epoch()
+		}
+		out.Waiting = t.log.Waiting()
 		out.InFlight = t.service.InFlight()
 		out.Pts, out.Stored = t.driver.figures()
 		out.Held = t.driver.held()
 		out.Ways = ways(t.client)
+		if skew := ahead(t.client); skew.Abs() >= skewLeast {
+			out.Skew = math.Round(skew.Seconds())
+		}
 		var behind bool
 		out.Difference, behind, out.DifferenceError = t.driver.differences.told()
-		out.Follows = out.Follows && !behind
+		if out.Follows = out.Follows && !behind; behind && out.State == Connected {
+			out.State, out.Error = Behind, out.DifferenceError
+		}
 	}
 	return out
 }

@@ -25,8 +25,9 @@ type writer struct {
 	withheld *withhold.Rule
 	conn     *nats.Conn
 	owner    string
-	unplaced uint64    // updates in no box so far
-	received time.Time // when what is written now came
+	unplaced uint64               // updates in no box so far
+	received time.Time            // when what is written now came
+	ahead    func() time.Duration // how far our clock is ahead of Telegram's; nil: not at all
 }
 
 func newWriter(r *Runner, owner string) *writer {
@@ -126,7 +127,11 @@ func (w *writer) header(item *updates.Item) nats.Header {
 
 // delay is how late a new message came, as far as its date tells: that has whole seconds.
 func (w *writer) delay(item *updates.Item) time.Duration {
-	return max(w.received.Sub(time.Unix(int64(item.Date), 0)), 0)
+	received := w.received
+	if w.ahead != nil {
+		received = received.Add(-w.ahead())
+	}
+	return max(received.Sub(time.Unix(int64(item.Date), 0)), 0)
 }
 
 // isNew: a message that was just written, as far as is known, so that its delay tells something.

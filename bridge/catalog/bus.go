@@ -84,6 +84,7 @@ var events = []event{
 	{"updates.resumed", "it has caught up", "held_ms:number left:int parked:int declined:int"},
 	{"updates.behind", "Telegram gives no difference for minutes, so that missed updates are not fetched", "error:string last_difference:time"},
 	{"updates.caught_up", "it gives them again", ""},
+	{"clock.skew", "the machine's clock differs from Telegram's, or does not any more; said once by a daemon", "ahead_seconds:number"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 
@@ -106,7 +107,7 @@ const (
 var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
-		"updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string ways?:objects"},
+		"updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},
