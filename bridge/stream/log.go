@@ -35,6 +35,7 @@ type Group struct {
 	// State is the change by the group as a whole, for Options.Stored; the same as its messages' Tg-State folded.
 	State string
 	Done  func() // called once all messages are stored; nil: nobody waits
+	added time.Time
 }
 
 // MaxGroup is the most messages of a Whole group: the server's limit of an atomic batch.
@@ -50,6 +51,8 @@ type Options struct {
 	Stored func(g *Group, seq uint64)
 	// Drained is called from Run when the queue has fallen below half of Pending after it was full. It must not block.
 	Drained func()
+	// Tried is told of every attempt to publish: how long the server took, or why it refused or did not answer. It must not block.
+	Tried   func(took time.Duration, err error)
 	AckWait time.Duration // for one answer of the server, longer after it did not answer in time; 0: 5 s
 }
 
@@ -67,6 +70,7 @@ type Log struct {
 	patience   atomic.Int32  // how often ackWait is doubled
 	ended      chan struct{} // Run has
 	err        error         // how, once it has
+	trouble    trouble
 
 	mu    sync.Mutex
 	queue []*Group
@@ -117,6 +121,7 @@ func (l *Log) OwnerID() string { return l.owner.ID }
 func (l *Log) Add(g *Group) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	g.added = time.Now()
 	l.queue = append(l.queue, g)
 	l.bytes += g.size()
 	if l.bytes > l.opts.Pending {

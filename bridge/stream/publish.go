@@ -145,6 +145,7 @@ func (l *Log) together(ctx context.Context, groups []*Group, messages []Message)
 func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
 	begun := time.Now()
 	seq, err = l.send(ctx, messages)
+	l.tried(ctx, time.Since(begun), err)
 	if err == nil {
 		l.pace.took(len(messages), time.Since(begun))
 		return true, seq, nil
@@ -214,6 +215,7 @@ func (l *Log) stored(groups []*Group, seq uint64) {
 			g.Done()
 		}
 	}
+	l.trouble.over()
 	l.drop(len(groups))
 }
 
@@ -291,6 +293,7 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 		if errors.As(err, &fenced) || ctx.Err() != nil {
 			return false, 0, err
 		}
+		l.trouble.note(err)
 		l.opts.Log.Warn("finding out what was stored", "account", l.account, "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return false, 0, err

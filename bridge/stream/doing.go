@@ -1,0 +1,67 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Doing is how the publishing of a log does.
+type Doing struct {
+	Oldest  time.Time // when the update that waits longest was added; zero: none waits
+	Failing time.Time // since when nothing that waits could be stored; zero: it can
+	Err     error     // why not
+}
+
+// Doing tells how the publishing does.
+func (l *Log) Doing() Doing {
+	l.mu.Lock()
+	var d Doing
+	if len(l.queue) > 0 {
+		d.Oldest = l.queue[0].added
+	}
+	l.mu.Unlock()
+	d.Failing, d.Err = l.trouble.told()
+	return d
+}
+
+// trouble is since when, and why, nothing could be stored.
+type trouble struct {
+	mu    sync.Mutex
+	since time.Time
+	err   error
+}
+
+func (t *trouble) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		t.since = time.Now()
+	}
+	t.err = err
+}
+
+func (t *trouble) over() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.since, t.err = time.Time{}, nil
+}
+
+func (t *trouble) told() (time.Time, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.since, t.err
+}
+
+// tried notes an attempt to publish.
+func (l *Log) tried(ctx context.Context, took time.Duration, err error) {
+	if err != nil && ctx.Err() != nil {
+		return // it was told to end
+	}
+	if err != nil {
+		l.trouble.note(err)
+	}
+	if l.opts.Tried != nil {
+		l.opts.Tried(took, err)
+	}
+}
