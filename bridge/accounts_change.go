@@ -14,6 +14,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -263,7 +264,7 @@ func (c *control) close(ctx context.Context, name string) error {
 func (c *control) purge(ctx context.Context, name string) error {
 	scheme := c.b.settings.Scheme()
 	for _, p := range [][2]string{
-		{stream.UpdatesName, scheme.Updates(name)}, {stream.UpdatesName, scheme.Own(name)}, {stream.EventsName, scheme.Events(name)},
+		{storage.Updates, scheme.Updates(name)}, {storage.Updates, scheme.Own(name)}, {storage.Events, scheme.Events(name)},
 	} {
 		st, err := c.base.js.Stream(ctx, scheme.StreamName(p[0]))
 		if err == nil {

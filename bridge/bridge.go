@@ -20,6 +20,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -100,10 +101,11 @@ func semver(v string) string {
 
 // base is what everything stands on: NATS, the streams, the vault.
 type base struct {
-	server *embedded.Server // nil: NATS is somebody else's
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	vault  *vault.Vault
+	server  *embedded.Server // nil: NATS is somebody else's
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	storage *storage.Storage
+	vault   *vault.Vault
 }
 
 // open reaches NATS and the vault. run: start the embedded server, and do not look for another daemon's.
@@ -121,6 +123,9 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 		if b.nc, err = bus.Connect(s, "natsgram login"); errors.Is(err, bus.ErrNotRunning) {
 			err = b.embed(s, o)
 		}
+	}
+	if err == nil {
+		err = b.openStorage(s, o, run)
 	}
 	if err == nil && run {
 		err = b.patiently(ctx, o.Log, func() error { return b.openFitting(ctx, s) })
@@ -148,16 +153,31 @@ func (b *base) embed(s Settings, o Options) (err error) {
 	return err
 }
 
-func (b *base) openVault(ctx context.Context, s Settings) error {
+// openStorage prepares the streams and buckets. A command changes nothing that is there.
+func (b *base) openStorage(s Settings, o Options, run bool) error {
 	var err error
 	if b.js, err = bus.JetStream(b.nc, s.NATS); err != nil {
 		return err
 	}
+	options, err := storage.FromSettings(s)
+	if err != nil {
+		return err
+	}
+	if b.server != nil {
+		options.Room = b.server.Room()
+	}
+	if b.storage = storage.Command(b.js, options); run {
+		b.storage = storage.Daemon(b.js, options, o.Log)
+	}
+	return nil
+}
+
+func (b *base) openVault(ctx context.Context, s Settings) error {
 	key, err := vaultKey(s)
 	if err != nil {
 		return err
 	}
-	b.vault, err = vault.Open(ctx, b.js, vault.Config{Bucket: s.Scheme().StreamName(stream.SessionsName), Replicas: s.Replicas, Key: key})
+	b.vault, err = vault.Open(ctx, b.storage, key)
 	return err
 }
 
@@ -197,10 +217,9 @@ func (b *Bridge) run(ctx context.Context) error {
 	base.nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
 	})
-	r := stream.Retention{MaxAge: b.settings.MaxAge, MaxBytes: b.settings.MaxBytes, Replicas: b.settings.Replicas}
 	var store *stream.Store
 	if err = base.patiently(ctx, b.log, func() (err error) {
-		store, err = stream.Setup(ctx, base.js, b.settings.Scheme(), r)
+		store, err = stream.Setup(ctx, base.storage)
 		return err
 	}); err != nil {
 		return err
@@ -227,7 +246,7 @@ func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) err
 	defer cancel()
 	var leases *lease.Leases
 	err := base.patiently(ctx, b.log, func() (err error) {
-		leases, err = lease.Open(ctx, base.js, b.leaseOptions(base))
+		leases, err = lease.Open(ctx, base.storage, b.leaseOptions(base))
 		return err
 	})
 	if err != nil {
@@ -254,11 +273,7 @@ func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) err
 }
 
 func (b *Bridge) leaseOptions(base *base) lease.Options {
-	name := b.settings.Scheme().StreamName
-	return lease.Options{
-		Members: name(stream.LeasesName), Accounts: name(stream.AccountsName), Replicas: b.settings.Replicas,
-		Name: b.settings.Name, Embedded: base.server != nil, Log: b.log,
-	}
+	return lease.Options{Name: b.settings.Name, Embedded: base.server != nil, Log: b.log}
 }
 
 // Ready is closed when NATS answers and the accounts that were stored have been started. Whether one is connected to Telegram

@@ -36,7 +36,7 @@ const loginLife = 10 * time.Minute
 // serveControl begins; stop ends it and all logins.
 func (b *Bridge) serveControl(ctx context.Context, base *base, s *supervisor) (stop func(), err error) {
 	c := &control{b: b, base: base, shift: s, ctx: ctx, logins: map[string]*login{}, documents: &documents{
-		nc: base.nc, js: base.js, scheme: b.settings.Scheme(), decl: b.layer.decl, replicas: b.settings.Replicas, made: map[string]document{},
+		nc: base.nc, js: base.js, scheme: b.settings.Scheme(), decl: b.layer.decl, storage: base.storage, made: map[string]document{},
 	}}
 	service, err := micro.AddService(base.nc, micro.Config{
 		Name: "natsgram", Version: b.options.Version, Description: "natsgram itself: accounts and signing in",

@@ -18,7 +18,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/catalog"
 	"github.com/natsgram/natsgram/bridge/rpc"
-	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 )
@@ -26,11 +26,11 @@ import (
 // documents serves tg.ctl._.schema: the API as documents for programs in any language. One that is too large for a message
 // lies in an object store, written once by the first who asks and again only when it has changed.
 type documents struct {
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	scheme   subjects.Scheme
-	decl     *tl.Schema
-	replicas int
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	scheme  subjects.Scheme
+	decl    *tl.Schema
+	storage *storage.Storage
 
 	mu   sync.Mutex
 	made map[string]document // by format: what is known of it; without the text
@@ -102,7 +102,7 @@ func (d *documents) list() map[string]any {
 	return map[string]any{"layer": d.decl.Layer, "methods": len(d.decl.Functions), "formats": all}
 }
 
-func (d *documents) bucket() string { return d.scheme.StreamName(stream.SchemaName) }
+func (d *documents) bucket() string { return d.scheme.StreamName(storage.Schema) }
 
 func (d *documents) object(f catalog.Format) string {
 	return fmt.Sprintf("layer-%d/%s", d.decl.Layer, f.File)
@@ -166,11 +166,9 @@ func (d *documents) stored(ctx context.Context, doc document) (bool, error) {
 
 // store writes a document unless it is there: another daemon's, or one of an earlier start.
 func (d *documents) store(ctx context.Context, doc document, about string, text []byte) error {
-	store, err := d.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-		Bucket: doc.Bucket, Description: "natsgram: the API as documents", Storage: jetstream.FileStorage, Replicas: max(d.replicas, 1),
-	})
+	store, err := d.storage.Objects(ctx, storage.Schema)
 	if err != nil {
-		return fmt.Errorf("bucket %s: %w", doc.Bucket, err)
+		return err
 	}
 	if there, err := d.stored(ctx, doc); err != nil || there {
 		return err

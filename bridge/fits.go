@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/natsgram/natsgram/bridge/account"
-	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -37,7 +37,7 @@ func (b *base) fits(ctx context.Context, s Settings) error {
 	err = b.vault.Fits(ctx, names)
 	if errors.Is(err, vault.ErrSealed) {
 		return fmt.Errorf("%w: none of the %d sessions of %s opens. Daemons on the same NATS servers need the same NATSGRAM_SECRET (or NATSGRAM_ACCOUNTS apart). "+
-			"If that one is lost, delete each session, `nats kv del %[3]s ACCOUNT`, and sign in again", err, len(names), s.Scheme().StreamName(stream.SessionsName))
+			"If that one is lost, delete each session, `nats kv del %[3]s ACCOUNT`, and sign in again", err, len(names), s.Scheme().StreamName(storage.Sessions))
 	}
 	return err
 }

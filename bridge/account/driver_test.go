@@ -19,6 +19,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
@@ -155,11 +156,11 @@ func newRigOn(t testing.TB, srv nats.InProcessConnProvider, options ...nats.Opti
 	}
 	t.Cleanup(x.nc.Close)
 	x.js, _ = jetstream.New(x.nc)
-	if x.store, err = stream.Setup(context.Background(), x.js, x.set.Scheme(), stream.Retention{}); err != nil {
+	if x.store, err = stream.Setup(context.Background(), storage.Daemon(x.js, storage.Options{}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	key, _ := vault.KeyFromSecret("sixteen characters")
-	if x.vault, err = vault.Open(context.Background(), x.js, vault.Config{Bucket: "TG_SESSIONS", Key: key}); err != nil {
+	if x.vault, err = vault.Open(context.Background(), storage.Daemon(x.js, storage.Options{}, nil), key); err != nil {
 		t.Fatal(err)
 	}
 	x.signIn(1)

@@ -124,6 +124,14 @@ func (s *Server) ClientURL() string { return s.srv.ClientURL() }
 // InProcessConn makes the daemon's own connection, without a socket (nats.InProcessServer).
 func (s *Server) InProcessConn() (net.Conn, error) { return s.srv.InProcessConn() }
 
+// Room is how many bytes JetStream takes in all.
+func (s *Server) Room() int64 {
+	if c := s.srv.JetStreamConfig(); c != nil {
+		return c.MaxStore
+	}
+	return 0
+}
+
 // Close stops the server and waits until all is on disk.
 func (s *Server) Close() {
 	_ = os.Remove(filepath.Join(s.dir, urlFile)) // the next start writes it anew

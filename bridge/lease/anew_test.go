@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // emptied deletes both buckets and makes them anew, as an operator's mistake and a daemon's mending do.
@@ -17,7 +19,7 @@ func emptied(t *testing.T, ls *Leases, js jetstream.JetStream) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Open(ctx, js, Options{Members: "TG_LEASES", Accounts: "TG_ACCOUNTS", TTL: ls.ttl}); err != nil {
+	if _, err := Open(ctx, storage.Daemon(js, storage.Options{LeaseTTL: ls.ttl}, nil), Options{TTL: ls.ttl}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -18,17 +18,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // TTL is how long a lease outlives its holder.
-const TTL = 10 * time.Second
+const TTL = storage.LeaseTTL
 
 // Holder is what stands in an account's record.
 type Holder struct {
@@ -63,17 +64,14 @@ type Leases struct {
 
 // Options of the buckets. Zero values have defaults.
 type Options struct {
-	Members  string // the bucket of the daemons' leases
-	Accounts string // the bucket of the accounts
-	Replicas int
 	Name     string        // of this daemon, for people; the host's
 	TTL      time.Duration // TTL
 	Embedded bool          // the NATS server runs in this process, which has locked its folder
 	Log      *slog.Logger
 }
 
-// Open makes the buckets where they are missing.
-func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Leases, error) {
+// Open opens the buckets. The lifetime of the one must be that of the leases (storage.Options).
+func Open(ctx context.Context, st *storage.Storage, o Options) (*Leases, error) {
 	if o.TTL <= 0 {
 		o.TTL = TTL
 	}
@@ -89,23 +87,13 @@ func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Leases, erro
 		held: map[string]*Lease{},
 	}
 	var err error
-	if ls.members, err = bucket(ctx, js, o, o.Members, "natsgram: the daemons that live", o.TTL); err == nil {
-		ls.accounts, err = bucket(ctx, js, o, o.Accounts, "natsgram: the accounts, and which daemon runs which", 0)
+	if ls.members, err = st.Bucket(ctx, storage.Leases); err == nil {
+		ls.accounts, err = st.Bucket(ctx, storage.Accounts)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return ls, nil
-}
-
-func bucket(ctx context.Context, js jetstream.JetStream, o Options, name, about string, ttl time.Duration) (jetstream.KeyValue, error) {
-	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: name, Description: about, TTL: ttl, History: 1, Replicas: max(o.Replicas, 1), Storage: jetstream.FileStorage,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", name, err)
-	}
-	return kv, nil
 }
 
 // Lease is an account held.

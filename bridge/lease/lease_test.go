@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,7 +25,6 @@ func daemons(t *testing.T, n int, o Options) (all []*Leases, conns []*nats.Conn)
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Close)
-	o.Members, o.Accounts = "TG_LEASES", "TG_ACCOUNTS"
 	for range n {
 		nc, err := nats.Connect("", nats.InProcessServer(srv))
 		if err != nil {
@@ -32,7 +32,7 @@ func daemons(t *testing.T, n int, o Options) (all []*Leases, conns []*nats.Conn)
 		}
 		t.Cleanup(nc.Close)
 		js, _ := jetstream.New(nc)
-		ls, err := Open(context.Background(), js, o)
+		ls, err := Open(context.Background(), storage.Daemon(js, storage.Options{LeaseTTL: o.TTL}, nil), o)
 		if err != nil {
 			t.Fatal(err)
 		}

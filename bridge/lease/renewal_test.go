@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // relay stands between a daemon and its NATS server, and does to their connection what networks do.
@@ -120,7 +121,7 @@ func open(t *testing.T, nc *nats.Conn, ttl time.Duration) *Leases {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls, err := Open(soon(t), js, Options{Members: "TG_LEASES", Accounts: "TG_ACCOUNTS", TTL: ttl})
+	ls, err := Open(soon(t), storage.Daemon(js, storage.Options{LeaseTTL: ttl}, nil), Options{TTL: ttl})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // Position is where recovery begins: a state, and the stream sequence after which it has to be brought up to date.
@@ -62,7 +64,7 @@ func (l *Log) scan(ctx context.Context, from uint64, fold func(uint64, nats.Head
 		return nil
 	}
 	asking, answered := l.patiently(ctx)
-	consumer, err := l.store.js.OrderedConsumer(asking, l.store.scheme.StreamName(UpdatesName), jetstream.OrderedConsumerConfig{
+	consumer, err := l.store.js.OrderedConsumer(asking, l.store.scheme.StreamName(storage.Updates), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{l.store.scheme.Updates(l.account), l.ownSubject},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1, HeadersOnly: true,
 		InactiveThreshold: scanWait,

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
-	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,6 +28,21 @@ type rig struct {
 	store *Store
 }
 
+// Retention is how much the stream of a test keeps.
+type Retention struct {
+	MaxAge   time.Duration
+	MaxBytes int64
+}
+
+func (r Retention) storage(js jetstream.JetStream) *storage.Storage {
+	o := storage.Options{Limits: map[string]int64{}}
+	o.MaxAge.Value, o.MaxAge.Set = r.MaxAge, r.MaxAge != 0
+	if r.MaxBytes != 0 {
+		o.Limits[storage.Updates] = r.MaxBytes
+	}
+	return storage.Daemon(js, o, nil)
+}
+
 func newRig(t testing.TB, r Retention, sync bool) *rig {
 	t.Helper()
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: !sync})
@@ -37,7 +52,7 @@ func newRig(t testing.TB, r Retention, sync bool) *rig {
 	t.Cleanup(srv.Close)
 	g := &rig{t: t, srv: srv, nc: dial(t, srv)}
 	g.js, _ = jetstream.New(g.nc)
-	if g.store, err = Setup(context.Background(), g.js, subjects.Scheme{}, r); err != nil {
+	if g.store, err = Setup(context.Background(), r.storage(g.js)); err != nil {
 		t.Fatal(err)
 	}
 	return g
@@ -284,7 +299,7 @@ func TestServerAway(t *testing.T) {
 	}
 	defer nc.Close()
 	js, _ := jetstream.New(nc)
-	store, err := Setup(context.Background(), js, subjects.Scheme{}, Retention{})
+	store, err := Setup(context.Background(), Retention{}.storage(js))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,23 +397,6 @@ func TestBackPressure(t *testing.T) {
 	}
 	cancel()
 	<-ended
-}
-
-// An operator's own settings of the stream stay when the daemon starts again.
-func TestSetupLeavesOthersSettings(t *testing.T) {
-	g := newRig(t, Retention{}, false)
-	c := g.store.updates.CachedInfo().Config
-	c.Description, c.Subjects = "mine", append(c.Subjects, "mine.>")
-	if _, err := g.js.UpdateStream(context.Background(), c); err != nil {
-		t.Fatal(err)
-	}
-	store, err := Setup(context.Background(), g.js, subjects.Scheme{}, Retention{MaxAge: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := store.updates.CachedInfo().Config; c.Description != "mine" || len(c.Subjects) != 3 || c.MaxAge != time.Hour || !store.limited {
-		t.Errorf("%+v", c)
-	}
 }
 
 func TestLastEventIsKept(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -29,23 +30,13 @@ type Vault struct {
 	key Key
 }
 
-// Config says which bucket.
-type Config struct {
-	Bucket   string // TG_SESSIONS
-	Replicas int    // 0: 1
-	Key      Key
-}
-
-// Open makes the bucket when it is missing. It keeps one version of each record: old keys are worth nothing but to thieves.
-func Open(ctx context.Context, js jetstream.JetStream, c Config) (*Vault, error) {
-	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: c.Bucket, Description: "natsgram: sealed Telegram sessions", History: 1, Replicas: max(c.Replicas, 1),
-		Storage: jetstream.FileStorage,
-	})
+// Open opens the bucket.
+func Open(ctx context.Context, st *storage.Storage, k Key) (*Vault, error) {
+	kv, err := st.Bucket(ctx, storage.Sessions)
 	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", c.Bucket, err)
+		return nil, err
 	}
-	return &Vault{kv: kv, key: c.Key}, nil
+	return &Vault{kv: kv, key: k}, nil
 }
 
 // Session is a record opened. State is secret: never log it.

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 func testVault(t *testing.T) (*Vault, jetstream.JetStream) {
@@ -30,7 +31,7 @@ func testVault(t *testing.T) (*Vault, jetstream.JetStream) {
 	}
 	t.Cleanup(nc.Close)
 	js, _ := jetstream.New(nc)
-	v, err := Open(t.Context(), js, Config{Bucket: "TG_SESSIONS", Key: testKey(t, "one")})
+	v, err := Open(t.Context(), storage.Command(js, storage.Options{}), testKey(t, "one"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestForeignRecordIsNotOverwritten(t *testing.T) {
 	if _, err := v.Replace(t.Context(), "main", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	w, err := Open(t.Context(), js, Config{Bucket: "TG_SESSIONS", Key: testKey(t, "two")})
+	w, err := Open(t.Context(), storage.Command(js, storage.Options{}), testKey(t, "two"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +225,7 @@ func TestFits(t *testing.T) {
 	if err := v.Fits(ctx, all); err != nil {
 		t.Errorf("one damaged record: %v", err)
 	}
-	other, err := Open(ctx, js, Config{Bucket: "TG_SESSIONS", Key: testKey(t, "two")})
+	other, err := Open(ctx, storage.Command(js, storage.Options{}), testKey(t, "two"))
 	if err != nil {
 		t.Fatal(err)
 	}

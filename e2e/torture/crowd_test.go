@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
@@ -68,7 +69,7 @@ func TestCrowd(t *testing.T) {
 func (g *rig) sessions(n int) (names []string) {
 	key, err := vault.KeyFromSecret(secret)
 	must(g.t, err)
-	v, err := vault.Open(g.t.Context(), g.js, vault.Config{Bucket: "TG_SESSIONS", Key: key})
+	v, err := vault.Open(g.t.Context(), storage.Command(g.js, storage.Options{}), key)
 	must(g.t, err)
 	for i := range n {
 		a := g.telegram.AddUser(mttest.User{First: "One", Phone: fmt.Sprintf("+4917%08d", i)})

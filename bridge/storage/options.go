@@ -1,0 +1,29 @@
+package storage
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/natsgram/natsgram/bridge/settings"
+)
+
+// FromSettings is what the settings say of storage.
+func FromSettings(s settings.Settings) (Options, error) {
+	limits, err := s.LimitsOf()
+	if err != nil {
+		return Options{}, err
+	}
+	for name := range limits {
+		if !slices.ContainsFunc(table, func(it Item) bool { return it.Name == name && name != Updates }) {
+			return Options{}, fmt.Errorf("NATSGRAM_LIMITS: there is nothing called %.40q to limit (that of updates is NATSGRAM_UPDATES_MAX_BYTES)", name)
+		}
+	}
+	d := settings.Defaults() // what a program changed of them is set as well
+	if s.IsSet("NATSGRAM_UPDATES_MAX_BYTES") || s.MaxBytes != d.MaxBytes {
+		limits[Updates] = s.MaxBytes
+	}
+	o := Options{Scheme: s.Scheme(), Limits: limits, Cluster: s.Cluster, Tags: s.Tags}
+	o.Replicas.Value, o.Replicas.Set = s.Replicas, s.IsSet("NATSGRAM_REPLICAS") || s.Replicas != d.Replicas
+	o.MaxAge.Value, o.MaxAge.Set = s.MaxAge, s.IsSet("NATSGRAM_UPDATES_MAX_AGE") || s.MaxAge != d.MaxAge
+	return o, nil
+}

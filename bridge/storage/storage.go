@@ -1,0 +1,215 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Error codes of the server that this package answers to.
+const (
+	codeNoRoom        = jetstream.ErrorCode(10047) // the account's or server's storage is given away
+	codeLimitRequired = jetstream.ErrorCode(10113) // this account wants a limit for every stream
+)
+
+// Storage is natsgram's streams and buckets on one NATS. It is safe for concurrent use.
+type Storage struct {
+	js     jetstream.JetStream
+	o      Options
+	log    *slog.Logger
+	commit bool // a daemon: what is there may be changed
+
+	mu      sync.Mutex
+	kept    map[string]*kept // what was opened, by name
+	suspect chan struct{}    // one token: look at once
+	tell    []func(Change)
+}
+
+// Daemon is the storage of a daemon: what it opens is made, and brought to what is needed and set.
+func Daemon(js jetstream.JetStream, o Options, log *slog.Logger) *Storage {
+	s := Command(js, o)
+	s.commit = true
+	if log != nil {
+		s.log = log
+	}
+	return s
+}
+
+// Command is the storage of a command: what it opens is made where it is missing, and left as it is where it is not.
+func Command(js jetstream.JetStream, o Options) *Storage {
+	return &Storage{js: js, o: o, log: slog.New(slog.DiscardHandler), kept: map[string]*kept{}, suspect: make(chan struct{}, 1)}
+}
+
+// Scheme is the subjects and names of this natsgram.
+func (s *Storage) Scheme() subjects.Scheme { return s.o.Scheme }
+
+// JetStream is where the storage is.
+func (s *Storage) JetStream() jetstream.JetStream { return s.js }
+
+// Stream opens a stream.
+func (s *Storage) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	it, err := item(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, it)
+}
+
+// Bucket opens a bucket of keys and values.
+func (s *Storage) Bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
+	it, err := item(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.open(ctx, it); err != nil {
+		return nil, err
+	}
+	kv, err := s.js.KeyValue(ctx, s.o.Scheme.StreamName(name))
+	return kv, s.explain(it, err)
+}
+
+// Objects opens an object store.
+func (s *Storage) Objects(ctx context.Context, name string) (jetstream.ObjectStore, error) {
+	it, err := item(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.open(ctx, it); err != nil {
+		return nil, err
+	}
+	store, err := s.js.ObjectStore(ctx, s.o.Scheme.StreamName(name))
+	return store, s.explain(it, err)
+}
+
+// open makes an item where it is missing. A daemon also brings one that is there to what is needed and set.
+func (s *Storage) open(ctx context.Context, it Item) (jetstream.Stream, error) {
+	st, err := s.js.Stream(ctx, it.StreamName(s.o.Scheme))
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		st, err = s.create(ctx, it)
+	case err == nil && s.commit:
+		st, err = s.bring(ctx, it, st)
+	}
+	if err != nil {
+		return nil, s.explain(it, err)
+	}
+	s.keep(it, st.CachedInfo())
+	return st, nil
+}
+
+// create makes an item as the settings and their defaults say.
+func (s *Storage) create(ctx context.Context, it Item) (jetstream.Stream, error) {
+	c, byDefault := s.limited(ctx, it)
+	st, err := s.js.CreateStream(ctx, c)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
+		return s.js.Stream(ctx, c.Name) // another daemon was faster
+	case codeOf(err) == codeLimitRequired && c.MaxBytes <= 0:
+		c.MaxBytes = it.Limit
+		st, err = s.js.CreateStream(ctx, c)
+	case codeOf(err) == codeNoRoom && byDefault:
+		c.MaxBytes = -1 // a limit is reserved as a whole; what there is may be enough all the same
+		st, err = s.js.CreateStream(ctx, c)
+	}
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return s.js.Stream(ctx, c.Name)
+	}
+	return st, err
+}
+
+// limited is the configuration of an item that is made now. byDefault: it has a limit that nobody set.
+func (s *Storage) limited(ctx context.Context, it Item) (c jetstream.StreamConfig, byDefault bool) {
+	c = it.wanted(s.o)
+	if _, set := s.o.Limits[it.Name]; set || it.Name != Updates {
+		return c, false
+	}
+	room := s.o.Room
+	if info, err := s.js.AccountInfo(ctx); err == nil && info.Limits.MaxStore > 0 {
+		room = info.Limits.MaxStore / int64(c.Replicas)
+	}
+	if room <= 0 {
+		return c, false
+	}
+	c.MaxBytes = room / 2
+	return c, true
+}
+
+// bring changes of an item that is there what natsgram needs and what is set, as far as nothing is lost by it.
+func (s *Storage) bring(ctx context.Context, it Item, st jetstream.Stream) (jetstream.Stream, error) {
+	c, changed := st.CachedInfo().Config, false
+	for _, d := range s.differences(it, st.CachedInfo()) {
+		switch {
+		case d.Why == Needed, d.Why == Set && d.Loses == "" && !d.manual:
+			d.apply(&c)
+			changed = true
+			s.log.Info("changing the storage", "stream", c.Name, "what", d.What, "from", d.Have, "to", d.Want)
+		case d.Why == Set:
+			s.log.Warn("the storage differs from the settings and stays as it is: see `natsgram storage`",
+				"stream", c.Name, "what", d.What, "is", d.Have, "set", d.Want)
+		}
+	}
+	if !changed {
+		return st, nil
+	}
+	return s.js.UpdateStream(ctx, c)
+}
+
+// explain says which item it is about, and adds what a person can do where the server only says what it cannot.
+func (s *Storage) explain(it Item, err error) error {
+	if err == nil {
+		return nil
+	}
+	name := s.o.Scheme.StreamName(it.Name)
+	err = fmt.Errorf("%s %s: %w", it.Kind, name, err)
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return fmt.Errorf("%w: natsgram keeps updates there, so enable JetStream (nats-server -js)", err)
+	case codeOf(err) == codeNoRoom:
+		return fmt.Errorf("%w: limits are reserved as a whole; set smaller ones by %s", err, limitSetting(it))
+	case codeOf(err) == codeLimitRequired:
+		return fmt.Errorf("%w: set one by %s", err, limitSetting(it))
+	}
+	return err
+}
+
+// limitSetting is the setting that limits an item.
+func limitSetting(it Item) string {
+	if it.Name == Updates {
+		return "NATSGRAM_UPDATES_MAX_BYTES"
+	}
+	return "NATSGRAM_LIMITS"
+}
+
+// codeOf is the server's error code, 0 for other errors.
+func codeOf(err error) jetstream.ErrorCode {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode
+	}
+	return 0
+}
+
+// gone says that an error is what a missing stream looks like.
+func gone(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) ||
+		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,172 @@
+// Package storage is everything that natsgram keeps in JetStream: one table of its streams and buckets, how they are made where
+// they are missing, what may be changed of those that are there, and how they are made anew when they vanish.
+//
+// Storage belongs to the operator. What is missing is made as the settings and their defaults say. What is there is changed by
+// what the environment sets, never by a default; a daemon only ever adds: fewer copies, a shorter age or a lower limit delete
+// something, so that only `natsgram storage apply --reduce` does it. Commands open what is there and change nothing.
+package storage
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Names of the streams and buckets, behind the prefix: TG_UPDATES.
+const (
+	Updates   = "UPDATES"
+	Events    = "EVENTS"
+	Sessions  = "SESSIONS"
+	Leases    = "LEASES"
+	Accounts  = "ACCOUNTS"
+	Positions = "POSITIONS"
+	Schema    = "SCHEMA"
+)
+
+// Kind is what an item is to its users.
+type Kind string
+
+// The kinds.
+const (
+	Stream  Kind = "stream"
+	Bucket  Kind = "bucket"  // of keys and values
+	Objects Kind = "objects" // an object store
+)
+
+// Item is one stream or bucket.
+type Item struct {
+	Name  string // behind the prefix
+	Kind  Kind
+	About string
+	Lazy  bool  // made when it is first needed, not by every daemon
+	Limit int64 // bytes, where the account wants a limit and none is set
+	// shape is what natsgram needs of it, beside what its kind does.
+	shape func(*jetstream.StreamConfig, Options)
+}
+
+// SessionVersions is how many versions of a session are kept: whatever is written over one, the last good one is not far.
+const SessionVersions = 8
+
+// LeaseTTL is how long a daemon's lease outlives it.
+const LeaseTTL = 10 * time.Second
+
+// duplicates is the window in which a stream knows message ids again. They are a guard that should never fire.
+const duplicates = 2 * time.Minute
+
+const mib = 1 << 20
+
+var table = []Item{
+	{Updates, Stream, "updates, once and in order; who owns which account", false, 1 << 30, func(c *jetstream.StreamConfig, o Options) {
+		c.Subjects = []string{o.Scheme.AllUpdates(), o.Scheme.AllOwners()}
+		c.MaxAge = o.MaxAge.Value
+		c.AllowAtomicPublish, c.AllowMsgTTL = true, true
+	}},
+	{Events, Stream, "the last of each event in an account's life", false, 32 * mib, func(c *jetstream.StreamConfig, o Options) {
+		c.Subjects = []string{o.Scheme.AllEvents()}
+		c.MaxMsgsPerSubject = 1
+	}},
+	{Sessions, Bucket, "sealed Telegram sessions", false, 64 * mib, func(c *jetstream.StreamConfig, _ Options) {
+		c.MaxMsgsPerSubject = SessionVersions
+		byLeader(c)
+	}},
+	{Leases, Bucket, "the daemons that live", false, 8 * mib, func(c *jetstream.StreamConfig, o Options) {
+		c.MaxAge = o.LeaseTTL
+		c.AllowMsgTTL = true // the bucket's beginning stays, see bridge/lease
+		byLeader(c)
+	}},
+	{Accounts, Bucket, "the accounts, and which daemon runs which", false, 8 * mib, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
+	{Positions, Bucket, "where recovery begins", false, 32 * mib, nil},
+	{Schema, Objects, "the API as documents", true, 64 * mib, nil},
+}
+
+// byLeader has records read from the stream's leader alone: a copy that lags would tell of former owners and sessions.
+func byLeader(c *jetstream.StreamConfig) { c.AllowDirect = false }
+
+// Table lists all items.
+func Table() []Item { return append([]Item(nil), table...) }
+
+// item finds one by its name.
+func item(name string) (Item, error) {
+	for _, it := range table {
+		if it.Name == name {
+			return it, nil
+		}
+	}
+	return Item{}, fmt.Errorf("natsgram keeps nothing called %.40q", name)
+}
+
+// Opt is a setting: its value, and whether the environment sets it or it is the default.
+type Opt[T any] struct {
+	Value T
+	Set   bool
+}
+
+// Options are what the settings say of storage. The zero value is fine: one copy of everything, kept for ever, without limits.
+type Options struct {
+	Scheme   subjects.Scheme
+	Replicas Opt[int]           // 0: 1
+	MaxAge   Opt[time.Duration] // of updates; 0: for ever
+	Limits   map[string]int64   // bytes, by name; what the environment sets alone. -1: none
+	Cluster  string             // placement
+	Tags     []string
+	LeaseTTL time.Duration // 0: LeaseTTL
+	// Room is how much the JetStream server holds, in bytes, where that is known (the embedded one): updates get half of it,
+	// unless a limit is set, so that leases always find some.
+	Room int64
+}
+
+func (o Options) replicas() int { return max(o.Replicas.Value, 1) }
+
+// StreamName is how JetStream calls an item.
+func (it Item) StreamName(s subjects.Scheme) string {
+	switch name := s.StreamName(it.Name); it.Kind {
+	case Bucket:
+		return "KV_" + name
+	case Objects:
+		return "OBJ_" + name
+	default:
+		return name
+	}
+}
+
+// wanted is the configuration of an item that is made now. It is of the same form as the libraries of NATS make it, so that any
+// program opens it as the bucket that it is.
+func (it Item) wanted(o Options) jetstream.StreamConfig {
+	if o.LeaseTTL <= 0 {
+		o.LeaseTTL = LeaseTTL
+	}
+	name := o.Scheme.StreamName(it.Name)
+	c := jetstream.StreamConfig{
+		Name: it.StreamName(o.Scheme), Description: "natsgram: " + it.About, Storage: jetstream.FileStorage, Replicas: o.replicas(),
+		MaxBytes: -1, MaxMsgs: -1, MaxConsumers: -1, MaxMsgSize: -1, AllowDirect: true, Placement: o.placement(),
+	}
+	switch it.Kind {
+	case Bucket:
+		c.Subjects = []string{"$KV." + name + ".>"}
+		c.MaxMsgsPerSubject, c.AllowRollup, c.DenyDelete, c.Discard = 1, true, true, jetstream.DiscardNew
+	case Objects:
+		c.Subjects = []string{"$O." + name + ".C.>", "$O." + name + ".M.>"}
+		c.AllowRollup, c.Discard = true, jetstream.DiscardNew
+	case Stream:
+	}
+	if it.shape != nil {
+		it.shape(&c, o)
+	}
+	if c.Duplicates = duplicates; c.MaxAge > 0 {
+		c.Duplicates = min(c.Duplicates, c.MaxAge) // NATS wants it so
+	}
+	if limit, set := o.Limits[it.Name]; set && limit > 0 {
+		c.MaxBytes = limit
+	}
+	return c
+}
+
+func (o Options) placement() *jetstream.Placement {
+	if o.Cluster == "" && len(o.Tags) == 0 {
+		return nil
+	}
+	return &jetstream.Placement{Cluster: o.Cluster, Tags: o.Tags}
+}
