@@ -45,6 +45,7 @@ sim: ## simulated sessions: 2,000 seeds with every fault that there is
 
 nightly: ## the same, a million seeds, other ones every night (SEEDS, FROM)
 	$(GO) test -count=1 -run 'TestSeeds' -timeout=12h ./mtproto/sim -sim.seeds=$(or $(SEEDS),1000000) -sim.from=$(or $(FROM),$$(date +%Y%m%d)0000000) -v
+	$(GO) test -count=1 -run 'TestSpeedLimit$$' ./mtproto/files -files.mib=1024 -v
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

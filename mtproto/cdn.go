@@ -37,9 +37,6 @@ func (c *Client) InvokeCDN(ctx context.Context, id int, query []byte) ([]byte, e
 		return nil, a.failed(SentNo, err)
 	}
 	for renewed := false; ; {
-		if err := c.queueForFlood(ctx, &a); err != nil {
-			return nil, err
-		}
 		body, e := c.doFile(ctx, id, forCDN, &a)
 		if e == nil {
 			return body, nil
@@ -61,7 +58,9 @@ func (c *Client) InvokeCDN(ctx context.Context, id int, query []byte) ([]byte, e
 func (c *Client) mendCDN(ctx context.Context, a *attempts, e *Error) error {
 	if e.Code != 0 {
 		switch react(e.Code, e.Kind()) {
-		case again, againIfSafe, againSoon, waitAlike, waitCall:
+		case again, againIfSafe, againSoon:
+		case waitAlike, waitCall, waitSpeed:
+			return c.slowDown(ctx, a, e)
 		default:
 			return e
 		}

@@ -58,6 +58,13 @@ type FloodWait struct {
 	Waits  bool
 }
 
+// SpeedLimited says that Telegram slows down the files of the account, which it does to those without Premium: their parts
+// wait, this one for Wait. It is said once a minute at most for each direction.
+type SpeedLimited struct {
+	Upload bool
+	Wait   time.Duration
+}
+
 // AuthLost says that the account is signed out here (D17, D8). Run ends.
 type AuthLost struct{ Err error }
 
@@ -110,6 +117,9 @@ func (NewSession) Name() string { return "session.new" }
 
 // Name is "flood.wait".
 func (FloodWait) Name() string { return "flood.wait" }
+
+// Name is "speed.limited".
+func (SpeedLimited) Name() string { return "speed.limited" }
 
 // Name is "auth.lost".
 func (AuthLost) Name() string { return "auth.lost" }

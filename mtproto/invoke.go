@@ -179,7 +179,7 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 	case waitAlike:
 		c.hold(a, e)
 		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())
-	case waitCall:
+	case waitCall, waitSpeed:
 		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())
 	case loseAuth:
 		return c.unauthorized(a, e)

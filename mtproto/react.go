@@ -12,6 +12,9 @@ const (
 	codeUnbuilt  = 501
 )
 
+// kindSpeed is how Telegram limits the speed of files of accounts without Premium.
+const kindSpeed = "FLOOD_PREMIUM_WAIT"
+
 // reaction is what the client does about an error of Telegram's by itself.
 type reaction int
 
@@ -26,6 +29,7 @@ const (
 	afterTurn                   // repeat the call when the one before it in its [Sequence] is over (C39)
 	waitAlike                   // calls of this method to this peer wait for Arg seconds, see [floods]; then repeat the call
 	waitCall                    // this call alone waits for Arg seconds
+	waitSpeed                   // the same; of file traffic it is the limit of its speed, and waited for however often it comes
 	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
 	loseKey                     // the authorization was used twice: it is gone for good (D8)
 	tellFrozen                  // nothing, but the operator is told too (D20)
@@ -70,7 +74,7 @@ var rules = []struct {
 	{codeRefused, "", toCaller}, // Telegram explains itself in an updateServiceNotification
 
 	{codeFlood, "FLOOD_WAIT", waitAlike},
-	{codeFlood, "FLOOD_PREMIUM_WAIT", waitAlike},
+	{codeFlood, kindSpeed, waitSpeed},
 	{codeFlood, kindSlow, waitAlike},
 	{codeFlood, "TAKEOUT_INIT_DELAY", waitCall},
 	{codeFlood, "2FA_CONFIRM_WAIT", waitCall},

@@ -50,7 +50,7 @@ func TestReact(t *testing.T) {
 		{406, "UPDATE_APP_TO_LOGIN", toCaller},
 
 		{420, "FLOOD_WAIT_35", waitAlike},
-		{420, "FLOOD_PREMIUM_WAIT_4", waitAlike},
+		{420, "FLOOD_PREMIUM_WAIT_4", waitSpeed},
 		{420, "SLOWMODE_WAIT_30", waitAlike},
 		{420, "TAKEOUT_INIT_DELAY_86400", waitCall},
 		{420, "2FA_CONFIRM_WAIT_604800", waitCall},

@@ -62,6 +62,7 @@ type traffic struct {
 	mu    sync.Mutex
 	links map[pier][]*link
 	cdn   cdnConfig
+	slow  [2]time.Time // when it was last said that downloads, and uploads, are
 }
 
 // pier is where files of one direction go through.
@@ -89,9 +90,6 @@ func (c *Client) InvokeFile(ctx context.Context, id int, t Traffic, query []byte
 		u = forUpload
 	}
 	for {
-		if err := c.queueForFlood(ctx, &a); err != nil {
-			return nil, err
-		}
 		body, e := c.tryFile(ctx, &a, u)
 		if e == nil {
 			return body, nil
@@ -142,8 +140,58 @@ func (c *Client) mendFile(ctx context.Context, a *attempts, e *Error) error {
 			return nil
 		}
 		return e
+	case waitAlike, waitCall, waitSpeed:
+		return c.slowDown(ctx, a, e)
 	}
 	return c.mend(ctx, a, e)
+}
+
+// speedSaid is how often it is said at most that files go slowly.
+const speedSaid = time.Minute
+
+// slowDown waits as long as Telegram says: this call alone, as others of the file may go meanwhile. A limit of speed comes
+// again and again in each larger file, so that nothing bounds the sum of its waits but what the caller says by his context;
+// a FLOOD_WAIT may be as long as one of other calls, each by itself.
+func (c *Client) slowDown(ctx context.Context, a *attempts, e *Error) error {
+	d := RetryAfter(e)
+	limit, limited := ctx.Value(floodKey{}).(time.Duration)
+	if limited {
+		a.flooded += d
+	} else if a.flooded, limit = d, c.o.Limits.FloodWait; e.Kind() == kindSpeed {
+		limit = d
+	}
+	waits := a.flooded <= limit && !outlasts(ctx, d)
+	switch {
+	case e.Kind() != kindSpeed:
+		c.emit(FloodWait{Method: a.m.name, Wait: d, Waits: waits})
+	case waits && c.files.saySlow(time.Now(), a.m.upload()):
+		c.emit(SpeedLimited{Upload: a.m.upload(), Wait: d})
+	}
+	if !waits {
+		return e
+	}
+	if err := c.sleep(ctx, d+floodJitter()); err != nil {
+		return a.failed(e.Sent, err)
+	}
+	return nil
+}
+
+// upload says whether a method of file traffic sends a file.
+func (m method) upload() bool { return strings.HasPrefix(m.name, "upload.save") }
+
+// saySlow says whether it is to be said, again, that a direction is slow.
+func (f *traffic) saySlow(now time.Time, up bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := &f.slow[0]
+	if up {
+		last = &f.slow[1]
+	}
+	if !last.IsZero() && now.Sub(*last) < speedSaid {
+		return false
+	}
+	*last = now
+	return true
 }
 
 // hasMedia says whether a data centre has an address where parallel connections are in order (D8).

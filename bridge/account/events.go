@@ -43,6 +43,8 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 	case mtproto.FloodWait:
 		fields = map[string]any{"method": e.Method, "seconds": e.Wait.Seconds(), "waits": e.Waits}
 		r.Metrics.FloodWait(r.Name, e.Wait)
+	case mtproto.SpeedLimited:
+		fields = map[string]any{"upload": e.Upload, "seconds": e.Wait.Seconds()}
 	case mtproto.AuthLost:
 		fields = map[string]any{"error": text(e.Err)}
 		r.status.set(SignedOut, e.Err)

@@ -66,6 +66,7 @@ var events = []event{
 	{"migrated", "the account's home is another data centre now", "from:int to:int"},
 	{"session.new", "the server began a new session: what was missed is fetched", "dc:int"},
 	{"key.created", "a key exchange was done", "dc:int took_ms:number temporary:bool"},
+	{"speed.limited", "Telegram slows down the account's files, as it does without Premium; their parts wait", "upload:bool seconds:number"},
 	{"init.refused", "a data centre takes our connection and refuses calls for now; it is asked again after next_ms", "dc:int next_ms:number error:string"},
 	{"key.doubted", "a data centre seems not to know our key", "dc:int times:int"},
 	{"key.destroyed", "a data centre has forgotten the key of an account that signed out, or why not", "dc:int error:string"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,9 @@ type rig struct {
 	alice *mttest.Account
 	ctx   context.Context //nolint:containedctx // the test's own
 
+	mu     sync.Mutex
+	events []mtproto.Event
+
 	sent    *world.File // last
 	arrived []byte      // of it
 }
@@ -46,7 +50,7 @@ func start(t testing.TB, opts ...mttest.Option) *rig {
 	var err error
 	r.c, err = mtproto.New(mtproto.Options{
 		API: mtproto.API{ID: 1, Hash: "0123456789abcdef0123456789abcdef"}, Schema: s.Schema(), Env: s.Env(), Dial: s.Dial,
-		Throttle: new(mtproto.Throttle),
+		Throttle: new(mtproto.Throttle), Events: r.event,
 		State: mtproto.State{Version: mtproto.StateVersion, Home: id, UserID: r.alice.ID(), DCs: map[int]mtproto.DCState{
 			id: {Key: key.AppendBytes(nil), Created: time.Now(), Salts: []mtproto.Salt{{Salt: salt}}, Authorized: true},
 		}},
@@ -66,6 +70,24 @@ func start(t testing.TB, opts ...mttest.Option) *rig {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func (r *rig) event(e mtproto.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// seen are the events of a type.
+func seen[E mtproto.Event](r *rig) (found []E) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		if x, ok := e.(E); ok {
+			found = append(found, x)
+		}
+	}
+	return found
 }
 
 // send has a file that was uploaded sent to ourselves.

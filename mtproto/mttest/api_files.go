@@ -45,6 +45,9 @@ func savePart(r *Request) (any, error) {
 	case len(data) > partMax:
 		return nil, refusal(400, "FILE_PART_TOO_BIG")
 	}
+	if err := r.slow(true, len(data)); err != nil {
+		return nil, err
+	}
 	s, id := r.server, upload{r.Account.id, r.DC, r.Args.Int("file_id")}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,6 +178,9 @@ func getFile(r *Request) (any, error) {
 		return nil, refusal(400, "LIMIT_INVALID")
 	case offset < 0 || offset%step != 0 || offset/pieceMax != (offset+limit-1)/pieceMax:
 		return nil, refusal(400, "OFFSET_INVALID")
+	}
+	if err := r.slow(false, int(limit)); err != nil {
+		return nil, err
 	}
 	if redirect := r.server.redirect(f); redirect != nil && r.Args.Bool("cdn_supported") {
 		return redirect, nil

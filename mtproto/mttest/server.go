@@ -47,6 +47,8 @@ type Config struct {
 	Wire WireConfig
 	// Updates is how it tells what happened.
 	Updates UpdatesConfig
+	// Files is how it treats file traffic.
+	Files FilesConfig
 	// RepeatSends answers a known random_id with the first result instead of RANDOM_ID_DUPLICATE (D17).
 	RepeatSends bool
 	// TrackQueries remembers every query that was executed, see [Server.Repeated]. [NewServer] sets it.
@@ -66,6 +68,14 @@ type WireConfig struct {
 	// QueueLimit is how many updates wait for a client that does not read before they give way to updatesTooLong.
 	// 0: 4096.
 	QueueLimit int
+}
+
+// FilesConfig is how a server treats file traffic.
+type FilesConfig struct {
+	// Speed is how many bytes in a second an account may send, and as many receive. What comes faster is answered with
+	// FLOOD_PREMIUM_WAIT_X, X from 4 to 15: so Telegram slows down accounts without Premium, in each larger file again and again
+	// (Lonami/grammers#291, telegram_media_downloader#561). 0: any number.
+	Speed int
 }
 
 // UpdatesConfig is how a server tells what happened.
@@ -127,6 +137,7 @@ type entrance struct {
 // storage is files on their way.
 type storage struct {
 	uploads map[upload]*parts
+	speeds  map[direction]*allowance
 	age     int // generation of file references
 }
 
@@ -165,7 +176,7 @@ func Start(c Config) (*Server, error) {
 	s := &Server{
 		Faults: wire.NewFaults(), cfg: c, accounts: map[int64]*Account{},
 		entry: entrance{logins: map[string]*login{}, tokens: map[string]*Account{}, exports: map[string]*exported{}},
-		files: storage{uploads: map[upload]*parts{}},
+		files: storage{uploads: map[upload]*parts{}, speeds: map[direction]*allowance{}},
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.world = world.New(world.Config{
