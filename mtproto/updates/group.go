@@ -173,7 +173,7 @@ func (g *group) hint(u codec.View, rule *rule) {
 }
 
 func (g *group) own(u codec.View, rule *rule, box Box) {
-	if at := g.at(box); at.part != nil && at.part.has(g.m.r.viewKey(u)) {
+	if at := g.at(box); at.part != nil && at.part.has(g.m.r.viewKey(u)) || g.m.repeated(u, rule) {
 		return
 	}
 	it := Item{Update: u.Raw(), Name: rule.name, Box: box, Peer: peerOf(g.m.look(u), rule.peers), Date: dateOf(g.m.look(u), rule, g.c)}

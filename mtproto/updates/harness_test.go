@@ -76,6 +76,10 @@ func encrypted(id, qts int) M {
 	return M{"_": "updateNewEncryptedMessage", "message": encryptedMessage(id), "qts": qts}
 }
 
+func participant(user, qts int) M {
+	return M{"_": "updateChannelParticipant", "channel_id": 77, "date": 1, "actor_id": 5, "user_id": user, "qts": qts}
+}
+
 func encryptedMessage(id int) M {
 	return M{"_": "encryptedMessageService", "random_id": id, "chat_id": 5, "date": 1, "bytes": []byte{}}
 }

@@ -31,12 +31,11 @@ func (r *Rules) only(u codec.View, numbered bool) bool {
 		return false
 	case rule.kind == None:
 		return !numbered
-	case rule.kind == Secret:
-		return false
 	}
 	l := &looked{}
 	l.Read(u)
-	return u.Int("pts_count") == 0 || r.boxOf(l, rule).Kind == None
+	box := r.boxOf(l, rule)
+	return box.Kind == None || box.Kind != Secret && u.Int("pts_count") == 0
 }
 
 // Concerns tells whether the result of a call is of interest to a machine (D19). It may be called from any goroutine.
@@ -102,8 +101,6 @@ func (m *Machine) leaveUpdate(c *container, u codec.View) {
 	switch {
 	case rule.control:
 		m.obey(u, c)
-	case rule.kind == Secret:
-		m.want(&m.account)
 	case rule.kind != None:
 		l := m.look(u)
 		m.leaveAt(m.r.boxOf(l, rule), int(l.Int("pts")), int(l.Int("pts_count")), c)
@@ -113,6 +110,8 @@ func (m *Machine) leaveUpdate(c *container, u codec.View) {
 // leaveAt has a box fetched that has moved to pts. A channel that nobody knew of begins before the update.
 func (m *Machine) leaveAt(id Box, pts, count int, c *container) {
 	switch id.Kind {
+	case Secret:
+		m.want(&m.account)
 	case Common:
 		if pts > m.common.pts {
 			m.want(&m.account)

@@ -26,6 +26,8 @@ type Machine struct {
 	lastID FetchID
 	held   struct{ n, bytes int }
 
+	unnumbered []uint64 // keys of updates without a number, see repeated
+
 	w       writer
 	seek    seeker
 	looking looked

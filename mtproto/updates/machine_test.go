@@ -33,8 +33,33 @@ func TestMachine(t *testing.T) {
 		{"E3 an old pts", func(b *bench) {
 			b.push(short(newMessage(1, 100)))
 			b.push(short(deleted(2, 99, 3)))
-			b.push(short(deleted(2, 101, 3))) // begins before what we have: not to be told apart from an old one
 		}, ``},
+
+		{"E3 the same among those that were held", func(b *bench) {
+			b.push(short(newMessage(3, 103)))
+			b.push(short(deleted(2, 105, 4)))
+			b.push(short(newMessage(1, 101)))
+			b.push(short(newMessage(2, 102)))
+			b.answer(common, differenceEmpty(60, 5)) // of a server that lags
+			b.wait(time.Second)
+			b.answer(common, difference("updates.difference", state(105, 10, 60, 5), nil, nil, []M{deleted(2, 105, 2)}, nil))
+		}, `
+			updateNewMessage common 101.0 [pts=101]
+			updateNewMessage common 102.0 [pts=102]
+			updateNewMessage common 103.0 [pts=103]
+			getDifference pts=103 qts=10 date=50
+			state date=60
+			getDifference pts=103 qts=10 date=60
+			updateDeleteMessages common 105.0 [pts=105;date=60]`},
+
+		{"E3 one that begins before what we have and ends after it", func(b *bench) {
+			b.push(short(deleted(2, 103, 5)))
+			b.answer(common, difference("updates.difference", state(103, 10, 60, 5), nil, nil, []M{deleted(2, 103, 5)}, nil))
+			b.push(short(M{"_": "updateDeleteChannelMessages", "channel_id": 77, "messages": []int{1}, "pts": 43, "pts_count": 5}))
+		}, `
+			getDifference pts=100 qts=10 date=50
+			updateDeleteMessages common 103.0 [pts=103;date=60]
+			getChannelDifference 77/7700 pts=40 limit=100`},
 
 		{"E3 count 0 at the present pts, again and again", func(b *bench) {
 			b.push(short(deleted(1, 100, 0)))
@@ -55,6 +80,41 @@ func TestMachine(t *testing.T) {
 			updateNewEncryptedMessage secret 11.0 [qts=11]
 			updateNewEncryptedMessage secret 12.0 [qts=12]
 			updateNewEncryptedMessage secret 13.0 [qts=13]`},
+
+		{"E3 a qts of 0 is no number", func(b *bench) {
+			b.push(short(participant(1, 11)))
+			b.pushMeta(short(participant(2, 0)), Meta{Token: 9})
+			b.push(updates(6, 51, participant(3, 0)))
+			b.push(short(participant(4, 12)))
+			b.push(short(participant(2, 0))) // known
+		}, `
+			updateChannelParticipant secret 11.0 [qts=11]
+			updateChannelParticipant none 0.0
+			then release [9]
+			updateChannelParticipant none 0.0 [seq=6;date=51]
+			updateChannelParticipant secret 12.0 [qts=12]`},
+
+		{"E3 nor is a pts of 0 without a count", func(b *bench) {
+			b.m.state.Pts, b.m.common.pts = 2_000_000, 2_000_000 // it is no reset either
+			b.push(short(deleted(1, 0, 0)))
+			b.push(short(M{"_": "updateDeleteChannelMessages", "channel_id": 77, "messages": []int{1}, "pts": 0, "pts_count": 0}))
+		}, `
+			updateDeleteMessages none 0.0 [pts=2000000]
+			updateDeleteChannelMessages none 0.0`},
+
+		{"E8 in differences the same, once", func(b *bench) {
+			for range 2 {
+				b.push(M{"_": "updatesTooLong"})
+				b.answer(common, difference("updates.difference", state(100, 12, 60, 5), nil, nil, []M{participant(1, 11), participant(2, 0), participant(3, 12)}, nil))
+			}
+		}, `
+			getDifference pts=100 qts=10 date=50
+			updateChannelParticipant secret 12.0
+			+ updateChannelParticipant none 0.1
+			+ updateChannelParticipant secret 12.1 [pts=100.2;qts=12.2;date=60]
+			getDifference pts=100 qts=12 date=60
+			updateChannelParticipant secret 12.2
+			+ updateChannelParticipant secret 12.3 [qts=12.4]`},
 
 		{"E4 containers in their order", func(b *bench) {
 			b.push(updates(6, 51, userName(1), newMessage(2, 101)))

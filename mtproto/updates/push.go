@@ -162,8 +162,10 @@ func (m *Machine) applyTo(id Box, u codec.View, rule *rule, c *container) {
 	l := m.look(u)
 	s := step{pts: int(l.Int("pts")), count: int(l.Int("pts_count")), u: u, rule: rule, c: c}
 	switch id.Kind {
-	case None: // of a channel that it does not name
-		m.boxless(c, u, rule, true)
+	case None: // of a channel that it does not name, or without a number
+		if !m.repeated(u, rule) {
+			m.boxless(c, u, rule, true)
+		}
 	case Common:
 		m.apply(&m.common, s)
 	case Secret:
@@ -174,6 +176,25 @@ func (m *Machine) applyTo(id Box, u codec.View, rule *rule, c *container) {
 		m.learn(b, c)
 		m.apply(b, s)
 	}
+}
+
+// repeats is how many updates without a number are known again: it is not known whether differences bring them time and again.
+const repeats = 256
+
+// repeated notes an update without a number, and says whether it was published before.
+func (m *Machine) repeated(u codec.View, rule *rule) bool {
+	if !unnumbered(m.look(u), rule) {
+		return false
+	}
+	key := m.r.viewKey(u)
+	if slices.Contains(m.unnumbered, key) {
+		return true
+	}
+	if len(m.unnumbered) == repeats {
+		m.unnumbered = slices.Delete(m.unnumbered, 0, repeats/2)
+	}
+	m.unnumbered = append(m.unnumbered, key)
+	return false
 }
 
 // boxless publishes an update that moves no box.

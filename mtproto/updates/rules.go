@@ -181,11 +181,13 @@ func (r *Rules) rule(u codec.View) *rule {
 }
 
 // boxOf is the box that an update moves. Channels are found by channel_id, the message's peer or the peer; a message of
-// a channel moves the channel's box whatever the update is called.
+// a channel moves the channel's box whatever the update is called. An update without a number moves none: see [unnumbered].
 func (r *Rules) boxOf(u *looked, rule *rule) Box {
-	switch rule.kind {
-	case None, Secret:
-		return Box{Kind: rule.kind}
+	switch {
+	case rule.kind == None || unnumbered(u, rule):
+		return Box{}
+	case rule.kind == Secret:
+		return Box{Kind: Secret}
 	}
 	if id := channelOf(u, rule); id != 0 {
 		return Box{Kind: Channel, ID: id}
@@ -194,6 +196,20 @@ func (r *Rules) boxOf(u *looked, rule *rule) Box {
 		return Box{} // a channel's, but nobody knows whose
 	}
 	return Box{Kind: Common}
+}
+
+// unnumbered says that an update of a kind that moves a box moves none: Telegram has been seen to send a qts of 0 between
+// others that count (updateChannelParticipant: message_box of Lonami/grammers, Telethon#3041), and a pts and count of 0 say no
+// more. TDLib takes these for mistakes and fetches a difference, which brings the same again: so they are published as they
+// are, once.
+func unnumbered(u *looked, rule *rule) bool {
+	switch rule.kind {
+	case None:
+		return false
+	case Secret:
+		return u.Int("qts") <= 0
+	}
+	return u.Int("pts") <= 0 && u.Int("pts_count") == 0
 }
 
 func channelOf(u *looked, rule *rule) int64 {

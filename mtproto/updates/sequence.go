@@ -61,6 +61,9 @@ func (m *Machine) apply(b *box, s step) {
 	case ahead > 0:
 		m.hold(b, s)
 		m.missing(b)
+	case s.pts > b.pts: // it begins before what we have: part of it is known, and part is not
+		m.hold(b, s)
+		m.want(b.src)
 	case b.id.Kind == Common && b.pts-s.pts > resetDrop:
 		m.wantState(causePtsChanged)
 	}
@@ -97,6 +100,10 @@ func (m *Machine) drain(b *box) {
 		s := b.held[0]
 		ahead := s.pts - s.count - b.pts
 		if ahead > 0 {
+			return
+		}
+		if ahead < 0 && s.pts > b.pts {
+			m.want(b.src)
 			return
 		}
 		m.unhold(b)
