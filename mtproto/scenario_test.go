@@ -287,6 +287,34 @@ func TestUpdateAgain(t *testing.T) {
 	})
 }
 
+// C8, E27: what happened while the network was away for longer than the five minutes of C8 comes when it is back, and is
+// acknowledged when it was taken. No difference would bring it.
+func TestUpdatesOfAnOutage(t *testing.T) {
+	for _, late := range []bool{false, true} { // both ways in which the server may number them
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory, func(c *mttest.Config) { c.Wire.NumberLate = late })
+			alice := s.AddUser(mttest.User{First: "Alice"})
+			n := &faultyNet{dial: s.Dial}
+			r := start(t, s, as(s, alice), func(o *mtproto.Options) { o.Dial = n.Dial })
+			r.ready()
+			time.Sleep(time.Minute)
+			before := len(r.pushed())
+			n.refuse(true)
+			s.Cut()
+			const queries = 5
+			for i := range queries {
+				alice.Push(M{"_": "updateUserName", "user_id": i + 1, "first_name": "A", "last_name": "", "usernames": []M{}})
+				time.Sleep(2 * time.Minute)
+			}
+			n.refuse(false)
+			time.Sleep(time.Minute)
+			equal(t, "updates", len(r.pushed())-before, queries)
+			time.Sleep(time.Minute)
+			equal(t, "acknowledgements missing", s.Unacknowledged(), 0)
+		})
+	}
+}
+
 // C36: a session that the server has forgotten is said to be new, for whoever fetches the difference.
 func TestNewSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,7 +23,8 @@ func (s *Server) open(id int) error {
 	tooLong, _ := s.enc.object(M{"_": "updatesTooLong"})
 	c.Centre = wire.NewCentre(wire.Config{
 		Keys: []*crypto.PrivateKey{key}, AcceptDC: s.accepts(id), Call: func(call *wire.Call) { s.call(c, call) }, NewKey: s.newDevice,
-		OneConnection: s.cfg.Wire.OneConnection, GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,
+		OneConnection: s.cfg.Wire.OneConnection, GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, NumberLate: s.cfg.Wire.NumberLate,
+		TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,
 	})
 	s.centres = append(s.centres, c)
 	if err := s.listen(c, false); err != nil || !s.cfg.Media {

@@ -65,6 +65,9 @@ type WireConfig struct {
 	GzipOver int
 	// OneConnection makes two connections of one key to one data centre AUTH_KEY_DUPLICATED, for good (D8).
 	OneConnection bool
+	// NumberLate numbers updates when they are sent. Else they are numbered when they happen, and those that waited for a client
+	// come in a container of today under ids that are older than 300 s: TDLib looks at the age of the outer id alone (C8).
+	NumberLate bool
 	// QueueLimit is how many updates wait for a client that does not read before they give way to updatesTooLong.
 	// 0: 4096.
 	QueueLimit int

@@ -164,13 +164,22 @@ var receptions = []script{
 		=
 		wait 10s
 		< ack(3)`},
-	{"too old: dropped, but acknowledged", `
+	{"a packet that is too old: dropped, not acknowledged, and taken when it comes again in one of today", `
 		> oldupdate u 299s
 		= update u
 		> oldupdate v 301s
 		= warning
 		wait 10s
-		< ack(2)`}, // C8
+		< ack(1)
+		> [again v]
+		= update v
+		wait 10s
+		< ack(1)`}, // C8
+	{"what is in a packet of today may be of any age", `
+		> [oldupdate u 301s, oldupdate v 10s, oldupdate w 3h]
+		= update u, update v, update w
+		wait 10s
+		< ack(3)`}, // C8
 	{"a little from the future is all right", `
 		> oldupdate u -29s
 		= update u, synced`},
@@ -180,6 +189,30 @@ var receptions = []script{
 		skew -301s
 		> result a
 		= result a`}, // C8
+}
+
+// C7, C8: an update that is older than all that is remembered may have been taken before or not. By itself it is left with the
+// server; in a container of today it is new, as that is, and taken once until it is acknowledged.
+func TestUpdateOlderThanMemory(t *testing.T) {
+	p := opened(t, func(c *Config) { c.HoldUpdates = true })
+	p.run("wait 200s")
+	for range 2*windowSize + 10 {
+		if got := p.sendAll("update x"); got != "<nil>" {
+			t.Fatal(got)
+		}
+		e, _ := p.s.Event()
+		p.s.Release(e.(Update).MsgID)
+	}
+	p.run(`
+		> oldupdate u 250s
+		= warning
+		> [again u, update v]
+		= update u, update v
+		> [again u]
+		=`)
+	if n := len(p.s.acks.held); n != 2 {
+		t.Errorf("%d acknowledgements are held", n)
+	}
 }
 
 // What closes the connection. // C6, C8, C9, C18

@@ -28,7 +28,7 @@ type frame struct {
 	former  bool  // in the session that was left
 	nested  bool  // in a container, a copy or a gzip_packed: no container may be inside
 	zipped  bool
-	again   bool // an update that was declined when it came first
+	stale   bool // its packet is too old to bring anything (C8)
 }
 
 // Receive takes an encrypted packet. An error means that the packet, or what is in it, failed a check: close the
@@ -94,8 +94,14 @@ func (s *Session) message(f frame, m mt.Message) error {
 		s.clock.synced = false
 		return ErrTime
 	}
-	f.again = s.acks.again(m.MsgID)
-	if f.again || s.novel(m) {
+	if !f.nested {
+		f.stale = s.clock.synced && s.clock.age(f.now, f.id) > maxPast
+	}
+	again := s.acks.again(m.MsgID)
+	if !again && s.unusable(f, m) {
+		return nil // nor acknowledged: it was not taken
+	}
+	if again || s.novel(m) {
 		s.clock.observe(f.now, f.id)
 		held, err := s.dispatch(f, m)
 		if err != nil || held {
@@ -108,6 +114,27 @@ func (s *Session) message(f frame, m mt.Message) error {
 	return nil
 }
 
+// unusable says that an update is not taken, so that neither it is noted nor acknowledged. That is one in a packet which is
+// older than packets may be (C8), or, if no container brought it, one older than all that is remembered, so that nobody knows
+// whether it was taken before (C7). What is in a container of today may be of any age: so Telegram sends what has waited, and
+// TDLib looks at the age of the outer id alone too (SessionConnection::on_raw_packet).
+func (s *Session) unusable(f frame, m mt.Message) bool {
+	if !brings(idOf(m.Body)) || s.self.window.has(m.MsgID) {
+		return false
+	}
+	late := !f.nested && m.SeqNo&1 != 0 && s.self.window.content.forgot(m.MsgID)
+	if late || f.stale {
+		s.warn(fmt.Errorf("update of %v ago in a packet that is too old", s.clock.age(f.now, m.MsgID)))
+	}
+	return late || f.stale
+}
+
+// brings says whether a message may bring an update: it is neither an answer, nor about messages, nor holds several.
+func brings(id uint32) bool {
+	_, service := services[id]
+	return !service && id != mt.RPCResultID && id != mt.MsgContainerID && id != mt.MsgCopyID
+}
+
 // novel notes a message and says whether there may be something new in it (C7). The messages in a container are looked
 // at one by one, and an answer that is older than all we remember, to a call that still waits, cannot have been seen.
 func (s *Session) novel(m mt.Message) bool {
@@ -116,7 +143,11 @@ func (s *Session) novel(m mt.Message) bool {
 		return true
 	}
 	id := idOf(m.Body)
-	return id == mt.MsgContainerID || how == tooLate && id == mt.RPCResultID
+	if how == tooLate {
+		_, held := s.acks.held[m.MsgID]
+		return id == mt.MsgContainerID || id == mt.RPCResultID || brings(id) && m.SeqNo&1 != 0 && !held
+	}
+	return id == mt.MsgContainerID
 }
 
 // premature says that a message is from the future (C8). It is authentic, so our clock is wrong. The connection is closed

@@ -65,15 +65,11 @@ func (s *Session) rpcError(c *call, body []byte) {
 	s.calls.drop(c)
 }
 
-// update hands over a message that is neither an answer nor about messages. Those that are too old (C8), or of a session
-// that was left are dropped: getDifference has them; but one that was declined is taken however old it is (E27). One that
-// the server does not number as content is taken too, as TDLib does, but there is no acknowledgement of it to hold.
+// update hands over a message that is neither an answer nor about messages. Those of a session that was left are dropped, not
+// acknowledged: getDifference has them. One that the server does not number as content is taken too, as TDLib does, but there
+// is no acknowledgement of it to hold.
 func (s *Session) update(f frame, m mt.Message) (held bool) {
 	if f.former || len(m.Body) < 4 {
-		return false
-	}
-	if age := s.clock.age(f.now, f.id); s.clock.synced && age > maxPast && !f.again {
-		s.warn(fmt.Errorf("update of %v ago dropped", age))
 		return false
 	}
 	body := m.Body

@@ -32,6 +32,8 @@ type Config struct {
 	OneConnection bool
 	// GzipOver compresses bodies of more than so many bytes; 0: never.
 	GzipOver int
+	// NumberLate numbers pushes when they are sent, and not when they happen.
+	NumberLate bool
 	// QueueLimit is how many pushes wait for a client that does not read them, before they give way to one TooLong.
 	// 0: 4096.
 	QueueLimit int

@@ -20,7 +20,8 @@ type message struct {
 	content bool // must be acknowledged
 	answer  bool // an rpc_result
 	push    bool
-	sent    bool // numbered, and given to a connection at least once
+	num     bool // numbered
+	sent    bool // given to a connection at least once
 	queued  bool
 	to      int64 // the query that it answers
 	body    []byte
@@ -58,7 +59,11 @@ func (s *Session) push(build func() []byte) {
 	if s.out.pushes++; s.out.pushes > cfg.QueueLimit {
 		s.out.collapse(cfg.TooLong)
 	} else {
-		s.out.requeue(&message{content: true, push: true, build: build})
+		m := &message{content: true, push: true, build: build}
+		if !cfg.NumberLate {
+			s.out.number(m, cfg.Now())
+		}
+		s.out.requeue(m)
 	}
 	if s.conn != nil {
 		s.conn.poke()
@@ -67,7 +72,8 @@ func (s *Session) push(build func() []byte) {
 
 // collapse gives up the pushes that wait, for one that says so.
 func (o *outbox) collapse(tooLong []byte) {
-	o.next = slices.DeleteFunc(o.next, func(m *message) bool { return m.push && !m.sent })
+	unsent := func(m *message) bool { return m.push && !m.sent }
+	o.next, o.sent = slices.DeleteFunc(o.next, unsent), slices.DeleteFunc(o.sent, unsent)
 	o.pushes = 0
 	if len(tooLong) > 0 {
 		o.pushes = 1
@@ -110,7 +116,9 @@ func (s *Session) acked(id int64) {
 	} else {
 		o.sent = slices.Delete(o.sent, at, at+1)
 	}
-	o.size -= len(m.body)
+	if m.sent {
+		o.size -= len(m.body)
+	}
 	if e := s.in.find(m.to); m.answer && e != nil {
 		e.answer = nil
 	}
@@ -173,7 +181,10 @@ func (o *outbox) write(dst []byte, batch []*message) ([]byte, bool) {
 		m.queued = false
 		if len(m.body) > 0 {
 			o.number(m, now)
+			o.first(m)
 			kept = append(kept, m)
+		} else if m.num {
+			o.sent = slices.DeleteFunc(o.sent, func(other *message) bool { return other == m })
 		}
 	}
 	if len(kept) == 0 {
@@ -182,7 +193,7 @@ func (o *outbox) write(dst []byte, batch []*message) ([]byte, bool) {
 	salt := o.session.key.salts.current(now)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(salt))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(o.session.ID))
-	if len(kept) == 1 {
+	if len(kept) == 1 && !old(kept[0], now) {
 		return appendMessage(dst, kept[0]), true
 	}
 	return o.appendContainer(dst, kept, now), true
@@ -201,12 +212,16 @@ func (o *outbox) ackMessage() *message {
 	return &message{body: acksBody(ids)}
 }
 
-// number gives m its id and sequence number; one that was sent before keeps them.
+// old says that a message cannot go by itself: clients take no packet that is older than 300 s (C8), but what is in a
+// container of today may be of any age.
+func old(m *message, now time.Time) bool { return now.Unix()-m.id>>32 > 60 }
+
+// number gives m its id and sequence number; one that has them keeps them.
 func (o *outbox) number(m *message, now time.Time) {
-	if m.sent {
+	if m.num {
 		return
 	}
-	m.sent = true
+	m.num = true
 	m.id, m.seq = o.nextID(now, m.answer), 2*o.content
 	if !m.content {
 		return
@@ -214,8 +229,21 @@ func (o *outbox) number(m *message, now time.Time) {
 	m.seq++
 	o.content++
 	o.sent = append(o.sent, m)
+}
+
+// first notes that a message goes to a connection, and what it takes to keep it.
+func (o *outbox) first(m *message) {
+	if m.sent {
+		return
+	}
+	m.sent = true
+	if !m.content {
+		return
+	}
 	for o.size += len(m.body); o.size > keepSent && len(o.sent) > 1; {
-		o.size -= len(o.sent[0].body)
+		if o.sent[0].sent {
+			o.size -= len(o.sent[0].body)
+		}
 		o.sent = o.sent[1:]
 	}
 }
@@ -256,9 +284,14 @@ func (o *outbox) appendContainer(dst []byte, all []*message, now time.Time) []by
 	return dst
 }
 
-// Unacknowledged is how many messages the client has to acknowledge yet.
-func (s *Session) Unacknowledged() int {
+// Unacknowledged is how many messages the client has been sent and has to acknowledge yet.
+func (s *Session) Unacknowledged() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.out.sent)
+	for _, m := range s.out.sent {
+		if m.sent {
+			n++
+		}
+	}
+	return n
 }
