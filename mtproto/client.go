@@ -17,15 +17,16 @@ type Client struct {
 	o    Options
 	ways *reach.Chooser
 	prepared
-	files  traffic
-	home   atomic.Pointer[link]
-	life   life
-	moving chan struct{} // has an element while the home moves
-	floods floods
-	spare  spare
-	login  Login
-	keys   keyring
-	frost  frost
+	files    traffic
+	home     atomic.Pointer[link]
+	life     life
+	moving   chan struct{} // has an element while the home moves
+	floods   floods
+	spare    spare
+	login    Login
+	business businesses
+	keys     keyring
+	frost    frost
 
 	mu    sync.Mutex
 	state State

@@ -17,7 +17,8 @@ const (
 )
 
 // Invoke makes a call at the account's data centre and returns its result, both as TL. The call may be wrapped in
-// whatever the API has wrappers for, but initConnection, which is the client's own business. Query must not change
+// whatever the API has wrappers for, but initConnection, which is the client's own business; one by a business connection
+// goes to that connection's data centre. Query must not change
 // before Invoke returns; the result belongs to the caller.
 //
 // Invoke waits for the connection, and through reconnections, for as long as ctx allows. It repeats the call where that is
@@ -47,7 +48,11 @@ type attempts struct {
 }
 
 func (c *Client) invoke(ctx context.Context, id int, query []byte) ([]byte, error) {
-	return c.carry(ctx, &attempts{m: c.method(query), query: query, id: id})
+	a := &attempts{m: c.method(query), query: query, id: id}
+	if connection := c.businessConnection(a); connection != "" && id == 0 {
+		return c.invokeBusiness(ctx, a, connection)
+	}
+	return c.carry(ctx, a)
 }
 
 // carry makes a call until there is an answer, or an error that repetition does not mend.

@@ -27,8 +27,9 @@ const (
 	HeaderPts       = "Tg-Pts"
 	HeaderDate      = "Tg-Date"
 	HeaderState     = "Tg-State"
-	HeaderRequestID = "Tg-Request-Id" // Nats-Msg-Id of the call that caused the update
-	HeaderDelay     = "Tg-Delay"      // of a new message: how long after its date it came, in milliseconds (E36)
-	HeaderBackfill  = "Tg-Backfill"   // true: out of history, into a gap that was said before (E12)
-	HeaderRedacted  = "Tg-Redacted"   // of an answer too: why contents are missing
+	HeaderRequestID = "Tg-Request-Id"          // Nats-Msg-Id of the call that caused the update
+	HeaderDelay     = "Tg-Delay"               // of a new message: how long after its date it came, in milliseconds (E36)
+	HeaderBackfill  = "Tg-Backfill"            // true: out of history, into a gap that was said before (E12)
+	HeaderBusiness  = "Tg-Business-Connection" // id of the connection by which an update came to a bot
+	HeaderRedacted  = "Tg-Redacted"            // of an answer too: why contents are missing
 )

@@ -19,6 +19,7 @@ type writer struct {
 	account  string
 	scheme   subjects.Scheme
 	schema   *codec.Schema
+	rules    *updates.Rules
 	layer    []string
 	content  []string
 	msgpack  bool
@@ -32,7 +33,7 @@ type writer struct {
 
 func newWriter(r *Runner, owner string) *writer {
 	w := &writer{
-		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
+		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), rules: r.Rules, layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
 		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
 		conn: r.Conn, owner: owner,
 	}
@@ -115,6 +116,9 @@ func (w *writer) header(item *updates.Item) nats.Header {
 	}
 	if item.Backfill {
 		h[subjects.HeaderBackfill] = []string{"true"}
+	}
+	if connection := w.rules.Business(item); connection != "" {
+		h[subjects.HeaderBusiness] = []string{connection}
 	}
 	if item.Origin != "" {
 		h[subjects.HeaderRequestID] = []string{item.Origin}

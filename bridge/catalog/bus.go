@@ -164,7 +164,7 @@ var (
 		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{"yes", "no", "unknown"}},
 	}
 	updateHeaders = []header{
-		{subjects.HeaderContentType, "encoding of the update", "", contentTypes[:2]},
+		{subjects.HeaderContentType, "encoding of the update; raw TL of unknown", "", contentTypes},
 		{subjects.HeaderType, "the update's constructor", "", nil},
 		{subjects.HeaderBox, "the sequence that it belongs to", "^(common|secret|none|channel\\.[0-9]+)$", nil},
 		{subjects.HeaderPts, "its place in that sequence", "^[0-9]+$", nil},
@@ -172,6 +172,7 @@ var (
 		{subjects.HeaderLayer, "the layer of its types", "^[0-9]+$", nil},
 		{subjects.HeaderState, "the account's update state once this message is stored, for the daemon", "", nil},
 		{subjects.HeaderDelay, "of a new message: how many milliseconds after it was written it came", "^[0-9]+$", nil},
+		{subjects.HeaderBusiness, "the business connection by which it came to a bot", "", nil},
 		{subjects.HeaderBackfill, "fetched from history, to fill a gap that was said before", "", []string{"true"}},
 		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},
 		{subjects.HeaderRedacted, "why the contents are missing", "", nil},

@@ -55,6 +55,7 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
 		Example: `  natsgram demo
   natsgram demo --port 4333 --for 30s
   natsgram demo --quiet          nobody talks; only your own calls make updates
+  NATSGRAM_SCHEMA=my.tl natsgram demo            another layer, spoken by the box and the daemon
   NATS_URL=nats://localhost natsgram demo --external`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -86,15 +87,15 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	town, err := newTown()
-	if err != nil {
-		return err
-	}
-	defer town.server.Close()
 	set, err := demoSettings(ctx, dir, o)
 	if err != nil {
 		return err
 	}
+	town, err := demoTown(set)
+	if err != nil {
+		return err
+	}
+	defer town.server.Close()
 	env := town.server.Env()
 	options := bridge.Options{Log: newLogger(set, errs), Env: &env, Version: version, NoSync: true}
 	b, err := bridge.New(set, options)
@@ -127,7 +128,8 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 	return nil // it was told to stop
 }
 
-// demoSettings are those of an empty environment, so that a daemon configured on the same machine is left alone.
+// demoSettings are those of an empty environment, so that a daemon configured on the same machine is left alone. Only the layer
+// is that of NATSGRAM_SCHEMA: the box and the daemon both speak it.
 func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settings, error) {
 	set := bridge.DefaultSettings()
 	if o.external {
@@ -140,7 +142,7 @@ func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settin
 			return set, errors.New("--external: set NATS_URL or NATS_CONTEXT")
 		}
 	}
-	set.StateDir, set.Accounts = dir, []string{demoAccount}
+	set.StateDir, set.Accounts, set.Schema = dir, []string{demoAccount}, os.Getenv("NATSGRAM_SCHEMA")
 	set.APIID, set.APIHash = 1, "demo"
 	set.LogLevel, set.HTTP = "warn", o.http
 	set.Port = o.port
@@ -148,6 +150,18 @@ func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settin
 		set.Port = -1
 	}
 	return set, set.Check()
+}
+
+// demoTown is a town of the layer that the daemon will speak.
+func demoTown(set bridge.Settings) (*town, error) {
+	if set.Schema == "" {
+		return newTown(nil)
+	}
+	api, err := readSchema(set.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("NATSGRAM_SCHEMA: %w", err)
+	}
+	return newTown(api)
 }
 
 func portFree(ctx context.Context, port int) bool {

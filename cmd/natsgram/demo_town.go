@@ -12,6 +12,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/tl"
 )
 
 // town is the people of the demo and where they talk.
@@ -24,8 +25,9 @@ type town struct {
 	methods, layer    int
 }
 
-func newTown() (*town, error) {
-	s, err := mttest.Start(mttest.Config{RepeatSends: true})
+// newTown speaks the layer of a schema; nil: the built-in one.
+func newTown(api *tl.Schema) (*town, error) {
+	s, err := mttest.Start(mttest.Config{RepeatSends: true, Schema: api})
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type rule struct {
 	live    bool
 	fresh   bool   // a new message of the common box or a channel
 	message string // name of the field that holds a Message, "" for none
+	by      finder // the business connection by which it came
 	peers   []finder
 }
 
@@ -119,7 +120,42 @@ func newRule(decl *tl.Schema, c *tl.Combinator) *rule {
 		}
 	}
 	u.kind, u.hint = sequence(c)
+	u.by = findConnection(decl, c)
 	return u
+}
+
+// findConnection finds the id of a business connection: of the update itself, or of the BotBusinessConnection in it.
+func findConnection(decl *tl.Schema, c *tl.Combinator) finder {
+	const id = "connection_id"
+	if has(c, id, "string") {
+		return finder{field: id}
+	}
+	for _, p := range c.Params {
+		if p.Type.Name == "BotBusinessConnection" && len(decl.Class(p.Type.Name)) > 0 {
+			return finder{field: p.Name, inner: id}
+		}
+	}
+	return finder{}
+}
+
+// Business is the business connection by which an update came to a bot, "" where it came by none.
+func (r *Rules) Business(it *Item) string {
+	if len(it.Update) < 4 {
+		return ""
+	}
+	rule := r.updates[binary.LittleEndian.Uint32(it.Update)]
+	if rule == nil || rule.by.field == "" {
+		return ""
+	}
+	v, err := r.s.View(it.Update)
+	if err != nil {
+		return ""
+	}
+	if rule.by.inner == "" {
+		return v.Str(rule.by.field)
+	}
+	connection, _ := v.Object(rule.by.field)
+	return connection.Str(rule.by.inner)
 }
 
 // sequence reads off a declaration which sequence the update moves (E2): pts and pts_count the common box's or a
