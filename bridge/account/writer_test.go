@@ -1,6 +1,8 @@
 package account
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -61,7 +63,11 @@ func testWriter(t testing.TB, change func(*settings.Settings)) *writer {
 	if change != nil {
 		change(&set)
 	}
-	r := New(Config{Name: "main", Settings: set, Conn: nc, Methods: rpc.NewMethods(s, decl, nil)})
+	rules, err := updates.Compile(s, decl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(Config{Name: "main", Settings: set, Conn: nc, Methods: rpc.NewMethods(s, decl, nil), Rules: rules})
 	return newWriter(r, "owner")
 }
 
@@ -240,5 +246,30 @@ func BenchmarkMessage(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.message(item)
+	}
+}
+
+// D3: what no schema at hand can read goes out as it came, unless it may hold a login code: whose message it is cannot be read.
+func TestMessageOfANewerLayer(t *testing.T) {
+	w := testWriter(t, nil)
+	raw := []byte{0xad, 0xde, 0xca, 0xfe, 1, 2, 3, 4}
+	m := w.message(&updates.Item{Name: updates.Unknown, Update: raw, Box: updates.Box{Kind: updates.None}, Peer: updates.Peer{Kind: updates.PeerNone}})
+	if m.Subject != "tg.upd.main.unknown.none.0" || m.Header.Get(subjects.HeaderContentType) != "application/x-tl" || !bytes.Equal(m.Data, raw) {
+		t.Errorf("%s %v %x", m.Subject, m.Header, m.Data)
+	}
+	code := append(binary.LittleEndian.AppendUint64(raw, 777000), "Login code: 12345"...)
+	m = w.message(&updates.Item{Name: updates.Unknown, Update: code, Box: updates.Box{Kind: updates.Common}, Pts: 7})
+	if len(m.Data) > 0 || m.Header.Get(subjects.HeaderRedacted) == "" {
+		t.Errorf("%v %x", m.Header, m.Data)
+	}
+}
+
+// An update that came to a bot by a business connection names it.
+func TestMessageOfABusinessConnection(t *testing.T) {
+	w := testWriter(t, nil)
+	u := encode(t, codec.M{"_": "updateBotDeleteBusinessMessage", "connection_id": "abc", "peer": codec.M{"_": "peerUser", "user_id": 7}, "messages": []int{1}, "qts": 11})
+	m := w.message(&updates.Item{Name: "updateBotDeleteBusinessMessage", Update: u, Box: updates.Box{Kind: updates.Secret}, Pts: 11})
+	if got := m.Header.Get(subjects.HeaderBusiness); got != "abc" {
+		t.Errorf("%q: %v", got, m.Header)
 	}
 }
