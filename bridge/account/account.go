@@ -80,7 +80,7 @@ type Runner struct {
 	legacy *legacy // what is to be passed on; set by Run before it returns
 	online presence
 
-	differenceLate time.Duration
+	differenceLate, heldAfter time.Duration
 }
 
 // New prepares a runner.
@@ -92,7 +92,7 @@ func New(c Config) *Runner {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("account", c.Name)
-	r := &Runner{Config: c, differenceLate: differenceLate}
+	r := &Runner{Config: c, differenceLate: differenceLate, heldAfter: heldAfter}
 	r.status.init(c.Name)
 	r.keeper = keeper{vault: c.Vault, account: c.Name}
 	return r
@@ -144,6 +144,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
+		Smaller: t.driver.smaller, Troubled: t.driver.troubled,
 	})
 	if err == nil {
 		err = t.driver.recover(ctx, t.log, state)

@@ -132,6 +132,7 @@ type rig struct {
 	g     *telegram
 	r     *Runner
 	lost  <-chan struct{}
+	held  time.Duration // until updates are said to be held; 0: as usual
 	late  time.Duration // until a difference is said to fail; 0: as usual
 	end   func() error
 }
@@ -190,6 +191,9 @@ func (x *rig) run(g *telegram) {
 	})
 	if x.late > 0 {
 		x.r.differenceLate = x.late
+	}
+	if x.held > 0 {
+		x.r.heldAfter = x.held
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

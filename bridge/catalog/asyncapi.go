@@ -85,6 +85,7 @@ func (d *document) shared() {
 		member{"bus.update.headers", append(headerSchema(updateHeaders), member{"required", []string{subjects.HeaderType, subjects.HeaderBox, subjects.HeaderLayer}})},
 		member{"bus.fault", fault.schema()},
 		member{"bus.users", object{{"type", "array"}, {"items", schemaRef("User")}}},
+		member{"bus.redacted", fields(redactedFields).schema()},
 		member{"bus.chats", object{{"type", "array"}, {"items", schemaRef("Chat")}}},
 	)
 	d.answer("fault", object{title("an error"), {"headers", schemaRef("bus.fault.headers")}, {"payload", schemaRef("bus.fault")}})
@@ -164,6 +165,7 @@ func (d *document) update(name string, live bool) {
 	slim := object{{"type", "object"}, {"properties", object{{"_", object{{"const", name}}}}}, {"required", []string{"_"}}, {"additionalProperties", false}}
 	payload := object{{"type", "object"}, {"required", []string{"update", "users", "chats"}}, {"additionalProperties", false}, {"properties", object{
 		{"update", object{{"anyOf", []object{of, slim}}}}, {"users", schemaRef("bus.users")}, {"chats", schemaRef("bus.chats")},
+		{"redacted", schemaRef("bus.redacted")},
 	}}}
 	d.message(name, object{title("%s, with the users and chats that it mentions", name), {"headers", schemaRef("bus.update.headers")}, {"payload", payload}})
 	d.placed(name, live, "kept in the stream "+d.scheme.StreamName("UPDATES"))
