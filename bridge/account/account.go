@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -42,6 +43,7 @@ type Config struct {
 	Settings settings.Settings
 	Env      dc.Environment
 	Conn     *nats.Conn
+	Answers  *answer.Answers // of the same connection
 	Store    *stream.Store
 	Vault    *vault.Vault
 	Methods  *rpc.Methods
@@ -273,7 +275,7 @@ func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vaul
 func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	s := r.Settings
 	c := rpc.Config{
-		Conn: r.Conn, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
+		Answers: r.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
 		Timeout: s.Timeout, Concurrency: s.Concurrency, Queue: s.Queue, PerMethod: s.Endpoints == "method", Version: r.Version,
 		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
@@ -291,10 +293,10 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	return c
 }
 
-func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *rpc.Fault) {
+func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *answer.Fault) {
 	b, err := json.Marshal(r.Status())
 	if err != nil {
-		return nil, &rpc.Fault{Code: 500, Text: err.Error(), Sent: "no"}
+		return nil, answer.Refuse(500, err.Error())
 	}
 	return b, nil
 }

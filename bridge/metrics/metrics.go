@@ -39,6 +39,7 @@ type Metrics struct {
 	links    *prometheus.CounterVec
 	gaps     *prometheus.CounterVec
 	redacted *prometheus.CounterVec
+	replies  prometheus.Counter
 }
 
 // New makes metrics; statuses are asked for with each look, those of all accounts of the daemon.
@@ -60,11 +61,14 @@ func New(version string, statuses func() []Status) *Metrics {
 		gaps:    counter("natsgram_gaps_total", "Updates that Telegram could not give back, said as gaps.", "account", "reason"),
 		redacted: counter("natsgram_updates_redacted_total", "Updates that JetStream does not take with their contents: too large, or refused.",
 			"account", "reason"),
+		replies: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "natsgram_replies_refused_total", Help: "Requests that were dropped because they wanted their answer where none may go: somebody tries what he may not, or NATSGRAM_REPLIES lacks a prefix.",
+		}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.delay, m.calls, m.took, m.floods, m.flooded, m.links, m.gaps, m.redacted, build, looks{statuses},
+	m.registry.MustRegister(m.delay, m.calls, m.took, m.floods, m.flooded, m.links, m.gaps, m.redacted, m.replies, build, looks{statuses},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -126,5 +130,12 @@ func (m *Metrics) Gap(account, reason string) {
 func (m *Metrics) Redacted(account, reason string) {
 	if m != nil {
 		m.redacted.WithLabelValues(account, reason).Inc()
+	}
+}
+
+// ReplyRefused notes a request that was dropped because of where its answer was to go.
+func (m *Metrics) ReplyRefused() {
+	if m != nil {
+		m.replies.Inc()
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/natsgram/natsgram/subjects"
 )
 
 // Who looks at a log sees whether updates can be stored, why not, and how long the first has waited.
@@ -35,7 +33,7 @@ func TestDoing(t *testing.T) {
 	}
 	l.Add(group(false, 2))
 	until("failing", func(d Doing) bool { return !d.Oldest.IsZero() && !d.Failing.IsZero() && d.Err != nil && bad.Load() > 0 })
-	if _, err := Setup(context.Background(), g.js, subjects.Scheme{}, Retention{}); err != nil {
+	if _, err := Setup(context.Background(), Retention{}.storage(g.js)); err != nil {
 		t.Fatal(err)
 	}
 	until("stored again", func(d Doing) bool { return d.Oldest.IsZero() && d.Failing.IsZero() && d.Err == nil })
