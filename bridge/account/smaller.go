@@ -50,7 +50,7 @@ func (d *driver) smaller(m stream.Message, limits stream.Limits, refusal string)
 func (d *driver) tellRedacted(g *stream.Group) {
 	for _, m := range g.Messages {
 		why := first(m.Header, subjects.HeaderRedacted)
-		if m.Form < formSlim || why == "" || why == withhold.Reason {
+		if m.Form < formSlim || why == "" || why == withhold.Message {
 			continue
 		}
 		fields := map[string]any{

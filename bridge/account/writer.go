@@ -48,15 +48,14 @@ func (w *writer) message(item *updates.Item) stream.Message {
 	if item.Name == updates.Unknown {
 		return w.unknown(item, m)
 	}
-	update, cut, err := w.withheld.Redact(nil, item.Update, w.schema.Object())
-	if cut || err != nil {
-		m.Header[subjects.HeaderRedacted] = []string{withhold.Reason}
-	}
+	update, why, err := w.withheld.Redact(nil, item.Update, w.schema.Object())
 	if err != nil { // nobody can tell what is in it
-		m.Data, m.Form = w.redacted(w.about(m, codec.View{}, withhold.Reason)), formSlim
+		m.Header[subjects.HeaderRedacted] = []string{withhold.Message}
+		m.Data, m.Form = w.redacted(w.about(m, codec.View{}, withhold.Message)), formSlim
 		return m
 	}
-	if cut {
+	if why != "" {
+		m.Header[subjects.HeaderRedacted] = []string{why}
 		without := *item
 		without.Update, item = update, &without
 	}
@@ -69,7 +68,7 @@ func (w *writer) message(item *updates.Item) stream.Message {
 func (w *writer) unknown(item *updates.Item, m stream.Message) stream.Message {
 	m.Header[subjects.HeaderContentType] = []string{"application/x-tl"}
 	if w.withheld.Names(item.Update) {
-		m.Header[subjects.HeaderRedacted] = []string{withhold.Reason}
+		m.Header[subjects.HeaderRedacted] = []string{withhold.Message}
 		m.Form = formBare
 		return m
 	}

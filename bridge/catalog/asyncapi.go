@@ -146,7 +146,7 @@ func (d *document) method(f *tl.Combinator) {
 	d.message(call, object{title("a call of %s", f.Name), {"headers", schemaRef("bus.request.headers")}, {"payload", schemaRef(export.Params(f.Name))}})
 	d.answer(result, object{title("what %s answers", f.Name), {"headers", schemaRef("bus.answer.headers")}, {"payload", schemaRef(export.Result(f.Name))}})
 	summary := f.Name + " → " + f.Result.String()
-	if why := rpc.Refusal(f.Name, nil); why != "" {
+	if why := rpc.Refusal(f, nil); why != "" {
 		summary += "; answered 403 unless NATSGRAM_ALLOW names it: it " + why
 	}
 	name := subjects.TreeRPC + "." + f.Name

@@ -159,7 +159,7 @@ var (
 	answerHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
 		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
-		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld", "", []string{"service message"}},
+		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld", "", []string{"service message", "sign-in token"}},
 	}
 	faultHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the body", "", contentTypes},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -279,14 +280,6 @@ func TestRefusedInRawTL(t *testing.T) {
 	}
 }
 
-func TestAllowedByName(t *testing.T) {
-	for allow, want := range map[string]string{"": "403", "auth.logOut": "", "auth.*": "", "*": "", "auth.signIn": "403"} {
-		if got := Refusal("auth.logOut", strings.Fields(allow)); (got != "") != (want != "") {
-			t.Errorf("allowing %q: %q", allow, got)
-		}
-	}
-}
-
 // D18: the same Nats-Msg-Id makes the same random_id, so that Telegram sees a repeated request.
 func TestRandomID(t *testing.T) {
 	var seen []string
@@ -554,8 +547,9 @@ func TestEveryFunctionIsRouted(t *testing.T) {
 	if n := len(ms.sorted); n < 700 {
 		t.Errorf("%d methods", n)
 	}
+	other := []string{"channels.editCreator", "account.confirmBotConnection", "bots.exportBotToken"} // of earlier and later layers
 	for name := range refusals {
-		if !strings.HasSuffix(name, "*") && ms.byName[name] == nil {
+		if !strings.HasSuffix(name, "*") && ms.byName[name] == nil && !slices.Contains(other, name) {
 			t.Errorf("%s is refused and does not exist", name)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
-	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -180,9 +179,9 @@ func (s *Service) redact(clean *buffer, j *job, result []byte, t codec.Type) ([]
 			return nil, err
 		}
 	}
-	result, cut, err := rule.Redact(clean.b[:0], result, t)
-	if cut {
-		clean.b, j.redacted = result, withhold.Reason
+	result, why, err := rule.Redact(clean.b[:0], result, t)
+	if j.redacted = why; why != "" {
+		clean.b = result
 	}
 	return result, err
 }

@@ -118,7 +118,7 @@ func TestLoginCodesInNoAnswer(t *testing.T) {
 			reply := g.ask("tg.rpc.main."+fn.Name, string(m.g.Boxed(nil, fn, 1)), "Content-Type", "application/x-tl",
 				"Tg-Layer", fmt.Sprint(s.Layer()), "Accept", out.String())
 			asked++
-			if reply.Header.Get("Nats-Service-Error") != "" || reply.Header.Get("Tg-Redacted") != withhold.Reason || tells(reply.Data) {
+			if reply.Header.Get("Nats-Service-Error") != "" || reply.Header.Get("Tg-Redacted") != withhold.Message || tells(reply.Data) {
 				t.Fatalf("%s, with a %s, as %s: %v\n%q", fn.Name, c.Name, out, reply.Header, reply.Data)
 			}
 			if typ := functionNamed(t, fn.Name).Result(); out == TL && s.Check(reply.Data, typ) != nil {
