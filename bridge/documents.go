@@ -14,9 +14,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
 
-	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/catalog"
+	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -66,27 +67,31 @@ const inlineMost = 512 << 10
 // answerRoom is what an answer's headers and the protocol may take of max_payload, in bytes.
 const answerRoom = 4096
 
-func (c *control) schema(ctx context.Context, r *answer.Request) (any, error) {
+func (c *control) schema(r micro.Request) {
 	var in struct {
 		Format string `json:"format"`
 	}
 	if err := json.Unmarshal(orEmpty(r.Data()), &in); err != nil {
-		return nil, answer.Refuse(400, `schema: want {"format": "asyncapi"}, or nothing: `+answer.BadJSON(err))
+		respond(r, nil, &refusal{400, `schema: want {"format": "asyncapi"}, or nothing: ` + rpc.BadJSON(err)})
+		return
 	}
 	if in.Format == "" {
-		return c.documents.list(), nil
+		_ = r.RespondJSON(c.documents.list())
+		return
 	}
 	f, err := catalog.Find(in.Format)
 	if err != nil {
-		return nil, answer.Refuse(404, "schema: "+err.Error())
+		respond(r, nil, &refusal{404, "schema: " + err.Error()})
+		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, documentTime)
+	ctx, cancel := context.WithTimeout(c.ctx, documentTime)
 	defer cancel()
-	text, err := c.documents.answer(ctx, f)
+	answer, err := c.documents.answer(ctx, f)
 	if err != nil {
-		return nil, answer.Refuse(503, "schema: "+err.Error())
+		respond(r, nil, &refusal{503, "schema: " + err.Error()})
+		return
 	}
-	return &nats.Msg{Header: answer.JSON.Header(), Data: text}, nil
+	_ = r.Respond(answer)
 }
 
 func (d *documents) list() map[string]any {
@@ -121,8 +126,8 @@ func (d *documents) answer(ctx context.Context, f catalog.Format) ([]byte, error
 		Format: f.Name, ContentType: f.ContentType, Layer: d.decl.Layer, Size: len(text),
 		Digest: "SHA-256=" + base64.URLEncoding.EncodeToString(sum[:]), Document: string(text),
 	}
-	if whole, err := answerOf(doc, nil); err != nil || int64(len(whole)) <= min(inlineMost, d.nc.MaxPayload()-answerRoom) {
-		return whole, err
+	if answer, err := answerOf(doc, nil); err != nil || int64(len(answer)) <= min(inlineMost, d.nc.MaxPayload()-answerRoom) {
+		return answer, err
 	}
 	doc.Document, doc.Bucket, doc.Object = "", d.bucket(), d.object(f)
 	if err := d.store(ctx, doc, f.About, text); err != nil {

@@ -95,7 +95,7 @@ func matches(pattern, subject string) bool {
 // seldom are the rights that one run need not use.
 var seldom = map[string]string{
 	"tg.rpc.>": "requests that came during a hand-over are passed on", "tg.ro.>": "the same",
-	"$JS.FC.>": "what JetStream asks in the middle of a long answer", "_R_.>": "answers to another NATS account",
+	"$JS.API.STREAM.MSG.GET.KV_TG_LEASES": "a renewal of which nobody knows what became", "$JS.FC.>": "what JetStream asks in the middle of a long answer", "_R_.>": "answers to another NATS account",
 }
 
 // The rights of the role daemon are enough for all that daemons do, and no more than that: nothing was refused, and whatever is

@@ -71,9 +71,19 @@ func startDemo(t *testing.T, args ...string) *demo {
 	t.Helper()
 	must(t, buildNatsgram())
 	must(t, installCLI())
-	d := &demo{home: t.TempDir()}
-	c := exec.Command(filepath.Join(bin, "natsgram"), append([]string{"demo", "--port", "-1"}, args...)...)
-	c.Env = d.env()
+	return launch(t, &demo{home: t.TempDir()}, append([]string{"demo", "--port", "-1"}, args...))
+}
+
+// startDemoAt runs the demo on the NATS server of another, as a user there.
+func startDemoAt(t *testing.T, at *demo, user string) *demo {
+	t.Helper()
+	return launch(t, &demo{home: at.home}, []string{"demo", "--external"}, "NATS_URL="+at.url, "NATS_USER="+user, "NATS_PASSWORD=p", "NATS_INBOX_PREFIX=_INBOX_"+user)
+}
+
+func launch(t *testing.T, d *demo, args []string, env ...string) *demo {
+	t.Helper()
+	c := exec.Command(filepath.Join(bin, "natsgram"), args...)
+	c.Env = d.env(env...)
 	var logged lockedBuffer
 	c.Stderr = &logged
 	out, err := c.StdoutPipe()

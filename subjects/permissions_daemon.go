@@ -6,6 +6,7 @@ package subjects
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS"}
+	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA"}
 	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
 )
@@ -17,16 +18,19 @@ func (s Scheme) daemon(g Grant) Permissions {
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
 	// Requests are passed on to the next owner of an account, so they are published as well.
-	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside} {
+	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl} {
 		p.Publish = append(p.Publish, s.join(tree, ">"))
 	}
-	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
+	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
 	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
 	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads
 	for _, name := range daemonBuckets {
 		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, join("$KV", s.StreamName(name), ">"))
+	}
+	for _, name := range readByLeader {
+		p.Publish = append(p.Publish, join(api, "STREAM.MSG.GET", "KV_"+s.StreamName(name)))
 	}
 	for _, name := range daemonObjects {
 		p.Publish = append(p.Publish, aboutStream(api, "OBJ_"+s.StreamName(name))...)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -43,7 +42,6 @@ type Config struct {
 	Settings settings.Settings
 	Env      dc.Environment
 	Conn     *nats.Conn
-	Answers  *answer.Answers // of the same connection
 	Store    *stream.Store
 	Vault    *vault.Vault
 	Methods  *rpc.Methods
@@ -82,7 +80,7 @@ type Runner struct {
 	legacy *legacy // what is to be passed on; set by Run before it returns
 	online presence
 
-	differenceLate, heldAfter time.Duration
+	differenceLate time.Duration
 }
 
 // New prepares a runner.
@@ -94,7 +92,7 @@ func New(c Config) *Runner {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("account", c.Name)
-	r := &Runner{Config: c, differenceLate: differenceLate, heldAfter: heldAfter}
+	r := &Runner{Config: c, differenceLate: differenceLate}
 	r.status.init(c.Name)
 	r.keeper = keeper{vault: c.Vault, account: c.Name}
 	return r
@@ -146,7 +144,6 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
-		Smaller: t.driver.smaller, Troubled: t.driver.troubled,
 	})
 	if err == nil {
 		err = t.driver.recover(ctx, t.log, state)
@@ -275,7 +272,7 @@ func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vaul
 func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	s := r.Settings
 	c := rpc.Config{
-		Answers: r.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
+		Conn: r.Conn, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
 		Timeout: s.Timeout, Concurrency: s.Concurrency, Queue: s.Queue, PerMethod: s.Endpoints == "method", Version: r.Version,
 		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
@@ -293,10 +290,10 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	return c
 }
 
-func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *answer.Fault) {
+func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *rpc.Fault) {
 	b, err := json.Marshal(r.Status())
 	if err != nil {
-		return nil, answer.Refuse(500, err.Error())
+		return nil, &rpc.Fault{Code: 500, Text: err.Error(), Sent: "no"}
 	}
 	return b, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -79,6 +80,9 @@ func (b *binding) consume(ctx context.Context, stream string, cfg jetstream.Cons
 		return nil, err
 	default:
 		old := have.CachedInfo().Config
+		if does(old, cfg) {
+			return have, nil // a user of NATS may be permitted to use it and not to change it
+		}
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = old.DeliverPolicy, old.OptStartSeq, old.OptStartTime
 	}
 	consumer, err := b.js.CreateOrUpdateConsumer(ctx, stream, cfg)
@@ -86,6 +90,13 @@ func (b *binding) consume(ctx context.Context, stream string, cfg jetstream.Cons
 		return nil, fmt.Errorf("durable %s: %w", cfg.Durable, err)
 	}
 	return consumer, nil
+}
+
+// does reports whether a consumer that is there hands out what is wanted, and as it is wanted.
+func does(have, want jetstream.ConsumerConfig) bool {
+	return have.FilterSubject == want.FilterSubject && slices.Equal(have.FilterSubjects, want.FilterSubjects) && have.AckPolicy == want.AckPolicy &&
+		have.AckWait == want.AckWait && have.MaxAckPending == want.MaxAckPending && max(have.MaxDeliver, 0) == max(want.MaxDeliver, 0) &&
+		have.InactiveThreshold == want.InactiveThreshold
 }
 
 func (b *binding) messages(consumer jetstream.Consumer) (source, error) {

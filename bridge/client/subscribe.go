@@ -72,9 +72,14 @@ type UpdatesConfig struct {
 	Boxes   []string
 	NoGaps  bool
 
-	// FilterHere sorts everything out here, not at the server: for users of NATS who are permitted the updates of
-	// this account as a whole (the role consumer). The server checks only a single filter against permissions.
+	// FilterHere sorts everything out here, not at the server: for a durable that was made for all updates of the account and
+	// that this user of NATS may not change.
 	FilterHere bool
+
+	// Own reads the stream of the account's own (natsgram streams add), where a user of NATS can be permitted consumers of any
+	// name. In the stream of all accounts it is permitted durables by their names, which somebody else made: account=Durable.
+	// Sequences are that stream's own.
+	Own bool
 
 	// MaxInFlight is how many updates may be handed out and not acknowledged, to all that share a Durable together; 256 by
 	// default. Updates of one chat may then be worked on at the same time; with 1 everything is in order, one after
@@ -189,13 +194,16 @@ func (c *Client) subscribe(ctx context.Context, cfg UpdatesConfig) (s *Subscript
 		}
 	}
 	b := binding{c: c, cfg: cfg, js: js, stream: c.o.scheme.StreamName(updatesName)}
+	if cfg.Own {
+		b.stream = c.o.scheme.OwnStream(c.account)
+	}
 	if cfg.FilterHere {
 		b.subjects = []string{c.o.scheme.Updates(c.account)}
 	} else {
 		b.subjects = c.subjects(s.want.distinct())
 	}
 	if s.source, err = b.open(ctx); errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = fmt.Errorf("%w: no daemon has made %s yet", err, b.stream)
+		err = fmt.Errorf("%w: %s, which a daemon makes, or `natsgram streams add` an account's own", err, b.stream)
 	}
 	return s, err
 }
@@ -222,7 +230,7 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 			return nil, err
 		}
 		meta := readMeta(msg.Subject(), msg.Headers())
-		if meta.Type == stateName || !s.want.wants(&meta) {
+		if !s.want.wants(&meta) {
 			if s.acks {
 				_ = msg.Ack() // if that is lost it comes again, and is sorted out again
 			}
@@ -241,9 +249,6 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 		return u, nil
 	}
 }
-
-// stateName is the type of messages that are for the daemon alone: what of an account's state had no room beside an update.
-const stateName = "state"
 
 const headerSource = "Nats-Stream-Source"
 

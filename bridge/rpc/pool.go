@@ -5,14 +5,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/answer"
-	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/nats-io/nats.go"
 )
 
 // job is a request taken from NATS.
 type job struct {
-	answer.Request
-	endpoint *micro.Endpoint
+	msg      *nats.Msg
+	endpoint *endpoint
 	method   string
 	at       time.Time
 	out      Encoding // of the answer

@@ -27,6 +27,7 @@ type tailOptions struct {
 	last         int
 	all, json    bool
 	live         bool
+	own          bool
 	count        int
 }
 
@@ -67,6 +68,7 @@ nothing away from others.`,
 	f.IntVar(&o.last, "last", 0, "begin with the last N updates of the stream")
 	f.BoolVar(&o.all, "all", false, "begin with the oldest update")
 	f.BoolVar(&o.live, "live", false, "also what is not kept: typing, user status")
+	f.BoolVar(&o.own, "stream", false, "from the account's own stream (natsgram streams), for users who may not read that of all")
 	f.BoolVar(&o.json, "json", false, "one JSON object a line, as published")
 	f.IntVarP(&o.count, "count", "n", 0, "stop after N updates")
 	c.MarkFlagsMutuallyExclusive("since", "last", "all")
@@ -117,17 +119,11 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 	if err != nil {
 		return err
 	}
-	name := set.Scheme().StreamName("UPDATES")
-	stream, err := js.Stream(ctx, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("there is no stream %s yet: is `natsgram serve` running?", name)
-	}
+	stream, err := o.stream(ctx, js, set.Scheme(), account, p.errs)
 	if err != nil {
 		return err
 	}
-	if _, err := stream.GetLastMsgForSubject(ctx, set.Scheme().Own(account)); errors.Is(err, jetstream.ErrMsgNotFound) {
-		fmt.Fprintf(p.errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
-	}
+	name := stream.CachedInfo().Config.Name
 	config, err := o.consumer(ctx, stream, set.Scheme(), account)
 	if err != nil {
 		return err
@@ -137,6 +133,30 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 		return err
 	}
 	return follow(ctx, nc, consumer, set.Scheme(), account, o, p)
+}
+
+// stream finds the stream to read from.
+func (o tailOptions) stream(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string, errs io.Writer) (jetstream.Stream, error) {
+	if o.own {
+		name := scheme.OwnStream(account)
+		st, err := js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			err = fmt.Errorf("there is no stream %s: natsgram streams add %s", name, account)
+		}
+		return st, err
+	}
+	name := scheme.StreamName("UPDATES")
+	st, err := js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("there is no stream %s yet: is `natsgram serve` running?", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := st.GetLastMsgForSubject(ctx, scheme.Own(account)); errors.Is(err, jetstream.ErrMsgNotFound) {
+		fmt.Fprintf(errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
+	}
+	return st, nil
 }
 
 // consumer says where to begin and what to leave out.

@@ -95,6 +95,10 @@ export interface UpdatesOptions<T extends UpdateName> {
   durable?: string;
   /** Where a new consumer begins: with what comes from now on where it is not given. One that there is goes on where it was. */
   from?: "oldest" | "new" | Date;
+  /** From the stream of the account's own (natsgram streams add), where NATS can permit consumers of any name. */
+  own?: boolean;
+  /** The JetStream domain that the stream is in: "natsgram" where its NATS account is another one, from which JetStream is imported. */
+  domain?: string;
   /** The first token of the subjects; "tg" where it is not given. */
   prefix?: string;
 }

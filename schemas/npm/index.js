@@ -51,10 +51,6 @@ export async function* updates(nc, account, options = {}) {
   const ack = options.durable ? (m) => m.ack() : () => {};
   try {
     for await (const m of messages) {
-      if (m.headers?.get("Tg-Type") === "state") {
-        ack(m); // the daemon's own: what of an account's state had no room beside an update
-        continue;
-      }
       if (m.headers?.get("Tg-Redacted")) {
         ack(m);
         continue;
@@ -74,26 +70,34 @@ export async function* updates(nc, account, options = {}) {
   }
 }
 
-async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "new", prefix = "tg" }) {
-  const stream = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
+async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "new", prefix = "tg", own = false, domain }) {
+  const all = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
+  const stream = own ? `${all}_${account}` : all;
+  const where = domain ? { domain } : {};
   const filters = [type].flat().map((t) => `${prefix}.upd.${account}.${t.replaceAll(".", "%2E")}.${kind}.${id}`);
   // A single filter stands in the subject of the request, so that NATS permissions can grant one account's updates alone.
-  const one = filters.length === 1;
-  if (!durable) return jetstream(nc).consumers.get(stream, { filter_subjects: one ? filters[0] : filters, ...start(from) });
-  const jsm = await jetstreamManager(nc);
-  const filter = one ? { filter_subject: filters[0] } : { filter_subjects: filters };
-  const config = { durable_name: durable, ack_policy: AckPolicy.Explicit, ...filter, ...(await startOf(jsm, stream, durable, from)) };
-  await jsm.consumers.add(stream, config);
-  return jetstream(nc).consumers.get(stream, durable);
+  const filter = filters.length === 1 ? { filter_subject: filters[0] } : { filter_subjects: filters };
+  if (!durable) return jetstream(nc, where).consumers.get(stream, { filter_subjects: filters.length === 1 ? filters[0] : filters, ...start(from) });
+  // Who may use a durable need not be permitted to ask for anything else, or to change it.
+  const jsm = await jetstreamManager(nc, { ...where, checkAPI: false });
+  const have = await consumerNamed(jsm, stream, durable);
+  if (!have || !sameFilter(have, filters)) {
+    const begin = have ? { deliver_policy: have.deliver_policy, opt_start_time: have.opt_start_time } : start(from);
+    await jsm.consumers.add(stream, { durable_name: durable, ack_policy: AckPolicy.Explicit, ...filter, ...begin });
+  }
+  return jetstream(nc, where).consumers.get(stream, durable);
 }
 
-// startOf keeps the start of a consumer that there is already: it cannot be changed.
-async function startOf(jsm, stream, durable, from) {
+function sameFilter(config, filters) {
+  return String(config.filter_subjects ?? config.filter_subject ?? "") === String(filters);
+}
+
+// consumerNamed is the configuration of a consumer, if there is one. Its start cannot be changed.
+async function consumerNamed(jsm, stream, name) {
   try {
-    const { config } = await jsm.consumers.info(stream, durable);
-    return { deliver_policy: config.deliver_policy, opt_start_time: config.opt_start_time };
+    return (await jsm.consumers.info(stream, name)).config;
   } catch (err) {
-    if (err instanceof JetStreamApiError && err.code === JetStreamApiCodes.ConsumerNotFound) return start(from);
+    if (err instanceof JetStreamApiError && err.code === JetStreamApiCodes.ConsumerNotFound) return undefined;
     throw err;
   }
 }

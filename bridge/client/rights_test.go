@@ -1,0 +1,168 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// consumerAccount is a server with the stream of updates in one NATS account, and in another a user with just the rights of a
+// consumer, as they are printed.
+type consumerAccount struct {
+	t    *testing.T
+	file string
+	srv  *server.Server
+}
+
+func newConsumerAccount(t *testing.T, g subjects.Grant) *consumerAccount {
+	t.Helper()
+	t.Setenv("READER_PASSWORD", "r")
+	g.Role, g.Inbox = subjects.Consumer, "_INBOX_reader"
+	p, err := subjects.Scheme{}.Permissions(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := subjects.NATSUser{Name: "reader", Permissions: p, Account: "READERS", From: "NATSGRAM"}.Config()
+	exports, imports, found := strings.Cut(text, "# to account READERS:\n")
+	if !found {
+		t.Fatal(text)
+	}
+	c := &consumerAccount{t: t, file: filepath.Join(t.TempDir(), "nats.conf")}
+	conf := fmt.Sprintf("listen: 127.0.0.1:-1\njetstream: { store_dir: %q }\naccounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [ { user: daemon, password: d } ]\n%s}\nREADERS: {\n%s}\n}\n",
+		t.TempDir(), exports, imports)
+	if err := os.WriteFile(c.file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	return c
+}
+
+func (c *consumerAccount) start() {
+	c.t.Helper()
+	o, err := server.ProcessConfigFile(c.file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	o.NoLog, o.NoSigs = true, true
+	if c.srv, err = server.NewServer(o); err != nil {
+		c.t.Fatal(err)
+	}
+	srv := c.srv
+	srv.Start()
+	c.t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(20 * time.Second) {
+		c.t.Fatal("no server")
+	}
+}
+
+func (c *consumerAccount) as(user, password string) *nats.Conn {
+	c.t.Helper()
+	nc, err := nats.Connect(c.srv.ClientURL(), nats.UserInfo(user, password), nats.CustomInboxPrefix("_INBOX_"+user),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(nc.Close)
+	return nc
+}
+
+// imported is JetStream as the user's account has it.
+func imported(t *testing.T, nc *nats.Conn) client.Option {
+	t.Helper()
+	js, err := jetstream.NewWithDomain(nc, subjects.ImportedDomain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.JetStream(js)
+}
+
+// A user with the role consumer reads by the durable that it was given, and by no other.
+func TestConsumerOfOneDurable(t *testing.T) {
+	at := newConsumerAccount(t, subjects.Grant{Durables: []string{"main=archive"}})
+	daemon := at.as("daemon", "d")
+	a := archiveAt(t, daemon)
+	a.fill()
+	cfg := client.UpdatesConfig{Durable: "archive", Start: client.StartAll()}
+	subscribe(t, client.New(daemon, "main"), cfg).Stop()
+	subscribe(t, client.New(daemon, "other"), cfg).Stop()
+
+	reader := at.as("reader", "r")
+	s := subscribe(t, client.New(reader, "main", imported(t, reader)), cfg)
+	a.add("main.updateNewMessage.user.9", "common", typing)
+	if got := rest(t, s, a.at); got != "1 2 3 5 6 7 8" {
+		t.Error(got)
+	}
+	info := consumerInfo(t, a.js, "main=archive")
+	for ctx := soon(t); info.NumAckPending > 0; info = consumerInfo(t, a.js, "main=archive") { // an acknowledgement has no answer
+		if ctx.Err() != nil {
+			t.Fatalf("%d are not acknowledged", info.NumAckPending)
+		}
+	}
+	for name, cfg := range map[string]client.UpdatesConfig{
+		"other": cfg, "main": {Durable: "mine"}, "news": {},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if _, err := client.New(reader, name, imported(t, reader)).Subscribe(ctx, cfg); err == nil {
+			t.Errorf("%s %s is read as well", name, cfg.Durable)
+		}
+		cancel()
+	}
+}
+
+func consumerInfo(t *testing.T, js jetstream.JetStream, name string) *jetstream.ConsumerInfo {
+	t.Helper()
+	c, err := js.Consumer(soon(t), "TG_UPDATES", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.CachedInfo()
+}
+
+// In a stream of the account's own a user may have consumers of any name, and sees no other account's updates.
+func TestConsumersOfAStreamOfItsOwn(t *testing.T) {
+	at := newConsumerAccount(t, subjects.Grant{Account: "main", Own: true})
+	daemon := at.as("daemon", "d")
+	a := archiveAt(t, daemon)
+	a.fill()
+	for _, account := range []string{"main", "other"} {
+		if _, err := storage.AddOwn(soon(t), a.js, subjects.Scheme{}, account, storage.OwnLimits{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := at.as("reader", "r")
+	c := client.New(reader, "main", imported(t, reader))
+	for _, row := range []struct {
+		cfg  client.UpdatesConfig
+		want string
+	}{
+		{client.UpdatesConfig{}, "1 2 3 5 6 7 8"},
+		{client.UpdatesConfig{Durable: "all"}, "1 2 3 5 6 7 8 9"},
+		{client.UpdatesConfig{Durable: "one", NoGaps: true, Filters: []client.Filter{{Update: "updateNewMessage"}}}, "1 2 7 9 10"},
+		{client.UpdatesConfig{NoGaps: true, Filters: []client.Filter{{Update: "updateNewMessage", Kind: client.Chat}, {Kind: client.User}}}, "1 2 7 9 10 11"},
+	} {
+		row.cfg.Start, row.cfg.Own = client.StartAll(), true
+		s := subscribe(t, c, row.cfg)
+		a.add("main.updateNewMessage.user.9", "common", typing)
+		if got := rest(t, s, a.at); got != row.want {
+			t.Errorf("%+v: %s, want %s", row.cfg, got, row.want)
+		}
+		s.Stop()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := client.New(reader, "other", imported(t, reader)).Subscribe(ctx, client.UpdatesConfig{Own: true}); err == nil {
+		t.Error("the reader of one account reads another's updates")
+	}
+}
