@@ -12,7 +12,8 @@ type Profile struct {
 	Phone       string // digits only
 	About       string
 	Bot         bool
-	DC          int // where the account lives
+	DC          int   // where the account lives
+	ID          int64 // where it has to be a certain one; 0: the next
 }
 
 // User is a user as others see it now.
@@ -58,8 +59,12 @@ func (u *user) dialog(p Peer) *dialog {
 func (w *World) AddUser(p Profile) User {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lastID.user++
-	u := &user{User: User{ID: w.lastID.user, Profile: p}, dialogs: map[Peer]*dialog{}, sent: map[int64]Sent{}}
+	id := p.ID
+	if id == 0 {
+		w.lastID.user++
+		id = w.lastID.user
+	}
+	u := &user{User: User{ID: id, Profile: p}, dialogs: map[Peer]*dialog{}, sent: map[int64]Sent{}}
 	w.users[u.ID] = u
 	if p.Phone != "" {
 		w.phones[p.Phone] = u.ID
