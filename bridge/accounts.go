@@ -9,16 +9,12 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
-
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
-	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -32,33 +28,17 @@ type request struct {
 	Limit   int    `json:"limit"`  // list: accounts at most
 }
 
-// accounts makes an endpoint of a verb.
-func (c *control) accounts(do func(context.Context, request) (any, error)) func(micro.Request) {
-	return func(r micro.Request) {
+// accounts makes an answer to a request of a verb.
+func (c *control) accounts(do func(context.Context, request) (any, error)) handler {
+	return func(ctx context.Context, r *answer.Request) (any, error) {
 		var in request
 		d := json.NewDecoder(bytes.NewReader(orEmpty(r.Data())))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
-			respond(r, nil, &refusal{400, "the request is not the JSON object it should be: " + rpc.BadJSON(err)})
-			return
+			return nil, answer.Refuse(400, "the request is not the JSON object it should be: "+answer.BadJSON(err))
 		}
-		answer, err := do(c.ctx, in)
-		respond(r, answer, err)
+		return do(ctx, in)
 	}
-}
-
-// replyOf is an answer or an error as a message.
-func replyOf(answer any, err error) *nats.Msg {
-	m := &nats.Msg{Header: nats.Header{}}
-	if err == nil {
-		m.Data, err = json.Marshal(answer)
-	}
-	if err != nil {
-		m.Data = errorBody(err)
-		m.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(codeOf(err)))
-		m.Header.Set(micro.ErrorHeader, textOf(err))
-	}
-	return m
 }
 
 // Account is one of the list: who runs it, since when, and how it does.
@@ -94,7 +74,7 @@ type list struct {
 
 func (c *control) listAccounts(ctx context.Context, in request) (any, error) {
 	if in.Limit < 0 || in.Limit > listLimit {
-		return nil, &refusal{400, fmt.Sprintf("limit: %d is not between 1 and %d", in.Limit, listLimit)}
+		return nil, answer.Refuse(400, fmt.Sprintf("limit: %d is not between 1 and %d", in.Limit, listLimit))
 	}
 	if in.Limit == 0 {
 		in.Limit = listLimit
@@ -194,10 +174,10 @@ func (c *control) states(ctx context.Context, asked map[string][]string) map[str
 			continue
 		}
 		work.Go(func() {
-			answer := c.statesAt(ctx, m, names)
+			told := c.statesAt(ctx, m, names)
 			mu.Lock()
 			defer mu.Unlock()
-			for _, a := range answer {
+			for _, a := range told {
 				known[a.Account] = a
 			}
 		})
@@ -224,11 +204,12 @@ func (c *control) statesAt(ctx context.Context, m lease.Member, names []string) 
 }
 
 // tellStates answers another daemon how accounts do here.
-func (c *control) tellStates(m *nats.Msg) {
+func (c *control) tellStates(_ context.Context, r *answer.Request) (any, error) {
 	var names []string
-	if json.Unmarshal(m.Data, &names) == nil {
-		_ = m.RespondMsg(replyOf(c.b.statesOf(names), nil)) // who asked has gone
+	if err := json.Unmarshal(r.Data(), &names); err != nil {
+		return nil, answer.Refuse(400, answer.BadJSON(err))
 	}
+	return c.b.statesOf(names), nil
 }
 
 // maxReason bounds what is told of an error, in bytes.
@@ -250,14 +231,14 @@ func (b *Bridge) statesOf(names []string) []Account {
 // known: there is such an account; a refusal, if there is none.
 func (c *control) known(ctx context.Context, name string) error {
 	if err := subjects.CheckAccount(name); err != nil {
-		return &refusal{400, err.Error()}
+		return answer.Refuse(400, err.Error())
 	}
 	seat, err := c.shift.crew.Look(ctx, name) // it may just have been added by way of another daemon
 	if err != nil {
-		return &refusal{503, "looking the account up: " + err.Error()}
+		return answer.Refuse(503, "looking the account up: "+err.Error())
 	}
 	if _, found := slices.BinarySearch(c.shift.names(time.Now()), name); !found && !seat.Known {
-		return &refusal{404, "there is no account " + name}
+		return answer.Refuse(404, "there is no account "+name)
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -28,17 +28,17 @@ const (
 // addAccount makes an account known. A daemon takes it up, and it waits for a login.
 func (c *control) addAccount(ctx context.Context, in request) (any, error) {
 	if err := subjects.CheckAccount(in.Account); err != nil {
-		return nil, &refusal{400, err.Error()}
+		return nil, answer.Refuse(400, err.Error())
 	}
 	err := lease.ErrKnown
 	if c.known(ctx, in.Account) != nil {
 		err = c.shift.lease.Add(ctx, in.Account)
 	}
 	if errors.Is(err, lease.ErrKnown) {
-		return nil, &refusal{409, "there is an account " + in.Account + " already"}
+		return nil, answer.Refuse(409, "there is an account "+in.Account+" already")
 	}
 	if err != nil {
-		return nil, &refusal{503, "the account could not be written down: " + err.Error()}
+		return nil, answer.Refuse(503, "the account could not be written down: "+err.Error())
 	}
 	c.until(ctx, addWait, func() bool {
 		a := c.describe(ctx, []string{in.Account})[0]
@@ -83,27 +83,27 @@ func (c *control) moveAccount(ctx context.Context, in request) (any, error) {
 	begun := time.Now()
 	seat, err := c.shift.crew.Look(ctx, in.Account)
 	if err != nil {
-		return nil, &refusal{503, "finding out who runs the account: " + err.Error()}
+		return nil, answer.Refuse(503, "finding out who runs the account: "+err.Error())
 	}
 	if !seat.Taken {
-		return nil, &refusal{409, "nobody runs " + in.Account + " now, so there is nothing to move"}
+		return nil, answer.Refuse(409, "nobody runs "+in.Account+" now, so there is nothing to move")
 	}
 	to, err := c.destination(in, seat)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.shift.crew.Ask(ctx, in.Account, lease.Move{From: seat.By.ID, To: to.ID}); err != nil {
-		return nil, &refusal{503, "the daemon could not be asked: " + err.Error()}
+		return nil, answer.Refuse(503, "the daemon could not be asked: "+err.Error())
 	}
 	var now lease.Seat
 	if !c.until(ctx, letGo, func() bool {
 		now = c.shift.crew.Seat(in.Account, time.Now())
 		return now.Taken && now.By.ID != seat.By.ID
 	}) {
-		return nil, &refusal{504, fmt.Sprintf("%s did not let go of %s within %v", seat.By.Host, in.Account, letGo)}
+		return nil, answer.Refuse(504, fmt.Sprintf("%s did not let go of %s within %v", seat.By.Host, in.Account, letGo))
 	}
 	if now.By.ID != to.ID {
-		return nil, &refusal{409, fmt.Sprintf("%s went to %s (%s) instead: %s was not there in time", in.Account, now.By.Host, now.By.ID, to.Host)}
+		return nil, answer.Refuse(409, fmt.Sprintf("%s went to %s (%s) instead: %s was not there in time", in.Account, now.By.Host, now.By.ID, to.Host))
 	}
 	out := moved{From: seat.By.ID, FromDaemon: seat.By.Host, Took: float64(time.Since(begun).Microseconds()) / 1000}
 	c.until(ctx, moveWait, func() bool {
@@ -121,7 +121,7 @@ func (c *control) destination(in request, seat lease.Seat) (to lease.Member, err
 		there := c.shift.reachable(all)
 		id := there.target(in.Account, "")
 		if id == "" {
-			return to, &refusal{409, fmt.Sprintf("no other daemon can take %s: %s", in.Account, there.others(in.Account))}
+			return to, answer.Refuse(409, fmt.Sprintf("no other daemon can take %s: %s", in.Account, there.others(in.Account)))
 		}
 		to, _ = all.member(id)
 		return to, nil
@@ -129,16 +129,16 @@ func (c *control) destination(in request, seat lease.Seat) (to lease.Member, err
 	named := slices.DeleteFunc(slices.Clone(all.members), func(m lease.Member) bool { return m.ID != in.To && m.Host != in.To })
 	switch {
 	case len(named) == 0:
-		return to, &refusal{404, fmt.Sprintf("there is no daemon %q: there are %s", in.To, strings.Join(all.called(), ", "))}
+		return to, answer.Refuse(404, fmt.Sprintf("there is no daemon %q: there are %s", in.To, strings.Join(all.called(), ", ")))
 	case len(named) > 1:
-		return to, &refusal{409, fmt.Sprintf("%d daemons are called %q: say which, of %s", len(named), in.To, strings.Join(all.called(), ", "))}
+		return to, answer.Refuse(409, fmt.Sprintf("%d daemons are called %q: say which, of %s", len(named), in.To, strings.Join(all.called(), ", ")))
 	}
 	to = named[0]
 	if why := all.whyNot(to, in.Account); why != "" {
-		return to, &refusal{409, why}
+		return to, answer.Refuse(409, why)
 	}
 	if !c.shift.asks(to) && to.Instance != c.shift.id {
-		return to, &refusal{409, to.Host + " does not answer; it may have died"}
+		return to, answer.Refuse(409, to.Host+" does not answer; it may have died")
 	}
 	return to, nil
 }
@@ -211,7 +211,11 @@ func (c *control) removeAccount(ctx context.Context, in request) (any, error) {
 		err = c.shift.lease.Remove(ctx, in.Account)
 	}
 	if err != nil {
-		return nil, &refusal{503, in.Account + " is stopped, but not all of it is removed; remove it again: " + err.Error()}
+		sent := answer.No
+		if in.Logout {
+			sent = answer.Yes
+		}
+		return nil, &answer.Fault{Code: 503, Sent: sent, Text: in.Account + " is stopped, but not all of it is removed; remove it again: " + err.Error()}
 	}
 	for _, m := range c.shift.crew.Members(time.Now()) {
 		if slices.Contains(m.Accounts, in.Account) {
@@ -228,12 +232,15 @@ func (c *control) logout(ctx context.Context, name string) error {
 	reply, err := c.base.nc.RequestWithContext(ctx, c.b.settings.Scheme().Ctl(name, "logout"), nil)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return &refusal{409, name + " is not connected to Telegram, so it cannot be signed out there; nothing was removed"}
+		return answer.Refuse(409, name+" is not connected to Telegram, so it cannot be signed out there; nothing was removed")
 	case err != nil:
-		return &refusal{504, "whether " + name + " was signed out at Telegram is unknown; nothing was removed: " + err.Error()}
+		return &answer.Fault{Code: 504, Sent: answer.Unknown, Text: "whether " + name + " was signed out at Telegram is unknown; nothing was removed: " + err.Error()}
 	}
-	if text := reply.Header.Get(micro.ErrorHeader); text != "" {
-		return &refusal{502, name + " could not be signed out at Telegram; nothing was removed: " + text}
+	if text := reply.Header.Get(subjects.HeaderErrorText); text != "" {
+		return &answer.Fault{
+			Code: 502, Sent: answer.Sent(reply.Header.Get(subjects.HeaderSent)), Telegram: reply.Header.Get(subjects.HeaderError),
+			Text: name + " could not be signed out at Telegram; nothing was removed: " + text,
+		}
 	}
 	return nil
 }
@@ -257,7 +264,7 @@ func (c *control) close(ctx context.Context, name string) error {
 		return nil
 	}
 	seat := c.shift.crew.Seat(name, time.Now())
-	return &refusal{504, fmt.Sprintf("%s did not let go of %s within %v; nothing was deleted (%v)", seat.By.Host, name, letGo, last)}
+	return answer.Refuse(504, fmt.Sprintf("%s did not let go of %s within %v; nothing was deleted (%v)", seat.By.Host, name, letGo, last))
 }
 
 // purge deletes what the streams hold of an account.

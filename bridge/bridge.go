@@ -6,8 +6,10 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/lease"
@@ -106,6 +109,7 @@ type base struct {
 	js      jetstream.JetStream
 	storage *storage.Storage
 	vault   *vault.Vault
+	answers *answer.Answers // nil in commands: they answer nobody
 }
 
 // open reaches NATS and the vault. run: start the embedded server, and do not look for another daemon's.
@@ -214,6 +218,9 @@ func (b *Bridge) run(ctx context.Context) error {
 		return err
 	}
 	defer base.close()
+	if base.answers, err = b.newAnswers(base.nc); err != nil {
+		return err
+	}
 	base.nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
 	})
@@ -231,6 +238,19 @@ func (b *Bridge) run(ctx context.Context) error {
 	}
 	b.mu.Unlock()
 	return b.serve(ctx, base, store)
+}
+
+// newAnswers are how this daemon answers on a connection.
+func (b *Bridge) newAnswers(nc *nats.Conn) (*answer.Answers, error) {
+	more := b.settings.Replies
+	if inbox := nc.Opts.InboxPrefix; inbox != "" { // of the context: where daemons wait for each other's answers, and commands for ours
+		more = append(slices.Clone(more), inbox)
+	}
+	replies, err := b.settings.Scheme().Replies(more...)
+	if err != nil {
+		return nil, fmt.Errorf("prefix of inboxes: %w", err)
+	}
+	return answer.New(nc, replies, b.metrics.ReplyRefused, b.log), nil
 }
 
 func subjectOf(sub *nats.Subscription) string {

@@ -10,9 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/micro"
+	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -38,44 +40,98 @@ func (b *Bridge) serveControl(ctx context.Context, base *base, s *supervisor) (s
 	c := &control{b: b, base: base, shift: s, ctx: ctx, logins: map[string]*login{}, documents: &documents{
 		nc: base.nc, js: base.js, scheme: b.settings.Scheme(), decl: b.layer.decl, storage: base.storage, made: map[string]document{},
 	}}
-	service, err := micro.AddService(base.nc, micro.Config{
-		Name: "natsgram", Version: b.options.Version, Description: "natsgram itself: accounts and signing in",
+	service := micro.New(micro.Config{
+		Answers: base.answers, Name: "natsgram", Version: b.options.Version, About: "natsgram itself: accounts and signing in",
 		Metadata: map[string]string{"layer": strconv.Itoa(b.layer.schema.Layer())},
 	})
+	deaf, err := c.listen()
+	if err == nil {
+		err = c.endpoints(service)
+	}
+	stop = func() {
+		deaf()
+		brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		service.Unsubscribe(brief)
+		c.work.Wait()
+	}
 	if err != nil {
+		stop()
 		return nil, fmt.Errorf("control subjects: %w", err)
 	}
-	if err = c.endpoints(service); err != nil {
-		return nil, errors.Join(err, service.Stop())
-	}
-	deaf, err := c.listen()
-	if err != nil {
-		return nil, errors.Join(err, service.Stop())
-	}
-	return func() {
-		deaf()
-		_ = service.Stop() // the connection is closed next in any case
-		c.work.Wait()
-	}, nil
+	return stop, nil
 }
 
+// handler answers a request of tg.ctl: with a value that becomes JSON, or with a message as it is.
+type handler func(ctx context.Context, r *answer.Request) (any, error)
+
+const (
+	// askedMost is how many requests of tg.ctl are at work at most; requests of people, and of programs that look now and then.
+	// Those of other daemons are counted by themselves: they are made for requests that count there.
+	askedMost = 256
+	// askedSize is how large one may be, in bytes.
+	askedSize = 256 << 10
+)
+
 // endpoints are the verbs of tg.ctl; each request has a goroutine of its own.
-func (c *control) endpoints(service micro.Service) error {
+func (c *control) endpoints(service *micro.Service) error {
 	scheme := c.b.settings.Scheme()
-	add := func(name, subject string, answer func(micro.Request)) error {
-		return service.AddEndpoint(name, micro.HandlerFunc(func(r micro.Request) { c.work.Go(func() { answer(r) }) }),
-			micro.WithEndpointSubject(subject))
+	asked := make(chan struct{}, askedMost)
+	add := func(name, subject string, do handler) error {
+		e := service.Add(name, subject, nil)
+		return service.Subscribe(subject, func(r answer.Request) {
+			c.work.Go(func() {
+				begun := time.Now()
+				defer e.Begin()()
+				fault := c.handle(&r, asked, do)
+				e.Done(time.Since(begun), "", fault)
+			})
+		})
 	}
 	err := errors.Join(
 		add("login", scheme.Ctl("*", "login.*"), c.login),
 		add("schema", scheme.Ctl(subjects.Daemon, "schema"), c.schema),
 	)
-	for verb, answer := range map[string]func(context.Context, request) (any, error){
+	for verb, do := range map[string]func(context.Context, request) (any, error){
 		"list": c.listAccounts, "add": c.addAccount, "remove": c.removeAccount, "move": c.moveAccount,
 	} {
-		err = errors.Join(err, add("accounts_"+verb, scheme.Ctl(subjects.Daemon, "accounts."+verb), c.accounts(answer)))
+		err = errors.Join(err, add("accounts_"+verb, scheme.Ctl(subjects.Daemon, "accounts."+verb), c.accounts(do)))
 	}
-	return err
+	return errors.Join(err, service.SubscribeAside(nil, nil))
+}
+
+// handle answers a request, and tells with which fault. asked holds a token for each that is at work.
+func (c *control) handle(r *answer.Request, asked chan struct{}, do handler) *answer.Fault {
+	select {
+	case asked <- struct{}{}:
+		defer func() { <-asked }()
+	default:
+		return r.JSON(nil, &answer.Fault{Code: 503, Text: "too many requests are at work here", Sent: answer.No, RetryAfter: time.Second})
+	}
+	if r.Size() > askedSize {
+		return r.JSON(nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))
+	}
+	v, err := do(c.ctx, r)
+	if err != nil {
+		return r.JSON(nil, faultOf(err))
+	}
+	if m, ok := v.(*nats.Msg); ok {
+		r.Send(m.Header, m.Data)
+		return nil
+	}
+	return r.JSON(v, nil)
+}
+
+// faultOf is an error as callers are told it.
+func faultOf(err error) *answer.Fault {
+	var own *answer.Fault
+	if errors.As(err, &own) {
+		return own
+	}
+	if f, ok := account.Refused(err); ok {
+		return &f
+	}
+	return &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Sent(mtproto.SentOf(err).String())}
 }
 
 // login is a sign-in step by step over NATS.
@@ -98,58 +154,29 @@ type answers struct {
 	Email    string `json:"email"`
 }
 
-// refusal is an error with the code that the caller sees.
-type refusal struct {
-	code int
-	text string
-}
-
-// Error is the text.
-func (r *refusal) Error() string { return r.text }
-
-func (c *control) login(r micro.Request) {
+func (c *control) login(ctx context.Context, r *answer.Request) (any, error) {
 	name, verb, ok := c.b.settings.Scheme().ParseCtl(r.Subject())
 	if !ok || name == subjects.Daemon {
-		respond(r, nil, &refusal{404, "no such account name"})
-		return
+		return nil, answer.Refuse(404, "no such account name")
 	}
 	step := strings.TrimPrefix(verb, "login.")
 	at, err := c.loginAt(name, step)
-	if err == nil && at != c.shift.id {
-		if err = c.relay(r, at); err == nil {
-			return
-		}
-	}
 	if err != nil {
-		respond(r, nil, err)
-		return
+		return nil, err
 	}
-	st, err := c.loginWith(name, step, r.Data())
-	respond(r, st, err)
+	if at != c.shift.id {
+		return c.relay(ctx, r, at)
+	}
+	return c.loginWith(name, step, r.Data())
 }
 
 // loginWith does a step with what the request says.
-func (c *control) loginWith(name, step string, body []byte) (mtproto.LoginState, error) {
+func (c *control) loginWith(name, step string, body []byte) (any, error) {
 	var in answers
 	if json.Unmarshal(orEmpty(body), &in) != nil {
-		return mtproto.LoginState{}, &refusal{400, "the request is not the JSON object it should be"} // never quoted: it may hold a password
+		return nil, answer.Refuse(400, "the request is not the JSON object it should be") // never quoted: it may hold a password
 	}
 	return c.loginStep(name, step, in)
-}
-
-// respond answers a request. Who asked may have gone: nobody to tell.
-func respond(r micro.Request, answer any, err error) {
-	if err != nil {
-		_ = r.Error(strconv.Itoa(codeOf(err)), textOf(err), errorBody(err))
-		return
-	}
-	_ = r.RespondJSON(answer)
-}
-
-// errorBody says the same as the headers of an error, for who sees no headers.
-func errorBody(err error) []byte {
-	body, _ := json.Marshal(map[string]any{"code": codeOf(err), "error": textOf(err)}) // a number and a text
-	return body
 }
 
 func orEmpty(b []byte) []byte {
@@ -157,26 +184,6 @@ func orEmpty(b []byte) []byte {
 		return []byte("{}")
 	}
 	return b
-}
-
-func codeOf(err error) int {
-	var own *refusal
-	var e *mtproto.Error
-	switch {
-	case errors.As(err, &own):
-		return own.code
-	case errors.As(err, &e) && e.Code > 0:
-		return e.Code
-	}
-	return 502
-}
-
-func textOf(err error) string {
-	var e *mtproto.Error
-	if errors.As(err, &e) && e.Type != "" {
-		return e.Type
-	}
-	return err.Error()
 }
 
 // loginStep does one step. A login begins with start; the others go on with it.
@@ -190,7 +197,7 @@ func (c *control) loginStep(name, verb string, in answers) (mtproto.LoginState, 
 	l := c.logins[name]
 	c.mu.Unlock()
 	if l == nil {
-		return mtproto.LoginState{}, &refusal{409, "no login is going on: begin with login.start"}
+		return mtproto.LoginState{}, answer.Refuse(409, "no login is going on: begin with login.start")
 	}
 	if verb != "await" { // it waits itself, and does no harm beside others
 		l.busy.Lock()
@@ -219,7 +226,7 @@ func (l *login) step(ctx context.Context, verb string, in answers) (mtproto.Logi
 			return steps.ShowQR(ctx)
 		}
 		if in.Phone == "" {
-			return mtproto.LoginState{}, &refusal{400, "login.start: want phone, bot_token or qr"}
+			return mtproto.LoginState{}, answer.Refuse(400, "login.start: want phone, bot_token or qr")
 		}
 		return steps.SendCode(ctx, in.Phone)
 	case "await":
@@ -239,21 +246,21 @@ func (l *login) step(ctx context.Context, verb string, in answers) (mtproto.Logi
 	case "status", "cancel":
 		return steps.State(), nil
 	}
-	return mtproto.LoginState{}, &refusal{404, "no such step: there are start, await, code, password, signup, email, email_code, resend, status and cancel"}
+	return mtproto.LoginState{}, answer.Refuse(404, "no such step: there are start, await, code, password, signup, email, email_code, resend, status and cancel")
 }
 
 // begin makes the client of a login. One that was going on is given up.
 func (c *control) begin(name string) error {
 	if r := c.b.current(name); r != nil && r.Status().State != account.SignedOut && r.Status().UserID != 0 {
-		return &refusal{409, "the account is signed in"}
+		return answer.Refuse(409, "the account is signed in")
 	}
 	if err := c.base.replaceable(c.ctx, name); err != nil {
-		return &refusal{503, err.Error()}
+		return answer.Refuse(503, err.Error())
 	}
 	a := attempt{settings: c.b.settings, env: c.b.env, layer: c.b.layer, version: c.b.options.Version, log: c.b.log}
 	client, err := a.client()
 	if err != nil {
-		return &refusal{503, err.Error()}
+		return answer.Refuse(503, err.Error())
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, loginLife)
 	l := &login{client: client, cancel: cancel, ended: make(chan struct{})}
@@ -286,7 +293,7 @@ func (c *control) finish(ctx context.Context, name string, l *login) error {
 	l.cancel()
 	<-l.ended
 	if err := c.base.keep(ctx, name, l.client.State()); err != nil {
-		return &refusal{500, "the session could not be stored: " + err.Error()}
+		return &answer.Fault{Code: 500, Sent: answer.Yes, Text: "the session could not be stored: " + err.Error()}
 	}
 	return nil
 }

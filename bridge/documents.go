@@ -14,10 +14,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/catalog"
-	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -67,31 +66,27 @@ const inlineMost = 512 << 10
 // answerRoom is what an answer's headers and the protocol may take of max_payload, in bytes.
 const answerRoom = 4096
 
-func (c *control) schema(r micro.Request) {
+func (c *control) schema(ctx context.Context, r *answer.Request) (any, error) {
 	var in struct {
 		Format string `json:"format"`
 	}
 	if err := json.Unmarshal(orEmpty(r.Data()), &in); err != nil {
-		respond(r, nil, &refusal{400, `schema: want {"format": "asyncapi"}, or nothing: ` + rpc.BadJSON(err)})
-		return
+		return nil, answer.Refuse(400, `schema: want {"format": "asyncapi"}, or nothing: `+answer.BadJSON(err))
 	}
 	if in.Format == "" {
-		_ = r.RespondJSON(c.documents.list())
-		return
+		return c.documents.list(), nil
 	}
 	f, err := catalog.Find(in.Format)
 	if err != nil {
-		respond(r, nil, &refusal{404, "schema: " + err.Error()})
-		return
+		return nil, answer.Refuse(404, "schema: "+err.Error())
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, documentTime)
+	ctx, cancel := context.WithTimeout(ctx, documentTime)
 	defer cancel()
-	answer, err := c.documents.answer(ctx, f)
+	text, err := c.documents.answer(ctx, f)
 	if err != nil {
-		respond(r, nil, &refusal{503, "schema: " + err.Error()})
-		return
+		return nil, answer.Refuse(503, "schema: "+err.Error())
 	}
-	_ = r.Respond(answer)
+	return &nats.Msg{Header: answer.JSON.Header(), Data: text}, nil
 }
 
 func (d *documents) list() map[string]any {
@@ -126,8 +121,8 @@ func (d *documents) answer(ctx context.Context, f catalog.Format) ([]byte, error
 		Format: f.Name, ContentType: f.ContentType, Layer: d.decl.Layer, Size: len(text),
 		Digest: "SHA-256=" + base64.URLEncoding.EncodeToString(sum[:]), Document: string(text),
 	}
-	if answer, err := answerOf(doc, nil); err != nil || int64(len(answer)) <= min(inlineMost, d.nc.MaxPayload()-answerRoom) {
-		return answer, err
+	if whole, err := answerOf(doc, nil); err != nil || int64(len(whole)) <= min(inlineMost, d.nc.MaxPayload()-answerRoom) {
+		return whole, err
 	}
 	doc.Document, doc.Bucket, doc.Object = "", d.bucket(), d.object(f)
 	if err := d.store(ctx, doc, f.About, text); err != nil {

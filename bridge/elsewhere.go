@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"github.com/natsgram/natsgram/bridge/answer"
 )
 
 // That an account has no record tells that no daemon runs it, unless the bucket of the records was deleted and made anew a moment
@@ -23,10 +23,10 @@ type whoRuns struct {
 }
 
 // tellRuns answers when this daemon runs the account in question.
-func (s *supervisor) tellRuns(m *nats.Msg) {
+func (s *supervisor) tellRuns(r answer.Request) {
 	var q whoRuns
-	if json.Unmarshal(m.Data, &q) == nil && q.Asking != s.id && s.b.running(q.Account) != nil {
-		_ = m.Respond(nil) // who asked may have gone
+	if json.Unmarshal(r.Data(), &q) == nil && q.Asking != s.id && s.b.running(q.Account) != nil {
+		r.Send(nil, nil)
 	}
 }
 

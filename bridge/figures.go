@@ -13,6 +13,7 @@ func (b *Bridge) figures() (all []metrics.Status) {
 			Account: st.Account, State: string(st.State), Epoch: st.Epoch, Stored: st.Stored, WaitingBytes: st.Waiting, InFlight: st.InFlight,
 		}
 		if st.Held != nil {
+			s.HeldSince, s.Queued = st.Held.Since, st.Held.Waiting
 			s.Left, s.Parked, s.Declined = st.Held.Left, st.Held.Parked, st.Held.Declined
 		}
 		all = append(all, s)

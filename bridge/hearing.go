@@ -7,8 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
-	"github.com/natsgram/natsgram/subjects"
 )
 
 // A daemon that died is known to the others until its lease has ended. The NATS server knows at once: nobody listens any more
@@ -33,16 +33,16 @@ type hearing struct {
 
 // ear is where a daemon is asked, by its instance; it is between daemons, and no subject for others.
 func (s *supervisor) ear(instance, what string) string {
-	return s.b.settings.Scheme().Ctl(subjects.Daemon, "daemon."+instance+"."+what)
+	return s.b.settings.Scheme().Inside(instance, what)
 }
 
 // answer has this daemon say that it is there. It must before it is known to the others.
 func (s *supervisor) answer() (stop func(), err error) {
-	sub, err := s.base.nc.Subscribe(s.ear(s.id, "ping"), func(m *nats.Msg) { _ = m.Respond(nil) }) // who asked has gone
+	sub, err := s.base.answers.Subscribe(s.ear(s.id, "ping"), "", func(r answer.Request) { r.Send(nil, nil) })
 	if err != nil {
 		return nil, err
 	}
-	runs, err := s.base.nc.Subscribe(s.ear(everybody, "runs"), s.tellRuns)
+	runs, err := s.base.answers.Subscribe(s.ear(everybody, "runs"), "", s.tellRuns)
 	if err != nil {
 		_ = sub.Unsubscribe()
 		return nil, err
@@ -58,12 +58,11 @@ func (c *control) listen() (stop func(), err error) {
 			_ = sub.Unsubscribe() // the connection may be closed
 		}
 	}
-	for what, do := range map[string]nats.MsgHandler{
-		"accounts": func(m *nats.Msg) { c.work.Go(func() { c.tellStates(m) }) },
-		"login":    func(m *nats.Msg) { c.work.Go(func() { c.tellLogin(m) }) },
-		"relay":    func(m *nats.Msg) { c.work.Go(func() { c.relayed(m) }) },
-	} {
-		sub, err := c.base.nc.Subscribe(c.shift.ear(c.shift.id, what), do)
+	asked := make(chan struct{}, askedMost)
+	for what, do := range map[string]handler{"accounts": c.tellStates, "login": c.tellLogin, "relay": c.relayed} {
+		sub, err := c.base.answers.Subscribe(c.shift.ear(c.shift.id, what), "", func(r answer.Request) {
+			c.work.Go(func() { c.handle(&r, asked, do) })
+		})
 		if err != nil {
 			stop()
 			return nil, err

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // A login lives in one daemon from its first to its last step, and NATS gives each step to any. So each is passed on to where
@@ -33,7 +34,7 @@ func (c *control) loginAt(name, step string) (instance string, err error) {
 			return m.Instance, nil
 		}
 	}
-	return "", &refusal{409, "no login is going on: begin with login.start"}
+	return "", answer.Refuse(409, "no login is going on: begin with login.start")
 }
 
 // yes is the answer of the daemon that has the login.
@@ -46,12 +47,12 @@ func (c *control) has(name string) bool {
 }
 
 // tellLogin says whether an account's login is here.
-func (c *control) tellLogin(m *nats.Msg) {
-	answer := "no"
-	if c.has(string(m.Data)) {
-		answer = yes
+func (c *control) tellLogin(_ context.Context, r *answer.Request) (any, error) {
+	said := "no"
+	if c.has(string(r.Data())) {
+		said = yes
 	}
-	_ = m.Respond([]byte(answer)) // who asked has gone
+	return &nats.Msg{Data: []byte(said)}, nil
 }
 
 // loginHome is where a login begins.
@@ -59,7 +60,7 @@ func (c *control) loginHome(name string) (instance string, err error) {
 	now := time.Now()
 	seat := c.shift.crew.Seat(name, now)
 	if seat.By.Closed {
-		return "", &refusal{409, "the account " + name + " is being removed"}
+		return "", answer.Refuse(409, "the account "+name+" is being removed")
 	}
 	for _, m := range c.others() {
 		if seat.Taken && m.ID == seat.By.ID && c.shift.asks(m) {
@@ -74,7 +75,7 @@ func (c *control) loginHome(name string) (instance string, err error) {
 			return m.Instance, nil
 		}
 	}
-	return "", &refusal{403, "no daemon may run that account (NATSGRAM_ACCOUNTS)"}
+	return "", answer.Refuse(403, "no daemon may run that account (NATSGRAM_ACCOUNTS)")
 }
 
 // others are the daemons beside this one.
@@ -87,30 +88,28 @@ func (c *control) others() []lease.Member {
 const relayHeader = "Natsgram-Subject"
 
 // relay has another daemon answer.
-func (c *control) relay(r micro.Request, instance string) error {
+func (c *control) relay(ctx context.Context, r *answer.Request, instance string) (*nats.Msg, error) {
 	msg := nats.NewMsg(c.shift.ear(instance, "relay"))
 	msg.Header.Set(relayHeader, r.Subject())
 	msg.Data = r.Data()
-	ctx, cancel := context.WithTimeout(c.ctx, c.b.settings.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.b.settings.Timeout)
 	defer cancel()
 	reply, err := c.base.nc.RequestMsgWithContext(ctx, msg)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return &refusal{503, "the daemon that has the login is gone: begin with login.start"}
+		return nil, answer.Refuse(503, "the daemon that has the login is gone: begin with login.start")
 	case err != nil:
-		return &refusal{504, "the daemon that has the login does not answer"}
+		return nil, &answer.Fault{Code: 504, Sent: answer.Unknown, Text: "the daemon that has the login does not answer"}
 	}
-	_ = r.Respond(reply.Data, micro.WithHeaders(micro.Headers(reply.Header))) // who asked has gone
-	return nil
+	return reply, nil
 }
 
 // relayed answers a step that another daemon was asked for.
-func (c *control) relayed(m *nats.Msg) {
-	name, verb, ok := c.b.settings.Scheme().ParseCtl(m.Header.Get(relayHeader))
-	var answer any
-	err := error(&refusal{404, "no such account name"})
-	if ok {
-		answer, err = c.loginWith(name, strings.TrimPrefix(verb, "login."), m.Data)
+func (c *control) relayed(_ context.Context, r *answer.Request) (any, error) {
+	name, verb, ok := c.b.settings.Scheme().ParseCtl(r.Header().Get(relayHeader))
+	step, login := strings.CutPrefix(verb, "login.")
+	if !ok || !login || name == subjects.Daemon {
+		return nil, answer.Refuse(404, "no such account name")
 	}
-	_ = m.RespondMsg(replyOf(answer, err)) // who asked has gone
+	return c.loginWith(name, step, r.Data())
 }

@@ -28,6 +28,7 @@ const (
 	TreeEvent  = "evt"  // the account's own life
 	TreeOwn    = "own"  // who owns the account
 	TreeCtl    = "ctl"  // the daemon itself
+	TreeInside = "int"  // what daemons say to each other: no caller may reach it
 )
 
 // Scheme is a prefix and all subjects below it. The zero value uses DefaultPrefix.
@@ -40,6 +41,11 @@ func New(prefix string) (Scheme, error) {
 	for token := range strings.SplitSeq(prefix, ".") {
 		if !plain(token) {
 			return Scheme{}, fmt.Errorf("subject prefix %q: every token must be letters, digits, _ or -", prefix)
+		}
+	}
+	for _, token := range answerTokens {
+		if strings.HasPrefix(prefix, token) {
+			return Scheme{}, fmt.Errorf("subject prefix %q: answers go to subjects that begin with %s", prefix, token)
 		}
 	}
 	return Scheme{Prefix: prefix}, nil

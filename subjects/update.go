@@ -131,6 +131,9 @@ const Daemon = "_"
 // Ctl is where the daemon is asked about an account, or with Daemon about itself: tg.ctl.<account>.<verb>.
 func (s Scheme) Ctl(account, verb string) string { return s.join(TreeCtl, account, verb) }
 
+// Inside is where one daemon asks another: tg.int.<instance>.<what>.
+func (s Scheme) Inside(instance, what string) string { return s.join(TreeInside, instance, what) }
+
 // ParseCtl takes a control subject apart; account may be Daemon.
 func (s Scheme) ParseCtl(subject string) (account, verb string, ok bool) {
 	return s.parseTail(subject, TreeCtl, func(a string) bool { return a == Daemon || validAccount(a) })

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -42,6 +43,7 @@ type Config struct {
 	Settings settings.Settings
 	Env      dc.Environment
 	Conn     *nats.Conn
+	Answers  *answer.Answers // of the same connection
 	Store    *stream.Store
 	Vault    *vault.Vault
 	Methods  *rpc.Methods
@@ -80,7 +82,7 @@ type Runner struct {
 	legacy *legacy // what is to be passed on; set by Run before it returns
 	online presence
 
-	differenceLate time.Duration
+	differenceLate, heldAfter time.Duration
 }
 
 // New prepares a runner.
@@ -92,7 +94,7 @@ func New(c Config) *Runner {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("account", c.Name)
-	r := &Runner{Config: c, differenceLate: differenceLate}
+	r := &Runner{Config: c, differenceLate: differenceLate, heldAfter: heldAfter}
 	r.status.init(c.Name)
 	r.keeper = keeper{vault: c.Vault, account: c.Name}
 	return r
@@ -144,6 +146,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
+		Smaller: t.driver.smaller, Troubled: t.driver.troubled,
 	})
 	if err == nil {
 		err = t.driver.recover(ctx, t.log, state)
@@ -272,7 +275,7 @@ func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vaul
 func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	s := r.Settings
 	c := rpc.Config{
-		Conn: r.Conn, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
+		Answers: r.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
 		Timeout: s.Timeout, Concurrency: s.Concurrency, Queue: s.Queue, PerMethod: s.Endpoints == "method", Version: r.Version,
 		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
@@ -290,10 +293,10 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	return c
 }
 
-func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *rpc.Fault) {
+func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *answer.Fault) {
 	b, err := json.Marshal(r.Status())
 	if err != nil {
-		return nil, &rpc.Fault{Code: 500, Text: err.Error(), Sent: "no"}
+		return nil, answer.Refuse(500, err.Error())
 	}
 	return b, nil
 }

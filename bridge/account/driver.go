@@ -63,36 +63,6 @@ type owed struct {
 	last uint64
 }
 
-// input is one thing for the machine.
-type input struct {
-	kind   inputKind
-	at     time.Time // when it came; zero: just now
-	body   []byte
-	call   []byte
-	meta   updates.Meta
-	done   func()
-	again  func() // in place of done
-	id     updates.FetchID
-	err    error
-	tokens []uint64        // to release
-	watch  func(time.Time) // changes what is watched
-	idle   chan struct{}   // barrier: closed when this and everything before was handled
-}
-
-type inputKind uint8
-
-const (
-	inStart inputKind = iota
-	inPush
-	inResult
-	inFetched
-	inDrained
-	inRelease
-	inWatch
-	inLast
-	inBarrier
-)
-
 // durable is the state that the stream holds.
 type durable struct {
 	mu     sync.Mutex
@@ -150,7 +120,7 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 	}
 	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
 	d.machine, err = updates.New(d.r.Rules, st, updates.Config{
-		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup, Rand: rand.Float64, Known: d.told,
+		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.told,
 	})
 	if err != nil {
 		return err
@@ -166,18 +136,6 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 func (d *driver) reaches(c Client) {
 	d.client = c
 	d.writer.ahead = func() time.Duration { return ahead(c) }
-}
-
-// post puts something into the inbox.
-func (d *driver) post(in input) {
-	d.mu.Lock()
-	d.inbox = append(d.inbox, in)
-	d.bytes += in.size()
-	d.mu.Unlock()
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (d *driver) start()   { d.post(input{kind: inStart}) }
@@ -353,6 +311,9 @@ func (d *driver) store(b *updates.Batch) {
 }
 
 func (d *driver) live(m stream.Message) {
+	if limits := stream.LimitsOf(d.r.Conn); !limits.Takes(m) {
+		m = d.writer.smaller(m, limits, "")[0]
+	}
 	if err := d.r.Conn.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}); err != nil {
 		d.r.Log.Debug("publishing a live update", "err", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -24,6 +25,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -132,6 +134,7 @@ type rig struct {
 	g     *telegram
 	r     *Runner
 	lost  <-chan struct{}
+	held  time.Duration // until updates are said to be held; 0: as usual
 	late  time.Duration // until a difference is said to fail; 0: as usual
 	end   func() error
 }
@@ -185,11 +188,14 @@ func (x *rig) run(g *telegram) {
 	}
 	x.g = g
 	x.r = New(Config{
-		Name: "main", Settings: x.set, Conn: x.nc, Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
+		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
 	if x.late > 0 {
 		x.r.differenceLate = x.late
+	}
+	if x.held > 0 {
+		x.r.heldAfter = x.held
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -199,6 +205,15 @@ func (x *rig) run(g *telegram) {
 	x.end = once
 	x.t.Cleanup(func() { _ = once() })
 	x.await(func(st Status) bool { return st.Follows })
+}
+
+func answersOf(t testing.TB, nc *nats.Conn) *answer.Answers {
+	t.Helper()
+	replies, err := subjects.Scheme{}.Replies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.New(nc, replies, nil, nil)
 }
 
 func (x *rig) await(what func(Status) bool) {
@@ -391,7 +406,7 @@ func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		code int
-		sent string
+		sent answer.Sent
 	}{
 		{&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35, Sent: mtproto.SentYes}, 420, "yes"},
 		{&mtproto.Error{Code: -503, Type: "Timeout", Sent: mtproto.SentUnknown}, 503, "unknown"},

@@ -5,15 +5,15 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
 // logout signs the account out at Telegram (F10), as tg.ctl.<account>.logout asks. The account is served with refusals then,
 // until somebody signs in anew.
-func (r *Runner) logout(ctx context.Context, request []byte) ([]byte, *rpc.Fault) {
+func (r *Runner) logout(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
 	if text := strings.Join(strings.Fields(string(request)), ""); text != "" && text != "{}" {
-		return nil, &rpc.Fault{Code: 400, Text: "logout: it takes no parameters, so this was meant for something else; nothing was done", Sent: "no"}
+		return nil, answer.Refuse(400, "logout: it takes no parameters, so this was meant for something else; nothing was done")
 	}
 	r.status.mu.Lock()
 	t := r.status.t
@@ -23,11 +23,11 @@ func (r *Runner) logout(ctx context.Context, request []byte) ([]byte, *rpc.Fault
 		who, _ = t.client.(interface{ Login() *mtproto.Login })
 	}
 	if who == nil {
-		return nil, &rpc.Fault{Code: 503, Text: "the account is only just starting", Sent: "no"}
+		return nil, answer.Refuse(503, "the account is only just starting")
 	}
 	err := who.Login().LogOut(ctx)
 	if errors.Is(err, mtproto.ErrStep) {
-		return nil, &rpc.Fault{Code: 409, Text: "logout: account " + r.Name + " is not signed in", Sent: "no"}
+		return nil, answer.Refuse(409, "logout: account "+r.Name+" is not signed in")
 	}
 	if err != nil {
 		fault := r.explain(err)

@@ -43,6 +43,20 @@ func (p *payload) key(name string) {
 	p.comma = true
 }
 
+// field is a key with a text.
+func (p *payload) field(name, text string) {
+	p.key(name)
+	p.text(text)
+}
+
+// name is the update, of which nothing but the constructor is told.
+func (p *payload) name(constructor string) {
+	p.key("update")
+	p.open(1)
+	p.field("_", constructor)
+	p.close()
+}
+
 // text is a string of up to 64 KiB.
 func (p *payload) text(s string) {
 	if !p.w.msgpack {
@@ -71,6 +85,40 @@ func (p *payload) number(n int) {
 	p.b = strconv.AppendInt(p.b, int64(n), 10)
 }
 
+// long is a number of 64 bits, which JSON has as text.
+func (p *payload) long(n int64) {
+	if p.w.msgpack {
+		p.number(int(n))
+		return
+	}
+	p.text(strconv.FormatInt(n, 10))
+}
+
+// array begins a list of n.
+func (p *payload) array(n int) {
+	switch {
+	case !p.w.msgpack:
+		p.b = append(p.b, '[')
+	case n < 16:
+		p.b = append(p.b, 0x90|byte(n))
+	default:
+		p.b = binary.BigEndian.AppendUint32(append(p.b, 0xdd), uint32(n)) //nolint:gosec // what one message holds
+	}
+}
+
+// next stands before item i of a list, and endArray behind the last.
+func (p *payload) next(i int) {
+	if i > 0 && !p.w.msgpack {
+		p.b = append(p.b, ',')
+	}
+}
+
+func (p *payload) endArray() {
+	if !p.w.msgpack {
+		p.b = append(p.b, ']')
+	}
+}
+
 func (p *payload) truth(yes bool) {
 	switch {
 	case p.w.msgpack && yes:
@@ -97,24 +145,16 @@ func (p *payload) object(tl []byte) {
 // list is a key with an array of objects.
 func (p *payload) list(name string, objects [][]byte) {
 	p.key(name)
-	switch n := len(objects); {
-	case !p.w.msgpack:
-		p.b = append(p.b, '[')
-	case n < 16:
-		p.b = append(p.b, 0x90|byte(n))
-	default:
-		p.b = binary.BigEndian.AppendUint32(append(p.b, 0xdd), uint32(n)) //nolint:gosec // objects in one update
-	}
+	p.array(len(objects))
 	for i, o := range objects {
-		if i > 0 && !p.w.msgpack {
-			p.b = append(p.b, ',')
-		}
+		p.next(i)
 		p.object(o)
 	}
-	if !p.w.msgpack {
-		p.b = append(p.b, ']')
-	}
+	p.endArray()
 }
+
+// raw is an object that is encoded already.
+func (p *payload) raw(b []byte) { p.b = append(p.b, b...) }
 
 func (p *payload) fail(err error) {
 	if p.err == nil {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
-	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
@@ -76,14 +76,14 @@ func (d *driver) learn(b *updates.Batch) {
 }
 
 // resolve is rpc.Config.Resolve.
-func (t *tenure) resolve(ctx context.Context, class, text string) ([]byte, bool, *rpc.Fault) {
+func (t *tenure) resolve(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault) {
 	object, ok, err := t.driver.peers.Resolve(ctx, class, text)
 	if err == nil {
 		return object, ok, nil
 	}
 	var unknown *peers.UnknownError
 	if errors.As(err, &unknown) {
-		return nil, true, &rpc.Fault{Code: 400, Text: err.Error()}
+		return nil, true, &answer.Fault{Code: 400, Text: err.Error()}
 	}
 	fault := t.explain(err)
 	fault.Text = err.Error()

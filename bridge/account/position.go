@@ -10,6 +10,10 @@ import (
 
 // stored is told by the log of every group that is in the stream, in order: the durable state is folded from exactly that.
 func (d *driver) stored(g *stream.Group, seq uint64) {
+	d.tellRedacted(g)
+	if d.relieved() {
+		d.poke()
+	}
 	d.durable.mu.Lock()
 	defer d.durable.mu.Unlock()
 	if err := d.durable.state.Apply(g.State); err != nil {

@@ -11,6 +11,7 @@ import (
 // not acknowledged; beyond the limit Telegram is to send them again. Driver.mu guards it.
 type pressure struct {
 	since    time.Time // when it began; zero: there is room
+	reason   string    // why the log stores nothing, as far as it is known
 	left     int       // updates, and results of our calls, that a difference brings
 	declined int       // updates that Telegram sends again on the next connection
 	parked   []input
@@ -20,8 +21,10 @@ type pressure struct {
 // Held is what Status tells of it.
 type Held struct {
 	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason"`   // why JetStream stores nothing, or that it is slow
+	Waiting  int       `json:"waiting"`  // here, for JetStream
 	Left     int       `json:"left"`     // to be fetched as a difference
-	Parked   int       `json:"parked"`   // waiting here, not acknowledged
+	Parked   int       `json:"parked"`   // waiting here as they came, not acknowledged
 	Declined int       `json:"declined"` // to be sent again by Telegram
 }
 
@@ -47,7 +50,42 @@ func (d *driver) held() *Held {
 	if p.since.IsZero() {
 		return nil
 	}
-	return &Held{Since: p.since.UTC(), Left: p.left, Parked: len(p.parked), Declined: p.declined}
+	return &Held{Since: p.since.UTC(), Reason: d.reason(), Waiting: d.log.Queued(), Left: p.left, Parked: len(p.parked), Declined: p.declined}
+}
+
+// tooSlow is the reason where JetStream stores what it is given, and Telegram sends faster.
+const tooSlow = "JetStream stores updates slower than Telegram sends them"
+
+func (d *driver) reason() string {
+	if err := d.log.Doing().Err; err != nil {
+		return err.Error()
+	}
+	return tooSlow
+}
+
+// heldAfter is how long JetStream may refuse updates before that is said, however few wait.
+const heldAfter = 3 * time.Second
+
+// troubled is stream.Options.Troubled.
+func (d *driver) troubled() {
+	doing := d.log.Doing()
+	if doing.Err == nil || time.Since(doing.Failing) < d.r.heldAfter {
+		return
+	}
+	d.hold(0, 0)
+	d.mu.Lock()
+	told := d.pressure.reason != ""
+	d.pressure.reason = doing.Err.Error()
+	d.mu.Unlock()
+	if !told {
+		d.sayHeld()
+	}
+}
+
+func (d *driver) sayHeld() {
+	reason, waiting := d.reason(), d.log.Waiting()
+	d.r.Log.Warn("JetStream does not take updates: they wait, and are left with Telegram where there is no room", "reason", reason, "waiting_bytes", waiting)
+	d.r.event(eventHeld, map[string]any{"reason": reason, "waiting_bytes": waiting})
 }
 
 // hold notes that there is no room, and for how many updates more. The first to do so says it, and has it looked at.
@@ -57,12 +95,14 @@ func (d *driver) hold(left, declined int) {
 	first := p.since.IsZero()
 	if first {
 		p.since = time.Now()
+		if err := d.log.Doing().Err; err != nil {
+			p.reason = err.Error()
+		}
 	}
 	p.left, p.declined = p.left+left, p.declined+declined
 	d.mu.Unlock()
 	if first {
-		d.r.Log.Warn("JetStream does not take updates fast enough: they are left with Telegram for now", "waiting_bytes", d.log.Waiting())
-		d.r.event(eventHeld, map[string]any{"waiting_bytes": d.log.Waiting()})
+		d.sayHeld()
 		d.post(input{kind: inBarrier})
 	}
 }
@@ -137,7 +177,10 @@ func (d *driver) relieved() bool {
 	d.mu.Lock()
 	pressed := !d.pressure.since.IsZero()
 	d.mu.Unlock()
-	return pressed && !d.log.Full()
+	if !pressed || d.log.Full() {
+		return false
+	}
+	return d.log.Doing().Err == nil
 }
 
 // resume goes on after there was no room: what was parked is taken, and what was left with Telegram is fetched.

@@ -31,6 +31,8 @@ type frail struct {
 	dir   string
 	srv   atomic.Pointer[server.Server]
 	delay atomic.Int64 // of what it sends, in nanoseconds
+
+	payload int32 // the most of one message; 0: as usual
 }
 
 // mostStored is what the server stores at most.
@@ -47,6 +49,7 @@ func (f *frail) start() {
 	f.t.Helper()
 	srv, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: f.dir, NoSigs: true, NoLog: true, JetStreamMaxStore: mostStored,
+		MaxPayload: f.payload,
 	})
 	if err != nil {
 		f.t.Fatal(err)

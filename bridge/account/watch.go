@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
 )
@@ -60,11 +60,11 @@ type watchAnswer struct {
 }
 
 // watcher serves tg.ctl.<account>.watch.<verb>.
-func (d *driver) watcher(verb string) func(context.Context, []byte) ([]byte, *rpc.Fault) {
-	return func(ctx context.Context, request []byte) ([]byte, *rpc.Fault) {
+func (d *driver) watcher(verb string) func(context.Context, []byte) ([]byte, *answer.Fault) {
+	return func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
 		ids, err := watchRequest(verb, request)
 		if err != nil {
-			return nil, &rpc.Fault{Code: 400, Text: "watch." + verb + ": " + err.Error(), Sent: "no"}
+			return nil, answer.Refuse(400, "watch."+verb+": "+err.Error())
 		}
 		d.watching.Lock()
 		defer d.watching.Unlock()
@@ -73,17 +73,17 @@ func (d *driver) watcher(verb string) func(context.Context, []byte) ([]byte, *rp
 		if verb != "list" {
 			to := d.watch.changed(verb, ids)
 			if err := d.r.Store.SetWatched(ctx, d.r.Name, to); err != nil {
-				return nil, &rpc.Fault{Code: 503, Text: err.Error(), Sent: "no"}
+				return nil, answer.Refuse(503, err.Error())
 			}
 			d.mu.Lock()
 			d.watch.changes = to
 			d.mu.Unlock()
 		}
-		answer, err := d.setWatched(ctx, d.watch.ids())
+		now, err := d.setWatched(ctx, d.watch.ids())
 		if err != nil {
-			return nil, &rpc.Fault{Code: 503, Text: "the account is being stopped here", Sent: "no"}
+			return nil, answer.Refuse(503, "the account is being stopped here")
 		}
-		body, _ := json.Marshal(answer) // texts: cannot fail
+		body, _ := json.Marshal(now) // texts: cannot fail
 		return body, nil
 	}
 }
@@ -97,7 +97,7 @@ func watchRequest(verb string, request []byte) (ids []int64, err error) {
 		Channels []any `json:"channels"`
 	}
 	if err := json.Unmarshal(request, &in); err != nil {
-		return nil, errors.New(`want {"channels":["1234"]}: ` + rpc.BadJSON(err))
+		return nil, errors.New(`want {"channels":["1234"]}: ` + answer.BadJSON(err))
 	}
 	for _, one := range in.Channels {
 		text, ok := one.(string)

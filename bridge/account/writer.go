@@ -24,7 +24,6 @@ type writer struct {
 	content  []string
 	msgpack  bool
 	withheld *withhold.Rule
-	conn     *nats.Conn
 	owner    string
 	unplaced uint64               // updates in no box so far
 	received time.Time            // when what is written now came
@@ -35,7 +34,7 @@ func newWriter(r *Runner, owner string) *writer {
 	w := &writer{
 		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), rules: r.Rules, layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
 		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
-		conn: r.Conn, owner: owner,
+		owner: owner,
 	}
 	if w.msgpack {
 		w.content[0] = "application/msgpack"
@@ -43,34 +42,24 @@ func newWriter(r *Runner, owner string) *writer {
 	return w
 }
 
-// headerRoom is what the headers of an update may take of max_payload, in bytes.
-const headerRoom = 4096
-
-// message is an update as it stands in the stream.
+// message is an update as it stands in the stream, if it fits.
 func (w *writer) message(item *updates.Item) stream.Message {
 	m := stream.Message{Subject: w.subject(item), Header: w.header(item)}
 	if item.Name == updates.Unknown {
 		return w.unknown(item, m)
 	}
-	update, cut, err := w.withheld.Redact(nil, item.Update, w.schema.Object())
-	if cut || err != nil {
-		m.Header[subjects.HeaderRedacted] = []string{withhold.Reason}
-	}
+	update, why, err := w.withheld.Redact(nil, item.Update, w.schema.Object())
 	if err != nil { // nobody can tell what is in it
-		m.Data = w.slim(item)
+		m.Header[subjects.HeaderRedacted] = []string{withhold.Message}
+		m.Data, m.Form = w.redacted(w.about(m, codec.View{}, withhold.Message)), formSlim
 		return m
 	}
-	if cut {
+	if why != "" {
+		m.Header[subjects.HeaderRedacted] = []string{why}
 		without := *item
 		without.Update, item = update, &without
 	}
-	m.Data = w.body(item, true)
-	if room := w.conn.MaxPayload() - headerRoom; int64(len(m.Data)) > room {
-		m.Header[subjects.HeaderRedacted] = []string{"too large"}
-		if m.Data = w.body(item, false); int64(len(m.Data)) > room {
-			m.Data = w.slim(item)
-		}
-	}
+	m.Data = w.body(item)
 	return m
 }
 
@@ -78,14 +67,12 @@ func (w *writer) message(item *updates.Item) stream.Message {
 // one of Telegram's own users stands anywhere in it, it is kept from the bus.
 func (w *writer) unknown(item *updates.Item, m stream.Message) stream.Message {
 	m.Header[subjects.HeaderContentType] = []string{"application/x-tl"}
-	switch {
-	case w.withheld.Names(item.Update):
-		m.Header[subjects.HeaderRedacted] = []string{withhold.Reason}
-	case int64(len(item.Update)) > w.conn.MaxPayload()-headerRoom:
-		m.Header[subjects.HeaderRedacted] = []string{"too large"}
-	default:
-		m.Data = item.Update
+	if w.withheld.Names(item.Update) {
+		m.Header[subjects.HeaderRedacted] = []string{withhold.Message}
+		m.Form = formBare
+		return m
 	}
+	m.Data = item.Update
 	return m
 }
 
@@ -153,16 +140,12 @@ func (w *writer) id(item *updates.Item, box string) string {
 }
 
 // body is the payload; what cannot be read with this layer is told by its name.
-func (w *writer) body(item *updates.Item, mentioned bool) []byte {
+func (w *writer) body(item *updates.Item) []byte {
 	if item.Gap != nil {
 		return w.gap(item)
 	}
 	size := len(item.Update)
-	users, chats := item.Users, item.Chats
-	if !mentioned {
-		users, chats = nil, nil
-	}
-	for _, list := range [][][]byte{users, chats} {
+	for _, list := range [][][]byte{item.Users, item.Chats} {
 		for _, o := range list {
 			size += len(o)
 		}
@@ -171,26 +154,66 @@ func (w *writer) body(item *updates.Item, mentioned bool) []byte {
 	p.open(3)
 	p.key("update")
 	p.object(item.Update)
-	p.list("users", users)
-	p.list("chats", chats)
+	p.list("users", item.Users)
+	p.list("chats", item.Chats)
 	p.close()
 	if p.err != nil {
-		return w.slim(item)
+		return w.named(item.Name)
 	}
 	return p.b
 }
 
-// slim is a payload without contents.
-func (w *writer) slim(item *updates.Item) []byte {
+// named is a payload with nothing but the update's name.
+func (w *writer) named(name string) []byte {
+	p := payload{w: w}
+	p.open(3)
+	p.name(name)
+	p.list("users", nil)
+	p.list("chats", nil)
+	p.close()
+	return p.b
+}
+
+// alone is the payload of an update, encoded already, without users and chats.
+func (w *writer) alone(update []byte) []byte {
 	p := payload{w: w}
 	p.open(3)
 	p.key("update")
-	p.open(1)
-	p.key("_")
-	p.text(item.Name)
-	p.close()
+	p.raw(update)
 	p.list("users", nil)
 	p.list("chats", nil)
+	p.close()
+	return p.b
+}
+
+// redacted is the payload of an update that is left out.
+func (w *writer) redacted(r *redaction) []byte {
+	p := payload{w: w}
+	p.open(4)
+	p.name(r.Name)
+	p.list("users", nil)
+	p.list("chats", nil)
+	p.key("redacted")
+	p.open(8)
+	p.field("reason", r.Why)
+	p.field("box", r.Box)
+	p.key("pts")
+	p.number(r.Pts)
+	p.field("kind", r.Kind)
+	p.key("id")
+	p.long(r.ID)
+	p.key("message_ids")
+	p.array(len(r.IDs))
+	for i, id := range r.IDs {
+		p.next(i)
+		p.number(int(id))
+	}
+	p.endArray()
+	p.key("message_ids_left_out")
+	p.number(r.Left)
+	p.key("bytes")
+	p.number(r.Bytes)
+	p.close()
 	p.close()
 	return p.b
 }

@@ -163,22 +163,6 @@ func TestServiceMessagesAreRedacted(t *testing.T) {
 	}
 }
 
-// An update that no message of the server holds is still told of, so that order and state stay whole.
-func TestTooLargeUpdate(t *testing.T) {
-	w := testWriter(t, nil)
-	item := newMessage(t, 42, "hi")
-	item.Users = [][]byte{encode(t, codec.M{"_": "user", "id": 42, "first_name": strings.Repeat("x", 70_000)})}
-	m := w.message(item)
-	if !strings.Contains(string(m.Data), `"hi"`) || len(m.Data) > 60_000 || m.Header.Get(subjects.HeaderRedacted) != "too large" {
-		t.Errorf("%d bytes, %v", len(m.Data), m.Header)
-	}
-	item = newMessage(t, 42, strings.Repeat("x", 70_000))
-	m = w.message(item)
-	if len(m.Data) > 200 || !json.Valid(m.Data) || m.Header.Get(subjects.HeaderState) == "" {
-		t.Errorf("%d bytes", len(m.Data))
-	}
-}
-
 // E36: how late a message came is told where it was just written; E12: what comes out of history says so.
 func TestDelayAndBackfill(t *testing.T) {
 	w := testWriter(t, nil)

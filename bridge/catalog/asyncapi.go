@@ -85,6 +85,7 @@ func (d *document) shared() {
 		member{"bus.update.headers", append(headerSchema(updateHeaders), member{"required", []string{subjects.HeaderType, subjects.HeaderBox, subjects.HeaderLayer}})},
 		member{"bus.fault", fault.schema()},
 		member{"bus.users", object{{"type", "array"}, {"items", schemaRef("User")}}},
+		member{"bus.redacted", fields(redactedFields).schema()},
 		member{"bus.chats", object{{"type", "array"}, {"items", schemaRef("Chat")}}},
 	)
 	d.answer("fault", object{title("an error"), {"headers", schemaRef("bus.fault.headers")}, {"payload", schemaRef("bus.fault")}})
@@ -145,7 +146,7 @@ func (d *document) method(f *tl.Combinator) {
 	d.message(call, object{title("a call of %s", f.Name), {"headers", schemaRef("bus.request.headers")}, {"payload", schemaRef(export.Params(f.Name))}})
 	d.answer(result, object{title("what %s answers", f.Name), {"headers", schemaRef("bus.answer.headers")}, {"payload", schemaRef(export.Result(f.Name))}})
 	summary := f.Name + " → " + f.Result.String()
-	if why := rpc.Refusal(f.Name, nil); why != "" {
+	if why := rpc.Refusal(f, nil); why != "" {
 		summary += "; answered 403 unless NATSGRAM_ALLOW names it: it " + why
 	}
 	name := subjects.TreeRPC + "." + f.Name
@@ -164,6 +165,7 @@ func (d *document) update(name string, live bool) {
 	slim := object{{"type", "object"}, {"properties", object{{"_", object{{"const", name}}}}}, {"required", []string{"_"}}, {"additionalProperties", false}}
 	payload := object{{"type", "object"}, {"required", []string{"update", "users", "chats"}}, {"additionalProperties", false}, {"properties", object{
 		{"update", object{{"anyOf", []object{of, slim}}}}, {"users", schemaRef("bus.users")}, {"chats", schemaRef("bus.chats")},
+		{"redacted", schemaRef("bus.redacted")},
 	}}}
 	d.message(name, object{title("%s, with the users and chats that it mentions", name), {"headers", schemaRef("bus.update.headers")}, {"payload", payload}})
 	d.placed(name, live, "kept in the stream "+d.scheme.StreamName("UPDATES"))

@@ -26,6 +26,7 @@ var fieldTypes = map[string]object{
 	"bool":    {{"type", "boolean"}},
 	"object":  {{"type", "object"}},
 	"strings": {{"type", "array"}, {"items", object{{"type", "string"}}}},
+	"ints":    {{"type", "array"}, {"items", object{{"type", "integer"}}}},
 	"objects": {{"type", "array"}, {"items", object{{"type", "object"}}}},
 }
 
@@ -81,13 +82,18 @@ var events = []event{
 	{"config", "Telegram's configuration was read", "options:int expires:time"},
 	{"save.failed", "the session could not be stored", "error:string"},
 	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
-	{"updates.held", "JetStream is behind: updates wait at Telegram until it has caught up", "waiting_bytes:int"},
+	{"updates.held", "JetStream does not take updates, or is behind: they wait, and are left with Telegram", "reason:string waiting_bytes:int"},
 	{"updates.resumed", "it has caught up", "held_ms:number left:int parked:int declined:int"},
 	{"updates.behind", "Telegram gives no difference for minutes, so that missed updates are not fetched", "error:string last_difference:time"},
 	{"updates.caught_up", "it gives them again", ""},
 	{"clock.skew", "the machine's clock differs from Telegram's, or does not any more; said once by a daemon", "ahead_seconds:number"},
+	{"updates.redacted", "an update is in the stream without its contents: JetStream does not take it with them",
+		"type:string box:string pts:string subject:string id:string reason:string"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
+
+// redactedFields are of an update that is in the stream without its contents: enough to fetch them.
+const redactedFields = "reason:string box:string pts:int kind:string id:string message_ids:ints message_ids_left_out:int bytes:int"
 
 const gapFields = "box:string from:int to:int reason:string filled:bool"
 
@@ -153,7 +159,7 @@ var (
 	answerHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
 		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
-		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld", "", []string{"service message"}},
+		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld", "", []string{"service message", "sign-in token"}},
 	}
 	faultHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the body", "", contentTypes},
@@ -175,7 +181,7 @@ var (
 		{subjects.HeaderBusiness, "the business connection by which it came to a bot", "", nil},
 		{subjects.HeaderBackfill, "fetched from history, to fill a gap that was said before", "", []string{"true"}},
 		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},
-		{subjects.HeaderRedacted, "why the contents are missing", "", nil},
+		{subjects.HeaderRedacted, "why contents are missing: users and chats (the update is whole), too large, refused, service message", "", nil},
 		{subjects.HeaderMsgID, "account/box/pts/index: unique", "", nil},
 	}
 )

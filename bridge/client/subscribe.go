@@ -230,7 +230,7 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 			return nil, err
 		}
 		meta := readMeta(msg.Subject(), msg.Headers())
-		if !s.want.wants(&meta) {
+		if meta.Type == stateName || !s.want.wants(&meta) {
 			if s.acks {
 				_ = msg.Ack() // if that is lost it comes again, and is sorted out again
 			}
@@ -249,6 +249,9 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 		return u, nil
 	}
 }
+
+// stateName is the type of messages that are for the daemon alone: what of an account's state had no room beside an update.
+const stateName = "state"
 
 const headerSource = "Nats-Stream-Source"
 

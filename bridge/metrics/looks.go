@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // looks makes figures of statuses when somebody asks for them.
 type looks struct{ statuses func() []Status }
@@ -11,8 +15,9 @@ var (
 	descStored  = desc("natsgram_updates_stored_total", "Updates in the stream, since this daemon took the account.", "account")
 	descWaiting = desc("natsgram_updates_waiting_bytes", "Of updates that wait for JetStream.", "account")
 	descFlight  = desc("natsgram_calls_in_flight", "Requests at work.", "account")
-	descHeld    = desc("natsgram_updates_held", "Updates kept from JetStream for lack of room: left, a difference brings them; parked, they wait here and "+
-		"are not acknowledged; declined, Telegram sends them again.", "account", "how")
+	descHeld    = desc("natsgram_updates_held", "Updates that JetStream does not take: waiting, they are on their way; left, a difference brings them; parked, "+
+		"they wait here and are not acknowledged; declined, Telegram sends them again.", "account", "how")
+	descHeldFor = desc("natsgram_updates_held_seconds", "For how long JetStream has stored nothing of what waits, or too slowly; 0 while it does.", "account")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -21,7 +26,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for prometheus.Collector.
 func (looks) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descState, descEpoch, descStored, descWaiting, descFlight, descHeld} {
+	for _, d := range []*prometheus.Desc{descState, descEpoch, descStored, descWaiting, descFlight, descHeld, descHeldFor} {
 		out <- d
 	}
 }
@@ -40,6 +45,12 @@ func (l looks) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(descStored, prometheus.CounterValue, float64(s.Stored), s.Account)
 		gauge(descWaiting, float64(s.WaitingBytes), s.Account)
 		gauge(descFlight, float64(s.InFlight), s.Account)
+		held := 0.0
+		if !s.HeldSince.IsZero() {
+			held = time.Since(s.HeldSince).Seconds()
+		}
+		gauge(descHeldFor, held, s.Account)
+		gauge(descHeld, float64(s.Queued), s.Account, "waiting")
 		gauge(descHeld, float64(s.Left), s.Account, "left")
 		gauge(descHeld, float64(s.Parked), s.Account, "parked")
 		gauge(descHeld, float64(s.Declined), s.Account, "declined")

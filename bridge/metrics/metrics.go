@@ -17,13 +17,15 @@ const Other = "other"
 // Status is how an account does at the moment it is asked.
 type Status struct {
 	Account, State string
-	Epoch          uint64 // 0: it has no owner here
-	Stored         uint64 // updates, since this owner took the account
-	WaitingBytes   int64  // of updates, for JetStream
-	InFlight       int    // calls
-	Left           int    // updates that a difference will bring, for lack of room
-	Parked         int    // that wait here without being acknowledged
-	Declined       int    // that Telegram is to send again
+	Epoch          uint64    // 0: it has no owner here
+	Stored         uint64    // updates, since this owner took the account
+	WaitingBytes   int64     // of updates, for JetStream
+	InFlight       int       // calls
+	HeldSince      time.Time // JetStream stores nothing, or too slowly; zero: it does not hold anything up
+	Queued         int       // updates that wait for it while that is so
+	Left           int       // updates that a difference will bring, for lack of room
+	Parked         int       // that wait here without being acknowledged
+	Declined       int       // that Telegram is to send again
 }
 
 // Metrics are a daemon's. All methods are safe for concurrent use, and do nothing with a nil *Metrics.
@@ -36,6 +38,8 @@ type Metrics struct {
 	flooded  *prometheus.CounterVec
 	links    *prometheus.CounterVec
 	gaps     *prometheus.CounterVec
+	redacted *prometheus.CounterVec
+	replies  prometheus.Counter
 }
 
 // New makes metrics; statuses are asked for with each look, those of all accounts of the daemon.
@@ -55,11 +59,16 @@ func New(version string, statuses func() []Status) *Metrics {
 		flooded: counter("natsgram_flood_wait_seconds_total", "How long in all.", "account"),
 		links:   counter("natsgram_connections_total", "Connections to Telegram that came about (made) or were lost or could not be made (lost).", "account", "event"),
 		gaps:    counter("natsgram_gaps_total", "Updates that Telegram could not give back, said as gaps.", "account", "reason"),
+		redacted: counter("natsgram_updates_redacted_total", "Updates that JetStream does not take with their contents: too large, or refused.",
+			"account", "reason"),
+		replies: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "natsgram_replies_refused_total", Help: "Requests that were dropped because they wanted their answer where none may go: somebody tries what he may not, or NATSGRAM_REPLIES lacks a prefix.",
+		}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.delay, m.calls, m.took, m.floods, m.flooded, m.links, m.gaps, build, looks{statuses},
+	m.registry.MustRegister(m.delay, m.calls, m.took, m.floods, m.flooded, m.links, m.gaps, m.redacted, m.replies, build, looks{statuses},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -114,5 +123,19 @@ func (m *Metrics) Disconnected(account string) {
 func (m *Metrics) Gap(account, reason string) {
 	if m != nil {
 		m.gaps.WithLabelValues(account, reason).Inc()
+	}
+}
+
+// Redacted notes an update that stands in the stream without its contents.
+func (m *Metrics) Redacted(account, reason string) {
+	if m != nil {
+		m.redacted.WithLabelValues(account, reason).Inc()
+	}
+}
+
+// ReplyRefused notes a request that was dropped because of where its answer was to go.
+func (m *Metrics) ReplyRefused() {
+	if m != nil {
+		m.replies.Inc()
 	}
 }

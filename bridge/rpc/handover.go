@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"github.com/natsgram/natsgram/bridge/answer"
 )
 
 // A planned hand-over loses no request. The owner keeps its subscriptions until the next one has its own:
@@ -16,7 +16,7 @@ import (
 
 // Hold begins no more requests: they are kept for [Service.PassOn].
 func (s *Service) Hold() {
-	s.micro.leaveExtras()
+	s.micro.LeaveExtras()
 	s.pool.hold()
 }
 
@@ -33,21 +33,38 @@ func (s *Service) passes(j *job, fault *Fault) bool {
 // does they are refused, to be tried again.
 func (s *Service) PassOn(ctx context.Context, served bool) (passed int) {
 	s.stopOnce.Do(func() {
-		s.micro.unsubscribe(ctx)
+		s.micro.Unsubscribe(ctx)
 		for _, j := range s.pool.takeKept() {
-			if !served {
-				s.reply(&j, nil, &Fault{Code: 503, Text: "the account is between two owners", Sent: "no", RetryAfter: time.Second})
-				continue
+			if s.pass(&j, served) {
+				passed++
 			}
-			m := &nats.Msg{Subject: j.msg.Subject, Reply: j.msg.Reply, Header: j.msg.Header, Data: j.msg.Data}
-			if err := s.c.Conn.PublishMsg(m); err != nil {
-				s.c.Log.Warn("passing a request on", "account", s.c.Account, "method", j.method, "err", err)
-			}
-			passed++
 		}
 		s.cancel()
 		s.slow.Wait()
-		_ = s.c.Conn.FlushWithContext(ctx) // without a connection nobody waits
+		_ = s.c.Answers.Conn().FlushWithContext(ctx) // without a connection nobody waits
 	})
 	return passed
+}
+
+// pass gives a request that was kept to whoever serves the account now, or refuses it.
+func (s *Service) pass(j *job, served bool) bool {
+	r, fault := readHeaders(j.Header(), s.c.Methods.schema.Layer())
+	j.out = r.out
+	left := time.Until(s.deadline(j, &r))
+	switch {
+	case fault != nil:
+	case left <= 0:
+		fault = late()
+	case !served:
+		fault = &Fault{Code: 503, Text: "the account is between two owners", Sent: answer.No, RetryAfter: time.Second}
+	default:
+		err := j.PassOn(left)
+		if err == nil {
+			return true
+		}
+		s.c.Log.Warn("passing a request on", "account", s.c.Account, "method", j.method, "err", err)
+		fault = &Fault{Code: 503, Text: "the account has just passed to another daemon", Sent: answer.No, RetryAfter: time.Second}
+	}
+	s.reply(j, nil, fault)
+	return false
 }

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +28,7 @@ type method struct {
 	refused  string // why it is not served, empty when it is
 	wraps    bool   // it carries another call, which must be looked at as well
 	moves    bool   // its result can move the state of the account (D19)
+	carries  bool   // it takes what stands in a message to where it is not redacted
 	random   random
 }
 
@@ -42,9 +42,10 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 	ms := &Methods{schema: schema, byName: map[string]*method{}, withheld: withhold.New(schema)}
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
-		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Name(), allow), random: randomOf(fn)}
+		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Decl(), allow), random: randomOf(fn)}
 		m.wraps = slices.ContainsFunc(fn.Decl().Params, func(p tl.Param) bool { return p.Type.Bang })
 		m.moves = m.wraps || moving[fn.Decl().Result.Name]
+		m.carries = ms.carries(m)
 		ms.byName[m.name] = m
 		ms.sorted = append(ms.sorted, m)
 	}
@@ -110,94 +111,6 @@ func namespaceOf(method string) string {
 		return ""
 	}
 	return ns
-}
-
-// refusals are what is not served unless allowed by name: methods that can lose the account, and methods that break the
-// bridge (design §6). A trailing .* stands for a namespace.
-var refusals = map[string]string{
-	"auth.logOut":                      "signs the account out",
-	"auth.resetAuthorizations":         "signs all other devices out",
-	"auth.signIn":                      "changes who the session is; use natsgram login",
-	"auth.signUp":                      "changes who the session is; use natsgram login",
-	"auth.checkPassword":               "changes who the session is; use natsgram login",
-	"auth.recoverPassword":             "changes who the session is; use natsgram login",
-	"auth.importAuthorization":         "changes who the session is",
-	"auth.importBotAuthorization":      "changes who the session is; use natsgram login",
-	"auth.importWebTokenAuthorization": "changes who the session is",
-	"auth.importLoginToken":            "changes who the session is",
-	"auth.finishPasskeyLogin":          "changes who the session is",
-	"auth.exportAuthorization":         "gives the account away to whoever has the answer",
-	"auth.acceptLoginToken":            "signs another device in",
-	"auth.bindTempAuthKey":             "breaks the session's key",
-	"auth.dropTempAuthKeys":            "breaks the session's key",
-	"account.deleteAccount":            "deletes the account",
-	"account.resetAuthorization":       "signs a device out, which may be this one",
-	"account.resetPassword":            "takes the account's password away",
-	"account.updatePasswordSettings":   "changes the account's password",
-	"account.changePhone":              "moves the account to another phone number",
-	"account.setAccountTTL":            "sets when the account is deleted",
-	"account.setAuthorizationTTL":      "sets when sessions are ended",
-	"account.registerPasskey":          "adds a way to sign in",
-	"initConnection":                   "is the connection's own",
-	"invokeWithLayer":                  "is the connection's own",
-	"updates.*":                        "is the daemon's own: it would tell Telegram that updates were received",
-}
-
-// CheckAllow says what of such a list allows nothing: a method misspelt would go on being refused.
-func CheckAllow(decl *tl.Schema, allow []string) error {
-	for _, a := range allow {
-		known := a == "*" || slices.ContainsFunc(decl.Functions, func(f *tl.Combinator) bool {
-			return f.Name == a || namespaceOf(f.Name)+".*" == a
-		})
-		if !known {
-			return fmt.Errorf("layer %d has no method %.60q: see natsgram methods", decl.Layer, a)
-		}
-	}
-	return nil
-}
-
-// Refusal is why a method is not served unless the operator allows it, empty when it is. allow is as in [NewMethods].
-func Refusal(name string, allow []string) string {
-	why := refusals[name]
-	if why == "" {
-		why = refusals[namespaceOf(name)+".*"]
-	}
-	if why == "" || slices.ContainsFunc(allow, func(a string) bool { return a == "*" || a == name || a == namespaceOf(name)+".*" }) {
-		return ""
-	}
-	return why
-}
-
-// check says why a method may not be called, by itself or within another.
-func (m *method) check(readOnly bool) *Fault {
-	switch {
-	case m.refused != "":
-		return &Fault{Code: 403, Text: m.name + " is not served: it " + m.refused + " (NATSGRAM_ALLOW=" + m.name + " serves it)", Sent: "no"}
-	case readOnly && !m.readOnly:
-		return &Fault{Code: 403, Text: m.name + " is not a method that only reads", Sent: "no"}
-	}
-	return nil
-}
-
-// checkInner looks at the calls that a wrapper carries, whatever the encoding they came in.
-func (ms *Methods) checkInner(m *method, call []byte, readOnly bool) *Fault {
-	if !m.wraps {
-		return nil
-	}
-	view, err := ms.schema.View(call)
-	if err != nil {
-		return badRequest(err)
-	}
-	for inner, ok := carried(m, view); ok; inner, ok = carried(m, view) {
-		view = inner
-		if m = ms.byName[view.Name()]; m == nil {
-			return &Fault{Code: 400, Text: "what is wrapped is not a method", Sent: "no"}
-		}
-		if f := m.check(readOnly); f != nil {
-			return f
-		}
-	}
-	return nil
 }
 
 // carried is the call within a call.

@@ -5,13 +5,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/micro"
 )
 
 // job is a request taken from NATS.
 type job struct {
-	msg      *nats.Msg
-	endpoint *endpoint
+	answer.Request
+	endpoint *micro.Endpoint
 	method   string
 	at       time.Time
 	out      Encoding // of the answer

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +42,7 @@ func (r *randoms) tl(call codec.M, headers ...string) (int64, *nats.Msg) {
 		r.t.Fatal(err)
 	}
 	r.seen = nil
-	reply := r.ask("tg.rpc.main."+call["_"].(string), string(query), append(headers, "Content-Type", "application/x-tl", "Tg-Layer", jsonInt(int64(s.Layer())))...)
+	reply := r.ask("tg.rpc.main."+call["_"].(string), string(query), append(headers, "Content-Type", "application/x-tl", "Tg-Layer", strconv.Itoa(s.Layer()))...)
 	if len(r.seen) == 0 {
 		return 0, reply
 	}

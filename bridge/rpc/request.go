@@ -7,24 +7,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/subjects"
 )
-
-// Encoding is how a body is written.
-type Encoding uint8
-
-// The encodings.
-const (
-	JSON Encoding = iota
-	Msgpack
-	TL
-)
-
-// contentTypes are how the encodings are called in answers.
-var contentTypes = [...]string{JSON: "application/json", Msgpack: "application/msgpack", TL: "application/x-tl"}
-
-// String is the content type.
-func (e Encoding) String() string { return contentTypes[e] }
 
 // request is what the headers of a request say.
 type request struct {
@@ -63,12 +48,12 @@ func (r *request) readTypes(h nats.Header) *Fault {
 	if accept != "" {
 		out, can := parseAccept(accept, r.in)
 		if !can {
-			return &Fault{Code: 406, Text: "no answer in " + quote(accept) + ": there are " + strings.Join(contentTypes[:], ", "), Sent: "no"}
+			return &Fault{Code: 406, Text: "no answer in " + quote(accept) + ": there are " + strings.Join(answer.ContentTypes[:], ", "), Sent: "no"}
 		}
 		r.out = out
 	}
 	if !ok {
-		return &Fault{Code: 415, Text: "request in " + quote(in) + ": want " + strings.Join(contentTypes[:], ", "), Sent: "no"}
+		return &Fault{Code: 415, Text: "request in " + quote(in) + ": want " + strings.Join(answer.ContentTypes[:], ", "), Sent: "no"}
 	}
 	return nil
 }

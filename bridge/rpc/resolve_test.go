@@ -53,7 +53,7 @@ func TestPeersByText(t *testing.T) {
 		`"@flood"`: {Code: 420, Text: "messages.readHistory: peer: @flood: FLOOD_WAIT_7", Telegram: "FLOOD_WAIT_7", RetryAfter: 7 * time.Second, Sent: "no", Path: "messages.readHistory: peer"},
 	} {
 		reply := g.ask(subject, `{"peer":`+peer+`,"max_id":0}`)
-		if got, want := string(reply.Data), string(want.body(JSON)); got != want {
+		if got, want := string(reply.Data), string(want.Body(JSON)); got != want {
 			t.Errorf("%s: got %s, want %s", peer, got, want)
 		}
 	}

@@ -1,11 +1,8 @@
 // Package rpc serves an account's methods on NATS: a request becomes an encoded call, the call goes to Telegram, its result comes
 // back in the encoding that was asked for (design §2, §3). Nothing of what is carried is decoded into Go values.
 //
-// An account is one micro service, told by `nats micro ls`, with an endpoint per namespace of the schema. The protocol of
-// micro services is served by this package itself and not by nats.go/micro: its statistics end when a handler returns, so
-// with handlers that answer later they would be untrue; and each of its endpoints costs a subscription here and at the
-// server and a goroutine, thirty times an account. Here two subscriptions, tg.rpc.<account>.> and tg.ro.<account>.>, take
-// the requests of all endpoints.
+// An account is one micro service, listed by `nats micro ls`, with an endpoint per namespace of the schema. Two subscriptions,
+// tg.rpc.<account>.> and tg.ro.<account>.>, take the requests of all endpoints.
 package rpc
 
 import (
@@ -16,9 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	protocol "github.com/nats-io/nats.go/micro"
-
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -29,7 +25,7 @@ type Invoker interface {
 
 // Config of an account's service. Zero numbers have defaults.
 type Config struct {
-	Conn    *nats.Conn
+	Answers *answer.Answers // by whose connection requests come
 	Scheme  subjects.Scheme
 	Account string
 	Methods *Methods
@@ -81,14 +77,17 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// ServiceName is how an account's service is called.
+func ServiceName(account string) string { return "natsgram-" + account }
+
 // Service is a served account.
 type Service struct {
 	c         Config
-	micro     *micro
+	micro     *micro.Service
 	pool      *pool
-	endpoints map[string]*endpoint // by namespace, by method with PerMethod
-	readOnly  *endpoint
-	stray     *endpoint        // counts requests to nowhere
+	endpoints map[string]*micro.Endpoint // by namespace, by method with PerMethod
+	readOnly  *micro.Endpoint
+	stray     *micro.Endpoint  // counts requests to nowhere
 	extras    map[string]extra // by subject
 	rpcPrefix string           // tg.rpc.main.
 	roPrefix  string
@@ -102,12 +101,14 @@ type Service struct {
 func Serve(c Config) (*Service, error) {
 	c = c.withDefaults()
 	s := &Service{
-		c: c, endpoints: map[string]*endpoint{}, extras: map[string]extra{},
+		c: c, endpoints: map[string]*micro.Endpoint{}, extras: map[string]extra{},
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.pool = newPool(c.Concurrency, c.Queue, s.serve)
-	s.micro = newMicro(c)
+	s.micro = micro.New(micro.Config{
+		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
+	})
 	s.addEndpoints()
 	if err := s.subscribe(); err != nil {
 		s.Stop(s.ctx)
@@ -120,33 +121,33 @@ func (s *Service) addEndpoints() {
 	c := s.c
 	if c.PerMethod {
 		for _, m := range c.Methods.sorted {
-			s.endpoints[m.name] = s.micro.add(endpointName(m.name), c.Scheme.RPC(c.Account, m.name), m.metadata())
+			s.endpoints[m.name] = s.micro.Add(endpointName(m.name), c.Scheme.RPC(c.Account, m.name), m.metadata())
 		}
 	} else {
 		for _, ns := range c.Methods.namespaces() {
-			s.endpoints[ns.name] = s.micro.add(endpointName(ns.name), c.Scheme.RPCNamespace(subjects.TreeRPC, c.Account, ns.name), ns.metadata())
+			s.endpoints[ns.name] = s.micro.Add(endpointName(ns.name), c.Scheme.RPCNamespace(subjects.TreeRPC, c.Account, ns.name), ns.metadata())
 		}
 	}
 	for name, x := range c.Extra {
-		s.extras[x.Subject] = extra{s.micro.add(name, x.Subject, nil), x}
+		s.extras[x.Subject] = extra{s.micro.Add(name, x.Subject, nil), x}
 	}
-	s.stray = &endpoint{}
-	s.readOnly = s.micro.add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
+	s.stray = &micro.Endpoint{}
+	s.readOnly = s.micro.Add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
 }
 
 func (s *Service) subscribe() error {
 	for _, tree := range []string{s.rpcPrefix, s.roPrefix} {
-		if err := s.micro.subscribe(s.c.Conn, tree+">", protocol.DefaultQueueGroup, s.take); err != nil {
+		if err := s.micro.Subscribe(tree+">", s.take); err != nil {
 			return err
 		}
 	}
-	return s.micro.subscribeAside(s.c.Conn, slices.Collect(maps.Keys(s.extras)), s.aside)
+	return s.micro.SubscribeAside(slices.Collect(maps.Keys(s.extras)), s.aside)
 }
 
 // take sorts a request in. It never waits for one.
-func (s *Service) take(msg *nats.Msg) {
-	j := job{msg: msg, at: time.Now()}
-	j.endpoint, j.method = s.route(msg.Subject)
+func (s *Service) take(r answer.Request) {
+	j := job{Request: r, at: time.Now()}
+	j.endpoint, j.method = s.route(r.Subject())
 	if j.endpoint == nil {
 		j.endpoint = s.stray
 		s.reply(&j, nil, s.c.Methods.unknown(j.method))
@@ -158,20 +159,19 @@ func (s *Service) take(msg *nats.Msg) {
 }
 
 type extra struct {
-	endpoint *endpoint
+	endpoint *micro.Endpoint
 	Extra
 }
 
 // aside answers what is not a method.
-func (s *Service) aside(msg *nats.Msg) {
-	x, ok := s.extras[msg.Subject]
+func (s *Service) aside(r answer.Request) {
+	x, ok := s.extras[r.Subject()]
 	if !ok {
-		s.micro.answer(msg)
 		return
 	}
-	j := &job{msg: msg, endpoint: x.endpoint, at: time.Now()}
+	j := &job{Request: r, endpoint: x.endpoint, at: time.Now()}
 	answer := func() {
-		data, fault := x.Answer(s.ctx, msg.Data)
+		data, fault := x.Answer(s.ctx, j.Data())
 		s.reply(j, data, fault)
 	}
 	if x.Slow {
@@ -182,7 +182,7 @@ func (s *Service) aside(msg *nats.Msg) {
 }
 
 // route finds the endpoint and the method's name of a request; nil: there is no such namespace, or method.
-func (s *Service) route(subject string) (*endpoint, string) {
+func (s *Service) route(subject string) (*micro.Endpoint, string) {
 	if len(subject) > len(s.rpcPrefix) && subject[:len(s.rpcPrefix)] == s.rpcPrefix {
 		method := subject[len(s.rpcPrefix):]
 		if s.c.PerMethod {
@@ -199,16 +199,16 @@ func (s *Service) route(subject string) (*endpoint, string) {
 // Stop takes no more requests, and waits until those taken are answered. When ctx ends before, they are cancelled.
 func (s *Service) Stop(ctx context.Context) {
 	s.stopOnce.Do(func() {
-		s.micro.unsubscribe(ctx)
+		s.micro.Unsubscribe(ctx)
 		s.pool.close(ctx, s.cancel)
 		s.cancel()
 		s.slow.Wait()
-		_ = s.c.Conn.FlushWithContext(ctx) // the last answers; without a connection nobody waits for them
+		_ = s.c.Answers.Conn().FlushWithContext(ctx) // the last answers; without a connection nobody waits for them
 	})
 }
 
 // ID tells this service from all others.
-func (s *Service) ID() string { return s.micro.id.ID }
+func (s *Service) ID() string { return s.micro.ID() }
 
 // InFlight is how many requests are taken and not yet answered.
 func (s *Service) InFlight() int { return s.pool.busy() }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"time"
 
-	"github.com/natsgram/natsgram/bridge/withhold"
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -26,10 +28,9 @@ func (b *buffer) free() {
 
 // serve works on one request from beginning to end.
 func (s *Service) serve(j *job) {
-	j.endpoint.working.Add(1)
-	defer j.endpoint.working.Add(-1)
+	defer j.endpoint.Begin()()
 	defer s.survive(j)
-	r, fault := readHeaders(j.msg.Header, s.c.Methods.schema.Layer())
+	r, fault := readHeaders(j.Header(), s.c.Methods.schema.Layer())
 	j.out = r.out
 	if fault != nil {
 		s.reply(j, nil, fault)
@@ -40,12 +41,12 @@ func (s *Service) serve(j *job) {
 		s.reply(j, nil, s.c.Methods.unknown(j.method))
 		return
 	}
-	timeout := r.timeout
-	if timeout == 0 {
-		timeout = s.c.Timeout
-	}
-	ctx, cancel := context.WithDeadline(s.ctx, j.at.Add(timeout))
+	ctx, cancel := context.WithDeadline(s.ctx, s.deadline(j, &r))
 	defer cancel()
+	if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // a context's own error is never wrapped
+		s.reply(j, nil, late())
+		return
+	}
 	call := buffers.Get().(*buffer)
 	if fault := s.encode(ctx, call, j, m, &r); fault != nil {
 		call.free()
@@ -57,11 +58,25 @@ func (s *Service) serve(j *job) {
 	s.call(ctx, j, m, call, &r)
 }
 
+// deadline is when a request's time is over.
+func (s *Service) deadline(j *job, r *request) time.Time {
+	timeout := r.timeout
+	if timeout == 0 {
+		timeout = s.c.Timeout
+	}
+	return j.at.Add(timeout)
+}
+
+// late is the fault of a request whose time was over before anything was done for it.
+func late() *Fault {
+	return &Fault{Code: 504, Text: "it waited here for longer than it may take (" + subjects.HeaderTimeout + "), and was not sent", Sent: answer.No}
+}
+
 // survive keeps a fault of ours in one request from ending all others.
 func (s *Service) survive(j *job) {
 	if what := recover(); what != nil {
 		s.c.Log.Error("a request made the program fail", "account", s.c.Account, "method", j.method, "what", what, "stack", string(debug.Stack()))
-		s.reply(j, nil, &Fault{Code: 500, Text: "natsgram failed on this request; its log tells more", Sent: "unknown"})
+		s.reply(j, nil, &Fault{Code: 500, Text: "natsgram failed on this request; its log tells more", Sent: "unknown"}) // unless it has its answer
 	}
 }
 
@@ -77,12 +92,12 @@ func (s *Service) encode(ctx context.Context, call *buffer, j *job, m *method, r
 	var err error
 	switch r.in {
 	case JSON:
-		call.b, err = schema.AppendCallFromJSON(call.b[:0], j.msg.Data, m.fn, &o)
+		call.b, err = schema.AppendCallFromJSON(call.b[:0], j.Data(), m.fn, &o)
 	case Msgpack:
-		call.b, err = schema.AppendCallFromMsgpack(call.b[:0], j.msg.Data, m.fn, &o)
+		call.b, err = schema.AppendCallFromMsgpack(call.b[:0], j.Data(), m.fn, &o)
 	case TL:
-		if err = schema.CheckCall(j.msg.Data, m.fn); err == nil {
-			call.b = append(call.b[:0], j.msg.Data...)
+		if err = schema.CheckCall(j.Data(), m.fn); err == nil {
+			call.b = append(call.b[:0], j.Data()...)
 		}
 	}
 	if err != nil {
@@ -164,9 +179,9 @@ func (s *Service) redact(clean *buffer, j *job, result []byte, t codec.Type) ([]
 			return nil, err
 		}
 	}
-	result, cut, err := rule.Redact(clean.b[:0], result, t)
-	if cut {
-		clean.b, j.redacted = result, withhold.Reason
+	result, why, err := rule.Redact(clean.b[:0], result, t)
+	if j.redacted = why; why != "" {
+		clean.b = result
 	}
 	return result, err
 }

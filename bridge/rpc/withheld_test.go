@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -112,12 +113,12 @@ func TestLoginCodesInNoAnswer(t *testing.T) {
 				continue
 			}
 			object := m.object(c)
-			out := Encoding(asked % len(contentTypes)) // a method is asked once for each constructor, so that it comes to all
-			result = planter.Value(nil, fn.Result, object, asked/len(contentTypes)%5)
+			out := Encoding(asked % len(answer.ContentTypes)) // a method is asked once for each constructor, so that it comes to all
+			result = planter.Value(nil, fn.Result, object, asked/len(answer.ContentTypes)%5)
 			reply := g.ask("tg.rpc.main."+fn.Name, string(m.g.Boxed(nil, fn, 1)), "Content-Type", "application/x-tl",
 				"Tg-Layer", fmt.Sprint(s.Layer()), "Accept", out.String())
 			asked++
-			if reply.Header.Get("Nats-Service-Error") != "" || reply.Header.Get("Tg-Redacted") != withhold.Reason || tells(reply.Data) {
+			if reply.Header.Get("Nats-Service-Error") != "" || reply.Header.Get("Tg-Redacted") != withhold.Message || tells(reply.Data) {
 				t.Fatalf("%s, with a %s, as %s: %v\n%q", fn.Name, c.Name, out, reply.Header, reply.Data)
 			}
 			if typ := functionNamed(t, fn.Name).Result(); out == TL && s.Check(reply.Data, typ) != nil {
@@ -167,7 +168,7 @@ func TestLoginCodesThroughWrappers(t *testing.T) {
 	g := newRig(t, func(context.Context, codec.View) ([]byte, error) { return history, nil })
 	const inner = `{"_":"messages.getHistory","peer":{"_":"inputPeerUser","user_id":"777000","access_hash":"1"},"offset_id":0,"offset_date":0,"add_offset":0,"limit":5,"max_id":0,"min_id":0,"hash":"0"}`
 	for method, with := range map[string]string{"invokeWithoutUpdates": "", "invokeWithTakeout": `"takeout_id":"1",`, "invokeAfterMsg": `"msg_id":"1",`} {
-		for _, accept := range contentTypes {
+		for _, accept := range answer.ContentTypes {
 			reply := g.ask("tg.rpc.main."+method, `{`+with+`"query":`+inner+`}`, "Accept", accept)
 			if reply.Header.Get("Tg-Redacted") == "" || tells(reply.Data) {
 				t.Errorf("%s as %s: %v %q", method, accept, reply.Header, reply.Data)
@@ -205,7 +206,7 @@ func TestServiceMessagesAllowed(t *testing.T) {
 		c.Methods = NewMethods(s, decl, nil)
 		c.Methods.ShowServiceMessages()
 	})
-	for _, accept := range contentTypes {
+	for _, accept := range answer.ContentTypes {
 		reply := g.ask("tg.ro.main.messages.getHistory", `{"peer":{"_":"inputPeerSelf"},"offset_id":0,"offset_date":0,"add_offset":0,"limit":5,"max_id":0,"min_id":0,"hash":"0"}`, "Accept", accept)
 		if !tells(reply.Data) || reply.Header.Get("Tg-Redacted") != "" {
 			t.Errorf("%v %s", reply.Header, reply.Data)
@@ -223,7 +224,7 @@ func TestUnreadableAnswerIsNotHandedOut(t *testing.T) {
 	future[at] ^= 0xff // the message of a later layer
 	for name, result := range map[string][]byte{"unknown": future, "cut off": history[:len(history)-8], "more": append(bytes.Clone(history), 1, 2, 3, 4)} {
 		g := newRig(t, func(context.Context, codec.View) ([]byte, error) { return result, nil })
-		for _, accept := range contentTypes {
+		for _, accept := range answer.ContentTypes {
 			reply := g.ask("tg.ro.main.messages.getHistory", `{"peer":{"_":"inputPeerSelf"},"offset_id":0,"offset_date":0,"add_offset":0,"limit":5,"max_id":0,"min_id":0,"hash":"0"}`, "Accept", accept)
 			if tells(reply.Data) || reply.Header.Get(subjects.HeaderErrorCode) != "502" || reply.Header.Get("Tg-Sent") != "yes" {
 				t.Errorf("%s, as %s: %v %q", name, accept, reply.Header, reply.Data)

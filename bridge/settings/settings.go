@@ -74,6 +74,7 @@ type Patience struct {
 type Calls struct {
 	Endpoints   string        `envconfig:"NATSGRAM_ENDPOINTS" default:"namespace" desc:"endpoints of an account's micro service: one per namespace, or per method"`
 	Allow       []string      `envconfig:"NATSGRAM_ALLOW" desc:"refused methods to serve all the same, by name: auth.logOut,..."`
+	Replies     []string      `envconfig:"NATSGRAM_REPLIES" desc:"subjects that requests may want their answer at, and all below them, beside inboxes (_INBOX...): for clients with an inbox prefix of another kind"`
 	Timeout     time.Duration `envconfig:"NATSGRAM_TIMEOUT" default:"1m" desc:"how long a request may take when it does not say (Tg-Timeout)"`
 	Concurrency int           `envconfig:"NATSGRAM_CONCURRENCY" default:"512" desc:"requests of one account at work at the same time"`
 	Queue       int           `envconfig:"NATSGRAM_QUEUE" default:"4096" desc:"requests of one account waiting; more are answered 503"`
@@ -168,6 +169,9 @@ func (s Settings) checked() (Settings, error) {
 func (s Settings) Check() error {
 	if _, err := subjects.New(s.Prefix); err != nil {
 		return fmt.Errorf("NATSGRAM_PREFIX: %w", err)
+	}
+	if _, err := s.Scheme().Replies(s.Replies...); err != nil {
+		return fmt.Errorf("NATSGRAM_REPLIES: %w", err)
 	}
 	for _, a := range s.Accounts {
 		if err := subjects.CheckAccount(a); err != nil {

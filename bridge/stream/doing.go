@@ -27,9 +27,10 @@ func (l *Log) Doing() Doing {
 
 // trouble is since when, and why, nothing could be stored.
 type trouble struct {
-	mu    sync.Mutex
-	since time.Time
-	err   error
+	mu       sync.Mutex
+	since    time.Time
+	err      error
+	refusals int // in a row, for a reason that time may not mend
 }
 
 func (t *trouble) note(err error) {
@@ -38,13 +39,17 @@ func (t *trouble) note(err error) {
 	if t.since.IsZero() {
 		t.since = time.Now()
 	}
-	t.err = err
+	if t.err = err; unmendable(err) {
+		t.refusals++
+	} else {
+		t.refusals = 0
+	}
 }
 
 func (t *trouble) over() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.since, t.err = time.Time{}, nil
+	t.since, t.err, t.refusals = time.Time{}, nil, 0
 }
 
 func (t *trouble) told() (time.Time, error) {

@@ -33,6 +33,9 @@ func (e *FencedError) Error() string {
 
 // Error codes of the server that this package answers to.
 const (
+	codeAccountFull    = jetstream.ErrorCode(10002)
+	codeTooLarge       = jetstream.ErrorCode(10054)
+	codeHeaderTooLarge = jetstream.ErrorCode(10097)
 	codeWrongSequence  = jetstream.ErrorCode(10071) // the fence
 	codeInProcess      = jetstream.ErrorCode(10164) // R3: another message with the same expectation is in flight
 	codeIncomplete     = jetstream.ErrorCode(10176) // a batch lost one of its messages

@@ -17,6 +17,7 @@ type Message struct {
 	Subject string
 	Header  nats.Header
 	Data    []byte
+	Form    uint8 // for Options.Smaller: how much was left out of it so far
 }
 
 // Weights in the queue beside the bytes that one can count (BenchmarkMessage in bridge/account).
@@ -36,7 +37,11 @@ type Group struct {
 	State string
 	Done  func() // called once all messages are stored; nil: nobody waits
 	added time.Time
+	done  int // of Messages: stored already, one by one
 }
+
+// rest are the messages that are still to be stored.
+func (g *Group) rest() []Message { return g.Messages[g.done:] }
 
 // MaxGroup is the most messages of a Whole group: the server's limit of an atomic batch.
 const MaxGroup = 1000
@@ -49,6 +54,12 @@ type Options struct {
 	// Stored is told of every group that is in the stream, in order, with the sequence of its last message (0: it had none).
 	// It is called from Run.
 	Stored func(g *Group, seq uint64)
+	// Smaller gives a message that the server does not take another form: within limits if that can be, else as little as can be. It
+	// may be several messages, to be stored all or nothing. refusal is why the server does not take it, if that is not its size. It is
+	// called from Run; nil: there is no other form.
+	Smaller func(m Message, limits Limits, refusal string) []Message
+	// Troubled is called from Run with every try that the server did not take.
+	Troubled func()
 	// Drained is called from Run when the queue has fallen below half of Pending after it was full. It must not block.
 	Drained func()
 	// Tried is told of every attempt to publish: how long the server took, or why it refused or did not answer. It must not block.
@@ -68,6 +79,8 @@ type Log struct {
 	last       atomic.Uint64 // sequence of the last message known to be stored
 	pace       pace          // of Run
 	patience   atomic.Int32  // how often ackWait is doubled
+	limit      int64         // of Run: bytes that the stream takes of one message; 0: no limit, or not known
+	looked     time.Time     // of Run: when that was found out
 	ended      chan struct{} // Run has
 	err        error         // how, once it has
 	trouble    trouble
@@ -107,6 +120,7 @@ func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
 		return nil, err
 	}
 	l.last.Store(l.epoch.Load())
+	l.limit = max(int64(s.updates.CachedInfo().Config.MaxMsgSize), 0)
 	return l, nil
 }
 
@@ -160,6 +174,16 @@ func (l *Log) Waiting() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.bytes
+}
+
+// Queued is how many messages wait for JetStream.
+func (l *Log) Queued() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, g := range l.queue {
+		n += len(g.Messages)
+	}
+	return n
 }
 
 // Flush waits until everything added so far is stored. When Run ends before, nothing more will be: its error.

@@ -29,7 +29,7 @@ const (
 )
 
 // Run publishes what is added, one publish or one batch in flight, until ctx ends (its error) or the account has another
-// owner (*FencedError). A server that is away, slow or out of space is waited for.
+// owner (*FencedError). A server that is away, slow or out of space is waited for, and Options.Troubled told.
 func (l *Log) Run(ctx context.Context) error {
 	l.err = l.run(ctx)
 	close(l.ended)
@@ -44,7 +44,7 @@ func (l *Log) run(ctx context.Context) error {
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection may be closed
 	var head []*Group
-	sinceRenewal := 0
+	sinceRenewal, wait := 0, retryMin
 	for {
 		head = l.peek(head[:0])
 		if len(head) == 0 {
@@ -57,6 +57,14 @@ func (l *Log) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if n == 0 {
+			if err := pause(ctx, wait); err != nil {
+				return err
+			}
+			wait = min(2*wait, retryMax)
+			continue
+		}
+		wait = retryMin
 		if sinceRenewal += n; sinceRenewal >= renewAfter && l.store.limited {
 			sinceRenewal = 0
 			if err := l.renew(ctx); err != nil {
@@ -105,40 +113,77 @@ func (l *Log) suspect(ctx context.Context) error {
 	return nil
 }
 
-// publish stores the first groups of head, at least one, and gives how many messages that were. It tries until it knows.
+// publish tries once to store the first groups of head, at least one, and gives how many of them, and of their messages, are
+// stored: 0 where the server did not take the first. err is for what another try cannot mend.
 func (l *Log) publish(ctx context.Context, head []*Group) (int, error) {
 	groups := choose(head, l.pace.batchFrom())
+	l.fit(ctx, groups)
+	groups = most(groups)
 	messages := flatten(groups)
 	if len(messages) < l.pace.batchFrom() && !anyWhole(groups) {
-		return l.oneByOne(ctx, groups, messages)
+		return l.oneByOne(ctx, groups)
 	}
 	return l.together(ctx, groups, messages)
 }
 
+// most leaves out groups that would make a batch too large, if messages were split.
+func most(groups []*Group) []*Group {
+	n := 0
+	for i, g := range groups {
+		if n += len(g.rest()); n > MaxGroup && i > 0 {
+			return groups[:i]
+		}
+	}
+	return groups
+}
+
 func anyWhole(groups []*Group) bool {
-	return slices.ContainsFunc(groups, func(g *Group) bool { return g.Whole && len(g.Messages) > 1 })
+	return slices.ContainsFunc(groups, func(g *Group) bool { return g.Whole && len(g.rest()) > 1 })
 }
 
 // together stores messages all or nothing.
 func (l *Log) together(ctx context.Context, groups []*Group, messages []Message) (int, error) {
-	for wait := retryMin; ; wait = min(2*wait, retryMax) {
-		there, seq, err := l.attempt(ctx, messages)
-		switch {
-		case there:
-			l.stored(groups, seq)
-			return len(messages), nil
-		case codeOf(err) == codeDuplicate:
-			// It should never come to this: the state would have had to fall behind the stream. One by one, the server
-			// drops those it knows.
-			l.opts.Log.Error("updates were already in the stream", "account", l.account, "messages", len(messages))
-			return l.oneByOne(ctx, groups, messages)
-		case err != nil:
-			return 0, err
-		}
-		if err := pause(ctx, wait); err != nil {
-			return 0, err
+	there, seq, err := l.attempt(ctx, messages)
+	switch {
+	case there:
+		l.stored(groups, seq)
+		return len(groups) + len(messages), nil
+	case codeOf(err) == codeDuplicate:
+		// It should never come to this: the state would have had to fall behind the stream. One by one, the server
+		// drops those it knows.
+		l.opts.Log.Error("updates were already in the stream", "account", l.account, "messages", len(messages))
+		return l.oneByOne(ctx, groups)
+	case err != nil || !l.hopeless():
+		return 0, err
+	}
+	for _, g := range groups {
+		if n := len(g.rest()); n > 0 && err == nil {
+			err = l.lessen(ctx, g, n)
 		}
 	}
+	return 0, err
+}
+
+// oneByOne stores the messages of groups one after the other, as far as the server takes them.
+func (l *Log) oneByOne(ctx context.Context, groups []*Group) (n int, err error) {
+	for _, g := range groups {
+		var last uint64
+		for len(g.rest()) > 0 {
+			there, seq, err := l.attempt(ctx, g.rest()[:1])
+			if err != nil || !there {
+				if err == nil && l.hopeless() {
+					err = l.lessen(ctx, g, 1)
+				}
+				return n, err
+			}
+			last, g.done = seq, g.done+1
+			l.last.Store(max(seq, l.last.Load()))
+			n++
+		}
+		l.stored([]*Group{g}, last)
+		n++
+	}
+	return n, nil
 }
 
 // attempt sends once. It says whether the messages are in the stream now; err is for what another attempt cannot mend.
@@ -153,15 +198,17 @@ func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq 
 	if ctx.Err() != nil {
 		return false, 0, ctx.Err()
 	}
+	l.troubled()
 	l.opts.Log.Warn("publishing updates", "account", l.account, "messages", len(messages), "err", err)
-	switch codeOf(err) {
-	case codeTooManyBatches: // refused for sure, and nothing is wrong with the account
-		return false, 0, nil
-	case codeDuplicate:
+	switch {
+	case codeOf(err) == codeDuplicate:
 		if there, seq, resolved := l.resolve(ctx, messages); there || resolved != nil {
 			return there, seq, resolved
 		}
 		return false, 0, err
+	case refused(err):
+		l.relook(ctx, err)
+		return false, 0, nil
 	}
 	return l.resolve(ctx, messages)
 }
@@ -170,25 +217,26 @@ func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq 
 func choose(head []*Group, batchFrom int) []*Group {
 	waiting := 0
 	for _, g := range head {
-		waiting += len(g.Messages)
+		waiting += len(g.rest())
 	}
 	if waiting >= batchFrom {
 		return head
 	}
 	for i, g := range head {
-		if len(g.Messages) > 0 {
+		if len(g.rest()) > 0 {
 			return head[:i+1]
 		}
 	}
 	return head
 }
 
+// flatten are the messages of groups that are still to be stored.
 func flatten(groups []*Group) (all []Message) {
 	if len(groups) == 1 {
-		return groups[0].Messages
+		return groups[0].rest()
 	}
 	for _, g := range groups {
-		all = append(all, g.Messages...)
+		all = append(all, g.rest()...)
 	}
 	return all
 }
@@ -198,12 +246,13 @@ func (l *Log) stored(groups []*Group, seq uint64) {
 	if seq > 0 {
 		l.last.Store(seq)
 	}
+	l.trouble.over() // before Stored, which may ask
 	behind := 0
 	for _, g := range groups {
-		behind += len(g.Messages)
+		behind += len(g.rest())
 	}
 	for _, g := range groups {
-		behind -= len(g.Messages)
+		behind -= len(g.rest())
 		at := uint64(0)
 		if len(g.Messages) > 0 && seq > 0 {
 			at = seq - uint64(behind)
@@ -215,7 +264,6 @@ func (l *Log) stored(groups []*Group, seq uint64) {
 			g.Done()
 		}
 	}
-	l.trouble.over()
 	l.drop(len(groups))
 }
 
@@ -294,6 +342,7 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 			return false, 0, err
 		}
 		l.trouble.note(err)
+		l.troubled()
 		l.opts.Log.Warn("finding out what was stored", "account", l.account, "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return false, 0, err
@@ -314,29 +363,6 @@ func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there 
 		return nil
 	})
 	return there, at, err
-}
-
-// oneByOne stores messages one after the other.
-func (l *Log) oneByOne(ctx context.Context, groups []*Group, messages []Message) (int, error) {
-	var last uint64
-	for i := range messages {
-		for wait := retryMin; ; wait = min(2*wait, retryMax) {
-			there, seq, err := l.attempt(ctx, messages[i:i+1])
-			if err != nil {
-				return 0, err
-			}
-			if there {
-				last = seq
-				l.last.Store(max(seq, l.last.Load()))
-				break
-			}
-			if err := pause(ctx, wait); err != nil {
-				return 0, err
-			}
-		}
-	}
-	l.stored(groups, last)
-	return len(messages), nil
 }
 
 // renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.

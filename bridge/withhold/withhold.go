@@ -13,8 +13,11 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Reason is what the header Tg-Redacted says.
-const Reason = "service message"
+// What the header Tg-Redacted says.
+const (
+	Message = "service message"
+	Token   = "sign-in token"
+)
 
 // Users are those by whom Telegram itself writes: login codes come from 777000, in former times from 42777 and 333000 (its
 // own clients show all three as service notifications); 489000 passes on the codes of others' services.
@@ -34,18 +37,18 @@ func New(schema *codec.Schema) *Rule {
 // Holds tells whether a value of t can hold a service message.
 func (r *Rule) Holds(t codec.Type) bool { return r != nil && r.redactor.Holds(t) }
 
-// Redact gives value, one of type t, without the contents of service messages; cut tells whether there were any. What is
+// Redact gives value, one of type t, without the contents of service messages; why says what was left out. What is
 // redacted is appended to dst, what holds none is value itself. The error is for a value that cannot be read with this
 // layer although it could hold one: then nobody can tell what is in it.
-func (r *Rule) Redact(dst, value []byte, t codec.Type) (out []byte, cut bool, err error) {
-	if !r.Holds(t) || !r.redactor.Suspect(value) {
-		return value, false, nil
+func (r *Rule) Redact(dst, value []byte, t codec.Type) (out []byte, why string, err error) {
+	if r == nil {
+		return value, "", nil
 	}
-	out, n, err := r.redactor.Redact(dst, value, t)
-	if err != nil || n == 0 {
-		return value, false, err
+	out, why, err = r.redactor.Redact(dst, value, t)
+	if err != nil || why == "" {
+		return value, "", err
 	}
-	return out[len(dst):], true, nil
+	return out[len(dst):], why, nil
 }
 
 // Check tells whether value is one of type t. What is not may hold anything.
@@ -59,9 +62,18 @@ func (r *Rule) Check(value []byte, t codec.Type) error {
 // Names tells whether raw TL that cannot be read may name one of Users. It sees no more than their ids.
 func (r *Rule) Names(value []byte) bool { return r != nil && r.redactor.Suspect(value) }
 
+// Tells tells whether a value of t can hold text. Without a rule nobody has to know.
+func (r *Rule) Tells(t codec.Type) bool { return r != nil && r.redactor.HoldsText(t) }
+
+// Addresses tells whether a call names one of Users, as its peer or anywhere else.
+func (r *Rule) Addresses(call []byte) bool { return r != nil && r.redactor.Names(call) }
+
 // redaction is the rule for one constructor.
 func redaction(c *tl.Combinator) codec.Redaction {
-	r := codec.Redaction{Who: peopleIn(c), Text: isMessage(c.Result.Name)}
+	if c.Name == "config" { // by it a browser is signed in at Telegram's own sites
+		return codec.Redaction{Why: Token, Always: true, Fields: []string{"autologin_token"}}
+	}
+	r := codec.Redaction{Why: Message, Who: peopleIn(c), Text: isMessage(c.Result.Name)}
 	for _, p := range c.Params {
 		if p.Type.Name == "DraftMessage" { // it may quote the chat that it belongs to
 			r.Fields = append(r.Fields, p.Name)

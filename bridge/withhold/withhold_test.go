@@ -30,7 +30,7 @@ func redacted(t *testing.T, m codec.M) (text string, cut bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, cut, err := New(s).Redact(nil, src, s.Object())
+	out, why, err := New(s).Redact(nil, src, s.Object())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func redacted(t *testing.T, m codec.M) (text string, cut bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(got), cut
+	return string(got), why != ""
 }
 
 // peer is a user; ids of chats and channels are counted for themselves.
@@ -107,10 +107,34 @@ func TestWhereCodesStand(t *testing.T) {
 	}
 }
 
+// By config.autologin_token a browser is signed in as the account at Telegram's own sites, that of its advertising among them.
+func TestSignInToken(t *testing.T) {
+	s := layer()
+	ctor, _ := s.Constructor("config")
+	m := codec.M{"_": "config"}
+	for _, p := range ctor.Params {
+		switch {
+		case p.Type.Name == "#" || p.Cond != nil:
+		case p.Type.Name == "Bool":
+			m[p.Name] = true
+		case p.Type.Name == "string":
+			m[p.Name] = "public"
+		case len(p.Type.Args) > 0:
+			m[p.Name] = []codec.M{}
+		default:
+			m[p.Name] = 1
+		}
+	}
+	m["autologin_token"] = "secret"
+	if text, cut := redacted(t, m); !cut || strings.Contains(text, "secret") || strings.Contains(text, "autologin") || !strings.Contains(text, `"public"`) {
+		t.Errorf("%v %s", cut, text)
+	}
+}
+
 func TestNoRule(t *testing.T) {
 	var r *Rule
 	typ := layer().Object()
-	if out, cut, err := r.Redact(nil, []byte("anything"), typ); cut || err != nil || string(out) != "anything" || r.Check(nil, typ) != nil || r.Names(nil) {
+	if out, why, err := r.Redact(nil, []byte("anything"), typ); why != "" || err != nil || string(out) != "anything" || r.Check(nil, typ) != nil || r.Names(nil) {
 		t.Error("a nil rule withholds something")
 	}
 }

@@ -78,6 +78,38 @@ func TestMachinesHaveNoIO(t *testing.T) {
 	}
 }
 
+// The daemon answers in one place (design §10): whoever else publishes to the reply of a message lends the daemon's rights to
+// whoever wrote it.
+func TestOnePlaceAnswers(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, broken := range answersBroken(f) {
+			t.Errorf("%s: %s", f.name, broken)
+		}
+	}
+}
+
+// answersBroken names what in a package of the daemon answers a message without package answer.
+func answersBroken(f source) (broken []string) {
+	if f.dir != "bridge" && !strings.HasPrefix(f.dir, "bridge/") || f.dir == "bridge/answer" || f.dir == "bridge/client" {
+		return nil
+	}
+	ways := []string{"Reply", "Respond", "RespondMsg", "RespondJSON", "PublishRequest", "AddService"}
+	ast.Inspect(f.file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if slices.Contains(ways, n.Sel.Name) {
+				broken = append(broken, "uses ."+n.Sel.Name+": requests are taken and answered by bridge/answer alone")
+			}
+		case *ast.KeyValueExpr:
+			if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reply" {
+				broken = append(broken, "sets Reply: requests are passed on by bridge/answer alone")
+			}
+		}
+		return true
+	})
+	return broken
+}
+
 func TestRulesCatchWhatTheyForbid(t *testing.T) {
 	for _, c := range []struct{ dir, src, want string }{
 		{"tl", `package tl; import _ "github.com/natsgram/natsgram/bridge"`, "may not import bridge"},
@@ -88,9 +120,13 @@ func TestRulesCatchWhatTheyForbid(t *testing.T) {
 		{"mtproto/session", `package session; import "net"; var _ net.Conn`, "imports net"},
 		{"mtproto/session", `package session; import "time"; var _ = time.Now()`, "calls time.Now"},
 		{"mtproto/updates", `package updates; func f() { go f() }`, "starts a goroutine"},
+		{"bridge/rpc", `package rpc; import "github.com/nats-io/nats.go"; func f(m *nats.Msg) { m.Respond(nil) }`, "uses .Respond"},
+		{"bridge", `package bridge; import "github.com/nats-io/nats.go"; func f(nc *nats.Conn, m *nats.Msg) { nc.Publish(m.Reply, nil) }`, "uses .Reply"},
+		{"bridge/micro", `package micro; import "github.com/nats-io/nats.go"; var m = nats.Msg{Reply: "x"}`, "sets Reply"},
+		{"bridge", `package bridge; import "github.com/nats-io/nats.go/micro"; var _, _ = micro.AddService(nil, micro.Config{})`, "uses .AddService"},
 	} {
 		f := parse(t, c.dir, "case.go", c.src)
-		broken := append(importsBroken(f.dir, f.imports), ioBroken(f)...)
+		broken := slices.Concat(importsBroken(f.dir, f.imports), ioBroken(f), answersBroken(f))
 		if got := strings.Join(broken, "; "); !strings.Contains(got, c.want) {
 			t.Errorf("%s in %s: got %q, want it to say %q", c.src, c.dir, got, c.want)
 		}

@@ -70,7 +70,7 @@ func reaches() []reach {
 		to("watch channels (`tg.ctl.A.watch.*`)", "tg.ctl.%s.watch.add"),
 		to("add, move, remove accounts (`tg.ctl._.accounts.*`)", "tg.ctl._.accounts.remove", "tg.ctl._.accounts.list"),
 		to("ask for documents (`tg.ctl._.schema`)", "tg.ctl._.schema"),
-		to("say what daemons say to each other", "tg.ctl._.daemon.abc.login", "tg.ctl._.daemon.abc.ping"),
+		to("say what daemons say to each other", "tg.int.abc.login", "tg.int.abc.ping"),
 		to("forge updates (`tg.upd.A.*`, `tg.live.A.*`)", "tg.upd.%s.updateNewMessage.user.1", "tg.live.%s.updateUserStatus.user.1"),
 		to("forge events, or who the owner is (`tg.evt.A.*`, `tg.own.A`)", "tg.evt.%s.connected", "tg.own.%s"),
 		to("write sessions, leases and the rest (`$KV.TG_*`, `$O.TG_*`)", "$KV.TG_SESSIONS.main", "$KV.TG_LEASES.x", "$KV.TG_ACCOUNTS.main", "$KV.TG_POSITIONS.main", "$O.TG_SCHEMA.M.x"),

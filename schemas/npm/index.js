@@ -51,6 +51,10 @@ export async function* updates(nc, account, options = {}) {
   const ack = options.durable ? (m) => m.ack() : () => {};
   try {
     for await (const m of messages) {
+      if (m.headers?.get("Tg-Type") === "state") {
+        ack(m); // the daemon's own: what of an account's state had no room beside an update
+        continue;
+      }
       if (m.headers?.get("Tg-Redacted")) {
         ack(m);
         continue;

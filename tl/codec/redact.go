@@ -11,6 +11,8 @@ import (
 
 // Redaction is what is taken out of objects of one constructor, and when. The zero Redaction takes nothing.
 type Redaction struct {
+	// Why is said of what was taken out; never empty.
+	Why string
 	// Who are the fields that may name a user: a long is the user's id; of an object, every long within that is called
 	// user_id, at any depth.
 	Who []string
@@ -27,17 +29,24 @@ type Redaction struct {
 type Redactor struct {
 	s         *Schema
 	users     []uint64 // sorted
-	always    []uint32 // ids of constructors
+	always    []always
 	rules     map[*comb]*redaction
 	text      *reach           // what can hold text
 	redactive *reach           // what can hold an object with a rule
 	texts     map[*comb][]bool // which fields of a constructor can hold text
 }
 
+// always is a constructor whose rule is for all of its objects.
+type always struct {
+	id    uint32
+	reach *reach // what can hold one
+}
+
 type redaction struct {
 	who    []bool // by field
 	cut    []bool
 	always bool
+	why    string
 }
 
 // NewRedactor makes the tables: rule is asked about every constructor. Fields that a constructor does not have are ignored.
@@ -54,15 +63,18 @@ func (s *Schema) NewRedactor(users []int64, rule func(*tl.Combinator) Redaction)
 			r.add(c, rule(c.decl))
 		}
 	}
-	r.redactive = s.reachOf(func(op) bool { return false }, func(c *comb) bool { return r.rules[c] != nil })
+	r.redactive = s.reachOf(nowhere, func(c *comb) bool { return r.rules[c] != nil })
 	return r
 }
+
+// nowhere: no value is it by its type alone.
+func nowhere(op) bool { return false }
 
 func (r *Redactor) add(c *comb, rule Redaction) {
 	if len(rule.Who) == 0 && !rule.Always {
 		return
 	}
-	one := &redaction{always: rule.Always, cut: r.texts[c], who: make([]bool, len(c.fields))}
+	one := &redaction{always: rule.Always, why: rule.Why, cut: r.texts[c], who: make([]bool, len(c.fields))}
 	if !rule.Text {
 		one.cut = sharedBits(c, func(f *field) bool { return slices.Contains(rule.Fields, f.name) && r.text.in(f.t) })
 	}
@@ -73,7 +85,7 @@ func (r *Redactor) add(c *comb, rule Redaction) {
 		return
 	}
 	if r.rules[c] = one; one.always {
-		r.always = append(r.always, c.id)
+		r.always = append(r.always, always{c.id, r.s.reachOf(nowhere, func(other *comb) bool { return other == c })})
 	}
 }
 
@@ -98,17 +110,23 @@ func (r *Redactor) Holds(t Type) bool { return t.t != nil && r.redactive.in(t.t)
 
 // Suspect tells, fast, whether src may hold something to take out: false is sure, of TL of any layer as far as users are
 // named. It looks for their ids where longs can stand.
-func (r *Redactor) Suspect(src []byte) bool {
-	if len(r.always) == 0 {
-		return r.look(src, 0)
-	}
-	for _, id := range r.always {
-		if r.look(src, id) {
-			return true
+func (r *Redactor) Suspect(src []byte) bool { return r.suspect(src, objectType) }
+
+// suspect is Suspect of a value of t.
+func (r *Redactor) suspect(src []byte, t *typ) bool {
+	some := false
+	for _, a := range r.always {
+		if a.reach.in(t) {
+			if some = true; r.look(src, a.id) {
+				return true
+			}
 		}
 	}
-	return false
+	return !some && r.look(src, noID)
 }
+
+// noID is of no constructor.
+const noID = 0xffffffff
 
 // look goes over src once, four numbers at a time: most of the time of a large answer's redaction is this.
 func (r *Redactor) look(src []byte, always uint32) bool {
@@ -139,18 +157,22 @@ func (r *Redactor) span() (low, span uint64) {
 func (r *Redactor) exact(src []byte, always uint32) bool {
 	for ; len(src) >= 8; src = src[4:] {
 		v := binary.LittleEndian.Uint64(src)
-		if slices.Contains(r.users, v) || always != 0 && uint32(v) == always {
+		if slices.Contains(r.users, v) || uint32(v) == always && always != noID {
 			return true
 		}
 	}
 	return false
 }
 
-// Redact appends src, exactly one value of t, without what the rules take out, and tells of how many values it took
-// something; where that is 0 nothing is appended. The error is an [*Error]; src may hold anything then.
-func (r *Redactor) Redact(dst, src []byte, t Type) (out []byte, taken int, err error) {
+// Redact appends src, exactly one value of t, without what the rules take out, and tells why it took something; where it took
+// nothing, why is empty and nothing is appended. The error, an [*Error], is for what cannot be read and names one of the
+// users, as far as can be seen; it may hold anything then.
+func (r *Redactor) Redact(dst, src []byte, t Type) (out []byte, why string, err error) {
 	if t.t == nil {
-		return dst, 0, errVoid(0, nil)
+		return dst, "", errVoid(0, nil)
+	}
+	if !r.redactive.in(t.t) || !r.suspect(src, t.t) {
+		return dst, "", nil
 	}
 	w := redacting{walker: walker{s: r.s, src: src}, r: r, dst: dst}
 	off := w.value(0, t.t, MaxDepth)
@@ -158,10 +180,10 @@ func (r *Redactor) Redact(dst, src []byte, t Type) (out []byte, taken int, err e
 		w.fail(errTrailing(off, len(src)-off))
 	}
 	if w.err != nil {
-		return dst, 0, w.err.root(t.t.name)
+		return dst, "", w.err.root(t.t.name)
 	}
-	if w.taken == 0 {
-		return dst, 0, nil
+	if w.taken == "" {
+		return dst, "", nil
 	}
 	w.flush(len(src))
 	return w.dst, w.taken, nil
@@ -173,7 +195,14 @@ type redacting struct {
 	r     *Redactor
 	dst   []byte
 	from  int
-	taken int
+	why   string // of the rule at work
+	taken string // why of what was taken out, the first
+}
+
+func (w *redacting) take() {
+	if w.taken == "" {
+		w.taken = w.why
+	}
 }
 
 // flush copies up to off; next, what is written instead of what was there up to next.
@@ -214,6 +243,7 @@ func (w *redacting) vector(off int, t *typ, depth int) int {
 
 func (w *redacting) object(off int, c *comb, depth int) int {
 	if rule := w.r.rules[c]; rule != nil && (rule.always || w.names(off, c, rule, depth)) {
+		w.why = rule.why
 		return w.fields(off, c, rule.cut, depth)
 	}
 	return w.fields(off, c, nil, depth)
@@ -265,7 +295,7 @@ func (w *redacting) drop(off int, f *field, at, depth int) int {
 		bits := w.dst[at : at+4]
 		binary.LittleEndian.PutUint32(bits, binary.LittleEndian.Uint32(bits)&^f.mask)
 		w.from = next
-		w.taken++
+		w.take()
 	}
 	return next
 }
@@ -295,7 +325,7 @@ func (w *redacting) empty(off int, t *typ, depth int) int {
 	const none = "\x00\x00\x00\x00" // of either
 	w.dst = append(w.dst, none...)
 	if w.from = next; string(head) != none {
-		w.taken++
+		w.take()
 	}
 	return next
 }
@@ -346,6 +376,8 @@ func (w *naming) user(off int, t *typ, id bool, depth int) (found bool) {
 	case opClass, opObject, opCall:
 		c, off = w.boxed(off, t)
 	case opBare:
+	case opVector, opBareVector:
+		return w.users(off, t, depth)
 	default:
 		return false
 	}
@@ -358,3 +390,26 @@ func (w *naming) user(off int, t *typ, id bool, depth int) (found bool) {
 	})
 	return found
 }
+
+// users is user, of one of a vector.
+func (w *naming) users(off int, t *typ, depth int) (found bool) {
+	n, off := w.count(off, t)
+	for i := 0; i < n && off >= 0 && !found && depth > 0; i++ {
+		found = w.user(off, t.elem, false, depth-1)
+		off = w.value(off, t.elem, depth-1)
+	}
+	return found
+}
+
+// Names tells whether the object or call src, of any type, names one of the users in an object within: a peer of a call.
+func (r *Redactor) Names(src []byte) bool {
+	v, err := r.s.View(src)
+	if err != nil || !r.Suspect(src) {
+		return false
+	}
+	w := naming{walker{s: r.s, src: v.src}, r}
+	return w.user(0, objectType, false, MaxDepth)
+}
+
+// HoldsText tells whether a value of t can hold text at all.
+func (r *Redactor) HoldsText(t Type) bool { return t.t != nil && r.text.in(t.t) }

@@ -1,0 +1,121 @@
+package answer
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/bin"
+)
+
+// Sent says whether Telegram may have executed a call.
+type Sent string
+
+// All there is to say.
+const (
+	No      Sent = "no" // it is safe to try again
+	Yes     Sent = "yes"
+	Unknown Sent = "unknown"
+)
+
+// Fault is why a request failed: whose fault it is, whether anything was sent, how long to wait.
+type Fault struct {
+	Code       int           // as in HTTP; Telegram's own where it is Telegram's
+	Text       string        // for people
+	Telegram   string        // Telegram's text as it came: FLOOD_WAIT_35; empty when it is not Telegram's
+	RetryAfter time.Duration // 0: not said
+	Sent       Sent
+	Path       string // in a bad request, the place
+}
+
+// Refuse is a fault of a request of which nothing was done.
+func Refuse(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: No} }
+
+// Error is the text.
+func (f *Fault) Error() string { return f.Text }
+
+// body is a Fault as callers read it.
+type body struct {
+	Code       int     `json:"code" msgpack:"code"`
+	Error      string  `json:"error" msgpack:"error"`
+	Telegram   string  `json:"telegram,omitempty" msgpack:"telegram,omitempty"`
+	RetryAfter float64 `json:"retry_after,omitempty" msgpack:"retry_after,omitempty"`
+	Sent       string  `json:"sent" msgpack:"sent"`
+	Path       string  `json:"path,omitempty" msgpack:"path,omitempty"`
+}
+
+const idRPCError = 0x2144ca19 // rpc_error error_code:int error_message:string
+
+// Body is the fault in an encoding, for who sees no headers.
+func (f *Fault) Body(e Encoding) []byte {
+	b := body{f.Code, f.Text, f.Telegram, f.RetryAfter.Seconds(), string(f.Sent), f.Path}
+	var out []byte
+	switch e {
+	case Msgpack:
+		out, _ = msgpack.Marshal(&b) // numbers and strings: cannot fail
+	case TL:
+		text := f.Telegram
+		if text == "" {
+			text = f.Text
+		}
+		w := bin.Writer{}
+		w.Uint32(idRPCError)
+		w.Int32(int32(f.Code)) //nolint:gosec // three digits
+		w.Str(text)
+		out = w.Buf
+	default:
+		out, _ = json.Marshal(&b)
+	}
+	return out
+}
+
+// Header says the same as the body, whatever its encoding.
+func (f *Fault) Header(e Encoding) nats.Header {
+	h := nats.Header{
+		subjects.HeaderContentType: {e.String()},
+		subjects.HeaderErrorCode:   {strconv.Itoa(f.Code)},
+		subjects.HeaderErrorText:   {oneLine(f.Text)},
+		subjects.HeaderSent:        {string(f.Sent)},
+	}
+	if f.Telegram != "" {
+		h[subjects.HeaderError] = []string{oneLine(f.Telegram)}
+	}
+	if f.RetryAfter > 0 {
+		// Rounded up: who waits less is refused again.
+		h[subjects.HeaderRetryAfter] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
+	}
+	return h
+}
+
+// oneLine makes a header's value of any text.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// BadJSON tells what is wrong with a request that encoding/json cannot read, in words of JSON and not of Go.
+func BadJSON(err error) string {
+	var e *json.UnmarshalTypeError
+	if !errors.As(err, &e) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	want := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Bool: "true or false", reflect.Int: "a whole number", reflect.Slice: "an array", reflect.Struct: "an object",
+	}[e.Type.Kind()]
+	where := ""
+	if e.Field != "" {
+		where = e.Field + ": "
+	}
+	return where + "want " + want + ", got " + strings.Replace(e.Value, "bool", "true or false", 1)
+}

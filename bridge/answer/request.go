@@ -1,0 +1,130 @@
+package answer
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Request is a message that [Answers.Take] has let through. It is answered once: a second answer goes nowhere. One
+// goroutine at a time uses it.
+type Request struct {
+	msg      *nats.Msg
+	to       *Answers
+	answered bool
+}
+
+// Subject is where the request came.
+func (r *Request) Subject() string { return r.msg.Subject }
+
+// Header is that of the request.
+func (r *Request) Header() nats.Header { return r.msg.Header }
+
+// Data is the body.
+func (r *Request) Data() []byte { return r.msg.Data }
+
+// Size is how many bytes the request had on its way here.
+func (r *Request) Size() int { return r.msg.Size() }
+
+// HeaderSize is how many of them were headers.
+func (r *Request) HeaderSize() int {
+	return r.msg.Size() - len(r.msg.Data) - len(r.msg.Subject) - len(r.msg.Reply)
+}
+
+// Answered reports whether the request has had its answer.
+func (r *Request) Answered() bool { return r.answered }
+
+// headerRoom is what an answer's headers may take of max_payload, in bytes.
+const headerRoom = 512
+
+// TooLarge is the fault of an answer that no message can hold; nil: it fits. What was asked for has been done.
+func (r *Request) TooLarge(size int) *Fault {
+	most := r.to.conn.MaxPayload()
+	if int64(size+headerRoom) <= most {
+		return nil
+	}
+	return &Fault{Code: 413, Sent: Yes, Text: "the answer has " + strconv.Itoa(size) + " bytes, more than a message of this NATS server holds (max_payload " +
+		strconv.FormatInt(most, 10) + "): ask for less at a time, or raise max_payload"}
+}
+
+// Send answers. data is the caller's again when it returns.
+func (r *Request) Send(h nats.Header, data []byte) {
+	if r.answered {
+		return
+	}
+	r.answered = true
+	if r.msg.Reply == "" {
+		return
+	}
+	if err := r.to.conn.PublishMsg(&nats.Msg{Subject: r.msg.Reply, Header: h, Data: data}); err != nil {
+		r.to.log.Warn("answering", "request", short(r.msg.Subject), "err", err)
+	}
+}
+
+// Fail answers with a fault.
+func (r *Request) Fail(e Encoding, f *Fault) { r.Send(f.Header(e), f.Body(e)) }
+
+// JSON answers with a value, or with the fault, and tells which fault it was.
+func (r *Request) JSON(v any, f *Fault) *Fault {
+	var body []byte
+	if f == nil {
+		var err error
+		if body, err = json.Marshal(v); err != nil {
+			f = &Fault{Code: 500, Text: err.Error(), Sent: Unknown}
+		} else {
+			f = r.TooLarge(len(body))
+		}
+	}
+	if f != nil {
+		r.Fail(JSON, f)
+	} else {
+		r.Send(JSON.Header(), body)
+	}
+	return f
+}
+
+// ErrReserved is a request that only a NATS server can pass on: it came by a service import, and a client's publishing with the
+// server's own reply is refused.
+var ErrReserved = errors.New("it came by a service import, and cannot be passed on")
+
+// PassOn publishes the request again, for whoever serves the account now. left is what is left of its time.
+func (r *Request) PassOn(left time.Duration) error {
+	if strings.HasPrefix(r.msg.Reply, "_R_.") {
+		return ErrReserved
+	}
+	h := nats.Header{}
+	for k, v := range r.msg.Header {
+		if !strings.EqualFold(k, subjects.HeaderTimeout) {
+			h[k] = v
+		}
+	}
+	h[subjects.HeaderTimeout] = []string{max(left, time.Millisecond).Truncate(time.Millisecond).String()}
+	err := r.to.conn.PublishMsg(&nats.Msg{Subject: r.msg.Subject, Reply: r.msg.Reply, Header: h, Data: r.msg.Data})
+	r.answered = err == nil
+	return err
+}
+
+// Caller is who makes the request, where the NATS server says it: the account and the user of a service import. Empty: it
+// does not. Anybody may write the header that it stands in, but the reply of an import only servers can, and they write
+// both. It serves to share out, and grants nothing.
+func (r *Request) Caller() string {
+	if !strings.HasPrefix(r.msg.Reply, "_R_.") {
+		return ""
+	}
+	var info struct {
+		Account string `json:"acc"`
+		User    string `json:"user"` // where the import shares it
+	}
+	all := r.msg.Header[subjects.HeaderRequestInfo]
+	// The server takes away what callers write there, and adds its own behind what it might have overlooked.
+	if len(all) == 0 || json.Unmarshal([]byte(all[len(all)-1]), &info) != nil || info.Account == "" {
+		return ""
+	}
+	return info.Account + "/" + info.User
+}
