@@ -44,6 +44,7 @@ type Options struct {
 	Env     *dc.Environment // instead of what the settings say: a Telegram in a box
 	Version string          // shown by the micro services, and to Telegram as the app's version
 	NoSync  bool            // the embedded server does not sync every write: tests and demos
+	Open    bool            // the embedded server asks nobody who they are: tests and demos
 }
 
 // Bridge is a daemon. Run runs once.
@@ -124,12 +125,15 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 	case run:
 		err = b.embed(s, o)
 	default:
-		if b.nc, err = bus.Connect(s, "natsgram login"); errors.Is(err, bus.ErrNotRunning) {
+		if b.nc, err = bus.Local(s, "natsgram login"); errors.Is(err, bus.ErrNotRunning) {
 			err = b.embed(s, o)
 		}
 	}
 	if err == nil {
 		err = b.openStorage(s, o, run)
+	}
+	if err == nil && run {
+		err = b.patiently(ctx, o.Log, func() error { return b.checkVersion(ctx, o.Log) })
 	}
 	if err == nil && run {
 		err = b.patiently(ctx, o.Log, func() error { return b.openFitting(ctx, s) })
@@ -149,7 +153,10 @@ func (b *base) patiently(ctx context.Context, log *slog.Logger, do func() error)
 }
 
 func (b *base) embed(s Settings, o Options) (err error) {
-	b.server, err = embedded.Start(embedded.Config{Dir: s.StateDir, Port: s.Port, Log: o.Log, NoSync: o.NoSync})
+	b.server, err = embedded.Start(embedded.Config{
+		Dir: s.StateDir, Port: s.Port, Log: o.Log, NoSync: o.NoSync,
+		Users: !o.Open && !s.SignsIn(), File: s.Config, Account: s.Account,
+	})
 	if err != nil {
 		return err
 	}
@@ -174,6 +181,14 @@ func (b *base) openStorage(s Settings, o Options, run bool) error {
 		b.storage = storage.Daemon(b.js, options, o.Log)
 	}
 	return nil
+}
+
+func (b *base) checkVersion(ctx context.Context, log *slog.Logger) error {
+	warn, err := bus.CheckVersion(ctx, b.nc, b.js)
+	if warn != "" {
+		log.Warn(warn)
+	}
+	return err
 }
 
 func (b *base) openVault(ctx context.Context, s Settings) error {

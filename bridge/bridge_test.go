@@ -66,12 +66,20 @@ func newDaemon(t *testing.T, w *town, change ...func(*Settings)) *daemon {
 	d := &daemon{t: t, w: w, s: DefaultSettings()}
 	d.s.StateDir, d.s.Port, d.s.APIID, d.s.APIHash, d.s.Timeout = t.TempDir(), -1, 1, "hash", 20*time.Second
 	env := w.Env()
-	d.o = Options{Env: &env, NoSync: true, Version: "test", Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
+	d.o = Options{Env: &env, NoSync: true, Open: true, Version: "test", Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
 	for _, c := range change {
 		c(&d.s)
 	}
 	d.start()
 	return d
+}
+
+// connect connects as a program does, or as a command where everybody is asked who they are.
+func (d *daemon) connect() (*nats.Conn, error) {
+	if !d.o.Open {
+		return Connect(d.s)
+	}
+	return nats.Connect(d.b.ClientURL(), nats.MaxReconnects(-1))
 }
 
 // testWriter writes the daemon's log where a failing test shows it.
@@ -98,7 +106,7 @@ func (d *daemon) start() {
 	case err := <-ended:
 		d.t.Fatalf("did not start: %v", err)
 	}
-	if d.nc, err = nats.Connect(d.b.ClientURL(), nats.MaxReconnects(-1)); err != nil {
+	if d.nc, err = d.connect(); err != nil {
 		d.t.Fatal(err)
 	}
 	d.js, _ = jetstream.New(d.nc)

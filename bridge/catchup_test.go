@@ -55,7 +55,7 @@ func newAbsence(b *testing.B) *absence {
 	a.alice = a.s.AddUser(mttest.User{First: "Alice", Phone: "+99966 2 0002"})
 	a.set.StateDir, a.set.Port, a.set.APIID, a.set.APIHash = b.TempDir(), -1, 1, "hash"
 	env := a.s.Env()
-	a.o = bridge.Options{Env: &env}
+	a.o = bridge.Options{Env: &env, Open: true}
 	_, err := bridge.Login(context.Background(), a.set, a.o, bridge.SignIn{
 		Account: "main", Phone: a.dora.Phone(),
 		Prompt: func(context.Context, mtproto.LoginState, error) (string, error) { return a.s.Code(a.dora.Phone()), nil },

@@ -145,7 +145,7 @@ func stop(t *testing.T, c *exec.Cmd, logged *lockedBuffer) {
 
 // env is an environment in which nothing of this machine's user is found, and our own binaries are.
 func (d *demo) env(more ...string) []string {
-	return append([]string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + d.home, "TMPDIR=" + os.TempDir()}, more...)
+	return append([]string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + d.home, "XDG_CONFIG_HOME=" + filepath.Join(d.home, ".config"), "TMPDIR=" + os.TempDir()}, more...)
 }
 
 // sh runs a line as somebody would paste it into another terminal.

@@ -303,7 +303,8 @@ func (d *daemon) connect(t *testing.T, file string, logged *lockedBuffer) {
 	t.Helper()
 	for limit := time.After(patience); ; {
 		if url, err := os.ReadFile(file); err == nil {
-			if d.nc, err = nats.Connect(strings.TrimSpace(string(url))); err == nil {
+			password, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "nats.password"))
+			if d.nc, err = nats.Connect(strings.TrimSpace(string(url)), nats.UserInfo("natsgram", strings.TrimSpace(string(password)))); err == nil {
 				t.Cleanup(d.nc.Close)
 				return
 			}

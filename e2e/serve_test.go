@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,7 @@ func TestOwnAccount(t *testing.T) {
 		t.Errorf("users.getUsers:\n%s", out)
 	}
 	o.run(t, `natsgram call main messages.sendMessage peer._=inputPeerSelf message='hello from NATS'`)
+	o.readme(t)
 	friend.Send(me, "while it runs")
 	o.waitFor(t, "while it runs")
 	stopNow()
@@ -111,6 +113,34 @@ func TestOwnAccount(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Join(o.home, ".local", "state", "natsgram")); err != nil || len(entries) == 0 {
 		t.Errorf("the state folder: %v, %v", entries, err)
+	}
+}
+
+// readme runs the README's commands for `natsgram serve` with the nats CLI, word for word. Whoever does not sign in is refused.
+func (o *operator) readme(t *testing.T) {
+	t.Helper()
+	must(t, installCLI())
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	must(t, err)
+	blocks := regexp.MustCompile("(?s)<!-- e2e: serve -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README has no block marked <!-- e2e: serve -->")
+	}
+	for _, block := range blocks {
+		for line := range strings.Lines(block[1]) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), "   # ")
+			if out := o.run(t, line); strings.Contains(out, "Nats-Service-Error") {
+				t.Errorf("%s:\n%s", line, out)
+			}
+		}
+	}
+	url, err := os.ReadFile(filepath.Join(o.home, ".local", "state", "natsgram", "nats.url"))
+	must(t, err)
+	for _, line := range []string{"kv ls", "req tg.ctl._.accounts.list ''", "sub '>' --count 1"} {
+		out, err := o.sh(t, "timeout 10 nats -s "+strings.TrimSpace(string(url))+" "+line, o.env...)
+		if err == nil || !strings.Contains(strings.ToLower(out), "authorization") {
+			t.Errorf("a stranger may do %s: %v\n%s", line, err, out)
+		}
 	}
 }
 

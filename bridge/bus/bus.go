@@ -5,6 +5,8 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"strconv"
@@ -21,34 +23,72 @@ import (
 // ErrNotRunning says that NATS would be embedded, and no daemon runs one.
 var ErrNotRunning = errors.New("no NATS server: start `natsgram serve`, or set NATS_URL or NATS_CONTEXT")
 
-// Connect reaches NATS for a command: the external server, else the one of the daemon of this state folder, else
-// whatever answers on the usual port.
+// Connect reaches NATS for a command: the external server, else the one of the daemon of this state folder, else whatever answers
+// on the usual port without asking who we are, as the demo does.
 func Connect(s settings.Settings, name string, more ...nats.Option) (*nats.Conn, error) {
 	if s.External() {
 		return External(s.NATS, name, more...)
 	}
-	options := append(common(s.NATS, name), more...)
-	for _, where := range candidates(s) {
-		if nc, err := nats.Connect(where, options...); err == nil {
-			return nc, nil
-		}
+	nc, err := Local(s, name, more...)
+	if s.Port <= 0 || !errors.Is(err, ErrNotRunning) {
+		return nc, err
 	}
-	return nil, ErrNotRunning
+	where := "nats://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
+	nc, err = nats.Connect(where, append(common(s.NATS, name), more...)...)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("the NATS server at %s asks who we are, and is not of the state folder %s: set NATSGRAM_STATE_DIR to its daemon's, or NATS_URL or NATS_CONTEXT", where, s.StateDir)
+	case err != nil:
+		return nil, ErrNotRunning
+	}
+	return nc, nil
 }
 
-func candidates(s settings.Settings) (where []string) {
-	if u := embedded.Running(s.StateDir); u != "" {
-		where = append(where, u)
+// Local reaches the server of the daemon that runs on this state folder, as the user whose password is kept there, and no other.
+func Local(s settings.Settings, name string, more ...nats.Option) (*nats.Conn, error) {
+	where := embedded.Running(s.StateDir)
+	if where == "" {
+		return nil, ErrNotRunning
 	}
-	if s.Port > 0 {
-		where = append(where, "nats://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)))
+	options, err := target{NATS: s.NATS}.options(name)
+	if err != nil {
+		return nil, err
 	}
-	return where
+	if !s.SignsIn() {
+		user, err := embedded.UserOf(s.StateDir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the demo has none
+			return nil, err
+		}
+		if user.Name != "" {
+			options = append(options, nats.UserInfo(user.Name, user.Password))
+		}
+	}
+	nc, err := nats.Connect(where, append(options, more...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the daemon's NATS server at %s: %w", where, err)
+	}
+	return nc, nil
 }
 
 // InProcess is a connection to a server in this process.
 func InProcess(srv *embedded.Server, n settings.NATS, name string) (*nats.Conn, error) {
-	return nats.Connect(srv.ClientURL(), append(common(n, name), nats.InProcessServer(srv))...)
+	options := common(n, name)
+	if own := srv.SignIn(); own.Name != "" {
+		options = append(options, nats.UserInfo(own.Name, own.Password))
+	} else if n.SignsIn() {
+		var err error
+		if options, err = (target{NATS: n}).options(name); err != nil {
+			return nil, err
+		}
+	}
+	nc, err := nats.Connect("", append(options, nats.InProcessServer(srv))...)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = nats.ErrAuthorization // in process it hangs up before that can be read
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the NATS server inside: %w", err)
+	}
+	return nc, nil
 }
 
 // External reaches the operator's servers.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ type target struct {
 
 // saved is a context as the nats CLI writes it (jsm.go's natscontext, which reads the same file, brings 8 MB of other things).
 type saved struct {
+	Description string `json:"description"`
 	URL         string `json:"url"`
 	User        string `json:"user"`
 	Password    string `json:"password"`
@@ -129,7 +131,7 @@ func ContextFile(name string) (string, error) {
 	}
 	dir := os.Getenv("XDG_CONFIG_HOME")
 	if dir == "" {
-		home, err := os.UserHomeDir()
+		home, err := homeDir()
 		if err != nil {
 			return "", err
 		}
@@ -141,9 +143,17 @@ func ContextFile(name string) (string, error) {
 // path replaces ~ by the home folder, as the CLI does.
 func path(text string) string {
 	if rest, ok := strings.CutPrefix(text, "~"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
+		if home, err := homeDir(); err == nil {
 			return home + rest
 		}
 	}
 	return text
+}
+
+// homeDir is the user's, whatever HOME says, as the CLI takes it.
+func homeDir() (string, error) {
+	if u, err := user.Current(); err == nil && u.HomeDir != "" {
+		return u.HomeDir, nil
+	}
+	return os.UserHomeDir()
 }

@@ -32,7 +32,10 @@ func save(t *testing.T, name, text string) {
 // Design §7: every field of a context is honoured, or refused with a word. What the settings say comes first.
 func TestContextFields(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	t.Setenv("HOME", "/home/me")
+	home, err := homeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("WHERE", "/creds")
 	save(t, "all", `{"description":"d","color_scheme":"blue","url":"nats://x","user":"u","password":"p","token":"","creds":"$WHERE/a.creds","nkey":"~/a.nk",
 		"cert":"/c","key":"~/k","ca":"~/ca","tls_first":true,"socks_proxy":"socks5://s","jetstream_domain":"hub","jetstream_event_prefix":"e","inbox_prefix":"_INBOX_me",
@@ -41,8 +44,8 @@ func TestContextFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := target{NATS: settings.NATS{Context: "all", URL: "nats://x", User: "u", Password: "p", Creds: "/creds/a.creds", NKey: "/home/me/a.nk", Cert: "/c",
-		Key: "/home/me/k", CA: "/home/me/ca", Socks: "socks5://s", Domain: "hub", Inbox: "_INBOX_me"}, userJWT: "j", userSeed: "s", tlsFirst: true}
+	want := target{NATS: settings.NATS{Context: "all", URL: "nats://x", User: "u", Password: "p", Creds: "/creds/a.creds", NKey: home + "/a.nk", Cert: "/c",
+		Key: home + "/k", CA: home + "/ca", Socks: "socks5://s", Domain: "hub", Inbox: "_INBOX_me"}, userJWT: "j", userSeed: "s", tlsFirst: true}
 	if got != want {
 		t.Errorf("got  %#v\nwant %#v", got, want)
 	}

@@ -41,7 +41,7 @@ func newTown(t *testing.T, change ...func(*bridge.Settings)) *town {
 	}
 	w.news = s.AddChannel(mttest.ChannelConfig{Title: "News", Creator: w.alice, Members: []*mttest.Account{w.dora}})
 	env := s.Env()
-	w.options = bridge.Options{Env: &env, NoSync: true, Version: "test"}
+	w.options = bridge.Options{Env: &env, NoSync: true, Open: true, Version: "test"}
 	w.settings.StateDir, w.settings.Port, w.settings.APIID, w.settings.APIHash = t.TempDir(), -1, 1, "hash"
 	for _, c := range change {
 		c(&w.settings)

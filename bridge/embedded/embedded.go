@@ -1,13 +1,16 @@
-// Package embedded runs a NATS server with JetStream inside the process, for those who have none: on 127.0.0.1 alone, its data
-// below the state folder, every write synced before it is acknowledged, so that acknowledged means on disk (design §4, §7).
+// Package embedded runs a NATS server with JetStream inside the process, for those who have none: on 127.0.0.1 alone unless a file
+// says otherwise, its data below the state folder, every write synced before it is acknowledged, so that acknowledged means on
+// disk (design §4, §7). It lets in who can read the state folder, and whom the operator's file names (design §10).
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,13 +38,20 @@ type Config struct {
 	Log        *slog.Logger
 	MaxPayload int32 // 0: MaxPayload
 	NoSync     bool  // trade what "acknowledged" means for speed; only for tests and demos
+
+	// Users: everybody has to sign in, and the process and the commands of its owner have a user each (see SignIn, UserOf). Without,
+	// the file alone decides, and where there is none whoever reaches the port may do everything.
+	Users   bool
+	File    string // a nats-server configuration to begin with: users, accounts, TLS, leaf nodes, other addresses
+	Account string // the one of its accounts that natsgram is in; may be empty where it has one
 }
 
 // Server is a running NATS server.
 type Server struct {
-	srv *server.Server
-	dir string
-	own *os.File // the lock
+	srv    *server.Server
+	dir    string
+	own    *os.File // the lock
+	daemon User     // the process's own user; none where everybody, or nobody of ours, may come in
 }
 
 // ErrInUse says that another process runs a server on the same folder.
@@ -56,11 +66,10 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv, err := start(c)
-	if err != nil {
+	s := &Server{dir: c.Dir, own: own}
+	if err := s.start(c); err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
-	s := &Server{srv: srv, dir: c.Dir, own: own}
 	if err := os.WriteFile(filepath.Join(c.Dir, urlFile), []byte(s.ClientURL()+"\n"), 0o600); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("state folder: %w", err)
@@ -68,58 +77,75 @@ func Start(c Config) (*Server, error) {
 	return s, nil
 }
 
-func start(c Config) (*server.Server, error) {
-	port, err := freePort(c.Port)
+func (s *Server) start(c Config) error {
+	o, err := c.options()
 	if err != nil {
-		return nil, err
+		return err
+	}
+	account := cmp.Or(c.Account, globalAccount)
+	if c.Users {
+		if s.daemon, err = c.addUsers(o); err != nil {
+			return err
+		}
+		if a := o.Users[len(o.Users)-1].Account; a != nil {
+			account = a.GetName()
+		}
+		if err := c.moved(account); err != nil {
+			return err
+		}
+	}
+	if err := portFree(o); err != nil {
+		return err
 	}
 	log := &logger{log: c.Log}
-	srv, err := server.NewServer(options(c, port))
+	if s.srv, err = server.NewServer(o); err != nil {
+		return fmt.Errorf("embedded NATS server: %w", err)
+	}
+	s.srv.SetLoggerV2(log, false, false, false)
+	s.srv.Start()
+	if !s.srv.ReadyForConnections(startTime) || log.fatal() != "" {
+		s.shutdown()
+		return fmt.Errorf("embedded NATS server did not start: %s", log.fatal())
+	}
+	if a, err := s.srv.LookupAccount(account); c.Users && (err != nil || !a.JetStreamEnabled()) {
+		s.shutdown()
+		return fmt.Errorf("%s: account %s has no JetStream, which natsgram needs: add `jetstream: enabled` to it", c.File, account)
+	}
+	return nil
+}
+
+func (s *Server) shutdown() {
+	s.srv.Shutdown()
+	s.srv.WaitForShutdown()
+}
+
+// portFree tells a taken port apart from other failures before the server starts, because it would only log it.
+func portFree(o *server.Options) error {
+	if o.Port <= 0 || o.DontListen {
+		return nil
+	}
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(o.Host, strconv.Itoa(o.Port)))
 	if err != nil {
-		return nil, fmt.Errorf("embedded NATS server: %w", err)
+		return fmt.Errorf("port %d on %s is taken (%w): another NATS server may be running; use it with NATS_URL=nats://%s:%d, or choose another port with NATSGRAM_NATS_PORT",
+			o.Port, o.Host, err, o.Host, o.Port)
 	}
-	srv.SetLoggerV2(log, false, false, false)
-	srv.Start()
-	if !srv.ReadyForConnections(startTime) || log.fatal() != "" {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-		return nil, fmt.Errorf("embedded NATS server did not start: %s", log.fatal())
-	}
-	return srv, nil
+	return l.Close()
 }
 
-func options(c Config, port int) *server.Options {
-	payload := c.MaxPayload
-	if payload == 0 {
-		payload = MaxPayload
-	}
-	return &server.Options{
-		ServerName: "natsgram-embedded",
-		Host:       host,
-		Port:       port,
-		MaxPayload: payload,
-		JetStream:  true,
-		StoreDir:   c.Dir,
-		SyncAlways: !c.NoSync,
-		NoSigs:     true,
-	}
-}
-
-// freePort tells a taken port apart from other failures before the server starts, because it would only log it.
-func freePort(port int) (int, error) {
-	if port <= 0 {
-		return server.RANDOM_PORT, nil
-	}
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+// ClientURL is where clients on this machine connect.
+func (s *Server) ClientURL() string {
+	u, err := url.Parse(s.srv.ClientURL())
 	if err != nil {
-		return 0, fmt.Errorf("port %d on %s is taken (%w): another NATS server may be running; use it with NATS_URL=nats://%s:%d, or choose another port with NATSGRAM_NATS_PORT",
-			port, host, err, host, port)
+		return s.srv.ClientURL()
 	}
-	return port, l.Close()
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
+		u.Host = net.JoinHostPort(host, u.Port())
+	}
+	return u.String()
 }
 
-// ClientURL is where clients connect.
-func (s *Server) ClientURL() string { return s.srv.ClientURL() }
+// SignIn is the process's own user, for connections in process alone; empty where nobody is asked.
+func (s *Server) SignIn() User { return s.daemon }
 
 // InProcessConn makes the daemon's own connection, without a socket (nats.InProcessServer).
 func (s *Server) InProcessConn() (net.Conn, error) { return s.srv.InProcessConn() }
@@ -135,15 +161,15 @@ func (s *Server) Room() int64 {
 // Close stops the server and waits until all is on disk.
 func (s *Server) Close() {
 	_ = os.Remove(filepath.Join(s.dir, urlFile)) // the next start writes it anew
-	s.srv.Shutdown()
-	s.srv.WaitForShutdown()
+	s.shutdown()
 	_ = s.own.Close()
 }
 
-// Running is where the server of a state folder listens, empty when none runs as far as can be told.
+// Running is where the server of a state folder listens, empty when none runs as far as can be told. An address that a dead one
+// left behind is none: whoever listens there now would be given the folder's password.
 func Running(dir string) string {
 	b, err := os.ReadFile(filepath.Join(dir, urlFile))
-	if err != nil {
+	if err != nil || !locked(filepath.Join(dir, lockFile)) {
 		return ""
 	}
 	return strings.TrimSpace(string(b))

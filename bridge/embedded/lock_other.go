@@ -15,3 +15,6 @@ func lock(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// locked cannot be told without flock: the folder may be in use.
+func locked(string) bool { return true }

@@ -3,9 +3,11 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 )
 
 // lock takes the folder for this process; closing the file, or the end of the process, gives it back.
@@ -14,9 +16,26 @@ func lock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
+	for end := time.Now().Add(lookTime); ; time.Sleep(lookTime / 10) { // who looks whether it is locked holds it for a moment
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if time.Now().After(end) {
+			_ = f.Close()
+			return nil, fmt.Errorf("%s: %w", path, ErrInUse)
+		}
 	}
-	return f, nil
+}
+
+const lookTime = 200 * time.Millisecond
+
+// locked reports whether a process has the folder.
+func locked(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }

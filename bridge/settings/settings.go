@@ -6,6 +6,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -92,9 +93,11 @@ type Updates struct {
 	Pending         int64         `envconfig:"NATSGRAM_UPDATES_PENDING" default:"33554432" desc:"bytes of updates of one account that may wait for JetStream; beyond, they are left with Telegram for later"`
 }
 
-// NATS is where NATS is. With none of URL, Context and the ways to sign in set, a server runs inside the daemon.
+// NATS is where NATS is. With none of URL, Context and the ways to sign in set, or with Config, a server runs inside the daemon.
 type NATS struct {
-	Port      int           `envconfig:"NATSGRAM_NATS_PORT" default:"4222" desc:"port of the embedded NATS server on 127.0.0.1; -1: a free one"`
+	Config    string        `envconfig:"NATSGRAM_NATS_CONFIG" desc:"nats-server configuration for the embedded NATS server: users, accounts, TLS, leaf nodes, websocket, other addresses"`
+	Account   string        `envconfig:"NATSGRAM_NATS_ACCOUNT" desc:"the NATS account of that configuration that natsgram is in, where it has several"`
+	Port      int           `envconfig:"NATSGRAM_NATS_PORT" default:"4222" desc:"port of the embedded NATS server on 127.0.0.1, unless its configuration names one; -1: a free one"`
 	URL       string        `envconfig:"NATS_URL" address:"true" desc:"NATS servers to use instead of the embedded one"`
 	Context   string        `envconfig:"NATS_CONTEXT" desc:"context of the nats CLI to use, by name or file"`
 	User      string        `envconfig:"NATS_USER" desc:"user name, or token when there is no password"`
@@ -195,6 +198,9 @@ func (s Settings) Check() error {
 	if err := checkInbox(s.Inbox); err != nil {
 		return err
 	}
+	if err := s.checkEmbedded(); err != nil {
+		return err
+	}
 	if err := s.checkWays(); err != nil {
 		return err
 	}
@@ -216,6 +222,17 @@ func (s Settings) Check() error {
 func checkInbox(prefix string) error {
 	if prefix != "" && (strings.ContainsAny(prefix, "*> \t\r\n") || slices.Contains(strings.Split(prefix, "."), "")) {
 		return fmt.Errorf("NATS_INBOX_PREFIX: %q is no beginning of a subject, such as _INBOX_main", prefix)
+	}
+	return nil
+}
+
+// checkEmbedded: a server is inside, or it is somebody else's.
+func (s Settings) checkEmbedded() error {
+	switch {
+	case s.Config != "" && (s.URL != "" || s.Context != ""):
+		return errors.New("NATSGRAM_NATS_CONFIG is for the NATS server inside, NATS_URL and NATS_CONTEXT are for one elsewhere: set one of them")
+	case s.Account != "" && s.Config == "":
+		return errors.New("NATSGRAM_NATS_ACCOUNT: accounts are made by NATSGRAM_NATS_CONFIG, which is not set")
 	}
 	return nil
 }
@@ -261,7 +278,9 @@ func (s Settings) checkTimes() error {
 }
 
 // External says whether NATS is somebody else's; otherwise a server runs inside the daemon.
-func (n NATS) External() bool { return n.URL != "" || n.Context != "" || n.SignsIn() }
+func (n NATS) External() bool {
+	return n.URL != "" || n.Context != "" || n.SignsIn() && n.Config == ""
+}
 
 // SignsIn reports whether one of the ways to sign in is set.
 func (n NATS) SignsIn() bool {

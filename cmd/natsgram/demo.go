@@ -97,7 +97,7 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 	}
 	defer town.server.Close()
 	env := town.server.Env()
-	options := bridge.Options{Log: newLogger(set, errs), Env: &env, Version: version, NoSync: true}
+	options := bridge.Options{Log: newLogger(set, errs), Env: &env, Version: version, NoSync: true, Open: true}
 	b, err := bridge.New(set, options)
 	if err != nil {
 		return err

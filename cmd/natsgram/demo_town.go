@@ -107,6 +107,9 @@ func (t *town) printScreen(out io.Writer, url string, set bridge.Settings) {
 	p.say("  Telegram   a box on this machine: Alice, Bob and Carol, the group Garden, the channel Town News")
 	p.say("  account    %s, signed in as Dora", demoAccount)
 	p.say("  NATS       %s", url)
+	if !set.External() {
+		p.say("             open to every program on this machine, since it is a demo: natsgram serve asks who you are")
+	}
 	p.say("  methods    %d (layer %d), each a subject: %s", t.methods, t.layer, rpc("<method>"))
 	p.head("Try, in another terminal (the nats CLI: go install github.com/nats-io/natscli/nats@v0.5.1)")
 	p.try("a call, and one that sends a message",

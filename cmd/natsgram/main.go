@@ -64,7 +64,7 @@ request/reply subject, every update is a message in a JetStream stream.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), tailCommand(),
-		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), schemaCommand())
+		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	markUsage(root)
 	return root
