@@ -5,7 +5,6 @@ package bus
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -82,8 +81,8 @@ func InProcess(srv *embedded.Server, n settings.NATS, name string) (*nats.Conn, 
 		}
 	}
 	nc, err := nats.Connect("", append(options, nats.InProcessServer(srv))...)
-	if errors.Is(err, io.ErrClosedPipe) {
-		err = nats.ErrAuthorization // in process it hangs up before that can be read
+	if own := srv.SignIn(); err != nil && own.Name == "" && n.SignsIn() { // it hangs up before its refusal can be read
+		err = fmt.Errorf("%w (%w: is its user the right one?)", nats.ErrAuthorization, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the NATS server inside: %w", err)
