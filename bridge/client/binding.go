@@ -60,7 +60,7 @@ func (b *binding) durable(ctx context.Context) (source, error) {
 		return nil, err
 	}
 	if b.cfg.Prefetch == 1 {
-		return newOnDemand([]jetstream.Consumer{consumer}, b.cfg.AckWait), nil
+		return newOnDemand([]jetstream.Consumer{consumer}, &b.cfg), nil
 	}
 	return b.messages(consumer)
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // onDemand takes from consumers one message at a time, and from each only while somebody waits: what is taken and not worked
-// on is kept from the other instances, and with partitions so are all chats of its partition.
+// on is kept from the other instances, and with partitions so are all chats of its partition. So consumers are asked one
+// after the other, since the first may well have something; and what comes although nobody waits any more goes back.
 type onDemand struct {
 	demand  chan struct{} // somebody waits
 	out     chan taken
@@ -19,6 +20,7 @@ type onDemand struct {
 	once    sync.Once
 	workers sync.WaitGroup
 	ackWait time.Duration
+	deliver int // how often a message is handed out at most, 0 for ever
 }
 
 type taken struct {
@@ -26,13 +28,17 @@ type taken struct {
 	err error
 }
 
-func newOnDemand(consumers []jetstream.Consumer, ackWait time.Duration) *onDemand {
-	p := &onDemand{demand: make(chan struct{}), out: make(chan taken), quit: make(chan struct{}), ackWait: ackWait}
+func newOnDemand(consumers []jetstream.Consumer, cfg *UpdatesConfig) *onDemand {
+	p := &onDemand{demand: make(chan struct{}), out: make(chan taken), quit: make(chan struct{}), ackWait: cfg.AckWait, deliver: cfg.MaxDeliver}
 	for _, c := range consumers {
 		p.workers.Go(func() { p.work(c) })
 	}
 	return p
 }
+
+// patience is how long next waits for one consumer before it asks the second as well; then half as long before the third, so
+// that 64 are asked within 10 ms.
+const patience = 5 * time.Millisecond
 
 func (p *onDemand) next(ctx context.Context) (jetstream.Msg, error) {
 	select { // what is taken goes before taking more
@@ -40,11 +46,18 @@ func (p *onDemand) next(ctx context.Context) (jetstream.Msg, error) {
 		return t.msg, t.err
 	default:
 	}
+	wait, due, demand := patience, time.NewTimer(0), (chan struct{})(nil)
+	defer due.Stop()
 	for {
 		select {
 		case t := <-p.out:
 			return t.msg, t.err
-		case p.demand <- struct{}{}:
+		case <-due.C:
+			demand = p.demand
+		case demand <- struct{}{}:
+			demand = nil
+			due.Reset(wait)
+			wait /= 2
 		case <-p.quit:
 			return nil, jetstream.ErrMsgIteratorClosed
 		case <-ctx.Done():
@@ -98,24 +111,45 @@ func (p *onDemand) over(c jetstream.Consumer, err error) bool {
 	return false
 }
 
-// hand gives what was taken to whoever asks, or back to the server when nobody ever will.
+// moment is how long a message waits for somebody to ask for it. Who works quickly asks again within it.
+const moment = 100 * time.Millisecond
+
+// hand gives what was taken to whoever asks; a message goes back to the server when for a moment nobody does, or nobody ever
+// will. One that the server would not hand out again is kept.
 func (p *onDemand) hand(t taken) {
 	for {
-		alive := time.NewTimer(p.ackWait / 2)
+		patient := time.NewTimer(min(moment, p.ackWait/2))
 		select {
 		case p.out <- t:
-			alive.Stop()
+			patient.Stop()
 			return
 		case <-p.quit:
-			alive.Stop()
-			if t.msg != nil {
-				_ = t.msg.Nak() // if that is lost it comes again after AckWait
-			}
+			patient.Stop()
+			p.back(t)
 			return
-		case <-alive.C:
-			if t.msg != nil {
-				_ = t.msg.InProgress() // the same
-			}
+		case <-patient.C:
+		}
+		if p.comesAgain(t) {
+			p.back(t)
+			return
+		}
+		if t.msg != nil {
+			_ = t.msg.InProgress() // if that is lost it comes again after AckWait
 		}
 	}
+}
+
+func (p *onDemand) back(t taken) {
+	if t.msg != nil {
+		_ = t.msg.Nak() // the same
+	}
+}
+
+// comesAgain tells whether the server would hand a message out once more.
+func (p *onDemand) comesAgain(t taken) bool {
+	if t.msg == nil {
+		return false
+	}
+	meta, err := t.msg.Metadata()
+	return err == nil && (p.deliver <= 0 || meta.NumDelivered < uint64(p.deliver)) //nolint:gosec // positive
 }

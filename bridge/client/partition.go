@@ -33,7 +33,7 @@ func (b *binding) partitions(ctx context.Context) (source, error) {
 			return nil, err
 		}
 	}
-	return newOnDemand(all, b.cfg.AckWait), nil
+	return newOnDemand(all, &b.cfg), nil
 }
 
 // partitionPrefix begins the subjects in the stream of partitions: tg.part.main.printer.

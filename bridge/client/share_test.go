@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -188,6 +189,58 @@ func TestPartitions(t *testing.T) {
 	if _, err := client.New(a.nc, "main").Subscribe(soon(t), cfg); err == nil || !strings.Contains(err.Error(), "3 partitions") {
 		t.Error(err)
 	}
+}
+
+// A program that takes its time over one update keeps back the chats of that partition and no others: what it looked for in
+// the other partitions, and was given when it no longer waited, goes to who does wait.
+func TestASlowProgramKeepsNoPartitionBack(t *testing.T) {
+	const chats, partitions = 20, 8
+	for name, deliver := range map[string]int{"for ever": 0, "three times": 3} {
+		t.Run(name, func(t *testing.T) {
+			a := newArchive(t)
+			cfg := client.UpdatesConfig{Durable: "workers", Start: client.StartAll(), Partitions: partitions, NoGaps: true, MaxDeliver: deliver}
+			slow := subscribe(t, client.New(connect(t, a.nc.ConnectedUrl()), "main"), cfg)
+			held := make(chan *client.Update)
+			go func() { // waits at all partitions when the updates come
+				u, err := slow.Next(soon(t))
+				if err != nil {
+					t.Error(err)
+				}
+				held <- u
+			}()
+			for chat := range chats {
+				a.add(fmt.Sprintf("main.updateNewMessage.user.%d", 100+chat), "common", typing)
+			}
+			u := <-held
+			if u == nil {
+				return
+			}
+			want := map[int64]bool{}
+			for chat := int64(100); chat < 100+chats; chat++ {
+				if partition(chat, partitions) != partition(u.ChatID, partitions) {
+					want[chat] = true
+				}
+			}
+			quick := subscribe(t, client.New(connect(t, a.nc.ConnectedUrl()), "main"), cfg)
+			for ctx := soon(t); len(want) > 0; {
+				got, err := quick.Next(ctx)
+				if err != nil {
+					t.Fatalf("%v: the slow program keeps back %v", err, want)
+				}
+				delete(want, got.ChatID)
+				if err := got.Ack(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// partition is the server's own way.
+func partition(chat int64, n uint32) uint32 {
+	h := fnv.New32a()
+	fmt.Fprint(h, chat)
+	return h.Sum32() % n
 }
 
 // A filter that names a chat puts it into the partition that the server chooses where the filter does not.

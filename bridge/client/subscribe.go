@@ -94,7 +94,8 @@ type UpdatesConfig struct {
 	// 30 s by default. [Update.InProgress] begins it anew.
 	AckWait time.Duration
 
-	// MaxDeliver is how often an update is handed out at most, 0 for ever.
+	// MaxDeliver is how often an update is handed out at most, 0 for ever. With Partitions, or Prefetch 1, one that was fetched
+	// and that nobody asked Next for in time counts as well; it is not given back for the last time.
 	MaxDeliver int
 
 	// Inactive is after how long without a subscription NATS forgets the Durable, 0 never.

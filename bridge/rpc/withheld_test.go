@@ -82,8 +82,7 @@ func (m codes) sign(v codec.View) bool {
 // telling are the constructors that can hold what Telegram tells the account.
 func telling(decl *tl.Schema) (all []*tl.Combinator) {
 	for _, c := range decl.Constructors {
-		switch c.Result.Name {
-		case "Message", "MessageReplyHeader", "InputReplyTo":
+		if class := c.Result.Name; strings.HasSuffix(class, "Message") || class == "MessageReplyHeader" || class == "InputReplyTo" {
 			all = append(all, c)
 		}
 		switch c.Name {
