@@ -106,7 +106,7 @@ func TestForwardSecrecy(t *testing.T) {
 // B19: with another run begins another temporary key; the former one stands for nothing any more.
 func TestOneKeyBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := mttest.NewServer(t, inMemory)
+		s := mttest.NewServer(t, inMemory, strict)
 		state := stateOf(s, s.AddUser(mttest.User{First: "Alice"}))
 		for i := range 3 {
 			r := start(t, s, func(o *mtproto.Options) { o.State = state })
@@ -295,7 +295,7 @@ func TestRenewal(t *testing.T) {
 func TestRenewalUnderLongCall(t *testing.T) {
 	for _, takes := range []time.Duration{5 * time.Minute, 3 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			s := mttest.NewServer(t, inMemory)
+			s := mttest.NewServer(t, inMemory, strict)
 			s.InterceptMethod("messages.createChat", func(*mttest.Request) mttest.Action { return mttest.Delay(takes, mttest.Pass()) })
 			r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
 			r.ready()

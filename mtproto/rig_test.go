@@ -194,6 +194,9 @@ func stateOf(s *mttest.Server, a *mttest.Account) mtproto.State {
 
 func inMemory(c *mttest.Config) { c.InMemory = true }
 
+// strict goes by the letter of the pages.
+func strict(c *mttest.Config) { c.Wire.Strict = true }
+
 func centres(ids ...int) mttest.Option { return func(c *mttest.Config) { c.Centres = ids } }
 
 func equal[T any](t testing.TB, what string, got, want T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +36,8 @@ type pair struct {
 	server *Server
 	now    time.Time
 	lag    time.Duration // of the server's clock
+
+	padding int // bytes behind each message
 }
 
 func newPair(t testing.TB, c Config, s ServerConfig) *pair {
@@ -58,15 +61,23 @@ func (p *pair) run() (client, server *Result, err error) {
 	packet, err := p.client.Start(p.now)
 	for err == nil && client == nil {
 		var done *Result
-		if packet, done, err = p.server.Receive(p.now.Add(p.lag), packet); err != nil {
+		if packet, done, err = p.server.Receive(p.now.Add(p.lag), p.padded(packet)); err != nil {
 			break
 		}
 		if done != nil {
 			server = done
 		}
-		packet, client, err = p.client.Receive(p.now, packet)
+		packet, client, err = p.client.Receive(p.now, p.padded(packet))
 	}
 	return client, server, err
+}
+
+// padded puts padding behind a message, within its length.
+func (p *pair) padded(packet []byte) []byte {
+	packet = append(slices.Clone(packet), make([]byte, p.padding)...)
+	n := binary.LittleEndian.Uint32(packet[plainHead-4:])
+	binary.LittleEndian.PutUint32(packet[plainHead-4:], n+uint32(p.padding))
+	return packet
 }
 
 // B1 to B16: both sides arrive at the same key and salt.
@@ -88,6 +99,42 @@ func TestExchange(t *testing.T) {
 	}
 	if p.client.Resend() != nil {
 		t.Error("a finished client asks again")
+	}
+}
+
+// B1: TDLib pads its plain messages, and is ready for a server that does.
+func TestExchangePadded(t *testing.T) {
+	for padding := 0; padding <= 256; padding += 4 {
+		p := newPair(t, Config{}, ServerConfig{})
+		p.padding = padding
+		if client, server, err := p.run(); err != nil || !client.Key.Equal(server.Key) {
+			t.Errorf("%d bytes: %v", padding, err)
+		}
+	}
+}
+
+// B6: Telethon and GramJS send the inner data without a data centre.
+func TestExchangeWithoutCentre(t *testing.T) {
+	asked := 0
+	server := NewServer(ServerConfig{AcceptDC: func(int) bool { asked++; return false }})
+	for id, temporary := range map[uint32]bool{pqInnerData: false, pqInnerDataTemp: true} {
+		var w bin.Writer
+		w.Uint32(id)
+		w.Bytes([]byte{1})
+		w.Bytes([]byte{2})
+		w.Bytes([]byte{3})
+		w.Raw(make([]byte, 16+16+32))
+		if temporary {
+			w.Int32(86400)
+		}
+		d, err := decodeInnerData(append(w.Buf, make([]byte, 20)...))
+		if err != nil || d.Dc != 0 || len(d.Q) != 1 || (d.ExpiresIn == 86400) != temporary {
+			t.Errorf("%08x: %+v %v", id, d, err)
+		}
+		server.dc = int(d.Dc)
+		if !server.accepts() || asked > 0 {
+			t.Errorf("%08x: refused, asked %d times", id, asked)
+		}
 	}
 }
 

@@ -105,11 +105,13 @@ func parsePlain(packet []byte) ([]byte, error) {
 	return body[:n], nil
 }
 
-// decode reads one object that has to fill a message's body.
+// decode reads the object at the start of a message's body. What stands behind it is padding: TDLib puts up to 255 random bytes
+// behind its own plain messages (td/mtproto/NoCryptoStorer.h), and reads the server's without looking at their end
+// (td/mtproto/Handshake.cpp, fetch_result with check_end false).
 func decode(body []byte, into func(*bin.Reader)) error {
 	r := bin.NewReader(body)
 	into(r)
-	if err := r.Close(); err != nil {
+	if err := r.Err(); err != nil {
 		return invalid("%w", err)
 	}
 	return nil

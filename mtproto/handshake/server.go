@@ -181,7 +181,7 @@ func (s *Server) onReqDHParams(now time.Time, body []byte) ([]byte, error) {
 	if err := s.readInnerData(q.PublicKeyFingerprint, q.EncryptedData); err != nil {
 		return nil, err
 	}
-	if s.config.AcceptDC != nil && !s.config.AcceptDC(s.dc) {
+	if !s.accepts() {
 		return nil, ErrWrongDC
 	}
 	if s.config.RefuseParams {
@@ -190,6 +190,17 @@ func (s *Server) onReqDHParams(now time.Time, body []byte) ([]byte, error) {
 	}
 	return s.offerGroup(now)
 }
+
+// accepts says whether the client wants us. One that names no data centre takes whom it has.
+func (s *Server) accepts() bool {
+	return s.dc == 0 || s.config.AcceptDC == nil || s.config.AcceptDC(s.dc)
+}
+
+// The forms of p_q_inner_data without a data centre. The pages do not have them any more; Telethon and GramJS live on them.
+const (
+	pqInnerData     = 0x83c95aec
+	pqInnerDataTemp = 0x3c6a84d4
+)
 
 // readInnerData decrypts what the client has put under our RSA key (B6, B7).
 func (s *Server) readInnerData(fingerprint int64, encrypted []byte) error {
@@ -226,6 +237,8 @@ func decodeInnerData(padded []byte) (d mt.PQInnerDataTempDc, err error) {
 		d = mt.PQInnerDataTempDc{PQ: x.PQ, P: x.P, Q: x.Q, Nonce: x.Nonce, ServerNonce: x.ServerNonce, NewNonce: x.NewNonce, Dc: x.Dc}
 	case mt.PQInnerDataTempDcID:
 		d.Decode(r)
+	case pqInnerData, pqInnerDataTemp:
+		d = withoutCentre(r)
 	default:
 		return d, invalid("inner data %08x", id)
 	}
@@ -233,6 +246,18 @@ func decodeInnerData(padded []byte) (d mt.PQInnerDataTempDc, err error) {
 		return d, invalid("%w", err)
 	}
 	return d, nil
+}
+
+func withoutCentre(r *bin.Reader) (d mt.PQInnerDataTempDc) {
+	id := r.Uint32()
+	d.PQ, d.P, d.Q = bytes.Clone(r.Bytes()), bytes.Clone(r.Bytes()), bytes.Clone(r.Bytes())
+	copy(d.Nonce[:], r.Raw(len(d.Nonce)))
+	copy(d.ServerNonce[:], r.Raw(len(d.ServerNonce)))
+	copy(d.NewNonce[:], r.Raw(len(d.NewNonce)))
+	if id == pqInnerDataTemp {
+		d.ExpiresIn = r.Int32()
+	}
+	return d
 }
 
 // generator suits the published prime (B11).

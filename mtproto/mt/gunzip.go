@@ -3,6 +3,7 @@ package mt
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +14,6 @@ import (
 // MaxUnpacked is a good limit for [Gunzip]: 16 MiB, what one TL value can carry (C21).
 const MaxUnpacked = 16 << 20
 
-// maxRatio is how much larger than its packed form a value may be. Deflate cannot pass 1032; what Telegram sends, rows of
-// like objects at best, stays far below 200. Small values may pass it: there the ratio says nothing.
-const (
-	maxRatio      = 256
-	ratioFreeSize = 64 << 10
-)
-
 // ErrGzip says that packed data cannot be unpacked: it is damaged, or larger than the limits allow.
 var ErrGzip = errors.New("mt: bad gzip_packed")
 
@@ -27,34 +21,57 @@ var unpackers = sync.Pool{New: func() any { return new(unpacker) }}
 
 // unpacker is what one call of Gunzip needs; a decompressor alone has 40 KB of tables.
 type unpacker struct {
-	src bytes.Reader
-	zip gzip.Reader
+	src  bytes.Reader
+	gzip gzip.Reader
+	zlib io.ReadCloser // nil until one is needed
 }
 
 // Gunzip appends the unpacked form of packed, a gzip_packed's packed_data, to dst. It fails with [ErrGzip], and then
-// returns nil, if that takes more than limit bytes or grows beyond all proportion (C21). Memory grows with what was in
-// fact unpacked.
+// returns nil, if that takes more than limit bytes (C21). Memory grows with what was in fact unpacked. How much larger than
+// its packed form a value is, says nothing: a file of zeros is an honest thousand times (as TDLib, which knows no ratio).
+//
+// The data are gzip's, or zlib's: TDLib packs so (tdutils/td/utils/Gzip.cpp, Gzip::init_encode) and reads both.
 func Gunzip(dst, packed []byte, limit int) ([]byte, error) {
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
 	u.src.Reset(packed)
 	defer u.src.Reset(nil)
-	if err := u.zip.Reset(&u.src); err != nil {
+	from, err := u.open(packed)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGzip, err)
 	}
-	// One member, as zlib reads it: what stands behind is not looked at.
-	u.zip.Multistream(false)
-	return u.unpack(dst, min(limit, max(ratioFreeSize, len(packed)*maxRatio)), len(packed))
+	return unpack(from, dst, limit, len(packed))
 }
 
-func (u *unpacker) unpack(dst []byte, limit, packed int) ([]byte, error) {
+// open begins to read either form.
+func (u *unpacker) open(packed []byte) (io.Reader, error) {
+	if len(packed) > 0 && packed[0] == 0x1f {
+		if err := u.gzip.Reset(&u.src); err != nil {
+			return nil, err
+		}
+		// One member, as zlib reads it: what stands behind is not looked at.
+		u.gzip.Multistream(false)
+		return &u.gzip, nil
+	}
+	if u.zlib == nil {
+		r, err := zlib.NewReader(&u.src)
+		if err != nil {
+			return nil, err
+		}
+		u.zlib = r
+		return r, nil
+	}
+	return u.zlib, u.zlib.(zlib.Resetter).Reset(&u.src, nil)
+}
+
+func unpack(from io.Reader, dst []byte, limit, packed int) ([]byte, error) {
 	start := len(dst)
 	dst = slices.Grow(dst, min(limit, 4*packed)+1)
 	for {
 		if len(dst) == cap(dst) {
 			dst = slices.Grow(dst, max(1, min(len(dst)-start, limit+1-(len(dst)-start))))
 		}
-		n, err := u.zip.Read(dst[len(dst):cap(dst)])
+		n, err := from.Read(dst[len(dst):cap(dst)])
 		dst = dst[:len(dst)+n]
 		switch {
 		case len(dst)-start > limit:

@@ -3,6 +3,7 @@ package mt_test
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -40,6 +41,26 @@ func TestGunzip(t *testing.T) {
 	}
 }
 
+// C21: TDLib packs as zlib does, and nothing of one value is left in the next.
+func TestGunzipOfZlib(t *testing.T) {
+	for _, data := range [][]byte{[]byte("four"), noise(1 << 16), make([]byte, 1<<20)} {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		z.Write(data)
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got, err := mt.Gunzip(nil, b.Bytes(), mt.MaxUnpacked); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%d bytes: got %d, %v", len(data), len(got), err)
+			}
+			if _, err := mt.Gunzip(nil, b.Bytes()[:b.Len()-5], mt.MaxUnpacked); !errors.Is(err, mt.ErrGzip) {
+				t.Errorf("cut: %v", err)
+			}
+		}
+	}
+}
+
 // C21
 func TestGunzipHasLimits(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -49,7 +70,8 @@ func TestGunzipHasLimits(t *testing.T) {
 	}{
 		"exactly the limit":          {pack(t, noise(4096)), 4096, true},
 		"one byte more":              {pack(t, noise(4097)), 4096, false},
-		"15 MiB of zeros in 15 KB":   {pack(t, make([]byte, 15<<20)), mt.MaxUnpacked, false},
+		"15 MiB of zeros in 15 KB":   {pack(t, make([]byte, 15<<20)), mt.MaxUnpacked, true},
+		"17 MiB of zeros":            {pack(t, make([]byte, 17<<20)), mt.MaxUnpacked, false},
 		"64 KiB of zeros":            {pack(t, make([]byte, 64<<10)), mt.MaxUnpacked, true},
 		"nothing":                    {nil, mt.MaxUnpacked, false},
 		"no gzip":                    {[]byte("not at all packed"), mt.MaxUnpacked, false},

@@ -41,9 +41,10 @@ type Account struct {
 // device is an authorization key as the API knows it.
 type device struct {
 	mu       sync.Mutex
-	key      *wire.Key // to which updates go: the bound temporary one, if there is one
-	media    *wire.Key // the temporary key of addresses for media, which is another one
-	bound    *device   // of a temporary key: the permanent one's (B19)
+	key      *wire.Key   // the permanent one
+	temps    []*wire.Key // temporary ones that are bound, the latest last; updates go there
+	media    []*wire.Key // the same of addresses for media
+	bound    *device     // of a temporary key: the permanent one's (B19)
 	inited   bool
 	layer    int
 	account  *Account // nil: not signed in
@@ -68,14 +69,15 @@ func deviceOf(c *wire.Call) *device {
 
 func (d *device) push(build func() []byte) {
 	d.mu.Lock()
-	key := d.key
+	keys := d.temps
+	if len(keys) == 0 {
+		keys = []*wire.Key{d.key}
+	}
 	if d.imported { // updates go home
-		key = nil
+		keys = nil
 	}
 	d.mu.Unlock()
-	if key != nil {
-		key.Push(build)
-	}
+	wire.Push(keys, build)
 }
 
 func (d *device) signIn(a *Account, imported bool) {

@@ -266,7 +266,7 @@ func TestBigFile(t *testing.T) {
 func TestUnknownAndMalformed(t *testing.T) {
 	s := mttest.NewServer(t)
 	c := as(t, s, s.AddUser(mttest.User{First: "A"}))
-	c.refused(M{"_": "help.getSupport"}, "501 NOT_IMPLEMENTED_IN_TEST_SERVER")
+	c.refused(M{"_": "help.getSupport"}, "400 NOT_IMPLEMENTED_IN_TEST_SERVER")
 	raw := func(b []byte) string {
 		m := c.message(b, true)
 		c.send(m)

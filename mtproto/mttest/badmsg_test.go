@@ -9,7 +9,7 @@ import (
 
 // C6, C12, C13, C14, C18, C25: each mistake in the numbers of a message has its code.
 func TestBadMessages(t *testing.T) {
-	s := mttest.NewServer(t)
+	s := mttest.NewServer(t, func(c *mttest.Config) { c.Wire.Strict = true })
 	config := func(c *client) []byte { return c.encode(M{"_": "help.getConfig"}) }
 	shift := func(d time.Duration) func(*client) message {
 		return func(c *client) message {

@@ -8,8 +8,9 @@ import (
 
 const idBindInner = 0x75a3f765
 
-// bindTempKey makes the temporary key that asks stand for a permanent one (B19, B21, B22). A binding before is replaced.
-// The connection has to be introduced again (B23).
+// bindTempKey makes the temporary key that asks stand for a permanent one (B21, B22). The page says that a binding before is
+// replaced (B19), which WireConfig.Strict does; but TDLib binds a key for each of its sessions at once, and lives on
+// Telegram. What is said over a key that was not bound before has to be introduced (B23).
 func bindTempKey(r *Request) (any, error) {
 	temp := r.call.Session.Key()
 	perm := r.centre.Key(uint64(r.Args.Int("perm_auth_key_id")))
@@ -27,36 +28,37 @@ func bindTempKey(r *Request) (any, error) {
 	}
 	own, _ := temp.Data.(*device)
 	of, _ := perm.Data.(*device)
-	former := of.rebind(temp, r.call.Conn.Media())
-	if former != nil && former != own {
+	for _, former := range of.rebind(temp, r.call.Conn.Media(), r.server.cfg.Wire.Strict) {
 		former.unbind()
 	}
 	own.mu.Lock()
-	own.bound = of
+	own.bound, own.inited = of, false
 	own.mu.Unlock()
 	temp.StandFor(perm)
 	return true, nil
 }
 
-// rebind has a temporary key stand for the permanent one of d, and returns the device of the one that did.
-// At addresses for media it is another one.
-func (d *device) rebind(temp *wire.Key, media bool) (former *device) {
+// rebind has a temporary key stand for the permanent one of d, and returns the devices of those that do no longer: with
+// replace, all others. At addresses for media it is another one.
+func (d *device) rebind(temp *wire.Key, media, replace bool) (former []*device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	bound := &d.temps
 	if media {
-		if d.media != nil {
-			former, _ = d.media.Data.(*device)
+		bound = &d.media
+	}
+	all := *bound
+	*bound = nil
+	for _, k := range all {
+		switch own, _ := k.Data.(*device); {
+		case k == temp || k.Centre().Key(k.ID()) == nil: // expired, or forgotten
+		case replace:
+			former = append(former, own)
+		default:
+			*bound = append(*bound, k)
 		}
-		d.media = temp
-		return former
 	}
-	if d.key != nil {
-		former, _ = d.key.Data.(*device)
-	}
-	d.key, d.inited = temp, false
-	if former == d { // so far the permanent key stood for itself
-		return nil
-	}
+	*bound = append(*bound, temp)
 	return former
 }
 

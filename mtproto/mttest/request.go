@@ -4,14 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/mtproto/mttest/wire"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/bin"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -157,6 +161,10 @@ func (r *Request) unwrap() (w wrapping, err error) {
 			return w, refusal(400, fmt.Sprintf("INPUT_METHOD_INVALID_%d", call32(query)))
 		}
 		args, err := r.server.schema.View(query)
+		if err != nil && m.wrapper {
+			query = unpackInner(query)
+			args, err = r.server.schema.View(query)
+		}
 		if err != nil {
 			return w, malformed(err)
 		}
@@ -175,6 +183,25 @@ func (r *Request) unwrap() (w wrapping, err error) {
 		query = inner.Raw()
 	}
 	return w, refusal(400, "INPUT_LAYER_INVALID")
+}
+
+// unpackInner replaces the gzip_packed that stands in a query's place within wrappers by what it holds: TDLib packs so what is
+// longer than some 250 bytes.
+func unpackInner(query []byte) []byte {
+	for at := 4; at+8 <= len(query); at += 4 {
+		if call32(query[at:]) != mt.GzipPackedID {
+			continue
+		}
+		r := bin.NewReader(query[at+4:])
+		packed := r.Bytes()
+		if r.Err() != nil || r.Remaining() > 0 {
+			continue
+		}
+		if inner, err := mt.Gunzip(nil, packed, mt.MaxUnpacked); err == nil {
+			return append(slices.Clone(query[:at]), inner...)
+		}
+	}
+	return query
 }
 
 func malformed(err error) error {
@@ -209,15 +236,10 @@ func (r *Request) admit(w wrapping) error {
 	} else if !key.Expires.IsZero() && d == key.Data && !unboundMay[r.Method] {
 		return refusal(401, "AUTH_KEY_PERM_EMPTY")
 	}
+	inited, layer := r.introduced(w)
 	d.mu.Lock()
-	if w.init && (w.layer > 0 || d.layer > 0) {
-		d.inited = true
-	}
-	if w.layer > 0 {
-		d.layer = w.layer
-	}
-	inited, imported := d.inited, d.imported
-	r.Account, r.Layer = d.account, d.layer
+	imported := d.imported
+	r.Account, r.Layer = d.account, layer
 	d.mu.Unlock()
 	switch {
 	case w.init && r.Layer == 0:
@@ -225,6 +247,7 @@ func (r *Request) admit(w wrapping) error {
 	case !inited && r.Method != "auth.bindTempAuthKey":
 		return refusal(400, "CONNECTION_NOT_INITED")
 	}
+	r.call.Session.Carries(strings.HasPrefix(r.Method, "upload."))
 	if !w.quiet {
 		r.call.Session.Subscribe()
 	}
@@ -239,6 +262,24 @@ func (r *Request) admit(w wrapping) error {
 		return refusal(303, fmt.Sprintf("USER_MIGRATE_%d", r.Account.DC()))
 	}
 	return nil
+}
+
+// introduced notes what initConnection says of the key that is used, whether it is bound or not (B23), and reports what is
+// known of it.
+func (r *Request) introduced(w wrapping) (inited bool, layer int) {
+	own, _ := r.call.Session.Key().Data.(*device)
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	if w.layer > 0 && w.layer != own.layer && w.layer != r.server.schema.Layer() {
+		r.server.cfg.Log.Warn("mttest: the client speaks another layer, and is answered in the server's", "client", w.layer, "server", r.server.schema.Layer())
+	}
+	if w.init && (w.layer > 0 || own.layer > 0) {
+		own.inited = true
+	}
+	if w.layer > 0 {
+		own.layer = w.layer
+	}
+	return own.inited, own.layer
 }
 
 // unboundMay is what a temporary key may call before it is bound (B20).
@@ -256,7 +297,7 @@ func (r *Request) run() {
 func (r *Request) execute() {
 	r.server.track.note(r)
 	if r.method.handler == nil {
-		r.call.Fail(501, "NOT_IMPLEMENTED_IN_TEST_SERVER")
+		r.call.Fail(400, "NOT_IMPLEMENTED_IN_TEST_SERVER") // clients take 5xx for something that passes
 		return
 	}
 	result, err := r.method.handler(r)

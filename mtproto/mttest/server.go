@@ -8,7 +8,7 @@
 //
 // The server answers as Telegram does, also where a client errs: bad message numbers, wrong salts, missing rights,
 // accounts of another data centre. It runs any layer (Config.Schema); methods that it does not implement answer with the
-// error 501 NOT_IMPLEMENTED_IN_TEST_SERVER. Every query can be answered otherwise (Server.Intercept), and the network
+// error 400 NOT_IMPLEMENTED_IN_TEST_SERVER. Every query can be answered otherwise (Server.Intercept), and the network
 // and the server itself can be made to fail (Server.Faults).
 package mttest
 
@@ -68,6 +68,10 @@ type WireConfig struct {
 	// NumberLate numbers updates when they are sent. Else they are numbered when they happen, and those that waited for a client
 	// come in a container of today under ids that are older than 300 s: TDLib looks at the age of the outer id alone (C8).
 	NumberLate bool
+	// Strict goes by the letter of the pages where Telegram does not: a new temporary key takes the place of the one that was
+	// bound before (B19), and a msgs_ack must not be numbered as content (C14). Clients in wide use break both, TDLib the
+	// first and mtcute the second.
+	Strict bool
 	// QueueLimit is how many updates wait for a client that does not read before they give way to updatesTooLong.
 	// 0: 4096.
 	QueueLimit int

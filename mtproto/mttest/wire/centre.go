@@ -32,6 +32,8 @@ type Config struct {
 	OneConnection bool
 	// GzipOver compresses bodies of more than so many bytes; 0: never.
 	GzipOver int
+	// Strict goes by the letter of the pages: a msgs_ack that is numbered as if it had to be acknowledged is refused (C14).
+	Strict bool
 	// NumberLate numbers pushes when they are sent, and not when they happen.
 	NumberLate bool
 	// QueueLimit is how many pushes wait for a client that does not read them, before they give way to one TooLong.

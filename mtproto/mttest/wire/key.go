@@ -81,22 +81,36 @@ func (k *Key) Sessions() []*Session {
 	return all
 }
 
-// Push sends an update to the session that was used last, among those that take updates (E20). It is built by body when
-// it is sent, which may be never. False: there is no such session, the update is lost.
-func (k *Key) Push(body func() []byte) bool {
-	k.mu.Lock()
+// Push sends an update to the session of the key that was used last, among those that take updates, see [Push].
+func (k *Key) Push(body func() []byte) bool { return Push([]*Key{k}, body) }
+
+// Push sends an update to that session of some keys that was used last, among those that take updates; one that moves files
+// is left out as long as there is another (E20). The update is built by body when it is sent, which may be never. False:
+// there is no such session, the update is lost.
+func Push(keys []*Key, body func() []byte) bool {
 	var last *Session
-	for _, s := range k.sessions {
-		if s.updates.Load() && (last == nil || s.active.Load() > last.active.Load()) {
-			last = s
+	for _, k := range keys {
+		k.mu.Lock()
+		for _, s := range k.sessions {
+			if s.updates.Load() && (last == nil || s.before(last)) {
+				last = s
+			}
 		}
+		k.mu.Unlock()
 	}
-	k.mu.Unlock()
-	if last == nil || k.centre.cfg.Faults.happens(LoseUpdate) {
+	if last == nil || last.key.centre.cfg.Faults.happens(LoseUpdate) {
 		return false
 	}
 	last.push(body)
 	return true
+}
+
+// before says that updates go rather to s than to o.
+func (s *Session) before(o *Session) bool {
+	if files := s.files.Load(); files != o.files.Load() {
+		return !files
+	}
+	return s.active.Load() > o.active.Load()
 }
 
 // NewSalt makes every salt so far invalid at once.

@@ -5,9 +5,9 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"io"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
@@ -58,12 +58,13 @@ const (
 	query
 )
 
-// classify says whether a message has to be content-related (C14).
+// classify says whether a message has to be content-related (C14). msgs_ack must not be by the page; mtcute has always sent it
+// so, and lives on Telegram.
 func classify(id uint32) class {
 	switch id {
-	case idAck, idContainer, idCopy:
+	case idContainer, idCopy:
 		return never
-	case idPing, idPingDelay, idStateReq, idStateInfo, idAllInfo, idResendReq, idDropAnswer, idGetSalts, idDestroySession, idDestroyAuthKey, idHTTPWait,
+	case idAck, idPing, idPingDelay, idStateReq, idStateInfo, idAllInfo, idResendReq, idDropAnswer, idGetSalts, idDestroySession, idDestroyAuthKey, idHTTPWait,
 		// What gzip_packed holds is not known yet.
 		idGzip:
 		return either
@@ -305,16 +306,7 @@ func gunzip(dst, body []byte) ([]byte, error) {
 	if err := r.Err(); err != nil {
 		return dst, err
 	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return dst, err
-	}
-	out := bytes.NewBuffer(dst)
-	n, err := io.Copy(out, io.LimitReader(z, maxUncompressed+1))
-	if err == nil && n > maxUncompressed {
-		err = errors.New("wire: gzip_packed over 16 MiB")
-	}
-	return out.Bytes(), err
+	return mt.Gunzip(dst, packed, maxUncompressed)
 }
 
 // compressed is body, or a gzip_packed of it if it is over the limit and gets smaller.

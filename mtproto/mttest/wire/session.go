@@ -15,11 +15,12 @@ type Session struct {
 
 	active  atomic.Int64 // when it was last used for a query, by the centre's count
 	updates atomic.Bool  // takes pushes
+	files   atomic.Bool  // its last query moved a part of a file
 
 	mu        sync.Mutex
-	conn      *Conn // that it was last heard on
-	newest    int64 // id of the latest connection that it was spoken over
-	announced bool  // new_session_created is on its way
+	conn      *Conn          // that it was last heard on
+	former    map[int64]bool // ids of the connections that another one took over from
+	announced bool           // new_session_created is on its way
 	in        inbox
 	out       outbox
 	waiting   map[int64][]func(ok bool) // until a query is answered
@@ -30,6 +31,9 @@ func (s *Session) Key() *Key { return s.key }
 
 // Subscribe makes the session one that pushes may go to.
 func (s *Session) Subscribe() { s.updates.Store(true) }
+
+// Carries notes whether the session's last query moved a part of a file. While it does, pushes go elsewhere if they can (E20).
+func (s *Session) Carries(file bool) { s.files.Store(file) }
 
 // header is what stands before the body of an encrypted message (C1), or of one in a container.
 type header struct {
@@ -120,7 +124,13 @@ func (s *Session) attach(c *Conn) bool {
 	if s.conn == c {
 		return true
 	}
-	s.conn, s.newest = c, c.ID
+	if s.conn != nil {
+		if s.former == nil {
+			s.former = map[int64]bool{}
+		}
+		s.former[s.conn.ID] = true
+	}
+	s.conn = c
 	if c.attach(s) {
 		s.key.use(c)
 		s.out.again()
@@ -129,10 +139,11 @@ func (s *Session) attach(c *Conn) bool {
 	return true
 }
 
-// superseded says that the session has been spoken over a later connection than c. What is still read of c then is left:
-// the client may have been told already that it was not received, and have sent it again. The caller holds s.mu from
-// this question until the message is noted.
-func (s *Session) superseded(c *Conn) bool { return c.ID < s.newest }
+// superseded says that the session went over to another connection after it had been spoken over c. What is still read of c
+// then is left: the client may have been told already that it was not received, and have sent it again. The caller holds
+// s.mu from this question until the message is noted. Connections count from the session's first packet on them, not from
+// when they were made: a proxy such as mtprotoproxy has a pool of them, made beforehand.
+func (s *Session) superseded(c *Conn) bool { return s.former[c.ID] }
 
 func (s *Session) salted(now time.Time, h header) bool {
 	faults := s.key.centre.cfg.Faults
@@ -202,7 +213,7 @@ func (s *Session) acceptAll(c *Conn, h header, body []byte, inner []inner) (code
 }
 
 func (s *Session) note(h header, body []byte) int {
-	if code := parity(h.seq, idOf(body)); code != 0 {
+	if code := s.key.centre.parity(h.seq, idOf(body)); code != 0 {
 		return code
 	}
 	return s.in.add(h.id, h.seq)
@@ -228,8 +239,12 @@ func (s *Session) refused(c *Conn, h header, code int) {
 func (s *Session) reject(h header, code int) { s.send(badMessage(h, code)) }
 
 // parity checks that what must be acknowledged is numbered so and the rest is not (C14).
-func parity(seq int32, id uint32) int {
-	switch class := classify(id); {
+func (c *Centre) parity(seq int32, id uint32) int {
+	class := classify(id)
+	if id == idAck && c.cfg.Strict {
+		class = never
+	}
+	switch {
 	case class == never && seq&1 != 0:
 		return badSeqWantEven
 	case class == query && seq&1 == 0:
