@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -121,13 +122,23 @@ func (c *control) describe(ctx context.Context, names []string) []Account {
 	for i, name := range names {
 		seat := c.shift.crew.Seat(name, now)
 		all[i] = c.shift.place(name, seat, census)
-		if seat.Taken {
+		switch {
+		case seat.Taken:
 			asked[seat.By.ID] = append(asked[seat.By.ID], name)
+		case all[i].State == stateFree && all[i].Error == "": // somebody may have tried, and knows why it fails
+			for _, m := range census.members {
+				asked[m.ID] = append(asked[m.ID], name)
+			}
 		}
 	}
 	known := c.states(ctx, asked)
 	for i := range all {
-		if st, ok := known[all[i].Account]; ok {
+		st, ok := known[all[i].Account]
+		switch {
+		case !ok:
+		case st.State == stateFree:
+			all[i].Error = orElse(all[i].Error, st.Error)
+		default:
 			all[i].State, all[i].UserID, all[i].Bot, all[i].Error = st.State, st.UserID, st.Bot, st.Error
 		}
 	}
@@ -145,12 +156,20 @@ func (s *supervisor) place(name string, seat lease.Seat, c *census) Account {
 	case seat.Taken:
 		a.State, a.Owner, a.Daemon, a.Since = stateSilent, seat.By.ID, seat.By.Host, seat.By.At
 	default:
-		a.Error = c.whyFree(name)
+		a.Error = s.whyFree(name, c)
 	}
 	return a
 }
 
-// whyFree is why nobody can run an account; empty: somebody will.
+// whyFree is why nobody can run an account; empty: somebody will, as far as this daemon knows.
+func (s *supervisor) whyFree(name string, c *census) string {
+	if c.self == "" {
+		return "no account can be run from here: this daemon has no lease: " + reason(s.crew.Standing().Err)
+	}
+	return orElse(c.whyFree(name), short(s.whyNotHere(name)))
+}
+
+// whyFree is why the daemons there are cannot run an account.
 func (c *census) whyFree(name string) string {
 	may := slices.DeleteFunc(slices.Clone(c.members), func(m lease.Member) bool { return !m.Serves(name) })
 	room := slices.ContainsFunc(may, func(m lease.Member) bool { return !c.full(m.ID) })
@@ -178,7 +197,9 @@ func (c *control) states(ctx context.Context, asked map[string][]string) map[str
 			mu.Lock()
 			defer mu.Unlock()
 			for _, a := range told {
-				known[a.Account] = a
+				if was, ok := known[a.Account]; !ok || was.State == stateFree && a.Error != "" {
+					known[a.Account] = a
+				}
 			}
 		})
 	}
@@ -215,13 +236,42 @@ func (c *control) tellStates(_ context.Context, r *answer.Request) (any, error) 
 // maxReason bounds what is told of an error, in bytes.
 const maxReason = 200
 
+// short is as much of a reason as is told.
+func short(text string) string {
+	if len(text) > maxReason {
+		return strings.ToValidUTF8(text[:maxReason], "")
+	}
+	return text
+}
+
+// wrongWith is what keeps an account that is connected from being served as it should.
+func wrongWith(st account.Status) string {
+	if all := problemsOf(st, time.Hour, time.Now()); st.State == account.Connected && len(all) > 0 {
+		return all[0].Text
+	}
+	return ""
+}
+
+// whyNotHere is how an account failed here last; empty: it did not.
+func (b *Bridge) whyNotHere(name string) string {
+	b.mu.Lock()
+	s := b.shift
+	b.mu.Unlock()
+	if s == nil {
+		return ""
+	}
+	return s.whyNotHere(name)
+}
+
 func (b *Bridge) statesOf(names []string) []Account {
 	all := []Account{}
 	for _, name := range names {
 		a := Account{Account: name, State: string(account.Starting)}
 		if r := b.current(name); r != nil {
 			st := r.Status()
-			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, st.Error[:min(len(st.Error), maxReason)]
+			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, short(orElse(st.Error, wrongWith(st)))
+		} else if b.running(name) == nil {
+			a.State, a.Error = stateFree, short(b.whyNotHere(name))
 		}
 		all = append(all, a)
 	}

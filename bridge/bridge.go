@@ -45,6 +45,9 @@ type Options struct {
 	Version string          // shown by the micro services, and to Telegram as the app's version
 	NoSync  bool            // the embedded server does not sync every write: tests and demos
 	Open    bool            // the embedded server asks nobody who they are: tests and demos
+
+	watch   func(*nats.Conn) // is given the connection as soon as there is one
+	trouble func(error)      // is told why something is tried again
 }
 
 // Bridge is a daemon. Run runs once.
@@ -56,6 +59,8 @@ type Bridge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics // nil: NATSGRAM_HTTP is not set
 	clock    account.Clock
+	rights   rights
+	starts   starts
 	ready    chan struct{}
 
 	mu       sync.Mutex
@@ -81,7 +86,7 @@ func New(s Settings, o Options) (*Bridge, error) {
 		return nil, err
 	}
 	if s.HTTP != "" {
-		b.metrics = metrics.New(o.Version, b.figures)
+		b.metrics = metrics.New(o.Version, b.figures, b.ownFigures)
 	}
 	b.layer, err = readLayer(s)
 	return b, err
@@ -111,6 +116,7 @@ type base struct {
 	storage *storage.Storage
 	vault   *vault.Vault
 	answers *answer.Answers // nil in commands: they answer nobody
+	trouble func(error)     // is told why something is tried again; may be nil
 }
 
 // open reaches NATS and the vault. run: start the embedded server, and do not look for another daemon's.
@@ -129,7 +135,10 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 			err = b.embed(s, o)
 		}
 	}
-	if err == nil {
+	if err == nil && o.watch != nil {
+		o.watch(b.nc)
+	}
+	if b.trouble = o.trouble; err == nil {
 		err = b.openStorage(s, o, run)
 	}
 	if err == nil && run {
@@ -149,7 +158,13 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 
 // patiently waits for a JetStream that is not there yet: the servers of a cluster come one after the other.
 func (b *base) patiently(ctx context.Context, log *slog.Logger, do func() error) error {
-	return bus.Patiently(ctx, log, "JetStream is not ready; trying again", do)
+	return bus.Patiently(ctx, log, "JetStream is not ready; trying again", func() error {
+		err := do()
+		if b.trouble != nil {
+			b.trouble(err)
+		}
+		return err
+	})
 }
 
 func (b *base) embed(s Settings, o Options) (err error) {
@@ -221,14 +236,16 @@ func (b *Bridge) Run(ctx context.Context) error {
 
 func (b *Bridge) run(ctx context.Context) error {
 	if b.metrics != nil {
-		shown, err := metrics.Serve(b.settings.HTTP, b.metrics, b.fit)
+		shown, err := metrics.Serve(b.settings.HTTP, b.metrics, b.fit, b.alive)
 		if err != nil {
 			return err
 		}
 		defer shown.Close()
 		b.log.Info("metrics", "address", shown.Addr())
 	}
-	base, err := open(ctx, b.settings, b.options, true)
+	o := b.options
+	o.watch, o.trouble = b.watch, b.starts.note
+	base, err := open(ctx, b.settings, o, true)
 	if err != nil {
 		return err
 	}
@@ -236,9 +253,6 @@ func (b *Bridge) run(ctx context.Context) error {
 	if base.answers, err = b.newAnswers(base.nc); err != nil {
 		return err
 	}
-	base.nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
-	})
 	var store *stream.Store
 	if err = base.patiently(ctx, b.log, func() (err error) {
 		store, err = stream.Setup(ctx, base.storage)

@@ -91,6 +91,7 @@ func (c *control) endpoints(service *micro.Service) error {
 	err := errors.Join(
 		add("login", scheme.Ctl("*", "login.*"), c.login),
 		add("schema", scheme.Ctl(subjects.Daemon, "schema"), c.schema),
+		add("health", scheme.Ctl(subjects.Daemon, "health"), c.accounts(c.healthOfAll)),
 	)
 	for verb, do := range map[string]func(context.Context, request) (any, error){
 		"list": c.listAccounts, "add": c.addAccount, "remove": c.removeAccount, "move": c.moveAccount,

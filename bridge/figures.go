@@ -1,19 +1,21 @@
 package bridge
 
 import (
-	"errors"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/metrics"
 )
 
 // figures are the statuses of all accounts, for the metrics.
 func (b *Bridge) figures() (all []metrics.Status) {
+	now := time.Now()
 	for _, st := range b.Statuses() {
 		s := metrics.Status{
 			Account: st.Account, State: string(st.State), Epoch: st.Epoch, Stored: st.Stored, WaitingBytes: st.Waiting, InFlight: st.InFlight,
+			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew,
 		}
 		if st.Held != nil {
-			s.HeldSince, s.Queued = st.Held.Since, st.Held.Waiting
+			s.Held, s.Queued = age(now, st.Held.Since), st.Held.Waiting
 			s.Left, s.Parked, s.Declined = st.Held.Left, st.Held.Parked, st.Held.Declined
 		}
 		all = append(all, s)
@@ -21,22 +23,26 @@ func (b *Bridge) figures() (all []metrics.Status) {
 	return all
 }
 
-var (
-	errStarting = errors.New("starting")
-	errNATSAway = errors.New("not connected to NATS")
-)
+func age(now, since time.Time) time.Duration {
+	if since.IsZero() {
+		return 0
+	}
+	return max(now.Sub(since), 0)
+}
 
-// fit is nil when the daemon can serve accounts. How each does is a matter of its own.
-func (b *Bridge) fit() error {
-	select {
-	case <-b.ready:
-	default:
-		return errStarting
+// ownFigures are the daemon's own, for the metrics.
+func (b *Bridge) ownFigures() (d metrics.Daemon) {
+	for _, p := range b.problems() {
+		d.Problems = append(d.Problems, metrics.Problem{Kind: p.Kind, Account: p.Account})
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.bus.nc.IsConnected() {
-		return errNATSAway
+	base, s := b.bus, b.shift
+	b.mu.Unlock()
+	if base != nil {
+		d.Connected, d.Reconnects = base.nc.IsConnected(), base.nc.Stats().Reconnects
 	}
-	return nil
+	if s != nil {
+		d.LeaseRenewed = s.crew.Standing().Renewed
+	}
+	return d
 }

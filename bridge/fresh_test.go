@@ -62,7 +62,7 @@ func TestWatchedChannelsComeInTime(t *testing.T) {
 // metrics are what Prometheus would see.
 func (d *daemon) metrics() string {
 	d.t.Helper()
-	s, err := metrics.Serve("127.0.0.1:0", d.b.metrics, d.b.fit)
+	s, err := metrics.Serve("127.0.0.1:0", d.b.metrics, d.b.fit, d.b.alive)
 	if err != nil {
 		d.t.Fatal(err)
 	}

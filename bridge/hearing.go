@@ -59,7 +59,7 @@ func (c *control) listen() (stop func(), err error) {
 		}
 	}
 	asked := make(chan struct{}, askedMost)
-	for what, do := range map[string]handler{"accounts": c.tellStates, "login": c.tellLogin, "relay": c.relayed} {
+	for what, do := range map[string]handler{"accounts": c.tellStates, "login": c.tellLogin, "relay": c.relayed, "health": c.tellHealth} {
 		sub, err := c.base.answers.Subscribe(c.shift.ear(c.shift.id, what), "", func(r answer.Request) {
 			c.work.Go(func() { c.handle(&r, asked, do) })
 		})

@@ -77,7 +77,9 @@ func (s *supervisor) stir() {
 func (s *supervisor) share() {
 	for s.ctx.Err() == nil {
 		changed := s.crew.Changed()
+		s.pulse.Begin()
 		next := s.look(time.Now())
+		s.pulse.End()
 		t := time.NewTimer(min(max(next, 20*time.Millisecond), look))
 		select {
 		case <-s.ctx.Done():

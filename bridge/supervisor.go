@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/pulse"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -33,6 +35,7 @@ type supervisor struct {
 	serving context.Context         //nolint:containedctx // ends before ctx when this daemon can run nothing
 	end     context.CancelCauseFunc // ends serving
 
+	pulse  pulse.Pulse // of share
 	mu     sync.Mutex
 	stored map[string]bool // accounts with a session in the vault
 	known  map[string]*candidate
@@ -45,6 +48,7 @@ type candidate struct {
 	found time.Time     // when this daemon learned of it
 	after time.Time     // not before: it failed here
 	wait  time.Duration // the next pause after a failure
+	err   error         // how it failed last; nil: it does not
 }
 
 // supervised is one account that runs here, or is about to.
@@ -216,12 +220,41 @@ func (s *supervisor) ended(name string, took time.Duration, err error) {
 	if err == nil || took > retryMax {
 		c.wait = retryMin
 	}
+	c.err = err
 	if err == nil || s.ctx.Err() != nil {
 		return
 	}
 	s.b.log.Error("account stopped", "account", name, "err", err, "again_in", c.wait)
 	c.after = time.Now().Add(c.wait)
 	c.wait = min(2*c.wait, retryMax)
+}
+
+// failures are the accounts that failed here, and have not begun again since.
+func (s *supervisor) failures() (all []Problem) {
+	failed := map[string]error{}
+	s.mu.Lock()
+	for name, c := range s.known {
+		if c.err != nil {
+			failed[name] = c.err
+		}
+	}
+	s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		if r := s.b.current(name); r == nil || r.Starting() {
+			all = append(all, Problem{kindAccount, name, "it cannot be run here: " + failed[name].Error()})
+		}
+	}
+	return all
+}
+
+// whyNotHere is how an account failed here last; empty: it did not.
+func (s *supervisor) whyNotHere(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.known[name]; c != nil && c.err != nil {
+		return c.err.Error()
+	}
+	return ""
 }
 
 // later keeps this daemon from trying an account for a while.
@@ -352,16 +385,20 @@ func (b *Bridge) WaitServing(ctx context.Context, name string) error {
 
 // Statuses are those of all accounts of this daemon.
 func (b *Bridge) Statuses() (all []account.Status) {
-	b.mu.Lock()
-	names := make([]string, 0, len(b.accounts))
-	for name := range b.accounts {
-		names = append(names, name)
+	for _, r := range b.runners() {
+		all = append(all, r.Status())
 	}
-	b.mu.Unlock()
-	for _, name := range names {
-		if r := b.current(name); r != nil {
-			all = append(all, r.Status())
+	return all
+}
+
+// runners are those of all accounts of this daemon.
+func (b *Bridge) runners() (all []*account.Runner) {
+	for _, a := range b.all() {
+		a.mu.Lock()
+		if a.runner != nil {
+			all = append(all, a.runner)
 		}
+		a.mu.Unlock()
 	}
 	return all
 }

@@ -291,6 +291,20 @@ func (c *Client) Home() int {
 	return c.state.Home
 }
 
+// LastHeard is when the account's data centre last said something, be it the answer to a ping; zero: there is no connection.
+func (c *Client) LastHeard() time.Time {
+	l := c.home.Load()
+	if l == nil {
+		return time.Time{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.open {
+		return time.Time{}
+	}
+	return l.sess.LastHeard()
+}
+
 // Schema is the layer that the client speaks.
 func (c *Client) Schema() *codec.Schema { return c.o.Schema }
 

@@ -147,6 +147,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
 		Smaller: t.driver.smaller, Troubled: t.driver.troubled,
+		Tried: func(took time.Duration, err error) { r.Metrics.Published(r.Name, took, err) },
 	})
 	if err == nil {
 		err = t.driver.recover(ctx, t.log, state)
@@ -281,7 +282,9 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
 	}
 	if r.Metrics != nil {
-		c.Measure = func(namespace string, took time.Duration, code int) { r.Metrics.Call(r.Name, namespace, code, took) }
+		c.Measure = func(namespace, method string, took time.Duration, code int) {
+			r.Metrics.Call(r.Name, namespace, method, code, took)
+		}
 	}
 	if d != nil {
 		c.Observe = d.observe

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/pulse"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -41,6 +42,7 @@ type driver struct {
 	pressure pressure
 	wake     chan struct{}
 
+	pulse       pulse.Pulse
 	durable     durable
 	differences differences
 }
@@ -171,29 +173,38 @@ func (d *driver) run(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		d.arm(timer)
+		d.pulse.End()
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			d.pulse.Begin()
 			d.writer.received = time.Now()
 			d.machine.Tick(d.writer.received)
 			d.pump()
 		case <-d.wake:
 		}
-		for _, in := range d.take() {
-			d.handle(in)
-			d.pump()
-			if in.idle != nil {
-				close(in.idle)
-			}
-		}
-		if d.relieved() {
-			d.resume(time.Now())
-			d.pump()
-		}
-		d.judge(time.Now())
-		d.maybeSave()
+		d.turn()
 	}
+}
+
+// turn deals with what there is.
+func (d *driver) turn() {
+	for _, in := range d.take() {
+		d.pulse.Begin()
+		d.handle(in)
+		d.pump()
+		if in.idle != nil {
+			close(in.idle)
+		}
+	}
+	d.pulse.Begin()
+	if d.relieved() {
+		d.resume(time.Now())
+		d.pump()
+	}
+	d.judge(time.Now())
+	d.maybeSave()
 }
 
 func (d *driver) take() []input {

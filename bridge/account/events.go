@@ -42,7 +42,7 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 		d.start() // pushes may have been lost (C36, E18)
 	case mtproto.FloodWait:
 		fields = map[string]any{"method": e.Method, "seconds": e.Wait.Seconds(), "waits": e.Waits}
-		r.Metrics.FloodWait(r.Name, e.Wait)
+		r.Metrics.FloodWait(r.Name, e.Method, e.Wait)
 	case mtproto.SpeedLimited:
 		fields = map[string]any{"upload": e.Upload, "seconds": e.Wait.Seconds()}
 	case mtproto.AuthLost:

@@ -53,6 +53,9 @@ func (d *driver) held() *Held {
 	return &Held{Since: p.since.UTC(), Reason: d.reason(), Waiting: d.log.Queued(), Left: p.left, Parked: len(p.parked), Declined: p.declined}
 }
 
+// Slow reports that JetStream stores what it is given, only too slowly.
+func (h *Held) Slow() bool { return h.Reason == tooSlow }
+
 // tooSlow is the reason where JetStream stores what it is given, and Telegram sends faster.
 const tooSlow = "JetStream stores updates slower than Telegram sends them"
 

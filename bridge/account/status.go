@@ -28,26 +28,28 @@ const (
 
 // Status is what tg.ctl.<account>.status answers.
 type Status struct {
-	Account  string    `json:"account"`
-	State    Phase     `json:"state"`
-	Since    time.Time `json:"since"`
-	Error    string    `json:"error,omitempty"`
-	UserID   int64     `json:"user_id,omitempty"`
-	Bot      bool      `json:"bot,omitempty"`
-	DC       int       `json:"dc,omitempty"`
-	Layer    int       `json:"layer,omitempty"`
-	Owner    string    `json:"owner,omitempty"`
-	Epoch    uint64    `json:"epoch,omitempty"`
-	Follows  bool      `json:"follows_updates"` // it is known and stored where the account's updates go on, and Telegram gives them
-	InFlight int       `json:"requests_in_flight"`
-	Waiting  int64     `json:"updates_waiting_bytes"`
-	Stored   uint64    `json:"updates_stored"`
-	Held     *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
-	Pts      int       `json:"pts,omitempty"`
+	Account      string    `json:"account"`
+	State        Phase     `json:"state"`
+	Since        time.Time `json:"since"`
+	Error        string    `json:"error,omitempty"`
+	UserID       int64     `json:"user_id,omitempty"`
+	Bot          bool      `json:"bot,omitempty"`
+	DC           int       `json:"dc,omitempty"`
+	Layer        int       `json:"layer,omitempty"`
+	Owner        string    `json:"owner,omitempty"`
+	Epoch        uint64    `json:"epoch,omitempty"`
+	Follows      bool      `json:"follows_updates"` // it is known and stored where the account's updates go on, and Telegram gives them
+	InFlight     int       `json:"requests_in_flight"`
+	Waiting      int64     `json:"updates_waiting_bytes"`
+	Stored       uint64    `json:"updates_stored"`
+	Held         *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
+	Pts          int       `json:"pts,omitempty"`
+	WaitingSince time.Time `json:"updates_waiting_since,omitzero"` // when the update came that waits longest for JetStream
 	// Difference is when Telegram last gave the account's difference, or said that there is none, and DifferenceError why it has
 	// not for minutes.
 	Difference      time.Time `json:"last_difference,omitzero"`
 	DifferenceError string    `json:"difference_error,omitempty"`
+	Heard           time.Time `json:"last_heard,omitzero"`           // when Telegram last said something; zero: there is no connection
 	Skew            float64   `json:"clock_ahead_seconds,omitempty"` // this machine's clock, of Telegram's, where they differ
 	Ways            []Way     `json:"ways,omitempty"`                // to Telegram, in the order of the settings
 }
@@ -201,6 +203,8 @@ func (r *Runner) Status() Status {
 		out.InFlight = t.service.InFlight()
 		out.Pts, out.Stored = t.driver.figures()
 		out.Held = t.driver.held()
+		out.WaitingSince = t.log.Doing().Oldest
+		out.Heard = heard(t.client)
 		out.Ways = ways(t.client)
 		if skew := ahead(t.client); skew.Abs() >= skewLeast {
 			out.Skew = math.Round(skew.Seconds())
@@ -212,6 +216,25 @@ func (r *Runner) Status() Status {
 		}
 	}
 	return out
+}
+
+// Busy is how long what puts the account's updates in order has been at one thing.
+func (r *Runner) Busy() time.Duration {
+	r.status.mu.Lock()
+	t := r.status.t
+	r.status.mu.Unlock()
+	if t == nil {
+		return 0
+	}
+	return t.driver.pulse.Busy()
+}
+
+// heard is when Telegram last said something to a client.
+func heard(c Client) time.Time {
+	if w, ok := c.(interface{ LastHeard() time.Time }); ok {
+		return w.LastHeard()
+	}
+	return time.Time{}
 }
 
 // Starting says that the account is not this daemon's yet: what its stream holds is still being read.

@@ -114,6 +114,7 @@ const (
 var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
+		"updates_waiting_since?:time last_heard?:time " +
 		"updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
@@ -131,6 +132,8 @@ var verbs = []verb{
 	{"logout", "sign out at Telegram; somebody has to sign in anew", false, "", "logged_out:bool"},
 	{"accounts.list", "all accounts: which daemon runs each, since when, and how it does. With next there are more: ask again with after", true,
 		"after?:string limit?:int", "accounts:objects next?:string"},
+	{"health", "how every daemon does, and what keeps it from being ready; the same as /readyz and /healthz tell of one", true, "",
+		"ready:bool healthy:bool daemons:objects"},
 	{"accounts.add", "make an account known; it waits for a login", true, "account:string", anAccount},
 	{"accounts.move", "hand an account over to a daemon, by its name or id, or to the one with least to do", true,
 		"account:string to?:string", anAccount + " from:string from_daemon?:string took_ms:number"},

@@ -96,6 +96,9 @@ func Open(ctx context.Context, st *storage.Storage, o Options) (*Leases, error) 
 	return ls, nil
 }
 
+// Name is what people call this daemon.
+func (ls *Leases) Name() string { return ls.base.Host }
+
 // Lease is an account held.
 type Lease struct {
 	leases  *Leases

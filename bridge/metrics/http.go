@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Server answers /metrics, /healthz (the process lives) and /readyz (it can serve; 503 says why not).
+// Server answers /metrics, /healthz (no loop is stuck) and /readyz (all is well); 503 says why not.
 type Server struct {
 	srv  http.Server
 	addr net.Addr
@@ -26,14 +27,14 @@ const (
 	closeTime = time.Second
 )
 
-// Serve listens at addr until Close. ready is nil when the daemon can serve.
-func Serve(addr string, m *Metrics, ready func() error) (*Server, error) {
+// Serve listens at addr until Close. ready and alive are nil when all is well.
+func Serve(addr string, m *Metrics, ready, alive func() error) (*Server, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("NATSGRAM_HTTP=%s: %w", addr, err)
 	}
 	s := &Server{addr: l.Addr(), done: make(chan struct{})}
-	s.srv = http.Server{Handler: handler(m, ready), ReadHeaderTimeout: headTime, ReadTimeout: headTime, WriteTimeout: writeTime, IdleTimeout: idleTime}
+	s.srv = http.Server{Handler: handler(m, ready, alive), ReadHeaderTimeout: headTime, ReadTimeout: headTime, WriteTimeout: writeTime, IdleTimeout: idleTime}
 	go func() {
 		defer close(s.done)
 		_ = s.srv.Serve(l) // ends with Close
@@ -41,12 +42,52 @@ func Serve(addr string, m *Metrics, ready func() error) (*Server, error) {
 	return s, nil
 }
 
-func handler(m *Metrics, ready func() error) http.Handler {
+func handler(m *Metrics, ready, alive func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { say(w, ready()) })
+	for path, is := range map[string]*question{"/healthz": {ask: alive}, "/readyz": {ask: ready}} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { say(w, is.answer(answerTime)) })
+	}
 	return mux
+}
+
+// question is asked of a daemon that may be stuck, and then answers nothing.
+type question struct {
+	ask  func() error
+	mu   sync.Mutex
+	open chan error // the answer that is still awaited
+}
+
+// answerTime is how long an answer may take.
+const answerTime = 3 * time.Second
+
+var errStuck = errors.New("the daemon does not answer: something in it is stuck")
+
+// answer asks, or waits with those who have.
+func (q *question) answer(within time.Duration) error {
+	q.mu.Lock()
+	open := q.open
+	if open == nil {
+		open = make(chan error, 1)
+		q.open = open
+		go func() {
+			err := q.ask()
+			q.mu.Lock()
+			q.open = nil
+			q.mu.Unlock()
+			open <- err
+		}()
+	}
+	q.mu.Unlock()
+	t := time.NewTimer(within)
+	defer t.Stop()
+	select {
+	case err := <-open:
+		open <- err // for the others
+		return err
+	case <-t.C:
+		return errStuck
+	}
 }
 
 func say(w http.ResponseWriter, err error) {

@@ -7,17 +7,31 @@ import (
 )
 
 // looks makes figures of statuses when somebody asks for them.
-type looks struct{ statuses func() []Status }
+type looks struct {
+	statuses func() []Status
+	daemon   func() Daemon
+}
 
 var (
 	descState   = desc("natsgram_account_state", "1 for the state that the account is in.", "account", "state")
 	descEpoch   = desc("natsgram_owner_epoch", "The epoch under which this daemon owns the account; absent where it does not.", "account")
 	descStored  = desc("natsgram_updates_stored_total", "Updates in the stream, since this daemon took the account.", "account")
-	descWaiting = desc("natsgram_updates_waiting_bytes", "Of updates that wait for JetStream.", "account")
+	descBytes   = desc("natsgram_updates_waiting_bytes", "Of updates that wait for JetStream.", "account")
+	descWaiting = desc("natsgram_updates_waiting_seconds", "How long the first update that waits for JetStream has waited.", "account")
 	descFlight  = desc("natsgram_calls_in_flight", "Requests at work.", "account")
 	descHeld    = desc("natsgram_updates_held", "Updates that JetStream does not take: waiting, they are on their way; left, a difference brings them; parked, "+
 		"they wait here and are not acknowledged; declined, Telegram sends them again.", "account", "how")
-	descHeldFor = desc("natsgram_updates_held_seconds", "For how long JetStream has stored nothing of what waits, or too slowly; 0 while it does.", "account")
+	descHeldFor    = desc("natsgram_updates_held_seconds", "For how long JetStream has stored nothing of what waits, or too slowly; 0 while it does.", "account")
+	descDifference = desc("natsgram_difference_age_seconds", "Since Telegram last gave the account's difference, or said that there is none.", "account")
+	descHeard      = desc("natsgram_telegram_heard_seconds", "Since Telegram last said something, be it the answer to a ping; absent without a connection.", "account")
+	descAhead      = desc("natsgram_clock_ahead_seconds", "How far this machine's clock is ahead of Telegram's, where they differ by five seconds or more; else 0.", "account")
+
+	descLease      = desc("natsgram_lease_held", "1 while this daemon has its lease.")
+	descRenewed    = desc("natsgram_lease_renewed_seconds", "Since the renewal of this daemon's lease that was confirmed last; absent without a lease.")
+	descNATS       = desc("natsgram_nats_connected", "1 while there is a connection to NATS.")
+	descReconnects = desc("natsgram_nats_reconnects_total", "Connections to NATS that were lost and made again.")
+	descReady      = desc("natsgram_ready", "1 when /readyz says so.")
+	descProblem    = desc("natsgram_problem", "1 for each of what keeps the daemon from being ready; /readyz has the words.", "kind", "account")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -26,33 +40,72 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for prometheus.Collector.
 func (looks) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descState, descEpoch, descStored, descWaiting, descFlight, descHeld, descHeldFor} {
+	for _, d := range []*prometheus.Desc{
+		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead,
+		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
+	} {
 		out <- d
 	}
 }
 
 // Collect is too.
 func (l looks) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
+	now := time.Now()
 	for _, s := range l.statuses() {
-		gauge(descState, 1, s.Account, s.State)
-		if s.Epoch == 0 {
-			continue
-		}
-		gauge(descEpoch, float64(s.Epoch), s.Account)
-		out <- prometheus.MustNewConstMetric(descStored, prometheus.CounterValue, float64(s.Stored), s.Account)
-		gauge(descWaiting, float64(s.WaitingBytes), s.Account)
-		gauge(descFlight, float64(s.InFlight), s.Account)
-		held := 0.0
-		if !s.HeldSince.IsZero() {
-			held = time.Since(s.HeldSince).Seconds()
-		}
-		gauge(descHeldFor, held, s.Account)
-		gauge(descHeld, float64(s.Queued), s.Account, "waiting")
-		gauge(descHeld, float64(s.Left), s.Account, "left")
-		gauge(descHeld, float64(s.Parked), s.Account, "parked")
-		gauge(descHeld, float64(s.Declined), s.Account, "declined")
+		s.collect(out, now)
 	}
+	l.daemon().collect(out, now)
+}
+
+func gauge(out chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+// since gives an age, and nothing where the time is not known.
+func since(out chan<- prometheus.Metric, d *prometheus.Desc, now, at time.Time, labels ...string) {
+	if !at.IsZero() {
+		gauge(out, d, max(now.Sub(at).Seconds(), 0), labels...)
+	}
+}
+
+func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
+	gauge(out, descState, 1, s.Account, s.State)
+	if s.Epoch == 0 {
+		return
+	}
+	gauge(out, descEpoch, float64(s.Epoch), s.Account)
+	out <- prometheus.MustNewConstMetric(descStored, prometheus.CounterValue, float64(s.Stored), s.Account)
+	gauge(out, descBytes, float64(s.WaitingBytes), s.Account)
+	gauge(out, descWaiting, s.Waiting.Seconds(), s.Account)
+	gauge(out, descHeldFor, s.Held.Seconds(), s.Account)
+	gauge(out, descHeld, float64(s.Queued), s.Account, "waiting")
+	gauge(out, descFlight, float64(s.InFlight), s.Account)
+	gauge(out, descHeld, float64(s.Left), s.Account, "left")
+	gauge(out, descHeld, float64(s.Parked), s.Account, "parked")
+	gauge(out, descHeld, float64(s.Declined), s.Account, "declined")
+	since(out, descDifference, now, s.Difference, s.Account)
+	since(out, descHeard, now, s.Heard, s.Account)
+	gauge(out, descAhead, s.Ahead, s.Account)
+}
+
+func (d Daemon) collect(out chan<- prometheus.Metric, now time.Time) {
+	gauge(out, descLease, one(!d.LeaseRenewed.IsZero()))
+	since(out, descRenewed, now, d.LeaseRenewed)
+	gauge(out, descNATS, one(d.Connected))
+	out <- prometheus.MustNewConstMetric(descReconnects, prometheus.CounterValue, float64(d.Reconnects))
+	gauge(out, descReady, one(len(d.Problems) == 0))
+	said := map[Problem]bool{}
+	for _, p := range d.Problems {
+		if !said[p] {
+			gauge(out, descProblem, 1, p.Kind, p.Account)
+		}
+		said[p] = true
+	}
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -1,6 +1,6 @@
 // Package metrics counts what a daemon does, and shows it to Prometheus over HTTP: off unless NATSGRAM_HTTP names an address.
 // Nothing here is secret: account names, ids of watched channels, figures. Labels are bounded: chats are told apart only where
-// they are watched, calls by namespace alone.
+// they are watched, calls by the methods of the layer.
 package metrics
 
 import (
@@ -17,22 +17,38 @@ const Other = "other"
 // Status is how an account does at the moment it is asked.
 type Status struct {
 	Account, State string
-	Epoch          uint64    // 0: it has no owner here
-	Stored         uint64    // updates, since this owner took the account
-	WaitingBytes   int64     // of updates, for JetStream
-	InFlight       int       // calls
-	HeldSince      time.Time // JetStream stores nothing, or too slowly; zero: it does not hold anything up
-	Queued         int       // updates that wait for it while that is so
-	Left           int       // updates that a difference will bring, for lack of room
-	Parked         int       // that wait here without being acknowledged
-	Declined       int       // that Telegram is to send again
+	Epoch          uint64        // 0: it has no owner here
+	Stored         uint64        // updates, since this owner took the account
+	WaitingBytes   int64         // of updates, for JetStream
+	Waiting        time.Duration // how long the first of them has waited
+	Held           time.Duration // how long JetStream has stored nothing of what waits, or too slowly; 0: it holds nothing up
+	Queued         int           // updates that wait for it while that is so
+	InFlight       int           // calls
+	Left           int           // updates that a difference will bring, for lack of room
+	Parked         int           // that wait here without being acknowledged
+	Declined       int           // that Telegram is to send again
+	Difference     time.Time     // when Telegram last gave the account's difference, or said that there is none; zero: not yet
+	Heard          time.Time     // when Telegram last said something; zero: there is no connection
+	Ahead          float64       // seconds: our clock, of Telegram's, where they differ
 }
+
+// Daemon is how the daemon does at the moment it is asked.
+type Daemon struct {
+	LeaseRenewed time.Time // when the renewal that was confirmed last was asked for; zero: it has no lease
+	Connected    bool      // to NATS
+	Reconnects   uint64
+	Problems     []Problem
+}
+
+// Problem is one of what keeps the daemon from being ready.
+type Problem struct{ Kind, Account string }
 
 // Metrics are a daemon's. All methods are safe for concurrent use, and do nothing with a nil *Metrics.
 type Metrics struct {
 	registry *prometheus.Registry
 	delay    *prometheus.HistogramVec
 	calls    *prometheus.CounterVec
+	methods  *prometheus.CounterVec
 	took     *prometheus.HistogramVec
 	floods   *prometheus.CounterVec
 	flooded  *prometheus.CounterVec
@@ -40,23 +56,26 @@ type Metrics struct {
 	gaps     *prometheus.CounterVec
 	redacted *prometheus.CounterVec
 	replies  prometheus.Counter
+	publish  prometheus.Histogram
+	refused  *prometheus.CounterVec
 }
 
-// New makes metrics; statuses are asked for with each look, those of all accounts of the daemon.
-func New(version string, statuses func() []Status) *Metrics {
+// New makes metrics; statuses are asked for with each look, those of all accounts of the daemon, and so is its own.
+func New(version string, statuses func() []Status, daemon func() Daemon) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "natsgram_update_delay_seconds", Help: "From when a message was written (a whole second) until it came; chat is a watched channel, or other.",
 			Buckets: []float64{0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600},
 		}, []string{"account", "chat"}),
-		calls: counter("natsgram_calls_total", "Requests that were answered, by the code of the error: ok, 400, 420, 503 ...", "account", "code"),
+		calls:   counter("natsgram_calls_total", "Requests that were answered, by the code of the error: ok, 400, 420, 503 ...", "account", "code"),
+		methods: counter("natsgram_method_calls_total", "The same by method; what is no method of the layer is unknown.", "method", "code"),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "natsgram_call_duration_seconds", Help: "From a request's arrival until its reply, by namespace.",
 			Buckets: []float64{0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30},
 		}, []string{"namespace"}),
-		floods:  counter("natsgram_flood_waits_total", "How often Telegram wanted a method to wait.", "account"),
-		flooded: counter("natsgram_flood_wait_seconds_total", "How long in all.", "account"),
+		floods:  counter("natsgram_flood_waits_total", "How often Telegram wanted a method to wait.", "account", "method"),
+		flooded: counter("natsgram_flood_wait_seconds_total", "How long in all.", "account", "method"),
 		links:   counter("natsgram_connections_total", "Connections to Telegram that came about (made) or were lost or could not be made (lost).", "account", "event"),
 		gaps:    counter("natsgram_gaps_total", "Updates that Telegram could not give back, said as gaps.", "account", "reason"),
 		redacted: counter("natsgram_updates_redacted_total", "Updates that JetStream does not take with their contents: too large, or refused.",
@@ -64,12 +83,17 @@ func New(version string, statuses func() []Status) *Metrics {
 		replies: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "natsgram_replies_refused_total", Help: "Requests that were dropped because they wanted their answer where none may go: somebody tries what he may not, or NATSGRAM_REPLIES lacks a prefix.",
 		}),
+		publish: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "natsgram_publish_duration_seconds", Help: "How long JetStream took to store a message or a batch of updates.",
+			Buckets: []float64{0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2, 5},
+		}),
+		refused: counter("natsgram_publish_errors_total", "Attempts to store updates that JetStream refused or did not answer.", "account"),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.delay, m.calls, m.took, m.floods, m.flooded, m.links, m.gaps, m.redacted, m.replies, build, looks{statuses},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, build,
+		looks{statuses, daemon}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -84,8 +108,8 @@ func (m *Metrics) Delay(account, chat string, late time.Duration) {
 	}
 }
 
-// Call notes a request that was answered; code 0: without an error.
-func (m *Metrics) Call(account, namespace string, code int, took time.Duration) {
+// Call notes a request that was answered; code 0: without an error. method is one of the layer, or empty.
+func (m *Metrics) Call(account, namespace, method string, code int, took time.Duration) {
 	if m == nil {
 		return
 	}
@@ -93,15 +117,30 @@ func (m *Metrics) Call(account, namespace string, code int, took time.Duration) 
 	if code != 0 {
 		text = strconv.Itoa(code)
 	}
+	if method == "" {
+		method = "unknown"
+	}
 	m.calls.WithLabelValues(account, text).Inc()
+	m.methods.WithLabelValues(method, text).Inc()
 	m.took.WithLabelValues(namespace).Observe(took.Seconds())
 }
 
 // FloodWait notes that a method has to wait.
-func (m *Metrics) FloodWait(account string, wait time.Duration) {
+func (m *Metrics) FloodWait(account, method string, wait time.Duration) {
 	if m != nil {
-		m.floods.WithLabelValues(account).Inc()
-		m.flooded.WithLabelValues(account).Add(wait.Seconds())
+		m.floods.WithLabelValues(account, method).Inc()
+		m.flooded.WithLabelValues(account, method).Add(wait.Seconds())
+	}
+}
+
+// Published notes an attempt to store updates.
+func (m *Metrics) Published(account string, took time.Duration, err error) {
+	switch {
+	case m == nil:
+	case err != nil:
+		m.refused.WithLabelValues(account).Inc()
+	default:
+		m.publish.Observe(took.Seconds())
 	}
 }
 

@@ -30,15 +30,21 @@ func get(t *testing.T, url string) (int, string) {
 func TestMetrics(t *testing.T) {
 	m := New("1.2.3", func() []Status {
 		return []Status{
-			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6},
+			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6,
+				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480},
 			{Account: "late", State: "waiting-for-login"},
 		}
+	}, func() Daemon {
+		return Daemon{LeaseRenewed: time.Now().Add(-3601 * time.Second), Connected: true, Reconnects: 2, Problems: []Problem{{"updates", "main"}, {"updates", "main"}, {"lease", ""}}}
 	})
 	m.Delay("main", "channel.1234", 700*time.Millisecond)
 	m.Delay("main", Other, 20*time.Second)
-	m.Call("main", "messages", 0, 30*time.Millisecond)
-	m.Call("main", "messages", 420, 10*time.Millisecond)
-	m.FloodWait("main", 35*time.Second)
+	m.Call("main", "messages", "messages.sendMessage", 0, 30*time.Millisecond)
+	m.Call("main", "messages", "messages.sendMessage", 420, 10*time.Millisecond)
+	m.Call("main", "base", "", 404, 10*time.Millisecond)
+	m.FloodWait("main", "messages.sendMessage", 35*time.Second)
+	m.Published("main", 30*time.Millisecond, nil)
+	m.Published("main", time.Second, errors.New("no responders"))
 	m.Connected("main")
 	m.Disconnected("main")
 	m.Gap("main", "too long")
@@ -50,8 +56,23 @@ func TestMetrics(t *testing.T) {
 		`natsgram_calls_total{account="main",code="ok"} 1`,
 		`natsgram_calls_total{account="main",code="420"} 1`,
 		`natsgram_call_duration_seconds_count{namespace="messages"} 2`,
-		`natsgram_flood_waits_total{account="main"} 1`,
-		`natsgram_flood_wait_seconds_total{account="main"} 35`,
+		`natsgram_method_calls_total{code="420",method="messages.sendMessage"} 1`,
+		`natsgram_method_calls_total{code="404",method="unknown"} 1`,
+		`natsgram_flood_waits_total{account="main",method="messages.sendMessage"} 1`,
+		`natsgram_flood_wait_seconds_total{account="main",method="messages.sendMessage"} 35`,
+		`natsgram_publish_duration_seconds_bucket{le="0.02"} 0`,
+		`natsgram_publish_duration_seconds_bucket{le="0.1"} 1`,
+		`natsgram_publish_duration_seconds_count 1`,
+		`natsgram_publish_errors_total{account="main"} 1`,
+		`natsgram_updates_waiting_seconds{account="main"} 7`,
+		`natsgram_updates_held_seconds{account="main"} 8`,
+		`natsgram_clock_ahead_seconds{account="main"} -480`,
+		`natsgram_lease_held 1`,
+		`natsgram_nats_connected 1`,
+		`natsgram_nats_reconnects_total 2`,
+		`natsgram_ready 0`,
+		`natsgram_problem{account="main",kind="updates"} 1`,
+		`natsgram_problem{account="",kind="lease"} 1`,
 		`natsgram_connections_total{account="main",event="made"} 1`,
 		`natsgram_connections_total{account="main",event="lost"} 1`,
 		`natsgram_gaps_total{account="main",reason="too long"} 1`,
@@ -70,14 +91,21 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
+	for _, age := range []string{"natsgram_difference_age_seconds{account=\"main\"}", "natsgram_telegram_heard_seconds{account=\"main\"}", "natsgram_lease_renewed_seconds"} {
+		if !strings.Contains(body, age+" 36") {
+			t.Errorf("no %s of an hour", age)
+		}
+	}
 	if strings.Contains(body, `natsgram_owner_epoch{account="late"}`) {
 		t.Error("an account without an owner has an epoch")
 	}
 }
 
+func nothing() Daemon { return Daemon{} }
+
 func serve(t *testing.T, m *Metrics, ready func() error) *Server {
 	t.Helper()
-	s, err := Serve("127.0.0.1:0", m, ready)
+	s, err := Serve("127.0.0.1:0", m, ready, func() error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +114,7 @@ func serve(t *testing.T, m *Metrics, ready func() error) *Server {
 }
 
 func TestHealth(t *testing.T) {
-	m := New("1.2.3", func() []Status { return nil })
+	m := New("1.2.3", func() []Status { return nil }, nothing)
 	var ready error
 	s := serve(t, m, func() error { return ready })
 	ready = errors.New("NATS is away")
@@ -100,7 +128,7 @@ func TestHealth(t *testing.T) {
 	if code, _ := get(t, "http://"+s.Addr()+"/readyz"); code != 200 {
 		t.Error(code)
 	}
-	if _, err := Serve(s.Addr(), m, nil); err == nil || !strings.Contains(err.Error(), "NATSGRAM_HTTP") {
+	if _, err := Serve(s.Addr(), m, nil, nil); err == nil || !strings.Contains(err.Error(), "NATSGRAM_HTTP") {
 		t.Error("two servers at one address", err)
 	}
 }
@@ -109,9 +137,29 @@ func TestHealth(t *testing.T) {
 func TestNone(*testing.T) {
 	var m *Metrics
 	m.Delay("main", Other, 0)
-	m.Call("main", "messages", 0, 0)
-	m.FloodWait("main", 0)
+	m.Call("main", "messages", "", 0, 0)
+	m.FloodWait("main", "", 0)
+	m.Published("main", 0, nil)
 	m.Connected("main")
 	m.Disconnected("main")
 	m.Gap("main", "reset")
+}
+
+// A daemon that is stuck answers that it is.
+func TestStuck(t *testing.T) {
+	free := make(chan struct{})
+	asked := 0
+	q := question{ask: func() error { asked++; <-free; return nil }}
+	for range 3 {
+		if err := q.answer(time.Millisecond); !errors.Is(err, errStuck) {
+			t.Error(err)
+		}
+	}
+	close(free)
+	if err := q.answer(10 * time.Second); err != nil {
+		t.Error(err)
+	}
+	if asked > 2 {
+		t.Errorf("asked %d times while nobody answered", asked)
+	}
 }

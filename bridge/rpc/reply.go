@@ -82,7 +82,7 @@ func (s *Service) measure(j *job, fault *Fault) {
 	}
 	j.endpoint.Done(took, method, fault)
 	if s.c.Measure != nil {
-		s.c.Measure(endpointName(namespace), took, code)
+		s.c.Measure(endpointName(namespace), method, took, code)
 	}
 }
 

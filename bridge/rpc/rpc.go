@@ -40,9 +40,9 @@ type Config struct {
 	// for what it does not know. It may ask Telegram; may be nil.
 	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
 
-	// Measure is told of every request that was answered: the namespace of its method, how long it took, and the code of the
-	// error, 0 without one. May be nil.
-	Measure func(namespace string, took time.Duration, code int)
+	// Measure is told of every request that was answered: the endpoint of its method, the method where there is such a one, how long it
+	// took, and the code of the error, 0 without one. May be nil.
+	Measure func(namespace, method string, took time.Duration, code int)
 
 	Timeout     time.Duration // of a request that does not say; 60 s
 	Concurrency int           // requests at work; 512

@@ -75,6 +75,9 @@ func (s *Session) Alive(now time.Time) {
 	}
 }
 
+// LastHeard is when the server last said something, or the connection was made.
+func (s *Session) LastHeard() time.Time { return s.link.heard }
+
 // heard notes that the peer lives; partly is when the packet began that is under way.
 func (s *Session) heard(now, partly time.Time) {
 	l := &s.link
