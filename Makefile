@@ -11,7 +11,7 @@ SEED     ?= 0
 TESTFLAGS ?= -count=1 -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit race sim nightly fuzz bench bench-build lint generate check e2e torture crowd
+.PHONY: help build test unit race sim nightly fuzz bench bench-build lint generate check e2e torture crowd nats-versions
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m)
 
 crowd: ## CROWD (1000) accounts on three daemons, one of which is killed: how long until all are served again, and what it takes
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestCrowd -torture.crowd=$(or $(CROWD),1000)
+
+nats-versions: ## the daemon on other versions of nats-server, which are built first: minutes
+	cd e2e && $(GO) test . -count=1 -v -timeout=0 -run TestNatsVersions -nats.versions=v2.10.29,v2.11.10,v2.12.15,v2.14.10,v2.15.3
 
 sim: ## simulated sessions: 2,000 seeds with every fault that there is
 	$(GO) test -count=1 -run 'TestSeeds|TestReplay|TestMutants' ./mtproto/sim -sim.seeds=2000 -v
