@@ -12,7 +12,9 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -90,6 +92,41 @@ func matches(pattern, subject string) bool {
 		}
 	}
 	return len(want) == len(have)
+}
+
+// A push consumer's heartbeats go where it delivers to, with JetStream's rights: who may make consumers of one stream could sign an
+// account out by them, since a logout needs no body.
+func TestHeartbeatsAskForNothing(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	const logout = "tg.ctl.main.logout"
+	beats, err := d.nc.SubscribeSync(logout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	w.alice.Send(w.dora, "hello")
+	d.updates("tg.upd.main.updateNewMessage.>", 1)
+	_, err = d.js.CreatePushConsumer(soon(t), "TG_UPDATES", jetstream.ConsumerConfig{
+		Name: "evil", DeliverSubject: logout, FilterSubject: "tg.upd.main.updateNewMessage.>", IdleHeartbeat: 100 * time.Millisecond, FlowControl: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the update, and heartbeats
+		if _, err := beats.NextMsgWithContext(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.nc.Publish(logout, nil); err != nil {
+		t.Fatal(err)
+	}
+	if st := d.status("main"); st.State != account.Connected || w.Executed("auth.logOut") != 0 {
+		t.Errorf("%+v; signed out %d times", st, w.Executed("auth.logOut"))
+	}
 }
 
 // seldom are the rights that one run need not use.

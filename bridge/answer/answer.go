@@ -41,15 +41,20 @@ func New(conn *nats.Conn, replies subjects.Replies, dropped func(), log *slog.Lo
 // Conn is the connection.
 func (a *Answers) Conn() *nats.Conn { return a.conn }
 
-// Take makes a request of a message. False: its answer may not go where it says, and nothing is to be done. A message without
-// a reply is a request all the same: its caller does not wait for the answer.
+// Take makes a request of a message. False: its answer may not go where it says, or nobody has asked, and nothing is to be done. A
+// message without a reply is a request all the same: its caller does not wait for the answer.
 func (a *Answers) Take(m *nats.Msg) (Request, bool) {
-	if m.Reply != "" && !a.replies.Allow(m.Reply) {
+	if m.Reply != "" && !a.replies.Allow(m.Reply) || nobody(m) {
 		a.drop(m)
 		return Request{}, false
 	}
 	return Request{msg: m, to: a}, true
 }
+
+// nobody reports whether a message has neither a body nor a reply. JetStream sends such, with rights of its own, wherever a user
+// of its API has it: heartbeats to the subject that a push consumer delivers to, and what tells of an acknowledgement, or that
+// there are no more messages. One of these on tg.ctl.<account>.logout is not the wish of somebody who may sign out.
+func nobody(m *nats.Msg) bool { return m.Reply == "" && len(m.Data) == 0 }
 
 // Subscribe takes the requests of a subject; with a queue, one of all that name it gets each. take must not wait.
 func (a *Answers) Subscribe(subject, queue string, take func(Request)) (*nats.Subscription, error) {
@@ -72,7 +77,7 @@ func (a *Answers) drop(m *nats.Msg) {
 	a.all++
 	a.silent++
 	if now := time.Now(); now.Sub(a.logged) >= logEvery {
-		a.log.Warn("a request was dropped: its answer may not go there (NATSGRAM_REPLIES)",
+		a.log.Warn("a request was dropped: its answer may not go there (NATSGRAM_REPLIES), or it has neither a body nor a reply",
 			"request", short(m.Subject), "reply", short(m.Reply), "dropped", a.silent)
 		a.silent, a.logged = 0, now
 	}

@@ -57,9 +57,24 @@ func TestOnlyAllowedRepliesAreTaken(t *testing.T) {
 		"": true, "_INBOX.x": true, "replies.x": true, "$KV.TG_SESSIONS.main": false, "tg.own.main": false, "other.x": false,
 	} {
 		before := g.dropped
-		if _, ok := g.answers.Take(&nats.Msg{Subject: "tg.ro.main.help.getConfig", Reply: reply}); ok != want || (g.dropped == before) != want {
+		if _, ok := g.answers.Take(&nats.Msg{Subject: "tg.ro.main.help.getConfig", Reply: reply, Data: []byte("{}")}); ok != want || (g.dropped == before) != want {
 			t.Errorf("%q: taken %v, %d dropped", reply, ok, g.dropped-before)
 		}
+	}
+}
+
+// JetStream's own messages have neither a body nor a reply: they ask for nothing.
+func TestNobodyAsks(t *testing.T) {
+	g := newRig(t)
+	heartbeat := nats.Header{"Status": {"100"}, "Description": {"Idle Heartbeat"}}
+	for _, m := range []*nats.Msg{{}, {Header: heartbeat}, {Header: heartbeat, Reply: "$JS.FC.S.c.x"}, {Reply: "$JS.ACK.S.c.1.1.1.1.0", Data: []byte("{}")}} {
+		m.Subject = "tg.ctl.main.logout"
+		if _, ok := g.answers.Take(m); ok {
+			t.Errorf("%+v was taken for a request", m)
+		}
+	}
+	if g.dropped != 4 {
+		t.Errorf("%d dropped", g.dropped)
 	}
 }
 
@@ -146,7 +161,7 @@ func TestCaller(t *testing.T) {
 		{"_INBOX.x", []string{alice}, ""},
 		{"", []string{alice}, ""},
 	} {
-		r, ok := g.answers.Take(&nats.Msg{Subject: "tg.ro.main.a.b", Reply: c.reply, Header: nats.Header{"Nats-Request-Info": c.info}})
+		r, ok := g.answers.Take(&nats.Msg{Subject: "tg.ro.main.a.b", Reply: c.reply, Data: []byte("{}"), Header: nats.Header{"Nats-Request-Info": c.info}})
 		if got := r.Caller(); !ok || got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}
