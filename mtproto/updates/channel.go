@@ -15,7 +15,7 @@ func (m *Machine) channel(id int64) *box {
 	b := &box{
 		id: Box{Kind: Channel, ID: id}, pts: st.Pts, n: st.N, known: st.Pts > 0,
 		hash: st.AccessHash, hashTold: st.AccessHash != 0, told: st.Behind, kept: st.Behind,
-		top: st.Top, topTold: st.Top, closed: st.Closed,
+		top: st.Top, topTold: st.Top, closed: st.Closed, left: st.Left,
 	}
 	b.src = &b.own
 	m.boxes[id] = b
@@ -54,16 +54,23 @@ func (m *Machine) learn(b *box, c *container) {
 }
 
 func hashOf(all []entity, channel int64) int64 {
+	hash, _ := entityOf(all, channel)
+	return hash
+}
+
+// entityOf is what came along of a channel: its access hash, and whether the account is in it.
+func entityOf(all []entity, channel int64) (hash int64, part standing) {
 	for i := range all {
 		if all[i].id == channel && all[i].kind == PeerChannel {
-			return all[i].hash
+			return all[i].hash, all[i].part
 		}
 	}
-	return 0
+	return 0, unsaid
 }
 
 // hashes gives the channels that wait for their access hash what came along.
 func (m *Machine) hashes(c *container) {
+	m.memberships(c)
 	for _, b := range m.restless {
 		if b.hash == 0 {
 			m.learn(b, c)
@@ -102,6 +109,10 @@ func (m *Machine) hintChannel(id int64, u codec.View, c *container) {
 
 // channelResult is an answer to updates.getChannelDifference (E11).
 func (m *Machine) channelResult(b *box, v codec.View, c *container) {
+	if m.stranger(b) { // since it was asked
+		b.own = source{}
+		return
+	}
 	before := ChannelState{Pts: b.pts, N: b.n}
 	m.watchAgain(b, v)
 	switch v.Name() {
@@ -185,6 +196,7 @@ func (m *Machine) closed(b *box, reason string) {
 		m.unhold(b)
 	}
 	b.closed = true
+	m.parted(b.id.ID)
 	switch {
 	case m.state.hole(b.id) != nil:
 		m.giveUp(b.id, reason)

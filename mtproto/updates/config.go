@@ -25,7 +25,8 @@ type Config struct {
 	MaxBatch      int // items of a batch; 1000, what JetStream takes
 	MaxHeld       int // updates waiting for a difference; 10,000 (E7)
 	MaxHeldBytes  int // bytes of containers they keep; 16 MiB
-	MaxUnreadable int // times in a row a difference may be unreadable before it is read in part, or becomes a gap; 2
+	Forget        time.Duration // after which a channel that was left, or is closed to us, is forgotten; a week
+	MaxUnreadable int           // times in a row a difference may be unreadable before it is read in part, or becomes a gap; 2
 
 	Fill    Fill
 	Look    Look
@@ -64,6 +65,7 @@ func (c Config) withDefaults() Config {
 	orDuration(&c.Quiet, 15*time.Minute)
 	orDuration(&c.RetryMin, time.Second)
 	orDuration(&c.RetryMax, time.Minute)
+	orDuration(&c.Forget, 7*24*time.Hour)
 	orInt(&c.ChannelLimit, 100)
 	orInt(&c.Concurrent, 10)
 	orInt(&c.MaxBatch, 1000)

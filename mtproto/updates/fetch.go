@@ -91,6 +91,10 @@ func (m *Machine) due(t time.Time) bool { return !t.IsZero() && !t.After(m.now) 
 func (m *Machine) settleChannels() {
 	for i := 0; i < len(m.restless); i++ { // replaying may add to them
 		b := m.restless[i]
+		if m.stranger(b) {
+			m.leaveAlone(b)
+			continue
+		}
 		if m.due(b.gap) {
 			m.want(b.src)
 		}
@@ -102,6 +106,7 @@ func (m *Machine) settleChannels() {
 		}
 	}
 	m.restless = slices.DeleteFunc(m.restless, m.calm)
+	m.settleGone()
 }
 
 // calm puts a channel at rest that waits for nothing.

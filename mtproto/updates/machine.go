@@ -39,9 +39,11 @@ type Machine struct {
 
 // channels are those that are at work.
 type channels struct {
-	boxes    map[int64]*box   // channels that are not calm
-	restless []*box           // the same, in the order in which they came to be so
-	fetching map[FetchID]*box // channels whose difference is running
+	boxes    map[int64]*box      // channels that are not calm
+	restless []*box              // the same, in the order in which they came to be so
+	fetching map[FetchID]*box    // channels whose difference is running
+	gone     map[int64]time.Time // channels that were left or closed to us, and when they are forgotten
+	goneNext time.Time           // when the first of them is; zero: there is none
 }
 
 // background is what nothing waits for.
@@ -99,6 +101,11 @@ func (m *Machine) begin(now time.Time) {
 	m.now = now
 	if m.heard.IsZero() {
 		m.heard = now
+		for id, st := range m.state.Channels {
+			if st.Left || st.Closed {
+				m.parted(id)
+			}
+		}
 	}
 }
 

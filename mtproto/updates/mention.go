@@ -131,7 +131,17 @@ type entity struct {
 	kind PeerKind
 	raw  []byte
 	hash int64 // 0: none that is good for more than photos (E21)
+	part standing
 }
+
+// standing is what the account is in a channel.
+type standing uint8
+
+const (
+	unsaid standing = iota // the object is a min one, or not of a channel
+	member
+	outside // it has left, was thrown out, or never was in it
+)
 
 func compareEntities(a, b entity) int {
 	switch {
@@ -163,7 +173,10 @@ func entitiesOf(all []entity, c, item *codec.Fields) []entity {
 func newEntity(v *codec.Fields, kind PeerKind) entity {
 	e := entity{id: v.Int("id"), kind: kind, raw: v.View().Raw()}
 	if kind == PeerChannel && !v.Bool("min") {
-		e.hash = v.Int("access_hash")
+		e.hash, e.part = v.Int("access_hash"), member
+		if v.Bool("left") || v.Bool("deactivated") || v.View().Name() == "channelForbidden" {
+			e.part = outside
+		}
 	}
 	return e
 }

@@ -185,6 +185,7 @@ func (m *Machine) peersResult(ids []int64, v codec.View, c *container, err error
 func (m *Machine) shut(id int64) {
 	b := m.channel(id)
 	b.closed = true
+	m.parted(id)
 	m.place(b)
 	m.loosely(b)
 }
@@ -196,7 +197,7 @@ func (m *Machine) nextPeers(n int) (ids []int64) {
 	for i := range all {
 		id := all[(from+i)%len(all)]
 		st := m.state.Channels[id]
-		if st.AccessHash == 0 || st.Closed || st.Pts == 0 || m.watch(id) != nil || slices.Contains(m.poll.seen, id) {
+		if st.AccessHash == 0 || st.Closed || st.Left || st.Pts == 0 || m.watch(id) != nil || slices.Contains(m.poll.seen, id) {
 			continue
 		}
 		if ids = append(ids, id); len(ids) == n {
@@ -212,7 +213,11 @@ func (m *Machine) dialogs(v codec.View, c *container, seen []int64) []int64 {
 		peer, _ := d.Object("peer")
 		if id := peer.Int("channel_id"); id != 0 {
 			seen = append(seen, id)
-			m.dialog(id, int(d.Int("pts")), int(d.Int("top_message")), hashOf(c.entities(), id))
+			hash, part := entityOf(c.entities(), id)
+			if _, known := m.state.Channels[id]; !known && part == outside {
+				continue // to ask for a channel is not to be in it
+			}
+			m.dialog(id, int(d.Int("pts")), int(d.Int("top_message")), hash)
 		}
 	}
 	return seen

@@ -31,6 +31,7 @@ type box struct {
 	topTold  int  // what a state said last
 	seen     int  // id of a message that somebody spoke of (E29)
 	closed   bool // to us (E15)
+	left     bool // the account is not in it
 	asked    bool // the account's difference was asked to bring the access hash
 	told     bool // some state said that it is behind
 	kept     bool // and that state went with an item
@@ -205,7 +206,7 @@ func (m *Machine) place(b *box) {
 }
 
 func (b *box) state() ChannelState {
-	return ChannelState{Pts: b.pts, N: b.n, Top: b.top, AccessHash: b.hash, Behind: b.told, Closed: b.closed}
+	return ChannelState{Pts: b.pts, N: b.n, Top: b.top, AccessHash: b.hash, Behind: b.told, Closed: b.closed, Left: b.left}
 }
 
 // raise notes new messages that are published as updates, from the first to the last id. Where the hole of their box

@@ -34,6 +34,7 @@ type ChannelState struct {
 	AccessHash int64 `json:"hash,omitempty"` // of this account (E22); 0: not known
 	Behind     bool  `json:"behind,omitempty"`
 	Closed     bool  `json:"closed,omitempty"` // Telegram does not show it to us (E15)
+	Left       bool  `json:"left,omitempty"`   // the account is not in it, or not any more
 }
 
 // Partial is a difference that began with a slice of several batches, of which only the first were stored.
@@ -70,7 +71,8 @@ func (s *State) Clone() State {
 //	              pts=105@5001: and its newest message has the id 5001
 //	qts=7         the same for the secret box
 //	seq=4 date=1735910891
-//	c77=105.0/-5! channel 77 is at 105; its access hash is -5 (left out: unchanged); it is behind (~: closed to us)
+//	c77=105.0/-5! channel 77 is at 105; its access hash is -5 (left out: unchanged); it is behind (~: closed to us; x: left)
+//	c77=                                      it is forgotten
 //	part=channel.77/120/12/9f3c61a2b8d40e57   item 12 of a slice to 120 that comes in several batches, and what it was
 //	part=channel.77/120/15                    item 15 of it was the last of a batch that came after such a crash
 //	part=channel.77                           that difference is over
@@ -151,7 +153,12 @@ func (s *State) applyChannel(digits, value string) error {
 	if err != nil {
 		return err
 	}
+	if value == "" {
+		delete(s.Channels, id)
+		return nil
+	}
 	c := s.Channels[id]
+	value, c.Left = strings.CutSuffix(value, "x")
 	value, c.Closed = strings.CutSuffix(value, "~")
 	value, c.Behind = strings.CutSuffix(value, "!")
 	place, hash, hashed := strings.Cut(value, "/")
@@ -257,7 +264,18 @@ func appendChannel(b []byte, id int64, c ChannelState) []byte {
 	if c.Closed {
 		b = append(b, '~')
 	}
+	if c.Left {
+		b = append(b, 'x')
+	}
 	return b
+}
+
+// appendGone tells that a channel is forgotten.
+func appendGone(b []byte, id int64) []byte {
+	if len(b) > 0 {
+		b = append(b, ';')
+	}
+	return append(strconv.AppendInt(append(b, 'c'), id, 10), '=')
 }
 
 func appendPart(b []byte, box Box, pts, index int) []byte {

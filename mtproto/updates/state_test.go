@@ -42,7 +42,7 @@ func TestStateText(t *testing.T) {
 }
 
 func TestStateTextErrors(t *testing.T) {
-	for _, text := range []string{"pts", "pts=", "pts=a", "pts=1.x", "cx=1", "c1=", "c1=1/x", "part=", "part=x/1/2/3", "part=common/1",
+	for _, text := range []string{"pts", "pts=", "pts=a", "pts=1.x", "cx=1", "c1=1/x", "part=", "part=x/1/2/3", "part=common/1",
 		"part=common/a/1/1", "part=common/1/-1/1", "part=common/1/1/xyz", "part=common/1/1/1/1", "pts=1;;seq=1", "hello=1",
 		"pts=1@", "pts=1@x", "qts=1@5", "c1=1@x", "hole=", "hole=x/1/2", "hole=common", "hole=common/1", "hole=common/x/1", "hole=common/1/x", "hole=common/5/4", "had=common/-1/4"} {
 		var s State
