@@ -28,14 +28,13 @@ type Client struct {
 	keys     keyring
 	frost    frost
 
+	saver  saver
+	teller teller
+
 	mu    sync.Mutex
 	state State
-	saved time.Time
 	links map[int]*link
 	ready chan struct{} // closed while calls are answered
-
-	saving   sync.Mutex
-	emitting sync.Mutex
 }
 
 // prepared is what is made of the options, once.
@@ -78,6 +77,7 @@ func New(o Options) (*Client, error) {
 		ready: make(chan struct{}), moving: make(chan struct{}, 1),
 		life: life{begun: make(chan struct{}), over: make(chan struct{}), wall: wallClock},
 	}
+	c.saver.turn = make(chan struct{}, 1)
 	c.state.Config.Options = shared(c.state.Config.Options)
 	c.o.State = State{}
 	c.state.Version, c.state.Test = StateVersion, o.Env.Test
@@ -318,48 +318,10 @@ func (c *Client) State() State {
 	return c.state.clone()
 }
 
-// note changes the state without saving it right away.
-func (c *Client) note(f func(*State)) {
-	c.mu.Lock()
-	f(&c.state)
-	due := time.Since(c.saved) > saltsEvery
-	c.mu.Unlock()
-	if due {
-		c.change(func(*State) {})
-	}
-}
-
-// change changes the state and saves it before it returns.
-func (c *Client) change(f func(*State)) {
-	c.saving.Lock()
-	defer c.saving.Unlock()
-	c.mu.Lock()
-	f(&c.state)
-	s := c.state.clone()
-	c.saved = time.Now()
-	c.mu.Unlock()
-	if c.o.Save == nil {
-		return
-	}
-	if err := c.o.Save(s); err != nil {
-		c.o.Log.Error("the state was not saved", "error", err)
-		c.emit(SaveFailed{Err: err})
-	}
-}
-
 func (c *Client) signedIn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state.UserID != 0
-}
-
-func (c *Client) emit(e Event) {
-	if c.o.Events == nil {
-		return
-	}
-	c.emitting.Lock()
-	defer c.emitting.Unlock()
-	c.o.Events(e)
 }
 
 // loseAuth ends everything because the account is signed out here. The state is kept: it is for the operator to decide

@@ -49,7 +49,7 @@ func (l *link) config(body []byte) {
 	if len(cfg.Options) == 0 {
 		return
 	}
-	l.c.change(func(s *State) { s.Config = cfg })
+	l.c.changeLater(func(s *State) { s.Config = cfg })
 	online := time.Duration(v.Int("online_update_period_ms")) * time.Millisecond
 	l.c.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires, OnlineEvery: online})
 }

@@ -51,7 +51,7 @@ func TestKeysNotDestroyed(t *testing.T) {
 			r.ready()
 			s.InterceptMethod("auth.logOut", func(*mttest.Request) mttest.Action {
 				if gone {
-					s.Forget(2, keyID(t, r.state().DCs[2].Key))
+					s.Forget(2, keyID(t, r.State().DCs[2].Key))
 				} else {
 					n.refuse(true)
 				}

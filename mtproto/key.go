@@ -163,9 +163,6 @@ func (c *Client) sessionConfig(id int) (session.Config, error) {
 	return cfg, nil
 }
 
-// saltsEvery is how often new salts alone are a reason to save.
-const saltsEvery = 15 * time.Minute
-
 // keepSalts remembers the salts of a permanent key (C24). They are saved now and then: lost ones cost a round trip.
 func (c *Client) keepSalts(id int, salts []session.Salt) {
 	kept := make([]Salt, len(salts))

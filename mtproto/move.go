@@ -32,7 +32,7 @@ func (c *Client) authorized(id int) bool {
 }
 
 func (c *Client) setAuthorized(id int, yes bool) {
-	c.change(func(s *State) {
+	c.changeLater(func(s *State) {
 		d := s.DCs[id]
 		d.Authorized = yes
 		s.setDC(id, d)

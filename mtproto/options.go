@@ -62,8 +62,9 @@ type Options struct {
 	// State to go on from: what Save was last given. The zero State begins a new account.
 	State State
 
-	// Save keeps the state, which holds secrets, before anything relies on it. It is called whenever the state has
-	// changed, one call at a time. A failure is reported as [SaveFailed] and Save is called again with the next change.
+	// Save keeps the state, which holds secrets. It is called when the state has changed, one call at a time, with the newest. It
+	// may block: new keys, a sign-in and a move of the home wait for it, as they are worth nothing before they are kept;
+	// calls and updates go on. A failure is reported as [SaveFailed] and Save is called again with the next change.
 	Save func(State) error
 
 	// Updates is given every Updates object that the home data centre pushes, one after another, from the goroutine that
@@ -71,7 +72,8 @@ type Options struct {
 	// dropped.
 	Updates func(Update)
 
-	// Events is told what happens to the connection and the account, one call at a time. It must not block.
+	// Events is told what happens to the connection and the account, one call at a time. It must not block, nor wait for calls of
+	// this client: it may run in the goroutine that reads from the socket.
 	Events func(Event)
 
 	// Ways to get to Telegram, the preferred ones first; none is the direct one. They are tried by their health.

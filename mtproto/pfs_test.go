@@ -238,6 +238,7 @@ func TestBindRefusedElsewhere(t *testing.T) {
 		s.Forget(4, keyID(t, key))
 		s.ForgetTempKeys()
 		there()
+		synctest.Wait()
 		now := r.state().DCs[4]
 		if string(now.Key) == string(key) || !now.Authorized || s.Executed("auth.importAuthorization") != 2 {
 			t.Errorf("another key: %v, authorized: %v", string(now.Key) != string(key), now.Authorized)

@@ -426,6 +426,7 @@ func TestSaveFails(t *testing.T) {
 		if e := seen[mtproto.SaveFailed](r); len(e) != 1 || !errors.Is(e[0].Err, broken) {
 			t.Errorf("%+v", e)
 		}
+		synctest.Wait()
 		equal(t, "key saved later", len(r.state().DCs[2].Key), 256)
 	})
 }
@@ -442,6 +443,7 @@ func TestForeignKeyDenied(t *testing.T) {
 		if err != nil || len(b) == 0 {
 			t.Error(err)
 		}
+		synctest.Wait()
 		if d := r.state().DCs[4]; string(d.Key) == old || !d.Authorized {
 			t.Errorf("%v", d)
 		}

@@ -20,11 +20,11 @@ type Config struct {
 	RetryMin    time.Duration // first wait after a failed fetch, doubled each time; 1 s (E15)
 	RetryMax    time.Duration // 60 s (E15)
 
-	ChannelLimit  int // of getChannelDifference; 100 (E11)
-	Concurrent    int // getChannelDifference at a time; 10 (E16)
-	MaxBatch      int // items of a batch; 1000, what JetStream takes
-	MaxHeld       int // updates waiting for a difference; 10,000 (E7)
-	MaxHeldBytes  int // bytes of containers they keep; 16 MiB
+	ChannelLimit  int           // of getChannelDifference; 100 (E11)
+	Concurrent    int           // getChannelDifference at a time; 10 (E16)
+	MaxBatch      int           // items of a batch; 1000, what JetStream takes
+	MaxHeld       int           // updates waiting for a difference; 10,000 (E7)
+	MaxHeldBytes  int           // bytes of containers they keep; 16 MiB
 	Forget        time.Duration // after which a channel that was left, or is closed to us, is forgotten; a week
 	MaxUnreadable int           // times in a row a difference may be unreadable before it is read in part, or becomes a gap; 2
 
