@@ -50,11 +50,7 @@ func (b *binding) durable(ctx context.Context) (source, error) {
 	if !start.time.IsZero() {
 		cfg.OptStartTime = &start.time
 	}
-	if len(b.subjects) == 1 { // the only form that permissions can name
-		cfg.FilterSubject = b.subjects[0]
-	} else {
-		cfg.FilterSubjects = b.subjects
-	}
+	b.filter(&cfg)
 	consumer, err := b.consume(ctx, b.stream, cfg)
 	if err != nil {
 		return nil, err

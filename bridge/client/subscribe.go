@@ -19,6 +19,7 @@ type Start struct {
 	policy   jetstream.DeliverPolicy
 	sequence uint64
 	time     time.Time
+	newest   int
 	chosen   bool
 }
 
@@ -30,6 +31,9 @@ func StartAll() Start { return Start{policy: jetstream.DeliverAllPolicy, chosen:
 
 // StartLast begins with the newest update that there is.
 func StartLast() Start { return Start{policy: jetstream.DeliverLastPolicy, chosen: true} }
+
+// StartNewest begins with the newest n of the updates that the subscription wants, n 1 or more.
+func StartNewest(n int) Start { return Start{newest: max(n, 1), chosen: true} }
 
 // StartLastPerChat begins with the newest of each kind of update in each chat.
 func StartLastPerChat() Start {
@@ -203,10 +207,25 @@ func (c *Client) subscribe(ctx context.Context, cfg UpdatesConfig) (s *Subscript
 	} else {
 		b.subjects = c.subjects(s.want.distinct())
 	}
-	if s.source, err = b.open(ctx); errors.Is(err, jetstream.ErrStreamNotFound) {
+	if n := cfg.Start.newest; n > 0 {
+		sequence, err := b.newest(ctx, s.want, n)
+		if err != nil {
+			return nil, b.explained(err)
+		}
+		b.cfg.Start = StartSequence(sequence)
+	}
+	if s.source, err = b.open(ctx); err != nil {
+		return nil, b.explained(err)
+	}
+	return s, nil
+}
+
+// explained tells what to do where there is no stream.
+func (b *binding) explained(err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = fmt.Errorf("%w: %s, which a daemon makes, or `natsgram streams add` an account's own", err, b.stream)
 	}
-	return s, err
+	return err
 }
 
 // updatesName is the stream, behind the prefix.

@@ -270,3 +270,60 @@ func TestSubscribeErrors(t *testing.T) {
 		}
 	}
 }
+
+// The newest few are counted among those that are wanted, not among all that the stream holds.
+func TestStartNewest(t *testing.T) {
+	a := newArchive(t)
+	payload := typing
+	a.add("main.updateNewMessage.channel.5", "common", payload, "N", "0")
+	for i := range 40 {
+		a.add("other.updateNewMessage.user.5", "common", payload)
+		a.add(fmt.Sprintf("main.updateNewMessage.user.%d", 5+i%2), "common", payload, "N", fmt.Sprint(i))
+	}
+	a.add("main.gap.user.6", "common", `{"gap":{"box":"common","from":3,"to":9,"reason":"too long","filled":true}}`, "N", "gap")
+	for range 30 {
+		a.add("other.updateNewMessage.user.5", "common", payload)
+	}
+	for _, c := range []struct {
+		n       int
+		filters []client.Filter
+		want    string
+	}{
+		{3, nil, "38 39 gap"},
+		{2, []client.Filter{{Update: "updateNewMessage"}}, "39 gap"},
+		{2, []client.Filter{{Kind: client.User, ChatID: 5}}, "36 38"},
+		{2, []client.Filter{{Kind: client.User}, {Update: "updateNewMessage", ChatID: 5}}, "39 gap"}, // they overlap: sorted out here
+		{4, []client.Filter{{Kind: client.Channel}}, "0"},
+		{4, []client.Filter{{Kind: client.Secret}}, ""},
+	} {
+		s := subscribe(t, client.New(a.nc, "main"), client.UpdatesConfig{Start: client.StartNewest(c.n), Filters: c.filters})
+		a.add("main.updateNewMessage.secret.1", "common", payload, "N", "end")
+		a.add("main.updateNewMessage.user.5", "common", payload, "N", "end")
+		a.add("main.updateNewMessage.channel.5", "common", payload, "N", "end")
+		var got []string
+		for {
+			u, err := s.Next(soon(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := u.Headers().Get("N"); n != "end" {
+				got = append(got, n)
+				continue
+			}
+			break
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("the newest %d of %v: %v, want %s", c.n, c.filters, got, c.want)
+		}
+		s.Stop()
+		st, err := a.js.Stream(soon(t), "TG_UPDATES")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for seq := st.CachedInfo().State.LastSeq - 2; seq <= st.CachedInfo().State.LastSeq; seq++ {
+			if err := st.DeleteMsg(soon(t), seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -70,6 +70,9 @@ Parameters are words, or a JSON object on standard input: without words, or with
 			if err != nil {
 				return err
 			}
+			if why := reply.Header.Get(subjects.HeaderRedacted); why != "" {
+				fmt.Fprintf(c.ErrOrStderr(), "The daemon withholds a part of the answer: %s.\n", why)
+			}
 			return printReply(c.OutOrStdout(), reply, compact)
 		},
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -26,8 +27,9 @@ type tailOptions struct {
 	since        time.Duration
 	last         int
 	all, json    bool
-	live         bool
+	live, events bool
 	own          bool
+	durable      string
 	count        int
 }
 
@@ -37,10 +39,11 @@ func tailCommand() *cobra.Command {
 		Use:   "tail ACCOUNT",
 		Short: "Watch an account's updates",
 		Long: `Watch an account's updates, from now on or from an earlier place in the stream. It is a consumer of its own and takes
-nothing away from others.`,
+nothing away from others, unless --durable names one: then it takes part in that one's work, and goes on where it was.`,
 		Example: `  natsgram tail main
   natsgram tail main --last 20 --type updateNewMessage --type updateNewChannelMessage
   natsgram tail main --since 2h --chat channel.1234567890
+  natsgram tail main --durable archive --json >> updates.jsonl
   natsgram tail main --all --json | jq .update`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -57,7 +60,7 @@ nothing away from others.`,
 			for _, name := range o.unknown(schema) {
 				fmt.Fprintf(c.ErrOrStderr(), "Layer %d here has no update %s; waiting for it all the same.\n", schema.Layer, name)
 			}
-			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, colour: isTerminal(c.OutOrStdout()), scheme: set.Scheme()}
+			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, colour: isTerminal(c.OutOrStdout())}
 			return tail(c.Context(), set, args[0], o, p)
 		},
 	}
@@ -65,9 +68,11 @@ nothing away from others.`,
 	f.StringArrayVar(&o.types, "type", nil, "only updates of this constructor (may be given again)")
 	f.StringArrayVar(&o.chats, "chat", nil, "only this chat, as KIND.ID: user.1, chat.2, channel.3 (may be given again)")
 	f.DurationVar(&o.since, "since", 0, "begin this long ago")
-	f.IntVar(&o.last, "last", 0, "begin with the last N updates of the stream")
+	f.IntVar(&o.last, "last", 0, "begin with the last N updates of those wanted")
 	f.BoolVar(&o.all, "all", false, "begin with the oldest update")
 	f.BoolVar(&o.live, "live", false, "also what is not kept: typing, user status")
+	f.BoolVar(&o.events, "events", false, "also what happens to the account itself: connected, flood.wait, owner.gained")
+	f.StringVar(&o.durable, "durable", "", "remember the place under this name, and acknowledge what was printed")
 	f.BoolVar(&o.own, "stream", false, "from the account's own stream (natsgram streams), for users who may not read that of all")
 	f.BoolVar(&o.json, "json", false, "one JSON object a line, as published")
 	f.IntVarP(&o.count, "count", "n", 0, "stop after N updates")
@@ -109,6 +114,43 @@ func (o tailOptions) unknown(s *tl.Schema) (all []string) {
 	return all
 }
 
+// config says where to begin and what to leave out.
+func (o tailOptions) config() client.UpdatesConfig {
+	c := client.UpdatesConfig{Filters: o.filters(), Own: o.own, Durable: o.durable}
+	switch {
+	case o.all:
+		c.Start = client.StartAll()
+	case o.since > 0:
+		c.Start = client.StartTime(time.Now().Add(-o.since))
+	case o.last > 0:
+		c.Start = client.StartNewest(o.last)
+	}
+	return c
+}
+
+// filters are all wanted types in all wanted chats.
+func (o tailOptions) filters() (all []client.Filter) {
+	types, chats := o.types, o.chats
+	if len(types) == 0 {
+		types = []string{""}
+	}
+	if len(chats) == 0 {
+		chats = []string{"*.*"}
+	}
+	for _, t := range types {
+		for _, chat := range chats {
+			f := client.Filter{Update: t}
+			kind, id, _ := strings.Cut(chat, ".")
+			if kind != "*" {
+				f.Kind = client.Kind(kind)
+			}
+			f.ChatID, _ = strconv.ParseInt(id, 10, 64) // * is any
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 func tail(ctx context.Context, set settings.Settings, account string, o tailOptions, p *updatePrinter) error {
 	nc, err := bus.Connect(set, "natsgram-tail")
 	if err != nil {
@@ -119,150 +161,145 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 	if err != nil {
 		return err
 	}
-	stream, err := o.stream(ctx, js, set.Scheme(), account, p.errs)
+	if neverRan(ctx, js, set.Scheme(), account) && !o.own {
+		fmt.Fprintf(p.errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
+	}
+	c := client.New(nc, account, client.Prefix(set.Prefix), client.JetStream(js))
+	sub, err := c.Subscribe(ctx, o.config())
 	if err != nil {
 		return err
 	}
-	name := stream.CachedInfo().Config.Name
-	config, err := o.consumer(ctx, stream, set.Scheme(), account)
-	if err != nil {
-		return err
-	}
-	consumer, err := js.OrderedConsumer(ctx, name, config)
-	if err != nil {
-		return err
-	}
-	return follow(ctx, nc, consumer, set.Scheme(), account, o, p)
+	defer sub.Stop()
+	return o.follow(ctx, c, sub, p)
 }
 
-// stream finds the stream to read from.
-func (o tailOptions) stream(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string, errs io.Writer) (jetstream.Stream, error) {
-	if o.own {
-		name := scheme.OwnStream(account)
-		st, err := js.Stream(ctx, name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			err = fmt.Errorf("there is no stream %s: natsgram streams add %s", name, account)
-		}
-		return st, err
-	}
-	name := scheme.StreamName("UPDATES")
-	st, err := js.Stream(ctx, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("there is no stream %s yet: is `natsgram serve` running?", name)
-	}
+// neverRan tells whether it is sure that no daemon ever wrote into the stream for the account.
+func neverRan(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // who may not ask is not answered
+	defer cancel()
+	st, err := js.Stream(ctx, scheme.StreamName("UPDATES"))
 	if err != nil {
-		return nil, err
+		return false
 	}
-	if _, err := st.GetLastMsgForSubject(ctx, scheme.Own(account)); errors.Is(err, jetstream.ErrMsgNotFound) {
-		fmt.Fprintf(errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
-	}
-	return st, nil
+	_, err = st.GetLastMsgForSubject(ctx, scheme.Own(account))
+	return errors.Is(err, jetstream.ErrMsgNotFound)
 }
 
-// consumer says where to begin and what to leave out.
-func (o tailOptions) consumer(ctx context.Context, stream jetstream.Stream, scheme subjects.Scheme, account string) (jetstream.OrderedConsumerConfig, error) {
-	c := jetstream.OrderedConsumerConfig{FilterSubjects: o.filters(scheme, account), DeliverPolicy: jetstream.DeliverNewPolicy}
-	switch {
-	case o.all:
-		c.DeliverPolicy = jetstream.DeliverAllPolicy
-	case o.since > 0:
-		from := time.Now().Add(-o.since)
-		c.DeliverPolicy, c.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
-	case o.last > 0:
-		info, err := stream.Info(ctx)
-		if err != nil {
-			return c, err
-		}
-		c.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
-		c.OptStartSeq = max(1, info.State.LastSeq-min(info.State.LastSeq, uint64(o.last))+1)
-	}
-	return c, nil
-}
-
-// filters are the subjects of all wanted types in all wanted chats.
-func (o tailOptions) filters(scheme subjects.Scheme, account string) (all []string) {
-	types, chats := o.types, o.chats
-	if len(types) == 0 {
-		types = []string{"*"}
-	}
-	if len(chats) == 0 {
-		chats = []string{"*.*"}
-	}
-	base := strings.TrimSuffix(scheme.Updates(account), ">")
-	for _, t := range types {
-		for _, chat := range chats {
-			all = append(all, base+t+"."+chat)
-		}
-	}
-	return all
+// seen is something to print: an update, kept or live, or an event.
+type seen struct {
+	update *client.Update
+	event  *client.Event
+	err    error
 }
 
 // follow prints until the context ends or enough was seen.
-func follow(ctx context.Context, nc *nats.Conn, consumer jetstream.Consumer, scheme subjects.Scheme, account string, o tailOptions, p *updatePrinter) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	updates := make(chan tailed, 64)
-	give := func(t tailed) {
+func (o tailOptions) follow(ctx context.Context, c *client.Client, sub *client.Subscription, p *updatePrinter) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	all := make(chan seen)
+	give := func(one seen) bool {
 		select {
-		case updates <- t:
+		case all <- one:
 		case <-ctx.Done():
 		}
+		return ctx.Err() == nil
 	}
-	consuming, err := consumer.Consume(func(m jetstream.Msg) { give(tailed{m.Subject(), m.Headers(), m.Data()}) })
-	if err != nil {
-		return err
-	}
-	defer consuming.Stop()
-	if o.live {
-		sub, err := nc.Subscribe(scheme.AllLive(account), func(m *nats.Msg) { give(tailed{m.Subject, m.Header, m.Data}) })
-		if err != nil {
-			return err
+	go func() {
+		for {
+			u, err := sub.Next(ctx)
+			if !give(seen{update: u, err: err}) || err != nil {
+				return
+			}
 		}
-		defer func() { _ = sub.Unsubscribe() }()
+	}()
+	if o.live {
+		go func() {
+			for u, err := range c.Live(ctx, o.filters()...) {
+				give(seen{update: u, err: err})
+			}
+		}()
 	}
-	for n := 1; ; n++ {
+	if o.events {
+		go func() {
+			for e, err := range c.Events(ctx) {
+				give(seen{event: e, err: err})
+			}
+		}()
+	}
+	return o.printAll(ctx, all, p)
+}
+
+func (o tailOptions) printAll(ctx context.Context, all <-chan seen, p *updatePrinter) error {
+	for n := 0; ; {
 		select {
 		case <-ctx.Done():
 			return nil // somebody pressed Ctrl-C
-		case u := <-updates:
-			if err := p.print(u); err != nil {
+		case one := <-all:
+			switch {
+			case errors.Is(one.err, nats.ErrSlowConsumer):
+				fmt.Fprintln(p.errs, "Too slow for what comes live: some of it was missed.")
+				continue
+			case one.err != nil && ctx.Err() == nil:
+				return one.err
+			case one.err != nil:
+				return nil
+			}
+			if err := o.print(one, p); err != nil {
 				return err
 			}
-			if n == o.count {
+			if n++; n == o.count {
 				return nil
 			}
 		}
 	}
 }
 
-// tailed is an update as it came, kept or live.
-type tailed struct {
-	subject string
-	header  nats.Header
-	data    []byte
+func (o tailOptions) print(one seen, p *updatePrinter) error {
+	if one.event != nil {
+		return p.event(one.event)
+	}
+	if err := p.print(one.update.Meta, one.update.Headers(), one.update.Data()); err != nil || o.durable == "" || one.update.Sequence == 0 {
+		return err
+	}
+	return one.update.Ack()
 }
 
 // updatePrinter writes updates for people, or as they came.
 type updatePrinter struct {
 	out    io.Writer
 	errs   io.Writer
-	scheme subjects.Scheme
 	json   bool
 	colour bool
 }
 
-func (p *updatePrinter) print(u tailed) error {
+func (p *updatePrinter) print(meta client.Meta, h nats.Header, data []byte) error {
+	content, _, _ := strings.Cut(h.Get(subjects.HeaderContentType), ";")
+	text, err := asJSON(content, data)
 	if p.json {
-		_, err := p.out.Write(append(u.data, '\n'))
+		_, err := p.out.Write(append(text, '\n'))
 		return err
 	}
-	_, where, _ := p.scheme.ParseUpdate(u.subject)
 	var body updateBody
-	if err := json.Unmarshal(u.data, &body); err != nil {
-		_, err := fmt.Fprintf(p.out, "%s  %d bytes that are not JSON\n", u.subject, len(u.data))
+	if err == nil {
+		err = body.UnmarshalJSON(text)
+	}
+	what := fmt.Sprintf("%d bytes of %s that cannot be read", len(data), content)
+	if err == nil {
+		what = body.text()
+	}
+	if meta.Redacted != "" {
+		what += " [redacted: " + printable(meta.Redacted) + "]"
+	}
+	_, err = fmt.Fprintf(p.out, "%s  %s  %s  %s\n", p.dim(clock(meta.Date)), p.bold(printable(meta.Type)), body.chat(meta), what)
+	return err
+}
+
+func (p *updatePrinter) event(e *client.Event) error {
+	if p.json {
+		_, err := p.out.Write(append(e.Data, '\n'))
 		return err
 	}
-	_, err := fmt.Fprintf(p.out, "%s  %s  %s  %s\n", p.dim(body.when(u.header)), p.bold(where.Type), body.chat(where), body.text())
+	_, err := fmt.Fprintf(p.out, "%s  %s  %s  %s\n", p.dim(clock(e.At)), p.bold("event"), printable(e.Name), shorten(printable(string(e.Data))))
 	return err
 }
 

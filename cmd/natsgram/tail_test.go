@@ -2,11 +2,21 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -15,27 +25,39 @@ func TestUpdatesForPeople(t *testing.T) {
 	for _, c := range []struct {
 		name, subject, body string
 		want, not           string
+		content, redacted   string
 	}{
 		{"in a group", "tg.upd.main.updateNewMessage.chat.5",
 			`{"update":{"_":"updateNewMessage","message":{"_":"message","from_id":{"_":"peerUser","user_id":"7"},"message":"hello"}},` + users + `,"chats":[{"id":"5","title":"Garden"}]}`,
-			"Garden (chat.5)  Alice A.: hello", ""},
+			"Garden (chat.5)  Alice A.: hello", "", "", ""},
 		{"private", "tg.upd.main.updateNewMessage.user.7",
 			`{"update":{"_":"updateNewMessage","message":{"_":"message","peer_id":{"_":"peerUser","user_id":"7"},"message":"hi"}},` + users + `}`,
-			"Alice A. (user.7)  Alice A.: hi", ""},
+			"Alice A. (user.7)  Alice A.: hi", "", "", ""},
 		{"our own", "tg.upd.main.updateNewMessage.user.7",
 			`{"update":{"_":"updateNewMessage","message":{"_":"message","out":true,"peer_id":{"_":"peerUser","user_id":"7"},"message":"hi"}},` + users + `}`,
-			"me: hi", ""},
+			"me: hi", "", "", ""},
 		{"a photo", "tg.upd.main.updateNewChannelMessage.channel.9",
 			`{"update":{"message":{"_":"message","message":"look","media":{"_":"messageMediaPhoto"}}},"chats":[{"id":"9","title":"News"}]}`,
-			"News (channel.9)  look [messageMediaPhoto]", ""},
-		{"no message", "tg.upd.main.updateReadHistoryInbox.none.0", `{"update":{"_":"updateReadHistoryInbox","max_id":3}}`, `"max_id":3`, ""},
-		{"terminal control", "tg.upd.main.updateNewMessage.chat.5", `{"update":{"message":{"message":"\u001b[2Jgone\u202e"}}}`, "[2Jgone", "\x1b"},
-		{"not JSON", "tg.upd.main.updateNewMessage.chat.5", "\x81", "1 bytes that are not JSON", ""},
+			"News (channel.9)  look [messageMediaPhoto]", "", "", ""},
+		{"no message", "tg.upd.main.updateReadHistoryInbox.none.0", `{"update":{"_":"updateReadHistoryInbox","max_id":3}}`, `"max_id":3`, "", "", ""},
+		{"terminal control", "tg.upd.main.updateNewMessage.chat.5", `{"update":{"message":{"message":"\u001b[2Jgone\u202e"}}}`, "[2Jgone", "\x1b", "", ""},
+		{"not JSON", "tg.upd.main.updateNewMessage.chat.5", "\x81", "1 bytes of  that cannot be read", "", "", ""},
+		{"a gap", "tg.upd.main.gap.channel.7", `{"gap":{"box":"channel.7","from":10,"to":90,"reason":"too long","filled":true}}`,
+			"updates of channel.7 are missing, after 10, up to 90: too long; filled from history", "", "", ""},
+		{"a gap for good", "tg.upd.main.gap.none.0", `{"gap":{"box":"common","from":10,"to":10,"reason":"first seen","filled":false}}`,
+			"updates of common are missing, nobody knows how many: first seen; not filled", "", "", ""},
+		{"withheld", "tg.upd.main.updateNewMessage.user.777000", `{"update":{"_":"updateNewMessage","message":{"_":"message","id":5,"message":""}}}`,
+			`"id":5`, "", "application/json", "service message"},
+		{"too large", "tg.upd.main.updateNewMessage.user.5", `{"update":{"_":"updateNewMessage"},"users":[],"chats":[],"redacted":{"reason":"too large","ids":["7"]}}`,
+			`"ids":["7"]} [redacted: too large]`, "", "", "too large"},
+		{"nothing but headers", "tg.upd.main.updateNewMessage.user.5", "", "[redacted: too large]", "", "application/json", "too large"},
+		{"in MessagePack", "tg.upd.main.updateNewMessage.chat.5", "\x81\xa6update\x81\xa7message\x81\xa7message\xa5hello", "hello", "bytes", "application/msgpack", ""},
+		{"of a newer layer", "tg.upd.main.unknown.none.0", "\x01\x02\x03\x04", "4 bytes of application/x-tl", "", "application/x-tl", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
-			p := &updatePrinter{out: &out, scheme: subjects.Scheme{}}
-			if err := p.print(tailed{c.subject, nats.Header{"Tg-Date": {"1700000000"}}, []byte(c.body)}); err != nil {
+			p := &updatePrinter{out: &out}
+			if err := p.print(metaOf(c.subject, c.redacted), nats.Header{subjects.HeaderContentType: {c.content}}, []byte(c.body)); err != nil {
 				t.Fatal(err)
 			}
 			got := out.String()
@@ -46,17 +68,158 @@ func TestUpdatesForPeople(t *testing.T) {
 	}
 }
 
-func TestFilters(t *testing.T) {
+// metaOf is what a subject says of an update.
+func metaOf(subject, redacted string) client.Meta {
+	_, u, _ := subjects.Scheme{}.ParseUpdate(subject)
+	return client.Meta{Type: u.Type, Kind: u.Kind, ChatID: u.ID, Redacted: redacted, Date: time.Unix(1700000000, 0)}
+}
+
+// A line is a line, and an object, whatever is published: jq would end at anything else.
+func TestUpdatesAsJSON(t *testing.T) {
+	for body, content := range map[string]string{
+		`{"update":{}}`: "application/json", "\x81\xa6update\x80": "application/msgpack", "\x01\x02\n\x04": "application/x-tl", "": "application/json", "\n{": "",
+	} {
+		var out bytes.Buffer
+		p := &updatePrinter{out: &out, json: true}
+		if err := p.print(client.Meta{}, nats.Header{subjects.HeaderContentType: {content}}, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		var object map[string]any
+		if line := out.String(); strings.Count(line, "\n") != 1 || json.Unmarshal(out.Bytes(), &object) != nil {
+			t.Errorf("%q: %q", body, line)
+		}
+	}
+}
+
+// tailRig is a stream with some updates, and what tail prints of it.
+type tailRig struct {
+	t   *testing.T
+	set settings.Settings
+	nc  *nats.Conn
+	js  jetstream.JetStream
+}
+
+func newTailRig(t *testing.T) *tailRig {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	r := &tailRig{t: t, set: settings.Defaults()}
+	r.set.NATS.URL = srv.ClientURL()
+	if r.nc, err = nats.Connect(srv.ClientURL()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.nc.Close)
+	if r.js, err = jetstream.New(r.nc); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "TG_UPDATES", Subjects: []string{"tg.upd.>", "tg.own.*"}}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *tailRig) add(subject, n string) {
+	r.t.Helper()
+	if _, err := r.js.Publish(r.t.Context(), "tg.upd."+subject, []byte(`{"n":"`+n+`"}`)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// tail prints so many updates, and tells their numbers.
+func (r *tailRig) tail(account string, o tailOptions) string {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	o.json = true
+	if err := tail(ctx, r.set, account, o, &updatePrinter{out: &out, errs: io.Discard, json: true}); err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.NewReplacer(`{"n":"`, "", `"}`, "", "\n", " ").Replace(out.String())
+}
+
+// --last counts what is wanted, of this account; filters may overlap; --durable goes on where it was.
+func TestTail(t *testing.T) {
+	r := newTailRig(t)
+	for i := range 5 {
+		r.add("main.updateNewMessage.channel.5", fmt.Sprint("c", i))
+		r.add("main.updateNewMessage.user.6", fmt.Sprint("u", i))
+		for range 9 {
+			r.add("other.updateNewMessage.channel.5", "other")
+		}
+	}
 	for _, c := range []struct {
 		o    tailOptions
 		want string
 	}{
-		{tailOptions{}, "tg.upd.main.*.*.*"},
-		{tailOptions{types: []string{"updateNewMessage"}}, "tg.upd.main.updateNewMessage.*.*"},
-		{tailOptions{chats: []string{"channel.9", "user.*"}}, "tg.upd.main.*.channel.9 tg.upd.main.*.user.*"},
+		{tailOptions{last: 3, count: 3}, "u3 c4 u4 "},
+		{tailOptions{last: 2, count: 2, chats: []string{"channel.*"}}, "c3 c4 "},
+		{tailOptions{last: 3, count: 3, chats: []string{"channel.*", "channel.5"}}, "c2 c3 c4 "},
+		{tailOptions{all: true, count: 3, chats: []string{"channel.*", "*.6"}}, "c0 u0 c1 "},
+		{tailOptions{all: true, count: 2, types: []string{"updateNewMessage", "updateOther"}, chats: []string{"user.6", "user.*"}}, "u0 u1 "},
+		{tailOptions{all: true, count: 2, durable: "d"}, "c0 u0 "},
+		{tailOptions{all: true, count: 2, durable: "d"}, "c1 u1 "},
 	} {
-		if got := strings.Join(c.o.filters(subjects.Scheme{}, "main"), " "); got != c.want {
-			t.Errorf("got %s, want %s", got, c.want)
+		if got := r.tail("main", c.o); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.o, got, c.want)
 		}
+	}
+}
+
+// --events: the account's own life beside its updates.
+func TestTailOfEvents(t *testing.T) {
+	r := newTailRig(t)
+	r.add("main.updateNewMessage.user.5", "kept")
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // nobody knows when tail listens
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_ = r.nc.Publish("tg.evt.main.connected", []byte(`{"event":"connected","account":"main","dc":2}`))
+			case <-stop:
+				return
+			}
+		}
+	}()
+	ctx, enough := context.WithTimeout(t.Context(), time.Minute)
+	defer enough()
+	both := &untilSeen{want: []string{"kept", `"event":"connected"`}, enough: enough}
+	p := &updatePrinter{out: both, errs: io.Discard, json: true}
+	if err := tail(ctx, r.set, "main", tailOptions{all: true, events: true}, p); err != nil || len(both.want) > 0 {
+		t.Errorf("%v, not seen: %v", err, both.want)
+	}
+}
+
+// untilSeen is where tail writes to until all was seen.
+type untilSeen struct {
+	want   []string
+	enough func()
+}
+
+func (u *untilSeen) Write(line []byte) (int, error) {
+	u.want = slices.DeleteFunc(u.want, func(s string) bool { return bytes.Contains(line, []byte(s)) })
+	if len(u.want) == 0 {
+		u.enough()
+	}
+	return len(line), nil
+}
+
+func TestTailFilters(t *testing.T) {
+	o := tailOptions{types: []string{"updateNewMessage", "gap"}, chats: []string{"channel.9", "user.*", "*.7"}}
+	want := []client.Filter{
+		{Update: "updateNewMessage", Kind: client.Channel, ChatID: 9}, {Update: "updateNewMessage", Kind: client.User}, {Update: "updateNewMessage", ChatID: 7},
+		{Update: "gap", Kind: client.Channel, ChatID: 9}, {Update: "gap", Kind: client.User}, {Update: "gap", ChatID: 7},
+	}
+	if got := o.filters(); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	if got := (tailOptions{}).filters(); !slices.Equal(got, []client.Filter{{}}) {
+		t.Errorf("got %v", got)
 	}
 }

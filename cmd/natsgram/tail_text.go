@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,10 +11,10 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/nats-io/nats.go"
+	"github.com/vmihailenco/msgpack/v5"
 	"golang.org/x/term"
 
-	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/bridge/client"
 )
 
 // updateBody is what tail reads of a published update, whatever the layer: what is not there is left out.
@@ -30,8 +31,32 @@ type updateBody struct {
 		ID    json.Number `json:"id"`
 		Title string      `json:"title"`
 	} `json:"chats"`
-	raw struct{ Update json.RawMessage }
+	Gap *struct {
+		Box      string `json:"box"`
+		From, To int64
+		Reason   string `json:"reason"`
+		Filled   bool   `json:"filled"`
+	} `json:"gap"`
+	Redacted json.RawMessage `json:"redacted"`
+	raw      struct{ Update json.RawMessage }
 }
+
+// asJSON is a payload in JSON. What is in another encoding is made JSON of, or else told as bytes; so is what is none.
+func asJSON(content string, data []byte) ([]byte, error) {
+	var v any
+	switch {
+	case (content == "" || content == "application/json") && json.Valid(data):
+		return data, nil
+	case content == "application/msgpack" && msgpack.Unmarshal(data, &v) == nil:
+		if text, err := json.Marshal(v); err == nil {
+			return text, nil
+		}
+	}
+	text, _ := json.Marshal(map[string]any{"content_type": content, "base64": data}) // strings: cannot fail
+	return text, errNoJSON
+}
+
+var errNoJSON = errors.New("not JSON")
 
 func (b *updateBody) UnmarshalJSON(data []byte) error {
 	type plain updateBody
@@ -57,19 +82,19 @@ type peer struct {
 	ChannelID json.Number `json:"channel_id"`
 }
 
-func (b *updateBody) when(h nats.Header) string {
-	at := time.Now()
-	if date, err := strconv.ParseInt(h.Get(subjects.HeaderDate), 10, 64); err == nil && date > 0 {
-		at = time.Unix(date, 0)
+// clock is a time of day; that of now where none is told.
+func clock(at time.Time) string {
+	if at.IsZero() {
+		at = time.Now()
 	}
-	return at.Format(time.TimeOnly)
+	return at.Local().Format(time.TimeOnly)
 }
 
 // chat is where it happened, by name where the update brings one.
-func (b *updateBody) chat(where subjects.Update) string {
-	id := strconv.FormatInt(where.ID, 10)
+func (b *updateBody) chat(where client.Meta) string {
+	id := strconv.FormatInt(where.ChatID, 10)
 	name := b.title(id)
-	if where.Kind == subjects.User {
+	if where.Kind == client.User {
 		name = b.name(id)
 	}
 	if name == "" {
@@ -98,6 +123,12 @@ func (b *updateBody) title(id string) string {
 
 // text is who said what, or else the update itself.
 func (b *updateBody) text() string {
+	switch {
+	case b.Gap != nil:
+		return b.gap()
+	case b.Redacted != nil:
+		return shorten(printable(string(b.Redacted)))
+	}
 	var m message
 	if json.Unmarshal(b.Update.Message, &m) != nil || m.Text == "" && m.Media == nil && m.Action == nil {
 		return shorten(printable(string(b.raw.Update)))
@@ -113,6 +144,19 @@ func (b *updateBody) text() string {
 		from += ": "
 	}
 	return shorten(printable(from + m.Text + kindOf(m.Media) + kindOf(m.Action)))
+}
+
+// gap is what is missing, why, and whether it comes after all.
+func (b *updateBody) gap() string {
+	lost := fmt.Sprintf("after %d, up to %d", b.Gap.From, b.Gap.To)
+	if b.Gap.From == b.Gap.To {
+		lost = "nobody knows how many"
+	}
+	after := "not filled"
+	if b.Gap.Filled {
+		after = "filled from history, what it still has"
+	}
+	return shorten(printable(fmt.Sprintf("updates of %s are missing, %s: %s; %s", b.Gap.Box, lost, b.Gap.Reason, after)))
 }
 
 func kindOf(object json.RawMessage) string {
