@@ -141,6 +141,7 @@ type login struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // the client's connections are closed
 	busy   sync.Mutex    // one step at a time
+	why    *reasons
 }
 
 // answers are the parameters of the steps.
@@ -207,6 +208,11 @@ func (c *control) loginStep(name, verb string, in answers) (mtproto.LoginState, 
 	ctx, cancel := context.WithTimeout(c.ctx, c.b.settings.Timeout)
 	defer cancel()
 	st, err := l.step(ctx, verb, in)
+	if errors.Is(err, context.DeadlineExceeded) {
+		if why := l.why.now(); why != "" {
+			err = &answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: answer.Sent(mtproto.SentOf(err).String())}
+		}
+	}
 	if err == nil && st.Step == mtproto.Ready {
 		err = c.finish(ctx, name, l)
 	}
@@ -258,13 +264,13 @@ func (c *control) begin(name string) error {
 	if err := c.base.replaceable(c.ctx, name); err != nil {
 		return answer.Refuse(503, err.Error())
 	}
-	a := attempt{settings: c.b.settings, env: c.b.env, layer: c.b.layer, version: c.b.options.Version, log: c.b.log}
+	a := &attempt{settings: c.b.settings, env: c.b.env, layer: c.b.layer, version: c.b.options.Version, log: c.b.log}
 	client, err := a.client()
 	if err != nil {
 		return answer.Refuse(503, err.Error())
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, loginLife)
-	l := &login{client: client, cancel: cancel, ended: make(chan struct{})}
+	l := &login{client: client, cancel: cancel, ended: make(chan struct{}), why: &a.reasons}
 	c.mu.Lock()
 	old := c.logins[name]
 	c.logins[name] = l

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/mtproto"
@@ -26,7 +28,14 @@ type SignIn struct {
 	Prompt func(ctx context.Context, state mtproto.LoginState, err error) (string, error)
 	// Progress is told of every step; may be nil.
 	Progress func(mtproto.LoginState)
+	// Waiting is told why Telegram is waited for, each reason once; may be nil.
+	Waiting func(why string)
+	// Limit is how long each step may wait for Telegram; 0: as long as it takes. Scanning a QR code takes its time all the same.
+	Limit time.Duration
 }
+
+// AnotherWay is an answer of Prompt instead of a code: have it sent in the next way (CodeInfo.Next).
+const AnotherWay = "resend"
 
 // SignedIn is who an account turned out to be.
 type SignedIn struct {
@@ -86,6 +95,7 @@ type attempt struct {
 	version  string
 	log      *slog.Logger
 	in       SignIn
+	reasons  reasons
 }
 
 func (a *attempt) client() (*mtproto.Client, error) {
@@ -96,7 +106,7 @@ func (a *attempt) client() (*mtproto.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Schema, o.Log = a.layer.schema, a.log
+	o.Schema, o.Log, o.Events = a.layer.schema, a.log, a.reasons.event
 	return mtproto.New(o)
 }
 
@@ -110,9 +120,16 @@ func (a *attempt) run(ctx context.Context) (mtproto.State, error) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { err := c.Run(ctx); cancel(); ended <- err }()
+	var work sync.WaitGroup
+	if a.in.Waiting != nil {
+		work.Go(func() { a.reasons.watch(ctx, a.in.Waiting) })
+	}
 	err = a.steps(ctx, c.Login())
 	cancel()
-	if why := <-ended; err != nil && !errors.Is(why, context.Canceled) {
+	work.Wait()
+	if why := <-ended; errors.Is(why, mtproto.ErrNoDC) {
+		err = errors.New("not connected to Telegram: " + advise(why))
+	} else if err != nil && !errors.Is(why, context.Canceled) {
 		err = why // the client could not go on: that is the better explanation
 	}
 	if err != nil {
@@ -149,20 +166,22 @@ func (a *attempt) steps(ctx context.Context, l *mtproto.Login) error {
 func (a *attempt) next(ctx context.Context, l *mtproto.Login, st mtproto.LoginState, last error) (wrong, err error) {
 	switch {
 	case st.Step == mtproto.WaitQR:
-		_, wrong = l.AwaitQR(ctx)
+		_, wrong = l.AwaitQR(ctx) // a person scans it
 		return wrong, nil
 	case st.Step == mtproto.WaitPhone && a.in.QR:
 		if last != nil {
 			return nil, last
 		}
-		_, wrong = l.ShowQR(ctx)
-		return wrong, nil
+		return a.reasons.limited(ctx, a.in.Limit, func(ctx context.Context) error {
+			_, err := l.ShowQR(ctx)
+			return err
+		}), nil
 	}
 	answer, err := a.answer(ctx, st, last)
 	if err != nil {
 		return nil, err
 	}
-	return step(ctx, l, st.Step, answer), nil
+	return a.reasons.limited(ctx, a.in.Limit, func(ctx context.Context) error { return step(ctx, l, st.Step, answer) }), nil
 }
 
 // answer is what was given beforehand, once, or what Prompt says.
@@ -195,7 +214,11 @@ func step(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer st
 			_, err = l.SendCode(ctx, answer)
 		}
 	case mtproto.WaitCode:
-		_, err = l.SignIn(ctx, answer)
+		if answer == AnotherWay {
+			_, err = l.ResendCode(ctx)
+		} else {
+			_, err = l.SignIn(ctx, answer)
+		}
 	case mtproto.WaitPassword:
 		_, err = l.Password(ctx, answer)
 	case mtproto.WaitEmail:

@@ -25,7 +25,7 @@ type route struct {
 func (l *link) dial(ctx context.Context, failures int) (*route, error) {
 	addresses := l.addresses(failures)
 	if len(addresses) == 0 {
-		return nil, ErrNoDC
+		return nil, fmt.Errorf("%w %d", ErrNoDC, l.id)
 	}
 	o := &l.c.o
 	if wait := o.Throttle.queue(time.Now()); wait > 0 {

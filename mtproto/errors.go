@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/handshake"
 	"github.com/natsgram/natsgram/mtproto/mt"
 )
 
@@ -34,12 +35,18 @@ var (
 	// ErrEnvironment says that the data centre refuses our data centre id: test and production are mixed up (A13).
 	ErrEnvironment = errors.New("mtproto: wrong environment or data centre number")
 
+	// ErrProxySecret says that an MTProxy hung up before Telegram had said anything, as it does when the secret is wrong.
+	ErrProxySecret = errors.New("mtproto: the proxy hung up before Telegram answered: is its secret right?")
+
 	// ErrNoDC says that there is no address of a data centre.
 	ErrNoDC = errors.New("mtproto: no address of the data centre")
 
 	// ErrKeyUnknown says that a data centre denied our key again and again (A11).
 	ErrKeyUnknown = errors.New("mtproto: the data centre does not know our key")
 )
+
+// NoKeyError says that a data centre has none of the RSA keys that we know.
+type NoKeyError = handshake.NoKeyError
 
 // Error is why a call failed.
 type Error struct {

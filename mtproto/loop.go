@@ -3,9 +3,12 @@ package mtproto
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/handshake"
@@ -40,7 +43,7 @@ func (l *link) run(ctx context.Context) {
 func (l *link) live(ctx context.Context) error {
 	for {
 		began := time.Now()
-		err := l.connect(ctx)
+		err := l.hungUp(l.connect(ctx))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -60,6 +63,21 @@ func (l *link) connect(ctx context.Context) error {
 		return err
 	}
 	return l.serve(ctx, w)
+}
+
+// hungUp tells the end of a connection by an MTProxy over which nothing came: the likeliest reason is the secret.
+func (l *link) hungUp(err error) error {
+	l.mu.Lock()
+	heard := l.heard
+	l.mu.Unlock()
+	via := l.tries.via
+	if via == nil || heard || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	if _, _, ok := l.c.ways.Way(via.way).MTProxy(); !ok {
+		return err
+	}
+	return fmt.Errorf("%w (%v: %w)", ErrProxySecret, l.c.ways.Way(via.way), err)
 }
 
 // arrive makes a connection over which a session can go on. It is no part of connect, so that what it needs of the stack does

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -27,9 +28,11 @@ func loginCommand() *cobra.Command {
 subjects: small letters, digits, _ and -, 32 at most. It needs NATSGRAM_API_ID and NATSGRAM_API_HASH, of
 https://my.telegram.org/apps.
 
-What is not given by flags or environment is asked on the terminal. Telegram allows about five attempts a day for a number.`,
+What is not given by flags or environment is asked on the terminal. Telegram allows about five attempts a day for a number.
+While there is no connection to Telegram it says why; without a terminal it gives up after NATSGRAM_TIMEOUT.`,
 		Example: `  natsgram login main --phone +491701234567
   natsgram login main --qr
+  natsgram login main --phone +491701234567 --resend      the code by SMS, when the app is not at hand
   natsgram login news --bot-token 12345:AbCdEf
   NATSGRAM_LOGIN_CODE=12345 NATSGRAM_LOGIN_PASSWORD_FILE=/run/secrets/2fa natsgram login main --phone +491701234567`,
 		Args: cobra.ExactArgs(1),
@@ -44,6 +47,10 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 			sayMisspelt(errs)
 			in.Prompt = (&prompter{given: given, in: c.InOrStdin(), out: errs}).ask
 			in.Progress = func(s mtproto.LoginState) { reportLogin(errs, s) }
+			in.Waiting = func(why string) { fmt.Fprintf(errs, "Not connected yet: %s\n", printable(why)) }
+			if f, ok := c.InOrStdin().(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+				in.Limit = set.Timeout // nobody is there to lose patience
+			}
 			// What the client has to say is for logs; a person at a terminal is told by the prompts.
 			quiet := set
 			quiet.LogLevel = "error"
@@ -64,13 +71,17 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 	f.BoolVar(&in.QR, "qr", false, "show a QR code instead, for an app that is signed in to scan")
 	f.StringVar(&in.BotToken, "bot-token", "", "token of a bot instead (NATSGRAM_LOGIN_BOT_TOKEN)")
 	f.StringVar(&given.code, "code", "", "the code, once it is known (NATSGRAM_LOGIN_CODE)")
+	f.BoolVar(&given.resend, "resend", false, "have the code sent in Telegram's next way, such as SMS, as soon as it allows that; typing resend instead of a code does the same")
 	f.StringVar(&given.password, "password", "", "the 2FA password; better by NATSGRAM_LOGIN_PASSWORD or _FILE: others can see a command's words")
 	f.StringVar(&given.name, "sign-up", "", "'First Last': make a new account where the number has none (NATSGRAM_LOGIN_SIGN_UP)")
 	return c
 }
 
 // answers are what the prompts need not ask. Each is used once: what Telegram refused is not given again.
-type answers struct{ code, password, name string }
+type answers struct {
+	code, password, name string
+	resend               bool
+}
 
 // fill takes what no flag gives from the environment.
 func (a *answers) fill(in *bridge.SignIn, set bridge.Settings) {
@@ -109,6 +120,10 @@ func (p *prompter) ask(ctx context.Context, state mtproto.LoginState, wrong erro
 	if wrong != nil {
 		fmt.Fprintf(p.out, "That did not work: %v\n", wrong)
 	}
+	if state.Step == mtproto.WaitCode && p.given.resend {
+		p.given.resend = false
+		return p.anotherWay(ctx, state.Code)
+	}
 	if answer := p.given.take(state.Step); answer != "" {
 		return answer, nil
 	}
@@ -118,6 +133,24 @@ func (p *prompter) ask(ctx context.Context, state mtproto.LoginState, wrong erro
 		err = errors.New("nothing given")
 	}
 	return answer, err
+}
+
+// anotherWay waits until Telegram sends the code in its next way.
+func (p *prompter) anotherWay(ctx context.Context, code *mtproto.CodeInfo) (string, error) {
+	if code == nil || code.Next == "" {
+		return "", errors.New("--resend: Telegram has no other way to send the code")
+	}
+	if wait := time.Until(code.SentAt.Add(code.Timeout)); wait > 0 {
+		fmt.Fprintf(p.out, "In %s it may be sent by %s.\n", wait.Round(time.Second), code.Next)
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return bridge.AnotherWay, nil
 }
 
 // readUntil gives up when the context ends, as Ctrl-C makes it, and leaves the terminal as it was.
@@ -151,6 +184,9 @@ func questionFor(s mtproto.LoginState) (question string, secret bool) {
 	case mtproto.WaitPhone:
 		return "Phone number in international form, or bot token: ", false
 	case mtproto.WaitCode:
+		if s.Code != nil && s.Code.Next != "" {
+			return fmt.Sprintf("Code (or %s, to have it sent by %s): ", bridge.AnotherWay, s.Code.Next), false
+		}
 		return "Code: ", false
 	case mtproto.WaitPassword:
 		if s.Hint != "" {
