@@ -30,9 +30,20 @@ func (c *Client) method(query []byte) method {
 		return m
 	}
 	m.name = f.Name()
-	m.safe = readOnly(m.name) || hasRandomID(f)
+	m.safe = repeatable(f)
 	m.packed = strings.HasPrefix(m.name, "upload.")
 	return m
+}
+
+// repeatable says that executing a call twice does no more than executing it once. That is never so of one that proves a
+// password, as Telegram counts the tries (account.getTmpPassword, payments.getStarsRevenueWithdrawalUrl ...).
+func repeatable(f *codec.Function) bool {
+	for _, p := range f.Decl().Params {
+		if p.Type.Name == "InputCheckPasswordSRP" {
+			return false
+		}
+	}
+	return readOnly(f.Name()) || hasRandomID(f)
 }
 
 // idOf is the constructor id that TL begins with; 0: it is too short.
@@ -70,8 +81,16 @@ func readOnly(name string) bool {
 	return false
 }
 
-// hasRandomID says whether the server tells a repetition by the call's own random_id (D18).
-func hasRandomID(f *codec.Function) bool { return f.Decl().Param("random_id") != nil }
+// hasRandomID says whether the server tells a repetition by the call's own random_id (D18), a long or, where there are several
+// messages, a list of them. One of another type is another thing: bytes name an advertisement, and of an int, in calls and secret
+// chats, nobody says what a second one does.
+func hasRandomID(f *codec.Function) bool {
+	p := f.Decl().Param("random_id")
+	if p == nil {
+		return false
+	}
+	return p.Type.Name == "long" || len(p.Type.Args) == 1 && p.Type.Args[0].Name == "long"
+}
 
 // call is one attempt to have a query answered. A call that somebody waits for is taken from a pool and goes back after
 // its answer came or it was cancelled, which both happen under the link's lock, so that nobody else knows it then.

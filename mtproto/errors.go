@@ -105,10 +105,18 @@ func (e *Error) Telegram() (code int, text string) { return e.Code, e.Type }
 // Executed is Sent as text: yes, no or unknown.
 func (e *Error) Executed() string { return e.Sent.String() }
 
-// RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say.
+// waitMost is the longest wait that is believed, as TDLib's (NetQueryDelayer.cpp).
+const waitMost = 14 * 24 * time.Hour
+
+// RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say. Of other errors
+// with code 420 the number is another thing: STORY_SEND_FLOOD_WEEKLY_1795000000 names a date.
 func (e *Error) RetryAfter() time.Duration {
-	if e.Code == codeFlood {
-		return time.Duration(e.Arg) * time.Second
+	if e.Code != codeFlood {
+		return 0
+	}
+	switch react(e.Code, e.Kind()) {
+	case waitAlike, waitCall, waitSpeed:
+		return min(time.Duration(e.Arg)*time.Second, waitMost)
 	}
 	return 0
 }

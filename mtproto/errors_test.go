@@ -92,3 +92,30 @@ func TestFileReference(t *testing.T) {
 		t.Error("of another error")
 	}
 }
+
+// D17: only of some errors is the number a wait, and no wait is believed that is longer than two weeks.
+func TestRetryAfter(t *testing.T) {
+	for _, tc := range []struct {
+		code int
+		text string
+		want time.Duration
+	}{
+		{420, "FLOOD_WAIT_35", 35 * time.Second},
+		{420, "FLOOD_PREMIUM_WAIT_4", 4 * time.Second},
+		{420, "SLOWMODE_WAIT_9", 9 * time.Second},
+		{420, "TAKEOUT_INIT_DELAY_86400", 24 * time.Hour},
+		{420, "2FA_CONFIRM_WAIT_604800", 168 * time.Hour},
+		{420, "FLOOD_TEST_PHONE_WAIT_2", 2 * time.Second},
+		{420, "FLOOD_WAIT_2000000000", 14 * 24 * time.Hour},
+		{420, "STORY_SEND_FLOOD_WEEKLY_1795000000", 0},
+		{420, "STORY_SEND_FLOOD_MONTHLY_1795000000", 0},
+		{420, "PREMIUM_SUB_ACTIVE_UNTIL_1795000000", 0},
+		{420, "FROZEN_METHOD_INVALID", 0},
+		{400, "FLOOD_WAIT_35", 0},
+		{303, "USER_MIGRATE_4", 0},
+	} {
+		if got := RetryAfter(newError(&mt.RPCError{ErrorCode: int32(tc.code), ErrorMessage: tc.text}, "", 2)); got != tc.want {
+			t.Errorf("%d %s: %v, want %v", tc.code, tc.text, got, tc.want)
+		}
+	}
+}

@@ -49,11 +49,11 @@ func (l *link) unwelcome(e *Error) {
 		return
 	case r == moveHome && l.home():
 		l.followInit(e)
-	case (r == toCaller || r == rewrap) && l.home(): // of these, repetition cures none
+	case (r == toCaller || r == rewrap || r == askWho) && l.home(): // of these, repetition cures none
 		l.c.fatal(e)
 		l.drop(e)
 		return
-	case r == loseAuth, r == loseKey, r == toCaller, r == rewrap:
+	case r == loseAuth, r == loseKey, r == toCaller, r == rewrap, r == askWho:
 		l.drop(&initError{e})
 		return
 	}

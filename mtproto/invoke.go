@@ -183,13 +183,15 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 		return c.awaitTurn(ctx, a, e)
 	case waitAlike:
 		c.hold(a, e)
-		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())
+		return c.sitOut(ctx, a, e, RetryAfter(e)+floodJitter())
 	case waitCall, waitSpeed:
-		return c.sitOut(ctx, a, e, time.Duration(e.Arg)*time.Second+floodJitter())
+		return c.sitOut(ctx, a, e, RetryAfter(e)+floodJitter())
 	case loseAuth:
 		return c.unauthorized(a, e)
 	case loseKey:
 		return c.duplicated(e)
+	case askWho:
+		c.doubtSignIn(e)
 	case tellFrozen:
 		c.frozen(a.m.name)
 	case toCaller:
@@ -281,6 +283,27 @@ func (c *Client) unauthorized(a *attempts, e *Error) error {
 		return e
 	}
 	return nil
+}
+
+// askWhoEvery is how often it is asked at most.
+const askWhoEvery = time.Minute
+
+// doubtSignIn asks at home whether the account is still signed in, after a 401 that nobody knows: the answer to that question,
+// and no word that we do not understand, ends a session.
+func (c *Client) doubtSignIn(e *Error) {
+	l := c.home.Load()
+	if e.DC != l.id || !c.signedIn() || e.Method == "users.getUsers" {
+		return
+	}
+	l.mu.Lock()
+	due := time.Since(l.asked) >= askWhoEvery
+	if due {
+		l.asked = time.Now()
+	}
+	l.mu.Unlock()
+	if due {
+		l.whoAmI()
+	}
 }
 
 func (c *Client) duplicated(e *Error) error {

@@ -37,6 +37,7 @@ type link struct {
 	rtt    time.Duration
 
 	configAt time.Time // when help.getConfig is due again (D5)
+	asked    time.Time // when a 401 last made us ask who we are
 	sleeps   time.Time // until then the loop does, if nobody wakes it
 
 	intro

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +17,24 @@ var ErrStep = errors.New("mtproto: login: not at this step")
 
 // ErrNoPayment and ErrAlgorithm say that a login cannot go on here.
 var (
-	ErrNoPayment = errors.New("mtproto: login: Telegram wants to be paid for the code, which only its own apps can do (F1)")
+	ErrNoPayment = errors.New("mtproto: login: Telegram wants to be paid for the code, which only its own apps can do (F1): " + byQR)
 	ErrAlgorithm = errors.New("mtproto: login: the password is hashed in a way that this program does not know (F5)")
+
+	// ErrCheck says that Telegram wants a proof first, that somebody is human or the app its own (reCAPTCHA, APNS, Play
+	// Integrity, Firebase), which a program of other makers cannot give.
+	ErrCheck = errors.New("mtproto: login: Telegram wants a check that only its own apps can pass: " + byQR)
 )
+
+const byQR = "sign in by a QR code instead (login --qr)"
+
+// checks begin the errors that ask for such a proof (NetQueryDispatcher.cpp of TDLib); its name stands behind.
+var checks = []string{"RECAPTCHA_CHECK_", "APNS_VERIFY_CHECK_", "INTEGRITY_CHECK_"}
+
+// wantsCheck says that an error asks for a proof that we cannot give.
+func wantsCheck(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == 403 && slices.ContainsFunc(checks, func(s string) bool { return strings.HasPrefix(e.Type, s) })
+}
 
 // Login signs somebody in, step by step, each of them ordered by the owner of the account: nothing here is done on its own
 // or twice, because Telegram counts the attempts (F14). [Login.State] tells at any time what is waited for. Steps are made
@@ -150,6 +166,8 @@ func (l *Login) codeSent(phone string, v codec.View) (LoginState, error) {
 	l.hash = v.Str("phone_code_hash")
 	if t, _ := v.Object("type"); t.Name() == "auth.sentCodeTypeSetUpEmailRequired" {
 		return l.set(LoginState{Step: WaitEmail, Phone: phone}), nil
+	} else if codeType(t.Name()) == "firebase" && !v.Has("next_type") {
+		return l.State(), ErrCheck // the code comes to an app that Firebase knows, in no other way
 	}
 	return l.set(LoginState{Step: WaitCode, Phone: phone, Code: readCode(v)}), nil
 }
@@ -178,6 +196,8 @@ func (l *Login) SignIn(ctx context.Context, code string) (LoginState, error) {
 // refused goes on after a refusal: to the password if that is wanted, back to the phone number if the code is too old.
 func (l *Login) refused(ctx context.Context, s LoginState, err error) (LoginState, error) {
 	switch {
+	case wantsCheck(err):
+		return l.State(), fmt.Errorf("%w: %w", ErrCheck, err)
 	case IsKind(err, "SESSION_PASSWORD_NEEDED"):
 		return l.wantPassword(ctx, s.Phone)
 	case IsKind(err, "PHONE_CODE_EXPIRED", "PHONE_CODE_HASH_EMPTY"):

@@ -313,3 +313,41 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 	})
 }
+
+// F2, D17: what only Telegram's own apps can do is said, with what to do instead; and a code that is to be asked for again is.
+func TestLoginNeedsTheirApp(t *testing.T) {
+	for _, text := range []string{"RECAPTCHA_CHECK_signup__6Lcxyz", "APNS_VERIFY_CHECK_0123", "INTEGRITY_CHECK_CLASSIC_2_nonce"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory)
+			s.AddUser(mttest.User{First: "Alice", Phone: phone})
+			r := start(t, s)
+			s.FailNext("auth.sendCode", 1, 403, text)
+			st, err := r.Login().SendCode(t.Context(), phone)
+			if !errors.Is(err, mtproto.ErrCheck) || !strings.Contains(err.Error(), "--qr") || st.Step != mtproto.WaitPhone {
+				t.Errorf("%v: %v", st.Step, err)
+			}
+			s.FailNext("auth.sendCode", 2, 500, "AUTH_RESTART")
+			st, err = r.Login().SendCode(t.Context(), phone)
+			step(t, st, err, mtproto.WaitCode)
+		})
+	}
+	for _, next := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory)
+			r := start(t, s)
+			s.InterceptMethod("auth.sendCode", func(*mttest.Request) mttest.Action {
+				sent := M{"_": "auth.sentCode", "type": M{"_": "auth.sentCodeTypeFirebaseSms", "length": 5}, "phone_code_hash": "h"}
+				if next {
+					sent["next_type"], sent["timeout"] = M{"_": "auth.codeTypeSms"}, 60
+				}
+				return mttest.Answer(sent)
+			})
+			st, err := r.Login().SendCode(t.Context(), phone)
+			if next {
+				step(t, st, err, mtproto.WaitCode)
+			} else if !errors.Is(err, mtproto.ErrCheck) || st.Step != mtproto.WaitPhone {
+				t.Errorf("%v: %v", st.Step, err)
+			}
+		})
+	}
+}

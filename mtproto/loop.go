@@ -129,11 +129,13 @@ func (l *link) judge(err error, began time.Time) error {
 
 // hopeless says that another attempt would end the same way: there is no address, the environment is the wrong one (A13),
 // or, at another data centre than the home, none of our RSA keys is known (B3). At home that one may be somebody between
-// us and Telegram, who has to go away some time.
+// us and Telegram, who has to go away some time. So may whoever says -444, four bytes that nothing proves, once the data centre
+// has made a key with us: the environment was the right one then.
 func (l *link) hopeless(err error) bool {
 	var noKey *handshake.NoKeyError
 	var refused *initError
-	return errors.Is(err, errIdle) || errors.As(err, &refused) || errors.Is(err, ErrNoDC) || errors.Is(err, ErrEnvironment) ||
+	return errors.Is(err, errIdle) || errors.As(err, &refused) || errors.Is(err, ErrNoDC) ||
+		errors.Is(err, ErrEnvironment) && l.c.permanent(l.id).Zero() ||
 		errors.As(err, &noKey) && !l.home()
 }
 

@@ -153,3 +153,27 @@ func TestDenialInPassing(t *testing.T) {
 		equal(t, "key", r.state().DCs[2].Key, d.Key)
 	})
 }
+
+// A13: four bytes that nobody has proved end nothing, once the data centre has made a key with us: anybody on the way can say
+// -444, and an MTProxy that does not like the number.
+func TestWrongDCInPassing(t *testing.T) {
+	for _, nopfs := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory)
+			n := &scripted{through: s.Dial}
+			defer n.wg.Wait()
+			r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})), func(o *mtproto.Options) { o.Dial, o.NoPFS = n.Dial, nopfs })
+			r.ready()
+			time.Sleep(time.Hour)
+			n.mu.Lock()
+			n.codes = []int32{-444, -444, -444}
+			before := len(n.dials)
+			n.mu.Unlock()
+			s.Cut()
+			r.call(getConfig)
+			n.mu.Lock()
+			equal(t, "connections", len(n.dials)-before, 4)
+			n.mu.Unlock()
+		})
+	}
+}

@@ -31,6 +31,7 @@ const (
 	waitCall                    // this call alone waits for Arg seconds
 	waitSpeed                   // the same; of file traffic it is the limit of its speed, and waited for however often it comes
 	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
+	askWho                      // nothing, but at home it is asked whether the account is still signed in
 	loseKey                     // the authorization was used twice: it is gone for good (D8)
 	tellFrozen                  // nothing, but the operator is told too (D20)
 )
@@ -65,7 +66,7 @@ var rules = []struct {
 	{codeAuth, "USER_DEACTIVATED_BAN", loseAuth},
 	{codeAuth, "SESSION_PASSWORD_NEEDED", toCaller}, // a step of the login, not its end
 	{codeAuth, kindUnbound, againSoon},              // with another temporary key: never a sign-out (B25)
-	{codeAuth, "", toCaller},
+	{codeAuth, "", askWho},                          // TDLib takes every other one for a sign-out
 
 	{403, "", toCaller},
 	{404, "", toCaller},
@@ -83,6 +84,7 @@ var rules = []struct {
 	{codeFlood, "", toCaller},
 
 	{codeInternal, "RANDOM_ID_DUPLICATE", toCaller}, // it was sent before: Sent says yes
+	{codeInternal, "AUTH_RESTART", again},           // of auth.sendCode: "send it again" (Telethon#1666)
 	{codeInternal, "RPC_CALL_FAIL", again},
 	{codeInternal, "RPC_MCGET_FAIL", again},
 	{codeInternal, "WORKER_BUSY_TOO_LONG_RETRY", again},

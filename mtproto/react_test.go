@@ -38,10 +38,11 @@ func TestReact(t *testing.T) {
 		{401, "SESSION_EXPIRED", loseAuth},
 		{401, "USER_DEACTIVATED", loseAuth},
 		{401, "USER_DEACTIVATED_BAN", loseAuth},
+		{401, "WHO_KNOWS", askWho},
 		{401, "SESSION_PASSWORD_NEEDED", toCaller},
 		{400, "SESSION_PASSWORD_NEEDED", toCaller},
 		{401, "AUTH_KEY_PERM_EMPTY", againSoon},
-		{401, "ACTIVE_USER_REQUIRED", toCaller},
+		{401, "ACTIVE_USER_REQUIRED", askWho},
 
 		{403, "CHAT_WRITE_FORBIDDEN", toCaller},
 		{404, "METHOD_INVALID", toCaller},
@@ -59,6 +60,8 @@ func TestReact(t *testing.T) {
 		{420, "P0NY_BREAK_4", toCaller},
 
 		{500, "RANDOM_ID_DUPLICATE", toCaller},
+		{500, "AUTH_RESTART", again},
+		{500, "AUTH_RESTART_3", again},
 		{500, "RPC_CALL_FAIL", again},
 		{500, "RPC_MCGET_FAIL", again},
 		{500, "WORKER_BUSY_TOO_LONG_RETRY", again},

@@ -55,6 +55,8 @@ func TestReactions(t *testing.T) {
 		{401, "USER_DEACTIVATED_BAN", lost},
 		{401, "AUTH_KEY_PERM_EMPTY", fate{answered: true}},
 		{401, "SESSION_PASSWORD_NEEDED", toCaller},
+		{401, "WHO_KNOWS", toCaller},
+		{420, "STORY_SEND_FLOOD_WEEKLY_1795000000", toCaller}, // a date
 
 		{403, "CHAT_WRITE_FORBIDDEN", toCaller},
 		{404, "METHOD_INVALID", toCaller},
@@ -70,6 +72,7 @@ func TestReactions(t *testing.T) {
 		{420, "FLOOD_WAIT_30", toCaller}, // longer than the limit
 		{420, "FROZEN_METHOD_INVALID", toCaller},
 
+		{500, "AUTH_RESTART", again},
 		{500, "RPC_CALL_FAIL", again},
 		{500, "RPC_MCGET_FAIL", again},
 		{500, "WORKER_BUSY_TOO_LONG_RETRY", again},
@@ -119,4 +122,29 @@ func suffer(t *testing.T, method string, code int, text string, want fate) {
 	time.Sleep(time.Second)
 	equal(t, "sign-outs", len(seen[mtproto.AuthLost](r)) == 1, want.lost)
 	equal(t, "home", r.Home(), max(want.home, 2))
+}
+
+// D17: a 401 that nobody knows ends no session by itself, and one that is asked about is not asked about again and again.
+func TestUnknownSignOut(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory)
+			r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
+			r.ready()
+			time.Sleep(time.Minute)
+			before := s.Executed("users.getUsers")
+			s.InterceptMethod("help.getNearestDc", func(*mttest.Request) mttest.Action { return mttest.Error(401, "WHO_KNOWS") })
+			if lost {
+				s.InterceptMethod("users.getUsers", func(*mttest.Request) mttest.Action { return mttest.Error(401, "SESSION_REVOKED") })
+			}
+			for range 10 {
+				_, _ = r.Invoke(t.Context(), r.encode(M{"_": "help.getNearestDc"}))
+			}
+			time.Sleep(time.Second)
+			equal(t, "sign-outs", len(seen[mtproto.AuthLost](r)) == 1, lost)
+			if !lost {
+				equal(t, "asked", s.Executed("users.getUsers")-before, 1)
+			}
+		})
+	}
 }

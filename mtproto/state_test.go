@@ -203,6 +203,9 @@ func TestSafeMethods(t *testing.T) {
 		"help.getConfig": true, "messages.getHistory": true, "contacts.resolveUsername": true, "messages.readHistory": true,
 		"messages.search": true, "account.checkUsername": true, "upload.saveFilePart": true,
 		"messages.sendMessage": true, "messages.forwardMessages": true, // guarded by random_id
+		"messages.sendMultiMedia": false, "messages.sendMedia": true,
+		"account.getTmpPassword": false, "account.getPasswordSettings": false, "payments.getStarsRevenueWithdrawalUrl": false,
+		"messages.clickSponsoredMessage": false, "messages.reportSponsoredMessage": false, "messages.requestEncryption": false, "phone.requestCall": false,
 		"auth.sendCode": false, "auth.checkPassword": false, "messages.getBotCallbackAnswer": false,
 		"account.updateStatus": false, "messages.editMessage": false, "channels.createChannel": false,
 		"invokeWithLayer": false, "messages.readdReaction": false,
@@ -215,5 +218,44 @@ func TestSafeMethods(t *testing.T) {
 		if m := c.method(w.Buf); m.safe != want || (ok && m.name != name) || m.packed != strings.HasPrefix(name, "upload.") {
 			t.Errorf("%s: %+v", name, m)
 		}
+	}
+}
+
+// Whatever is added to the schema: what proves a password is never made twice by us, and a random_id guards a call only where
+// it is one, a long or a list of longs.
+func TestSafeMethodsOfTheSchema(t *testing.T) {
+	decl, err := tl.Parse("api.tl", schemas.API())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{o: Options{Schema: apiSchema(t)}}
+	proofs, guarded := 0, 0
+	for _, f := range decl.Functions {
+		var w bin.Writer
+		w.Uint32(f.ID)
+		m := c.method(w.Buf)
+		proof := false
+		for _, p := range f.Params {
+			proof = proof || p.Type.Name == "InputCheckPasswordSRP"
+		}
+		if proof {
+			if proofs++; m.safe {
+				t.Errorf("%s proves a password", f.Name)
+			}
+			continue
+		}
+		p := f.Param("random_id")
+		switch {
+		case p == nil || readOnly(f.Name):
+		case p.Type.String() == "long" || p.Type.String() == "Vector<long>":
+			if guarded++; !m.safe {
+				t.Errorf("%s is guarded by its random_id", f.Name)
+			}
+		case m.safe:
+			t.Errorf("%s has a random_id of %v", f.Name, p.Type)
+		}
+	}
+	if proofs < 5 || guarded < 5 {
+		t.Errorf("%d methods prove a password, %d are guarded: is it the API's schema?", proofs, guarded)
 	}
 }

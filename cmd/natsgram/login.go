@@ -234,6 +234,9 @@ func reportLogin(w io.Writer, s mtproto.LoginState) {
 		return
 	}
 	fmt.Fprintf(w, "Telegram sends the code by %s", s.Code.Type)
+	if s.Code.Type == "firebase" {
+		fmt.Fprint(w, ", which only its own apps receive: sign in by a QR code instead (--qr)")
+	}
 	if s.Code.Pattern != "" {
 		fmt.Fprintf(w, " (%s)", printable(s.Code.Pattern))
 	}
