@@ -22,6 +22,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
+	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -56,6 +57,7 @@ type Bridge struct {
 	options  Options
 	env      dc.Environment
 	layer    layer
+	budget   *rpc.Budget // of the bytes of all accounts' requests
 	log      *slog.Logger
 	metrics  *metrics.Metrics // nil: NATSGRAM_HTTP is not set
 	clock    account.Clock
@@ -80,7 +82,10 @@ func New(s Settings, o Options) (*Bridge, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Version = semver(o.Version)
-	b := &Bridge{settings: s, options: o, log: o.Log, ready: make(chan struct{}), accounts: map[string]*supervised{}, changed: make(chan struct{})}
+	b := &Bridge{
+		settings: s, options: o, log: o.Log, budget: rpc.NewBudget(s.QueueTotal), ready: make(chan struct{}),
+		accounts: map[string]*supervised{}, changed: make(chan struct{}),
+	}
 	var err error
 	if b.env, err = environment(s, o); err != nil {
 		return nil, err

@@ -47,6 +47,7 @@ type Config struct {
 	Store    *stream.Store
 	Vault    *vault.Vault
 	Methods  *rpc.Methods
+	Budget   *rpc.Budget // of the bytes of requests; nil: none
 	Rules    *updates.Rules
 	Version  string
 	Metrics  *metrics.Metrics // nil: nobody looks
@@ -277,7 +278,8 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
 	s := r.Settings
 	c := rpc.Config{
 		Answers: r.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
-		Timeout: s.Timeout, Concurrency: s.Concurrency, Queue: s.Queue, PerMethod: s.Endpoints == "method", Version: r.Version,
+		Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency, Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.Budget,
+		PerMethod: s.Endpoints == "method", Version: r.Version,
 		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
 	}

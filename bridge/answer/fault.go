@@ -81,7 +81,7 @@ func (f *Fault) Header(e Encoding) nats.Header {
 	h := nats.Header{
 		subjects.HeaderContentType: {e.String()},
 		subjects.HeaderErrorCode:   {strconv.Itoa(f.Code)},
-		subjects.HeaderErrorText:   {oneLine(f.Text)},
+		subjects.HeaderErrorText:   {oneLine(cut(f.Text))},
 		subjects.HeaderSent:        {string(f.Sent)},
 	}
 	if f.Telegram != "" {
@@ -92,6 +92,15 @@ func (f *Fault) Header(e Encoding) nats.Header {
 		h[subjects.HeaderRetryAfter] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
 	}
 	return h
+}
+
+// cut bounds what a header says; the body has it all.
+func cut(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " ..."
 }
 
 // oneLine makes a header's value of any text.

@@ -156,8 +156,8 @@ var (
 		{subjects.HeaderContentType, "encoding of the request; JSON where it is not given", "", contentTypes},
 		{subjects.HeaderAccept, "encoding of the answer; the request's where it is not given", "", nil},
 		{subjects.HeaderLayer, "of a request in raw TL: the layer that it is in", "^[0-9]+$", nil},
-		{subjects.HeaderTimeout, "how long to wait, in seconds, or as 500ms, 2m", "", nil},
-		{subjects.HeaderMsgID, "names the request: one repeated after a timeout with the same name is not executed twice", "", nil},
+		{subjects.HeaderTimeout, "how long the caller waits, in seconds, or as 500ms, 2m; the daemon has a bound of its own", "", nil},
+		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one repeated after a timeout with the same name is not executed twice", "", nil},
 	}
 	answerHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},

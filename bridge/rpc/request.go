@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 
@@ -19,27 +21,71 @@ type request struct {
 	again   bool // it repeats a request of which the caller does not know what became
 }
 
-const maxTimeout = 24 * time.Hour
+const (
+	maxHeaders = 16 << 10 // all of a request's, in bytes
+	maxHeader  = 256      // one that is read here
+)
 
 // readHeaders understands a request's headers. Even of a wrong request the encoding of the answer is told as far as possible.
 func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 	if len(h) == 0 {
 		return r, nil
 	}
-	if fault = r.readTypes(h); fault != nil {
+	in, wrong := readAll(h)
+	if fault = r.readTypes(in.content, in.accept); fault != nil {
 		return r, fault
 	}
-	if text := get(h, subjects.HeaderTimeout); text != "" {
-		if r.timeout = parseTimeout(text); r.timeout == 0 {
-			return r, &Fault{Code: 400, Text: subjects.HeaderTimeout + ": want seconds, such as 30 or 2.5, got " + quote(text), Sent: "no"}
+	if wrong != nil {
+		return r, wrong
+	}
+	if in.timeout != "" {
+		if r.timeout = parseTimeout(in.timeout); r.timeout == 0 {
+			return r, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+quote(in.timeout))
 		}
 	}
-	r.msgID, r.again = get(h, subjects.HeaderMsgID), get(h, subjects.HeaderRetry) != ""
-	return r, r.checkLayer(get(h, subjects.HeaderLayer), layer)
+	if !sane(in.msgID) {
+		return r, answer.Refuse(400, subjects.HeaderMsgID+": want printable text")
+	}
+	r.msgID, r.again = in.msgID, in.retry != ""
+	return r, r.checkLayer(in.layer, layer)
 }
 
-func (r *request) readTypes(h nats.Header) *Fault {
-	in, accept := get(h, subjects.HeaderContentType), get(h, subjects.HeaderAccept)
+// headers are those of a request that mean something here.
+type headers struct{ content, accept, layer, timeout, retry, msgID string }
+
+// readAll reads them by their usual names, or written in another case as some clients do. Each may be there once: of two it
+// would be chance which is meant.
+func readAll(h nats.Header) (in headers, wrong *Fault) {
+	for _, one := range []struct {
+		name string
+		to   *string
+	}{
+		{subjects.HeaderContentType, &in.content}, {subjects.HeaderAccept, &in.accept}, {subjects.HeaderLayer, &in.layer},
+		{subjects.HeaderTimeout, &in.timeout}, {subjects.HeaderRetry, &in.retry}, {subjects.HeaderMsgID, &in.msgID},
+	} {
+		found := 0
+		for k, v := range h {
+			if len(k) == len(one.name) && strings.EqualFold(k, one.name) && len(v) > 0 {
+				found += len(v)
+				*one.to = v[0]
+			}
+		}
+		if found > 1 {
+			wrong = answer.Refuse(400, one.name+": it is there "+strconv.Itoa(found)+" times, want one")
+		}
+		if len(*one.to) > maxHeader {
+			wrong = answer.Refuse(400, one.name+": it has "+strconv.Itoa(len(*one.to))+" bytes, want "+strconv.Itoa(maxHeader)+" at most")
+		}
+	}
+	return in, wrong
+}
+
+// sane reports whether a text can go on in a header of an update: what a caller names his request by stands there too.
+func sane(id string) bool {
+	return utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+func (r *request) readTypes(in, accept string) *Fault {
 	ok := true
 	if in != "" {
 		r.in, ok = parseType(in)
@@ -67,19 +113,6 @@ func (r *request) checkLayer(text string, layer int) *Fault {
 		return &Fault{Code: 400, Text: subjects.HeaderLayer + ": this account is served in layer " + strconv.Itoa(layer) + ", the request says " + quote(text), Sent: "no"}
 	}
 	return nil
-}
-
-// get reads a header by its usual name, or written in another case as some clients do.
-func get(h nats.Header, name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	for k, v := range h {
-		if len(k) == len(name) && len(v) > 0 && strings.EqualFold(k, name) {
-			return v[0]
-		}
-	}
-	return ""
 }
 
 // parseType understands a content type, parameters ignored.
@@ -110,14 +143,15 @@ func parseAccept(text string, same Encoding) (Encoding, bool) {
 	return JSON, false
 }
 
-// parseTimeout reads seconds, or a duration with its unit; 0: it is neither, or not between a millisecond and a day.
+// parseTimeout reads seconds, or a duration with its unit; 0: it is neither, or less than a millisecond. What is too long for any
+// request is cut, and that is no fault: it says how long the caller waits.
 func parseTimeout(text string) time.Duration {
 	text = strings.TrimSpace(text)
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		d, err = time.ParseDuration(text + "s")
 	}
-	if err != nil || d < time.Millisecond || d > maxTimeout {
+	if err != nil || d < time.Millisecond {
 		return 0
 	}
 	return d

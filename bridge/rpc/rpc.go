@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,8 +46,11 @@ type Config struct {
 	Measure func(namespace, method string, took time.Duration, code int)
 
 	Timeout     time.Duration // of a request that does not say; 60 s
+	MaxTimeout  time.Duration // of any request; 5 minutes
 	Concurrency int           // requests at work; 512
 	Queue       int           // requests waiting; 4096
+	QueueBytes  int64         // of requests, waiting and at work; 64 MiB
+	Budget      *Budget       // of the bytes of all accounts' requests; nil: none
 	PerMethod   bool          // an endpoint per method instead of per namespace
 	Version     string        // of the service, semantic; 0.0.0
 	Metadata    map[string]string
@@ -64,6 +68,12 @@ type Extra struct {
 func (c Config) withDefaults() Config {
 	if c.Timeout <= 0 {
 		c.Timeout = time.Minute
+	}
+	if c.MaxTimeout <= 0 {
+		c.MaxTimeout = 5 * time.Minute
+	}
+	if c.QueueBytes <= 0 {
+		c.QueueBytes = 64 << 20
 	}
 	if c.Concurrency <= 0 {
 		c.Concurrency = 512
@@ -94,6 +104,7 @@ type Service struct {
 	ctx       context.Context //nolint:containedctx // the service's life, for the calls at work
 	cancel    context.CancelFunc
 	slow      sync.WaitGroup // extras that take their time
+	extraWork chan struct{}  // a token for each of those
 	stopOnce  sync.Once
 }
 
@@ -101,11 +112,11 @@ type Service struct {
 func Serve(c Config) (*Service, error) {
 	c = c.withDefaults()
 	s := &Service{
-		c: c, endpoints: map[string]*micro.Endpoint{}, extras: map[string]extra{},
+		c: c, extraWork: make(chan struct{}, extraMost), endpoints: map[string]*micro.Endpoint{}, extras: map[string]extra{},
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.pool = newPool(c.Concurrency, c.Queue, s.serve)
+	s.pool = newPool(limits{c.Concurrency, c.Queue, c.QueueBytes}, c.Budget, s.serve)
 	s.micro = micro.New(micro.Config{
 		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
 	})
@@ -150,13 +161,30 @@ func (s *Service) take(r answer.Request) {
 	j.endpoint, j.method = s.route(r.Subject())
 	if j.endpoint == nil {
 		j.endpoint = s.stray
-		s.reply(&j, nil, s.c.Methods.unknown(j.method))
+	}
+	if n := r.HeaderSize(); n > maxHeaders {
+		s.reply(&j, nil, answer.Refuse(400, "the headers have "+strconv.Itoa(n)+" bytes: want "+strconv.Itoa(maxHeaders)+" at most"))
 		return
 	}
-	if !s.pool.submit(j) {
-		s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests are waiting", Sent: "no", RetryAfter: time.Second})
+	if !s.pool.submit(s.laneOf(&j), j) {
+		s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests of this caller are waiting", Sent: answer.No, RetryAfter: time.Second})
 	}
 }
+
+// laneOf names whom a request shares its room with: those of the same caller, or of all whom NATS does not tell of, in the
+// same tree.
+func (s *Service) laneOf(j *job) string {
+	tree := subjects.TreeRPC
+	if j.endpoint == s.readOnly {
+		tree = subjects.TreeRO
+	}
+	return tree + j.Caller()
+}
+
+const (
+	extraSize = 64 << 10 // of a request that is no call, in bytes
+	extraMost = 32       // of them at work
+)
 
 type extra struct {
 	endpoint *micro.Endpoint
@@ -170,14 +198,23 @@ func (s *Service) aside(r answer.Request) {
 		return
 	}
 	j := &job{Request: r, endpoint: x.endpoint, at: time.Now()}
-	answer := func() {
+	if r.Size() > extraSize {
+		s.reply(j, nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))
+		return
+	}
+	do := func() {
 		data, fault := x.Answer(s.ctx, j.Data())
 		s.reply(j, data, fault)
 	}
-	if x.Slow {
-		s.slow.Go(answer)
-	} else {
-		answer()
+	if !x.Slow {
+		do()
+		return
+	}
+	select {
+	case s.extraWork <- struct{}{}:
+		s.slow.Go(func() { do(); <-s.extraWork })
+	default:
+		s.reply(j, nil, &Fault{Code: 503, Text: "too many requests are at work here", Sent: answer.No, RetryAfter: time.Second})
 	}
 }
 

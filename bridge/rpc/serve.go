@@ -64,7 +64,7 @@ func (s *Service) deadline(j *job, r *request) time.Time {
 	if timeout == 0 {
 		timeout = s.c.Timeout
 	}
-	return j.at.Add(timeout)
+	return j.at.Add(min(timeout, s.c.MaxTimeout))
 }
 
 // late is the fault of a request whose time was over before anything was done for it.

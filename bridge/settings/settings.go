@@ -77,8 +77,11 @@ type Calls struct {
 	Allow       []string      `envconfig:"NATSGRAM_ALLOW" desc:"refused methods to serve all the same, by name: auth.logOut,..."`
 	Replies     []string      `envconfig:"NATSGRAM_REPLIES" desc:"subjects that requests may want their answer at, and all below them, beside inboxes (_INBOX...): for clients with an inbox prefix of another kind"`
 	Timeout     time.Duration `envconfig:"NATSGRAM_TIMEOUT" default:"1m" desc:"how long a request may take when it does not say (Tg-Timeout)"`
-	Concurrency int           `envconfig:"NATSGRAM_CONCURRENCY" default:"512" desc:"requests of one account at work at the same time"`
-	Queue       int           `envconfig:"NATSGRAM_QUEUE" default:"4096" desc:"requests of one account waiting; more are answered 503"`
+	TimeoutMax  time.Duration `envconfig:"NATSGRAM_TIMEOUT_MAX" default:"5m" desc:"how long any request may take, whatever its Tg-Timeout says"`
+	Concurrency int           `envconfig:"NATSGRAM_CONCURRENCY" default:"512" desc:"requests of one account at work at the same time; no caller has more than three quarters of it"`
+	Queue       int           `envconfig:"NATSGRAM_QUEUE" default:"4096" desc:"requests of one account waiting; more are answered 503. No caller has more than three quarters of it"`
+	QueueBytes  int64         `envconfig:"NATSGRAM_QUEUE_BYTES" default:"67108864" desc:"bytes of requests of one account, waiting and at work; more are answered 503. No caller has more than three quarters of it"`
+	QueueTotal  int64         `envconfig:"NATSGRAM_QUEUE_BYTES_TOTAL" default:"268435456" desc:"the same of all accounts of this daemon; no account has more than three quarters of it"`
 }
 
 // Updates is how updates are kept.
@@ -245,6 +248,8 @@ func (s Settings) checkNumbers() error {
 		{"NATSGRAM_CAPACITY", int64(s.Capacity), 0, 1 << 20},
 		{"NATSGRAM_CONCURRENCY", int64(s.Concurrency), 1, 1 << 16},
 		{"NATSGRAM_QUEUE", int64(s.Queue), 1, 1 << 20},
+		{"NATSGRAM_QUEUE_BYTES", s.QueueBytes, 1 << 20, 1 << 40},
+		{"NATSGRAM_QUEUE_BYTES_TOTAL", s.QueueTotal, 1 << 20, 1 << 40},
 		{"NATSGRAM_NATS_PORT", int64(s.Port), -1, 65535},
 		{"NATSGRAM_UPDATES_PENDING", s.Pending, 1 << 16, 1 << 40},
 	} {
@@ -266,6 +271,7 @@ func (s Settings) checkTimes() error {
 		name          string
 		value, lo, hi time.Duration
 	}{
+		{"NATSGRAM_TIMEOUT_MAX", s.TimeoutMax, time.Millisecond, 24 * time.Hour},
 		{"NATSGRAM_TIMEOUT", s.Timeout, time.Millisecond, 24 * time.Hour},
 		{"NATSGRAM_PING", s.Ping, time.Second, 25 * time.Second},
 		{"NATSGRAM_FLOOD_WAIT", s.FloodWait, 0, 24 * time.Hour},
@@ -273,6 +279,12 @@ func (s Settings) checkTimes() error {
 		if c.value < c.lo || c.value > c.hi {
 			return fmt.Errorf("%s: %s is not between %s and %s", c.name, shortDuration(c.value), shortDuration(c.lo), shortDuration(c.hi))
 		}
+	}
+	if s.Timeout > s.TimeoutMax {
+		return fmt.Errorf("NATSGRAM_TIMEOUT: %s is more than any request may take: NATSGRAM_TIMEOUT_MAX is %s", shortDuration(s.Timeout), shortDuration(s.TimeoutMax))
+	}
+	if s.QueueBytes > s.QueueTotal {
+		return fmt.Errorf("NATSGRAM_QUEUE_BYTES: %d is more than all accounts may have together: NATSGRAM_QUEUE_BYTES_TOTAL is %d", s.QueueBytes, s.QueueTotal)
 	}
 	return nil
 }

@@ -131,6 +131,9 @@ func TestWrongNumbersAreExplained(t *testing.T) {
 	for want, change := range map[string]func(*Settings){
 		"NATSGRAM_PING: 1ms is not between 1s and 25s":          func(s *Settings) { s.Ping = time.Millisecond },
 		"NATSGRAM_TIMEOUT: 25h is not between 1ms and 24h":      func(s *Settings) { s.Timeout = 25 * time.Hour },
+		"NATSGRAM_TIMEOUT: 10m is more than any request":        func(s *Settings) { s.Timeout = 10 * time.Minute },
+		"NATSGRAM_QUEUE_BYTES: 1073741824 is more than all":     func(s *Settings) { s.QueueBytes = 1 << 30 },
+		"NATSGRAM_QUEUE_BYTES: 5 is not between 1048576 and":    func(s *Settings) { s.QueueBytes = 5 },
 		"NATSGRAM_REPLICAS: 2 is none of 1, 3 and 5":            func(s *Settings) { s.Replicas, s.URL = 2, "nats://x" },
 		"NATSGRAM_REPLICAS: 3 copies need a cluster":            func(s *Settings) { s.Replicas = 3 },
 		"NATSGRAM_NATS_PORT: 70000 is not between -1 and 65535": func(s *Settings) { s.Port = 70000 },
