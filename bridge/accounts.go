@@ -163,6 +163,9 @@ func (s *supervisor) place(name string, seat lease.Seat, c *census) Account {
 
 // whyFree is why nobody can run an account; empty: somebody will, as far as this daemon knows.
 func (s *supervisor) whyFree(name string, c *census) string {
+	if err := s.base.storage.Healthy(); err != nil {
+		return short(err.Error())
+	}
 	if c.self == "" {
 		return "no account can be run from here: this daemon has no lease: " + reason(s.crew.Standing().Err)
 	}

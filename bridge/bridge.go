@@ -220,6 +220,14 @@ func (b *base) openVault(ctx context.Context, s Settings) error {
 	return err
 }
 
+// keepStorage looks after the streams and buckets until the last account has ended.
+func (b *base) keepStorage(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	work.Go(func() { b.storage.Keep(ctx) })
+	return func() { cancel(); work.Wait() }
+}
+
 func (b *base) close() {
 	if b.nc != nil {
 		b.nc.Close()
@@ -255,6 +263,7 @@ func (b *Bridge) run(ctx context.Context) error {
 		return err
 	}
 	defer base.close()
+	defer base.keepStorage(ctx)()
 	if base.answers, err = b.newAnswers(base.nc); err != nil {
 		return err
 	}

@@ -36,6 +36,11 @@ func (s *supervisor) elsewhere(name string) (bool, error) {
 	if err != nil || !young {
 		return false, err
 	}
+	if s.base.server == nil { // else nobody but this daemon can run anything
+		if ran, _, err := s.store.Owner(s.ctx, name); err != nil || ran != 0 {
+			return true, err // a daemon has run it; one that cannot be asked will have let go when the bucket is not young any more
+		}
+	}
 	body, err := json.Marshal(whoRuns{Account: name, Asking: s.id})
 	if err != nil {
 		return false, err

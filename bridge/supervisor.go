@@ -35,11 +35,13 @@ type supervisor struct {
 	serving context.Context         //nolint:containedctx // ends before ctx when this daemon can run nothing
 	end     context.CancelCauseFunc // ends serving
 
-	pulse  pulse.Pulse // of share
-	mu     sync.Mutex
-	stored map[string]bool // accounts with a session in the vault
-	known  map[string]*candidate
-	heard  map[string]hearing // of other daemons, by instance
+	pulse    pulse.Pulse // of share
+	mu       sync.Mutex
+	stored   map[string]bool    // accounts with a session in the vault
+	memories map[string]memory  // of accounts that ran here
+	unfollow context.CancelFunc // ends the following of the vault, which begins anew then
+	known    map[string]*candidate
+	heard    map[string]hearing // of other daemons, by instance
 }
 
 // candidate is an account that there is, run here or not.
@@ -60,14 +62,16 @@ type supervised struct {
 	restart context.CancelFunc // ends the present runner
 	heir    string             // the daemon it was asked to give the account to
 	leaving bool               // it was told to let go
-	closing bool               // and nobody is to take it: the account is being removed
+
+	checking, again bool // its session in the vault is being looked at; and is to be once more
+	closing         bool // and nobody is to take it: the account is being removed
 }
 
 // newSupervisor makes this daemon known to the others. It works until ctx ends; leave then takes it out of their sight.
 func (b *Bridge) newSupervisor(ctx context.Context, base *base, store *stream.Store, leases *lease.Leases) (s *supervisor, leave func(), err error) {
 	s = &supervisor{
 		b: b, base: base, store: store, lease: leases, wake: make(chan struct{}, 1), id: nuid.Next(),
-		stored: map[string]bool{}, known: map[string]*candidate{}, heard: map[string]hearing{},
+		stored: map[string]bool{}, memories: map[string]memory{}, known: map[string]*candidate{}, heard: map[string]hearing{},
 	}
 	deaf, err := s.answer()
 	if err != nil {
@@ -130,10 +134,11 @@ func (s *supervisor) run() error {
 	for _, name := range names {
 		s.has(name, true)
 	}
+	s.base.storage.OnChange(s.lost)
 	s.work.Go(s.share)
 	close(s.b.ready)
 	for {
-		err := s.base.vault.Watch(s.serving, s.change)
+		err := s.followVault()
 		if s.serving.Err() != nil {
 			return context.Cause(s.serving)
 		}
@@ -141,23 +146,6 @@ func (s *supervisor) run() error {
 		if err := pause(s.serving, time.Second); err != nil {
 			return context.Cause(s.serving)
 		}
-	}
-}
-
-// change is told of every writing in the vault: by a sign-in, by a runner that saves its session, here or elsewhere, by a
-// removal. Only another sign-in than the one that runs, or none, makes a runner begin again.
-func (s *supervisor) change(c vault.Change) {
-	s.has(c.Account, !c.Gone)
-	a := s.b.running(c.Account)
-	if a == nil {
-		return
-	}
-	a.mu.Lock()
-	runner, restart := a.runner, a.restart
-	a.mu.Unlock()
-	if runner != nil && runner.Generation() != c.Generation {
-		s.b.log.Info("the session was replaced", "account", c.Account, "gone", c.Gone)
-		restart()
 	}
 }
 
@@ -271,7 +259,11 @@ func (s *supervisor) once(a *supervised, held *lease.Lease) error {
 	ctx, restart := context.WithCancel(s.ctx)
 	defer restart()
 	r := s.runner(a, restart, held)
-	err := r.Run(ctx)
+	err := s.recall(ctx, a.name)
+	if err == nil {
+		err = r.Run(ctx)
+		s.remember(r)
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to end before it had begun: its session was replaced, or it goes elsewhere
 	}

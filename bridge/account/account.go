@@ -97,7 +97,7 @@ func New(c Config) *Runner {
 	c.Log = c.Log.With("account", c.Name)
 	r := &Runner{Config: c, differenceLate: differenceLate, heldAfter: heldAfter}
 	r.status.init(c.Name)
-	r.keeper = keeper{vault: c.Vault, account: c.Name}
+	r.keeper = keeper{vault: c.Vault, account: c.Name, told: r.foreign}
 	return r
 }
 

@@ -20,7 +20,9 @@ func (d *driver) stored(g *stream.Group, seq uint64) {
 		d.r.Log.Error("the state of updates cannot be read", "err", err)
 	}
 	d.durable.begun = d.durable.begun || !d.durable.state.Empty()
-	d.durable.seq = max(d.durable.seq, seq)
+	if seq > 0 {
+		d.durable.seq = seq // not the higher one: a stream that was made anew counts anew
+	}
 	d.durable.stored++
 	d.durable.total += uint64(len(g.Messages))
 	if d.durable.stored == 1 || d.durable.stored == savePositionAfter {

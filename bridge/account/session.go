@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ import (
 type keeper struct {
 	vault   *vault.Vault
 	account string
+
+	told func(foreign string) // what stood in the session's place
 
 	mu      sync.Mutex
 	session vault.Session
@@ -29,8 +32,11 @@ func (k *keeper) load(ctx context.Context) (mtproto.State, error) {
 		return mtproto.State{}, err
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.session = s
+	k.mu.Unlock()
+	if s.Foreign != "" {
+		k.told(s.Foreign)
+	}
 	state, err := mtproto.ParseState(s.State)
 	if err != nil {
 		return mtproto.State{}, fmt.Errorf("%s: %w", k.account, err)
@@ -46,18 +52,62 @@ func (k *keeper) save(state mtproto.State) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), saveTime)
 	defer cancel()
+	return k.tell(func() (foreign string, err error) {
+		k.session, foreign, err = k.vault.Keep(ctx, k.account, k.session, b)
+		return foreign, err
+	})
+}
+
+// tell does something with the session, and tells what was found in its place.
+func (k *keeper) tell(do func() (foreign string, err error)) error {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	s, err := k.vault.Save(ctx, k.account, k.session, b)
-	if err == nil {
-		k.session = s
+	foreign, err := do()
+	k.mu.Unlock()
+	if foreign != "" {
+		k.told(foreign)
 	}
 	return err
 }
 
-// Generation is which sign-in the runner has taken its session from, 0 before it has.
-func (r *Runner) Generation() uint64 {
+// Session is the one that the account runs with; its State is nil where it runs with none.
+func (r *Runner) Session() vault.Session {
 	r.keeper.mu.Lock()
 	defer r.keeper.mu.Unlock()
-	return r.keeper.session.Generation()
+	return r.keeper.session
+}
+
+// Written says whether the vault's record of that revision is the one that this account wrote or read last.
+func (r *Runner) Written(revision uint64) bool {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	return r.keeper.session.Revision() == revision
+}
+
+// Reconcile looks whether the vault still holds the session with which the account runs, and writes it back if it does not: the
+// record was deleted, purged, overwritten, or lost with the whole store. It says whether the account has to begin anew, because a
+// person signed in anew, or another daemon has the account.
+func (r *Runner) Reconcile(ctx context.Context) (anew bool, err error) {
+	k := &r.keeper
+	err = k.tell(func() (foreign string, err error) {
+		if k.session.State == nil {
+			anew = true // it runs with none
+			return "", nil
+		}
+		if r.Sure != nil && !r.Sure() {
+			return "", ErrLost
+		}
+		k.session, foreign, err = k.vault.Check(ctx, k.account, k.session)
+		return foreign, err
+	})
+	return anew || errors.Is(err, vault.ErrChanged), err
+}
+
+// eventForeign is told when something that is no session of this account's stood in its place.
+const eventForeign = "session.foreign"
+
+// foreign tells of a record that is not the account's session. The account goes on with the one in memory, which is stored again.
+func (r *Runner) foreign(what string) {
+	r.Log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?", "found", what)
+	r.status.foreign(what)
+	r.event(eventForeign, map[string]any{"found": what})
 }

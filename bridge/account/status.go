@@ -42,6 +42,7 @@ type Status struct {
 	InFlight     int       `json:"requests_in_flight"`
 	Waiting      int64     `json:"updates_waiting_bytes"`
 	Stored       uint64    `json:"updates_stored"`
+	Foreign      *Foreign  `json:"session_foreign,omitempty"`
 	Held         *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
 	Pts          int       `json:"pts,omitempty"`
 	WaitingSince time.Time `json:"updates_waiting_since,omitzero"` // when the update came that waits longest for JetStream
@@ -52,6 +53,23 @@ type Status struct {
 	Heard           time.Time `json:"last_heard,omitzero"`           // when Telegram last said something; zero: there is no connection
 	Skew            float64   `json:"clock_ahead_seconds,omitempty"` // this machine's clock, of Telegram's, where they differ
 	Ways            []Way     `json:"ways,omitempty"`                // to Telegram, in the order of the settings
+}
+
+// Foreign is what stood last in the vault in place of the account's session.
+type Foreign struct {
+	Found string    `json:"found"`
+	At    time.Time `json:"at"`
+	Times int       `json:"times"`
+}
+
+func (s *status) foreign(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := Foreign{Found: what, At: time.Now().UTC(), Times: 1}
+	if s.s.Foreign != nil {
+		f.Times += s.s.Foreign.Times
+	}
+	s.s.Foreign = &f
 }
 
 // Way is how a way to Telegram does. Its secrets are left out.

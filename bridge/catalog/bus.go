@@ -81,6 +81,8 @@ var events = []event{
 	{"notice", "a word of Telegram's to the owner of the account", "type:string popup:bool drops_key:bool text?:string"},
 	{"config", "Telegram's configuration was read", "options:int expires:time"},
 	{"save.failed", "the session could not be stored", "error:string"},
+	{"session.foreign", "something that is no session of the account stood in its place in the vault; the session was written over it", "found:string"},
+	{"storage.lost", "a stream or bucket was deleted or emptied, and made anew; up_to is the last sequence it had", "storage:string up_to:int cause:string"},
 	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
 	{"updates.held", "JetStream does not take updates, or is behind: they wait, and are left with Telegram", "reason:string waiting_bytes:int"},
 	{"updates.resumed", "it has caught up", "held_ms:number left:int parked:int declined:int"},
@@ -115,7 +117,7 @@ var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
 		"updates_waiting_since?:time last_heard?:time " +
-		"updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects"},
+		"session_foreign?:object updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},

@@ -110,6 +110,9 @@ func (c *Crew) Gone(ctx context.Context) {
 
 // note takes in one record. What cannot be read is somebody's all the same.
 func (c *Crew) note(e jetstream.KeyValueEntry) {
+	if e.Key() == bornKey {
+		return
+	}
 	if e.Bucket() == c.leases.accounts.Bucket() {
 		c.noteAccount(e)
 		return

@@ -8,11 +8,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // follow reads a bucket. The library's consumer begins anew after a loss of the connection, and tells all again; but of a bucket
-// that was deleted and made anew it would hear nothing, so that a bucket's age is looked at every now and then.
+// that was deleted and made anew, or emptied, it would hear nothing, so that a bucket's age is looked at every now and then.
 func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan struct{}) {
 	var made time.Time
 	for ctx.Err() == nil {
@@ -31,12 +34,12 @@ func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan str
 func (c *Crew) watch(ctx context.Context, kv jetstream.KeyValue, made *time.Time) (jetstream.KeyWatcher, error) {
 	brief, cancel := context.WithTimeout(ctx, c.leases.ttl/2)
 	defer cancel()
-	at, _, err := born(brief, kv)
+	at, _, err := c.leases.born(brief, kv)
 	if err != nil {
 		return nil, err
 	}
 	if !made.IsZero() && !at.Equal(*made) {
-		c.leases.log.Warn("a bucket was made anew", "bucket", kv.Bucket())
+		c.leases.log.Warn("a bucket was made anew, or emptied", "bucket", kv.Bucket())
 		if kv.Bucket() == c.leases.accounts.Bucket() {
 			if err := c.restore(brief); err != nil {
 				return nil, err
@@ -50,7 +53,7 @@ func (c *Crew) watch(ctx context.Context, kv jetstream.KeyValue, made *time.Time
 func (c *Crew) isAnew(ctx context.Context, kv jetstream.KeyValue, made time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.leases.ttl/attemptShare)
 	defer cancel()
-	at, _, err := born(ctx, kv)
+	at, _, err := c.leases.born(ctx, kv)
 	return err == nil && !at.Equal(made)
 }
 
@@ -130,12 +133,26 @@ func (l *Lease) restore(ctx context.Context) error {
 func (ls *Leases) Young(ctx context.Context) (bool, error) { return ls.young(ctx, ls.accounts) }
 
 func (ls *Leases) young(ctx context.Context, kv jetstream.KeyValue) (bool, error) {
-	_, age, err := born(ctx, kv)
+	_, age, err := ls.born(ctx, kv)
 	return age < ls.ttl, err
 }
 
-// born is when a bucket was made, and how long ago, both by its server's clock.
-func born(ctx context.Context, kv jetstream.KeyValue) (at time.Time, age time.Duration, err error) {
+// bornKey is the record of a bucket's beginning. It is written once and never passes away, so that it is lost with all others when
+// the bucket is deleted, or emptied: from then on an absent record tells nothing for a lifetime.
+const bornKey = "bucket.born"
+
+// born is when a bucket was made or emptied, and how long ago, both by its server's clock.
+func (ls *Leases) born(ctx context.Context, kv jetstream.KeyValue) (at time.Time, age time.Duration, err error) {
+	entry, err := kv.Get(ctx, bornKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		if err = ls.begin(ctx, kv); err == nil {
+			entry, err = kv.Get(ctx, bornKey)
+		}
+	}
+	if err != nil {
+		return at, 0, err
+	}
+	at = entry.Created()
 	st, err := kv.Status(ctx)
 	if err != nil {
 		return at, 0, err
@@ -144,6 +161,19 @@ func born(ctx context.Context, kv jetstream.KeyValue) (at time.Time, age time.Du
 	if !ok {
 		return at, 0, fmt.Errorf("bucket %s: its age is not told", kv.Bucket())
 	}
-	info := full.StreamInfo()
-	return info.Created, info.TimeStamp.Sub(info.Created), nil
+	return at, full.StreamInfo().TimeStamp.Sub(at), nil
+}
+
+// begin writes the record of a bucket's beginning, unless somebody else does.
+func (ls *Leases) begin(ctx context.Context, kv jetstream.KeyValue) error {
+	name, h := storage.Accounts, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}
+	if kv == ls.members {
+		name = storage.Leases
+		h.Set(jetstream.MsgTTLHeader, "never") // whatever the bucket's lifetime
+	}
+	_, err := ls.storage.PutKey(ctx, name, bornKey, []byte("{}"), h)
+	if taken(err) {
+		return nil
+	}
+	return err
 }

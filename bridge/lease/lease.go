@@ -49,6 +49,7 @@ type Holder struct {
 type Leases struct {
 	members  jetstream.KeyValue // who lives
 	accounts jetstream.KeyValue // who has what
+	storage  *storage.Storage
 	ttl      time.Duration
 	base     Holder // this daemon, but for the id
 	log      *slog.Logger
@@ -84,7 +85,7 @@ func Open(ctx context.Context, st *storage.Storage, o Options) (*Leases, error) 
 	ls := &Leases{
 		ttl: o.TTL, log: o.Log, base: Holder{Host: o.Name, Embedded: o.Embedded},
 		mine: map[string]bool{}, dead: map[string]time.Time{}, alive: map[string]time.Time{},
-		held: map[string]*Lease{},
+		held: map[string]*Lease{}, storage: st,
 	}
 	var err error
 	if ls.members, err = st.Bucket(ctx, storage.Leases); err == nil {

@@ -38,6 +38,7 @@ func (m *membership) doubt(err error) {
 		m.crew.leases.log.Warn("renewing the lease", "err", err)
 	}
 	m.trouble = err
+	m.crew.leases.storage.Suspect(err)
 }
 
 // expire ends the membership when no renewal was confirmed in time.

@@ -185,11 +185,28 @@ func (s *Storage) anew(ctx context.Context, k *kept) (*jetstream.StreamInfo, err
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return info, err
 	}
-	st, err := s.create(ctx, k.item)
+	s.mu.Lock()
+	last := k.last
+	s.mu.Unlock()
+	st, err := s.create(ctx, k.item, last+seqRoom)
 	if err != nil {
 		return nil, err
 	}
 	return st.CachedInfo(), nil
+}
+
+// seqRoom is how many sequences a stream that is made anew leaves out behind the last one known of its predecessor: others may have
+// written since. A sequence that stands for something (an epoch, a position, a revision to compare with) is never one of both streams.
+const seqRoom = 1 << 20
+
+// Created is when a stream or bucket was made, as far as is known here: it tells one from another of the same name.
+func (s *Storage) Created(name string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.kept[name]; k != nil {
+		return k.created
+	}
+	return time.Time{}
 }
 
 // compare tells whether an item is another one than before, or lost records, and notes it as it is now.
@@ -200,7 +217,7 @@ func (s *Storage) compare(k *kept, info *jetstream.StreamInfo) (c *Change) {
 	switch {
 	case !info.Created.Equal(k.created) || info.State.LastSeq < k.last:
 		c = &Change{Name: name, Lost: k.last, Anew: true, Cause: "the stream was deleted; this is another one"}
-	case info.State.NumSubjects < k.subjects && remembers(name):
+	case remembers(name) && (info.State.NumSubjects < k.subjects || info.State.Msgs == 0 && info.State.LastSeq > k.last):
 		c = &Change{Name: name, Lost: k.last, Cause: "records were purged from the stream"}
 	}
 	k.created, k.last, k.subjects = info.Created, info.State.LastSeq, info.State.NumSubjects

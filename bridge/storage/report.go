@@ -54,7 +54,7 @@ func (s *Storage) Apply(ctx context.Context, reduce bool) (done map[string][]Dif
 		case errors.Is(err, jetstream.ErrStreamNotFound) && it.Lazy:
 			continue
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			if _, err = s.create(ctx, it); err == nil {
+			if _, err = s.create(ctx, it, 0); err == nil {
 				done[name] = []Difference{{What: string(it.Kind), Have: "missing", Want: "made", Why: Needed}}
 			}
 		case err == nil:

@@ -94,7 +94,7 @@ func (s *Storage) open(ctx context.Context, it Item) (jetstream.Stream, error) {
 	st, err := s.js.Stream(ctx, it.StreamName(s.o.Scheme))
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		st, err = s.create(ctx, it)
+		st, err = s.create(ctx, it, 0)
 	case err == nil && s.commit:
 		st, err = s.bring(ctx, it, st)
 	}
@@ -105,9 +105,10 @@ func (s *Storage) open(ctx context.Context, it Item) (jetstream.Stream, error) {
 	return st, nil
 }
 
-// create makes an item as the settings and their defaults say.
-func (s *Storage) create(ctx context.Context, it Item) (jetstream.Stream, error) {
+// create makes an item as the settings and their defaults say. Its sequences begin at first; 0: at 1.
+func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.Stream, error) {
 	c, byDefault := s.limited(ctx, it)
+	c.FirstSeq = first
 	st, err := s.js.CreateStream(ctx, c)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):

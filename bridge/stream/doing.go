@@ -65,6 +65,7 @@ func (l *Log) tried(ctx context.Context, took time.Duration, err error) {
 	}
 	if err != nil {
 		l.trouble.note(err)
+		l.store.storage.Suspect(err)
 	}
 	if l.opts.Tried != nil {
 		l.opts.Tried(took, err)

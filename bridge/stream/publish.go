@@ -332,6 +332,9 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 	for wait := retryMin; ; wait = min(2*wait, retryMax) {
 		err := l.claim(ctx, false)
 		if err == nil {
+			if l.epoch.Load() <= from {
+				from = 0 // another stream, that begins anew
+			}
 			there, seq, err = l.find(ctx, from, messages)
 			if err == nil {
 				return there, seq, nil
@@ -343,6 +346,7 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 		}
 		l.trouble.note(err)
 		l.troubled()
+		l.store.storage.Suspect(err)
 		l.opts.Log.Warn("finding out what was stored", "account", l.account, "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return false, 0, err

@@ -15,9 +15,11 @@ import (
 
 // Position is where recovery begins: a state, and the stream sequence after which it has to be brought up to date.
 type Position struct {
-	Seq   uint64          `json:"seq"`
-	User  int64           `json:"user"` // whose: another user under the same account name counts anew
-	State json.RawMessage `json:"state"`
+	Seq  uint64 `json:"seq"`
+	User int64  `json:"user"` // whose: another user under the same account name counts anew
+	// Stream is when the stream was made in which Seq counts; zero: it is not known. In another one, everything is behind it.
+	Stream time.Time       `json:"stream,omitzero"`
+	State  json.RawMessage `json:"state"`
 }
 
 // Position reads the last one saved, zero when there is none. It may be old: it only makes recovery short.
@@ -32,17 +34,34 @@ func (s *Store) Position(ctx context.Context, account string) (p Position, err e
 	if err := json.Unmarshal(entry.Value(), &p); err != nil {
 		return Position{}, fmt.Errorf("%s: the position in the bucket cannot be read: %w", account, err)
 	}
+	if made := s.storage.Created(storage.Updates); !p.Stream.IsZero() && !p.Stream.Equal(made) {
+		p.Seq = 0
+	}
 	return p, nil
 }
 
 // SavePosition stores a position. It must be true: the state after every message of the account up to Seq.
 func (s *Store) SavePosition(ctx context.Context, account string, p Position) error {
+	p.Stream = s.storage.Created(storage.Updates)
 	body, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
 	if _, err := s.positions.Put(ctx, account, body); err != nil {
 		return fmt.Errorf("%s: saving the position: %w", account, err)
+	}
+	return nil
+}
+
+// PutBackPosition stores a position again that was lost with the bucket, unless there is one.
+func (s *Store) PutBackPosition(ctx context.Context, account string, p Position) error {
+	p.Seq = 0 // in whichever stream is there now, everything is behind it
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if _, err := s.positions.Create(ctx, account, body); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("%s: storing the position again: %w", account, err)
 	}
 	return nil
 }

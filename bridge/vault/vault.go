@@ -1,6 +1,7 @@
 // Package vault keeps the accounts' sessions, which hold auth keys, sealed in a KV bucket (design §6): XChaCha20-Poly1305 with
-// the account's name and the record's revision as associated data. Whoever reads the bucket without the secret learns the
-// names of the accounts and nothing else.
+// the account's name and the number of the record as associated data. Whoever reads the bucket without the secret learns the
+// names of the accounts, how often each signed in and was saved, and nothing else. Whoever writes to it can take sessions away, and
+// no more: what a record is bound to is said at [associated], and what is done about records that are none in keep.go.
 package vault
 
 import (
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -24,30 +26,45 @@ var ErrNotFound = errors.New("account is not signed in")
 // ErrChanged says that the record was written by somebody else since it was read: a new sign-in, or another daemon.
 var ErrChanged = errors.New("session was replaced meanwhile")
 
-// Vault is the bucket with the key to it. It is safe for concurrent use.
+// Vault is the bucket with the keys to it. It is safe for concurrent use.
 type Vault struct {
-	kv  jetstream.KeyValue
-	key Key
+	kv     jetstream.KeyValue
+	stream jetstream.Stream // the same, to read older versions from
+	bucket string
+	js     jetstream.JetStream
+	keys   []Key // the first seals, all open
 }
 
-// Open opens the bucket.
-func Open(ctx context.Context, st *storage.Storage, k Key) (*Vault, error) {
+// Open opens the bucket. Records are sealed with k, and opened with any of the others as well.
+func Open(ctx context.Context, st *storage.Storage, k Key, others ...Key) (*Vault, error) {
 	kv, err := st.Bucket(ctx, storage.Sessions)
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{kv: kv, key: k}, nil
+	stream, err := st.Stream(ctx, storage.Sessions)
+	if err != nil {
+		return nil, err
+	}
+	return &Vault{kv: kv, stream: stream, bucket: kv.Bucket(), js: st.JetStream(), keys: append([]Key{k}, others...)}, nil
 }
 
 // Session is a record opened. State is secret: never log it.
 type Session struct {
 	State []byte
+	// Foreign is what stands over it in the bucket and was not written by a natsgram with this secret, or is older; empty: nothing.
+	Foreign string
+
 	n     number // sealed with the state
 	kv    uint64 // the bucket's revision, for compare-and-set; 0: not stored
+	nonce [nonceSize]byte
+	tried [][nonceSize]byte // of writings of which it is unknown whether they got there
 }
 
 // Generation tells sign-ins apart: saving a session keeps it, a new sign-in raises it.
 func (s Session) Generation() uint64 { return s.n.generation }
+
+// Revision is the bucket's, 0: not stored.
+func (s Session) Revision() uint64 { return s.kv }
 
 // String hides the state.
 func (s Session) String() string {
@@ -57,38 +74,37 @@ func (s Session) String() string {
 // GoString hides the state.
 func (s Session) GoString() string { return s.String() }
 
-// Load opens an account's session: ErrNotFound, ErrSealed or NATS's own errors.
+// Load opens an account's session: the newest version that opens. ErrNotFound, ErrSealed (there are some, and none opens) or
+// NATS's own errors.
 func (v *Vault) Load(ctx context.Context, account string) (Session, error) {
-	entry, err := v.kv.Get(ctx, account)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Session{}, fmt.Errorf("%s: %w", account, ErrNotFound)
-	}
+	all, err := v.versions(ctx, account)
 	if err != nil {
-		return Session{}, fmt.Errorf("%s: reading the session: %w", account, err)
+		return Session{}, err
 	}
-	state, n, err := open(v.key, account, entry.Value())
-	if err != nil {
-		return Session{}, fmt.Errorf("%s: %w", account, err)
-	}
-	return Session{State: state, n: n, kv: entry.Revision()}, nil
+	return v.newest(account, all)
 }
 
 // Save stores state over the record that was read as s, and gives the new one. It is refused with ErrChanged when the record
 // is not s any more.
 func (v *Vault) Save(ctx context.Context, account string, s Session, state []byte) (Session, error) {
-	if err := check(account, state); err != nil {
-		return Session{}, err
-	}
-	next := number{max(s.n.generation, 1), s.n.revision + 1}
-	record, err := seal(v.key, account, next, state)
+	next, record, err := v.next(account, s, state)
 	if err != nil {
 		return Session{}, err
 	}
-	kv, err := v.write(ctx, account, record, s.kv)
-	if err != nil {
+	if next.kv, err = v.write(ctx, account, record, s.kv); err != nil {
 		return Session{}, fmt.Errorf("%s: storing the session: %w", account, err)
 	}
-	return Session{State: state, n: next, kv: kv}, nil
+	return next, nil
+}
+
+// next seals what follows on a session.
+func (v *Vault) next(account string, s Session, state []byte) (Session, []byte, error) {
+	if err := check(account, state); err != nil {
+		return Session{}, nil, err
+	}
+	n := number{max(s.n.generation, 1), s.n.revision + 1}
+	record, err := seal(v.keys[0], account, n, state)
+	return Session{State: state, n: n, nonce: nonceOf(record)}, record, err
 }
 
 func check(account string, state []byte) error {
@@ -107,27 +123,25 @@ func (v *Vault) write(ctx context.Context, account string, record []byte, last u
 	} else {
 		kv, err = v.kv.Update(ctx, account, record, last)
 	}
-	var api jetstream.JetStreamError
-	if errors.Is(err, jetstream.ErrKeyExists) ||
-		errors.As(err, &api) && api.APIError() != nil && api.APIError().ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		return 0, ErrChanged
 	}
 	return kv, err
 }
 
-// Replace stores a session whatever was there before: a person signed in anew.
+// Replace stores a session whatever was there before: a person signed in anew. Its generation is above every other's, also of a
+// record that is gone, so that no daemon takes it for an older one.
 func (v *Vault) Replace(ctx context.Context, account string, state []byte) (Session, error) {
 	for {
 		old, err := v.Load(ctx, account)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			old = Session{}
 		case errors.Is(err, ErrSealed):
 			return Session{}, err // overwriting what another secret sealed would lose an account that is not ours
 		case err != nil:
 			return Session{}, err
 		}
-		old.n.generation++
+		old.n.generation = max(old.n.generation+1, uint64(time.Now().UnixMilli()))
 		s, err := v.Save(ctx, account, old, state)
 		if !errors.Is(err, ErrChanged) {
 			return s, err
@@ -178,9 +192,9 @@ func (v *Vault) Fits(ctx context.Context, accounts []string) error {
 
 // Change is what Watch tells: an account's record was written or removed.
 type Change struct {
-	Account    string
-	Gone       bool
-	Generation uint64 // see Session.Generation; 0: gone, or nothing that this program has written
+	Account  string
+	Gone     bool
+	Revision uint64 // see Session.Revision
 }
 
 // Watch tells of every account stored now and of every change from then on, until ctx ends.
@@ -199,7 +213,7 @@ func (v *Vault) Watch(ctx context.Context, tell func(Change)) error {
 				return errors.Join(ctx.Err(), w.Stop())
 			}
 			if e != nil { // nil: all that was stored has been told
-				tell(Change{Account: e.Key(), Gone: e.Operation() != jetstream.KeyValuePut, Generation: numberOf(e.Value()).generation})
+				tell(Change{Account: e.Key(), Gone: e.Operation() != jetstream.KeyValuePut, Revision: e.Revision()})
 			}
 		}
 	}

@@ -1,0 +1,73 @@
+package account
+
+import (
+	"context"
+
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/bridge/stream"
+)
+
+// eventStorageLost is told when a stream or bucket was deleted or emptied under the running daemon.
+const eventStorageLost = "storage.lost"
+
+// StorageLost tells that storage of natsgram's was lost. Of updates it is told up to which sequence they are gone from the stream: those
+// that consumers have not read, they will not.
+func (r *Runner) StorageLost(c storage.Change) {
+	if t := r.tenure(); t != nil && c.Name == storage.Updates && c.Anew {
+		t.driver.durable.mu.Lock()
+		t.driver.durable.seq = 0 // sequences of the former stream say nothing
+		t.driver.durable.mu.Unlock()
+	}
+	r.event(eventStorageLost, map[string]any{"storage": r.Settings.Scheme().StreamName(c.Name), "up_to": c.Lost, "cause": c.Cause})
+}
+
+// WritePosition writes everything down anew that stands in the bucket of positions.
+func (r *Runner) WritePosition(ctx context.Context) error {
+	t := r.tenure()
+	if t == nil {
+		return nil
+	}
+	return t.driver.writeAnew(ctx)
+}
+
+// Position is where the account's updates go on, by what this daemon stored of them; its State is empty where that is not known.
+func (r *Runner) Position() stream.Position {
+	t := r.tenure()
+	if t == nil {
+		return stream.Position{}
+	}
+	t.driver.durable.mu.Lock()
+	begun := t.driver.durable.begun
+	t.driver.durable.mu.Unlock()
+	if !begun {
+		return stream.Position{}
+	}
+	return t.driver.position()
+}
+
+// tenure is the present one; nil: the account is not run yet, or nobody is signed in.
+func (r *Runner) tenure() *tenure {
+	r.status.mu.Lock()
+	defer r.status.mu.Unlock()
+	return r.status.t
+}
+
+func (d *driver) writeAnew(ctx context.Context) error {
+	d.watching.Lock()
+	defer d.watching.Unlock()
+	d.mu.Lock()
+	changes := d.watch.changes
+	d.mu.Unlock()
+	if len(changes.Add)+len(changes.Remove) > 0 {
+		if err := d.r.Store.SetWatched(ctx, d.r.Name, changes); err != nil {
+			return err
+		}
+	}
+	d.durable.mu.Lock()
+	begun := d.durable.begun
+	d.durable.mu.Unlock()
+	if !begun {
+		return nil
+	}
+	return d.r.Store.SavePosition(ctx, d.r.Name, d.position())
+}
