@@ -35,7 +35,7 @@ func TestCrowd(t *testing.T) {
 	o.daemons, o.servers, o.strict = 3, 1, true
 	g := &rig{t: t, dir: t.TempDir(), keep: o.keep}
 	g.build(o.overlay)
-	g.startServers(1)
+	g.startServers(1, "")
 	g.connect()
 	g.telegram = mttest.NewServer(t, func(c *mttest.Config) { c.Wire.OneConnection, c.TrackQueries = true, false })
 	t.Cleanup(func() {

@@ -38,6 +38,7 @@ type server struct {
 
 type daemon struct {
 	*process
+	http     string // where its metrics are
 	telegram *relay
 	nats     []*relay // one to each server
 }
@@ -51,7 +52,7 @@ func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	g := &rig{t: t, dir: t.TempDir(), keep: o.keep}
 	g.build(o.overlay)
-	g.startServers(o.servers)
+	g.startServers(o.servers, o.storage)
 	g.connect()
 	g.telegram = mttest.NewServer(t, func(c *mttest.Config) {
 		c.Code, c.Updates.ChannelTooLong, c.Updates.Keep = loginCode, o.tooLong, 5_000_000
@@ -106,7 +107,7 @@ func (g *rig) freeAddr() string {
 	return l.Addr().String()
 }
 
-func (g *rig) startServers(n int) {
+func (g *rig) startServers(n int, storage string) {
 	routes := make([]string, n)
 	for i := range routes {
 		routes[i] = g.freeAddr()
@@ -114,8 +115,12 @@ func (g *rig) startServers(n int) {
 	for i := range n {
 		name := fmt.Sprintf("nats%d", i+1)
 		s := &server{addr: g.freeAddr()}
-		config := fmt.Sprintf("server_name: %s\nlisten: %q\nmax_payload: 8MB\njetstream { store_dir: %q, sync_interval: always }\n",
-			name, s.addr, filepath.Join(g.dir, name))
+		limit := ""
+		if storage != "" {
+			limit = ", max_file_store: " + storage
+		}
+		config := fmt.Sprintf("server_name: %s\nlisten: %q\nmax_payload: 8MB\njetstream { store_dir: %q, sync_interval: always%s }\n",
+			name, s.addr, filepath.Join(g.dir, name), limit)
 		if n > 1 { // no_advertise: or clients would learn the way around the cable that is cut
 			config += fmt.Sprintf("cluster { name: torture, listen: %q, no_advertise: true, routes: [%s] }\n", routes[i], "\"nats://"+strings.Join(routes, "\", \"nats://")+"\"")
 		}
@@ -181,7 +186,7 @@ func (g *rig) people(n int) {
 
 // addDaemon makes a daemon whose every connection goes by a cable of its own.
 func (g *rig) addDaemon(i int, o options) {
-	d := &daemon{}
+	d := &daemon{http: g.freeAddr()}
 	var urls []string
 	for _, s := range g.servers {
 		r := g.cable(s.addr)
@@ -193,6 +198,7 @@ func (g *rig) addDaemon(i int, o options) {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "NATSGRAM_STATE_DIR=" + filepath.Join(g.dir, name), "NATSGRAM_SECRET=" + secret,
 		"NATSGRAM_API_ID=12345", "NATSGRAM_API_HASH=0123456789abcdef0123456789abcdef", fmt.Sprintf("NATSGRAM_REPLICAS=%d", o.servers),
 		"NATS_URL=" + strings.Join(urls, ","), "NATSGRAM_NAME=" + name, "NATSGRAM_LOG_LEVEL=" + o.logLevel,
+		"NATSGRAM_HTTP=" + d.http,
 	}
 	if !o.strict {
 		d.telegram = g.cable("")

@@ -31,6 +31,7 @@ type options struct {
 	catchUp  time.Duration
 	overlay  string // of go build
 	only     string // the one act to do
+	storage  string // what a server may store; empty: as much as there is
 	strict   bool   // a key used from two places is AUTH_KEY_DUPLICATED; daemons reach Telegram without a cable
 }
 
@@ -54,6 +55,7 @@ func TestTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
+	t.Parallel() // beside TestAlerts, which waits most of the time
 	o := flags
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano()) % 1_000_000
