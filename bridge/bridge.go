@@ -33,9 +33,6 @@ import (
 // Settings are described in package settings.
 type Settings = settings.Settings
 
-// LoadSettings reads the environment.
-func LoadSettings() (Settings, error) { return settings.Load() }
-
 // DefaultSettings are those of an empty environment, but for StateDir.
 func DefaultSettings() Settings { return settings.Defaults() }
 

@@ -98,6 +98,7 @@ func TestOwnAccount(t *testing.T) {
 	}
 	o.run(t, `natsgram call main messages.sendMessage peer._=inputPeerSelf message='hello from NATS'`)
 	o.readme(t)
+	o.commands(t)
 	friend.Send(me, "while it runs")
 	o.waitFor(t, "while it runs")
 	stopNow()
@@ -105,14 +106,49 @@ func TestOwnAccount(t *testing.T) {
 	friend.Send(me, "while it was away")
 	o.serve(t, "main")
 	o.waitFor(t, "while it was away")
-	all := o.run(t, "natsgram tail main --all --json --type updateNewMessage -n 3")
+	all := o.run(t, "natsgram tail main --all --json --type updateNewMessage -n 4")
 	for _, want := range []string{"hello from NATS", "while it runs", "while it was away"} {
 		if n := strings.Count(all, `"`+want+`"`); n != 1 {
 			t.Errorf("%q stands %d times in the stream:\n%s", want, n, all)
 		}
 	}
+	events := make(chan string, 1)
+	go func() {
+		out, _ := o.sh(t, "timeout 30 natsgram events main -n 1", o.env...)
+		events <- out
+	}()
+	for told := ""; told == ""; { // until the events command listens
+		o.run(t, "natsgram login main --phone +491701234567 --code 54321", "NATSGRAM_LOGIN_PASSWORD_FILE="+secret)
+		select {
+		case told = <-events:
+		default:
+		}
+	}
+	o.run(t, "natsgram logout main")
+	if out := o.run(t, "natsgram status main"); !strings.Contains(out, "signed-out") {
+		t.Errorf("status after logout:\n%s", out)
+	}
 	if entries, err := os.ReadDir(filepath.Join(o.home, ".local", "state", "natsgram")); err != nil || len(entries) == 0 {
 		t.Errorf("the state folder: %v, %v", entries, err)
+	}
+}
+
+// commands are those about one account.
+func (o *operator) commands(t *testing.T) {
+	t.Helper()
+	for line, want := range map[string]string{
+		"natsgram status main":                 `state +connected`,
+		"natsgram status main --json":          `"state":"connected"`,
+		"natsgram watch add main 1234":         `channels.0 +1234`,
+		"natsgram watch remove main 1234":      ``,
+		"natsgram health":                      `ready`,
+		"natsgram call main help.getConfig -c": `"_":"config"`,
+		"natsgram -s $(cat $HOME/.local/state/natsgram/nats.url) --context $HOME/.config/nats/context/natsgram.json status main": `state +connected`,
+		"natsgram --context natsgram call main messages.sendMessage peer=me message=x --accept tl | wc -c":                       `[1-9]`,
+	} {
+		if out := o.run(t, line); !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("%s: want %s:\n%s", line, want, out)
+		}
 	}
 }
 

@@ -19,10 +19,13 @@ type environment struct {
 
 // readEnvironment takes variables that are empty out, as docker compose makes them of what is not set, and puts the contents of
 // X_FILE into X for every secret X that is not set itself.
-func readEnvironment() (*environment, error) {
+func readEnvironment(over map[string]string) (*environment, error) {
 	e := &environment{names: map[string]bool{}}
 	for _, f := range fieldsOf(new(Settings)) {
 		text, err := f.given()
+		if other, ok := over[f.name()]; ok {
+			text, err = other, nil
+		}
 		if err == nil {
 			err = e.put(f.name(), text)
 		}

@@ -130,9 +130,12 @@ type SignIn struct {
 }
 
 // Load reads the environment. An empty variable is one that is not set.
-func Load() (Settings, error) {
+func Load() (Settings, error) { return LoadOver(nil) }
+
+// LoadOver is Load with other values for some variables, such as flags give; an empty one unsets.
+func LoadOver(over map[string]string) (Settings, error) {
 	var s Settings
-	given, err := readEnvironment()
+	given, err := readEnvironment(over)
 	if err != nil {
 		return s, err
 	}

@@ -173,7 +173,7 @@ type change struct {
 func changeCommand(c *cobra.Command, verb string, request func(args []string) map[string]any, say func(change) string) *cobra.Command {
 	var asJSON bool
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := subjects.CheckAccount(args[0]); err != nil {
+		if err := checkAccount(c, args[0]); err != nil {
 			return err
 		}
 		o, err := newOffice(c, args[0])
@@ -211,7 +211,7 @@ const changeTime = 2 * time.Minute
 
 // newOffice connects. What happens to the watched account, if any, is shown on standard error.
 func newOffice(c *cobra.Command, watched string) (*office, error) {
-	set, err := settings.Load()
+	set, err := loadSettings(c)
 	if err != nil {
 		return nil, err
 	}

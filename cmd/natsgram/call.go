@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -22,65 +24,121 @@ import (
 	"github.com/natsgram/natsgram/tl"
 )
 
+// callOptions is what the flags of call choose.
+type callOptions struct {
+	timeout           time.Duration
+	id, accept        string
+	headers           []string
+	readOnly, compact bool
+	dryRun            bool
+}
+
 func callCommand() *cobra.Command {
-	var timeout time.Duration
-	var id string
-	var readOnly, compact bool
+	var o callOptions
 	c := &cobra.Command{
 		Use:   "call ACCOUNT METHOD [key=value...]",
 		Short: "Call a method of Telegram through the daemon",
 		Long: `Call a method of Telegram through the daemon, and print its result as JSON.
 
-Parameters are words, or a JSON object on standard input: without words, or with the word - (words are laid over it).
+Parameters are words, or a JSON object on standard input or in a file: without words, or with the word - or @file (words are laid
+over it).
   key=value      in the type that the schema gives key; lists as a,b,c
   a.b=value      a field of an object: peer._=inputPeerSelf
   key:=json      JSON as it is
   key=@file      the content of a file, for parameters of type bytes`,
 		Example: `  natsgram call main help.getConfig
-  natsgram call main messages.sendMessage peer._=inputPeerSelf message='from a terminal'
+  natsgram call main messages.sendMessage peer=me message='from a terminal'
   natsgram call main users.getUsers id:='[{"_":"inputUserSelf"}]'
+  natsgram call main messages.sendMessage @message.json message='another text' --id order-17
+  natsgram call main messages.getDialogs --dry-run limit=5      what would be sent, and where to
   echo '{"offset_peer":{"_":"inputPeerEmpty"},"limit":5}' | natsgram call main messages.getDialogs - offset_date=0 offset_id=0 hash=0`,
 		Args: cobra.MinimumNArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			set, schema, err := loadSchema()
-			if err != nil {
-				return err
-			}
-			if err := subjects.CheckAccount(args[0]); err != nil {
-				return err
-			}
-			f := schema.Function(args[1])
-			body, err := callBody(c.InOrStdin(), args[2:], f)
-			if err != nil {
-				return err
-			}
-			m := nats.NewMsg(set.Scheme().RPC(args[0], args[1]))
-			if readOnly {
-				m.Subject = set.Scheme().RO(args[0], args[1])
-			}
-			m.Header.Set(subjects.HeaderContentType, "application/json")
-			if id != "" {
-				m.Header.Set(subjects.HeaderMsgID, id)
-			}
-			m.Data = body
-			reply, err := request(c.Context(), set, m, timeout)
-			if errors.Is(err, nats.ErrNoResponders) && f == nil {
-				return fmt.Errorf("%w\nLayer %d here has no method %s; see `natsgram methods WORD`", err, schema.Layer, args[1])
-			}
-			if err != nil {
-				return err
-			}
-			if why := reply.Header.Get(subjects.HeaderRedacted); why != "" {
-				fmt.Fprintf(c.ErrOrStderr(), "The daemon withholds a part of the answer: %s.\n", why)
-			}
-			return printReply(c.OutOrStdout(), reply, compact)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return o.call(c, args[0], args[1], args[2:]) },
 	}
-	c.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait for the answer")
-	c.Flags().StringVar(&id, "id", "", "Nats-Msg-Id: the same id again cannot send twice")
-	c.Flags().BoolVar(&readOnly, "ro", false, "by the read-only subject, which serves methods that change nothing")
-	c.Flags().BoolVarP(&compact, "compact", "c", false, "the result as the daemon sent it, in one line")
+	f := c.Flags()
+	f.DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the answer")
+	f.StringVar(&o.id, "id", "", "Nats-Msg-Id: the same id again cannot send twice")
+	f.BoolVar(&o.readOnly, "ro", false, "by the read-only subject, which serves methods that change nothing")
+	f.BoolVarP(&o.compact, "compact", "c", false, "the result as the daemon sent it, in one line")
+	f.StringVar(&o.accept, "accept", "", "what the result comes as: json, msgpack or tl (or a whole content type), written as it is")
+	f.StringArrayVar(&o.headers, "header", nil, "a header of the request, as 'Name: value' (may be given again)")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print subject, headers and body, and send nothing")
 	return c
+}
+
+func (o callOptions) call(c *cobra.Command, account, method string, words []string) error {
+	set, schema, err := loadSchema(c)
+	if err != nil {
+		return err
+	}
+	if err := checkAccount(c, account); err != nil {
+		return err
+	}
+	f := schema.Function(method)
+	m := nats.NewMsg(set.Scheme().RPC(account, method))
+	if o.readOnly {
+		m.Subject = set.Scheme().RO(account, method)
+	}
+	if m.Data, err = callBody(c.InOrStdin(), words, f); err == nil {
+		err = o.fill(m.Header)
+	}
+	switch {
+	case errors.As(err, new(*fs.PathError)):
+		return err
+	case err != nil:
+		return misused(c, err)
+	case o.dryRun:
+		return printRequest(c.OutOrStdout(), m)
+	}
+	reply, err := request(c.Context(), set, m, o.timeout)
+	if errors.Is(err, nats.ErrNoResponders) && f == nil {
+		return fmt.Errorf("%w\nLayer %d here has no method %s; see `natsgram methods WORD`", err, schema.Layer, method)
+	}
+	if err != nil {
+		return err
+	}
+	if o.accept != "" && reply.Header.Get(subjects.HeaderErrorCode) == "" {
+		_, err := c.OutOrStdout().Write(reply.Data)
+		return err
+	}
+	return printReply(c.OutOrStdout(), reply, o.compact)
+}
+
+// contentTypes are short names of what a result may come as.
+var contentTypes = map[string]string{"json": "application/json", "msgpack": "application/msgpack", "tl": "application/x-tl"}
+
+// fill sets the headers of a request.
+func (o callOptions) fill(h nats.Header) error {
+	h.Set(subjects.HeaderContentType, contentTypes["json"])
+	h.Set(subjects.HeaderTimeout, o.timeout.String())
+	if o.id != "" {
+		h.Set(subjects.HeaderMsgID, o.id)
+	}
+	if o.accept != "" {
+		h.Set(subjects.HeaderAccept, cmp.Or(contentTypes[o.accept], o.accept))
+	}
+	for _, line := range o.headers {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(name) == "" || strings.ContainsAny(line, "\r\n") {
+			return fmt.Errorf("--header %q: want 'Name: value'", line)
+		}
+		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return nil
+}
+
+// printRequest shows what would be sent, and where to.
+func printRequest(out io.Writer, m *nats.Msg) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "subject: %s\n", m.Subject)
+	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
+		for _, value := range m.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", m.Data)
+	_, err := b.WriteTo(out)
+	return err
 }
 
 // callBody is the parameters as JSON: the words, laid over standard input where it is read. Input alone goes as it is, so
@@ -108,16 +166,27 @@ func callBody(in io.Reader, words []string, f *tl.Combinator) ([]byte, error) {
 	return json.Marshal(params)
 }
 
-// readInput reads standard input when a word - asks for it, or when there are no words though the method has parameters
-// and somebody pipes something in. An input that nobody asked for is left alone: it may be a pipe that never ends.
+// readInput reads standard input when a word - asks for it, the file of a word @file, and standard input also when there are no
+// words though the method has parameters and somebody pipes something in. An input that nobody asked for is left alone: it may be
+// a pipe that never ends.
 func readInput(in io.Reader, words []string, f *tl.Combinator) (input []byte, rest []string, err error) {
-	rest = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "-" })
-	asked := len(rest) < len(words)
-	piped := len(words) == 0 && (f == nil || len(f.Params) > 0) && isPiped(in)
-	if !asked && !piped {
-		return nil, rest, nil
+	var from []string
+	for _, w := range words {
+		if w == "-" || strings.HasPrefix(w, "@") && !strings.Contains(w, "=") {
+			from = append(from, w)
+		} else {
+			rest = append(rest, w)
+		}
 	}
-	input, err = io.ReadAll(in)
+	piped := len(words) == 0 && (f == nil || len(f.Params) > 0) && isPiped(in)
+	switch {
+	case len(from) > 1:
+		return nil, nil, fmt.Errorf("%s: want one of them", strings.Join(from, " and "))
+	case len(from) == 1 && from[0] != "-":
+		input, err = os.ReadFile(from[0][1:])
+	case len(from) == 1 || piped:
+		input, err = io.ReadAll(in)
+	}
 	return bytes.TrimSpace(input), rest, err
 }
 
@@ -143,7 +212,9 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	m.Header.Set(subjects.HeaderTimeout, timeout.String())
+	if m.Header.Get(subjects.HeaderTimeout) == "" {
+		m.Header.Set(subjects.HeaderTimeout, timeout.String())
+	}
 	reply, err := nc.RequestMsgWithContext(ctx, m)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):

@@ -57,6 +57,10 @@ func TestCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	body := filepath.Join(t.TempDir(), "body.json")
+	if err := os.WriteFile(body, []byte(`{"id":["me"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		words  string
 		status int
@@ -64,7 +68,7 @@ func TestCommands(t *testing.T) {
 	}{
 		{"", 0, "natsgram demo"},
 		{"--version", 0, version},
-		{"frobnicate", 1, "frobnicate"},
+		{"frobnicate", 2, "frobnicate"},
 		{"methods messages.sendMessage", 0, "tg.rpc.ACCOUNT.messages.sendMessage"},
 		{"methods --json help.getConfig", 0, `"result":"Config"`},
 		{"methods no such method anywhere", 1, "no method of layer"},
@@ -72,24 +76,24 @@ func TestCommands(t *testing.T) {
 		{"permissions writer main --user poster --inbox _INBOX_p", 0, `{ user: "poster", password: $POSTER_PASSWORD, permissions: {`},
 		{"permissions writer main --user poster --inbox _INBOX_p", 0, `subscribe: { allow: ["_INBOX_p.>"] }`},
 		{"permissions reader main --method messages.getHistory", 0, `publish: { allow: ["tg.ro.main.messages.getHistory"] }`},
-		{"permissions reader main --method messages.sendMessage", 1, "messages.sendMessage does not only read"},
-		{"permissions writer --method messages.nothing", 1, `has no method "messages.nothing"`},
-		{"permissions operator main --method messages.getHistory", 1, "methods go with the roles reader and writer"},
+		{"permissions reader main --method messages.sendMessage", 2, "messages.sendMessage does not only read"},
+		{"permissions writer --method messages.nothing", 2, `has no method "messages.nothing"`},
+		{"permissions operator main --method messages.getHistory", 2, "methods go with the roles reader and writer"},
 		{"permissions watcher main", 0, `publish: { deny: [">"] }`},
 		{"permissions watcher main --nsc", 0, `--deny-pub '>'`},
-		{"permissions consumer main", 1, "name its durables"},
+		{"permissions consumer main", 2, "name its durables"},
 		{"permissions consumer main --durable a --trusted", 0, "this user can do everything"},
 		{"permissions consumer main --durable a --trusted --json", 0, `"$JS.API.CONSUMER.MSG.NEXT.TG_UPDATES.a"`},
 		{"permissions consumer main --durable a", 0, `"$JS.natsgram.API.CONSUMER.MSG.NEXT.TG_UPDATES.a"`},
-		{"permissions consumer main --durable other=a", 1, "is of the account other"},
-		{"permissions reader --trusted", 1, "--trusted goes with consumer"},
-		{"permissions reader --to X", 1, "--to goes with --from"},
-		{"permissions reader --user a.b", 1, `name "a.b"`},
-		{"permissions reader --inbox $KV", 1, "inbox prefix"},
-		{"permissions daemon --from X", 1, "the daemon is in its own account"},
-		{"permissions daemon main", 1, "takes no account"},
-		{"permissions king main", 1, `no role "king"`},
-		{"permissions writer MAIN", 1, "MAIN"},
+		{"permissions consumer main --durable other=a", 2, "is of the account other"},
+		{"permissions reader --trusted", 2, "--trusted goes with consumer"},
+		{"permissions reader --to X", 2, "--to goes with --from"},
+		{"permissions reader --user a.b", 2, `name "a.b"`},
+		{"permissions reader --inbox $KV", 2, "inbox prefix"},
+		{"permissions daemon --from X", 2, "the daemon is in its own account"},
+		{"permissions daemon main", 2, "takes no account"},
+		{"permissions king main", 2, `no role "king"`},
+		{"permissions writer MAIN", 2, "MAIN"},
 		{"permissions", 2, "want: natsgram permissions ROLE [ACCOUNT]"},
 		{"schema show InputPeer", 0, "inputPeerSelf#7da07ec9 = InputPeer;"},
 		{"schema show Nothing", 1, "has no constructor"},
@@ -100,25 +104,55 @@ func TestCommands(t *testing.T) {
 		{"schema export --asyncapi", 0, `"address":"tg.rpc.{account}.messages.sendMessage"`},
 		{"schema export --jsonschema " + next, 0, "urn:natsgram:layer:2"},
 		{"schema export --typescript " + old, 0, "export type Layer = 1;"},
-		{"schema export", 1, "want one of --asyncapi, --jsonschema and --typescript"},
-		{"schema export --jsonschema --typescript", 1, "want one of"},
+		{"schema export", 2, "want one of --asyncapi, --jsonschema and --typescript"},
+		{"schema export --jsonschema --typescript", 2, "want one of"},
 		{"schema export --typescript " + filepath.Join(t.TempDir(), "missing"), 1, "no such file"},
 		{"schema export --typescript -o " + filepath.Join(t.TempDir(), "missing", "x"), 1, "no such file"},
 		{"config --json", 0, "NATSGRAM_API_HASH"},
+		{"acounts list", 2, "did you mean accounts?"},
+		{"--help", 0, "completion"},
+		{"completion bash", 0, "bash completion"},
 		{"config extra", 2, "--help"},
+		{"config natsgram_prefix", 0, "NATSGRAM_PREFIX=tg\n    first token of every subject\n"},
+		{"config NATSGRAM_PREFX", 2, "did you mean NATSGRAM_PREFIX?"},
+		{"config NATSGRAM_LOGIN_CODE --prefix acme", 0, "NATSGRAM_LOGIN_CODE="},
+		{"config --set --prefix acme", 0, "NATSGRAM_PREFIX=acme"},
+		{"config --prefix a..b", 1, "NATSGRAM_PREFIX"},
+		{"status main", 1, "natsgram serve"},
+		{"status BAD", 2, "account name"},
+		{"status", 2, "want: natsgram status ACCOUNT"},
+		{"events BAD", 2, "account name"},
+		{"events main", 1, "natsgram serve"},
+		{"logout", 2, "want: natsgram logout ACCOUNT"},
+		{"logout main", 1, "natsgram serve"},
+		{"watch", 0, "natsgram watch add main"},
+		{"watch add main", 2, "want: natsgram watch add ACCOUNT CHANNEL..."},
+		{"watch add main news", 2, "is no channel's id"},
+		{"watch list main", 1, "natsgram serve"},
+		{"-s nats://u:hush@127.0.0.1:1 status main", 1, "at nats://********@127.0.0.1:1"},
+		{"status main --context none", 1, "NATS_CONTEXT=none: there is no such context"},
+		{"status main --server", 2, "flag needs an argument"},
+		{"call main help.getConfig --creds /does/not/exist", 1, "/does/not/exist"},
+		{"call main messages.sendMessage peer=me message=hello --dry-run --id 7 --header A:b --accept msgpack", 0,
+			"subject: tg.rpc.main.messages.sendMessage\nA: b\nAccept: application/msgpack\nContent-Type: application/json\nNats-Msg-Id: 7\nTg-Timeout: 1m0s\n\n{\"message\":\"hello\",\"peer\":\"me\"}\n"},
+		{"call main help.getConfig --dry-run --ro --prefix acme", 0, "subject: acme.ro.main.help.getConfig"},
+		{"call main help.getConfig --dry-run --header nonsense", 2, "want 'Name: value'"},
+		{"call main users.getUsers @" + body + " hash=1 --dry-run", 0, `{"hash":1,"id":["me"]}`},
+		{"call main users.getUsers @" + body + " - --dry-run", 2, "want one of them"},
+		{"call main users.getUsers @/does/not/exist", 1, "no such file"},
 		{"call main", 2, "want: natsgram call ACCOUNT METHOD"},
-		{"call BAD help.getConfig", 1, "account"},
-		{"call main help.getConfig x", 1, "want key=value"},
+		{"call BAD help.getConfig", 2, "account"},
+		{"call main help.getConfig x", 2, "want key=value"},
 		{"call main help.getConfig", 1, "natsgram serve"},
 		{"accounts", 0, "natsgram accounts move main two"},
 		{"accounts list", 1, "natsgram serve"},
 		{"accounts list x", 2, "want: natsgram accounts list"},
 		{"accounts add", 2, "want: natsgram accounts add ACCOUNT"},
-		{"accounts add BAD", 1, "account name"},
+		{"accounts add BAD", 2, "account name"},
 		{"accounts move main one two", 2, "want: natsgram accounts move ACCOUNT [DAEMON]"},
 		{"accounts remove main", 1, "natsgram serve"},
 		{"tail main", 1, "natsgram serve"},
-		{"tail main --all --last 3", 1, "all last"},
+		{"tail main --all --last 3", 2, "all last"},
 		{"tail main --chat foo", 2, "--chat foo: want KIND.ID"},
 		{"tail main --chat channel.>", 2, "--chat channel.>: want"},
 		{"tail main --type a.b", 2, "--type a.b: want"},
@@ -152,5 +186,19 @@ func TestSchemaExportOfTheLayerThatIsRun(t *testing.T) {
 	doc, err := os.ReadFile(to)
 	if err != nil || !strings.Contains(string(doc), `"address":"acme.rpc.{account}.users.getUser"`) || !strings.Contains(string(doc), "layer 7") {
 		t.Errorf("%v: %.500s", err, doc)
+	}
+}
+
+// The settings can be read on a terminal of 80 columns; words that are longer stand alone.
+func TestSettingsFitATerminal(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	out, status := command(t, "config")
+	if status != 0 || strings.Count(out, "\nNATS") < 40 {
+		t.Fatal(status, out)
+	}
+	for line := range strings.Lines(out) {
+		if line = strings.TrimRight(line, "\n"); len(line) > 80 && strings.HasPrefix(line, " ") && strings.Contains(strings.TrimSpace(line), " ") {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/bridge/bus"
-	"github.com/natsgram/natsgram/bridge/settings"
 )
 
 func contextCommand() *cobra.Command {
@@ -21,7 +20,7 @@ func contextCommand() *cobra.Command {
   nats context select natsgram`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			set, err := settings.Load()
+			set, err := loadSettings(c)
 			if err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ type demoOptions struct {
 	length   time.Duration
 	quiet    bool
 	external bool
+	settings func() (bridge.Settings, error)
 	every    time.Duration
 	http     string
 }
@@ -59,6 +60,7 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
   NATS_URL=nats://localhost natsgram demo --external`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			o.settings = func() (bridge.Settings, error) { return loadSettings(c) }
 			o.anyPort = !c.Flags().Changed("port")
 			if err := o.check(c.Context()); err != nil {
 				return &usageError{c.CommandPath(), err}
@@ -133,7 +135,7 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settings, error) {
 	set := bridge.DefaultSettings()
 	if o.external {
-		loaded, err := bridge.LoadSettings()
+		loaded, err := o.settings()
 		if err != nil {
 			return set, err
 		}

@@ -25,7 +25,7 @@ func healthCommand() *cobra.Command {
 asked (/readyz); without, whether any daemon answers on NATS.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			set, err := settings.Load()
+			set, err := loadSettings(c)
 			if err != nil {
 				return err
 			}

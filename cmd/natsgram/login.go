@@ -37,7 +37,7 @@ While there is no connection to Telegram it says why; without a terminal it give
   NATSGRAM_LOGIN_CODE=12345 NATSGRAM_LOGIN_PASSWORD_FILE=/run/secrets/2fa natsgram login main --phone +491701234567`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			set, err := bridge.LoadSettings()
+			set, err := loadSettings(c)
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -55,19 +56,37 @@ request/reply subject, every update is a message in a JetStream stream.`,
   natsgram login main --phone +491701234567   sign an account in
   natsgram serve                              put the accounts on NATS
   natsgram accounts list                      which accounts there are, and how they do
+  natsgram status main                        all that is known of one
   natsgram call main help.getConfig           call a method
   natsgram tail main                          watch updates
   natsgram methods sendMessage                find a method and its parameters`,
-		Version:           version,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
+	addConnectionFlags(root)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return misused(c, c.ValidateFlagGroups()) }
 	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), tailCommand(),
+		statusCommand(), eventsCommand(), watchCommand(), logoutCommand(),
 		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	markUsage(root)
 	return root
+}
+
+// knownCommand says which command may have been meant.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%w, did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return err
 }
 
 // usageError is a command line that makes no sense, as against a command that failed.

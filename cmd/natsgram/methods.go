@@ -26,7 +26,7 @@ shows that method alone, with its parameters and what they can be.`,
   natsgram methods messages.sendMessage
   natsgram methods --json | jq -r .subject`,
 		RunE: func(c *cobra.Command, words []string) error {
-			set, s, err := loadSchema()
+			set, s, err := loadSchema(c)
 			if err != nil {
 				return err
 			}

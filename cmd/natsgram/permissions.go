@@ -50,7 +50,7 @@ nats CLI, an option of the connection for others.`,
   natsgram permissions operator --nsc           all accounts`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			set, schema, err := loadSchema()
+			set, schema, err := loadSchema(c)
 			if err != nil {
 				return err
 			}
@@ -59,11 +59,11 @@ nats CLI, an option of the connection for others.`,
 				f.grant.Account = args[1]
 			}
 			if err := checkMethods(schema, f.grant); err != nil {
-				return err
+				return misused(c, err)
 			}
 			u, err := f.natsUser(set.Scheme())
 			if err != nil {
-				return err
+				return misused(c, err)
 			}
 			return f.print(c.OutOrStdout(), u)
 		},

@@ -14,8 +14,8 @@ import (
 )
 
 // loadSchema is the layer that the daemon would run: NATSGRAM_SCHEMA's file, else the embedded one.
-func loadSchema() (settings.Settings, *tl.Schema, error) {
-	set, err := settings.Load()
+func loadSchema(c *cobra.Command) (settings.Settings, *tl.Schema, error) {
+	set, err := loadSettings(c)
 	if err != nil {
 		return set, nil, err
 	}
@@ -216,7 +216,7 @@ func schemaShowCommand() *cobra.Command {
   natsgram schema show messages.sendMessage`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, s, err := loadSchema()
+			_, s, err := loadSchema(c)
 			if err != nil {
 				return err
 			}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/bridge/catalog"
-	"github.com/natsgram/natsgram/subjects"
 )
 
 //go:generate go run . schema export ../../schemas/api.tl --typescript -o ../../schemas/npm/index.d.ts
@@ -31,9 +28,9 @@ A running daemon gives the same documents on tg.ctl._.schema.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f, err := chosenFormat(chosen)
 			if err != nil {
-				return err
+				return misused(c, err)
 			}
-			doc, err := export(f, args)
+			doc, err := export(c, f, args)
 			if err != nil {
 				return err
 			}
@@ -68,19 +65,19 @@ func chosenFormat(chosen map[string]*bool) (found catalog.Format, err error) {
 }
 
 // export writes the document of a file's layer, else of the layer that the daemon would run.
-func export(f catalog.Format, files []string) ([]byte, error) {
+func export(c *cobra.Command, f catalog.Format, files []string) ([]byte, error) {
 	if len(files) == 1 {
 		s, err := readSchema(files[0])
 		if err != nil {
 			return nil, err
 		}
-		scheme, err := subjects.New(cmp.Or(os.Getenv("NATSGRAM_PREFIX"), subjects.DefaultPrefix))
+		set, err := loadSettings(c)
 		if err != nil {
-			return nil, fmt.Errorf("NATSGRAM_PREFIX: %w", err)
+			return nil, err
 		}
-		return f.Write(s, scheme)
+		return f.Write(s, set.Scheme())
 	}
-	set, s, err := loadSchema()
+	set, s, err := loadSchema(c)
 	if err != nil {
 		return nil, err
 	}

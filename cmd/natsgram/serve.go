@@ -27,7 +27,7 @@ It stops on SIGTERM or Ctrl-C: calls at work are answered and updates flushed fi
   NATSGRAM_NATS_PORT=4333 NATSGRAM_STATE_DIR=/var/lib/natsgram natsgram serve`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			set, err := bridge.LoadSettings()
+			set, err := loadSettings(c)
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
-	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -41,8 +40,8 @@ type archive struct {
 	js  jetstream.JetStream
 }
 
-func openArchive() (*archive, error) {
-	set, err := bridge.LoadSettings()
+func openArchive(c *cobra.Command) (*archive, error) {
+	set, err := loadSettings(c)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +66,7 @@ func streamsAddCommand() *cobra.Command {
   natsgram streams add main --max-bytes 1073741824`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			a, err := openArchive()
+			a, err := openArchive(c)
 			if err != nil {
 				return err
 			}
@@ -92,7 +91,7 @@ func streamsListCommand() *cobra.Command {
 		Short: "Show the streams of accounts' own",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			a, err := openArchive()
+			a, err := openArchive(c)
 			if err != nil {
 				return err
 			}
@@ -144,7 +143,7 @@ func streamsRemoveCommand() *cobra.Command {
 		Short: "Delete a stream of an account's own, with its consumers",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			a, err := openArchive()
+			a, err := openArchive(c)
 			if err != nil {
 				return err
 			}

@@ -50,11 +50,11 @@ nothing away from others, unless --durable names one: then it takes part in that
 			if err := o.check(); err != nil {
 				return &usageError{c.CommandPath(), err}
 			}
-			set, schema, err := loadSchema()
+			set, schema, err := loadSchema(c)
 			if err != nil {
 				return err
 			}
-			if err := subjects.CheckAccount(args[0]); err != nil {
+			if err := checkAccount(c, args[0]); err != nil {
 				return err
 			}
 			for _, name := range o.unknown(schema) {
