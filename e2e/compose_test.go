@@ -118,6 +118,9 @@ func TestComposeServices(t *testing.T) {
 	if out := o.run(t, "natsgram config --set"); strings.Contains(out, "is no setting") || strings.Contains(out, b.password) {
 		t.Errorf("the settings of docker-compose.yml:\n%s", out)
 	}
+	if out, err := o.sh(t, "timeout 20 natsgram serve", append(o.env, "NATSGRAM_API_ID=")...); err == nil || !strings.Contains(out, "NATSGRAM_API_ID and NATSGRAM_API_HASH are not set") {
+		t.Errorf("without an api_id: %v\n%s", err, out)
+	}
 	check := b.replace.Replace(strings.Join(c.Services["natsgram"].Healthcheck.Test[1:], " "))
 	if out, err := o.sh(t, check, o.env...); err == nil {
 		t.Errorf("healthy without a daemon:\n%s", out)

@@ -188,7 +188,7 @@ func common(n settings.NATS, name string) []nats.Option {
 // credentials are the ways to sign in that cannot fail before connecting.
 func (t target) credentials() (options []nats.Option) {
 	switch {
-	case t.User != "" && t.Password == "":
+	case t.User != "" && t.Password == "" && !t.name:
 		options = append(options, nats.Token(t.User)) // as the nats CLI takes it
 	case t.User != "":
 		options = append(options, nats.UserInfo(t.User, t.Password))

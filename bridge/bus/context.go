@@ -17,6 +17,7 @@ import (
 type target struct {
 	settings.NATS
 	userJWT, userSeed string // the JWT and the seed themselves
+	name              bool   // User is a name, also without a password; NATS_USER may be a token then
 	tlsFirst          bool
 }
 
@@ -66,6 +67,7 @@ func resolve(n settings.NATS) (target, error) {
 func (t *target) add(c saved) {
 	if !t.SignsIn() {
 		t.User, t.Password, t.Token, t.userJWT, t.userSeed = c.User, c.Password, c.Token, c.UserJWT, c.UserSeed
+		t.name = true
 		t.Creds, t.NKey = path(os.ExpandEnv(c.Creds)), path(c.NKey)
 	}
 	if t.Domain == "" && t.APIPrefix == "" {

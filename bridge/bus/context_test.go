@@ -45,7 +45,7 @@ func TestContextFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := target{NATS: settings.NATS{Context: "all", URL: "nats://x", User: "u", Password: "p", Creds: "/creds/a.creds", NKey: home + "/a.nk", Cert: "/c",
-		Key: home + "/k", CA: home + "/ca", Socks: "socks5://s", Domain: "hub", Inbox: "_INBOX_me"}, userJWT: "j", userSeed: "s", tlsFirst: true}
+		Key: home + "/k", CA: home + "/ca", Socks: "socks5://s", Domain: "hub", Inbox: "_INBOX_me"}, userJWT: "j", userSeed: "s", name: true, tlsFirst: true}
 	if got != want {
 		t.Errorf("got  %#v\nwant %#v", got, want)
 	}

@@ -66,6 +66,7 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = os.Remove(filepath.Join(c.Dir, urlFile)) // of one that was killed: nobody is to go there (see Running)
 	s := &Server{dir: c.Dir, own: own}
 	if err := s.start(c); err != nil {
 		return nil, errors.Join(err, own.Close())

@@ -117,6 +117,7 @@ func (c Config) account(o *server.Options) (*server.Account, error) {
 		}
 	}
 	i := slices.Index(names, c.Account)
+	slices.Sort(names) // as they are told
 	switch {
 	case i >= 0:
 		return all[i], nil

@@ -3,17 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 func healthCommand() *cobra.Command {
@@ -22,7 +26,7 @@ func healthCommand() *cobra.Command {
 		Use:   "health",
 		Short: "Is the daemon ready? For the health check of a container",
 		Long: `Ask whether the daemon is ready, and say by the exit status: 0 ready, 1 not. With NATSGRAM_HTTP the daemon of this machine is
-asked (/readyz); without, whether any daemon answers on NATS.`,
+asked (/readyz); without, all daemons on the NATS servers (tg.ctl._.health).`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			set, err := loadSettings(c)
@@ -83,8 +87,35 @@ func localAddress(listen string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// askBus asks whether any daemon answers.
+// askBus asks all daemons, by any of them.
 func askBus(ctx context.Context, set settings.Settings, timeout time.Duration) error {
-	_, err := request(ctx, set, nats.NewMsg(set.Scheme().Ctl("_", "accounts.list")), timeout)
-	return err
+	reply, err := request(ctx, set, nats.NewMsg(set.Scheme().Ctl(subjects.Daemon, "health")), timeout)
+	if err != nil {
+		return err
+	}
+	if code := reply.Header.Get(subjects.HeaderErrorCode); code != "" {
+		return replyError(code, reply.Header)
+	}
+	var all struct {
+		Ready   bool
+		Daemons []bridge.Health
+	}
+	if err := json.Unmarshal(reply.Data, &all); err != nil {
+		return fmt.Errorf("the daemon's answer: %w", err)
+	}
+	if all.Ready {
+		return nil
+	}
+	return errors.New(problemsOf(all.Daemons))
+}
+
+// problemsOf names each daemon that is not ready, and why.
+func problemsOf(daemons []bridge.Health) string {
+	var lines []string
+	for _, d := range daemons {
+		for _, p := range d.Problems {
+			lines = append(lines, strings.TrimSpace(d.Daemon+" "+p.Account)+": "+p.Text)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
