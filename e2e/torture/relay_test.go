@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,10 +23,18 @@ type relay struct {
 	frozen  chan struct{} // not nil: nothing passes until it is closed
 	refuses bool
 	closed  bool
+	victim  *victim // the one message that is to be lost
 	work    sync.WaitGroup
 }
 
 type link struct{ near, far net.Conn }
+
+// victim is a message that is lost with its connection: what holds a text, on its way out; or, later, its answer.
+type victim struct {
+	text    string
+	answer  bool
+	reached bool // the message has passed: the answer is next
+}
 
 func (l *link) close() {
 	l.near.Close()
@@ -79,8 +88,8 @@ func (r *relay) serve(near net.Conn) {
 	}
 	defer r.remove(l)
 	var both sync.WaitGroup
-	both.Go(func() { r.pump(l, far, near) })
-	both.Go(func() { r.pump(l, near, far) })
+	both.Go(func() { r.pump(l, far, near, true) })
+	both.Go(func() { r.pump(l, near, far, false) })
 	both.Wait()
 }
 
@@ -101,11 +110,14 @@ func (r *relay) remove(l *link) {
 }
 
 // pump moves bytes one way. What is in its hand when the cable is cut is lost.
-func (r *relay) pump(l *link, to, from net.Conn) {
+func (r *relay) pump(l *link, to, from net.Conn, out bool) {
 	defer l.close()
 	b := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(b)
+		if n > 0 && r.loses(b[:n], out) {
+			return
+		}
 		if n > 0 && r.passes() {
 			if _, err := to.Write(b[:n]); err != nil {
 				return
@@ -115,6 +127,39 @@ func (r *relay) pump(l *link, to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// lose has the next message that holds a text be lost together with its connection, or the answer to it.
+func (r *relay) lose(text string, answer bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.victim = &victim{text: text, answer: answer}
+}
+
+// lost reports whether that has happened.
+func (r *relay) lost() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.victim == nil
+}
+
+func (r *relay) loses(b []byte, out bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v := r.victim
+	switch {
+	case v == nil:
+		return false
+	case v.reached && !out:
+	case !out || v.reached || !bytes.Contains(b, []byte(v.text)):
+		return false
+	case v.answer:
+		v.reached = true
+		return false
+	}
+	r.victim = nil
+	r.cuts.Add(1)
+	return true
 }
 
 // passes waits while the cable is frozen. False: it is closed.

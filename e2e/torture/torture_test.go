@@ -84,9 +84,17 @@ func (g *rig) run(o options) (problems []string) {
 	tortured := time.Since(begun)
 	all, r, problems := g.verdict(from, o.catchUp)
 	g.t.Logf("seed %d: %v of harm, %v in all: %v", o.seed, tortured.Round(time.Second), time.Since(begun).Round(time.Second), harm)
+	g.t.Logf("%d leases of daemons lost; the longest time without an owner: %s, %v", g.lostLeases(), harm.without, harm.longest.Round(100*time.Millisecond))
+	if harm.longest > longestWithout {
+		problems = append(problems, fmt.Sprintf("%s had no owner for %v", harm.without, harm.longest))
+	}
 	g.t.Log(g.figures(all, r))
 	return problems
 }
+
+// longestWithout is how long an account may be without an owner under all that harm: a lease, its server frozen for some seconds, and the
+// same once more before anybody could take it, on a busy machine.
+const longestWithout = time.Minute
 
 // faults are those of Telegram itself. With every second seed pushes are lost too, so that differences have to bring them;
 // with the others, what no difference can bring must not be.
@@ -156,9 +164,11 @@ func (g *rig) torture(o options) *violence {
 			work.Go(func() { g.calls.run(late, name, 5*o.pause) })
 		}
 	}
+	watch := g.watchOwners(ctx, &work)
 	harm.run(ctx, 100*time.Millisecond, 1500*time.Millisecond)
 	g.calls.stop.Store(true)
 	work.Wait()
+	harm.without, harm.longest = watch.worst()
 	return harm
 }
 

@@ -20,6 +20,9 @@ type violence struct {
 	done map[string]int
 	work sync.WaitGroup // harm that has to be mended later
 	busy sync.Map       // what is being harmed, by name
+
+	without string        // the account that had no owner for longest
+	longest time.Duration // and how long
 }
 
 // act is one way of doing harm. It returns at once; what has to be mended later is, in the background, also when ctx ends.
@@ -62,6 +65,11 @@ func (v *violence) everything() []act {
 		{natsLate, 3, func(ctx context.Context) bool {
 			return v.late(ctx, v.nats(), between(v.r, 14*time.Second, 18*time.Second))
 		}},
+		{"one write lost", 12, func(context.Context) bool {
+			v.nats().lose(writes[v.r.IntN(len(writes))], v.r.IntN(2) == 0)
+			return true
+		}},
+		{"bucket deleted", 2, func(ctx context.Context) bool { return v.deleteBucket(ctx, buckets[v.r.IntN(len(buckets))]) }},
 		{"salts renewed", 3, func(context.Context) bool { v.rig.telegram.NewSalts(); return true }},
 		{"sessions forgotten", 2, func(context.Context) bool {
 			v.rig.telegram.ForgetSessions()
@@ -69,6 +77,41 @@ func (v *violence) everything() []act {
 			return true
 		}},
 	}
+}
+
+// writes are what a daemon writes, each by the text that only its message holds; buckets are those that can be lost at any time: what
+// was in them some daemon has in memory, or it is found anew. Sessions and the stream itself are in TestStorageLost.
+var (
+	writes = []string{
+		"$KV.TG_LEASES.member.", "$KV.TG_ACCOUNTS.", "$KV.TG_SESSIONS.", "$KV.TG_POSITIONS.", "tg.own.", "tg.upd.", "tg.evt.",
+	}
+	buckets = []string{"KV_TG_LEASES", "KV_TG_ACCOUNTS", "TG_EVENTS"}
+)
+
+// deleteBucket deletes one, and waits until it is there again.
+func (v *violence) deleteBucket(ctx context.Context, name string) bool {
+	if _, taken := v.busy.LoadOrStore("bucket", true); taken {
+		return false
+	}
+	brief, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if v.rig.js.DeleteStream(brief, name) != nil {
+		v.busy.Delete("bucket")
+		return false
+	}
+	v.work.Go(func() {
+		defer v.busy.Delete("bucket")
+		for ctx.Err() == nil {
+			once, cancel := context.WithTimeout(ctx, time.Second)
+			_, err := v.rig.js.Stream(once, name)
+			cancel()
+			if err == nil {
+				return
+			}
+			pause(ctx, 200*time.Millisecond)
+		}
+	})
+	return true
 }
 
 func (v *violence) short() time.Duration { return between(v.r, 50*time.Millisecond, 2*time.Second) }
