@@ -2,9 +2,11 @@ package bridge
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,19 +47,33 @@ func (v *violations) all() []string {
 	return slices.Clone(v.said)
 }
 
+// leafURL is where leaf nodes reach a server with JetStream in the domain hub.
+func leafURL(t *testing.T) string {
+	t.Helper()
+	hub := node(t, "hub", func(o *server.Options) { o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", server.RANDOM_PORT })
+	varz, err := hub.Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "nats-leaf://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(varz.LeafNode.Port))
+}
+
 // leastRights starts a server whose user daemon has the rights of that role and no others, as they are printed. Who does not
 // sign in may do everything.
-func leastRights(t *testing.T) (where string, daemon subjects.Permissions, refused *violations) {
+func leastRights(t *testing.T, api string) (where string, daemon subjects.Permissions, refused *violations) {
 	t.Helper()
-	daemon, err := subjects.Scheme{}.Permissions(subjects.Grant{Role: subjects.Runner, Inbox: "_INBOX_daemon"})
+	daemon, err := subjects.Scheme{}.Permissions(subjects.Grant{Role: subjects.Runner, Inbox: "_INBOX_daemon", API: api})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("DAEMON_PASSWORD", "d")
 	user := subjects.NATSUser{Name: "daemon", Permissions: daemon}
 	file := filepath.Join(t.TempDir(), "nats.conf")
-	conf := fmt.Sprintf("listen: 127.0.0.1:-1\njetstream: { store_dir: %q }\nno_auth_user: anybody\nauthorization: { users: [\n{ user: anybody, password: a }\n%s] }\n",
-		t.TempDir(), user.Config())
+	storage := fmt.Sprintf("jetstream: { store_dir: %q }", t.TempDir())
+	if api != "" {
+		storage = fmt.Sprintf("leafnodes: { remotes: [ { url: %q } ] }", leafURL(t))
+	}
+	conf := fmt.Sprintf("listen: 127.0.0.1:-1\n%s\nno_auth_user: anybody\nauthorization: { users: [\n{ user: anybody, password: a }\n%s] }\n", storage, user.Config())
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +92,13 @@ func leastRights(t *testing.T) (where string, daemon subjects.Permissions, refus
 	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
 	if !srv.ReadyForConnections(20 * time.Second) {
 		t.Fatal("no server")
+	}
+	for end, look := soon(t).Done(), time.Tick(time.Millisecond); api != "" && srv.NumLeafNodes() == 0; {
+		select {
+		case <-look:
+		case <-end:
+			t.Fatal("the leaf does not reach the hub")
+		}
 	}
 	return srv.ClientURL(), daemon, refused
 }
@@ -138,7 +161,13 @@ var seldom = map[string]string{
 // The rights of the role daemon are enough for all that daemons do, and no more than that: nothing was refused, and whatever is
 // allowed was done.
 func TestLeastRights(t *testing.T) {
-	where, rights, refused := leastRights(t)
+	t.Run("here", func(t *testing.T) { enough(t, "") })
+	t.Run("by a leaf node", func(t *testing.T) { enough(t, "$JS.hub.API") })
+}
+
+func enough(t *testing.T, api string) {
+	t.Helper()
+	where, rights, refused := leastRights(t, api)
 	tap, err := nats.Connect(where)
 	if err != nil {
 		t.Fatal(err)
@@ -165,9 +194,13 @@ func TestLeastRights(t *testing.T) {
 	with := func(name string) func(*Settings) {
 		return func(s *Settings) {
 			s.URL, s.User, s.Password, s.Inbox, s.Secret, s.Name = where, "daemon", "d", "_INBOX_daemon", "sixteen characters", name
+			s.APIPrefix = api
 		}
 	}
 	one := newDaemon(t, w, with("one"))
+	if api != "" {
+		one.js, _ = jetstream.NewWithAPIPrefix(one.nc, api)
+	}
 	one.signInBob(w)
 	one.listed("bob", connected)
 	two := newDaemon(t, w, with("two"))
@@ -202,7 +235,7 @@ func TestLeastRights(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, p := range rights.Publish {
-		if !done[p] && seldom[p] == "" {
+		if !done[p] && seldom[strings.Replace(p, "$JS.hub.", "$JS.", 1)] == "" {
 			t.Errorf("nobody needed %s", p)
 		}
 	}

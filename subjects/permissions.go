@@ -201,7 +201,7 @@ func (s Scheme) operator(account string) (all []string) {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {
-		for _, verb := range []string{"accounts.*", "schema"} {
+		for _, verb := range []string{"accounts.*", "schema", "health"} {
 			all = append(all, s.join(TreeCtl, Daemon, verb))
 		}
 	}

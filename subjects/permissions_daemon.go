@@ -13,8 +13,11 @@ var (
 
 func (s Scheme) daemon(g Grant) Permissions {
 	api := g.API
+	kvAt := "" // buckets are written below the API's prefix, where that is another
 	if api == "" {
 		api = jsAPI
+	} else {
+		kvAt = api + "."
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
 	// Requests are passed on to the next owner of an account, so they are published as well.
@@ -27,7 +30,7 @@ func (s Scheme) daemon(g Grant) Permissions {
 	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads
 	for _, name := range daemonBuckets {
 		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
-		p.Publish = append(p.Publish, join("$KV", s.StreamName(name), ">"))
+		p.Publish = append(p.Publish, kvAt+join("$KV", s.StreamName(name), ">"))
 	}
 	for _, name := range readByLeader {
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.GET", "KV_"+s.StreamName(name)))

@@ -52,7 +52,7 @@ func (u NATSUser) nscShare(b *strings.Builder, s share, name string) {
 	}
 	fmt.Fprintf(b, "nsc add export --account %s --name %s --subject '%s' --private%s%s\n", u.From, name, s.subject, service, s.response(" --response-type Stream"))
 	fmt.Fprintf(b, "nsc generate activation --account %s --subject '%s' --target-account %s --output-file %s.jwt\n", u.From, s.subject, u.Account, name)
-	fmt.Fprintf(b, "nsc add import --account %s --name %s --token %s.jwt --local-subject '%s'%s\n", u.Account, name, name, s.local, service)
+	fmt.Fprintf(b, "nsc add import --account %s --name %s --token %s.jwt --local-subject '%s'%s%s\n", u.Account, name, name, s.local, service, s.sharing(" --share"))
 }
 
 // The JSON of a user has the shapes that JWTs have.
@@ -90,6 +90,7 @@ type (
 		Account      string `json:"account"` // by its name; a JWT has its key there
 		LocalSubject string `json:"local_subject,omitempty"`
 		Type         string `json:"type"`
+		Share        bool   `json:"share,omitempty"`
 	}
 )
 
@@ -114,7 +115,7 @@ func (u NATSUser) MarshalJSON() ([]byte, error) {
 		for i, s := range u.shared() {
 			name := fmt.Sprintf("%s-%d", u.Name, i+1)
 			out.Exports = append(out.Exports, exportJSON{name, s.subject, s.kind(), true, s.response("Stream")})
-			out.Imports = append(out.Imports, importJSON{name, s.subject, u.From, s.renamed("%s"), s.kind()})
+			out.Imports = append(out.Imports, importJSON{name, s.subject, u.From, s.renamed("%s"), s.kind(), s.sharing("x") != ""})
 		}
 	}
 	return json.Marshal(out)

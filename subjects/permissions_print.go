@@ -86,7 +86,7 @@ func (u NATSUser) Config() string {
 	}
 	fmt.Fprintf(&b, "]\n# to account %s:\nimports: [\n", u.Account)
 	for _, s := range u.shared() {
-		fmt.Fprintf(&b, "  { %s: { account: %q, subject: %q }%s }\n", s.kind(), u.From, s.subject, s.renamed(", to: %q"))
+		fmt.Fprintf(&b, "  { %s: { account: %q, subject: %q }%s%s }\n", s.kind(), u.From, s.subject, s.renamed(", to: %q"), s.sharing(", share: true"))
 	}
 	fmt.Fprintf(&b, "]\nusers: [\n  %s\n]\n", u.abroad().entry("  "))
 	return b.String()
@@ -143,6 +143,14 @@ func (s share) kind() string {
 // response is text where a request may have several answers.
 func (s share) response(text string) string {
 	if s.service && strings.Contains(s.subject, ".MSG.NEXT.") {
+		return text
+	}
+	return ""
+}
+
+// sharing is text where the daemon is to be told who asks, by the header Nats-Request-Info.
+func (s share) sharing(text string) string {
+	if s.service && !strings.HasPrefix(s.subject, "$") {
 		return text
 	}
 	return ""

@@ -230,3 +230,29 @@ func TestAnswersHaveTheirFields(t *testing.T) {
 		}
 	}
 }
+
+// The role operator names its verbs, one by one: a verb that is told of here and not there would be nobody's.
+func TestOperatorsMayAskEveryVerb(t *testing.T) {
+	for _, account := range []string{"", "main"} {
+		p, err := subjects.Scheme{}.Permissions(subjects.Grant{Role: subjects.Operator, Account: account, Inbox: "_INBOX_x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range verbs {
+			at := "main"
+			if v.own {
+				at = subjects.Daemon
+			}
+			subject := subjects.Scheme{}.Ctl(at, v.name)
+			may := slices.ContainsFunc(p.Publish, func(pattern string) bool {
+				if stem, any := strings.CutSuffix(pattern, "*"); any {
+					pattern = stem + subject[min(len(subject), strings.LastIndex(subject, ".")+1):]
+				}
+				return strings.Replace(pattern, "tg.ctl.*.", "tg.ctl."+at+".", 1) == subject
+			})
+			if want := !v.own || account == ""; may != want {
+				t.Errorf("operator of %q: %s allowed %v, want %v", account, subject, may, want)
+			}
+		}
+	}
+}

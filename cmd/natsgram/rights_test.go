@@ -69,7 +69,7 @@ func reaches() []reach {
 		to("sign out (`tg.ctl.A.logout`)", "tg.ctl.%s.logout"),
 		to("watch channels (`tg.ctl.A.watch.*`)", "tg.ctl.%s.watch.add"),
 		to("add, move, remove accounts (`tg.ctl._.accounts.*`)", "tg.ctl._.accounts.remove", "tg.ctl._.accounts.list"),
-		to("ask for documents (`tg.ctl._.schema`)", "tg.ctl._.schema"),
+		to("ask for documents, and how the daemons do (`tg.ctl._.schema`, `health`)", "tg.ctl._.schema", "tg.ctl._.health"),
 		to("say what daemons say to each other", "tg.int.abc.login", "tg.int.abc.ping"),
 		to("forge updates (`tg.upd.A.*`, `tg.live.A.*`)", "tg.upd.%s.updateNewMessage.user.1", "tg.live.%s.updateUserStatus.user.1"),
 		to("forge events, or who the owner is (`tg.evt.A.*`, `tg.own.A`)", "tg.evt.%s.connected", "tg.own.%s"),
