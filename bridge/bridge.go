@@ -177,8 +177,14 @@ func (b *base) embed(s Settings, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	b.nc, err = bus.InProcess(b.server, s.NATS, "natsgram")
-	return err
+	if b.nc, err = bus.InProcess(b.server, s.NATS, "natsgram"); err != nil || s.Config == "" {
+		return err
+	}
+	account, err := bus.Account(b.nc)
+	if err != nil {
+		return err
+	}
+	return b.server.Fits(account)
 }
 
 // openStorage prepares the streams and buckets. A command changes nothing that is there.

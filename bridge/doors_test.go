@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -12,8 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"github.com/natsgram/natsgram/bridge/account"
 )
@@ -81,6 +84,85 @@ func TestLoginTrustsNoOtherServer(t *testing.T) {
 	}
 	d.start()
 	d.await("main", account.Connected)
+}
+
+// In operator mode natsgram signs in by the credentials that it is given, also in its own process; and a state folder of another
+// account is not begun anew without a word.
+func TestConfigurationInOperatorMode(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	d.s.Config, d.o.Open = filepath.Join(dir, "nats.conf"), false
+	text, account, creds := operatorMode(t)
+	for name, content := range map[string]string{"nats.conf": text, "natsgram.creds": creds} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func() error {
+		b, err := New(d.s, d.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Run(soon(t))
+	}
+	if err := run(); err == nil || !strings.Contains(err.Error(), "NATS_CREDS") {
+		t.Error(err)
+	}
+	d.s.Creds = filepath.Join(dir, "natsgram.creds")
+	store := filepath.Join(d.s.StateDir, "jetstream")
+	if err := run(); err == nil || !strings.Contains(err.Error(), "rename the folder "+filepath.Join(store, "$G")+" to "+filepath.Join(store, account)) {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(store, account)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(store, "$G"), filepath.Join(store, account)); err != nil {
+		t.Fatal(err)
+	}
+	d.start()
+	if err := d.b.WaitServing(soon(t), "main"); err != nil {
+		t.Fatal(err)
+	}
+	d.ask("tg.rpc.main.users.getUsers", `{"id":["me"]}`)
+}
+
+// operatorMode is a configuration of nats-server with one account, the account's name, and credentials of a user of it.
+func operatorMode(t *testing.T) (config, name, creds string) {
+	t.Helper()
+	op, _ := nkeys.CreateOperator()
+	acc, _ := nkeys.CreateAccount()
+	sys, _ := nkeys.CreateAccount()
+	user, _ := nkeys.CreateUser()
+	public := func(k nkeys.KeyPair) string {
+		text, err := k.PublicKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	encode := func(c jwt.Claims, by nkeys.KeyPair) string {
+		text, err := c.Encode(by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	operator := jwt.NewOperatorClaims(public(op))
+	operator.SystemAccount = public(sys)
+	claims := jwt.NewAccountClaims(public(acc))
+	claims.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1, Streams: -1, Consumer: -1}
+	seed, _ := user.Seed()
+	formatted, err := jwt.FormatUserConfig(encode(jwt.NewUserClaims(public(user)), acc), seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("operator: %s\nresolver: MEMORY\nsystem_account: %s\nresolver_preload: { %s: %s, %s: %s }\n", encode(operator, op), public(sys),
+		public(acc), encode(claims, op), public(sys), encode(jwt.NewAccountClaims(public(sys)), op)), public(acc), string(formatted)
 }
 
 // In operator mode users are made by the operator: natsgram says that it has to be given one.

@@ -3,6 +3,7 @@
 package bus
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -88,6 +89,19 @@ func InProcess(srv *embedded.Server, n settings.NATS, name string) (*nats.Conn, 
 		return nil, fmt.Errorf("connecting to the NATS server inside: %w", err)
 	}
 	return nc, nil
+}
+
+// Account is the NATS account that a connection is in.
+func Account(nc *nats.Conn) (string, error) {
+	reply, err := nc.Request("$SYS.REQ.USER.INFO", nil, nc.Opts.Timeout)
+	if err != nil {
+		return "", fmt.Errorf("asking NATS for the account: %w", err)
+	}
+	var info struct{ Data struct{ Account string } }
+	if err := json.Unmarshal(reply.Data, &info); err != nil || info.Data.Account == "" {
+		return "", errors.New("NATS does not say which account this is")
+	}
+	return info.Data.Account, nil
 }
 
 // External reaches the operator's servers.

@@ -49,6 +49,7 @@ type Config struct {
 // Server is a running NATS server.
 type Server struct {
 	srv    *server.Server
+	config Config
 	dir    string
 	own    *os.File // the lock
 	daemon User     // the process's own user; none where everybody, or nobody of ours, may come in
@@ -67,7 +68,7 @@ func Start(c Config) (*Server, error) {
 		return nil, err
 	}
 	_ = os.Remove(filepath.Join(c.Dir, urlFile)) // of one that was killed: nobody is to go there (see Running)
-	s := &Server{dir: c.Dir, own: own}
+	s := &Server{config: c, dir: c.Dir, own: own}
 	if err := s.start(c); err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
@@ -91,7 +92,7 @@ func (s *Server) start(c Config) error {
 		if a := o.Users[len(o.Users)-1].Account; a != nil {
 			account = a.GetName()
 		}
-		if err := c.moved(account); err != nil {
+		if err := c.moved(account); err != nil { // before the server makes anything there
 			return err
 		}
 	}
@@ -150,6 +151,9 @@ func (s *Server) SignIn() User { return s.daemon }
 
 // InProcessConn makes the daemon's own connection, without a socket (nats.InProcessServer).
 func (s *Server) InProcessConn() (net.Conn, error) { return s.srv.InProcessConn() }
+
+// Fits says why a NATS account cannot be natsgram's: the state folder's data is of another.
+func (s *Server) Fits(account string) error { return s.config.moved(account) }
 
 // Room is how many bytes JetStream takes in all.
 func (s *Server) Room() int64 {

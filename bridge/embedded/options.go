@@ -136,14 +136,18 @@ const globalAccount = "$G"
 
 // moved says that the folder's data belongs to another account than natsgram is in now: it would begin anew, without its sessions.
 func (c Config) moved(account string) error {
-	if holdsStreams(c.store(account)) {
+	if holdsSessions(c.store(account)) {
 		return nil
 	}
 	folders, _ := filepath.Glob(c.store("*"))
 	for _, f := range folders {
-		if holdsStreams(f) {
+		if holdsSessions(f) {
+			to := c.store(account)
+			if _, err := os.Stat(to); err == nil {
+				to += ", in the place of the empty one,"
+			}
 			return fmt.Errorf("the state folder's data is of the NATS account %s, and natsgram is in %s now (NATSGRAM_NATS_CONFIG, NATSGRAM_NATS_ACCOUNT): to take it along, rename the folder %s to %s while nothing runs",
-				filepath.Base(f), account, f, c.store(account))
+				filepath.Base(f), account, f, to)
 		}
 	}
 	return nil
@@ -154,7 +158,8 @@ func (c Config) store(account string) string {
 	return filepath.Join(c.Dir, server.JetStreamStoreDir, account)
 }
 
-func holdsStreams(folder string) bool {
-	names, err := os.ReadDir(filepath.Join(folder, "streams"))
+// holdsSessions reports whether an account's folder has a bucket of sessions, of whatever prefix.
+func holdsSessions(folder string) bool {
+	names, err := filepath.Glob(filepath.Join(folder, "streams", "KV_*_SESSIONS"))
 	return err == nil && len(names) > 0
 }

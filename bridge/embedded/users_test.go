@@ -102,7 +102,7 @@ func TestWhoMayEnter(t *testing.T) {
 			t.Error(text)
 		}
 		s.Close()
-		if strings.Contains(log.String(), own.Password) || strings.Contains(log.String(), s.daemon.Password) || strings.Contains(log.String(), "level=WARN") {
+		if strings.Contains(log.String(), own.Password) || strings.Contains(log.String(), s.daemon.Password) || strings.Contains(log.String(), "level=ERROR") || strings.Contains(log.String(), "lain") {
 			t.Errorf("the log: %s", log.String())
 		}
 	}

@@ -82,6 +82,9 @@ func (o callOptions) call(c *cobra.Command, account, method string, words []stri
 	if m.Data, err = callBody(c.InOrStdin(), words, f); err == nil {
 		err = o.fill(m.Header)
 	}
+	if err == nil && o.timeout <= 0 {
+		err = fmt.Errorf("--timeout %v: want some time", o.timeout)
+	}
 	switch {
 	case errors.As(err, new(*fs.PathError)):
 		return err

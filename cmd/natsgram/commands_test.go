@@ -159,6 +159,8 @@ func TestCommands(t *testing.T) {
 		{"tail main --last -3", 2, "want no minus"},
 		{"tail main --type updateNewMesage", 1, "has no update updateNewMesage"},
 		{"demo --external", 1, "NATS_URL"},
+		{"demo --server nats://x", 2, "--server goes with --external"},
+		{"call main help.getConfig --timeout 0s", 2, "--timeout 0s"},
 		{"demo --every 0s", 2, "--every 0s: want 1ms"},
 		{"demo --every -1s", 2, "--every -1s: want 1ms"},
 		{"demo --for -1s", 2, "--for -1s: want"},

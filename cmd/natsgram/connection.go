@@ -47,6 +47,16 @@ func loadSettings(c *cobra.Command) (settings.Settings, error) {
 	return settings.LoadOver(over)
 }
 
+// connectionFlag is the first of the flags that was given.
+func connectionFlag(c *cobra.Command) string {
+	for _, f := range connectionFlags {
+		if flag := c.Flags().Lookup(f.name); flag != nil && flag.Changed {
+			return f.name
+		}
+	}
+	return ""
+}
+
 // checkAccount makes a usageError of what is no account's name.
 func checkAccount(c *cobra.Command, name string) error {
 	return misused(c, subjects.CheckAccount(name))

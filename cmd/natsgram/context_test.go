@@ -107,3 +107,20 @@ func TestHealth(t *testing.T) {
 		t.Error(got, out)
 	}
 }
+
+// Without a terminal a login that reaches nobody ends, having said why it waited.
+func TestLoginGivesUp(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	for name, value := range map[string]string{
+		"NATSGRAM_STATE_DIR": t.TempDir(), "NATSGRAM_NATS_PORT": "-1", "NATSGRAM_API_ID": "1", "NATSGRAM_API_HASH": "hush",
+		"NATSGRAM_DCS": "2=127.0.0.1:1", "NATSGRAM_DC": "2", "NATSGRAM_TIMEOUT": "4s",
+	} {
+		t.Setenv(name, value)
+	}
+	out, status := command(t, "login", "main", "--phone", "+4915100")
+	for _, want := range []string{"Not connected yet: ", "natsgram: Telegram was waited for 4s (NATSGRAM_TIMEOUT): ", "connection refused", "NATSGRAM_WAYS"} {
+		if status != 1 || !strings.Contains(out, want) || strings.Contains(out, "hush") {
+			t.Errorf("status %d, want %q:\n%s", status, want, out)
+		}
+	}
+}

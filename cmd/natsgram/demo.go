@@ -63,7 +63,10 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
 			o.settings = func() (bridge.Settings, error) { return loadSettings(c) }
 			o.anyPort = !c.Flags().Changed("port")
 			if err := o.check(c.Context()); err != nil {
-				return &usageError{c.CommandPath(), err}
+				return misused(c, err)
+			}
+			if name := connectionFlag(c); name != "" && !o.external {
+				return misused(c, fmt.Errorf("--%s goes with --external", name))
 			}
 			return demo(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), o)
 		},

@@ -55,6 +55,9 @@ While there is no connection to Telegram it says why; without a terminal it give
 			quiet := set
 			quiet.LogLevel = "error"
 			who, err := bridge.Login(c.Context(), set, bridge.Options{Log: newLogger(quiet, errs), Version: version}, in)
+			if c.Context().Err() != nil {
+				return errors.New("the login was broken off")
+			}
 			if err != nil {
 				return err
 			}
