@@ -15,7 +15,8 @@ const (
 	configLeast = 5 * time.Minute // help.getConfig is not called more often than that for its expiry,
 	configMost  = 24 * time.Hour  // and not less often than that,
 	configRetry = 10 * time.Minute
-	optionsMost = 256 // addresses that are kept
+	configAgain = time.Minute // between two calls, however often Telegram says that it has changed
+	optionsMost = 256         // addresses that are kept
 )
 
 // configured takes the answer to a later help.getConfig.
@@ -24,6 +25,9 @@ func (l *link) configured(k *call) {
 	l.c.freeCall(k)
 	if e != nil {
 		l.c.o.Log.Warn("no new config", "dc", l.id, "error", e)
+		l.mu.Lock()
+		l.configAt = time.Now().Add(max(configRetry, RetryAfter(e)))
+		l.mu.Unlock()
 		return
 	}
 	l.config(body)
@@ -50,6 +54,7 @@ func (l *link) config(body []byte) {
 		return
 	}
 	l.c.changeLater(func(s *State) { s.Config = cfg })
+	l.c.files.readdressed()
 	online := time.Duration(v.Int("online_update_period_ms")) * time.Millisecond
 	l.c.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires, OnlineEvery: online})
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -55,6 +58,24 @@ func (l *link) dial(ctx context.Context, failures int) (*route, error) {
 		failed = append(failed, err)
 	}
 	return nil, fmt.Errorf("mtproto: %w", errors.Join(failed...))
+}
+
+// errProxySilent says more of a connection through an MTProxy that ended before anything came over it than that it ended: so
+// proxies, and those who pretend to be web servers, answer a secret that is not theirs.
+var errProxySilent = errors.New("mtproto: the proxy hung up before Telegram answered: is its secret right?")
+
+// suspect says so.
+func (l *link) suspect(err error, heard bool) error {
+	if via := l.tries.via; heard || via == nil || ours(err) {
+		return err
+	} else if _, _, mtproxy := l.c.ways.Way(via.way).MTProxy(); !mtproxy {
+		return err
+	}
+	var reset *net.OpError
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &reset) && !reset.Timeout() {
+		return fmt.Errorf("%w (%w)", errProxySilent, err)
+	}
+	return err
 }
 
 // health tells the Chooser how a connection ended. What Telegram has said, or we have done, is not the way's fault.

@@ -111,7 +111,11 @@ const waitMost = 14 * 24 * time.Hour
 // RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say. Of other errors
 // with code 420 the number is another thing: STORY_SEND_FLOOD_WEEKLY_1795000000 names a date.
 func (e *Error) RetryAfter() time.Duration {
-	if e.Code != codeFlood {
+	switch e.Code {
+	case codeFlood:
+	case 0: // of something that had to be done before the call
+		return RetryAfter(e.Err)
+	default:
 		return 0
 	}
 	switch react(e.Code, e.Kind()) {

@@ -2,6 +2,7 @@ package mtproto
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -29,6 +30,12 @@ func (p pause) longer(q pause) pause {
 }
 
 func (p pause) over(now time.Time) bool { return !p.until.After(now) }
+
+// refusal is the error of a call that is not made because of a pause.
+func (p pause) refusal(m method, id int) *Error {
+	seconds := int((time.Until(p.until) + time.Second - 1) / time.Second)
+	return &Error{Code: codeFlood, Type: fmt.Sprintf("%s_%d", p.kind, seconds), Arg: seconds, Method: m.name, DC: id, Sent: SentNo}
+}
 
 // peer is whom a call is about, as far as waiting goes: u, g or c and an id. The zero peer is nobody in particular.
 type peer struct {

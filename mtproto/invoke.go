@@ -136,12 +136,7 @@ func (c *Client) queueForFlood(ctx context.Context, a *attempts) error {
 		if !some {
 			return nil
 		}
-		d := time.Until(p.until)
-		seconds := int((d + time.Second - 1) / time.Second)
-		e := &Error{
-			Code: codeFlood, Type: fmt.Sprintf("%s_%d", p.kind, seconds), Arg: seconds, Method: a.m.name, DC: a.id, Sent: SentNo,
-		}
-		if err := c.sitOut(ctx, a, e, d+floodJitter()); err != nil {
+		if err := c.sitOut(ctx, a, p.refusal(a.m, a.id), time.Until(p.until)+floodJitter()); err != nil {
 			return err
 		}
 	}

@@ -36,9 +36,10 @@ type link struct {
 	heard  bool      // the server proved itself on the present connection
 	rtt    time.Duration
 
-	configAt time.Time // when help.getConfig is due again (D5)
-	asked    time.Time // when a 401 last made us ask who we are
-	sleeps   time.Time // until then the loop does, if nobody wakes it
+	configAt  time.Time // when help.getConfig is due again (D5)
+	configHad time.Time // when it was last called beside initConnection
+	asked     time.Time // when a 401 last made us ask who we are
+	sleeps    time.Time // until then the loop does, if nobody wakes it
 
 	intro
 	tenure

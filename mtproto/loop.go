@@ -106,6 +106,10 @@ func (l *link) arrive(ctx context.Context) (w *wire, err error) {
 
 // judge decides what a lost connection means. An error of its own ends the link.
 func (l *link) judge(err error, began time.Time) error {
+	l.mu.Lock()
+	heard := l.heard
+	l.mu.Unlock()
+	err = l.suspect(err, heard)
 	l.account(err, began)
 	var t *transportError
 	var refused *bindError

@@ -96,14 +96,22 @@ func (c *Client) transferOnce(ctx context.Context, from, to *link) error {
 	return err
 }
 
-// at makes a call over a certain link, without any repetition.
+// at makes a call over a certain link, without any repetition, and not before a flood wait of the same method is over.
 func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, error) {
 	query, err := c.o.Schema.Encode(nil, call)
 	if err != nil {
 		return codec.View{}, err
 	}
-	body, e := l.do(ctx, c.method(query), query, nil)
+	m := c.method(query)
+	if p, some := c.floods.left(m.id, time.Now(), func() peer { return peer{} }); some {
+		return codec.View{}, p.refusal(m, l.id)
+	}
+	body, e := l.do(ctx, m, query, nil)
 	if e != nil {
+		if wait := RetryAfter(e); wait > 0 { // the next who wants the same is not to ask again
+			now := time.Now()
+			c.floods.set(m.id, peer{}, now, pause{now.Add(wait), e.Kind()})
+		}
 		return codec.View{}, e
 	}
 	return c.o.Schema.View(body)

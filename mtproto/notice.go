@@ -86,7 +86,9 @@ func (c *Client) updatesIn(body []byte) iter.Seq[codec.View] {
 func (l *link) refreshConfig() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.configAt = time.Time{}
+	if soonest := l.configHad.Add(configAgain); soonest.Before(l.configAt) {
+		l.configAt = soonest
+	}
 	l.poke()
 }
 

@@ -13,16 +13,28 @@ import (
 // that fails for good does not: an order is all that a Sequence promises.
 type Sequence struct {
 	c    *Client
+	room chan struct{} // has an element for each call that is not over
 	mu   sync.Mutex
 	last *step
 }
 
-// Sequence begins a sequence of calls at the account's data centre.
-func (c *Client) Sequence() *Sequence { return &Sequence{c: c} }
+// sequenceMost is how many calls of a sequence are under way at once; each has a goroutine.
+const sequenceMost = 1024
 
-// Start makes a call as [Client.Invoke] does, after those that were started before. It returns at once; wait waits for the
-// result, and may be called or not. Query must not change until the call is over, which ctx may end.
+// Sequence begins a sequence of calls at the account's data centre.
+func (c *Client) Sequence() *Sequence {
+	return &Sequence{c: c, room: make(chan struct{}, sequenceMost)}
+}
+
+// Start makes a call as [Client.Invoke] does, after those that were started before. It returns at once, or where 1024 calls are
+// not over yet, when one of them is; wait waits for the result, and may be called or not. Query must not change until the call
+// is over, which ctx may end.
 func (s *Sequence) Start(ctx context.Context, query []byte) (wait func() ([]byte, error)) {
+	select {
+	case s.room <- struct{}{}:
+	case <-ctx.Done():
+		return func() ([]byte, error) { return nil, &Error{Sent: SentNo, Err: ctx.Err()} }
+	}
 	t := &turn{own: &step{there: make(chan struct{}), over: make(chan struct{})}}
 	s.mu.Lock()
 	t.before, s.last = s.last, t.own
@@ -30,6 +42,7 @@ func (s *Sequence) Start(ctx context.Context, query []byte) (wait func() ([]byte
 	var body []byte
 	var err error
 	go func() {
+		defer func() { <-s.room }()
 		defer close(t.own.over)
 		body, err = s.c.carry(ctx, &attempts{m: s.c.method(query), query: query, turn: t})
 	}()

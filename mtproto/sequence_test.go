@@ -2,6 +2,7 @@ package mtproto_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -153,6 +154,33 @@ func TestSequenceGoesOn(t *testing.T) {
 		}
 		if !slices.Equal(o.done, []string{"a", "b", "c"}) {
 			t.Errorf("executed: %v", o.done)
+		}
+	})
+}
+
+// However many calls somebody starts, a bounded number of them is under way, and who starts more waits for no longer than he
+// may.
+func TestSequenceIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		r := start(t, s)
+		r.ready()
+		remove := s.InterceptMethod("help.getNearestDc", func(*mttest.Request) mttest.Action { return mttest.Drop() })
+		seq, query := r.Sequence(), r.encode(M{"_": "help.getNearestDc"})
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 1024 {
+			seq.Start(ctx, query)
+		}
+		soon, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		began := time.Now()
+		if _, err := seq.Invoke(soon, query); !errors.Is(err, context.DeadlineExceeded) || mtproto.SentOf(err) != mtproto.SentNo || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		remove()
+		cancel()
+		if _, err := seq.Invoke(t.Context(), query); err != nil {
+			t.Error(err)
 		}
 	})
 }

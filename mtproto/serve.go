@@ -90,8 +90,15 @@ func (l *link) write(ctx context.Context, w *wire, broken chan error) error {
 		if err := l.awake(time.Now()); err != nil {
 			return err
 		}
-		if err := l.flush(w); err != nil {
+		more, err := l.flushSome(w)
+		if err != nil {
 			return err
+		}
+		if more { // however much there is to write, what is due in time has its turn
+			if err := l.tick(); err != nil {
+				return err
+			}
+			l.poke()
 		}
 		wake, err := l.next(time.Now())
 		if err != nil {
@@ -117,20 +124,21 @@ func (l *link) write(ctx context.Context, w *wire, broken chan error) error {
 
 // flush writes all packets that the session has.
 func (l *link) flush(w *wire) error {
-	b := buffers.Get().(*buffer)
-	defer b.free()
 	for {
-		more, err := l.fill(w, b)
-		if err != nil {
-			return err
-		}
-		if len(b.framed) == 0 {
-			return nil
-		}
-		if err := w.write(b.framed); err != nil || !more {
+		if more, err := l.flushSome(w); err != nil || !more {
 			return err
 		}
 	}
+}
+
+// flushSome writes as many packets as are written at once. More says that there may be others.
+func (l *link) flushSome(w *wire) (more bool, err error) {
+	b := buffers.Get().(*buffer)
+	defer b.free()
+	if more, err = l.fill(w, b); err != nil || len(b.framed) == 0 {
+		return false, err
+	}
+	return more, w.write(b.framed)
 }
 
 // fill gathers packets for one write. More says that there may be others.
@@ -167,7 +175,7 @@ func (l *link) next(now time.Time) (time.Duration, error) {
 	}
 	if home && l.open {
 		if !now.Before(l.configAt) {
-			l.configAt = now.Add(configRetry)
+			l.configAt, l.configHad = now.Add(configRetry), now
 			l.start(l.c.getConfig, l.configured)
 			l.poke()
 		}

@@ -62,7 +62,9 @@ type traffic struct {
 	mu    sync.Mutex
 	links map[pier][]*link
 	cdn   cdnConfig
-	slow  [2]time.Time // when it was last said that downloads, and uploads, are
+	media map[int]bool          // which data centres have addresses for media, as far as that was asked
+	lanes map[int]chan struct{} // of those that have none: an element for each call under way
+	slow  [2]time.Time          // when it was last said that downloads, and uploads, are
 }
 
 // pier is where files of one direction go through.
@@ -105,8 +107,8 @@ func (c *Client) tryFile(ctx context.Context, a *attempts, u use) ([]byte, *Erro
 	if id == 0 {
 		id = home.id
 	}
-	if !c.hasMedia(id) {
-		return c.try(ctx, a)
+	if !c.MediaAddress(id) {
+		return c.tryNarrow(ctx, id, a)
 	}
 	if id != home.id && !c.authorized(id) {
 		if _, err := c.foreign(ctx, id); err != nil {
@@ -194,9 +196,55 @@ func (f *traffic) saySlow(now time.Time, up bool) bool {
 	return true
 }
 
-// hasMedia says whether a data centre has an address where parallel connections are in order (D8).
-func (c *Client) hasMedia(id int) bool {
-	return slices.ContainsFunc(c.addressesFor(id, 0, dc.Want{Media: true}), func(o dc.Option) bool { return o.MediaOnly })
+// MediaAddress says whether a data centre, 0 for the home, has an address for files alone, where parallel connections are in
+// order (D8). Where it has none, parts of files go between the account's calls and updates, so that they should be small.
+func (c *Client) MediaAddress(id int) bool {
+	if id == 0 {
+		id = c.Home()
+	}
+	c.files.mu.Lock()
+	defer c.files.mu.Unlock()
+	has, known := c.files.media[id]
+	if !known {
+		has = slices.ContainsFunc(c.addressesFor(id, 0, dc.Want{Media: true}), func(o dc.Option) bool { return o.MediaOnly })
+		if c.files.media == nil {
+			c.files.media = map[int]bool{}
+		}
+		c.files.media[id] = has
+	}
+	return has
+}
+
+// narrowMost is how many calls of file traffic are under way at once at a data centre without an address for media: others
+// that wait for the same connection wait for no more than these.
+const narrowMost = 2
+
+// tryNarrow makes a call of file traffic over the connection of all other calls.
+func (c *Client) tryNarrow(ctx context.Context, id int, a *attempts) ([]byte, *Error) {
+	c.files.mu.Lock()
+	lane := c.files.lanes[id]
+	if lane == nil {
+		lane = make(chan struct{}, narrowMost)
+		if c.files.lanes == nil {
+			c.files.lanes = map[int]chan struct{}{}
+		}
+		c.files.lanes[id] = lane
+	}
+	c.files.mu.Unlock()
+	select {
+	case lane <- struct{}{}:
+	case <-ctx.Done():
+		return nil, a.failed(SentNo, ctx.Err())
+	}
+	defer func() { <-lane }()
+	return c.try(ctx, a)
+}
+
+// readdressed forgets which data centres have addresses for media.
+func (f *traffic) readdressed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.media = nil
 }
 
 // addresses are those that the link may go to: of file traffic only media addresses, of a CDN only its own.

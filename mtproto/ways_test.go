@@ -182,3 +182,17 @@ func TestWayBreaks(t *testing.T) {
 	r.eventually("said again", func() bool { return s.Executed("help.getConfig") == hellos+1 })
 	r.call(getConfig)
 }
+
+// A20: a wrong secret is told as what it is, of every kind, as the proxy itself says nothing.
+func TestWrongSecretIsSaid(t *testing.T) {
+	s := mttest.NewServer(t)
+	for _, secret := range []string{proxyKey, "dd" + proxyKey, tlsKey} {
+		_, _, way := mtproxy(t, s, secret)
+		r := start(t, s, through(t, strings.Replace(way, "ccddeeff", "ccddeefe", 1)))
+		r.eventually("said", func() bool { return len(seen[mtproto.Disconnected](r)) > 0 })
+		if e := seen[mtproto.Disconnected](r)[0]; !strings.Contains(e.Err.Error(), "secret") {
+			t.Errorf("%s: %v", secret[:2], e.Err)
+		}
+		_ = r.end()
+	}
+}

@@ -15,7 +15,8 @@ import (
 const (
 	readLeast = 256 // of the buffer that waits for what comes: most of the time there is nothing but pongs
 	readMost  = 64 << 10
-	writeMost = 64 << 10 // bytes written at once
+	writeMost = 64 << 10 // bytes gathered for one write
+	writeStep = 32 << 10 // bytes written at once
 	keepWrite = 64 << 10 // a larger buffer is not kept
 )
 
@@ -62,8 +63,20 @@ func newWire(r *route, limits Limits) (*wire, error) {
 	return &wire{conn: r.Conn, framing: f, to: r.To, limits: limits}, nil
 }
 
-// write sends bytes that are framed already.
+// write sends bytes that are framed already. The peer has to take some of them within Limits.Write, not all of a part of a file:
+// a thin line may need longer for that.
 func (w *wire) write(b []byte) error {
+	for len(b) > 0 {
+		n := min(len(b), writeStep)
+		if err := w.writeSome(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+func (w *wire) writeSome(b []byte) error {
 	patience := w.limits.Write
 	if w.hurried.Load() {
 		patience = min(patience, farewell)

@@ -56,7 +56,10 @@ func (f *Files) Copy(ctx context.Context, from Source, w io.Writer) (int64, erro
 
 // window is how much is asked for at once: it divides 1 MiB, and begins at its own multiples, so that all rules for offset
 // and limit are kept (D12).
-const window = 512 << 10
+const (
+	window      = 512 << 10
+	windowSmall = 128 << 10 // the same, where others wait for the connection
+)
 
 // download is one file on its way.
 type download struct {
@@ -78,6 +81,7 @@ func (f *Files) begin(from Source) *download {
 // part is a window on its way.
 type part struct {
 	at   int64
+	n    int64
 	data []byte
 	done chan struct{}
 }
@@ -99,13 +103,14 @@ func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, in
 // plan starts the fetching of one window after another. The first one is waited for: it tells where the file is, so that not
 // all of them have to be sent there.
 func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan struct{}, queue chan *part, use func(int64, []byte) error) error {
-	for at := int64(0); at < d.end.Load(); at += window {
+	for at, n := int64(0), int64(0); at < d.end.Load(); at += n {
+		n = d.window(at)
 		select {
 		case room <- struct{}{}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		p := &part{at: at, done: make(chan struct{})}
+		p := &part{at: at, n: n, done: make(chan struct{})}
 		group.Go(func() error { return d.fetch(ctx, p, use) })
 		select {
 		case queue <- p:
@@ -123,9 +128,17 @@ func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan st
 	return nil
 }
 
+// window is how much to ask for at a place.
+func (d *download) window(at int64) int64 {
+	if at%window == 0 && !d.f.narrow(d.path.dc()) {
+		return window
+	}
+	return windowSmall
+}
+
 // fetch brings a window.
 func (d *download) fetch(ctx context.Context, p *part, use func(int64, []byte) error) error {
-	n := min(window, d.end.Load()-p.at)
+	n := min(p.n, d.end.Load()-p.at)
 	if n <= 0 {
 		close(p.done)
 		return nil

@@ -43,6 +43,13 @@ func newPath(f *Files, from Source) *path {
 	}}
 }
 
+// dc is the data centre that the file is at, as far as that is known; 0: the home.
+func (p *path) dc() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now.dc
+}
+
 // redirect is the answer that a CDN has the file.
 type redirect struct{ cdn *cdn }
 

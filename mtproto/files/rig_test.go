@@ -41,20 +41,27 @@ func inMemory(c *mttest.Config) { c.InMemory = true }
 
 func start(t testing.TB, opts ...mttest.Option) *rig {
 	t.Helper()
+	return startWith(t, func(*mtproto.Options) {}, opts...)
+}
+
+func startWith(t testing.TB, change func(*mtproto.Options), opts ...mttest.Option) *rig {
+	t.Helper()
 	s := mttest.NewServer(t, append([]mttest.Option{func(c *mttest.Config) {
 		c.Centres, c.Media, c.CDN = []int{2, 4}, true, 203
 		c.Wire.OneConnection = true
 	}}, opts...)...)
 	r := &rig{TB: t, s: s, alice: s.AddUser(mttest.User{First: "Alice"})}
 	key, salt, id := s.Authorize(r.alice)
-	var err error
-	r.c, err = mtproto.New(mtproto.Options{
+	o := mtproto.Options{
 		API: mtproto.API{ID: 1, Hash: "0123456789abcdef0123456789abcdef"}, Schema: s.Schema(), Env: s.Env(), Dial: s.Dial,
 		Throttle: new(mtproto.Throttle), Events: r.event,
 		State: mtproto.State{Version: mtproto.StateVersion, Home: id, UserID: r.alice.ID(), DCs: map[int]mtproto.DCState{
 			id: {Key: key.AppendBytes(nil), Created: time.Now(), Salts: []mtproto.Salt{{Salt: salt}}, Authorized: true},
 		}},
-	})
+	}
+	change(&o)
+	var err error
+	r.c, err = mtproto.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,46 @@ func TestOneConnection(t *testing.T) {
 	})
 }
 
+// D8: there no more than two parts are under way at once, and these are small, so that calls and updates get through.
+func TestNarrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory, func(c *mttest.Config) { c.Media = false })
+		begun, largest := 0, 0
+		turn := make(chan struct{}, 1)
+		slowly := func(q *mttest.Request) mttest.Action {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			begun++
+			largest = max(largest, len(q.Args.Bytes("bytes")), int(q.Args.Int("limit")))
+			return mttest.Delay(10*time.Second, mttest.Pass())
+		}
+		r.s.InterceptMethod("upload.saveBigFilePart", slowly)
+		r.s.InterceptMethod("upload.getFile", slowly)
+		data := content(12 << 20)
+		f := r.s.AddFile(2, "a.bin", data)
+		for _, move := range []func(){
+			func() { _, _ = r.Upload(r.ctx, "a.bin", bytes.NewReader(data), int64(len(data))) },
+			func() {
+				_, _ = r.Copy(r.ctx, files.Source{Location: r.alice.Location(f), Size: int64(len(data))}, new(bytes.Buffer))
+			},
+		} {
+			begun, largest = 0, 0
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				move()
+			}()
+			time.Sleep(35 * time.Second)
+			turn <- struct{}{}
+			if begun < 6 || begun > 8 || largest > 128<<10 {
+				t.Errorf("%d parts in 35 s of which each takes 10, the largest of %d bytes", begun, largest)
+			}
+			<-turn
+			<-ended
+		}
+	})
+}
+
 // D9: on connections for files nothing but methods of files is called, the binding of their temporary key aside.
 func TestQuietSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

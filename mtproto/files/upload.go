@@ -57,15 +57,20 @@ func (u *Uploaded) InputFile() codec.M {
 
 // Upload sends size bytes. Should Telegram lose some of them, [Uploaded.Use] reads them again.
 func (f *Files) Upload(ctx context.Context, name string, r io.ReaderAt, size int64) (*Uploaded, error) {
-	part := partSmall
-	if size > bigOver {
-		part = partBig
-	}
+	part := f.partFor(size)
 	u := &Uploaded{Name: name, Size: size, f: f, part: part, Parts: int((size + int64(part) - 1) / int64(part)), source: r}
 	if err := f.fits(ctx, u.Parts); err != nil {
 		return nil, err
 	}
 	return u, u.again(ctx)
+}
+
+// partFor is the size of a file's parts.
+func (f *Files) partFor(size int64) int {
+	if size <= bigOver || f.narrow(0) && size <= partSmall*partsDefault {
+		return partSmall
+	}
+	return partBig
 }
 
 // again sends the whole file, as a new one.
@@ -160,12 +165,34 @@ type sending struct {
 	sum  hash.Hash // nil: of a big file
 	size int64     // so far
 	n    int       // parts so far
+	free chan *buffer
+}
+
+// buffer is room for a part, and for the call that carries it.
+type buffer struct{ data, query []byte }
+
+// take is a buffer that nobody uses.
+func (s *sending) take() *buffer {
+	select {
+	case b := <-s.free:
+		return b
+	default:
+		return &buffer{data: make([]byte, s.u.part)}
+	}
+}
+
+// give gives one back, for the next part.
+func (s *sending) give(b *buffer) {
+	select {
+	case s.free <- b:
+	default:
+	}
 }
 
 func (u *Uploaded) sending() *sending {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
-	return &sending{u: u, id: int64(binary.LittleEndian.Uint64(id[:]))}
+	return &sending{u: u, id: int64(binary.LittleEndian.Uint64(id[:])), free: make(chan *buffer, u.f.parallel()+2)}
 }
 
 func (s *sending) finish() {
@@ -181,17 +208,17 @@ func (s *sending) finish() {
 func (s *sending) all(ctx context.Context, r io.Reader) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(s.u.f.parallel())
-	send := func(n int, data []byte) error {
-		group.Go(func() error { return s.save(inner, n, s.u.Parts, data) })
+	send := func(n int, b *buffer) error {
+		group.Go(func() error { return s.save(inner, n, s.u.Parts, b) })
 		return inner.Err()
 	}
 	last := send
 	if s.u.Parts == unknown {
-		last = func(n int, data []byte) error {
+		last = func(n int, b *buffer) error {
 			if err := group.Wait(); err != nil {
 				return err
 			}
-			return s.save(ctx, n, n+1, data)
+			return s.save(ctx, n, n+1, b)
 		}
 	}
 	err := s.each(r, send, last)
@@ -202,13 +229,13 @@ func (s *sending) all(ctx context.Context, r io.Reader) error {
 }
 
 // each cuts what r has into parts; it reads one ahead, to know the last.
-func (s *sending) each(r io.Reader, send, last func(n int, data []byte) error) error {
-	data, err := s.read(r)
+func (s *sending) each(r io.Reader, send, last func(n int, b *buffer) error) error {
+	b, err := s.read(r)
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: it is empty", ErrSize)
 	}
 	for err == nil {
-		var next []byte
+		var next *buffer
 		next, err = s.read(r)
 		n := s.n
 		s.n++
@@ -216,19 +243,19 @@ func (s *sending) each(r io.Reader, send, last func(n int, data []byte) error) e
 		case n >= partsPremium:
 			return ErrTooLarge
 		case errors.Is(err, io.EOF):
-			return last(n, data)
+			return last(n, b)
 		case err == nil:
-			err = send(n, data)
+			err = send(n, b)
 		}
-		data = next
+		b = next
 	}
 	return err
 }
 
 // read reads a part; io.EOF: there is none.
-func (s *sending) read(r io.Reader) ([]byte, error) {
-	data := make([]byte, s.u.part)
-	n, err := io.ReadFull(r, data)
+func (s *sending) read(r io.Reader) (*buffer, error) {
+	b := s.take()
+	n, err := io.ReadFull(r, b.data[:s.u.part])
 	if n == 0 {
 		return nil, err
 	}
@@ -237,24 +264,31 @@ func (s *sending) read(r io.Reader) ([]byte, error) {
 	}
 	s.size += int64(n)
 	if s.sum != nil {
-		s.sum.Write(data[:n])
+		s.sum.Write(b.data[:n])
 	}
-	return data[:n], nil
+	b.data = b.data[:n]
+	return b, nil
 }
 
-func (s *sending) save(ctx context.Context, n, total int, data []byte) error {
-	return s.u.f.savePart(ctx, s.id, n, total, s.sum == nil, data)
+func (s *sending) save(ctx context.Context, n, total int, b *buffer) error {
+	defer s.give(b)
+	return s.u.f.savePart(ctx, s.id, n, total, s.sum == nil, b)
 }
 
-func (f *Files) savePart(ctx context.Context, id int64, n, total int, big bool, data []byte) error {
+func (f *Files) savePart(ctx context.Context, id int64, n, total int, big bool, b *buffer) error {
+	data := b.data
 	call := codec.M{"_": "upload.saveFilePart", "file_id": id, "file_part": n, "bytes": data}
 	if big {
 		call["_"], call["file_total_parts"] = "upload.saveBigFilePart", total
 	}
-	query, err := f.s.Encode(make([]byte, 0, len(data)+callMost), call)
+	if b.query == nil {
+		b.query = make([]byte, 0, cap(data)+callMost)
+	}
+	query, err := f.s.Encode(b.query[:0], call)
 	if err != nil {
 		return err
 	}
+	b.query = query
 	body, err := f.c.InvokeFile(ctx, 0, mtproto.Upload, query)
 	if err != nil {
 		return err
@@ -296,5 +330,5 @@ func (u *Uploaded) resend(ctx context.Context, n int) error {
 	if _, err := u.source.ReadAt(data, at); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	return u.f.savePart(ctx, u.ID, n, u.Parts, u.Big(), data)
+	return u.f.savePart(ctx, u.ID, n, u.Parts, u.Big(), &buffer{data: data})
 }

@@ -82,7 +82,7 @@ func (d *Dialer) Dial(ctx context.Context, w Way, env dc.Environment, options []
 	var attempts []attempt
 	switch w.end.kind {
 	case direct:
-		for _, o := range spread(options) {
+		for _, o := range interleave(spread(options)) {
 			attempts = append(attempts, func(ctx context.Context) (*Conn, error) { return t.direct(ctx, o) })
 		}
 	case mtproxy:
@@ -140,6 +140,28 @@ func spread(options []dc.Option) []dc.Option {
 				host, _, _ := net.SplitHostPort(o.Addr)
 				o.Addr = net.JoinHostPort(host, strconv.Itoa(port))
 				all = addNew(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// interleave takes the families of addresses in turns, each in its order, so that the few that are raced at once hold both: a
+// host may have but one of them, and not that of the first.
+func interleave(options []dc.Option) []dc.Option {
+	var queues [2][]dc.Option // of the family of the first, and of the other
+	for _, o := range options {
+		other := 0
+		if o.IPv6 != options[0].IPv6 {
+			other = 1
+		}
+		queues[other] = append(queues[other], o)
+	}
+	all := make([]dc.Option, 0, len(options))
+	for i := range options {
+		for _, q := range queues {
+			if i < len(q) {
+				all = append(all, q[i])
 			}
 		}
 	}

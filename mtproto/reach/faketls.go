@@ -56,7 +56,7 @@ func (c *tlsConn) greet() error {
 	return nil
 }
 
-var errHungUp = errors.New("the proxy hung up on our hello: is the secret right, and is the clock? (A24)")
+var errHungUp = errors.New("the proxy hung up on our hello: is the secret right, and is the clock? (A24) Old proxies also take no hello as long as ours")
 
 // fill reads once.
 func (c *tlsConn) fill() (err error) {

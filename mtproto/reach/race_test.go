@@ -103,3 +103,26 @@ func TestRace(t *testing.T) {
 		})
 	}
 }
+
+// A30, A35: a host that has but one family of addresses gets through by those of the other, however many come before.
+func TestBothFamilies(t *testing.T) {
+	for _, prefer6 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var n network
+			var options []dc.Option
+			for _, a := range []string{"hang", "hang2", "hang3", "hang4", "hang5"} {
+				options = append(options, dc.Option{ID: 2, Addr: a, IPv6: prefer6})
+			}
+			options = append(options, dc.Option{ID: 2, Addr: "ok/1ms", IPv6: !prefer6})
+			began := time.Now()
+			got, err := (&Dialer{TCP: n.dial}).Dial(t.Context(), Way{}, dc.Environment{}, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("took %v", took)
+			}
+			got.Close()
+		})
+	}
+}

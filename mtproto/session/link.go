@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	rttFactor = 3        // round trips without an answer until the peer counts as dead, if longer than DeadAfter (C35)
-	thinLine  = 32 << 10 // bytes a second that are allowed for besides
+	rttFactor = 3       // round trips without an answer until the peer counts as dead, if longer than DeadAfter (C35)
+	thinLine  = 8 << 10 // bytes a second that are allowed for besides
 
 	longest = 5 * time.Minute // that a packet may take to come in: 1 MiB, as long as answers are, at 3.5 KB/s
 )
@@ -195,7 +195,7 @@ func (s *Session) Tick(now time.Time) error {
 	s.acks.tick(now)
 	if at := s.pingAt(); !at.IsZero() && !now.Before(at) {
 		s.link.ping.due = true
-		s.trim()
+		s.trim(now)
 	}
 	if at := s.link.check; !at.IsZero() && !now.Before(at) {
 		s.checkCalls(now)
@@ -206,8 +206,11 @@ func (s *Session) Tick(now time.Time) error {
 	return nil
 }
 
+// refusedWithin is how long after a service message the server may refuse it yet.
+const refusedWithin = time.Minute
+
 // trim gives up buffers that grew: a ping means that not much is going on.
-func (s *Session) trim() {
+func (s *Session) trim(now time.Time) {
 	const small = 512
 	if cap(s.pack.w.Buf) > small {
 		s.pack.w.Buf = nil
@@ -216,4 +219,7 @@ func (s *Session) trim() {
 		s.in.plain = nil
 	}
 	s.in.ids, s.in.inner.Messages, s.pack.calls = nil, nil, nil
+	before := idAt(s.clock.server(now) - int64(refusedWithin))
+	s.log.shrink(before)
+	s.ackLog.shrink(before)
 }

@@ -30,13 +30,18 @@ type log struct {
 	fresh int // of the packet that is being made
 }
 
+// keepIDs is how many ids a record keeps room for.
+const keepIDs = 64
+
 // add notes a message; ids are copied.
 func (l *log) add(r record, ids []int64) {
 	if len(l.all) < l.size {
 		l.all = append(l.all, record{})
 	}
 	at := &l.all[l.next]
-	r.ids = at.ids[:0]
+	if r.ids = at.ids[:0]; cap(r.ids) > keepIDs {
+		r.ids = nil // a burst of messages was acknowledged with it
+	}
 	r.ids = append(r.ids, ids...)
 	*at = r
 	l.next = (l.next + 1) % l.size
@@ -76,7 +81,19 @@ func (l *log) take(id int64, each func(*record)) (found bool) {
 // forget empties the log, for a new session.
 func (l *log) forget() {
 	for i := range l.all {
-		l.all[i] = record{ids: l.all[i].ids[:0]}
+		l.all[i] = record{}
 	}
 	l.fresh = 0
+}
+
+// shrink lets go of the room that bursts took, and of records from before an id, which nobody asks about any more.
+func (l *log) shrink(before int64) {
+	for i := range l.all {
+		switch r := &l.all[i]; {
+		case r.msgID < before:
+			*r = record{}
+		case cap(r.ids) > max(keepIDs, 2*len(r.ids)):
+			r.ids = append([]int64(nil), r.ids...)
+		}
+	}
 }

@@ -322,3 +322,33 @@ func TestPacketUnpacksBounded(t *testing.T) {
 		t.Fatalf("one more: %v, want ErrPacket", err)
 	}
 }
+
+// What acknowledging a burst took is given back when it is over.
+func TestLogShrinks(t *testing.T) {
+	p := opened(t, nil)
+	ids := make([]int64, maxIDs)
+	for i := range 64 {
+		p.s.ackLog.add(record{kind: acksSent, msgID: idAt(p.now.UnixNano()) + int64(4*i)}, ids)
+	}
+	held := func() (n int) {
+		for _, r := range p.s.ackLog.all {
+			n += cap(r.ids)
+		}
+		return n
+	}
+	p.s.trim(p.now.Add(10 * time.Second))
+	if held() < 32*maxIDs {
+		t.Errorf("room for %d ids, while they may be refused yet", held())
+	}
+	p.s.trim(p.now.Add(2 * time.Minute))
+	if held() != 0 {
+		t.Errorf("room for %d ids", held())
+	}
+	p.s.ackLog.add(record{kind: acksSent, msgID: 4}, ids)
+	for range 2 * p.s.ackLog.size {
+		p.s.ackLog.add(record{kind: acksSent, msgID: 8}, ids[:1])
+	}
+	if held() > 32*keepIDs {
+		t.Errorf("small ones take room for %d ids", held())
+	}
+}

@@ -45,6 +45,7 @@ type Fill struct {
 // Look says how the machine looks for what was not pushed to it.
 type Look struct {
 	Every time.Duration // a page of dialogs and one of other channels are compared; 1 min; < 0: never (E29, E36)
+	Most  time.Duration // the longest that this becomes while rounds find nothing; 8 min; not more than Every: it stays what it is
 	Page  int           // dialogs or channels on such a page; 50, at most 100
 	State time.Duration // updates.getState, and up to a fifth later; 5 min; < 0: never (E19)
 	List  int           // pages of 100 dialogs that are gone through once, at first login; 50; < 0: none (E17)
@@ -81,6 +82,7 @@ func (c Config) withBackground() Config {
 	c.Fill.Boxes = cmp.Or(c.Fill.Boxes, 100)
 	c.Fill.Pause = cmp.Or(c.Fill.Pause, 200*time.Millisecond)
 	c.Look.Every = cmp.Or(c.Look.Every, time.Minute)
+	c.Look.Most = cmp.Or(c.Look.Most, 8*time.Minute)
 	c.Look.Page = min(max(cmp.Or(c.Look.Page, 50), 1), 100)
 	c.Look.State = cmp.Or(c.Look.State, 5*time.Minute)
 	c.Look.List = cmp.Or(c.Look.List, 50)

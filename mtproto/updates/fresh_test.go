@@ -275,7 +275,7 @@ func TestClosedChannelAmongOthers(t *testing.T) {
 	for id := int64(1); id <= 4; id++ {
 		st.Channels[id] = ChannelState{Pts: 5, N: 1, AccessHash: id}
 	}
-	b := newBench(t, st, Config{Look: Look{Every: time.Minute, Page: 4}})
+	b := newBench(t, st, Config{Look: Look{Every: time.Minute, Most: time.Minute, Page: 4}})
 	for range 3 {
 		b.wait(66 * time.Second)
 		b.reply(dialogsOf("messages.dialogs", nil, dialog77(40, 0)))
@@ -365,5 +365,40 @@ func TestLagDetectors(t *testing.T) {
 			c.do(b)
 			expect(t, b.log, c.want)
 		})
+	}
+}
+
+// E29, E36: looks that find nothing come less and less often; one that finds something, and a reconnect, make them frequent
+// again.
+func TestFruitlessLooks(t *testing.T) {
+	b := newBench(t, at(), Config{Look: Look{Every: time.Minute}})
+	rounds := func(d time.Duration, pts int) (n int) {
+		for end := b.now.Add(d); b.now.Before(end); {
+			b.wait(10 * time.Second)
+			for len(b.asked) > 0 {
+				b.reply(dialogsOf("messages.dialogs", []M{channel(77, 7700)}, dialog77(pts, 0)))
+				n++
+			}
+			if b.fetch[ch77] != nil {
+				b.answer(ch77, channelDifference(true, pts, nil, nil))
+			}
+		}
+		return n
+	}
+	if n := rounds(time.Hour, 40); n < 8 || n > 11 {
+		t.Errorf("%d looks in an hour without news", n)
+	}
+	if n := rounds(24*time.Hour, 40); n < 140 || n > 180 {
+		t.Errorf("%d looks in a day without news", n)
+	}
+	if n := rounds(18*time.Minute, 41); n < 4 { // one, 8 minutes later, finds something: then 1, 2 and 4
+		t.Errorf("%d looks with news", n)
+	}
+	rounds(time.Hour, 41)
+	b.m.Start(b.now)
+	b.drain()
+	b.answer(common, differenceEmpty(50, 5))
+	if n := rounds(4*time.Minute, 41); n < 2 {
+		t.Errorf("%d looks after a reconnect", n)
 	}
 }

@@ -93,6 +93,7 @@ func (m *Machine) remember() {
 func (m *Machine) Start(now time.Time) {
 	m.begin(now)
 	m.heard = now
+	m.lookSoon()
 	m.want(&m.account)
 	m.finish()
 }

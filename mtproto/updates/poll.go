@@ -16,6 +16,8 @@ type poller struct {
 	seen  []int64  // channels that the page of this round held
 	last  int64    // channel compared last
 	batch int      // channels in one call: fewer when Telegram refuses the call for one of them
+	found bool     // this round found a channel that is further on than we
+	idle  int      // rounds in a row that found nothing
 
 	slow int       // intervals are twice as long, so many times, after floods
 	calm time.Time // when they become shorter again
@@ -124,8 +126,8 @@ func (m *Machine) lookAt(b Box, method, class string, call codec.M, then func(co
 // askDialogs looks at the dialogs in which something was written last.
 func (m *Machine) askDialogs() {
 	p := &m.poll
-	p.seen = p.seen[:0]
-	p.round.at = m.jittered(m.c.Look.Every)
+	p.seen, p.found = p.seen[:0], false
+	p.round.at = m.jittered(m.lookEvery())
 	call := dialogsCall(m.c.Look.Page)
 	m.lookAt(Box{}, "messages.getDialogs", "messages.Dialogs", call, func(v codec.View, c *container, err error) {
 		if err != nil {
@@ -133,25 +135,55 @@ func (m *Machine) askDialogs() {
 			return
 		}
 		p.seen = m.dialogs(v, c, p.seen)
-		m.askPeers()
+		if !m.askPeers() {
+			m.looked()
+		}
 	})
+}
+
+// lookEvery is how long it is from one round to the next: the fewer find anything, the longer. No app of Telegram's looks at all,
+// so that an account of which everything is pushed in time should not be looked at each minute of each day.
+func (m *Machine) lookEvery() time.Duration {
+	return max(m.c.Look.Every, min(m.c.Look.Every<<m.poll.idle, m.c.Look.Most))
+}
+
+// lookSoon makes rounds frequent again, after a time in which nothing may have been pushed.
+func (m *Machine) lookSoon() {
+	p := &m.poll
+	p.idle = 0
+	if soon := m.jittered(m.c.Look.Every); !p.round.at.IsZero() && p.round.fails == 0 && p.round.at.After(soon) {
+		p.round.at = soon
+	}
+}
+
+// mostIdle keeps lookEvery within its type.
+const mostIdle = 10
+
+// looked ends a round. Where it found something, there is likely to be more.
+func (m *Machine) looked() {
+	p := &m.poll
+	if !p.found {
+		p.idle = min(p.idle+1, mostIdle)
+	} else if p.idle > 0 {
+		p.idle, p.round.at = 0, m.jittered(m.c.Look.Every)
+	}
 }
 
 func (m *Machine) pollFailed(err error) {
 	p := &m.poll
 	p.round.failed(m, err)
-	p.round.at = later(p.round.at, m.jittered(m.c.Look.Every))
+	p.round.at = later(p.round.at, m.jittered(m.lookEvery()))
 }
 
 func dialogsCall(limit int) codec.M {
 	return codec.M{"offset_date": 0, "offset_id": 0, "offset_peer": codec.M{"_": "inputPeerEmpty"}, "limit": limit, "hash": 0}
 }
 
-// askPeers looks at some more of the channels, a few each time.
-func (m *Machine) askPeers() {
+// askPeers looks at some more of the channels, a few each time. False: there are none.
+func (m *Machine) askPeers() bool {
 	ids := m.nextPeers(m.poll.batch)
 	if len(ids) == 0 {
-		return
+		return false
 	}
 	peers := make([]codec.M, len(ids))
 	for i, id := range ids {
@@ -161,6 +193,7 @@ func (m *Machine) askPeers() {
 	}
 	m.lookAt(Box{}, "messages.getPeerDialogs", "messages.PeerDialogs", codec.M{"peers": peers},
 		func(v codec.View, c *container, err error) { m.peersResult(ids, v, c, err) })
+	return true
 }
 
 func (m *Machine) peersResult(ids []int64, v codec.View, c *container, err error) {
@@ -170,6 +203,7 @@ func (m *Machine) peersResult(ids []int64, v codec.View, c *container, err error
 		m.dialogs(v, c, nil)
 		p.round.fails, p.last = 0, ids[len(ids)-1]
 		p.batch = min(2*p.batch, m.c.Look.Page)
+		m.looked()
 	case !inaccessible[refusal(err).Type]:
 		m.pollFailed(err)
 	case len(ids) > 1: // one of them is closed to us: which?
@@ -239,6 +273,7 @@ func (m *Machine) dialog(id int64, pts, top int, hash int64) {
 		b.top = max(b.top, top)
 		m.move(b, pts, 0)
 	case pts > b.pts:
+		m.poll.found = true
 		m.hinted(b, pts)
 	default:
 		b.top = max(b.top, top) // up to pts all is accounted for
