@@ -2,8 +2,9 @@
 // Usage: node typed.js NATS_URL ACCOUNT CHAT_ID. It prints one line per step and exits non-zero where one fails.
 
 import assert from "node:assert/strict";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
-import { call, CallError, updates } from "natsgram";
+import { call, CallError, events, live, updates } from "natsgram";
 
 const [url = "", account = "", chat = ""] = process.argv.slice(2);
 const nc = await connect({ servers: url, timeout: 10_000 });
@@ -54,6 +55,7 @@ for (let i = 0; i < 2; i++) await call(nc, account, "messages.sendMessage", { pe
 await call(nc, account, "messages.sendMessage", { peer, message: `${text}, the last` });
 const seen: string[] = [];
 for await (const m of updates(nc, account, options)) {
+  assert(m.type === "updateNewMessage");
   if (m.update.message._ === "message") seen.push(m.update.message.message);
   assert.match(m.headers?.get("Tg-Pts") ?? "", /^\d+$/);
   m.ack();
@@ -65,7 +67,7 @@ await nc.flush();
 // The consumer goes on where it was, although it is asked for in the same words again.
 await call(nc, account, "messages.sendMessage", { peer, message: `${text}, later` });
 for await (const m of updates(nc, account, options)) {
-  if (m.update.message._ !== "message") continue;
+  if (m.type !== "updateNewMessage" || m.update.message._ !== "message") continue;
   assert(!seen.includes(m.update.message.message), "acknowledged, and here again");
   m.ack();
   if (m.update.message.message.endsWith("later")) break;
@@ -81,8 +83,82 @@ for await (const m of updates(nc, account, { type: ["updateNewMessage", "updateE
 }
 const anHourAgo = new Date(Date.now() - 3_600_000);
 for await (const m of updates(nc, account, { from: anHourAgo })) {
-  assert(m.type === "gap" || m.update._ === m.type);
+  assert(m.type === "gap" || m.type === "unknown" || m.type === "redacted" || m.update._ === m.type);
   if (m.seq >= last) break;
 }
 console.log("ordered: up to", last);
+
+// What the demo does not tell: an account of our own making, in the same stream.
+const tell = async (subject: string, body: unknown, reason?: string) => {
+  const h = headers();
+  h.set("Tg-Type", subject.split(".")[1] ?? "");
+  if (reason) h.set("Tg-Redacted", reason);
+  await jetstream(nc).publish(`tg.upd.${subject}`, body === undefined ? "" : JSON.stringify(body), { headers: h });
+};
+const message = (id: number) => ({ update: { _: "updateNewMessage", message: { _: "message", id, message: "" } }, users: [], chats: [] });
+const told = async (who: string, n: number, choice: object = {}) => {
+  const all: string[] = [];
+  for await (const m of updates(nc, who, { type: "updateNewMessage", durable: "shared", from: "oldest", ...choice })) {
+    const what = m.type === "gap" ? m.gap.box : m.type === "redacted" ? `${m.of}: ${m.redacted.reason}` : m.update.message._ === "message" ? m.update.message.id + (m.withheld ?? "") : "";
+    all.push(`${m.type} ${what}`);
+    m.ack();
+    if (all.length === n) break;
+  }
+  await nc.flush();
+  return all;
+};
+await tell("fake.updateNewMessage.user.777000", message(1), "service message");
+await tell("fake.updateNewMessage.user.5", message(2), "users and chats");
+await tell("fake.updateNewMessage.user.5", { ...message(3), redacted: { reason: "too large", ids: ["3"] } }, "too large");
+await tell("fake.updateNewMessage.user.5", undefined, "too large");
+await tell("fake.updateOther.user.5", {});
+await tell("fake.gap.user.5", { gap: { box: "common", from: 1, to: 2, reason: "too long", filled: false } });
+await tell("fake2.updateNewMessage.user.5", message(9));
+// Nothing is passed over, and what is missing is told, although only one type was asked for.
+assert.deepEqual(await told("fake", 5), [
+  "updateNewMessage 1service message", "updateNewMessage 2users and chats", "redacted updateNewMessage: too large",
+  "redacted updateNewMessage: too large", "gap common",
+]);
+// Two accounts may have durables of one name.
+assert.deepEqual(await told("fake2", 1), ["updateNewMessage 9"]);
+const jsm = await jetstreamManager(nc);
+const made = (await jsm.consumers.info("TG_UPDATES", "fake=shared")).config;
+assert.deepEqual(made.filter_subjects, ["tg.upd.fake.updateNewMessage.*.*", "tg.upd.fake.gap.*.*"]); // as bridge/client makes it
+// What is asked for may change; what was acknowledged stays so.
+await tell("fake.updateNewMessage.channel.7", message(4));
+assert.deepEqual(await told("fake", 1, { kind: "channel", id: "7" }), ["updateNewMessage 4"]); // sorted out here: the durable gives more
+await jsm.consumers.delete("TG_UPDATES", "fake=shared");
+assert.deepEqual(await told("fake", 1, { gaps: false, kind: "channel" }), ["updateNewMessage 4"]);
+const more = told("fake", 1); // than the durable gives: it is changed, and goes on
+while (!(await jsm.consumers.info("TG_UPDATES", "fake=shared")).config.filter_subjects) await new Promise((wake) => setTimeout(wake, 20));
+await tell("fake.updateNewMessage.user.5", message(5));
+assert.deepEqual(await more, ["updateNewMessage 5"]);
+console.log("redacted, gaps, durables: told");
+
+// What no stream keeps, and the account's own life; a signal ends each loop.
+const stop = new AbortController();
+const tick = setInterval(() => {
+  nc.publish("tg.live.fake.updateUserTyping.user.5", JSON.stringify({ update: { _: "updateUserTyping" }, users: [], chats: [] }), { headers: typingHeaders });
+  nc.publish("tg.live.fake.updateUserStatus.user.5", "{}");
+  nc.publish("tg.evt.fake.flood.wait", JSON.stringify({ event: "flood.wait", account: "fake", at: "2026-01-01T00:00:00Z" }));
+}, 20);
+const typingHeaders = headers();
+typingHeaders.set("Tg-Type", "updateUserTyping");
+for await (const m of live(nc, "fake", { type: "updateUserTyping", signal: stop.signal })) {
+  assert.equal(m.update._, "updateUserTyping");
+  break;
+}
+for await (const e of events(nc, "fake", { signal: stop.signal })) {
+  assert.equal(e.event, "flood.wait");
+  stop.abort();
+}
+for await (const m of updates(nc, "fake", { signal: stop.signal })) assert.fail(m.type);
+const enough = new AbortController();
+for await (const m of updates(nc, "fake", { from: "oldest", signal: enough.signal })) enough.abort(m.seq);
+clearInterval(tick);
+const read = await call(nc, account, "help.getConfig", {}, { readOnly: true });
+assert.equal(read._, "config");
+const write = await failure(call(nc, account, "messages.sendMessage", { peer, message: "x" }, { readOnly: true }));
+assert.deepEqual([write.code, write.sent], [403, "no"]);
+console.log("live, events, signals");
 await nc.drain();

@@ -52,6 +52,12 @@ for await (const m of updates(nc, "demo", { type: ["updateNewMessage", "gap"], k
     m.update;
     continue;
   }
+  if (m.type === "redacted") {
+    const why: string = m.redacted.reason;
+    // @ts-expect-error: it has no contents
+    m.update;
+    continue;
+  }
   const message: tl.Message = m.update.message;
   if (message._ === "message") message.message.toUpperCase();
   // @ts-expect-error: no such field

@@ -19,14 +19,14 @@ export class CallError extends Error {
 }
 
 export async function call(nc, account, method, params, options = {}) {
-  const { timeout = defaultTimeout, msgId, prefix = "tg" } = options;
+  const { timeout = defaultTimeout, msgId, readOnly = false, prefix = "tg" } = options;
   const h = headers();
   h.set("Tg-Timeout", String(timeout / 1000));
   if (msgId) h.set("Nats-Msg-Id", msgId);
   let reply;
   try {
     // The daemon answers within the time; what is added is for the way there and back.
-    reply = await nc.request(`${prefix}.rpc.${account}.${method}`, JSON.stringify(params), { headers: h, timeout: timeout + 2_000 });
+    reply = await nc.request(`${prefix}.${readOnly ? "ro" : "rpc"}.${account}.${method}`, JSON.stringify(params), { headers: h, timeout: timeout + 2_000 });
   } catch (err) {
     throw unanswered(account, method, err);
   }
@@ -46,54 +46,121 @@ function unanswered(account, method, err) {
 }
 
 export async function* updates(nc, account, options = {}) {
-  const consumer = await consumerOf(nc, account, options);
+  const wanted = filtersOf(account, options);
+  const consumer = await consumerOf(nc, account, wanted, options);
+  if (options.signal?.aborted) return;
   const messages = await consumer.consume();
   const ack = options.durable ? (m) => m.ack() : () => {};
+  const end = () => messages.stop();
+  options.signal?.addEventListener("abort", end, { once: true });
   try {
     for await (const m of messages) {
-      if (m.headers?.get("Tg-Type") === "state") {
-        ack(m); // the daemon's own: what of an account's state had no room beside an update
-        continue;
-      }
-      if (m.headers?.get("Tg-Redacted")) {
+      // "state" is the daemon's own; a durable that there was before may give more than is wanted here.
+      if (m.headers?.get("Tg-Type") === "state" || !wanted.some((w) => covers(w, m.subject))) {
         ack(m);
         continue;
       }
-      const type = m.headers?.get("Content-Type");
-      if (m.headers?.get("Tg-Type") === "unknown") {
-        yield { type: "unknown", subject: m.subject, headers: m.headers, seq: m.seq, ack: () => ack(m), data: m.data };
-        continue;
-      }
-      if (type && type !== "application/json") {
-        throw new Error(`updates are stored as ${type}: set NATSGRAM_UPDATE_ENCODING=json for the daemon`);
-      }
-      yield { type: m.headers?.get("Tg-Type"), subject: m.subject, headers: m.headers, seq: m.seq, ack: () => ack(m), ...m.json() };
+      yield { ...read(m), seq: m.seq, ack: () => ack(m) };
     }
   } finally {
+    options.signal?.removeEventListener("abort", end);
     await messages.close();
   }
 }
 
-async function consumerOf(nc, account, { type = "*", kind = "*", id = "*", durable, from = "new", prefix = "tg", own = false, domain }) {
+export async function* live(nc, account, options = {}) {
+  const { kind = "*", id = "*", prefix = "tg" } = options;
+  const subjects = typesOf(options).map((t) => `${prefix}.live.${account}.${t}.${kind}.${id}`);
+  const wanted = subjects.length === 1 ? subjects[0] : `${prefix}.live.${account}.*.${kind}.${id}`;
+  for await (const m of listen(nc, wanted, options.signal)) {
+    if (subjects.some((s) => covers(s, m.subject))) yield read(m);
+  }
+}
+
+export async function* events(nc, account, options = {}) {
+  for await (const m of listen(nc, `${options.prefix ?? "tg"}.evt.${account}.>`, options.signal)) yield m.json();
+}
+
+// listen gives what comes on a subject until the signal is given.
+async function* listen(nc, subject, signal) {
+  if (signal?.aborted) return;
+  const sub = nc.subscribe(subject);
+  const end = () => sub.unsubscribe();
+  signal?.addEventListener("abort", end, { once: true });
+  try {
+    yield* sub;
+  } finally {
+    signal?.removeEventListener("abort", end);
+    sub.unsubscribe();
+  }
+}
+
+// read is a message as it is told. Nothing that is in the stream is passed over: what lacks something says so.
+function read(m) {
+  const type = m.headers?.get("Tg-Type") ?? "";
+  const reason = m.headers?.get("Tg-Redacted");
+  const about = { type, subject: m.subject, headers: m.headers };
+  if (reason && m.data.length === 0) return { ...about, type: "redacted", of: type, redacted: { reason } };
+  if (type === "unknown") return { ...about, data: m.data };
+  const content = m.headers?.get("Content-Type");
+  if (content && content !== "application/json") {
+    throw new Error(`updates are stored as ${content}: set NATSGRAM_UPDATE_ENCODING=json for the daemon`);
+  }
+  const body = m.json();
+  if (reason && body.redacted) return { ...about, type: "redacted", of: type, redacted: { reason, ...body.redacted } };
+  return reason ? { ...about, ...body, withheld: reason } : { ...about, ...body };
+}
+
+function typesOf({ type = "*" }) {
+  const all = [...new Set([type].flat())];
+  return all.length === 0 || all.includes("*") ? ["*"] : all.map((t) => t.replaceAll(".", "%2E"));
+}
+
+// filtersOf are the subjects that are wanted. With what is chosen by type come the gaps, so that nobody misses updates without
+// being told.
+function filtersOf(account, options) {
+  const { kind = "*", id = "*", prefix = "tg", gaps = true } = options;
+  const types = typesOf(options);
+  if (gaps && types[0] !== "*" && !types.includes("gap")) types.push("gap");
+  return types.map((t) => `${prefix}.upd.${account}.${t}.${kind}.${id}`);
+}
+
+// covers tells whether every subject of the filter b, or the subject b, is one of the filter a.
+function covers(a, b) {
+  const [as, bs] = [a.split("."), b.split(".")];
+  const rest = as.indexOf(">");
+  if (rest >= 0 ? bs.length <= rest : as.length !== bs.length) return false;
+  return as.every((t, i) => t === ">" || t === "*" || t === bs[i]);
+}
+
+async function consumerOf(nc, account, wanted, { durable, from = "new", prefix = "tg", own = false, domain }) {
   const all = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
   const stream = own ? `${all}_${account}` : all;
   const where = domain ? { domain } : {};
-  const filters = [type].flat().map((t) => `${prefix}.upd.${account}.${t.replaceAll(".", "%2E")}.${kind}.${id}`);
-  // A single filter stands in the subject of the request, so that NATS permissions can grant one account's updates alone.
-  const filter = filters.length === 1 ? { filter_subject: filters[0] } : { filter_subjects: filters };
-  if (!durable) return jetstream(nc, where).consumers.get(stream, { filter_subjects: filters.length === 1 ? filters[0] : filters, ...start(from) });
+  if (!durable) return jetstream(nc, where).consumers.get(stream, { filter_subjects: wanted.length === 1 ? wanted[0] : wanted, ...start(from) });
+  // As the Go client has it: the stream is all accounts', and work is shared between the languages.
+  const name = durable.startsWith(`${account}=`) ? durable : `${account}=${durable}`;
   // Who may use a durable need not be permitted to ask for anything else, or to change it.
   const jsm = await jetstreamManager(nc, { ...where, checkAPI: false });
-  const have = await consumerNamed(jsm, stream, durable);
-  if (!have || !sameFilter(have, filters)) {
-    const begin = have ? { deliver_policy: have.deliver_policy, opt_start_time: have.opt_start_time } : start(from);
-    await jsm.consumers.add(stream, { durable_name: durable, ack_policy: AckPolicy.Explicit, ...filter, ...begin });
+  const have = await consumerNamed(jsm, stream, name);
+  if (!have) {
+    const config = { durable_name: name, ack_policy: AckPolicy.Explicit, max_ack_pending: 256, ...filterOf(wanted), ...start(from) };
+    await jsm.consumers.add(stream, config);
+  } else if (!gives(have, wanted)) {
+    await jsm.consumers.update(stream, name, filterOf(wanted));
   }
-  return jetstream(nc, where).consumers.get(stream, durable);
+  return jetstream(nc, where).consumers.get(stream, name);
 }
 
-function sameFilter(config, filters) {
-  return String(config.filter_subjects ?? config.filter_subject ?? "") === String(filters);
+// filterOf: a single filter stands in the subject of the request, so that NATS permissions can grant one account's updates alone.
+function filterOf(wanted) {
+  return wanted.length === 1 ? { filter_subject: wanted[0], filter_subjects: undefined } : { filter_subject: undefined, filter_subjects: wanted };
+}
+
+// gives tells whether a consumer hands out what is wanted. One that was made without the gaps goes without them.
+function gives({ filter_subject, filter_subjects }, wanted) {
+  const have = filter_subjects?.length ? filter_subjects : filter_subject ? [filter_subject] : [">"];
+  return wanted.every((w) => w.split(".").at(-3) === "gap" || have.some((h) => covers(h, w)));
 }
 
 // consumerNamed is the configuration of a consumer, if there is one. Its start cannot be changed.

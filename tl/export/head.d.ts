@@ -36,6 +36,8 @@ export interface CallOptions {
   timeout?: number;
   /** Names the call, so that one repeated after a timeout with the same name is not executed twice. */
   msgId?: string;
+  /** On the subjects of methods that only read (tg.ro), for who may call no others. */
+  readOnly?: boolean;
   /** The first token of the subjects; "tg" where it is not given. */
   prefix?: string;
 }
@@ -80,15 +82,17 @@ export declare class CallError extends Error {
 export type UpdateName = tl.Update["_"] | "gap" | "unknown";
 
 export interface UpdatesOptions<T extends UpdateName> {
-  /** Only these; all where it is not given. */
+  /** Only these, and gaps; all where it is not given. */
   type?: T | readonly T[];
+  /** false: no gaps beside the types that are given. */
+  gaps?: boolean;
   /** Only what belongs to such a chat. */
   kind?: "user" | "chat" | "channel" | "secret" | "none";
   /** Only what belongs to the chat with this bare id. */
   id?: Long;
   /**
    * The name of a durable consumer: the server remembers what was acknowledged, and shares the updates out among all
-   * programs that use the name. Without it every loop gets all, in order, and there is nothing to acknowledge.
+   * programs that use the name, those in Go as well. In NATS it is called ACCOUNT=NAME. Without it every loop gets all, in order, and there is nothing to acknowledge.
    */
   durable?: string;
   /** Where a new consumer begins: with what comes from now on where it is not given. One that there is goes on where it was. */
@@ -99,25 +103,42 @@ export interface UpdatesOptions<T extends UpdateName> {
   domain?: string;
   /** The first token of the subjects; "tg" where it is not given. */
   prefix?: string;
+  /** Ends the loop when it is aborted. */
+  signal?: AbortSignal;
 }
 
 /** What every message has. */
-export interface Message<T extends UpdateName> {
-  readonly type: T;
-  readonly subject: string;
-  /** Tg-Box, Tg-Pts, Tg-Date, Tg-Delay and the others of natsgram's README. */
-  readonly headers?: MsgHdrs;
+export interface Message<T extends UpdateName | "redacted"> extends LiveMessage<T> {
   /** The message's number in the stream. */
   readonly seq: number;
   /** Says that the update is done with. Of a durable consumer, what is not acknowledged comes again. */
   ack(): void;
 }
 
-/** An update with just the users and chats that it mentions. */
-export interface Update<T extends tl.Update["_"]> extends Message<T> {
+/** What every message has that no stream keeps. */
+export interface LiveMessage<T extends UpdateName | "redacted"> {
+  readonly type: T;
+  readonly subject: string;
+  /** Tg-Box, Tg-Pts, Tg-Date, Tg-Delay and the others of natsgram's README. */
+  readonly headers?: MsgHdrs;
+}
+
+/** The contents of an update, with just the users and chats that it mentions. */
+export interface Contents<T extends tl.Update["_"]> {
   readonly update: Extract<tl.Update, { _: T }>;
   readonly users: tl.User[];
   readonly chats: tl.Chat[];
+  /** What is left out, and why: "service message", the texts of one that could hold a login code; "users and chats". */
+  readonly withheld?: string;
+}
+
+export interface Update<T extends tl.Update["_"]> extends Message<T>, Contents<T> {}
+
+/** An update whose contents are not in the stream, such as one too large for NATS, with what is needed to fetch it. */
+export interface Redacted extends Message<"redacted"> {
+  /** What the update is called. */
+  readonly of: string;
+  readonly redacted: { reason: string; [field: string]: unknown };
 }
 
 /** Says that Telegram cannot give back what was between two places of a box. */
@@ -135,11 +156,46 @@ export interface Unknown extends Message<"unknown"> {
 export type Received<T extends UpdateName> = T extends "gap" ? Gap : T extends "unknown" ? Unknown : T extends tl.Update["_"] ? Update<T> : never;
 
 /**
- * The updates of an account, from the JetStream stream that natsgram keeps them in. Updates whose contents are withheld
- * (login codes) or too large for the stream are passed over. Leaving the loop ends the subscription.
+ * The updates of an account, from the JetStream stream that natsgram keeps them in. None is passed over: what is missing is
+ * told as a Gap, what has no contents as Redacted. Leaving the loop ends the subscription.
  */
 export declare function updates<T extends UpdateName = UpdateName>(
   nc: NatsConnection,
   account: string,
   options?: UpdatesOptions<T>,
-): AsyncGenerator<Received<T>, void, undefined>;
+): AsyncGenerator<Received<T> | Gap | Redacted, void, undefined>;
+
+export interface LiveOptions<T extends tl.Update["_"]> {
+  /** Only these; all where it is not given. */
+  type?: T | readonly T[];
+  /** Only what belongs to such a chat. */
+  kind?: "user" | "chat" | "channel" | "secret" | "none";
+  /** Only what belongs to the chat with this bare id. */
+  id?: Long;
+  /** The first token of the subjects; "tg" where it is not given. */
+  prefix?: string;
+  /** Ends the loop when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/** A live update by its name. */
+export type Live<T extends tl.Update["_"]> = T extends tl.Update["_"] ? LiveMessage<T> & Contents<T> : never;
+
+/** What is not worth keeping, as it comes: who types, who is online, calls that ring. Leaving the loop ends the subscription. */
+export declare function live<T extends tl.Update["_"] = tl.Update["_"]>(
+  nc: NatsConnection,
+  account: string,
+  options?: LiveOptions<T>,
+): AsyncGenerator<Live<T>, void, undefined>;
+
+/** Something in the account's own life: "connected", "flood.wait", "owner.gained" ... */
+export interface Event {
+  event: string;
+  account: string;
+  /** When, in RFC 3339. */
+  at: string;
+  [field: string]: unknown;
+}
+
+/** The account's own life, as it goes on. Leaving the loop ends the subscription. */
+export declare function events(nc: NatsConnection, account: string, options?: { prefix?: string; signal?: AbortSignal }): AsyncGenerator<Event, void, undefined>;
