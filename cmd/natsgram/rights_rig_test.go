@@ -69,16 +69,8 @@ func byConfig(t *testing.T, words ...string) *rights {
 
 func newRights(t *testing.T, o *server.Options, admin, user nats.Option) *rights {
 	t.Helper()
-	o.NoLog, o.NoSigs = true, true
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("no server")
-	}
+	srv := started(t, o)
+	var err error
 	quiet := nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
 	r := &rights{t: t, inbox: subjects.DefaultInbox(rightsUser)}
 	r.admin = r.connect(srv, admin, quiet)
@@ -279,8 +271,8 @@ func byJWT(t *testing.T, words ...string) *rights {
 			}
 		})
 	}
-	admin := home.user(t, jwt.Permissions{})
-	user := where.user(t, said.Permissions)
+	admin := home.user(jwt.Permissions{})
+	user := where.user(said.Permissions)
 	return newRights(t, o.options(t), admin, user)
 }
 
@@ -340,12 +332,16 @@ func (a natsAccount) activation(t *testing.T, i *jwt.Import, target string) stri
 	return must(c.Encode(a.key))
 }
 
-func (a natsAccount) user(t *testing.T, p jwt.Permissions) nats.Option {
-	t.Helper()
-	key := must(nkeys.CreateUser())
+// member is a user's JWT, and the key that goes with it.
+func (a natsAccount) member(p jwt.Permissions) (token string, key nkeys.KeyPair) {
+	key = must(nkeys.CreateUser())
 	c := jwt.NewUserClaims(must(key.PublicKey()))
 	c.Permissions = p
-	token := must(c.Encode(a.key))
+	return must(c.Encode(a.key)), key
+}
+
+func (a natsAccount) user(p jwt.Permissions) nats.Option {
+	token, key := a.member(p)
 	return nats.UserJWT(func() (string, error) { return token, nil }, key.Sign)
 }
 
