@@ -103,7 +103,7 @@ func (s *supervisor) lost(c storage.Change) {
 		switch c.Name {
 		case storage.Sessions:
 			s.check(a)
-		case storage.Positions:
+		case storage.Positions, storage.Updates: // without the stream the position is all that an heir has
 			s.work.Go(func() { s.again(r.WritePosition) })
 		}
 	}

@@ -28,12 +28,14 @@ type rig struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	traffic  *traffic
+	archive  []entry // what stood in streams that were deleted since
 	calls    *callers
 }
 
 type server struct {
 	*process
-	addr string
+	addr  string
+	store string // folder
 }
 
 type daemon struct {
@@ -129,6 +131,7 @@ func (g *rig) startServers(n int, storage string) {
 		s.process = &process{name: name, path: filepath.Join(g.dir, "nats-server"), args: []string{"-c", file}, env: os.Environ(), log: filepath.Join(g.dir, name+".log")}
 		must(g.t, s.start())
 		g.t.Cleanup(s.end)
+		s.store = filepath.Join(g.dir, name)
 		g.servers = append(g.servers, s)
 	}
 }

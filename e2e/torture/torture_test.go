@@ -39,7 +39,7 @@ var flags options
 
 func init() {
 	flag.Uint64Var(&flags.seed, "torture.seed", 0, "draws what is done and when; 0: a new one")
-	flag.DurationVar(&flags.length, "torture.for", 5*time.Minute, "how long harm is done")
+	flag.DurationVar(&flags.length, "torture.for", 4*time.Minute, "how long harm is done")
 	flag.IntVar(&flags.daemons, "torture.daemons", 2, "daemons")
 	flag.IntVar(&flags.servers, "torture.servers", 1, "nats-servers: 1, or 3 as a cluster with three copies of everything")
 	flag.IntVar(&flags.accounts, "torture.accounts", 2, "accounts")
@@ -185,6 +185,7 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 		pause(g.t.Context(), 2*time.Second)
 		all, err := readStream(g.t.Context(), g.js, 0)
 		must(g.t, err)
+		all = append(slices.Clone(g.archive), all...)
 		now, _, err := g.traffic.wanted()
 		must(g.t, err)
 		if size(now) != size(worlds) && ctx.Err() == nil {
@@ -197,7 +198,7 @@ func (g *rig) verdict(from uint64, catchUp time.Duration) ([]entry, *report, []s
 
 // caughtUp waits until the stream holds all that the world does.
 func (g *rig) caughtUp(ctx context.Context, worlds []wanted, from uint64) {
-	var all []entry
+	all := slices.Clone(g.archive)
 	r := &report{missing: 1}
 	for ctx.Err() == nil && r.missing+len(r.unfilled) > 0 {
 		last := from
