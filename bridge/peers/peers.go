@@ -11,7 +11,7 @@
 //
 // An access hash is the account's own (E22). A [Directory] learns them from what comes with updates; what it does not know it
 // looks for once a minute at most among the account's newest dialogs and its contacts. Names and phone numbers are
-// asked of Telegram each time, but for some minutes: they can pass to somebody else.
+// asked of Telegram each time, but for some minutes: they can pass to somebody else, and who has none today may have one tomorrow.
 package peers
 
 import (
@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,8 @@ type Config struct {
 const (
 	// nameLife is how long a name or a phone number is taken to be the same peer's.
 	nameLife = 5 * time.Minute
+	// retryLife is how long an error of Telegram's own is taken to go on.
+	retryLife = 10 * time.Second
 	// lookEvery is how often dialogs and contacts are looked through for an id that is not known.
 	lookEvery = time.Minute
 	// most is how many peers of each of two generations are kept: some 100 bytes each.
@@ -51,9 +54,11 @@ type peer struct {
 	id   int64
 }
 
+// alias is what a name or phone number stands for, or that it stands for nobody.
 type alias struct {
-	peer peer
-	at   time.Time
+	peer  peer
+	err   error
+	until time.Time
 }
 
 // Directory is the peers of one account. It is safe for concurrent use.
@@ -63,14 +68,15 @@ type Directory struct {
 	mu         sync.Mutex
 	young, old map[peer]int64 // access hashes; of a basic group 0
 	names      map[string]alias
+	vain       map[string]alias // that lead to nobody
 
-	asking chan struct{} // one token: a question to Telegram at a time
-	looked time.Time     // at dialogs and contacts; of who has the token
+	asking  chan struct{} // one token: a question to Telegram at a time
+	glances []glance      // of who has the token
 }
 
 // New makes an empty directory.
 func New(c Config) *Directory {
-	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, asking: make(chan struct{}, 1)}
+	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, vain: map[string]alias{}, asking: make(chan struct{}, 1), glances: glances()}
 }
 
 // UnknownError is a reference that leads to no peer, or to one of a wrong kind. It is the caller's to mend.
@@ -106,6 +112,13 @@ func (d *Directory) learn(v codec.View) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.put(peer{kind, v.Int("id")}, v.Int("access_hash"))
+	if len(d.vain) == 0 {
+		return
+	}
+	delete(d.vain, "@"+strings.ToLower(v.Str("username"))) // somebody has it now
+	for o := range v.Objects("usernames") {
+		delete(d.vain, "@"+strings.ToLower(o.Str("username")))
+	}
 }
 
 // put keeps what was learned or used last: when one generation is full, the one before it goes.

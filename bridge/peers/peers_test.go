@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -37,6 +39,7 @@ type telegram struct {
 	s     *codec.Schema
 	asked []string
 	err   error
+	errOf map[string]error // by method
 }
 
 func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
@@ -51,8 +54,8 @@ func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
 		}
 	}
 	g.asked = append(g.asked, line)
-	if g.err != nil {
-		return nil, g.err
+	if err := cmp.Or(g.errOf[v.Name()], g.err); err != nil {
+		return nil, err
 	}
 	switch v.Name() {
 	case "contacts.resolveUsername", "contacts.resolvePhone":
@@ -217,6 +220,94 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+}
+
+// A question that Telegram answered in vain is not asked again at once: a client in a loop would use up what an account may
+// ask in a day. One that was not answered is.
+func TestVainQuestions(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		after time.Duration // until it is asked again; 0: at once
+	}{
+		{&mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED"}, nameLife},
+		{&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_30", Arg: 30}, 30 * time.Second},
+		{&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_86400", Arg: 86400}, nameLife},
+		{&mtproto.Error{Code: 500, Type: "INTERNAL"}, retryLife},
+		{&mtproto.Error{Err: context.DeadlineExceeded}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d, g := newBench(t)
+			g.err = c.err
+			ask := func() {
+				t.Helper()
+				for range 5 {
+					if _, _, err := d.Resolve(t.Context(), "InputPeer", "@Nobody"); !errors.Is(err, c.err) {
+						t.Fatalf("%v: %v", c.err, err)
+					}
+				}
+			}
+			ask()
+			if c.after == 0 {
+				if len(g.asked) != 5 {
+					t.Errorf("%v: asked %q", c.err, g.asked)
+				}
+				return
+			}
+			time.Sleep(c.after - time.Second)
+			ask()
+			if len(g.asked) != 1 {
+				t.Errorf("%v: asked %q", c.err, g.asked)
+			}
+			time.Sleep(2 * time.Second)
+			ask()
+			if len(g.asked) != 2 {
+				t.Errorf("%v: asked %q", c.err, g.asked)
+			}
+		})
+	}
+}
+
+// A name that nobody had is found as soon as somebody is seen with it.
+func TestNameTaken(t *testing.T) {
+	for field, value := range map[string]any{"username": "Late_Name", "usernames": []M{{"_": "username", "username": "late_name", "active": true}}} {
+		d, g := newBench(t)
+		g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED"}
+		if _, _, err := d.Resolve(t.Context(), "InputPeer", "@late_name"); !errors.Is(err, g.err) {
+			t.Fatal(err)
+		}
+		g.err = nil
+		owner := user(5, 55)
+		owner[field] = value
+		d.Learn(g.encode(owner))
+		if got := d.line(t.Context(), "InputPeer", "@late_name"); got != "inputPeerUser 5 55" {
+			t.Error(got)
+		}
+	}
+}
+
+// Contacts that Telegram refuses to tell do not make every unknown id ask for the dialogs again.
+func TestVainLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, g := newBench(t)
+		refused := &mtproto.Error{Code: 500, Type: "INTERNAL"}
+		g.errOf = map[string]error{"contacts.getContacts": refused}
+		for range 5 {
+			if _, _, err := d.Resolve(t.Context(), "InputPeer", "12345"); !errors.Is(err, refused) {
+				t.Fatal(err)
+			}
+			if got := d.line(t.Context(), "InputPeer", "6"); got != "inputPeerUser 6 66" { // the dialogs have it
+				t.Fatal(got)
+			}
+		}
+		if want := []string{"messages.getDialogs", "contacts.getContacts"}; !slices.Equal(g.asked, want) {
+			t.Errorf("asked %q", g.asked)
+		}
+		time.Sleep(lookEvery)
+		g.errOf = nil
+		if got := d.line(t.Context(), "InputPeer", "7"); got != "inputPeerUser 7 77" || len(g.asked) != 4 {
+			t.Errorf("%s, asked %q", got, g.asked)
+		}
+	})
 }
 
 func TestBot(t *testing.T) {
