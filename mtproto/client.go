@@ -35,6 +35,8 @@ type Client struct {
 	state State
 	links map[int]*link
 	ready chan struct{} // closed while calls are answered
+
+	transfers map[int]*transfer // by data centre
 }
 
 // prepared is what is made of the options, once.

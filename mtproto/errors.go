@@ -195,3 +195,19 @@ type floodKey struct{}
 func WithFloodWait(ctx context.Context, limit time.Duration) context.Context {
 	return context.WithValue(ctx, floodKey{}, limit)
 }
+
+type retriesKey struct{}
+
+// WithRetries sets for the calls made with a context how often they are made again after errors of Telegram's side that may
+// pass, in place of Limits.Retries: 0 for somebody who has a rhythm of his own.
+func WithRetries(ctx context.Context, most int) context.Context {
+	return context.WithValue(ctx, retriesKey{}, most)
+}
+
+// retries is how often a call is made again.
+func (c *Client) retries(ctx context.Context) int {
+	if n, ok := ctx.Value(retriesKey{}).(int); ok {
+		return n
+	}
+	return c.o.Limits.Retries
+}

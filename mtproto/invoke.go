@@ -170,8 +170,11 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 			return c.again(ctx, a, e)
 		}
 	case againSoon:
-		if a.soon++; a.soon <= soonMost {
+		if a.soon++; a.soon == 1 || a.soon <= soonMost && e.Kind() != kindUnbound {
 			return nil
+		}
+		if e.Kind() == kindUnbound { // each time costs a key exchange
+			return c.again(ctx, a, e)
 		}
 		return c.awaitTurn(ctx, a, e)
 	case afterTurn:
@@ -209,7 +212,7 @@ func (c *Client) mendOwn(ctx context.Context, a *attempts, e *Error) error {
 func (c *Client) again(ctx context.Context, a *attempts, e *Error) error {
 	a.tries++
 	pause := retryPause(a.tries, rand.Float64())
-	if a.tries > c.o.Limits.Retries || outlasts(ctx, pause) {
+	if a.tries > c.retries(ctx) || outlasts(ctx, pause) {
 		return e
 	}
 	if err := c.sleep(ctx, pause); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
@@ -57,15 +58,48 @@ func (c *Client) bringAuthorization(ctx context.Context, l *link) error {
 	return c.transfer(ctx, c.home.Load(), l)
 }
 
-// transfer imports at one link what it exports at another.
+// transfer is how an authorization gets on that is to be brought to a data centre. It outlives the link there, and belongs to
+// whoever brings it.
+type transfer struct {
+	failed int       // tries in a row
+	until  time.Time // when to try again
+}
+
+// transferTo is that of a data centre.
+func (c *Client) transferTo(id int) *transfer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.transfers[id]
+	if t == nil {
+		t = &transfer{}
+		if c.transfers == nil {
+			c.transfers = map[int]*transfer{}
+		}
+		c.transfers[id] = t
+	}
+	return t
+}
+
+// transfer imports at one link what it exports at another. However many calls want it, there are pauses of 1, 2, 4 ... 60 s
+// between the tries.
 func (c *Client) transfer(ctx context.Context, from, to *link) error {
+	t := c.transferTo(to.id)
 	for try := 1; ; try++ {
-		err := c.transferOnce(ctx, from, to)
+		err := c.sleep(ctx, time.Until(t.until))
 		if err == nil {
+			err = c.transferOnce(ctx, from, to)
+		}
+		if err == nil {
+			*t = transfer{}
 			c.setAuthorized(to.id, true)
 			return nil
 		}
-		if try == exportsMost || !transferable(err) || c.sleep(ctx, time.Duration(try-1)*retryFirst) != nil {
+		again := transferable(err)
+		if again {
+			t.failed++
+			t.until = time.Now().Add(retryPause(t.failed, rand.Float64()))
+		}
+		if try == exportsMost || !again {
 			return fmt.Errorf("mtproto: authorization at data centre %d: %w", to.id, err)
 		}
 	}

@@ -347,7 +347,7 @@ func (d *driver) fetch(f *updates.Fetch) {
 	d.fetches.Go(func() {
 		ctx, cancel := context.WithTimeout(d.ctx, fetchTime)
 		defer cancel()
-		body, err := d.client.Invoke(mtproto.WithFloodWait(ctx, 0), f.Query)
+		body, err := d.client.Invoke(mtproto.WithRetries(mtproto.WithFloodWait(ctx, 0), 0), f.Query) // the machine has a rhythm of its own
 		if d.ctx.Err() != nil {
 			return
 		}
