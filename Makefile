@@ -29,7 +29,7 @@ race: ## the same under the race detector
 	$(GO) test -race $(TESTFLAGS) ./...
 	cd e2e && $(GO) test -race $(TESTFLAGS) ./...
 
-e2e: ## black-box tests: gotd/td, the nats CLI, nats.js (fetches them from their registries)
+e2e: ## black-box tests: gotd/td, TDLib, mtcute, the nats CLI, nats.js, proxies (fetches them from their registries)
 	cd e2e && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./...
 
 torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m), one server, then a cluster of three, then faults planted into the daemon
@@ -49,6 +49,7 @@ sim: ## simulated sessions: 2,000 seeds with every fault that there is
 nightly: ## the same, a million seeds, other ones every night (SEEDS, FROM)
 	$(GO) test -count=1 -run 'TestSeeds' -timeout=12h ./mtproto/sim -sim.seeds=$(or $(SEEDS),1000000) -sim.from=$(or $(FROM),$$(date +%Y%m%d)0000000) -v
 	$(GO) test -count=1 -run 'TestSpeedLimit$$' ./mtproto/files -files.mib=1024 -v
+	cd e2e && $(GO) test -count=1 -run 'TestBesideTDLib' -timeout=2h ./partners -partners.seeds=$(or $(PARTNERS),200) -partners.from=$(or $(FROM),$$(date +%Y%m%d)000) -v
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

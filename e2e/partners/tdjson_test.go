@@ -153,6 +153,7 @@ type tdClient struct {
 	updates []object
 	changed chan struct{}
 	state   string // of the authorization
+	closed  bool
 }
 
 // needTDLib is TDLib, for tests that cannot do without it.
@@ -175,6 +176,18 @@ func (t *td) client(test *testing.T) *tdClient {
 	t.clients[c.id] = c
 	t.mu.Unlock()
 	return c
+}
+
+// close ends the instance; it may be called again.
+func (c *tdClient) close() {
+	c.mu.Lock()
+	closed := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if !closed {
+		c.call(object{"@type": "close"})
+		c.reaches("authorizationStateClosed")
+	}
 }
 
 func (c *tdClient) take(m object) {
