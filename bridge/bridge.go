@@ -123,6 +123,27 @@ type base struct {
 
 // open reaches NATS and the vault. run: start the embedded server, and do not look for another daemon's.
 func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
+	b, err := reach(ctx, s, o, run)
+	if err != nil {
+		return nil, err
+	}
+	if run {
+		err = b.patiently(ctx, o.Log, func() error { return b.checkVersion(ctx, o.Log) })
+	}
+	if err == nil && run {
+		err = b.patiently(ctx, o.Log, func() error { return b.openFitting(ctx, s) })
+	} else if err == nil {
+		err = b.openVault(ctx, s)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// reach reaches NATS and the storage there.
+func reach(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 	b := &base{}
 	var err error
 	switch {
@@ -142,14 +163,6 @@ func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
 	}
 	if b.trouble = o.trouble; err == nil {
 		err = b.openStorage(s, o, run)
-	}
-	if err == nil && run {
-		err = b.patiently(ctx, o.Log, func() error { return b.checkVersion(ctx, o.Log) })
-	}
-	if err == nil && run {
-		err = b.patiently(ctx, o.Log, func() error { return b.openFitting(ctx, s) })
-	} else if err == nil {
-		err = b.openVault(ctx, s)
 	}
 	if err != nil {
 		b.close()
@@ -211,15 +224,6 @@ func (b *base) checkVersion(ctx context.Context, log *slog.Logger) error {
 	if warn != "" {
 		log.Warn(warn)
 	}
-	return err
-}
-
-func (b *base) openVault(ctx context.Context, s Settings) error {
-	key, err := vaultKey(s)
-	if err != nil {
-		return err
-	}
-	b.vault, err = vault.Open(ctx, b.storage, key)
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+
+	"github.com/natsgram/natsgram/bridge/lease"
 )
 
 // That an account has no record tells that no daemon runs it, unless the bucket of the records was deleted and made anew a moment
@@ -49,4 +51,18 @@ func (s *supervisor) elsewhere(name string) (bool, error) {
 	defer cancel()
 	_, err = s.base.nc.RequestWithContext(ctx, s.ear(everybody, "runs"), body)
 	return err == nil, s.ctx.Err()
+}
+
+// take takes an account's lease: nil, it is not to be had.
+func (s *supervisor) take(name string) (*lease.Lease, error) {
+	there, err := s.exists(name)
+	if err != nil || !there {
+		return nil, err
+	}
+	if !s.crew.Seat(name, time.Now()).Known {
+		if taken, err := s.elsewhere(name); err != nil || taken {
+			return nil, err
+		}
+	}
+	return s.lease.Take(s.ctx, name)
 }

@@ -1,14 +1,12 @@
 package bridge
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/natsgram/natsgram/bridge/rpc"
-	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto/crypto"
 	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -99,17 +97,4 @@ func environment(s Settings, o Options) (dc.Environment, error) {
 		env.Default = s.DefaultDC
 	}
 	return env, env.Check()
-}
-
-// keyFile is the vault's key in the state folder.
-const keyFile = "secret.key"
-
-func vaultKey(s Settings) (vault.Key, error) {
-	if s.Secret != "" {
-		return vault.KeyFromSecret(s.Secret)
-	}
-	if s.StateDir == "" {
-		return vault.Key{}, errors.New("set NATSGRAM_SECRET or NATSGRAM_STATE_DIR: sessions are sealed by the one, or by a key file in the other")
-	}
-	return vault.KeyFromFile(filepath.Join(s.StateDir, keyFile))
 }

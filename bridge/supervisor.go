@@ -170,20 +170,6 @@ func (s *supervisor) tend(a *supervised) {
 	s.stir()
 }
 
-// take takes an account's lease: nil, it is not to be had.
-func (s *supervisor) take(name string) (*lease.Lease, error) {
-	there, err := s.exists(name)
-	if err != nil || !there {
-		return nil, err
-	}
-	if !s.crew.Seat(name, time.Now()).Known {
-		if taken, err := s.elsewhere(name); err != nil || taken {
-			return nil, err
-		}
-	}
-	return s.lease.Take(s.ctx, name)
-}
-
 // exists: the account has a record, is named by the settings, or has a session. Of a session that was removed together with
 // the record the news may still be on its way.
 func (s *supervisor) exists(name string) (bool, error) {

@@ -43,7 +43,7 @@ type Daemon struct {
 	Capacity  int      `envconfig:"NATSGRAM_CAPACITY" desc:"accounts this daemon runs at most; 0: any number"`
 	Schema    string   `envconfig:"NATSGRAM_SCHEMA" desc:"file of another API layer to run instead of the built-in one"`
 	Secret    string   `envconfig:"NATSGRAM_SECRET" secret:"true" desc:"seals the sessions in NATS, 16 characters or more; empty: a key file made in the state folder on first start"`
-	SecretOld string   `envconfig:"NATSGRAM_SECRET_OLD" secret:"true" desc:"another secret that opens sessions and seals none: while NATSGRAM_SECRET is changed"`
+	Other     string   `envconfig:"NATSGRAM_SECRET_OTHER" secret:"true" desc:"another secret that opens sessions and seals none, for while NATSGRAM_SECRET is changed: see natsgram rotate-secret"`
 	HTTP      string   `envconfig:"NATSGRAM_HTTP" desc:"address to answer /metrics (Prometheus), /healthz and /readyz at, such as 127.0.0.1:9464; empty: none. It asks nobody who they are"`
 	LogLevel  string   `envconfig:"NATSGRAM_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
 	LogFormat string   `envconfig:"NATSGRAM_LOG_FORMAT" default:"text" desc:"text or json"`

@@ -15,12 +15,12 @@ type Watched struct {
 	Remove []int64 `json:"remove,omitempty"`
 }
 
-// watchedKey stands beside the positions: an account's name has no dot.
-func watchedKey(account string) string { return account + ".watched" }
+// WatchedKey stands beside the positions: an account's name has no dot.
+func WatchedKey(account string) string { return account + ".watched" }
 
 // Watched reads the record, zero when there is none.
 func (s *Store) Watched(ctx context.Context, account string) (w Watched, err error) {
-	entry, err := s.positions.Get(ctx, watchedKey(account))
+	entry, err := s.positions.Get(ctx, WatchedKey(account))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return w, nil
 	}
@@ -39,7 +39,7 @@ func (s *Store) SetWatched(ctx context.Context, account string, w Watched) error
 	if err != nil {
 		return err
 	}
-	if _, err := s.positions.Put(ctx, watchedKey(account), body); err != nil {
+	if _, err := s.positions.Put(ctx, WatchedKey(account), body); err != nil {
 		return fmt.Errorf("%s: storing the watched channels: %w", account, err)
 	}
 	return nil

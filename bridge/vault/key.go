@@ -50,16 +50,15 @@ func keyOf(b []byte) (k Key) {
 	return k
 }
 
-// KeyFromFile reads the key from a file that its owner alone may read, and makes it when there is none.
-func KeyFromFile(path string) (Key, error) {
-	k, err := readKey(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
-			return Key{}, fmt.Errorf("key file: %w", err)
-		}
-		return readKey(path) // of two daemons starting at once, both take the file that came first
+// ReadKey reads the key from a file that its owner alone may read; fs.ErrNotExist where there is none.
+func ReadKey(path string) (Key, error) { return readKey(path) }
+
+// MakeKey makes a key file, unless there is one, and reads it.
+func MakeKey(path string) (Key, error) {
+	if err := makeKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Key{}, fmt.Errorf("key file: %w", err)
 	}
-	return k, err
+	return readKey(path) // of two that make one at once, both take the file that came first
 }
 
 func readKey(path string) (Key, error) {

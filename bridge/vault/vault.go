@@ -31,7 +31,7 @@ type Vault struct {
 	kv     jetstream.KeyValue
 	stream jetstream.Stream // the same, to read older versions from
 	bucket string
-	js     jetstream.JetStream
+	st     *storage.Storage
 	keys   []Key // the first seals, all open
 }
 
@@ -45,7 +45,7 @@ func Open(ctx context.Context, st *storage.Storage, k Key, others ...Key) (*Vaul
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{kv: kv, stream: stream, bucket: kv.Bucket(), js: st.JetStream(), keys: append([]Key{k}, others...)}, nil
+	return &Vault{kv: kv, stream: stream, bucket: kv.Bucket(), st: st, keys: append([]Key{k}, others...)}, nil
 }
 
 // Session is a record opened. State is secret: never log it.
@@ -158,8 +158,20 @@ func (v *Vault) Delete(ctx context.Context, account string) error {
 }
 
 // Accounts are the names of all that have a session, sorted.
-func (v *Vault) Accounts(ctx context.Context) ([]string, error) {
-	lister, err := v.kv.ListKeys(ctx)
+func (v *Vault) Accounts(ctx context.Context) ([]string, error) { return accounts(ctx, v.kv) }
+
+// Count is how many accounts have a session, for who has no key.
+func Count(ctx context.Context, st *storage.Storage) (int, error) {
+	kv, err := st.Bucket(ctx, storage.Sessions)
+	if err != nil {
+		return 0, err
+	}
+	names, err := accounts(ctx, kv)
+	return len(names), err
+}
+
+func accounts(ctx context.Context, kv jetstream.KeyValue) ([]string, error) {
+	lister, err := kv.ListKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing the accounts: %w", err)
 	}

@@ -171,23 +171,23 @@ func TestWatchTellsOfAccounts(t *testing.T) {
 
 func TestKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "key")
-	one, err := KeyFromFile(path)
+	one, err := MakeKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Error(info.Mode())
 	}
-	if two, err := KeyFromFile(path); err != nil || two != one {
+	if two, err := MakeKey(path); err != nil || two != one {
 		t.Error("another key the second time", err)
 	}
-	if other, err := KeyFromFile(path + "2"); err != nil || other == one {
+	if other, err := MakeKey(path + "2"); err != nil || other == one {
 		t.Error("the same key in two files", err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := KeyFromFile(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := MakeKey(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Error(err)
 	}
 	if _, err := KeyFromSecret("short"); err == nil {

@@ -71,6 +71,7 @@ request/reply subject, every update is a message in a JetStream stream.`,
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return misused(c, c.ValidateFlagGroups()) }
 	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), tailCommand(),
 		statusCommand(), eventsCommand(), watchCommand(), logoutCommand(),
+		storageCommand(), backupCommand(), restoreCommand(), rotateSecretCommand(),
 		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	markUsage(root)

@@ -1,0 +1,122 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/vault"
+)
+
+// Rotation is what came of changing the secret.
+type Rotation struct {
+	Sealed []string          // anew
+	Kept   []string          // that were sealed with the new one already
+	Failed map[string]string // that could not be, and why: they are as they were
+	Back   []string          // that a running daemon sealed with the former secret again
+}
+
+// settled is how long a running daemon with the former secret alone takes to write its sessions back, at most.
+const settled = 2 * time.Second
+
+// RotateSecret seals every session with the secret of the settings: NATSGRAM_SECRET, or a new key file where a key file is used. What
+// else the settings know opens them. It can be interrupted anywhere and called again: a record is replaced as a whole, and until all
+// are the former key is known too.
+func RotateSecret(ctx context.Context, s Settings, o Options) (out Rotation, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	base, err := open(ctx, s, o, false)
+	if err != nil {
+		return out, err
+	}
+	defer base.close()
+	byFile := s.Secret == ""
+	if byFile {
+		if err := base.nextKey(ctx, s); err != nil {
+			return out, err
+		}
+	}
+	names, err := base.vault.Accounts(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.Failed = map[string]string{}
+	for _, name := range names {
+		done, err := base.vault.Reseal(ctx, name)
+		switch {
+		case errors.Is(err, vault.ErrSealed):
+			out.Failed[name] = err.Error()
+		case err != nil:
+			return out, err
+		case done:
+			out.Sealed = append(out.Sealed, name)
+		default:
+			out.Kept = append(out.Kept, name)
+		}
+	}
+	if err := out.look(ctx, base.vault); err != nil {
+		return out, err
+	}
+	if byFile && len(out.Back) == 0 && len(out.Failed) == 0 {
+		return out, changeKeyFile(s.StateDir)
+	}
+	return out, nil
+}
+
+// look finds out whether a running daemon that does not know the new secret has written its sessions back.
+func (r *Rotation) look(ctx context.Context, v *vault.Vault) error {
+	if len(r.Sealed) == 0 {
+		return nil
+	}
+	if err := pause(ctx, settled); err != nil {
+		return err
+	}
+	for _, name := range r.Sealed {
+		sealed, err := v.SealedByFirst(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !sealed {
+			r.Back = append(r.Back, name)
+		}
+	}
+	return nil
+}
+
+// nextKey makes a new key file beside the present one, or goes on with one that was made, and opens the vault with it first.
+func (b *base) nextKey(ctx context.Context, s Settings) error {
+	if !s.External() && b.server == nil {
+		return errors.New("the daemon of this state folder runs, with the former key in memory: stop it first")
+	}
+	next, err := vault.MakeKey(filepath.Join(s.StateDir, keyFileNext))
+	if err != nil {
+		return err
+	}
+	keys, err := keysOf(s)
+	if err != nil {
+		return err
+	}
+	b.vault, err = vault.Open(ctx, b.storage, next, keys...)
+	return err
+}
+
+// changeKeyFile puts the next key in the present one's place. Whoever reads in between finds both.
+func changeKeyFile(dir string) error {
+	present, next, old := filepath.Join(dir, keyFile), filepath.Join(dir, keyFileNext), filepath.Join(dir, keyFileOld)
+	if err := os.Rename(present, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("key file: %w", err)
+	}
+	if err := os.Rename(next, present); err != nil {
+		return fmt.Errorf("key file: %w", err)
+	}
+	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("key file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+)
+
+// What an operator does with the storage, by the commands alone.
+func TestStorageCommands(t *testing.T) {
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("NATS_URL", srv.ClientURL())
+	t.Setenv("NATSGRAM_SECRET", "sixteen characters")
+	try := func(words string, status int, want string) {
+		t.Helper()
+		if out, got := command(t, strings.Fields(words)...); got != status || !strings.Contains(out, want) {
+			t.Errorf("natsgram %s: status %d, want %d; want %q in\n%s", words, got, status, want, out)
+		}
+	}
+	try("storage", 0, "TG_UPDATES    missing")
+	try("storage apply", 0, "TG_SESSIONS: bucket made, was missing")
+	try("storage apply", 0, "Nothing was to be changed")
+	t.Setenv("NATSGRAM_UPDATES_MAX_AGE", "24h")
+	t.Setenv("NATSGRAM_LIMITS", "events=64MB")
+	try("storage", 0, "TG_UPDATES: age is 168h, and 24h is set: natsgram storage apply --reduce does that, and loses what is older than 24h")
+	try("storage --json", 0, `"loses":"what is older than 24h"`)
+	try("storage apply", 0, "Nothing was to be changed") // a lower limit too is a loss
+	try("storage apply --reduce", 1, "nothing was changed")
+	try("storage apply --reduce --yes", 0, "TG_UPDATES: age 24h, was 168h")
+	try("storage", 0, "64MB")
+	folder := t.TempDir()
+	try("backup "+folder, 0, "0 accounts")
+	files, err := filepath.Glob(filepath.Join(folder, "natsgram-*.tar"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+	try("backup "+files[0], 1, "is there already")
+	try("restore "+files[0], 0, "0 sessions")
+	try("restore "+os.Args[0], 1, "not a backup")
+	try("rotate-secret", 0, "0 sessions sealed anew")
+}
