@@ -39,6 +39,8 @@ func natsAccounts(t *testing.T) *demo {
 	d := &demo{home: t.TempDir()}
 	_, daemon := permissions(t, d, "daemon")
 	_, reader := permissions(t, d, "reader demo --user reader")
+	_, operator := permissions(t, d, "operator --user operator")
+	_, watcher := permissions(t, d, "watcher demo --user watcher")
 	one, durable := permissions(t, d, "consumer demo --durable demo=archive --user archive")
 	two, own := permissions(t, d, "consumer demo --stream --user own")
 	one, two = strings.TrimSuffix(strings.TrimSpace(one), "]"), strings.TrimPrefix(strings.TrimSpace(two), "exports: [")
@@ -47,10 +49,10 @@ func natsAccounts(t *testing.T) *demo {
 	where := l.Addr().String()
 	must(t, l.Close())
 	conf := filepath.Join(d.home, "nats.conf")
-	must(t, os.WriteFile(conf, fmt.Appendf(nil, "listen: %q\njetstream: { store_dir: %q }\naccounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [\n{ user: admin, password: p }\n%s%s]\n%s%s}\nARCHIVE: {\n%s}\nOWN: {\n%s}\n}\n",
-		where, t.TempDir(), daemon, reader, one, two, durable, own), 0o600))
+	must(t, os.WriteFile(conf, fmt.Appendf(nil, "listen: %q\njetstream: { store_dir: %q }\naccounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [\n{ user: admin, password: p }\n%s%s%s%s]\n%s%s}\nARCHIVE: {\n%s}\nOWN: {\n%s}\n}\n",
+		where, t.TempDir(), daemon, reader, operator, watcher, one, two, durable, own), 0o600))
 	c := exec.Command(filepath.Join(bin, "nats-server"), "-c", conf)
-	c.Env = d.env("DAEMON_PASSWORD=p", "READER_PASSWORD=p", "ARCHIVE_PASSWORD=p", "OWN_PASSWORD=p")
+	c.Env = d.env("DAEMON_PASSWORD=p", "READER_PASSWORD=p", "OPERATOR_PASSWORD=p", "WATCHER_PASSWORD=p", "ARCHIVE_PASSWORD=p", "OWN_PASSWORD=p")
 	var logged lockedBuffer
 	c.Stderr = &logged
 	must(t, c.Start())
@@ -92,6 +94,12 @@ func TestRoles(t *testing.T) {
 	}
 	if out := d.as(t, "reader", "natsgram call demo help.getConfig --ro"); !strings.Contains(out, `"_": "config"`) {
 		t.Errorf("the reader's call:\n%s", out)
+	}
+	if out := d.as(t, "operator", "natsgram accounts list"); !strings.Contains(out, "connected") {
+		t.Errorf("the operator's list:\n%s", out)
+	}
+	if out := d.as(t, "watcher", `nats sub 'tg.upd.demo.updateNewMessage.>' --count 1`); !strings.Contains(out, `"updateNewMessage"`) { // the demo's people talk
+		t.Errorf("the watcher saw:\n%s", out)
 	}
 	domain := "NATSGRAM_JETSTREAM_DOMAIN=natsgram"
 	if out := d.as(t, "own", "natsgram tail demo --stream --all --count 1 --json", domain); !strings.Contains(out, `"update"`) {

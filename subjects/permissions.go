@@ -49,8 +49,8 @@ func CheckInbox(prefix string) error {
 			return fmt.Errorf("inbox prefix %q: every token must be letters, digits, _ or -", prefix)
 		}
 	}
-	if !strings.HasPrefix(first, "_INBOX") {
-		return fmt.Errorf("inbox prefix %q: it must begin with _INBOX, where answers may go; such as %s", prefix, DefaultInbox("name"))
+	if !strings.HasPrefix(first, "_INBOX") || prefix == "_INBOX" {
+		return fmt.Errorf("inbox prefix %q: it must begin with _INBOX, where answers may go, and be no more than this user's own; such as %s", prefix, DefaultInbox("name"))
 	}
 	return nil
 }

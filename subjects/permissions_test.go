@@ -36,7 +36,7 @@ func TestGrantsThatCannotBe(t *testing.T) {
 			t.Errorf("%+v: %v", c.g, err)
 		}
 	}
-	for _, inbox := range []string{"", ">", "_INBOX_a.>", "_INBOX_*", "inbox", "_R_", "$KV", "a._INBOX_x"} {
+	for _, inbox := range []string{"", ">", "_INBOX", "_INBOX.", "_INBOX_a.>", "_INBOX_*", "inbox", "_R_", "$KV", "a._INBOX_x"} {
 		if _, err := tg.Permissions(Grant{Role: Reader, Inbox: inbox}); err == nil {
 			t.Errorf("inbox %q was taken", inbox)
 		}

@@ -18,6 +18,9 @@ import (
 // metaAccount is the metadata of such a stream that says whose it is.
 const metaAccount = "natsgram-account"
 
+// ownConsumers is how many consumers such a stream may have: whoever reads it may make them, and each costs the server something.
+const ownConsumers = 256
+
 // OwnLimits are how much such a stream keeps. The zero value: as long as the stream of all, any size.
 type OwnLimits struct {
 	MaxAge   time.Duration
@@ -68,6 +71,7 @@ func ownConfig(all jetstream.StreamConfig, scheme subjects.Scheme, account strin
 		Metadata: map[string]string{metaAccount: account},
 		Sources:  []*jetstream.StreamSource{{Name: all.Name, FilterSubject: scheme.Updates(account)}},
 		Storage:  jetstream.FileStorage, Replicas: all.Replicas, Placement: all.Placement, MaxAge: age, MaxBytes: l.MaxBytes, AllowDirect: true,
+		MaxConsumers: ownConsumers,
 	}, nil
 }
 
