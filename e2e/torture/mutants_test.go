@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ type mutant struct {
 	old, new string
 	only     string // what brings it out
 	want     string // what has to be found
+	test     string // the test of the daemon's own that finds it, as package and name; empty: the torture does
 }
 
 var planted = []mutant{
@@ -34,6 +36,41 @@ var planted = []mutant{
 		old: "\td.log.Add(g)\n",
 		new: "\td.durable.mu.Lock()\n\t_ = d.durable.state.Apply(g.State)\n\td.durable.mu.Unlock()\n\td.savePosition(d.ctx)\n\td.log.Add(g)\n",
 	},
+	{
+		name: "Sure is always true", file: "bridge/lease/sure.go", test: "./bridge/lease TestSure", want: "and it is sure",
+		old: "\t\treturn within(time.Now(), *l.member.sure.Load())\n",
+		new: "\t\treturn true\n",
+	},
+	{
+		name: "a position one too far", file: "bridge/account/position.go", test: "./bridge/account TestNextOwnerGoesOn", want: "",
+		old: "\tstate, err := json.Marshal(&d.durable.state)\n",
+		new: "\tfar := d.durable.state\n\tfar.Pts++\n\tstate, err := json.Marshal(&far)\n",
+	},
+	{
+		name: "a position one too far, under torture", file: "bridge/account/position.go", only: daemonEnded, want: "is missing",
+		old: "\tstate, err := json.Marshal(&d.durable.state)\n",
+		new: "\tfar := d.durable.state\n\tfar.Pts++\n\tstate, err := json.Marshal(&far)\n",
+	},
+	{
+		name: "Sure is always true, under torture", file: "bridge/lease/sure.go", only: frozenLong, want: "two spoke for one account",
+		old: "\t\treturn within(time.Now(), *l.member.sure.Load())\n",
+		new: "\t\treturn true\n",
+	},
+	{
+		name: "Sent is always no", file: "bridge/account/fault.go", test: "./bridge/account TestFaults", want: "Sent:no",
+		old: "\tsent := answer.Sent(mtproto.SentOf(err).String())\n",
+		new: "\tsent := answer.No\n",
+	},
+	{
+		name: "Sent is always no, under torture", file: "bridge/account/fault.go", only: telegramCut, want: "Tg-Sent said no, and it reached Telegram",
+		old: "\tsent := answer.Sent(mtproto.SentOf(err).String())\n",
+		new: "\tsent := answer.No\n",
+	},
+	{
+		name: "requests passed on twice", file: "bridge/rpc/handover.go", test: "./bridge TestHandOverUnderLoad", want: "",
+		old: "\t\t\tif s.pass(&j, served) {\n",
+		new: "\t\t\tif s.pass(&j, served) && s.pass(&j, served) {\n",
+	},
 }
 
 // TestMutants proves the torture test: with a fault planted, it has to find something wrong.
@@ -43,6 +80,10 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range planted {
 		t.Run(m.name, func(t *testing.T) {
+			if m.test != "" {
+				m.tested(t)
+				return
+			}
 			for seed := range uint64(3) {
 				if m.caught(t, seed+1) {
 					return
@@ -63,6 +104,25 @@ func (m *mutant) caught(t *testing.T, seed uint64) (found bool) {
 		found = strings.Contains(strings.Join(problems, "\n"), m.want)
 	})
 	return found
+}
+
+// tested runs a test of the daemon's own, which has to fail for the right reason.
+func (m *mutant) tested(t *testing.T) {
+	pkg, name, _ := strings.Cut(m.test, " ")
+	c := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-overlay", m.plant(t), "-run", "^"+name+"$", pkg)
+	c.Dir = "../.."
+	out, err := c.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--- FAIL: "+name) || !strings.Contains(string(out), m.want) {
+		t.Errorf("not found: %v\n%s", err, out)
+	}
+	t.Logf("%s", out[:min(len(out), 1500)])
+}
+
+// The places where faults are planted are there.
+func TestMutantsFit(t *testing.T) {
+	for _, m := range planted {
+		m.plant(t)
+	}
 }
 
 // plant writes the changed file, and the overlay that puts it into its place.

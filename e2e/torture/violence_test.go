@@ -43,6 +43,9 @@ func (v *violence) acts() []act {
 // Names of acts that planted faults are looked for with.
 const (
 	daemonKilled = "daemon killed"
+	daemonEnded  = "daemon ended (SIGTERM)"
+	frozenLong   = "daemon frozen past its lease"
+	telegramCut  = "Telegram cut"
 	natsLate     = "NATS delayed past the lease"
 )
 
@@ -50,13 +53,13 @@ func (v *violence) everything() []act {
 	return []act{
 		{daemonKilled, 14, func(ctx context.Context) bool { return v.kill(ctx, v.daemon(), v.short()) }},
 		{"daemon frozen", 8, func(ctx context.Context) bool { return v.freeze(ctx, v.daemon(), v.short()) }},
-		{"daemon frozen past its lease", 3, func(ctx context.Context) bool {
+		{frozenLong, 3, func(ctx context.Context) bool {
 			return v.freeze(ctx, v.daemon(), between(v.r, 11*time.Second, 15*time.Second))
 		}},
-		{"daemon ended (SIGTERM)", 8, func(ctx context.Context) bool { return v.term(ctx, v.daemon(), v.short()) }},
+		{daemonEnded, 8, func(ctx context.Context) bool { return v.term(ctx, v.daemon(), v.short()) }},
 		{"nats-server killed", 10, func(ctx context.Context) bool { return v.kill(ctx, v.server(), v.short()) }},
 		{"nats-server frozen", 5, func(ctx context.Context) bool { return v.freeze(ctx, v.server(), 3*v.short()) }},
-		{"Telegram cut", 14, func(context.Context) bool { v.telegram().cut(); return true }},
+		{telegramCut, 14, func(context.Context) bool { v.telegram().cut(); return true }},
 		{"Telegram refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).refuse) }},
 		{"Telegram delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).freeze) }},
 		{"NATS cut", 14, func(context.Context) bool { v.nats().cut(); return true }},
