@@ -1,14 +1,17 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,4 +234,61 @@ func TestWhyFree(t *testing.T) {
 	if short(strings.Repeat("ü", 200)) != strings.Repeat("ü", 100) {
 		t.Error("a reason is cut within a letter")
 	}
+}
+
+// A caller who wants its answer where this daemon may not send it makes nobody believe that the daemon lacks rights.
+func TestNeeds(t *testing.T) {
+	b := &Bridge{settings: DefaultSettings()}
+	for refusal, want := range map[string]bool{
+		`nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.INFO.TG_UPDATES"`: true,
+		`nats: Permissions Violation for Publish to "tg.upd.main.updateNewMessage.user.5"`:                   true,
+		`nats: Permissions Violation for Subscription to "_INBOX.abc.*"`:                                     true,
+		`nats: permissions violation: Permissions Violation for Publish to "_INBOX_evil.1"`:                  false,
+		`nats: Permissions Violation for Publish to "answers.here"`:                                          false,
+	} {
+		if got := b.needs(refusal); got != want {
+			t.Errorf("%s: %v", refusal, got)
+		}
+	}
+}
+
+// An alert on ERROR must not cry wolf: signing in, and signing in anew, is nothing that went wrong.
+func TestSigningInIsNoError(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var said safeBuffer
+	d.o.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
+	d.start()
+	for _, name := range d.crowd(8) {
+		if err := d.b.WaitServing(soon(t), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		d.login("main", w.dora)
+	}
+	if text := said.String(); text != "" {
+		t.Error(text)
+	}
+}
+
+// safeBuffer is written by one goroutine and read by another.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }

@@ -25,11 +25,17 @@ const rightsMax = 8
 func (b *Bridge) watch(nc *nats.Conn) {
 	nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
-		if errors.Is(err, nats.ErrPermissionViolation) {
+		if errors.Is(err, nats.ErrPermissionViolation) && b.needs(err.Error()) {
 			b.rights.note(err)
 		}
 	})
 	nc.SetReconnectHandler(func(*nats.Conn) { b.rights.forget() })
+}
+
+// needs reports whether what was refused is something that the daemon needs. Where an answer goes its caller chooses: that is none.
+func (b *Bridge) needs(refusal string) bool {
+	_, subject, publish := strings.Cut(strings.ToLower(refusal), `publish to "`)
+	return !publish || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, strings.ToLower(b.settings.Prefix)+".")
 }
 
 func (r *rights) note(err error) {

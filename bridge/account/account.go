@@ -311,7 +311,7 @@ func (r *Runner) newClient(state mtproto.State, d *driver) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.keeper.save
+	o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.save
 	o.Updates, o.Events, o.Log = d.push, func(e mtproto.Event) { r.clientEvent(e, d) }, r.Log
 	if r.Sure != nil {
 		o.Dial = fenced(new(net.Dialer).DialContext, r.Sure)

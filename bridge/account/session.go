@@ -58,6 +58,17 @@ func (k *keeper) save(state mtproto.State) error {
 	})
 }
 
+// save is mtproto.Options.Save. That somebody signed in anew is no fault: what is known of the former session is of no use, and the
+// account begins again.
+func (r *Runner) save(state mtproto.State) error {
+	err := r.keeper.save(state)
+	if errors.Is(err, vault.ErrChanged) {
+		r.Log.Info("the session was replaced: the state of this one is not stored")
+		return nil
+	}
+	return err
+}
+
 // tell does something with the session, and tells what was found in its place.
 func (k *keeper) tell(do func() (foreign string, err error)) error {
 	k.mu.Lock()
