@@ -7,18 +7,25 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nuid"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
 // demoAccount is what the demo's account is called in subjects.
 const demoAccount = "demo"
+
+// demoSecret seals the sessions of demos in NATS servers that outlast them. It is no secret, and there is nothing to keep: so a
+// demo can remove what one before it left behind, and no account of anybody else's, whose sessions it cannot open.
+const demoSecret = "natsgram demo: nothing to keep"
 
 type demoOptions struct {
 	port     int
@@ -107,30 +114,53 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return b.Run(ctx) })
+	rest := func() error { return nil }
+	if o.external {
+		rest = func() error { return clearDemo(context.WithoutCancel(ctx), set) }
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // the daemon goes on until the account has been removed
+	defer stop()
+	g, running := errgroup.WithContext(running)
+	g.Go(func() error { return b.Run(running) })
 	g.Go(func() error {
+		defer stop()
+		ctx, enough := context.WithCancel(ctx)
+		defer enough()
+		defer context.AfterFunc(running, enough)()
 		select {
 		case <-b.Ready():
 		case <-ctx.Done():
 			return nil
 		}
-		if err := town.signIn(ctx, set, options); err != nil {
+		if err := rest(); err != nil {
 			return err
 		}
-		if err := b.WaitServing(ctx, demoAccount); err != nil {
-			return err
+		err := town.perform(ctx, out, b, set, options, o)
+		if running.Err() == nil {
+			err = errors.Join(err, rest())
 		}
-		town.printScreen(out, b.ClientURL(), set)
-		if !o.quiet {
-			town.talk(ctx, o.every)
-		}
-		return nil
+		return err
 	})
 	if err := g.Wait(); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil // it was told to stop
+}
+
+// perform shows the demo until ctx ends.
+func (t *town) perform(ctx context.Context, out io.Writer, b *bridge.Bridge, set bridge.Settings, options bridge.Options, o demoOptions) error {
+	if err := t.signIn(ctx, set, options); err != nil {
+		return err
+	}
+	if err := b.WaitServing(ctx, demoAccount); err != nil {
+		return err
+	}
+	t.printScreen(out, b.ClientURL(), set)
+	if !o.quiet {
+		t.talk(ctx, o.every)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // demoSettings are those of an empty environment, so that a daemon configured on the same machine is left alone. Only the layer
@@ -146,6 +176,7 @@ func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settin
 		if !set.External() {
 			return set, errors.New("--external: set NATS_URL or NATS_CONTEXT")
 		}
+		set.Secret, set.Name = demoSecret, "demo-"+nuid.Next()
 	}
 	set.StateDir, set.Accounts, set.Schema = dir, []string{demoAccount}, os.Getenv("NATSGRAM_SCHEMA")
 	set.APIID, set.APIHash = 1, "demo"
@@ -155,6 +186,40 @@ func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settin
 		set.Port = -1
 	}
 	return set, set.Check()
+}
+
+// clearTime is how long the account of a demo may take to go: one that was killed has a lease for ten seconds more.
+const clearTime = 30 * time.Second
+
+// clearDemo removes the account that a demo made on NATS servers of somebody else's, with all that it stored there.
+func clearDemo(ctx context.Context, set bridge.Settings) error {
+	ctx, cancel := context.WithTimeout(ctx, clearTime)
+	defer cancel()
+	nc, err := bus.Connect(set, "natsgram-demo")
+	if err != nil {
+		return err
+	}
+	o := &office{set: set, nc: nc}
+	defer o.close()
+	for {
+		all, err := o.list(ctx)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(all, func(a bridge.Account) bool { return a.Account == demoAccount })
+		switch {
+		case at < 0 || !all[at].SignedIn:
+			return nil
+		case all[at].State == "connected" && all[at].Daemon != set.Name:
+			return fmt.Errorf("the account %s is run by %s on these NATS servers: stop that one, or choose another NATSGRAM_PREFIX", demoAccount, all[at].Daemon)
+		}
+		if _, err = o.ask(ctx, "remove", map[string]any{"account": demoAccount, "purge": true}); err == nil {
+			return nil
+		}
+		if !pause(ctx, time.Second) { // a killed daemon's lease may not have ended
+			return fmt.Errorf("removing what a demo left behind: %w", err)
+		}
+	}
 }
 
 // demoTown is a town of the layer that the daemon will speak.
