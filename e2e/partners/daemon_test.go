@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +45,8 @@ func (w *town) daemonOf(dir string, ways ...string) (bridge.Settings, bridge.Opt
 func (w *town) startDaemon(t *testing.T, dir string, who *mttest.Account, ways ...string) *daemon {
 	t.Helper()
 	set, o := w.daemonOf(dir, ways...)
+	before, err := os.ReadDir(dir)
+	must(t, err)
 	b, err := bridge.New(set, o)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -66,7 +69,9 @@ func (w *town) startDaemon(t *testing.T, dir string, who *mttest.Account, ways .
 		ended <- err
 		t.Fatal(err)
 	}
-	must(t, w.login(t.Context(), set, o, who))
+	if len(before) == 0 {
+		must(t, w.login(t.Context(), set, o, who))
+	}
 	limited, done := context.WithTimeout(t.Context(), patience)
 	defer done()
 	must(t, b.WaitServing(limited, account))
