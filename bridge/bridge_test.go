@@ -278,11 +278,14 @@ func TestCallsAndUpdates(t *testing.T) {
 	pts := strconv.Itoa(body.Update.Pts)
 	for name, want := range map[string]string{
 		"Tg-Type": "updateNewMessage", "Tg-Box": "common", "Tg-Pts": pts, "Tg-Layer": raw.Header.Get("Tg-Layer"),
-		"Nats-Msg-Id": "main/common/" + pts + "/0", "Content-Type": "application/json",
+		"Content-Type": "application/json",
 	} {
 		if h.Get(name) != want {
 			t.Errorf("%s is %q, want %q", name, h.Get(name), want)
 		}
+	}
+	if id := fmt.Sprintf("main/%d/", w.dora.ID()); !strings.HasPrefix(h.Get("Nats-Msg-Id"), id) || !strings.Contains(h.Get("Nats-Msg-Id"), "/common/"+pts+"/") {
+		t.Errorf("Nats-Msg-Id is %q", h.Get("Nats-Msg-Id"))
 	}
 	if !strings.Contains(h.Get("Tg-State"), "pts="+pts) || h.Get("Tg-Date") == "" {
 		t.Errorf("%v", h)

@@ -297,9 +297,10 @@ func (c *control) drop(name string, l *login) {
 
 // finish stores the session, after the login's own connections are closed (D8).
 func (c *control) finish(ctx context.Context, name string, l *login) error {
+	standing := c.b.layer.standing(ctx, l.client.Invoke)
 	l.cancel()
 	<-l.ended
-	if err := c.base.keep(ctx, name, l.client.State()); err != nil {
+	if err := c.base.keep(ctx, name, l.client.State(), standing); err != nil {
 		return &answer.Fault{Code: 500, Sent: answer.Yes, Text: "the session could not be stored: " + err.Error()}
 	}
 	return nil

@@ -74,15 +74,18 @@ func Login(ctx context.Context, s Settings, o Options, in SignIn) (SignedIn, err
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return SignedIn{state.UserID, state.Bot}, base.keep(ctx, in.Account, state)
+	return SignedIn{state.UserID, state.Bot}, base.keep(ctx, in.Account, state, a.standing)
 }
 
-// keep stores a new session. Only now may a daemon use it: the client of the login has closed its connection (D8).
-func (b *base) keep(ctx context.Context, name string, state mtproto.State) error {
+// keep stores a new session, and where its updates stand. Only now may a daemon use it: the client of the login has closed its
+// connection (D8).
+func (b *base) keep(ctx context.Context, name string, state mtproto.State, standing json.RawMessage) error {
 	text, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
+	// Without it updates begin when a daemon first runs the account; the stream says where.
+	_ = b.noteStanding(ctx, name, state.UserID, standing)
 	_, err = b.vault.Replace(ctx, name, text)
 	return err
 }
@@ -96,6 +99,7 @@ type attempt struct {
 	log      *slog.Logger
 	in       SignIn
 	reasons  reasons
+	standing json.RawMessage // of updates, once somebody is signed in
 }
 
 func (a *attempt) client() (*mtproto.Client, error) {
@@ -124,7 +128,9 @@ func (a *attempt) run(ctx context.Context) (mtproto.State, error) {
 	if a.in.Waiting != nil {
 		work.Go(func() { a.reasons.watch(ctx, a.in.Waiting) })
 	}
-	err = a.steps(ctx, c.Login())
+	if err = a.steps(ctx, c.Login()); err == nil {
+		a.standing = a.layer.standing(ctx, c.Invoke)
+	}
 	cancel()
 	work.Wait()
 	if why := <-ended; errors.Is(why, mtproto.ErrNoDC) {

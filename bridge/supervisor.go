@@ -347,7 +347,7 @@ func (b *Bridge) WaitServing(ctx context.Context, name string) error {
 		if r := b.current(name); r != nil {
 			moved = r.Changed()
 			st := r.Status()
-			if st.State == account.Connected && st.Follows {
+			if st.State == account.Connected && r.UpToDate() {
 				return nil
 			}
 			last = string(st.State)

@@ -66,7 +66,7 @@ func TestGapIsFilled(t *testing.T) {
 		w.alice.Send(w.news, strconv.Itoa(i))
 	}
 	d.start()
-	gap := d.updates("tg.upd.main.gap.>", 1)[0]
+	gap := d.updates("tg.upd.main.gap.channel.>", 1)[0]
 	if !strings.Contains(string(gap.Data()), `"reason":"too long","filled":true`) || !strings.Contains(gap.Subject(), "gap.channel."+strconv.FormatInt(w.news.ID(), 10)) {
 		t.Errorf("%s %s", gap.Subject(), gap.Data())
 	}

@@ -7,7 +7,7 @@ const (
 	HeaderLayer       = "Tg-Layer"    // of an answer and of an update too
 	HeaderTimeout     = "Tg-Timeout"  // seconds, or 500ms, 2m
 	HeaderRetry       = "Tg-Retry"    // any value: repeats a request of which the caller does not know what became
-	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/box/pts/index
+	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/user/era/box/pts/index
 	HeaderRequestInfo = "Nats-Request-Info"
 )
 
@@ -27,6 +27,7 @@ const (
 	HeaderPts       = "Tg-Pts"
 	HeaderDate      = "Tg-Date"
 	HeaderState     = "Tg-State"
+	HeaderUser      = "Tg-User"                // id of the user whose update it is: an account's name can pass on to another
 	HeaderRequestID = "Tg-Request-Id"          // Nats-Msg-Id of the call that caused the update
 	HeaderDelay     = "Tg-Delay"               // of a new message: how long after its date it came, in milliseconds (E36)
 	HeaderBackfill  = "Tg-Backfill"            // true: out of history, into a gap that was said before (E12)

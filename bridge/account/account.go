@@ -146,7 +146,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	t.driver = newDriver(r)
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
-		Account: r.Name, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
+		Account: r.Name, User: state.UserID, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
 		Smaller: t.driver.smaller, Troubled: t.driver.troubled,
 		Tried: func(took time.Duration, err error) { r.Metrics.Published(r.Name, took, err) },
 	})

@@ -79,6 +79,13 @@ func (x *differences) wait(now time.Time) time.Duration {
 	return x.due.Add(x.late).Sub(now)
 }
 
+// upToDate reports whether an answer came and none is due.
+func (x *differences) upToDate() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.due.IsZero() && !x.good.IsZero()
+}
+
 // told is what Status says: when the last good answer came, and why there was none since, if they fail.
 func (x *differences) told() (good time.Time, behind bool, why string) {
 	x.mu.Lock()
@@ -100,6 +107,14 @@ func (d *driver) judge(now time.Time) {
 	d.r.Log.Warn("updates are not followed: Telegram gives no difference", "last_good", good, "err", why)
 	d.r.event(eventBehind, map[string]any{"error": why, "last_difference": good})
 	d.r.status.changedFollowing()
+}
+
+// tellUpToDate tells who waits for it.
+func (d *driver) tellUpToDate() {
+	if now := d.differences.upToDate(); now != d.caughtUp {
+		d.caughtUp = now
+		d.r.status.changedFollowing()
+	}
 }
 
 // learned notes the answer to a fetch.

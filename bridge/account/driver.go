@@ -3,9 +3,7 @@ package account
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/subjects"
 )
 
 // driver is the goroutine around the updates machine: it hands in what arrived and the time, and does what the machine
@@ -45,12 +42,13 @@ type driver struct {
 	pulse       pulse.Pulse
 	durable     durable
 	differences differences
+	caughtUp    bool // it was told that no difference is due
 }
 
-// saving is when the position was last saved, and whether where the account began is written down.
+// saving is when the position was last saved, and what is to be done with the first.
 type saving struct {
 	last  time.Time
-	begun bool
+	begun bool // the stream holds where the account begins
 }
 
 // fetches are calls for the machine, and what else runs beside the driver.
@@ -86,52 +84,6 @@ func newDriver(r *Runner) *driver {
 	return &driver{
 		r: r, wake: make(chan struct{}, 1), owed: owed{done: map[uint64]func(){}}, differences: differences{late: r.differenceLate},
 	}
-}
-
-// recover folds the state from the position and the stream behind it, and makes the machine that goes on from there.
-func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.State) error {
-	d.log = log
-	d.writer = newWriter(d.r, log.OwnerID())
-	p, err := d.r.Store.Position(ctx, d.r.Name)
-	if err != nil {
-		return err
-	}
-	var st updates.State
-	from := p.Seq
-	switch {
-	case p.User != 0 && p.User != session.UserID:
-		d.r.Log.Warn("another user is signed in under this name now: updates are counted anew", "before", p.User, "now", session.UserID)
-		from = log.Epoch()
-	case len(p.State) > 0:
-		if err := json.Unmarshal(p.State, &st); err != nil {
-			return err
-		}
-	}
-	n := 0
-	err = log.Recover(ctx, from, func(_ uint64, h nats.Header) error {
-		n++
-		return st.Apply(h.Get(subjects.HeaderState))
-	})
-	if err != nil {
-		return err
-	}
-	d.durable.state, d.durable.seq, d.durable.user = st, log.Epoch(), session.UserID
-	if d.durable.begun = !st.Empty(); d.durable.begun {
-		d.saving.begun = true
-		d.r.status.follows()
-	}
-	d.r.Log.Info("updates go on", "pts", st.Pts, "qts", st.Qts, "channels", len(st.Channels), "read_back", n)
-	d.machine, err = updates.New(d.r.Rules, st, updates.Config{
-		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.told,
-	})
-	if err != nil {
-		return err
-	}
-	d.readWatched(ctx)
-	if p.User != session.UserID { // before anything of this user is published, it is written down whose it will be
-		return d.r.Store.SavePosition(ctx, d.r.Name, d.position())
-	}
-	return nil
 }
 
 // reaches gives the driver its client, before either runs.
@@ -204,6 +156,7 @@ func (d *driver) turn() {
 		d.pump()
 	}
 	d.judge(time.Now())
+	d.tellUpToDate()
 	d.maybeSave()
 }
 
@@ -242,7 +195,8 @@ func (d *driver) handle(in input) {
 	case inResult:
 		d.handleResult(now, in)
 	case inFetched:
-		d.machine.Result(now, in.id, in.body, in.err)
+		d.machine.Result(now, in.fetch.ID, in.body, in.err)
+		d.learned(in.fetch, in.err)
 	case inRelease:
 		d.release(in.tokens)
 	case inLast:
@@ -304,7 +258,7 @@ func (d *driver) store(b *updates.Batch) {
 	for i := range b.Items {
 		item := &b.Items[i]
 		d.measure(item)
-		if item.Gap != nil {
+		if item.Gap != nil && item.Gap.Reason != updates.GapBeginning {
 			d.r.event("gap", map[string]any{
 				"box": item.Gap.Box.String(), "from": item.Gap.From, "to": item.Gap.To, "reason": item.Gap.Reason, "filled": item.Gap.Fill,
 			})
@@ -351,12 +305,11 @@ func (d *driver) fetch(f *updates.Fetch) {
 		if d.ctx.Err() != nil {
 			return
 		}
-		d.learned(f, err)
 		var e *mtproto.Error
 		if errors.As(err, &e) && e.Code != 0 {
 			err = &updates.Error{Code: e.Code, Type: e.Type}
 		}
-		d.post(input{kind: inFetched, id: f.ID, body: body, err: err})
+		d.post(input{kind: inFetched, fetch: f, body: body, err: err})
 	})
 }
 

@@ -105,6 +105,13 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 
 func (g *telegram) ClockOffset() time.Duration { return time.Duration(g.offset.Load()) }
 
+// called are the calls of a method.
+func (g *telegram) called(method string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(g.calls), func(name string) bool { return name != method })
+}
+
 // refuse has every difference fail so; nil: no more.
 func (g *telegram) refuse(err error) {
 	g.mu.Lock()
@@ -125,18 +132,19 @@ func (g *telegram) say(done *atomic.Int64) {
 }
 
 type rig struct {
-	t     testing.TB
-	nc    *nats.Conn
-	js    jetstream.JetStream
-	store *stream.Store
-	vault *vault.Vault
-	set   settings.Settings
-	g     *telegram
-	r     *Runner
-	lost  <-chan struct{}
-	held  time.Duration // until updates are said to be held; 0: as usual
-	late  time.Duration // until a difference is said to fail; 0: as usual
-	end   func() error
+	t       testing.TB
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	storage *storage.Storage
+	store   *stream.Store
+	vault   *vault.Vault
+	set     settings.Settings
+	g       *telegram
+	r       *Runner
+	lost    <-chan struct{}
+	held    time.Duration // until updates are said to be held; 0: as usual
+	late    time.Duration // until a difference is said to fail; 0: as usual
+	end     func() error
 }
 
 func newRig(t testing.TB) *rig {
@@ -159,15 +167,23 @@ func newRigOn(t testing.TB, srv nats.InProcessConnProvider, options ...nats.Opti
 	}
 	t.Cleanup(x.nc.Close)
 	x.js, _ = jetstream.New(x.nc)
-	if x.store, err = stream.Setup(context.Background(), storage.Daemon(x.js, storage.Options{}, nil)); err != nil {
-		t.Fatal(err)
-	}
-	key, _ := vault.KeyFromSecret("sixteen characters")
-	if x.vault, err = vault.Open(context.Background(), storage.Daemon(x.js, storage.Options{}, nil), key); err != nil {
-		t.Fatal(err)
-	}
+	x.open()
 	x.signIn(1)
 	return x
+}
+
+// open is what a daemon opens when it starts.
+func (x *rig) open() {
+	x.t.Helper()
+	var err error
+	x.storage = storage.Daemon(x.js, storage.Options{}, nil)
+	if x.store, err = stream.Setup(context.Background(), x.storage); err != nil {
+		x.t.Fatal(err)
+	}
+	key, _ := vault.KeyFromSecret("sixteen characters")
+	if x.vault, err = vault.Open(context.Background(), x.storage, key); err != nil {
+		x.t.Fatal(err)
+	}
 }
 
 func (x *rig) signIn(user int64) {
@@ -178,8 +194,14 @@ func (x *rig) signIn(user int64) {
 	}
 }
 
-// run starts a runner over g, the account's Telegram.
+// run starts a runner over g, the account's Telegram, and waits until it follows the updates.
 func (x *rig) run(g *telegram) {
+	x.t.Helper()
+	x.start(g)
+	x.await(func(st Status) bool { return st.Follows })
+}
+
+func (x *rig) start(g *telegram) {
 	x.t.Helper()
 	s, decl := layer()
 	rules, err := updates.Compile(s, decl)
@@ -204,7 +226,6 @@ func (x *rig) run(g *telegram) {
 	once := sync.OnceValue(func() error { cancel(); return <-ended })
 	x.end = once
 	x.t.Cleanup(func() { _ = once() })
-	x.await(func(st Status) bool { return st.Follows })
 }
 
 func answersOf(t testing.TB, nc *nats.Conn) *answer.Answers {
@@ -232,6 +253,9 @@ func (x *rig) await(what func(Status) bool) {
 	}
 }
 
+// begins tells the word that an account begins from its updates.
+func begins(h nats.Header) bool { return h.Get(subjects.HeaderType) == gapName }
+
 // texts are the messages in the stream, waiting for n.
 func (x *rig) texts(n int) string {
 	x.t.Helper()
@@ -240,10 +264,13 @@ func (x *rig) texts(n int) string {
 		x.t.Fatal(err)
 	}
 	var all []string
-	for range n {
+	for len(all) < n {
 		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
 		if err != nil {
 			x.t.Fatalf("after %v: %v", all, err)
+		}
+		if begins(m.Headers()) {
+			continue
 		}
 		var body struct {
 			Update struct{ Message struct{ Message string } }

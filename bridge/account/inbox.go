@@ -14,8 +14,8 @@ type input struct {
 	call   []byte
 	meta   updates.Meta
 	done   func()
-	again  func() // in place of done
-	id     updates.FetchID
+	again  func()         // in place of done
+	fetch  *updates.Fetch // that is answered
 	err    error
 	tokens []uint64        // to release
 	watch  func(time.Time) // changes what is watched

@@ -13,6 +13,7 @@ func (d *driver) measure(item *updates.Item) {
 	m := d.r.Metrics
 	switch {
 	case m == nil:
+	case item.Gap != nil && item.Gap.Reason == updates.GapBeginning:
 	case item.Gap != nil:
 		m.Gap(d.r.Name, item.Gap.Reason)
 	case isNew(item):

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // stored is told by the log of every group that is in the stream, in order: the durable state is folded from exactly that.
@@ -24,10 +25,20 @@ func (d *driver) stored(g *stream.Group, seq uint64) {
 		d.durable.seq = seq // not the higher one: a stream that was made anew counts anew
 	}
 	d.durable.stored++
-	d.durable.total += uint64(len(g.Messages))
+	d.durable.total += updatesIn(g)
 	if d.durable.stored == 1 || d.durable.stored == savePositionAfter {
 		d.post(input{kind: inBarrier}) // to look at when to save
 	}
+}
+
+// updatesIn counts what of a group is an update: not the gaps, and not what of a state had no room.
+func updatesIn(g *stream.Group) (n uint64) {
+	for _, m := range g.Messages {
+		if name := first(m.Header, subjects.HeaderType); name != gapName && name != stateName {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *driver) unsaved() bool {
@@ -55,17 +66,17 @@ func (d *driver) position() stream.Position {
 	return stream.Position{Seq: d.durable.seq, User: d.durable.user, State: state}
 }
 
-// maybeSave saves the position when it is due. The first one is due at once: until it is written down where the account
-// began, a crash would begin it anew, past what came in between.
+// maybeSave saves the position when it is due, and says that updates are followed once the stream holds where they begin.
 func (d *driver) maybeSave() {
 	d.durable.mu.Lock()
 	n, begun := d.durable.stored, d.durable.begun
 	d.durable.mu.Unlock()
 	if begun && !d.saving.begun {
-		d.saving.begun = true
+		d.saving.begun, d.saving.last = true, time.Now()
+		d.r.status.follows()
 		d.fetches.Go(func() {
 			d.savePosition(d.ctx)
-			d.r.status.follows()
+			d.forgetSignIn(d.ctx)
 		})
 		return
 	}

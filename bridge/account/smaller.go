@@ -109,7 +109,7 @@ func (w *writer) split(m stream.Message, most int64) []stream.Message {
 			Subject: w.scheme.Update(w.account, subjects.Update{Type: stateName}),
 			Header: nats.Header{
 				subjects.HeaderType: {stateName}, subjects.HeaderBox: {"none"}, subjects.HeaderState: {part},
-				subjects.HeaderMsgID: {id + "/" + strconv.Itoa(i+1)}, subjects.HeaderContentType: w.content,
+				subjects.HeaderMsgID: {id + "/" + strconv.Itoa(i+1)}, subjects.HeaderUser: w.user,
 			},
 			Form: formBare,
 		})

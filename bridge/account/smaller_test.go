@@ -55,7 +55,7 @@ func (x *rig) messages(n int) (all []*jetstream.RawStreamMsg) {
 		}
 		info, err := st.Info(context.Background())
 		for seq := uint64(1); err == nil && seq <= info.State.LastSeq; seq++ {
-			if m, err := st.GetMsg(context.Background(), seq); err == nil && strings.HasPrefix(m.Subject, "tg.upd.") {
+			if m, err := st.GetMsg(context.Background(), seq); err == nil && strings.HasPrefix(m.Subject, "tg.upd.") && !begins(m.Header) {
 				all = append(all, m)
 			}
 		}

@@ -229,7 +229,7 @@ func (r *Runner) Status() Status {
 		}
 		var behind bool
 		out.Difference, behind, out.DifferenceError = t.driver.differences.told()
-		if out.Follows = out.Follows && !behind; behind && out.State == Connected {
+		if out.Follows = out.Follows && !behind && !out.Difference.IsZero(); behind && out.State == Connected {
 			out.State, out.Error = Behind, out.DifferenceError
 		}
 	}
@@ -253,6 +253,17 @@ func heard(c Client) time.Time {
 		return w.LastHeard()
 	}
 	return time.Time{}
+}
+
+// UpToDate reports whether the account follows its updates, and no difference is due.
+func (r *Runner) UpToDate() bool {
+	r.status.mu.Lock()
+	t := r.status.t
+	r.status.mu.Unlock()
+	if t == nil || !r.Status().Follows {
+		return false
+	}
+	return t.driver.differences.upToDate()
 }
 
 // Starting says that the account is not this daemon's yet: what its stream holds is still being read.

@@ -25,16 +25,17 @@ type writer struct {
 	msgpack  bool
 	withheld *withhold.Rule
 	owner    string
+	user     []string             // whose updates they are
 	unplaced uint64               // updates in no box so far
 	received time.Time            // when what is written now came
 	ahead    func() time.Duration // how far our clock is ahead of Telegram's; nil: not at all
 }
 
-func newWriter(r *Runner, owner string) *writer {
+func newWriter(r *Runner, owner string, user int64) *writer {
 	w := &writer{
 		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), rules: r.Rules, layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
 		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
-		owner: owner,
+		owner: owner, user: []string{strconv.FormatInt(user, 10)},
 	}
 	if w.msgpack {
 		w.content[0] = "application/msgpack"
@@ -90,6 +91,7 @@ func (w *writer) header(item *updates.Item) nats.Header {
 	h[subjects.HeaderType] = []string{item.Name}
 	h[subjects.HeaderBox] = []string{box}
 	h[subjects.HeaderDate] = []string{strconv.Itoa(item.Date)}
+	h[subjects.HeaderUser] = w.user
 	h[subjects.HeaderLayer] = w.layer
 	h[subjects.HeaderContentType] = w.content
 	if item.Pts != 0 {
@@ -130,13 +132,15 @@ func isNew(item *updates.Item) bool {
 	return item.Date > 0 && !item.Backfill && item.Origin == "" && strings.HasPrefix(item.Name, "updateNew") && strings.HasSuffix(item.Name, "Message")
 }
 
-// id names an update for ever: account/box/pts/index. What has no place in a box is numbered under its owner (E23).
+// id names an update for ever: account/user/era/box/pts/index. An era is a counting of Telegram's: it may begin anew (E10). What has no
+// place in a box is numbered under its owner (E23).
 func (w *writer) id(item *updates.Item, box string) string {
+	whose := w.account + "/" + w.user[0] + "/"
 	if item.Box.Kind == updates.None {
 		w.unplaced++
-		return w.account + "/none/" + w.owner + "/" + strconv.FormatUint(w.unplaced, 10)
+		return whose + "none/" + w.owner + "/" + strconv.FormatUint(w.unplaced, 10)
 	}
-	return w.account + "/" + box + "/" + strconv.Itoa(item.Pts) + "/" + strconv.Itoa(item.Index)
+	return whose + strconv.FormatUint(item.Era, 10) + "/" + box + "/" + strconv.Itoa(item.Pts) + "/" + strconv.Itoa(item.Index)
 }
 
 // body is the payload; what cannot be read with this layer is told by its name.

@@ -68,7 +68,7 @@ func testWriter(t testing.TB, change func(*settings.Settings)) *writer {
 		t.Fatal(err)
 	}
 	r := New(Config{Name: "main", Settings: set, Conn: nc, Methods: rpc.NewMethods(s, decl, nil), Rules: rules})
-	return newWriter(r, "owner")
+	return newWriter(r, "owner", 1)
 }
 
 // newMessage is an item as the machine puts it out.
@@ -94,7 +94,7 @@ func TestMessageOfAnUpdate(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			subjects.HeaderType: "updateNewMessage", subjects.HeaderBox: "common", subjects.HeaderPts: "105", subjects.HeaderDate: "1700000000", subjects.HeaderState: "pts=105.2",
-			subjects.HeaderMsgID: "main/common/105/1", subjects.HeaderRequestID: "req-1", subjects.HeaderContentType: "application/" + encoding, subjects.HeaderRedacted: "",
+			subjects.HeaderMsgID: "main/1/0/common/105/1", subjects.HeaderRequestID: "req-1", subjects.HeaderContentType: "application/" + encoding, subjects.HeaderRedacted: "",
 		} {
 			if got := m.Header.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
@@ -178,7 +178,7 @@ func TestDelayAndBackfill(t *testing.T) {
 	item = newMessage(t, 42, "old")
 	item.Backfill, item.Pts, item.Index = true, 0, 7
 	if m := w.message(item); m.Header.Get(subjects.HeaderDelay) != "" || m.Header.Get(subjects.HeaderBackfill) != "true" ||
-		m.Header.Get(subjects.HeaderPts) != "" || m.Header.Get(subjects.HeaderMsgID) != "main/common/0/7" {
+		m.Header.Get(subjects.HeaderPts) != "" || m.Header.Get(subjects.HeaderMsgID) != "main/1/0/common/0/7" {
 		t.Errorf("%v", m.Header)
 	}
 }

@@ -222,7 +222,7 @@ func (d *document) verb(v verb) {
 
 // owner adds the record of who owns an account.
 func (d *document) owner() {
-	d.message("owner", object{title("who owns the account"), {"payload", fields("owner:string host?:string at:time").schema()}})
+	d.message("owner", object{title("who owns the account"), {"payload", fields("owner:string host?:string user?:int at:time").schema()}})
 	d.channel(subjects.TreeOwn, d.scheme.Own(anyAccount), "owner", "account")
 	d.sends(subjects.TreeOwn, "owner", "the daemons' own, in the stream: its sequence is the fence against a former owner")
 }

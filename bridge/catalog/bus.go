@@ -187,7 +187,8 @@ var (
 		{subjects.HeaderBackfill, "fetched from history, to fill a gap that was said before", "", []string{"true"}},
 		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},
 		{subjects.HeaderRedacted, "why contents are missing: users and chats (the update is whole), too large, refused, service message", "", nil},
-		{subjects.HeaderMsgID, "account/box/pts/index: unique", "", nil},
+		{subjects.HeaderUser, "the id of the user whose update it is: the account's name can pass on to another", "^[0-9]+$", nil},
+		{subjects.HeaderMsgID, "account/user/era/box/pts/index: unique", "", nil},
 	}
 )
 

@@ -16,6 +16,7 @@ import (
 type Owner struct {
 	ID   string    `json:"owner"` // unique for every opening of a log
 	Host string    `json:"host,omitempty"`
+	User int64     `json:"user,omitempty"` // of Telegram: whose updates it publishes
 	At   time.Time `json:"at"`
 }
 
@@ -67,6 +68,9 @@ func (l *Log) claim(ctx context.Context, steal bool) error {
 		}
 		seq, err := l.writeOwner(ctx, last)
 		if err == nil {
+			if steal {
+				l.former = by
+			}
 			l.epoch.Store(seq)
 			return nil
 		}

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -49,6 +50,7 @@ const MaxGroup = 1000
 // Options of a log.
 type Options struct {
 	Account string
+	User    int64 // of Telegram, whose updates these are
 	Pending int64 // bytes that may wait before Full says so; 0: 32 MiB
 	Log     *slog.Logger
 	// Stored is told of every group that is in the stream, in order, with the sequence of its last message (0: it had none).
@@ -73,6 +75,7 @@ type Log struct {
 	account    string
 	ownSubject string
 	owner      Owner
+	former     Owner // of Open
 	ackWait    time.Duration
 	opts       Options
 	epoch      atomic.Uint64
@@ -110,7 +113,7 @@ func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	host, _ := os.Hostname() // only told to people
 	l := &Log{
-		store: s, account: o.Account, ownSubject: s.scheme.Own(o.Account), owner: Owner{ID: nuid.Next(), Host: host},
+		store: s, account: o.Account, ownSubject: s.scheme.Own(o.Account), owner: Owner{ID: nuid.Next(), Host: host, User: o.User},
 		ackWait: o.AckWait, opts: o, more: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	if l.ackWait <= 0 {
@@ -120,12 +123,19 @@ func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
 		return nil, err
 	}
 	l.last.Store(l.epoch.Load())
-	l.limit = max(int64(s.updates.CachedInfo().Config.MaxMsgSize), 0)
+	info, err := s.updates.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: looking at the stream: %w", o.Account, err)
+	}
+	l.limit = max(int64(info.Config.MaxMsgSize), 0)
 	return l, nil
 }
 
 // Epoch is the sequence of the owner record that everything of this log is published under.
 func (l *Log) Epoch() uint64 { return l.epoch.Load() }
+
+// Former is who owned the account before this log was opened, zero when nobody is known to have.
+func (l *Log) Former() Owner { return l.former }
 
 // OwnerID tells this log from all others in owner records.
 func (l *Log) OwnerID() string { return l.owner.ID }

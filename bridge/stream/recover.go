@@ -22,6 +22,9 @@ type Position struct {
 	State  json.RawMessage `json:"state"`
 }
 
+// ErrPosition says that the position in the bucket cannot be read.
+var ErrPosition = errors.New("the position in the bucket cannot be read")
+
 // Position reads the last one saved, zero when there is none. It may be old: it only makes recovery short.
 func (s *Store) Position(ctx context.Context, account string) (p Position, err error) {
 	entry, err := s.positions.Get(ctx, account)
@@ -32,7 +35,7 @@ func (s *Store) Position(ctx context.Context, account string) (p Position, err e
 		return p, fmt.Errorf("%s: reading the position: %w", account, err)
 	}
 	if err := json.Unmarshal(entry.Value(), &p); err != nil {
-		return Position{}, fmt.Errorf("%s: the position in the bucket cannot be read: %w", account, err)
+		return Position{}, fmt.Errorf("%s: %w: %w", account, ErrPosition, err)
 	}
 	if made := s.storage.Created(storage.Updates); !p.Stream.IsZero() && !p.Stream.Equal(made) {
 		p.Seq = 0
@@ -66,9 +69,45 @@ func (s *Store) PutBackPosition(ctx context.Context, account string, p Position)
 	return nil
 }
 
-// Forget removes an account's position, so that recovery starts from nothing: a new session begins a new count.
+// Forget removes an account's position, so that recovery reads the stream alone.
 func (s *Store) Forget(ctx context.Context, account string) error {
-	return s.positions.Purge(ctx, account)
+	return errors.Join(s.positions.Purge(ctx, account), s.positions.Purge(ctx, signInKey(account)))
+}
+
+// signInKey stands beside the position: an account's name has no dot.
+func signInKey(account string) string { return account + ".signin" }
+
+// SignedIn notes where the updates of a user stood when he signed in under an account's name, so that the account begins there.
+func SignedIn(ctx context.Context, st *storage.Storage, account string, user int64, state json.RawMessage) error {
+	body, err := json.Marshal(Position{User: user, State: state})
+	if err != nil {
+		return err
+	}
+	positions, err := st.Bucket(ctx, storage.Positions)
+	if err == nil {
+		_, err = positions.Put(ctx, signInKey(account), body)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: noting where updates begin: %w", account, err)
+	}
+	return nil
+}
+
+// SignIn is what SignedIn noted, zero when there is nothing; it is nothing once the account has begun.
+func (s *Store) SignIn(ctx context.Context, account string) (p Position, err error) {
+	entry, err := s.positions.Get(ctx, signInKey(account))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return p, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(entry.Value(), &p)
+	}
+	return p, err
+}
+
+// HasBegun removes what SignedIn noted.
+func (s *Store) HasBegun(ctx context.Context, account string) error {
+	return s.positions.Purge(ctx, signInKey(account))
 }
 
 // Recover tells of the headers of every message of the account after sequence `from` and before this log's epoch, in order.
@@ -146,3 +185,6 @@ func (l *Log) drain(ctx context.Context, messages jetstream.MessagesContext, fol
 		}
 	}
 }
+
+// Counts reports whether the sequence of a position stands below this log's own record. A stream out of a backup may end before it.
+func (l *Log) Counts(p Position) bool { return p.Seq < l.epoch.Load() }

@@ -29,6 +29,7 @@ func sound() ([]entry, []wanted) {
 		w.boxes[box] = append(w.boxes[box], want{fmt.Sprintf("m%d", id), pts})
 	}
 	add(entry{owner: true, ownerID: "one"})
+	add(entry{box: "common", begins: true})
 	for i := 1; i <= 10; i++ {
 		message("common", i, i)
 		message("channel.7", 100+i, 50+i)
@@ -57,6 +58,12 @@ func TestChecker(t *testing.T) {
 		plant func([]entry) []entry
 		want  string
 	}{
+		"begun twice": {func(a []entry) []entry {
+			twice := a[1]
+			twice.id += "?"
+			return slices.Insert(a, 5, twice)
+		}, "begins is true"},
+		"not begun": {func(a []entry) []entry { return slices.Delete(a, 1, 2) }, "begins is false"},
 		"lost":      {func(a []entry) []entry { return slices.Delete(a, at("m5"), at("m5")+1) }, "m5 (pts 5) is missing"},
 		"lost last": {func(a []entry) []entry { return slices.Delete(a, at("m20"), at("m20")+1) }, "m20 (pts 20) is missing"},
 		"doubled": {func(a []entry) []entry {

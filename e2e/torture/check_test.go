@@ -28,6 +28,7 @@ type entry struct {
 	state    string // Tg-State
 	backfill bool
 	gap      *gap
+	begins   bool // where the account begins
 }
 
 type gap struct {
@@ -90,6 +91,7 @@ func check(all []entry, worlds []wanted) *report {
 		}
 		r.fences(w.account, mine)
 		r.unique(w.account, mine)
+		r.begins(w.account, mine)
 	}
 	return r
 }
@@ -108,6 +110,16 @@ func (r *report) fences(account string, all []entry) {
 		case e.inBatch && e.fence == 0:
 		case e.fence != epoch:
 			r.wrong("%s: message %d (%s) was published under epoch %d, the owner's is %d", account, e.seq, e.id, e.fence, epoch)
+		}
+	}
+}
+
+// begins: an account begins once, and nothing of it stands before.
+func (r *report) begins(account string, all []entry) {
+	all = slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return e.owner })
+	for i, e := range all {
+		if e.begins != (i == 0) {
+			r.wrong("%s: message %d: begins is %v, and it is update %d of the account", account, e.seq, e.begins, i)
 		}
 	}
 }
@@ -134,7 +146,7 @@ func (r *report) order(where string, all []entry) {
 	lastMessage := 0
 	var last entry
 	for _, e := range all {
-		if e.backfill {
+		if e.backfill || e.begins {
 			continue
 		}
 		if e.gap == nil && cmp.Or(cmp.Compare(last.pts, e.pts), cmp.Compare(last.index, e.index)) >= 0 {
@@ -160,7 +172,7 @@ func (r *report) compare(where string, all []entry, want []want, gone map[int]bo
 			gaps = append(gaps, *e.gap)
 			continue
 		}
-		if e.key == "" {
+		if e.key == "" || e.begins {
 			continue
 		}
 		if first, twice := found[e.key]; twice {

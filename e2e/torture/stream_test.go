@@ -85,7 +85,7 @@ func entryOf(msg jetstream.Msg) (e entry, err error) {
 		return e, nil
 	}
 	e.index, _ = strconv.Atoi(e.id[strings.LastIndex(e.id, "/")+1:])
-	if p.Gap != nil {
+	if e.begins = p.Gap != nil && p.Gap.Reason == "beginning"; p.Gap != nil && !e.begins {
 		e.gap = &gap{p.Gap.From, p.Gap.To, p.Gap.Reason}
 	}
 	e.name(&p)

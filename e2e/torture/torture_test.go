@@ -242,11 +242,11 @@ func (g *rig) problems(all []entry, r *report, shown map[string]int) []string {
 	return append(problems, g.requests(all)...)
 }
 
-// judge leaves out updates from before, but not the owner records that stand there.
+// judge leaves out updates from before, but not the owner records that stand there, nor where the accounts begin.
 func (g *rig) judge(all []entry, worlds []wanted, from uint64) *report {
 	kept := make([]entry, 0, len(all))
 	for _, e := range all {
-		if e.owner || e.seq > from {
+		if e.owner || e.begins || e.seq > from {
 			kept = append(kept, e)
 		}
 	}

@@ -1,6 +1,10 @@
 package updates
 
-import "github.com/natsgram/natsgram/tl/codec"
+import (
+	"strconv"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
 
 // accountResult is an answer to updates.getState or updates.getDifference (E8).
 func (m *Machine) accountResult(v codec.View, c *container) {
@@ -85,6 +89,7 @@ func (m *Machine) stateResult(st codec.View) {
 		m.move(&m.common, pts, 0)
 		m.move(&m.secret, qts, 0)
 		m.state.Seq, m.state.Date = int(st.Int("seq")), int(st.Int("date"))
+		m.sayBeginning()
 		m.accountDone(true, false)
 	case causePtsChanged:
 		if pts < m.common.pts {
@@ -124,8 +129,26 @@ func (m *Machine) gapTo(b *box, to, top int, reason string) {
 	m.say(b, g, state)
 }
 
+// sayBeginning publishes where the account begins, once it is known, if somebody wants to be told.
+func (m *Machine) sayBeginning() {
+	if m.c.Begin == "" || m.begun {
+		return
+	}
+	m.begun = true
+	m.say(&m.common, Gap{Box: m.common.id, To: m.common.pts, Reason: m.c.Begin}, m.newEra(nil))
+}
+
+// newEra tells what comes from what came under the same pts before.
+func (m *Machine) newEra(state []byte) []byte {
+	m.state.Era = max(m.state.Era+1, m.c.Era)
+	return strconv.AppendUint(appendField(state, "era"), m.state.Era, 10)
+}
+
 // say publishes a gap. The state says more than where the box is.
 func (m *Machine) say(b *box, g Gap, state []byte) {
+	if g.To < g.From {
+		state = m.newEra(state)
+	}
 	at := m.ending(b, g.To)
 	at.index++
 	m.move(b, g.To, at.index)

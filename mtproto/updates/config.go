@@ -14,6 +14,13 @@ type Config struct {
 	// published; where not, the message is fetched by a difference, which brings them along (E5). Nil: all are.
 	Known func(Peer) bool
 
+	// Begin says that the account begins with this machine, and why: a [Gap] with this reason, from 0 to where the account stands,
+	// comes before everything else. The state given to New is then where it begins, if it is not zero. Empty: the account
+	// goes on, or nobody needs to be told where it begins.
+	Begin string
+	// Era is a number above all that a machine of the account was given before. What is counted anew is counted under it.
+	Era uint64
+
 	GapWait     time.Duration // for the missing piece before a difference; 500 ms (E6)
 	ChannelWait time.Duration // the same for channels; 0: the difference at once, as TDLib does (E6)
 	Quiet       time.Duration // without any update before a difference; 15 min (E18)

@@ -48,11 +48,14 @@
 //
 // # Identity
 //
-// (Box, Pts, Index) names an item for ever, except in box none. A pushed update has the pts it brought and index 0; further
+// (Era, Box, Pts, Index) names an item for ever, except in box none. A pushed update has the pts it brought and index 0; further
 // ones at the same pts (pts_count 0) have 1, 2 and so on, and the count so far is part of the state. Items of a
 // difference have the pts at its end (secret: qts), and are counted through all of it.
 //
-// An item out of history has no pts; its index is the id of the message. Box, Pts and Index name it too.
+// Where Telegram begins to count anew, pts come again that were there before: from the gap that says so on, items are of another
+// [Item.Era]. So they are when the account itself begins ([Config.Begin]).
+//
+// An item out of history has no pts; its index is the id of the message. Era, Box, Pts and Index name it too.
 //
 // # Gaps and history
 //

@@ -142,7 +142,10 @@ func (g *group) item(it Item, about []byte) {
 	if it.Box.Kind != None {
 		it.Pts = at.pts
 	}
-	g.m.add(g.c, it, about)
+	added := g.m.add(g.c, it, about)
+	if len(g.m.owed) > 0 && added.Origin == "" {
+		added.Origin = g.m.owed[g.m.r.key(it.Update)]
+	}
 }
 
 // update publishes one of other_updates, or hands it to the box that it belongs to.

@@ -25,6 +25,8 @@ type Machine struct {
 	background
 	lastID FetchID
 	held   struct{ n, bytes int }
+	owed   map[uint64]string // whose calls caused the updates that are held, by what the updates are
+	begun  bool              // the beginning was said
 
 	unnumbered []uint64 // keys of updates without a number, see repeated
 
@@ -70,7 +72,9 @@ func New(r *Rules, st State, c Config) (*Machine, error) {
 	}
 	m.common = box{id: Box{Kind: Common}, src: &m.account, pts: st.Pts, n: st.N, top: st.Top, known: true}
 	m.secret = box{id: Box{Kind: Secret}, src: &m.account, pts: st.Qts, n: st.QtsN, known: true}
-	m.w.said = m.state.position()
+	if c.Begin == "" {
+		m.w.said = m.state.position()
+	} // else nothing was
 	m.w.stated = m.w.said
 	m.account.need = true
 	if m.state.Empty() {
@@ -93,6 +97,9 @@ func (m *Machine) remember() {
 func (m *Machine) Start(now time.Time) {
 	m.begin(now)
 	m.heard = now
+	if !m.state.Empty() {
+		m.sayBeginning()
+	}
 	m.lookSoon()
 	m.want(&m.account)
 	m.finish()

@@ -269,7 +269,7 @@ func TestMachine(t *testing.T) {
 			b.answer(common, state(3, 10, 60, 5))
 		}, `
 			getState
-			gap common 100..3 reset [pts=3]
+			gap common 100..3 reset [pts=3;era=1]
 			getDifference pts=3 qts=10 date=50`},
 
 		{"E10 updatePtsChanged: not reset", func(b *bench) {
@@ -350,7 +350,7 @@ func TestMachine(t *testing.T) {
 		}, `
 			getDifference pts=100 qts=10 date=50
 			getState
-			gap common 100..80 invalid pts [pts=80]
+			gap common 100..80 invalid pts [pts=80;era=1]
 			gap secret 10..12 invalid pts [qts=12;date=60]
 			getDifference pts=80 qts=12 date=60
 			getState

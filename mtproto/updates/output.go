@@ -30,6 +30,7 @@ type Item struct {
 	Box    Box
 	Pts    int    // place in the box, or qts; 0 in box none
 	Index  int    // tells items of one box and pts apart, from 0
+	Era    uint64 // tells items apart that were counted before and after Telegram, or the account, began anew
 	Peer   Peer   // the chat in which it happened
 	Date   int    // unix seconds: of the message, the update or the container
 	Live   bool   // not worth keeping: core NATS only. Live items carry no state and are not counted
@@ -62,6 +63,7 @@ const (
 	GapUnreadable = "unreadable"  // a difference that no schema at hand can read
 	GapInvalid    = "invalid pts" // Telegram does not know our place any more (E15)
 	GapTooMany    = "too many"    // more messages than Config.Fill.Messages were to be fetched from history
+	GapBeginning  = "beginning"   // nothing was followed before
 )
 
 // Fetch asks for a call. Answer it by [Machine.Result], once, whatever comes of it.

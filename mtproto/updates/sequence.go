@@ -136,6 +136,7 @@ func (m *Machine) hold(b *box, s step) {
 		return
 	}
 	s.c.held = true
+	m.owe(s)
 	i, _ := slices.BinarySearchFunc(b.held, s.pts, func(h step, pts int) int {
 		if h.pts <= pts {
 			return -1
@@ -143,6 +144,17 @@ func (m *Machine) hold(b *box, s step) {
 		return 1
 	})
 	b.held = slices.Insert(b.held, i, s)
+}
+
+// owe notes whose call caused an update that has to wait: the difference that it waits for may bring the same one.
+func (m *Machine) owe(s step) {
+	if s.c.meta.Origin == "" || !s.u.Valid() {
+		return
+	}
+	if m.owed == nil {
+		m.owed = make(map[uint64]string)
+	}
+	m.owed[m.r.viewKey(s.u)] = s.c.meta.Origin
 }
 
 // room takes a place in the bounds of what may be held.
@@ -158,6 +170,9 @@ func (m *Machine) room(c *container) bool {
 func (m *Machine) unroom(c *container) {
 	m.held.n--
 	m.held.bytes -= c.cost
+	if m.held.n == 0 {
+		m.owed = nil
+	}
 }
 
 func (m *Machine) unhold(b *box) {

@@ -24,6 +24,7 @@ type State struct {
 	Partial  []Partial              `json:"partial,omitempty"`
 	Holes    []Hole                 `json:"holes,omitempty"`  // one for a box
 	Listed   bool                   `json:"listed,omitempty"` // the dialogs were gone through once (E17)
+	Era      uint64                 `json:"era,omitempty"`    // of the counting: another one after Telegram began anew (E10)
 }
 
 // ChannelState is where one channel stands.
@@ -80,6 +81,7 @@ func (s *State) Clone() State {
 //	hole=common/5000/0                        the same, up to the first that comes as an update
 //	had=channel.77/5000/5100                  those are dealt with
 //	listed=1                                  the dialogs were gone through
+//	era=4711                                  the counting of pts has begun anew: its items are none of those before
 func (s *State) Apply(text string) error {
 	for text != "" {
 		var field string
@@ -108,6 +110,8 @@ func (s *State) applyField(field string) (err error) {
 		err = s.applyHole(name, value)
 	case name == "listed":
 		s.Listed = true
+	case name == "era":
+		s.Era, err = strconv.ParseUint(value, 10, 64)
 	case strings.HasPrefix(name, "c"):
 		err = s.applyChannel(name[1:], value)
 	default:

@@ -34,7 +34,7 @@ func (m *Machine) emit(c *container, u codec.View, rule *rule) *Item {
 
 // add adds an item; about is the TL whose users and chats go with it.
 func (m *Machine) add(c *container, it Item, about []byte) *Item {
-	it.Origin = c.meta.Origin
+	it.Origin, it.Era = c.meta.Origin, m.state.Era
 	it.Users, it.Chats = m.mentioned(c, about)
 	m.w.items = append(m.w.items, it)
 	if !it.Live {
