@@ -102,6 +102,38 @@ func (d *dials) wait(now time.Time) time.Duration {
 	return wait
 }
 
+// dialing is when connections were made, to each data centre and for each use of them: sessions that share these share the limit.
+type dialing struct {
+	mu sync.Mutex
+	at map[pier]*dials
+}
+
+func (d *dialing) of(p pier) *dials {
+	if d.at == nil {
+		d.at = map[pier]*dials{}
+	}
+	if d.at[p] == nil {
+		d.at[p] = new(dials)
+	}
+	return d.at[p]
+}
+
+// take is how long somebody who wants to connect has to wait, who will do so then.
+func (d *dialing) take(p pier, now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.of(p)
+	wait := max(all.wait(now), 0)
+	all.note(now.Add(wait))
+	return wait
+}
+
+func (d *dialing) wait(p pier, now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.of(p).wait(now)
+}
+
 const (
 	throttleFirst = 2 * time.Second
 	throttleMax   = 2 * time.Minute

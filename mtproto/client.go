@@ -28,8 +28,9 @@ type Client struct {
 	keys     keyring
 	frost    frost
 
-	saver  saver
-	teller teller
+	dialing dialing
+	saver   saver
+	teller  teller
 
 	mu    sync.Mutex
 	state State

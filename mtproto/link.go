@@ -76,7 +76,6 @@ type tries struct {
 	verify bool          // use temporary keys, whose binding tells whether the permanent one is known
 	clocks clocks
 	via    *route // the connection of the moment; its reader may look too
-	dials  dials
 }
 
 func newLink(c *Client, id int) *link {

@@ -83,7 +83,11 @@ func (l *link) hungUp(err error) error {
 // arrive makes a connection over which a session can go on. It is no part of connect, so that what it needs of the stack does
 // not lie there for as long as the connection lives.
 func (l *link) arrive(ctx context.Context) (w *wire, err error) {
-	l.tries.dials.note(time.Now())
+	if wait := l.c.dialing.take(l.pier(), time.Now()); wait > 0 {
+		if err := l.c.sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
 	r, err := l.dial(ctx, l.tries.failures)
 	if err != nil {
 		return nil, err
@@ -143,6 +147,8 @@ func (l *link) hopeless(err error) bool {
 		errors.As(err, &noKey) && !l.home()
 }
 
+func (l *link) pier() pier { return pier{l.id, l.use} }
+
 // account tells the backoff, and the health of the way, how the connection went.
 func (l *link) account(err error, began time.Time) {
 	l.mu.Lock()
@@ -167,7 +173,7 @@ func (l *link) account(err error, began time.Time) {
 // report says that the connection is gone and notes how long to wait.
 func (l *link) report(err error) error {
 	now := time.Now()
-	l.tries.pause = max(l.tries.next(rand.Float64()), l.tries.dials.wait(now))
+	l.tries.pause = max(l.tries.next(rand.Float64()), l.c.dialing.wait(l.pier(), now))
 	if errors.Is(err, errRenewed) {
 		l.tries.pause = max(l.tries.pause, renewPause)
 	}

@@ -160,20 +160,39 @@ func TestWrongDCInPassing(t *testing.T) {
 	for _, nopfs := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			s := mttest.NewServer(t, inMemory)
-			n := &scripted{through: s.Dial}
-			defer n.wg.Wait()
-			r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})), func(o *mtproto.Options) { o.Dial, o.NoPFS = n.Dial, nopfs })
+			r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})), func(o *mtproto.Options) { o.NoPFS = nopfs })
 			r.ready()
 			time.Sleep(time.Hour)
-			n.mu.Lock()
-			n.codes = []int32{-444, -444, -444}
-			before := len(n.dials)
-			n.mu.Unlock()
+			before := len(seen[mtproto.Disconnected](r))
+			s.Faults.Refuse(-444, -444, -444)
 			s.Cut()
 			r.call(getConfig)
-			n.mu.Lock()
-			equal(t, "connections", len(n.dials)-before, 4)
-			n.mu.Unlock()
+			equal(t, "connections lost", len(seen[mtproto.Disconnected](r))-before, 4)
 		})
 	}
+}
+
+// A12: however many sessions of one sort there are, whatever ends their connections, no more are made than TDLib's clients make,
+// five in five seconds for the files of a data centre.
+func TestDialsOfManySessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory, func(c *mttest.Config) { c.Media = true })
+		g := &gauge{through: s.Dial}
+		r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})), func(o *mtproto.Options) { o.Dial = g.dial })
+		r.ready()
+		s.InterceptMethod("upload.saveFilePart", func(*mttest.Request) mttest.Action { return mttest.Drop() })
+		time.Sleep(time.Second)
+		before := g.read()
+		part := r.encode(M{"_": "upload.saveFilePart", "file_id": 1, "file_part": 0, "bytes": []byte("x")})
+		for range 20 {
+			go func() { _, _ = r.InvokeFile(r.ctx, 2, mtproto.Upload, part) }()
+		}
+		for range 300 {
+			time.Sleep(200 * time.Millisecond)
+			s.Cut()
+		}
+		if made := g.read().since(before).dials; made < 60 || made > 2*65 { // the connection for calls is cut too
+			t.Errorf("%d connections in a minute", made)
+		}
+	})
 }

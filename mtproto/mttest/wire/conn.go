@@ -28,6 +28,8 @@ type Conn struct {
 	framer *transport.Conn
 	cutter *cutter
 
+	refusal int32 // the transport error that its first packet is answered with; 0: none
+
 	// of the reading goroutine
 	exchange *handshake.Server
 	plain    []byte
@@ -48,7 +50,7 @@ type Conn struct {
 func newConn(c *Centre, nc net.Conn) *Conn {
 	return &Conn{
 		ID: c.next.Add(1), centre: c, nc: nc, framer: transport.NewServer(transport.ServerOptions{Rand: c.cfg.Rand}),
-		cutter: c.cfg.Faults.cutter(), wake: make(chan struct{}, 1), done: make(chan struct{}),
+		cutter: c.cfg.Faults.cutter(), refusal: c.cfg.Faults.refusal(), wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
 
@@ -117,6 +119,8 @@ func (c *Conn) frames() error {
 func (c *Conn) packet(f transport.Frame) error {
 	id, ok := crypto.PacketKeyID(f.Payload)
 	switch {
+	case c.refusal != 0:
+		return c.refuseWith(c.refusal)
 	case !ok:
 		return c.refuse()
 	case id == 0:

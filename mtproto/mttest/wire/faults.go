@@ -50,6 +50,7 @@ type Faults struct {
 	counts [faultCount]int
 	cuts   []int64
 	every  int64
+	codes  []int32
 }
 
 // NewFaults makes a Faults under which nothing goes wrong.
@@ -90,6 +91,28 @@ func (f *Faults) CutEvery(mean int64) {
 	defer f.mu.Unlock()
 	f.every = mean
 	f.on.Store(true)
+}
+
+// Refuse answers the first packet of the connections to come with these transport errors, one after the other, and closes them:
+// -404, -429, -444 ... 0: that connection is served. Whoever is on the way can do so, as nothing proves such an error (A10, A12, A13).
+func (f *Faults) Refuse(codes ...int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.codes = append(f.codes, codes...)
+	f.on.Store(true)
+}
+
+// refusal is the transport error for a connection that begins now; 0: it is served.
+func (f *Faults) refusal() (code int32) {
+	if !f.on.Load() {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.codes) > 0 {
+		code, f.codes = f.codes[0], f.codes[1:]
+	}
+	return code
 }
 
 // Count says how often a fault has happened so far.
