@@ -132,7 +132,7 @@ func faultOf(err error) *answer.Fault {
 	if f, ok := account.Refused(err); ok {
 		return &f
 	}
-	return &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Sent(mtproto.SentOf(err).String())}
+	return &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Sent(mtproto.Reached(err))}
 }
 
 // login is a sign-in step by step over NATS.
@@ -210,7 +210,7 @@ func (c *control) loginStep(name, verb string, in answers) (mtproto.LoginState, 
 	st, err := l.step(ctx, verb, in)
 	if errors.Is(err, context.DeadlineExceeded) {
 		if why := l.why.now(); why != "" {
-			err = &answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: answer.Sent(mtproto.SentOf(err).String())}
+			err = &answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: answer.Sent(mtproto.Reached(err))}
 		}
 	}
 	if err == nil && st.Step == mtproto.Ready {

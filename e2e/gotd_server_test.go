@@ -637,7 +637,7 @@ func TestGotdServerCalls(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 	_, err := c.try(message("flood 3600"))
-	if mtproto.RetryAfter(err) != time.Hour || mtproto.SentOf(err) != mtproto.SentYes {
+	if mtproto.RetryAfter(err) != time.Hour || mtproto.SentOf(err) != mtproto.SentRefused {
 		t.Errorf("a flood wait: %v, %v", err, mtproto.SentOf(err))
 	}
 	manyCallers(t, c)

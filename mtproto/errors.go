@@ -102,7 +102,7 @@ func (e *Error) Kind() string {
 // package tg calls a CallError.
 func (e *Error) Telegram() (code int, text string) { return e.Code, e.Type }
 
-// Executed is Sent as text: yes, no or unknown.
+// Executed is Sent as text: yes, no, unknown or refused.
 func (e *Error) Executed() string { return e.Sent.String() }
 
 // waitMost is the longest wait that is believed, as TDLib's (NetQueryDelayer.cpp).
@@ -128,6 +128,9 @@ func (e *Error) RetryAfter() time.Duration {
 // newError reads Telegram's answer (D16).
 func newError(re *mt.RPCError, method string, dc int) *Error {
 	e := &Error{Code: int(re.ErrorCode), Type: re.ErrorMessage, Method: method, DC: dc, Sent: SentYes}
+	if e.Code >= codeSeeOther && e.Code < codeInternal { // those of its servers may come after the deed
+		e.Sent = SentRefused
+	}
 	_, e.Arg = splitType(e.Type)
 	if e.Code == 0 { // so that Code says whose error it is
 		e.Code = 500

@@ -57,8 +57,8 @@ func TestError(t *testing.T) {
 		sent Sent
 		wait time.Duration
 	}{
-		{flood, "mtproto: messages.sendMessage: 420 FLOOD_WAIT_35", SentYes, 35 * time.Second},
-		{fmt.Errorf("more: %w", flood), "more: mtproto: messages.sendMessage: 420 FLOOD_WAIT_35", SentYes, 35 * time.Second},
+		{flood, "mtproto: messages.sendMessage: 420 FLOOD_WAIT_35", SentRefused, 35 * time.Second},
+		{fmt.Errorf("more: %w", flood), "more: mtproto: messages.sendMessage: 420 FLOOD_WAIT_35", SentRefused, 35 * time.Second},
 		{lost, "mtproto: help.getConfig: context canceled (sent: unknown)", SentUnknown, 0},
 		{&Error{Sent: SentNo, Err: ErrClosed}, "mtproto: client closed (sent: no)", SentNo, 0},
 		{newError(&mt.RPCError{ErrorMessage: "X_7"}, "", 1), "mtproto: 500 X_7", SentYes, 0},
@@ -67,6 +67,9 @@ func TestError(t *testing.T) {
 		if tc.err.Error() != tc.text || SentOf(tc.err) != tc.sent || RetryAfter(tc.err) != tc.wait {
 			t.Errorf("%q sent %v wait %v, want %q %v %v", tc.err, SentOf(tc.err), RetryAfter(tc.err), tc.text, tc.sent, tc.wait)
 		}
+	}
+	if Reached(flood) != "yes" || Reached(lost) != "unknown" || flood.Executed() != "refused" {
+		t.Errorf("%v reached Telegram %s, was executed: %s", flood, Reached(flood), flood.Executed())
 	}
 	if SentOf(nil) != SentYes || !errors.Is(lost, context.Canceled) || !errors.Is(&Error{Err: ErrClosed}, ErrClosed) {
 		t.Error("nil, or the cause, is not seen")

@@ -261,7 +261,7 @@ func (c *Client) follow(ctx context.Context, a *attempts, e *Error, home bool) e
 		return nil
 	}
 	if err := c.moveHome(ctx, e.DC, e.Arg); err != nil {
-		return a.failed(SentYes, fmt.Errorf("%w, on the way to data centre %d: %w", e, e.Arg, err))
+		return a.failed(SentRefused, fmt.Errorf("%w, on the way to data centre %d: %w", e, e.Arg, err))
 	}
 	a.id = 0
 	return nil

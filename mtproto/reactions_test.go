@@ -112,8 +112,12 @@ func suffer(t *testing.T, method string, code int, text string, want fate) {
 	if took := time.Since(began); (err == nil) != want.answered || want.answered && (took < want.after || took > want.after+3*time.Second) {
 		t.Errorf("%s: %v after %v", method, err, took)
 	}
+	sent := mtproto.SentYes
+	if code > 0 && code < 500 {
+		sent = mtproto.SentRefused
+	}
 	var e *mtproto.Error
-	if err != nil && (!errors.As(err, &e) || e.Type != text || e.Sent != mtproto.SentYes) {
+	if err != nil && (!errors.As(err, &e) || e.Type != text || e.Sent != sent) {
 		t.Errorf("%s: the caller is told %+v", method, err)
 	}
 	if want.dc != 0 {

@@ -107,8 +107,13 @@ func (e *Error) Telegram() (code int, text string) {
 	return e.Code, e.Type
 }
 
-// Executed is Sent as text.
-func (e *Error) Executed() string { return string(e.Sent) }
+// Executed is Sent as text, or "refused" where Telegram has answered that it did not execute the call.
+func (e *Error) Executed() string {
+	if code, text := e.Telegram(); e.Sent == SentYes && text != "" && code < codeInternal {
+		return "refused"
+	}
+	return string(e.Sent)
+}
 
 // RetryAfter is Wait.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }

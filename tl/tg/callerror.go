@@ -18,8 +18,9 @@ type CallError interface {
 	// error is not Telegram's.
 	Telegram() (code int, text string)
 
-	// Executed says whether Telegram may have executed the call: "no", when it is safe to call again; "yes", when it has
-	// answered, be it by refusing; "unknown" otherwise.
+	// Executed says whether Telegram may have executed the call: "no", when it is safe to call again; "refused", when it has
+	// answered that it did not, and will again until the reason is gone; "yes", when it has answered anything else; "unknown"
+	// otherwise.
 	Executed() string
 
 	// RetryAfter is how long to wait before calling again, 0 if nobody said.

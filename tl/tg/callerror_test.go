@@ -17,9 +17,13 @@ var _ tg.CallError = (*mtproto.Error)(nil)
 
 // D16, D17: what a program asks of an error, whichever Invoker it came from.
 func TestCallErrors(t *testing.T) {
-	flood := fmt.Errorf("posting: %w", &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35, Sent: mtproto.SentYes})
+	flood := fmt.Errorf("posting: %w", &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35, Sent: mtproto.SentRefused})
 	if !tg.IsKind(flood, "SLOWMODE_WAIT", "FLOOD_WAIT") || tg.IsKind(flood, "FLOOD_WAIT_35") || tg.RetryAfter(flood) != 35*time.Second {
 		t.Errorf("%v: %v", flood, tg.RetryAfter(flood))
+	}
+	var e tg.CallError
+	if !errors.As(flood, &e) || e.Executed() != "refused" {
+		t.Errorf("%v: executed: %v", flood, e.Executed())
 	}
 	own := &mtproto.Error{Err: mtproto.ErrClosed, Sent: mtproto.SentNo}
 	if tg.IsKind(own, "") || tg.RetryAfter(own) != 0 || own.Executed() != "no" {
