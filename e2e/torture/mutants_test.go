@@ -62,7 +62,7 @@ var planted = []mutant{
 		new: "\tsent := answer.No\n",
 	},
 	{
-		name: "Sent is always no, under torture", file: "bridge/account/fault.go", only: telegramCut, want: "Tg-Sent said no, and it reached Telegram",
+		name: "Sent is always no, under torture", file: "bridge/account/fault.go", only: telegramLate, want: "Tg-Sent said no, and it reached Telegram",
 		old: "\tsent := answer.Sent(mtproto.SentOf(err).String())\n",
 		new: "\tsent := answer.No\n",
 	},

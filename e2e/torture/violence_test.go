@@ -45,7 +45,7 @@ const (
 	daemonKilled = "daemon killed"
 	daemonEnded  = "daemon ended (SIGTERM)"
 	frozenLong   = "daemon frozen past its lease"
-	telegramCut  = "Telegram cut"
+	telegramLate = "Telegram delayed"
 	natsLate     = "NATS delayed past the lease"
 )
 
@@ -59,9 +59,9 @@ func (v *violence) everything() []act {
 		{daemonEnded, 8, func(ctx context.Context) bool { return v.term(ctx, v.daemon(), v.short()) }},
 		{"nats-server killed", 10, func(ctx context.Context) bool { return v.kill(ctx, v.server(), v.short()) }},
 		{"nats-server frozen", 5, func(ctx context.Context) bool { return v.freeze(ctx, v.server(), 3*v.short()) }},
-		{telegramCut, 14, func(context.Context) bool { v.telegram().cut(); return true }},
+		{"Telegram cut", 14, func(context.Context) bool { v.telegram().cut(); return true }},
 		{"Telegram refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).refuse) }},
-		{"Telegram delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).freeze) }},
+		{telegramLate, 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).freeze) }},
 		{"NATS cut", 14, func(context.Context) bool { v.nats().cut(); return true }},
 		{"NATS refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), (*relay).refuse) }},
 		{"NATS delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), (*relay).freeze) }},
