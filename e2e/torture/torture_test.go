@@ -47,6 +47,7 @@ func init() {
 	flag.IntVar(&flags.tooLong, "torture.toolong", 0, "how far behind a channel's difference is too long, so that there are gaps; 0: never")
 	flag.StringVar(&flags.logLevel, "torture.log", "info", "log level of the daemons")
 	flag.DurationVar(&flags.catchUp, "torture.catchup", 2*time.Minute, "how long it may take after the last harm until all is in the stream: leases pass, clients come back")
+	flag.StringVar(&flags.only, "torture.only", "", "the one kind of harm to do, as the report calls it; empty: all")
 	flag.StringVar(&flags.keep, "torture.keep", "", "folder for the processes' logs when the run fails; empty: their ends are printed")
 }
 
