@@ -116,7 +116,7 @@ func TestPoolKeepsItsBounds(t *testing.T) {
 		done := make(chan struct{}, 300)
 		p := newPool(l, budget, func(*job) { <-done })
 		for range 300 {
-			q, _ := (&answer.Answers{}).Take(&nats.Msg{Subject: "tg.ro.main.a.b", Data: make([]byte, r.IntN(120))})
+			q, _ := (&answer.Answers{}).Take(&nats.Msg{Subject: "tg.ro.main.a.b", Data: make([]byte, 1+r.IntN(120))})
 			p.submit(fmt.Sprint("caller", r.IntN(5)), job{Request: q, at: time.Now()})
 			p.check(t, seed)
 			if r.IntN(3) == 0 {

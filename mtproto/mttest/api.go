@@ -35,6 +35,8 @@ func handlers() map[string]served {
 		"account.getPassword":         {anybody, getPassword},
 		"account.updateStatus":        {signedIn, updateStatus},
 
+		"account.getBotBusinessConnection": {signedIn, getBotBusinessConnection},
+
 		"users.getUsers":           {signedIn, getUsers},
 		"users.getFullUser":        {signedIn, getFullUser},
 		"contacts.resolveUsername": {signedIn, resolveUsername},
@@ -110,6 +112,13 @@ func getAppConfig(*Request) (any, error) {
 	return M{"_": "help.appConfig", "hash": 1, "config": M{"_": "jsonObject", "value": []M{
 		{"_": "jsonObjectValue", "key": "test", "value": M{"_": "jsonNumber", "value": 1.0}},
 	}}}, nil
+}
+
+// getBotBusinessConnection knows every connection, and has each at the data centre that is asked.
+func getBotBusinessConnection(r *Request) (any, error) {
+	now := int(r.server.cfg.Now().Unix())
+	about := M{"_": "botBusinessConnection", "connection_id": r.Args.Str("connection_id"), "user_id": r.Account.id, "dc_id": r.DC, "date": now}
+	return M{"_": "updates", "updates": []M{{"_": "updateBotBusinessConnect", "connection": about, "qts": 0}}, "users": []M{}, "chats": []M{}, "date": now, "seq": 0}, nil
 }
 
 func updateStatus(r *Request) (any, error) {

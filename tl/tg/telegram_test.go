@@ -132,7 +132,7 @@ func TestErrorsOfTelegram(t *testing.T) {
 	client, _, _ := telegram(t)
 	_, err := tg.HelpGetSupport(t.Context(), client, nil)
 	var refused *mtproto.Error
-	if !errors.As(err, &refused) || refused.Code != 501 || refused.Method != "help.getSupport" {
+	if !errors.As(err, &refused) || refused.Code != 400 || refused.Method != "help.getSupport" {
 		t.Errorf("got %v", err)
 	}
 }
