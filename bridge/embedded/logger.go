@@ -27,7 +27,7 @@ func (l *logger) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format
 // Errorf is what went wrong. Who may not come in is no fault of ours.
 func (l *logger) Errorf(format string, v ...any) {
 	text, level := fmt.Sprintf(format, v...), slog.LevelError
-	if strings.Contains(text, "authentication error") {
+	if strings.Contains(text, "authentication error") || strings.Contains(text, "TLS handshake error") {
 		level = slog.LevelWarn
 	}
 	l.say(level, "%s", []any{text})

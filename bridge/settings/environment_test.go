@@ -128,3 +128,18 @@ func TestInboxPrefix(t *testing.T) {
 		}
 	}
 }
+
+// Flags stand before the environment; one that is empty takes a variable away.
+func TestLoadOver(t *testing.T) {
+	clean(t)
+	t.Setenv("NATS_URL", "nats://x")
+	t.Setenv("NATS_CONTEXT", "prod")
+	t.Setenv("NATSGRAM_REPLICAS", "3")
+	s, err := LoadOver(map[string]string{"NATS_URL": "", "NATS_CONTEXT": "test", "NATSGRAM_PREFIX": "acme"})
+	if err != nil || s.URL != "" || s.Context != "test" || s.Prefix != "acme" || s.Replicas != 3 || !s.IsSet("NATSGRAM_PREFIX") || s.IsSet("NATS_URL") {
+		t.Errorf("%v %v", s, err)
+	}
+	if os.Getenv("NATS_URL") != "nats://x" || os.Getenv("NATS_CONTEXT") != "prod" || os.Getenv("NATSGRAM_PREFIX") != "" {
+		t.Error("the environment was changed")
+	}
+}

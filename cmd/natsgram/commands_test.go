@@ -119,6 +119,8 @@ func TestCommands(t *testing.T) {
 		{"config --set --prefix acme", 0, "NATSGRAM_PREFIX=acme"},
 		{"config --prefix a..b", 1, "NATSGRAM_PREFIX"},
 		{"status main", 1, "natsgram serve"},
+		{"streams add BAD", 2, "account name"},
+		{"streams remove BAD", 2, "account name"},
 		{"status BAD", 2, "account name"},
 		{"status", 2, "want: natsgram status ACCOUNT"},
 		{"events BAD", 2, "account name"},

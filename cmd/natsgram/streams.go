@@ -66,6 +66,9 @@ func streamsAddCommand() *cobra.Command {
   natsgram streams add main --max-bytes 1073741824`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkAccount(c, args[0]); err != nil {
+				return err
+			}
 			a, err := openArchive(c)
 			if err != nil {
 				return err
@@ -143,6 +146,9 @@ func streamsRemoveCommand() *cobra.Command {
 		Short: "Delete a stream of an account's own, with its consumers",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkAccount(c, args[0]); err != nil {
+				return err
+			}
 			a, err := openArchive(c)
 			if err != nil {
 				return err
