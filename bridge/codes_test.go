@@ -34,7 +34,7 @@ func TestLoginCodesStayOffTheBus(t *testing.T) {
 		"messages.getDialogs":     `{"offset_date":0,"offset_id":0,"offset_peer":{"_":"inputPeerEmpty"},"limit":10,"hash":"0"}`,
 		"messages.getPeerDialogs": `{"peers":[{"_":"inputDialogPeer","peer":"user.777000"}]}`,
 		"messages.getMessages":    fmt.Sprintf(`{"id":[{"_":"inputMessageID","id":%d}]}`, told.ID),
-		"messages.search":         `{"peer":"user.777000","q":"code","filter":{"_":"inputMessagesFilterEmpty"},"min_date":0,"max_date":0,` + strings.Replace(page, `"offset_date":0,`, "", 1) + `}`,
+		"messages.search":         `{"peer":"user.777000","q":"","filter":{"_":"inputMessagesFilterEmpty"},"min_date":0,"max_date":0,` + strings.Replace(page, `"offset_date":0,`, "", 1) + `}`,
 	} {
 		for _, tree := range []string{"tg.ro.main.", "tg.rpc.main."} {
 			for _, accept := range []string{"application/json", "application/msgpack", "application/x-tl"} {

@@ -104,6 +104,11 @@ func TestCallEverythingOverTheBus(t *testing.T) {
 // H4: what wraps a call goes around it, and is sent where the wrapper's permissions are.
 func TestWrappersOverTheBus(t *testing.T) {
 	w := newTown(t)
+	w.InterceptMethod("account.getBotBusinessConnection", func(r *mttest.Request) mttest.Action {
+		about := mttest.M{"_": "botBusinessConnection", "connection_id": r.Args.Str("connection_id"), "user_id": 7, "dc_id": 2, "date": 1}
+		return mttest.Answer(mttest.M{"_": "updates", "date": 1, "seq": 0, "users": []mttest.M{}, "chats": []mttest.M{},
+			"updates": []mttest.M{{"_": "updateBotBusinessConnect", "connection": about, "qts": 1}}})
+	})
 	bus := client.New(w.nc, "main")
 	for _, wrapper := range []tg.Wrapper{
 		&tg.InvokeWithoutUpdatesRequest{},

@@ -29,6 +29,7 @@ type method struct {
 	wraps    bool   // it carries another call, which must be looked at as well
 	moves    bool   // its result can move the state of the account (D19)
 	carries  bool   // it takes what stands in a message to where it is not redacted
+	searches bool   // it tells by its hits what stands in messages
 	random   random
 }
 
@@ -45,7 +46,7 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Decl(), allow), random: randomOf(fn)}
 		m.wraps = slices.ContainsFunc(fn.Decl().Params, func(p tl.Param) bool { return p.Type.Bang })
 		m.moves = m.wraps || moving[fn.Decl().Result.Name]
-		m.carries = ms.carries(m)
+		m.carries, m.searches = ms.carries(m), ms.searches(m)
 		ms.byName[m.name] = m
 		ms.sorted = append(ms.sorted, m)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/natsgram/natsgram/tl"
 )
@@ -204,10 +205,44 @@ func (ms *Methods) carries(m *method) bool {
 	return named && ms.withheld.Tells(m.fn.Result()) && !(redacted && m.readOnly)
 }
 
-// checkCarried refuses to carry what Telegram itself told the account.
+// checkCarried refuses to carry what Telegram itself told the account, and to tell of it by what is found.
 func (ms *Methods) checkCarried(m *method, call []byte) *Fault {
-	if !m.carries || !ms.withheld.Addresses(call) {
-		return nil
+	const allowed = " is not served for messages of Telegram's own users, which may hold login codes (NATSGRAM_ALLOW_SERVICE_MESSAGES=true serves it)"
+	switch {
+	case m.carries && ms.withheld.Addresses(call):
+		return &Fault{Code: 403, Sent: "no", Text: m.name + allowed}
+	case m.searches && ms.guesses(call):
+		return &Fault{Code: 403, Sent: "no", Text: m.name + ": q: a search for digits in all chats at once, or for any text in those of Telegram's own users," + allowed}
 	}
-	return &Fault{Code: 403, Sent: "no", Text: m.name + " is not served for messages of Telegram's own users, which may hold login codes (NATSGRAM_ALLOW_SERVICE_MESSAGES=true serves it)"}
+	return nil
+}
+
+// searchText is the parameter with what is searched for.
+const searchText = "q"
+
+// searches tells whether a method finds messages by their text. What it finds says what stands in them, even when they come
+// without: a code of five digits is found out, one digit after the other, by fifty such questions.
+func (ms *Methods) searches(m *method) bool {
+	q := m.fn.Decl().Param(searchText)
+	return q != nil && q.Type.Name == "string" && ms.withheld.Holds(m.fn.Result())
+}
+
+// guesses tells whether a search could find out a login code.
+func (ms *Methods) guesses(call []byte) bool {
+	if ms.withheld == nil {
+		return false
+	}
+	v, err := ms.schema.View(call)
+	if err != nil {
+		return true
+	}
+	q := v.Str(searchText)
+	if ms.withheld.Addresses(call) {
+		return q != ""
+	}
+	peer, inChat := v.Object("peer")
+	if !inChat {
+		peer, inChat = v.Object("channel")
+	}
+	return (!inChat || peer.Name() == "inputPeerEmpty") && strings.ContainsFunc(q, unicode.IsNumber)
 }

@@ -129,6 +129,12 @@ func TestServiceMessagesAreNotCarried(t *testing.T) {
 	reply := func(peer string) string {
 		return `{"peer":` + other + `,"message":"x","reply_to":{"_":"inputReplyToMessage","reply_to_msg_id":1,"reply_to_peer_id":` + peer + `}}`
 	}
+	search := func(peer, q string) string {
+		return `{"peer":` + peer + `,"q":"` + q + `","filter":{"_":"inputMessagesFilterEmpty"},"min_date":0,"max_date":0,"offset_id":0,"add_offset":0,"limit":5,"max_id":0,"min_id":0,"hash":"0"}`
+	}
+	searchAll := func(q string) string {
+		return `{"q":"` + q + `","filter":{"_":"inputMessagesFilterEmpty"},"min_date":0,"max_date":0,"offset_rate":0,"offset_peer":{"_":"inputPeerEmpty"},"offset_id":0,"limit":5}`
+	}
 	for _, c := range []struct {
 		method, body string
 		carried      bool
@@ -146,6 +152,17 @@ func TestServiceMessagesAreNotCarried(t *testing.T) {
 		{"invokeWithoutUpdates", `{"query":{"_":"messages.translateText","peer":` + service + `,"id":[1],"to_lang":"en"}}`, true},
 		{"messages.getHistory", `{"peer":` + service + `,"offset_id":0,"offset_date":0,"add_offset":0,"limit":5,"max_id":0,"min_id":0,"hash":"0"}`, false},
 		{"messages.readHistory", `{"peer":` + service + `,"max_id":1}`, false},
+		{"messages.search", search(service, "5"), true},
+		{"messages.search", search(service, "code"), true},
+		{"messages.search", search(service, ""), false},
+		{"messages.search", search(other, "54321"), false},
+		{"messages.search", search(`{"_":"inputPeerEmpty"}`, "54"), true},
+		{"messages.search", search(`{"_":"inputPeerEmpty"}`, "Town news"), false},
+		{"messages.searchGlobal", searchAll("٥"), true},
+		{"messages.searchGlobal", searchAll("login 5"), true},
+		{"messages.searchGlobal", searchAll("Town news"), false},
+		{"channels.getAdminLog", `{"channel":{"_":"inputChannel","channel_id":"7","access_hash":"1"},"q":"54321","max_id":"0","min_id":"0","limit":5}`, false},
+		{"contacts.search", `{"q":"54321","limit":5}`, false},
 		{"users.getUsers", `{"id":[{"_":"inputUser","user_id":"777000","access_hash":"1"}]}`, false},
 	} {
 		before := calls
