@@ -26,7 +26,7 @@ type consumerAccount struct {
 	srv  *server.Server
 }
 
-func newConsumerAccount(t *testing.T, g subjects.Grant) *consumerAccount {
+func newConsumerAccount(t *testing.T, g subjects.Grant, more string) *consumerAccount {
 	t.Helper()
 	t.Setenv("READER_PASSWORD", "r")
 	g.Role, g.Inbox = subjects.Consumer, "_INBOX_reader"
@@ -40,8 +40,8 @@ func newConsumerAccount(t *testing.T, g subjects.Grant) *consumerAccount {
 		t.Fatal(text)
 	}
 	c := &consumerAccount{t: t, file: filepath.Join(t.TempDir(), "nats.conf")}
-	conf := fmt.Sprintf("listen: 127.0.0.1:-1\njetstream: { store_dir: %q }\naccounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [ { user: daemon, password: d } ]\n%s}\nREADERS: {\n%s}\n}\n",
-		t.TempDir(), exports, imports)
+	conf := fmt.Sprintf("listen: 127.0.0.1:-1\n%s\njetstream: { store_dir: %q }\naccounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [ { user: daemon, password: d } ]\n%s}\nREADERS: {\n%s}\n}\n",
+		more, t.TempDir(), exports, imports)
 	if err := os.WriteFile(c.file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,15 @@ func imported(t *testing.T, nc *nats.Conn) client.Option {
 
 // A user with the role consumer reads by the durable that it was given, and by no other.
 func TestConsumerOfOneDurable(t *testing.T) {
-	at := newConsumerAccount(t, subjects.Grant{Durables: []string{"main=archive"}})
+	for name, more := range map[string]string{"today": "", "acknowledgements of the second form": "feature_flags: { js_ack_fc_v2: true }"} {
+		t.Run(name, func(t *testing.T) {
+			consumerOfOneDurable(t, newConsumerAccount(t, subjects.Grant{Durables: []string{"main=archive"}}, more))
+		})
+	}
+}
+
+func consumerOfOneDurable(t *testing.T, at *consumerAccount) {
+	t.Helper()
 	daemon := at.as("daemon", "d")
 	a := archiveAt(t, daemon)
 	a.fill()
@@ -132,7 +140,7 @@ func consumerInfo(t *testing.T, js jetstream.JetStream, name string) *jetstream.
 
 // In a stream of the account's own a user may have consumers of any name, and sees no other account's updates.
 func TestConsumersOfAStreamOfItsOwn(t *testing.T) {
-	at := newConsumerAccount(t, subjects.Grant{Account: "main", Own: true})
+	at := newConsumerAccount(t, subjects.Grant{Account: "main", Own: true}, "")
 	daemon := at.as("daemon", "d")
 	a := archiveAt(t, daemon)
 	a.fill()
