@@ -76,6 +76,7 @@ type site struct {
 	t       *testing.T
 	connect map[string]func(...nats.Option) *nats.Conn // by user
 	daemon  func(*bridge.Settings)
+	inside  string // where the server inside the daemon is, once it runs
 }
 
 func (s *site) as(user string) *nats.Conn {
@@ -84,11 +85,11 @@ func (s *site) as(user string) *nats.Conn {
 }
 
 // users connect to a server by their passwords.
-func (s *site) users(srv *server.Server, names ...string) {
+func (s *site) users(where func() string, names ...string) {
 	for _, name := range names {
 		s.connect[name] = func(o ...nats.Option) *nats.Conn {
 			s.t.Helper()
-			nc, err := nats.Connect(srv.ClientURL(), append(o, nats.UserInfo(name, "p"))...)
+			nc, err := nats.Connect(where(), append(o, nats.UserInfo(name, "p"))...)
 			if err != nil {
 				s.t.Fatalf("%s: %v", name, err)
 			}
@@ -98,8 +99,8 @@ func (s *site) users(srv *server.Server, names ...string) {
 	}
 }
 
-// sampleServer starts a server with one of the samples, with its addresses and folders changed.
-func sampleServer(t *testing.T, name string, change ...string) *server.Server {
+// sample is the file of a sample, in a folder with the others, with addresses and folders changed.
+func sample(t *testing.T, name string, change ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	change = append(change, `"127.0.0.1:4222"`, `"127.0.0.1:-1"`, `"127.0.0.1:4223"`, `"127.0.0.1:-1"`, `"127.0.0.1:7422"`, `"127.0.0.1:-1"`,
@@ -117,11 +118,12 @@ func sampleServer(t *testing.T, name string, change ...string) *server.Server {
 	for _, user := range []string{"DAEMON", "ADMIN", "DASHBOARD", "SCREEN", "POSTER", "ARCHIVE"} {
 		t.Setenv(user+"_PASSWORD", "p")
 	}
-	o, err := server.ProcessConfigFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return started(t, o)
+	return filepath.Join(dir, name)
+}
+
+func sampleServer(t *testing.T, name string, change ...string) *server.Server {
+	t.Helper()
+	return started(t, must(server.ProcessConfigFile(sample(t, name, change...))))
 }
 
 func started(t *testing.T, o *server.Options) *server.Server {
@@ -142,8 +144,19 @@ func started(t *testing.T, o *server.Options) *server.Server {
 func TestSampleOfOneServer(t *testing.T) {
 	srv := sampleServer(t, "server.conf")
 	s := &site{t: t, connect: map[string]func(...nats.Option) *nats.Conn{}}
-	s.users(srv, "admin", "dashboard", "screen", "poster", "archive")
+	s.users(srv.ClientURL, "admin", "dashboard", "screen", "poster", "archive")
 	s.daemon = func(set *bridge.Settings) { set.URL, set.User, set.Password = srv.ClientURL(), "daemon", "p" }
+	s.works()
+}
+
+// The server inside natsgram, with the accounts of the sample.
+func TestSampleOfTheServerInside(t *testing.T) {
+	s := &site{t: t, connect: map[string]func(...nats.Option) *nats.Conn{}}
+	s.users(func() string { return s.inside }, "admin", "dashboard", "screen", "poster", "archive")
+	file := sample(t, "accounts.conf")
+	s.daemon = func(set *bridge.Settings) {
+		set.Port, set.Config, set.Account, set.Secret = -1, file, "NATSGRAM", ""
+	}
 	s.works()
 }
 
@@ -160,8 +173,8 @@ func TestSampleOfALeafNode(t *testing.T) {
 		}
 	}
 	s := &site{t: t, connect: map[string]func(...nats.Option) *nats.Conn{}}
-	s.users(hub, "admin", "screen", "archive")
-	s.users(leaf, "dashboard", "poster")
+	s.users(hub.ClientURL, "admin", "screen", "archive")
+	s.users(leaf.ClientURL, "dashboard", "poster")
 	s.daemon = func(set *bridge.Settings) {
 		set.URL, set.User, set.Password, set.Domain = leaf.ClientURL(), "daemon", "p", "hub"
 	}

@@ -38,10 +38,9 @@ func (s *site) move() *tenant {
 	t.Helper()
 	box := mttest.NewServer(t)
 	n := &tenant{
-		site: s, box: box, admin: s.as("admin"),
+		site: s, box: box,
 		dora: box.AddUser(mttest.User{First: "Dora", Phone: "+99966 2 0001"}), alice: box.AddUser(mttest.User{First: "Alice", Phone: "+99966 2 0002"}),
 	}
-	n.js = must(jetstream.New(n.admin))
 	set := bridge.DefaultSettings()
 	set.StateDir, set.APIID, set.APIHash, set.Secret, set.Inbox = t.TempDir(), 1, "hash", "sixteen characters", "_INBOX_daemon"
 	s.daemon(&set)
@@ -52,6 +51,14 @@ func (s *site) move() *tenant {
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
+	select {
+	case <-b.Ready():
+	case <-s.soon().Done():
+		t.Fatal("the daemon does not come up")
+	}
+	s.inside = b.ClientURL()
+	n.admin = s.as("admin")
+	n.js = must(jetstream.New(n.admin))
 	prompt := func(_ context.Context, st mtproto.LoginState, wrong error) (string, error) {
 		if st.Step != mtproto.WaitCode {
 			return "", fmt.Errorf("asked for %s: %w", st.Step, wrong)
