@@ -190,6 +190,7 @@ type seen struct {
 	update *client.Update
 	event  *client.Event
 	err    error
+	more   func() // the next one may be taken; nil: it comes by itself
 }
 
 // follow prints until the context ends or enough was seen.
@@ -205,9 +206,15 @@ func (o tailOptions) follow(ctx context.Context, c *client.Client, sub *client.S
 		return ctx.Err() == nil
 	}
 	go func() {
+		wanted := make(chan struct{}, 1) // of a durable nothing is taken that is not printed: it would be kept from others
 		for {
 			u, err := sub.Next(ctx)
-			if !give(seen{update: u, err: err}) || err != nil {
+			if !give(seen{update: u, err: err, more: func() { wanted <- struct{}{} }}) || err != nil {
+				return
+			}
+			select {
+			case <-wanted:
+			case <-ctx.Done():
 				return
 			}
 		}
@@ -249,6 +256,9 @@ func (o tailOptions) printAll(ctx context.Context, all <-chan seen, p *updatePri
 			}
 			if n++; n == o.count {
 				return nil
+			}
+			if one.more != nil {
+				one.more()
 			}
 		}
 	}
