@@ -14,6 +14,7 @@ import (
 // A backup is put onto another NATS, with and without the updates: the accounts go on there without a login, and nothing that was said
 // meanwhile is missing or there twice.
 func TestBackupOntoAnotherNATS(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for _, updates := range []bool{false, true} {
 		t.Run(fmt.Sprint("updates ", updates), func(t *testing.T) {
 			w := newTown(t)
@@ -81,6 +82,7 @@ func read(t *testing.T, file []byte) *backup.Backup {
 
 // Nothing is restored over what runs, and over what is newer only by force.
 func TestRestoreRefuses(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	w := newTown(t)
 	d := newDaemon(t, w)
 	d.login("main", w.dora)

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -16,6 +19,7 @@ import (
 
 // A key file that is missing beside sessions is said before anything is tried, by the daemon and by login; none is made in its place.
 func TestKeyFileMissing(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	w := newTown(t)
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
@@ -52,6 +56,7 @@ func TestKeyFileMissing(t *testing.T) {
 
 // The key file is changed while the daemon is away, in one go or cut short anywhere: every session opens at every moment.
 func TestRotateKeyFile(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	w := newTown(t)
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
@@ -129,6 +134,7 @@ func TestRotateKeyFile(t *testing.T) {
 // NATSGRAM_SECRET is changed under two running daemons as the help says. The accounts are run all the while, and the former secret
 // opens nothing at the end.
 func TestRotateSecret(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -198,6 +204,7 @@ func withSecret(s Settings, secret string) Settings {
 // What is written over the session of a running account, by whoever may write to the bucket, stops nothing and is told; a person who
 // signs in anew still wins.
 func TestForeignRecordsStopNothing(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	w := newTown(t)
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
@@ -236,5 +243,56 @@ func TestForeignRecordsStopNothing(t *testing.T) {
 			return errors.New("not yet")
 		}
 		return nil
+	})
+}
+
+// Rubbish in every bucket, while the account runs and before a start, costs time at most.
+func TestRubbishStopsNothing(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	w.alice.Send(w.dora, "before")
+	until(t, "at first", func() error { return errors.Join(whole([]*daemon{d}, "main"), holds(d, "before")) })
+	litter := func() {
+		t.Helper()
+		for _, bucket := range []string{"TG_SESSIONS", "TG_POSITIONS", "TG_ACCOUNTS"} {
+			kv, err := d.js.KeyValue(soon(t), bucket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"main", "main.watched", "no.account", "UPPER"} {
+				if _, err := kv.Put(soon(t), key, []byte("rubbish")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	litter()
+	w.alice.Send(w.dora, "meanwhile")
+	until(t, "after rubbish", func() error { return errors.Join(whole([]*daemon{d}, "main"), holds(d, "meanwhile")) })
+	base := d.b.bus
+	if names, err := base.vault.Accounts(soon(t)); err != nil || len(names) != 1 {
+		t.Error(names, err)
+	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := embedded.Start(embedded.Config{Dir: d.s.StateDir, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.js, _ = jetstream.New(nc)
+	litter()
+	nc.Close()
+	srv.Close()
+	w.alice.Send(w.dora, "while it was away")
+	d.start()
+	until(t, "after a start with rubbish", func() error {
+		return errors.Join(whole([]*daemon{d}, "main"), holds(d, "while it was away"), holds(d, "before"))
 	})
 }

@@ -71,6 +71,7 @@ func whole(all []*daemon, name string) error {
 // Whatever is deleted or emptied under two running daemons stands there again within a lease's time, with what they know; the account is
 // run all the while by one of them alone, and what Telegram sends meanwhile is in the stream, once.
 func TestWhatIsGoneIsMadeAnew(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -91,11 +92,8 @@ func TestWhatIsGoneIsMadeAnew(t *testing.T) {
 		do   func(ctx context.Context) error
 	}{
 		{"TG_UPDATES deleted", gone(d.js, "TG_UPDATES")},
-		{"TG_EVENTS deleted", gone(d.js, "TG_EVENTS")},
-		{"TG_SESSIONS deleted", gone(d.js, "KV_TG_SESSIONS")},
-		{"TG_SESSIONS purged", purged(d.js, "KV_TG_SESSIONS")},
-		{"TG_POSITIONS deleted", gone(d.js, "KV_TG_POSITIONS")},
-		{"TG_POSITIONS purged", purged(d.js, "KV_TG_POSITIONS")},
+		{"TG_EVENTS, TG_SESSIONS and TG_POSITIONS deleted", gone(d.js, "TG_EVENTS", "KV_TG_SESSIONS", "KV_TG_POSITIONS")},
+		{"TG_SESSIONS and TG_POSITIONS purged", purged(d.js, "KV_TG_SESSIONS", "KV_TG_POSITIONS")},
 		{"TG_ACCOUNTS deleted", gone(d.js, "KV_TG_ACCOUNTS")},
 		{"TG_ACCOUNTS purged", purged(d.js, "KV_TG_ACCOUNTS")},
 		{"TG_LEASES deleted", gone(d.js, "KV_TG_LEASES")},
@@ -111,12 +109,7 @@ func TestWhatIsGoneIsMadeAnew(t *testing.T) {
 			_, err = d.js.UpdateStream(ctx, c)
 			return err
 		}},
-		{"everything deleted", func(ctx context.Context) (err error) {
-			for _, name := range []string{"TG_UPDATES", "TG_EVENTS", "KV_TG_SESSIONS", "KV_TG_POSITIONS", "KV_TG_ACCOUNTS", "KV_TG_LEASES"} {
-				err = errors.Join(err, gone(d.js, name)(ctx))
-			}
-			return err
-		}},
+		{"everything deleted", gone(d.js, "TG_UPDATES", "TG_EVENTS", "KV_TG_SESSIONS", "KV_TG_POSITIONS", "KV_TG_ACCOUNTS", "KV_TG_LEASES")},
 	} {
 		begun := time.Now()
 		if err := c.do(soon(t)); err != nil {
@@ -144,17 +137,27 @@ func TestWhatIsGoneIsMadeAnew(t *testing.T) {
 	}
 }
 
-func gone(js jetstream.JetStream, name string) func(context.Context) error {
-	return func(ctx context.Context) error { return js.DeleteStream(ctx, name) }
+func gone(js jetstream.JetStream, streams ...string) func(context.Context) error {
+	return func(ctx context.Context) (err error) {
+		for _, name := range streams {
+			err = errors.Join(err, js.DeleteStream(ctx, name))
+		}
+		return err
+	}
 }
 
-func purged(js jetstream.JetStream, name string) func(context.Context) error {
+func purged(js jetstream.JetStream, streams ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		st, err := js.Stream(ctx, name)
-		if err != nil {
-			return err
+		for _, name := range streams {
+			st, err := js.Stream(ctx, name)
+			if err == nil {
+				err = st.Purge(ctx)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return st.Purge(ctx)
+		return nil
 	}
 }
 
@@ -187,6 +190,7 @@ func holds(d *daemon, text string) error {
 
 // A NATS server that comes back with an empty store, at once or after the leases have ended: the daemon goes on by itself.
 func TestWholeStoreLost(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for _, away := range []time.Duration{0, 11 * time.Second} {
 		t.Run(fmt.Sprint("away for ", away), func(t *testing.T) {
 			t.Parallel()

@@ -24,15 +24,37 @@ func emptied(t *testing.T, ls *Leases, js jetstream.JetStream) {
 	}
 }
 
-// D8: buckets that are deleted and made anew cost no account, let nobody else take one that is run, and are followed again.
+// purged takes everything out of both buckets, without a mark.
+func purged(t *testing.T, _ *Leases, js jetstream.JetStream) {
+	t.Helper()
+	ctx := soon(t)
+	for _, name := range []string{"KV_TG_LEASES", "KV_TG_ACCOUNTS"} {
+		st, err := js.Stream(ctx, name)
+		if err == nil {
+			err = st.Purge(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// D8: buckets that are deleted and made anew, or emptied, cost no account, let nobody else take one that is run, and are followed again.
 func TestBucketsMadeAnew(t *testing.T) {
+	for how, do := range map[string]func(*testing.T, *Leases, jetstream.JetStream){"deleted": emptied, "purged": purged} {
+		t.Run(how, func(t *testing.T) { madeAnew(t, do) })
+	}
+}
+
+func madeAnew(t *testing.T, do func(*testing.T, *Leases, jetstream.JetStream)) {
+	t.Helper()
 	all, conns := daemons(t, 3, Options{TTL: 4 * time.Second})
 	one, _ := join(t, all[0], Member{})
 	two, _ := join(t, all[1], Member{})
 	l := acquire(t, all[0])
 	until(t, two, func(now time.Time) bool { return two.Seat("main", now).Taken })
 	js, _ := jetstream.New(conns[0])
-	emptied(t, all[0], js)
+	do(t, all[0], js)
 	before := time.Now()
 	three, _ := join(t, all[2], Member{}) // it has seen nothing of what was there before
 	for !one.Standing().Renewed.After(before) || !three.Seat("main", time.Now()).Taken {
@@ -99,5 +121,29 @@ func TestRemadeTooLate(t *testing.T) {
 	m.sure.Store(&slept)
 	if err := c.renew(context.Background(), m); err == nil {
 		t.Error("written anew by who is not sure")
+	}
+}
+
+// A record that no natsgram has written costs a lifetime, and then the account is run again: whoever had it has let go by then.
+func TestForeignRecordOfAnAccount(t *testing.T) {
+	all, _ := daemons(t, 2, Options{TTL: 2 * time.Second})
+	join(t, all[0], Member{})
+	join(t, all[1], Member{})
+	l := acquire(t, all[0])
+	written := time.Now()
+	if _, err := all[1].accounts.Put(soon(t), "main", []byte("rubbish")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all[1].accounts.Put(soon(t), "no.account", []byte("rubbish")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-l.Lost():
+	case <-soon(t).Done():
+		t.Fatal("the owner goes on")
+	}
+	acquire(t, all[1])
+	if took := time.Since(written); took < 1500*time.Millisecond {
+		t.Errorf("taken after %v", took)
 	}
 }

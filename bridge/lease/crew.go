@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Keys in the bucket of those that live.
@@ -110,8 +112,8 @@ func (c *Crew) Gone(ctx context.Context) {
 
 // note takes in one record. What cannot be read is somebody's all the same.
 func (c *Crew) note(e jetstream.KeyValueEntry) {
-	if e.Key() == bornKey {
-		return
+	if e.Key() == bornKey || e.Bucket() == c.leases.accounts.Bucket() && subjects.CheckAccount(e.Key()) != nil {
+		return // no account
 	}
 	if e.Bucket() == c.leases.accounts.Bucket() {
 		c.noteAccount(e)

@@ -153,15 +153,21 @@ func (ls *Leases) born(ctx context.Context, kv jetstream.KeyValue) (at time.Time
 		return at, 0, err
 	}
 	at = entry.Created()
+	now, err := ls.serverTime(ctx, kv)
+	return at, now.Sub(at), err
+}
+
+// serverTime is the time by the clock of a bucket's server.
+func (ls *Leases) serverTime(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
 	st, err := kv.Status(ctx)
 	if err != nil {
-		return at, 0, err
+		return time.Time{}, err
 	}
 	full, ok := st.(*jetstream.KeyValueBucketStatus)
 	if !ok {
-		return at, 0, fmt.Errorf("bucket %s: its age is not told", kv.Bucket())
+		return time.Time{}, fmt.Errorf("bucket %s: its server's time is not told", kv.Bucket())
 	}
-	return at, full.StreamInfo().TimeStamp.Sub(at), nil
+	return full.StreamInfo().TimeStamp, nil
 }
 
 // begin writes the record of a bucket's beginning, unless somebody else does.

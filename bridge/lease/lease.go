@@ -177,16 +177,30 @@ func (ls *Leases) read(ctx context.Context, account string) (by Holder, rev uint
 		return Holder{}, 0, err
 	}
 	if json.Unmarshal(entry.Value(), &by) != nil {
-		by = Holder{Closed: true} // nothing that this program has written: nobody's to take
+		by, err = ls.unreadable(ctx, account, entry)
 	}
-	return by, entry.Revision(), nil
+	return by, entry.Revision(), err
 }
+
+// unreadable is what a record tells that no natsgram has written. Whoever had the account lets go of it on seeing that, within a
+// lifetime at most; then it is free.
+func (ls *Leases) unreadable(ctx context.Context, account string, entry jetstream.KeyValueEntry) (Holder, error) {
+	now, err := ls.serverTime(ctx, ls.accounts)
+	if err != nil || now.Sub(entry.Created()) < ls.ttl {
+		return Holder{ID: unknown}, err
+	}
+	ls.log.Error("the account's record is none that natsgram wrote, and is written over: who may write to the bucket?", "account", account)
+	return Holder{Free: true}, nil
+}
+
+// unknown is the id of a holder of whom nothing is known. It has no lease, and none that could be buried.
+const unknown = "?"
 
 // free: the record keeps this daemon from nothing. The account was given back, or is of this daemon itself, or of one that
 // ran the NATS server which this one runs now, or of one whose lease has ended.
 func (ls *Leases) free(ctx context.Context, by Holder) (bool, error) {
 	switch {
-	case by.Closed:
+	case by.Closed, by.ID == unknown:
 		return false, nil
 	case by.Free, by.ID == "", ls.own(by.ID), ls.former(by):
 		return true, nil

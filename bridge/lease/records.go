@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Records tells of every account's record, for who does not follow the buckets.
@@ -17,8 +19,8 @@ func (ls *Leases) Records(ctx context.Context, tell func(account string, by Hold
 	}
 	defer lister.Stop() //nolint:errcheck // it ends by itself
 	for name := range lister.Keys() {
-		if name == bornKey {
-			continue
+		if subjects.CheckAccount(name) != nil {
+			continue // no account
 		}
 		by, rev, err := ls.read(ctx, name)
 		if err != nil {

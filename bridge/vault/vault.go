@@ -178,7 +178,9 @@ func accounts(ctx context.Context, kv jetstream.KeyValue) ([]string, error) {
 	defer lister.Stop() //nolint:errcheck // it ends by itself
 	var names []string
 	for name := range lister.Keys() {
-		names = append(names, name)
+		if subjects.CheckAccount(name) == nil { // else it is nothing of natsgram's
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names, nil
@@ -224,7 +226,7 @@ func (v *Vault) Watch(ctx context.Context, tell func(Change)) error {
 			if !open {
 				return errors.Join(ctx.Err(), w.Stop())
 			}
-			if e != nil { // nil: all that was stored has been told
+			if e != nil && subjects.CheckAccount(e.Key()) == nil { // nil: all that was stored has been told
 				tell(Change{Account: e.Key(), Gone: e.Operation() != jetstream.KeyValuePut, Revision: e.Revision()})
 			}
 		}
