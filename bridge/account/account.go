@@ -147,7 +147,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, User: state.UserID, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
-		Smaller: t.driver.smaller, Troubled: t.driver.troubled,
+		Smaller: t.driver.smaller, Troubled: t.driver.troubled, Sure: r.Sure,
 		Tried: func(took time.Duration, err error) { r.Metrics.Published(r.Name, took, err) },
 	})
 	if err == nil {

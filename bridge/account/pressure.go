@@ -44,13 +44,14 @@ func (in *input) size() int64 { return inputWeight + int64(len(in.body)+len(in.c
 
 // held tells of the pressure; nil: there is none.
 func (d *driver) held() *Held {
+	reason, queued := d.reason(), d.log.Queued()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := &d.pressure
 	if p.since.IsZero() {
 		return nil
 	}
-	return &Held{Since: p.since.UTC(), Reason: d.reason(), Waiting: d.log.Queued(), Left: p.left, Parked: len(p.parked), Declined: p.declined}
+	return &Held{Since: p.since.UTC(), Reason: reason, Waiting: queued, Left: p.left, Parked: len(p.parked), Declined: p.declined}
 }
 
 // Slow reports that JetStream stores what it is given, only too slowly.
@@ -93,14 +94,12 @@ func (d *driver) sayHeld() {
 
 // hold notes that there is no room, and for how many updates more. The first to do so says it, and has it looked at.
 func (d *driver) hold(left, declined int) {
+	failing := text(d.log.Doing().Err)
 	d.mu.Lock()
 	p := &d.pressure
 	first := p.since.IsZero()
 	if first {
-		p.since = time.Now()
-		if err := d.log.Doing().Err; err != nil {
-			p.reason = err.Error()
-		}
+		p.since, p.reason = time.Now(), failing
 	}
 	p.left, p.declined = p.left+left, p.declined+declined
 	d.mu.Unlock()

@@ -55,7 +55,8 @@ func codeOf(err error) jetstream.ErrorCode {
 
 // claim writes this log's record over the one that stands there, and takes its sequence as the epoch. Only a compare-and-set
 // goes through, so that a claim delayed on its way can never fence a later owner. steal: whoever owns the account now;
-// otherwise another owner is a FencedError.
+// otherwise another owner is a FencedError: one whose record is newer than this log's. An older one is what a server says that lags
+// behind the others, or all that is left after this log's own was lost; the compare-and-set tells which.
 func (l *Log) claim(ctx context.Context, steal bool) error {
 	for {
 		looking, answered := l.patiently(ctx)
@@ -63,8 +64,11 @@ func (l *Log) claim(ctx context.Context, steal bool) error {
 		if answered(err); err != nil {
 			return err
 		}
-		if !steal && last != 0 && by.ID != l.owner.ID {
+		if !steal && last > l.epoch.Load() && by.ID != l.owner.ID {
 			return &FencedError{l.account, by}
+		}
+		if !steal && last < l.epoch.Load() && !l.sure() {
+			return errUnsure
 		}
 		seq, err := l.writeOwner(ctx, last)
 		if err == nil {
@@ -82,6 +86,11 @@ func (l *Log) claim(ctx context.Context, steal bool) error {
 		}
 	}
 }
+
+// errUnsure keeps a log from taking the account back after its record was lost, and whoever came since may have lost his too.
+var errUnsure = errors.New("the owner record is gone, and it is not sure that the account is still this daemon's")
+
+func (l *Log) sure() bool { return l.opts.Sure == nil || l.opts.Sure() }
 
 // writeOwner gives the record no lifetime, whatever the stream's: an owner lives longer than updates do.
 func (l *Log) writeOwner(ctx context.Context, last uint64) (uint64, error) {

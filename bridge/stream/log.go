@@ -66,7 +66,10 @@ type Options struct {
 	Drained func()
 	// Tried is told of every attempt to publish: how long the server took, or why it refused or did not answer. It must not block.
 	Tried   func(took time.Duration, err error)
+	Sure    func() bool   // the account is this daemon's beyond doubt, at any instant; nil: always
 	AckWait time.Duration // for one answer of the server, longer after it did not answer in time; 0: 5 s
+
+	renewEvery time.Duration // for tests; 0: renewEvery
 }
 
 // Log writes one account's updates. Add and the questions are safe for concurrent use; Run runs once.
@@ -79,6 +82,7 @@ type Log struct {
 	ackWait    time.Duration
 	opts       Options
 	epoch      atomic.Uint64
+	renewed    time.Time     // of Run: when it was looked last whether the record grows old
 	last       atomic.Uint64 // sequence of the last message known to be stored
 	pace       pace          // of Run
 	patience   atomic.Int32  // how often ackWait is doubled
@@ -107,6 +111,9 @@ const (
 func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Pending <= 0 {
 		o.Pending = defaultPending
+	}
+	if o.renewEvery <= 0 {
+		o.renewEvery = renewEvery
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -232,6 +239,12 @@ func (l *Log) peek(dst []*Group) []*Group {
 
 // drop takes n groups from the queue: they are stored.
 func (l *Log) drop(n int) {
+	if l.take(n) && l.opts.Drained != nil {
+		l.opts.Drained() // with no lock: it may look at the log
+	}
+}
+
+func (l *Log) take(n int) (drained bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range n {
@@ -246,10 +259,7 @@ func (l *Log) drop(n int) {
 			l.idle = nil
 		}
 	}
-	if l.full && l.bytes <= l.opts.Pending/2 {
-		l.full = false
-		if l.opts.Drained != nil {
-			l.opts.Drained()
-		}
-	}
+	drained = l.full && l.bytes <= l.opts.Pending/2
+	l.full = l.full && !drained
+	return drained
 }

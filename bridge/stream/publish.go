@@ -24,8 +24,11 @@ const (
 const (
 	// maxBatchBytes bounds what goes out in one atomic batch.
 	maxBatchBytes = 4 << 20
-	// renewAfter is how many of its own messages a log publishes before it looks whether its record grows old.
-	renewAfter = 20_000
+	// renewEvery is how often a log looks whether its record grows old. Other accounts' updates push it out of a stream with
+	// limits as well as its own do.
+	renewEvery = time.Minute
+	// renewAfter is how far the stream has to have grown since, so that streams with next to nothing in them are left alone.
+	renewAfter = 100
 )
 
 // Run publishes what is added, one publish or one batch in flight, until ctx ends (its error) or the account has another
@@ -44,8 +47,13 @@ func (l *Log) run(ctx context.Context) error {
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection may be closed
 	var head []*Group
-	sinceRenewal, wait := 0, retryMin
-	for {
+	wait := retryMin
+	for l.renewed = time.Now(); ; {
+		if time.Since(l.renewed) >= l.opts.renewEvery {
+			if err := l.renew(ctx); err != nil {
+				return err
+			}
+		}
 		head = l.peek(head[:0])
 		if len(head) == 0 {
 			if err := l.await(ctx, others); err != nil {
@@ -65,22 +73,20 @@ func (l *Log) run(ctx context.Context) error {
 			continue
 		}
 		wait = retryMin
-		if sinceRenewal += n; sinceRenewal >= renewAfter && l.store.limited {
-			sinceRenewal = 0
-			if err := l.renew(ctx); err != nil {
-				return err
-			}
-		}
 	}
 }
 
 // await waits for something to publish. An owner with nothing to publish learns here that another has come: its record
 // passes by, as everything on the subject does, whether the stream took it or not.
 func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
+	look := time.NewTimer(time.Until(l.renewed.Add(l.opts.renewEvery)))
+	defer look.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.more:
+		return nil
+	case <-look.C:
 		return nil
 	case msg := <-others:
 		var o Owner
@@ -95,8 +101,8 @@ func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
 // it, so that it is looked for more than once; something to publish is the better question.
 func (l *Log) suspect(ctx context.Context) error {
 	for wait := retryMin; wait < retryMax; wait *= 2 {
-		_, o, err := l.store.Owner(ctx, l.account)
-		if err == nil && o.ID != l.owner.ID {
+		seq, o, err := l.store.Owner(ctx, l.account)
+		if err == nil && o.ID != l.owner.ID && seq > l.epoch.Load() {
 			return &FencedError{l.account, o}
 		}
 		t := time.NewTimer(wait)
@@ -371,20 +377,27 @@ func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there 
 
 // renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.
 func (l *Log) renew(ctx context.Context) error {
-	info, err := l.store.updates.Info(ctx)
+	l.renewed = time.Now()
+	first, last, err := l.store.extent(ctx)
 	if err != nil {
 		l.opts.Log.Warn("looking at the stream", "account", l.account, "err", err)
 		return ctx.Err()
 	}
-	if middle := info.State.FirstSeq + (info.State.LastSeq-info.State.FirstSeq)/2; l.epoch.Load() >= middle {
+	if epoch := l.epoch.Load(); epoch >= first+(last-first)/2 || last < epoch+renewAfter {
 		return nil
 	}
 	for wait := retryMin; ; wait = min(2*wait, retryMax) {
 		err := l.claim(ctx, false)
 		var fenced *FencedError
-		if err == nil || errors.As(err, &fenced) || ctx.Err() != nil {
+		if err == nil {
+			l.trouble.over()
+			return nil
+		}
+		if errors.As(err, &fenced) || ctx.Err() != nil {
 			return err
 		}
+		l.trouble.note(err)
+		l.troubled()
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ type Store struct {
 	storage   *storage.Storage
 	updates   jetstream.Stream
 	positions jetstream.KeyValue
-	limited   bool // old messages are dropped some day: owner records must be renewed
+	extents   extent
 }
 
 // Setup opens the streams and the bucket of positions.
@@ -38,7 +38,5 @@ func Setup(ctx context.Context, st *storage.Storage) (s *Store, err error) {
 	if s.positions, err = st.Bucket(ctx, storage.Positions); err != nil {
 		return nil, err
 	}
-	c := s.updates.CachedInfo().Config
-	s.limited = c.MaxAge > 0 || c.MaxBytes > 0 || c.MaxMsgs > 0
 	return s, nil
 }

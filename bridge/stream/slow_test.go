@@ -51,10 +51,8 @@ func TestSlowerThanWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	far := *g.store
-	far.js, far.updates = js, st
 	near := g.store
-	g.store = &far
+	g.store = &Store{js: js, scheme: near.scheme, storage: near.storage, updates: st, positions: near.positions}
 	l, _, _ := g.open(Options{AckWait: 60 * time.Millisecond})
 	g.store = near
 	d.delay.Store(int64(100 * time.Millisecond))
