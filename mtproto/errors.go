@@ -105,8 +105,12 @@ func (e *Error) Telegram() (code int, text string) { return e.Code, e.Type }
 // Executed is Sent as text: yes, no, unknown or refused.
 func (e *Error) Executed() string { return e.Sent.String() }
 
-// waitMost is the longest wait that is believed, as TDLib's (NetQueryDelayer.cpp).
-const waitMost = 14 * 24 * time.Hour
+// The shortest and the longest wait that are believed, as TDLib's (NetQueryDelayer.cpp): a FLOOD_WAIT_0 must not be asked about
+// again and again.
+const (
+	waitLeast = time.Second
+	waitMost  = 14 * 24 * time.Hour
+)
 
 // RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say. Of other errors
 // with code 420 the number is another thing: STORY_SEND_FLOOD_WEEKLY_1795000000 names a date.
@@ -120,7 +124,7 @@ func (e *Error) RetryAfter() time.Duration {
 	}
 	switch react(e.Code, e.Kind()) {
 	case waitAlike, waitCall, waitSpeed:
-		return min(time.Duration(e.Arg)*time.Second, waitMost)
+		return min(max(time.Duration(e.Arg)*time.Second, waitLeast), waitMost)
 	}
 	return 0
 }

@@ -109,6 +109,9 @@ func TestRetryAfter(t *testing.T) {
 		{420, "TAKEOUT_INIT_DELAY_86400", 24 * time.Hour},
 		{420, "2FA_CONFIRM_WAIT_604800", 168 * time.Hour},
 		{420, "FLOOD_TEST_PHONE_WAIT_2", 2 * time.Second},
+		{420, "FLOOD_WAIT_0", time.Second},
+		{420, "FLOOD_WAIT", time.Second},
+		{420, "FLOOD_WAIT_3_MORE", 0}, // nobody knows what it is
 		{420, "FLOOD_WAIT_2000000000", 14 * 24 * time.Hour},
 		{420, "STORY_SEND_FLOOD_WEEKLY_1795000000", 0},
 		{420, "STORY_SEND_FLOOD_MONTHLY_1795000000", 0},

@@ -37,62 +37,65 @@ const (
 )
 
 // rules are all reactions (D17). The first row that fits an error counts. Code 0 stands for every code that has no row of its
-// own, Kind "" for every kind.
+// own, Kind "" for every kind. From says where the reaction is known from: pages of core.telegram.org, sources of clients that live
+// on Telegram, reports from the field. docs/mtproto.md has the same table in words.
 var rules = []struct {
 	Code int
 	Kind string
 	Do   reaction
+	From string
 }{
-	{codeSeeOther, "PHONE_MIGRATE", moveHome},
-	{codeSeeOther, "NETWORK_MIGRATE", moveHome},
-	{codeSeeOther, "USER_MIGRATE", moveHome},
-	{codeSeeOther, "FILE_MIGRATE", moveCall},
-	{codeSeeOther, "STATS_MIGRATE", moveCall},
-	{codeSeeOther, "", toCaller},
+	{codeSeeOther, "PHONE_MIGRATE", moveHome, "api/errors, api/datacenter"},
+	{codeSeeOther, "NETWORK_MIGRATE", moveHome, "api/errors, api/datacenter"},
+	{codeSeeOther, "USER_MIGRATE", moveHome, "api/errors, api/datacenter"},
+	{codeSeeOther, "FILE_MIGRATE", moveCall, "api/errors, api/files"},
+	{codeSeeOther, "STATS_MIGRATE", moveCall, "api/errors, api/stats"},
+	{codeSeeOther, "", toCaller, "no such error is known"},
 
-	{0, "MSG_WAIT_TIMEOUT", againSoon}, // of invokeAfterMsg: the predecessor had not come; comes with several codes
-	{0, "MSG_WAIT_FAILED", afterTurn},  // the predecessor failed: this call comes when it is through with that
+	{0, "MSG_WAIT_TIMEOUT", againSoon, "api/invoking"}, // the predecessor had not come; comes with several codes
+	{0, "MSG_WAIT_FAILED", afterTurn, "api/invoking"},  // the predecessor failed: this call comes when it is through with that
 
-	{codeBad, "CONNECTION_NOT_INITED", rewrap},
-	{codeBad, "CONNECTION_LAYER_INVALID", rewrap},
-	{codeBad, "FROZEN_PARTICIPANT_MISSING", tellFrozen},
-	{codeBad, "", toCaller},
+	{codeBad, "CONNECTION_NOT_INITED", rewrap, "api/errors; TDLib Session.cpp"},
+	{codeBad, "CONNECTION_LAYER_INVALID", rewrap, "api/errors"},
+	{codeBad, "FROZEN_PARTICIPANT_MISSING", tellFrozen, "api/auth"},
+	{codeBad, "", toCaller, "api/errors"},
 
-	{codeAuth, "AUTH_KEY_UNREGISTERED", loseAuth},
-	{codeAuth, "AUTH_KEY_INVALID", loseAuth},
-	{codeAuth, "SESSION_REVOKED", loseAuth},
-	{codeAuth, "SESSION_EXPIRED", loseAuth},
-	{codeAuth, "USER_DEACTIVATED", loseAuth},
-	{codeAuth, "USER_DEACTIVATED_BAN", loseAuth},
-	{codeAuth, "SESSION_PASSWORD_NEEDED", toCaller}, // a step of the login, not its end
-	{codeAuth, kindUnbound, againSoon},              // with another temporary key: never a sign-out (B25)
-	{codeAuth, "", askWho},                          // TDLib takes every other one for a sign-out
+	{codeAuth, "AUTH_KEY_UNREGISTERED", loseAuth, "api/errors; TDLib NetQueryDispatcher.cpp"},
+	{codeAuth, "AUTH_KEY_INVALID", loseAuth, "api/errors"},
+	{codeAuth, "SESSION_REVOKED", loseAuth, "api/errors"},
+	{codeAuth, "SESSION_EXPIRED", loseAuth, "api/errors"},
+	{codeAuth, "USER_DEACTIVATED", loseAuth, "api/errors"},
+	{codeAuth, "USER_DEACTIVATED_BAN", loseAuth, "api/errors"},
+	{codeAuth, "SESSION_PASSWORD_NEEDED", toCaller, "api/srp"},       // a step of the login, not its end
+	{codeAuth, kindUnbound, againSoon, "api/pfs; TDLib Session.cpp"}, // with another temporary key: never a sign-out (B25)
+	{codeAuth, "", askWho, "TDLib NetQueryDispatcher.cpp"},           // which takes every other one for a sign-out
 
-	{403, "", toCaller},
-	{404, "", toCaller},
+	{403, "", toCaller, "api/errors"},
+	{404, "", toCaller, "api/errors"},
 
-	{codeRefused, "AUTH_KEY_DUPLICATED", loseKey},
-	{codeRefused, "", toCaller}, // Telegram explains itself in an updateServiceNotification
+	{codeRefused, "AUTH_KEY_DUPLICATED", loseKey, "api/errors"},
+	{codeRefused, "", toCaller, "api/errors"}, // Telegram explains itself in an updateServiceNotification
 
-	{codeFlood, "FLOOD_WAIT", waitAlike},
-	{codeFlood, kindSpeed, waitSpeed},
-	{codeFlood, kindSlow, waitAlike},
-	{codeFlood, "TAKEOUT_INIT_DELAY", waitCall},
-	{codeFlood, "2FA_CONFIRM_WAIT", waitCall},
-	{codeFlood, "FLOOD_TEST_PHONE_WAIT", waitCall},
-	{codeFlood, "FROZEN_METHOD_INVALID", tellFrozen},
-	{codeFlood, "", toCaller},
+	{codeFlood, "FLOOD_WAIT", waitAlike, "api/errors; TDLib NetQueryDelayer.cpp"},
+	{codeFlood, kindSpeed, waitSpeed, "Lonami/grammers#291, pyrofork#72, telegram_media_downloader#561; TDLib NetQueryDelayer.cpp"},
+	{codeFlood, kindSlow, waitAlike, "api/errors; TDLib NetQueryDelayer.cpp"},
+	{codeFlood, "TAKEOUT_INIT_DELAY", waitCall, "api/takeout; TDLib NetQueryDelayer.cpp"},
+	{codeFlood, "2FA_CONFIRM_WAIT", waitCall, "api/srp; TDLib NetQueryDelayer.cpp"},
+	{codeFlood, "FLOOD_TEST_PHONE_WAIT", waitCall, "api/auth"},
+	{codeFlood, "FROZEN_METHOD_INVALID", tellFrozen, "api/auth"},
+	{codeFlood, "", toCaller, "TDLib NetQueryDelayer.cpp"}, // which reads the number of no other one as a wait; some are dates
 
-	{codeInternal, "RANDOM_ID_DUPLICATE", toCaller}, // it was sent before: Sent says yes
-	{codeInternal, "AUTH_RESTART", again},           // of auth.sendCode: "send it again" (Telethon#1666)
-	{codeInternal, "RPC_CALL_FAIL", again},
-	{codeInternal, "RPC_MCGET_FAIL", again},
-	{codeInternal, "WORKER_BUSY_TOO_LONG_RETRY", again},
-	{codeInternal, "PERSISTENT_TIMESTAMP_OUTDATED", again}, // the server lags behind itself; pts stays what it is
-	{codeInternal, "", againIfSafe},                        // *_INTERNAL and the like may come after the deed
-	{codeUnbuilt, "", toCaller},                            // not implemented, which no repetition cures
+	{codeInternal, "RANDOM_ID_DUPLICATE", toCaller, "api/errors"}, // it was sent before: Sent says yes
+	{codeInternal, "AUTH_RESTART", again, "Telethon#1666, mtproto-core#84"},
+	{codeInternal, "RPC_CALL_FAIL", again, "api/errors; TDLib NetQueryDelayer.cpp"},
+	{codeInternal, "RPC_MCGET_FAIL", again, "api/errors; TDLib NetQueryDelayer.cpp"},
+	{codeInternal, "WORKER_BUSY_TOO_LONG_RETRY", again, "TDLib NetQueryDelayer.cpp"},
+	{codeInternal, "PERSISTENT_TIMESTAMP_OUTDATED", again, "method/updates.getDifference"}, // the server lags behind itself; pts stays
+	{codeInternal, "", againIfSafe, "api/errors; TDLib NetQueryDelayer.cpp"},               // *_INTERNAL and the like may come after the deed
+	{codeUnbuilt, "", toCaller, "no repetition cures it"},
 
-	{0, "", againIfSafe}, // negative codes such as -503 Timeout, and codes nobody knows, which count as 500 (D16)
+	// Negative codes such as -503 Timeout, and codes nobody knows, which count as 500 (D16).
+	{0, "", againIfSafe, "api/errors; TDLib NetQueryDelayer.cpp"},
 }
 
 // known are the codes with rows of their own.

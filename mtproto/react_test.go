@@ -1,6 +1,9 @@
 package mtproto
 
 import (
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,5 +107,54 @@ func TestRetryPause(t *testing.T) {
 	}
 	if d := retryPause(1<<30, 0.5); d < retryMax || d > 2*retryMax {
 		t.Errorf("after many: %v", d)
+	}
+}
+
+// reactionWords are the reactions as docs/mtproto.md has them.
+var reactionWords = map[reaction]string{
+	toCaller:    "the caller is told",
+	moveHome:    "the account's home moves there, the call is made again",
+	moveCall:    "the call is made there",
+	rewrap:      "the call is made again inside initConnection, twice at most",
+	again:       "it was not executed: the call is made again after 1, 2, 4 ... 60 s, `Limits.Retries` times",
+	againIfSafe: "the same, of calls that may be executed twice",
+	againSoon:   "the call is made again at once, five times at most",
+	afterTurn:   "the call is made again when the one before it in its sequence is over",
+	waitAlike:   "calls alike wait, up to `Limits.FloodWait`",
+	waitCall:    "the call waits, up to `Limits.FloodWait`",
+	waitSpeed:   "the call waits; a part of a file however often",
+	loseAuth:    "at home: signed out; elsewhere: the authorization is brought again",
+	askWho:      "the caller is told; at home it is asked, once a minute, whether the account is signed in",
+	loseKey:     "the authorization is lost",
+	tellFrozen:  "the caller and the operator are told",
+}
+
+// Every reaction names where it is known from, and stands in the documents as it stands in the table.
+func TestRulesAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/mtproto.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows, missing []string
+	for _, r := range rules {
+		if r.From == "" {
+			t.Errorf("%d %s: known from where?", r.Code, r.Kind)
+		}
+		code, kind := strconv.Itoa(r.Code), r.Kind
+		if code == "0" {
+			code = "any"
+		}
+		words := reactionWords[r.Do]
+		if r.Kind == kindUnbound {
+			words = "the call is made again with another temporary key: at once, then after 1, 2, 4 ... s"
+		}
+		row := strings.TrimSpace(code + " " + kind)
+		row = "| " + row + " | " + words + " | " + r.From + " |"
+		if rows = append(rows, row); !strings.Contains(string(doc), row+"\n") {
+			missing = append(missing, row)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("docs/mtproto.md lacks\n%s\nof\n%s", strings.Join(missing, "\n"), strings.Join(rows, "\n"))
 	}
 }

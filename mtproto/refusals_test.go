@@ -44,6 +44,7 @@ var refusals = []struct {
 	{404, "METHOD_INVALID", 0, true},
 	{406, "AUTH_KEY_DUPLICATED", 0, false},
 	{406, "UPDATE_APP_TO_LOGIN", 0, true},
+	{420, "FLOOD_WAIT_0", time.Second, false},
 	{420, "FLOOD_WAIT_3", 3 * time.Second, false},
 	{420, "FLOOD_WAIT_3600", time.Hour, false},
 	{420, "FLOOD_PREMIUM_WAIT_3", 3 * time.Second, false},
