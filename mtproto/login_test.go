@@ -351,3 +351,33 @@ func TestLoginNeedsTheirApp(t *testing.T) {
 		})
 	}
 }
+
+// F14: a login that is refused is told, and never tried again by the client itself: a number has some five tries a day.
+func TestLoginNeverLoops(t *testing.T) {
+	for _, text := range []string{"PHONE_NUMBER_FLOOD", "PHONE_NUMBER_BANNED", "PHONE_NUMBER_INVALID", "PHONE_PASSWORD_FLOOD"} {
+		loginAskedOnce(t, 400, text)
+	}
+	loginAskedOnce(t, 420, "FLOOD_WAIT_86400")
+	loginAskedOnce(t, 406, "PHONE_NUMBER_INVALID")
+}
+
+func loginAskedOnce(t *testing.T, code int, text string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		asked := 0
+		s.InterceptMethod("auth.sendCode", func(*mttest.Request) mttest.Action {
+			asked++
+			return mttest.Error(code, text)
+		})
+		r := start(t, s)
+		r.ready()
+		if _, err := r.Login().SendCode(r.ctx, "+15550001"); err == nil {
+			t.Errorf("%s: no error", text)
+		}
+		time.Sleep(24 * time.Hour)
+		if asked != 1 {
+			t.Errorf("%s: asked %d times in a day", text, asked)
+		}
+	})
+}

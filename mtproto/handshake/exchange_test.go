@@ -80,7 +80,7 @@ func (p *pair) padded(packet []byte) []byte {
 	return packet
 }
 
-// B1 to B16: both sides arrive at the same key and salt.
+// B1 to B15: both sides arrive at the same key and salt. B16: the client learns how far its clock is off.
 func TestExchange(t *testing.T) {
 	p := newPair(t, Config{DC: 10002}, ServerConfig{})
 	p.lag = -90 * time.Second

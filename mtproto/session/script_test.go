@@ -170,13 +170,13 @@ var silences = []script{
 		< state(a)
 		wait 10s
 		< state(a)`},
-	{"said unasked", `
+	{"C28 said unasked", `
 		call a
 		< a
 		> all a 3
 		< state(a)
 		> info 3
-		< a'`}, // C28
+		< a'`},
 }
 
 // The answer is one, and its own call's. // C22
@@ -201,7 +201,7 @@ var results = []script{
 		= result a
 		wait 10s
 		< ack(2)`},
-	{"to a cancelled call: acknowledged", `
+	{"C31 to a cancelled call: acknowledged", `
 		call a
 		< a
 		cancel a unknown
@@ -209,7 +209,7 @@ var results = []script{
 		> result a
 		=
 		wait 10s
-		< ack(1)`}, // C31
+		< ack(1)`},
 	{"packed", `
 		call a
 		< a

@@ -340,7 +340,7 @@ func (x *sim) check() {
 
 // Sessions with everything going wrong that can: each call is answered once or fails and says truly whether the server
 // saw it; none is executed twice unless it may be; all content is acknowledged; nothing is left behind.
-// C5 to C42, D18
+// C13, C14: by the model of a server, which refuses wrong numbers. C5 to C42, D18
 func TestSimulation(t *testing.T) {
 	if *simSeed != 0 {
 		x := newSim(*simSeed)

@@ -580,3 +580,20 @@ func TestConcurrentDifferences(t *testing.T) {
 		}
 	}
 }
+
+// E9: a difference is never asked for with limits, which would only cut it short; TDLib sends none either.
+func TestDifferenceWithoutLimits(t *testing.T) {
+	b := startBench(t, at(), Config{})
+	v, err := b.l.s.View(b.fetch[common].Query)
+	if err != nil || v.Name() != "updates.getDifference" {
+		t.Fatal(v.Name(), err)
+	}
+	for _, limit := range []string{"pts_limit", "pts_total_limit", "qts_limit"} {
+		if c, _ := b.l.s.Function("updates.getDifference"); c.Decl().Param(limit) == nil {
+			t.Errorf("the schema has no %s: this test sees nothing", limit)
+		}
+		if v.Has(limit) {
+			t.Errorf("%s is %d", limit, v.Int(limit))
+		}
+	}
+}

@@ -23,6 +23,7 @@ var sequences = map[string]string{
 		updateBotPurchasedPaidMedia updateManagedBot updateBotGuestChatQuery updateBotStarsSubscription`,
 }
 
+// E1, E2: which update moves which sequence is read off its declaration.
 func TestSequencesOfTheSchema(t *testing.T) {
 	l := api(t)
 	want := make(map[string]string)
