@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 )
@@ -112,6 +113,11 @@ func methodLine(f *tl.Combinator) string {
 
 func printMethod(out io.Writer, scheme subjects.Scheme, s *tl.Schema, f *tl.Combinator) {
 	fmt.Fprintf(out, "%s → %s\n  subject  %s\n", f.Name, f.Result, scheme.RPC("ACCOUNT", f.Name))
+	if why := rpc.Refusal(f, nil); why != "" {
+		fmt.Fprintf(out, "  refused  until NATSGRAM_ALLOW names it: it %s\n", why)
+	} else if subjects.ReadOnly(f.Name) {
+		fmt.Fprintf(out, "  reading  %s\n", scheme.RO("ACCOUNT", f.Name))
+	}
 	for _, p := range parameters(f) {
 		optional := ""
 		if p.Cond != nil {
@@ -158,6 +164,8 @@ type methodJSON struct {
 	Result  string      `json:"result"`
 	ID      string      `json:"id"`
 	TL      string      `json:"tl"`
+	Reads   bool        `json:"reads,omitempty"`   // it is served on tg.ro too
+	Refused string      `json:"refused,omitempty"` // why, until NATSGRAM_ALLOW names it
 }
 
 type paramJSON struct {
@@ -171,7 +179,8 @@ func printMethodsJSON(out io.Writer, scheme subjects.Scheme, found []*tl.Combina
 	enc.SetEscapeHTML(false)
 	for _, f := range found {
 		m := methodJSON{Name: f.Name, Subject: scheme.RPC("ACCOUNT", f.Name), Params: []paramJSON{},
-			Result: f.Result.String(), ID: fmt.Sprintf("%08x", f.ID), TL: f.String()}
+			Result: f.Result.String(), ID: fmt.Sprintf("%08x", f.ID), TL: f.String(),
+			Reads: subjects.ReadOnly(f.Name), Refused: rpc.Refusal(f, nil)}
 		for _, p := range parameters(f) {
 			m.Params = append(m.Params, paramJSON{p.Name, p.Type.String(), p.Cond != nil})
 		}
