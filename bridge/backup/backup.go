@@ -40,6 +40,7 @@ type Account struct {
 	Session  []byte          // sealed; nil: nobody signed in
 	Position json.RawMessage // stream.Position; nil: it has none
 	Watched  json.RawMessage // stream.Watched
+	SignIn   json.RawMessage // where updates stood at the sign-in, of an account that has not begun
 }
 
 // Options of writing.
@@ -107,7 +108,7 @@ func positions(ctx context.Context, st *storage.Storage, all map[string]*Account
 		return err
 	}
 	for name, a := range all {
-		for key, to := range map[string]*json.RawMessage{name: &a.Position, stream.WatchedKey(name): &a.Watched} {
+		for key, to := range map[string]*json.RawMessage{name: &a.Position, stream.WatchedKey(name): &a.Watched, stream.SignInKey(name): &a.SignIn} {
 			entry, err := kv.Get(ctx, key)
 			switch {
 			case errors.Is(err, jetstream.ErrKeyNotFound):

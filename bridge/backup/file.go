@@ -16,7 +16,7 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// A backup is a tar file: manifest.json, then of every account session, position.json and watched.json, then updates as lines of JSON in
+// A backup is a tar file: manifest.json, then of every account session, position.json, watched.json and signin.json, then updates as lines of JSON in
 // pieces.
 const (
 	manifestName = "manifest.json"
@@ -57,7 +57,7 @@ func (w *writer) account(name string, a *Account) {
 	for _, e := range []struct {
 		name string
 		body []byte
-	}{{"session", a.Session}, {"position.json", a.Position}, {"watched.json", a.Watched}} {
+	}{{"session", a.Session}, {"position.json", a.Position}, {"watched.json", a.Watched}, {"signin.json", a.SignIn}} {
 		if e.body != nil {
 			w.entry(accountsDir+name+"/"+e.name, e.body)
 		}
@@ -162,6 +162,8 @@ func (b *Backup) readEntry(h *tar.Header) error {
 		a.Position = body
 	case "watched.json":
 		a.Watched = body
+	case "signin.json":
+		a.SignIn = body
 	default:
 		return fmt.Errorf("the backup is damaged: what is %.80q?", h.Name)
 	}

@@ -163,9 +163,12 @@ func (b *Backup) restorePosition(ctx context.Context, st *storage.Storage, name 
 		}
 		out.Positions++
 	}
-	if a.Watched != nil {
-		if _, err := kv.Put(ctx, stream.WatchedKey(name), a.Watched); err != nil {
-			return fmt.Errorf("%s: storing the watched channels: %w", name, err)
+	for key, body := range map[string]json.RawMessage{stream.WatchedKey(name): a.Watched, stream.SignInKey(name): a.SignIn} {
+		if body == nil {
+			continue
+		}
+		if _, err := kv.Put(ctx, key, body); err != nil {
+			return fmt.Errorf("%s: storing %s: %w", name, key, err)
 		}
 	}
 	return nil

@@ -71,11 +71,11 @@ func (s *Store) PutBackPosition(ctx context.Context, account string, p Position)
 
 // Forget removes an account's position, so that recovery reads the stream alone.
 func (s *Store) Forget(ctx context.Context, account string) error {
-	return errors.Join(s.positions.Purge(ctx, account), s.positions.Purge(ctx, signInKey(account)))
+	return errors.Join(s.positions.Purge(ctx, account), s.positions.Purge(ctx, SignInKey(account)))
 }
 
-// signInKey stands beside the position: an account's name has no dot.
-func signInKey(account string) string { return account + ".signin" }
+// SignInKey is the key of what SignedIn notes. It stands beside the position: an account's name has no dot.
+func SignInKey(account string) string { return account + ".signin" }
 
 // SignedIn notes where the updates of a user stood when he signed in under an account's name, so that the account begins there.
 func SignedIn(ctx context.Context, st *storage.Storage, account string, user int64, state json.RawMessage) error {
@@ -85,7 +85,7 @@ func SignedIn(ctx context.Context, st *storage.Storage, account string, user int
 	}
 	positions, err := st.Bucket(ctx, storage.Positions)
 	if err == nil {
-		_, err = positions.Put(ctx, signInKey(account), body)
+		_, err = positions.Put(ctx, SignInKey(account), body)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: noting where updates begin: %w", account, err)
@@ -95,7 +95,7 @@ func SignedIn(ctx context.Context, st *storage.Storage, account string, user int
 
 // SignIn is what SignedIn noted, zero when there is nothing; it is nothing once the account has begun.
 func (s *Store) SignIn(ctx context.Context, account string) (p Position, err error) {
-	entry, err := s.positions.Get(ctx, signInKey(account))
+	entry, err := s.positions.Get(ctx, SignInKey(account))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return p, nil
 	}
@@ -107,7 +107,7 @@ func (s *Store) SignIn(ctx context.Context, account string) (p Position, err err
 
 // HasBegun removes what SignedIn noted.
 func (s *Store) HasBegun(ctx context.Context, account string) error {
-	return s.positions.Purge(ctx, signInKey(account))
+	return s.positions.Purge(ctx, SignInKey(account))
 }
 
 // Recover tells of the headers of every message of the account after sequence `from` and before this log's epoch, in order.
