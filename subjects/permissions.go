@@ -33,7 +33,7 @@ type Grant struct {
 	Durables []string
 	Own      bool
 	Inbox    string   // prefix of the subjects that answers come to: see [CheckInbox]
-	Replies  []string // of the daemon: inbox prefixes of callers that wait for answers longer than two minutes
+	Replies  []string // of the daemon: inbox prefixes of callers that wait for answers longer than six minutes
 	API      string   // of the daemon: JetStream's API prefix, where it is not $JS.API
 }
 

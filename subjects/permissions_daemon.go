@@ -42,7 +42,7 @@ func (s Scheme) daemon(g Grant) Permissions {
 	for _, request := range daemonNever {
 		p.Deny = append(p.Deny, join(api, request))
 	}
-	// Callers whose inboxes nobody named here are answered by right of their request, within two minutes.
+	// Callers whose inboxes nobody named here are answered by right of their request, within six minutes.
 	for _, prefix := range append([]string{"_INBOX", "_R_"}, g.Replies...) {
 		p.Publish = append(p.Publish, join(prefix, ">"))
 	}

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// A request's reply subject may be published to once and for two minutes: nats-server's own default. It keeps every one that
-// was not used until then.
+// A request's reply subject may be published to once, and for as long as a request may take by default (NATSGRAM_TIMEOUT_MAX), with
+// a minute for hand-overs. nats-server keeps every one that was not used until then; its own default is two minutes.
 const (
 	responseMax  = 1
-	responseTime = 2 * time.Minute
+	responseTime = 6 * time.Minute
 )
 
 // allowed are the subjects that a user may subscribe to.
