@@ -34,3 +34,10 @@ const (
 	HeaderBusiness  = "Tg-Business-Connection" // id of the connection by which an update came to a bot
 	HeaderRedacted  = "Tg-Redacted"            // of an answer too: why contents are missing
 )
+
+// Content types.
+const (
+	ContentJSON    = "application/json"
+	ContentMsgpack = "application/msgpack"
+	ContentTL      = "application/x-tl"
+)

@@ -34,11 +34,11 @@ type writer struct {
 func newWriter(r *Runner, owner string, user int64) *writer {
 	w := &writer{
 		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), rules: r.Rules, layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
-		content: []string{"application/json"}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
+		content: []string{subjects.ContentJSON}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
 		owner: owner, user: []string{strconv.FormatInt(user, 10)},
 	}
 	if w.msgpack {
-		w.content[0] = "application/msgpack"
+		w.content[0] = subjects.ContentMsgpack
 	}
 	return w
 }
@@ -67,7 +67,7 @@ func (w *writer) message(item *updates.Item) stream.Message {
 // unknown writes what no schema at hand can read as it came. Whose message it holds cannot be read either: where the id of
 // one of Telegram's own users stands anywhere in it, it is kept from the bus.
 func (w *writer) unknown(item *updates.Item, m stream.Message) stream.Message {
-	m.Header[subjects.HeaderContentType] = []string{"application/x-tl"}
+	m.Header[subjects.HeaderContentType] = []string{subjects.ContentTL}
 	if w.withheld.Names(item.Update) {
 		m.Header[subjects.HeaderRedacted] = []string{withhold.Message}
 		m.Form = formBare

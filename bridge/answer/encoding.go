@@ -17,7 +17,7 @@ const (
 )
 
 // ContentTypes are how the encodings are called, by their number.
-var ContentTypes = [...]string{JSON: "application/json", Msgpack: "application/msgpack", TL: "application/x-tl"}
+var ContentTypes = [...]string{JSON: subjects.ContentJSON, Msgpack: subjects.ContentMsgpack, TL: subjects.ContentTL}
 
 // String is the content type.
 func (e Encoding) String() string { return ContentTypes[e] }

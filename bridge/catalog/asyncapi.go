@@ -58,7 +58,7 @@ func (d *document) root(layer int) object {
 				"sends updates and events. Payloads are described as JSON; MessagePack is the same but for longs, which are numbers, and bytes, which are bytes.", layer)},
 			{"license", object{{"name", "Apache-2.0"}}},
 		}},
-		{"defaultContentType", "application/json"},
+		{"defaultContentType", subjects.ContentJSON},
 		{"channels", d.channels},
 		{"operations", d.operations},
 		{"components", object{{"schemas", d.schemas}, {"messages", d.messages}, {"parameters", parameters}}},
@@ -181,7 +181,7 @@ func (d *document) gaps() {
 // unknown adds the subject of what the layer cannot read.
 func (d *document) unknown() {
 	d.message(updates.Unknown, object{title("what Telegram wrote in a newer layer, as TL: one object, or several side by side"),
-		{"contentType", "application/x-tl"}, {"headers", schemaRef("bus.update.headers")}, {"payload", object{{"type", "string"}, {"format", "binary"}}}})
+		{"contentType", subjects.ContentTL}, {"headers", schemaRef("bus.update.headers")}, {"payload", object{{"type", "string"}, {"format", "binary"}}}})
 	d.placed(updates.Unknown, false, "where the update would stand that cannot be read; its neighbours are told as always")
 }
 

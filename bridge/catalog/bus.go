@@ -153,7 +153,7 @@ type header struct {
 }
 
 var (
-	contentTypes   = []string{"application/json", "application/msgpack", "application/x-tl"}
+	contentTypes   = []string{subjects.ContentJSON, subjects.ContentMsgpack, subjects.ContentTL}
 	requestHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the request; JSON where it is not given", "", contentTypes},
 		{subjects.HeaderAccept, "encoding of the answer; the request's where it is not given", "", nil},

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/natsgram/natsgram/schemas"
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 	"github.com/natsgram/natsgram/tl/tg"
@@ -60,9 +61,9 @@ func (d decoder) view(content string, data []byte, t codec.Type) (codec.View, er
 	var b []byte
 	var err error
 	switch content, _, _ = strings.Cut(content, ";"); content {
-	case "application/json", "":
+	case subjects.ContentJSON, "":
 		b, err = d.schema.AppendTLFromJSON(nil, data, t, nil)
-	case "application/msgpack":
+	case subjects.ContentMsgpack:
 		b, err = d.schema.AppendTLFromMsgpack(nil, data, t, nil)
 	default:
 		err = fmt.Errorf("an update in %q", content)

@@ -14,9 +14,6 @@ import (
 	"github.com/natsgram/natsgram/tl/tg"
 )
 
-// contentTL is the encoding of requests.
-const contentTL = "application/x-tl"
-
 // call is what was tried for one call.
 type call struct {
 	method, subject, msgID string
@@ -109,7 +106,7 @@ var layer = strconv.Itoa(tg.Layer)
 // message is a request that may take as long as left.
 func (c *Client) message(k *call, left time.Duration) *nats.Msg {
 	h := nats.Header{
-		subjects.HeaderContentType: {contentTL}, subjects.HeaderLayer: {layer}, nats.MsgIdHdr: {k.msgID}, subjects.HeaderTimeout: {daemonTimeout(left)},
+		subjects.HeaderContentType: {subjects.ContentTL}, subjects.HeaderLayer: {layer}, nats.MsgIdHdr: {k.msgID}, subjects.HeaderTimeout: {daemonTimeout(left)},
 	}
 	if k.lost != nil {
 		h[subjects.HeaderRetry] = []string{strconv.Itoa(k.attempts - 1)}

@@ -119,11 +119,11 @@ func (r *request) checkLayer(text string, layer int) *Fault {
 func parseType(text string) (Encoding, bool) {
 	text, _, _ = strings.Cut(text, ";")
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "application/json", "text/json":
+	case subjects.ContentJSON, "text/json":
 		return JSON, true
-	case "application/msgpack", "application/x-msgpack", "application/vnd.msgpack":
+	case subjects.ContentMsgpack, "application/x-msgpack", "application/vnd.msgpack":
 		return Msgpack, true
-	case "application/x-tl":
+	case subjects.ContentTL:
 		return TL, true
 	}
 	return JSON, false

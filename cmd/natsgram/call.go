@@ -108,7 +108,7 @@ func (o callOptions) call(c *cobra.Command, account, method string, words []stri
 }
 
 // contentTypes are short names of what a result may come as.
-var contentTypes = map[string]string{"json": "application/json", "msgpack": "application/msgpack", "tl": "application/x-tl"}
+var contentTypes = map[string]string{"json": subjects.ContentJSON, "msgpack": subjects.ContentMsgpack, "tl": subjects.ContentTL}
 
 // fill sets the headers of a request.
 func (o callOptions) fill(h nats.Header) error {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // updateBody is what tail reads of a published update, whatever the layer: what is not there is left out.
@@ -45,9 +46,9 @@ type updateBody struct {
 func asJSON(content string, data []byte) ([]byte, error) {
 	var v any
 	switch {
-	case (content == "" || content == "application/json") && json.Valid(data):
+	case (content == "" || content == subjects.ContentJSON) && json.Valid(data):
 		return data, nil
-	case content == "application/msgpack" && msgpack.Unmarshal(data, &v) == nil:
+	case content == subjects.ContentMsgpack && msgpack.Unmarshal(data, &v) == nil:
 		if text, err := json.Marshal(v); err == nil {
 			return text, nil
 		}
