@@ -13,6 +13,7 @@ import (
 
 	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/reach"
+	"github.com/natsgram/natsgram/mtproto/transport"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -84,12 +85,21 @@ func (l *link) health(r *route, heard bool, err error) {
 	var said *Error
 	now := time.Now()
 	switch {
+	case errors.As(err, &code) && l.crowded(code):
+		l.c.ways.Failed(now, r.way) // too many go that way
 	case ours(err), errors.As(err, &code), errors.As(err, &said):
 	case heard:
 		l.c.ways.Ended(now, r.way, now.Sub(r.began))
 	default:
 		l.c.ways.Failed(now, r.way)
 	}
+}
+
+// crowded says that a -429 is about the address of a proxy, or by it, as nothing proves such an error: a reason to go another way,
+// and none for accounts that do.
+func (l *link) crowded(e *transportError) bool {
+	via := l.tries.via
+	return e.code == transport.CodeFlood && via != nil && !l.c.ways.Way(via.way).Ours()
 }
 
 // ours says that we have given a connection up ourselves.

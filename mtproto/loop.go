@@ -114,8 +114,9 @@ func (l *link) judge(err error, began time.Time) error {
 	heard := l.heard
 	l.mu.Unlock()
 	err = l.suspect(err, heard)
-	l.account(err, began)
 	var t *transportError
+	crowded := errors.As(err, &t) && l.crowded(t)
+	l.account(err, began)
 	var refused *bindError
 	switch {
 	case l.hopeless(err):
@@ -127,7 +128,7 @@ func (l *link) judge(err error, began time.Time) error {
 	case errors.Is(err, errSilent):
 		l.startOver()
 	case !errors.As(err, &t):
-	case t.code == transport.CodeFlood:
+	case t.code == transport.CodeFlood && !crowded:
 		l.c.o.Throttle.Flooded(time.Now())
 	case t.code == transport.CodeUnknownKey && t.keyed:
 		return l.denied()

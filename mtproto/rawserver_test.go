@@ -196,3 +196,62 @@ func TestDialsOfManySessions(t *testing.T) {
 		}
 	})
 }
+
+// A10, A12, A13: connections that are refused or cut, again and again, are not made more often than by TDLib: three in 8 s, five in
+// 5 s where somebody is online. With -v this prints rows of docs/mtproto.md.
+func TestRefusedConnections(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		code         int32
+		minute, hour int64
+	}{
+		{"-404", -404, 14, 200},
+		{"-429", -429, 7, 40},
+		{"-444", -444, 14, 200},
+		{"-999", -999, 14, 200},
+		{"cut after the first answer", 0, 65, 1300},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := mttest.NewServer(t, inMemory)
+				state := stateOf(s, s.AddUser(mttest.User{First: "Alice"}))
+				d := state.DCs[2]
+				d.Created = time.Now().Add(-time.Hour)
+				state.DCs[2] = d
+				g := &gauge{through: s.Dial}
+				r := start(t, s, func(o *mtproto.Options) { o.Dial, o.State = g.dial, state })
+				r.ready()
+				time.Sleep(time.Minute)
+				if tc.code != 0 {
+					codes := make([]int32, 10_000)
+					for i := range codes {
+						codes[i] = tc.code
+					}
+					s.Faults.Refuse(codes...)
+				}
+				before := g.read()
+				s.Cut()
+				pass := func(d time.Duration) {
+					if tc.code != 0 {
+						time.Sleep(d)
+						return
+					}
+					for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+						s.Cut()
+					}
+				}
+				pass(time.Minute)
+				minute := g.read().since(before)
+				pass(59 * time.Minute)
+				hour := g.read().since(before)
+				t.Logf("| %s | %d, %d | %d, %d bytes |", tc.name, minute.dials, hour.dials, minute.bytes, hour.bytes)
+				if minute.dials > tc.minute || hour.dials > tc.hour || minute.dials < 2 {
+					t.Errorf("%d connections in a minute, %d in an hour", minute.dials, hour.dials)
+				}
+				if len(seen[mtproto.AuthLost](r)) > 0 {
+					t.Error("the account counts as lost")
+				}
+			})
+		})
+	}
+}

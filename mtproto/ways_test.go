@@ -196,3 +196,21 @@ func TestWrongSecretIsSaid(t *testing.T) {
 		_ = r.end()
 	}
 }
+
+// A12: a proxy that says -429, of itself or of Telegram, slows down nobody but who goes that way: nothing proves such an error.
+func TestFloodOfAProxy(t *testing.T) {
+	s := mttest.NewServer(t)
+	_, _, way := mtproxy(t, s, "dd"+proxyKey)
+	shared := new(mtproto.Throttle)
+	share := func(o *mtproto.Options) { o.Throttle = shared }
+	s.Faults.Refuse(-429)
+	r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})), through(t, way, "direct"), share)
+	r.ready()
+	if d := shared.Wait(time.Now()); d > 0 {
+		t.Errorf("everybody waits %v", d)
+	}
+	equal(t, "floods", len(seen[mtproto.Throttled](r)), 0)
+	if h := r.Ways(); h[0].Failures < 0.5 || h[1].Success.IsZero() {
+		t.Errorf("%+v", h)
+	}
+}

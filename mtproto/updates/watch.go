@@ -95,10 +95,13 @@ func (m *Machine) wakeWatches(next time.Time) time.Time {
 	return next
 }
 
+// longestTimeout is the longest that is believed; Telegram says some minutes at most.
+const longestTimeout = time.Hour
+
 // watchAgain plans the next look at a channel after an answer: when the server says, in 1 s if it does not (E13).
 func (m *Machine) watchAgain(b *box, v codec.View) {
 	if w := m.watch(b.id.ID); w != nil {
-		timeout := max(time.Duration(v.Int("timeout"))*time.Second, time.Second)
+		timeout := min(max(time.Duration(v.Int("timeout"))*time.Second, time.Second), longestTimeout)
 		w.at, w.fails = m.now.Add(m.pace(timeout)), 0
 	}
 }
