@@ -22,6 +22,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
+	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -54,7 +55,8 @@ type Bridge struct {
 	options  Options
 	env      dc.Environment
 	layer    layer
-	budget   *rpc.Budget // of the bytes of all accounts' requests
+	budget   *rpc.Budget  // of the bytes of all accounts' requests
+	room     *room.Budget // of those of their updates that wait
 	log      *slog.Logger
 	metrics  *metrics.Metrics // nil: NATSGRAM_HTTP is not set
 	clock    account.Clock
@@ -80,7 +82,7 @@ func New(s Settings, o Options) (*Bridge, error) {
 	}
 	o.Version = semver(o.Version)
 	b := &Bridge{
-		settings: s, options: o, log: o.Log, budget: rpc.NewBudget(s.QueueTotal), ready: make(chan struct{}),
+		settings: s, options: o, log: o.Log, budget: rpc.NewBudget(s.QueueTotal), room: room.NewBudget(s.PendingTotal), ready: make(chan struct{}),
 		accounts: map[string]*supervised{}, changed: make(chan struct{}),
 	}
 	var err error

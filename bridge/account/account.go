@@ -20,6 +20,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/metrics"
+	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -51,6 +52,7 @@ type Config struct {
 	Rules    *updates.Rules
 	Version  string
 	Metrics  *metrics.Metrics // nil: nobody looks
+	Room     *room.Budget     // of the daemon, for updates that wait; nil: as much as there is
 	Clock    *Clock           // the daemon's; nil: nobody is told that it is wrong
 	Log      *slog.Logger
 	// Sure says whether the account is this daemon's beyond doubt, at any instant; nil: always.
@@ -147,7 +149,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, User: state.UserID, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
-		Smaller: t.driver.smaller, Troubled: t.driver.troubled, Sure: r.Sure,
+		Smaller: t.driver.smaller, Troubled: t.driver.troubled, Sure: r.Sure, Room: t.driver.room,
 		Tried: func(took time.Duration, err error) { r.Metrics.Published(r.Name, took, err) },
 	})
 	if err == nil {
@@ -165,6 +167,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	}
 	if err != nil {
 		t.stop()
+		t.driver.room.Close()
 		return nil, err
 	}
 	r.status.owned(t, state)
@@ -247,6 +250,7 @@ func (t *tenure) abandon(disconnect func(), err error) error {
 func (t *tenure) end() {
 	t.stop()
 	t.work.Wait()
+	t.driver.room.Close()
 }
 
 // serveSignedOut refuses requests with what to do, until ctx ends.

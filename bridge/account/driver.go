@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/pulse"
+	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -43,6 +45,9 @@ type driver struct {
 	durable     durable
 	differences differences
 	caughtUp    bool // it was told that no difference is due
+
+	room      *room.Share // of the daemon's memory
+	heldBytes int64       // of it, for what the machine holds
 }
 
 // saving is when the position was last saved, and what is to be done with the first.
@@ -54,7 +59,10 @@ type saving struct {
 // fetches are calls for the machine, and what else runs beside the driver.
 type fetches struct {
 	sync.WaitGroup
-	held []*updates.Fetch // until the log has room
+	held    []*updates.Fetch // until the log has room
+	waiting []*updates.Fetch // until the daemon has room for the answer
+	// roomless: some of them wait for it.
+	roomless atomic.Bool
 }
 
 // owed is what to call when an update may be acknowledged (C17), by the token that the machine has of it.
@@ -81,9 +89,11 @@ const (
 )
 
 func newDriver(r *Runner) *driver {
-	return &driver{
+	d := &driver{
 		r: r, wake: make(chan struct{}, 1), owed: owed{done: map[uint64]func(){}}, differences: differences{late: r.differenceLate},
 	}
+	d.room = r.Room.Open(r.Settings.Pending, d.poke)
+	return d
 }
 
 // reaches gives the driver its client, before either runs.
@@ -146,11 +156,14 @@ func (d *driver) turn() {
 		d.pulse.Begin()
 		d.handle(in)
 		d.pump()
+		d.weighHeld()
+		d.room.Give(in.size())
 		if in.idle != nil {
 			close(in.idle)
 		}
 	}
 	d.pulse.Begin()
+	d.fetchWaiting()
 	if d.relieved() {
 		d.resume(time.Now())
 		d.pump()
@@ -239,7 +252,7 @@ func (d *driver) pump() {
 				d.hold(0, 0)
 				d.fetches.held = append(d.fetches.held, out)
 			} else {
-				d.fetch(out)
+				d.fetchIfRoom(out)
 			}
 		case *updates.Release:
 			d.release(out.Tokens)
@@ -293,12 +306,13 @@ func (d *driver) release(tokens []uint64) {
 	}
 }
 
-// fetch makes a call for the machine. It judges FLOOD_WAIT by itself.
-func (d *driver) fetch(f *updates.Fetch) {
+// fetch makes a call for the machine; weight is what was set aside for the answer. It judges FLOOD_WAIT by itself.
+func (d *driver) fetch(f *updates.Fetch, weight int64) {
 	if d.differences.counts(f) {
 		d.differences.asked(time.Now())
 	}
 	d.fetches.Go(func() {
+		defer d.room.Sent(weight)
 		ctx, cancel := context.WithTimeout(d.ctx, fetchTime)
 		defer cancel()
 		body, err := d.client.Invoke(mtproto.WithRetries(mtproto.WithFloodWait(ctx, 0), 0), f.Query) // the machine has a rhythm of its own

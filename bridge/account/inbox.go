@@ -42,6 +42,7 @@ func (d *driver) post(in input) {
 	d.inbox = append(d.inbox, in)
 	d.bytes += in.size()
 	d.mu.Unlock()
+	d.room.Take(in.size())
 	d.poke()
 }
 

@@ -55,14 +55,20 @@ func (d *driver) held() *Held {
 }
 
 // Slow reports that JetStream stores what it is given, only too slowly.
-func (h *Held) Slow() bool { return h.Reason == tooSlow }
+func (h *Held) Slow() bool { return h.Reason == tooSlow || h.Reason == noRoomHere }
 
 // tooSlow is the reason where JetStream stores what it is given, and Telegram sends faster.
 const tooSlow = "JetStream stores updates slower than Telegram sends them"
 
+// noRoomHere is the reason where the daemon has no room for more, of all its accounts together (NATSGRAM_UPDATES_PENDING_TOTAL).
+const noRoomHere = "updates of all accounts of this daemon take the memory that they may"
+
 func (d *driver) reason() string {
 	if err := d.log.Doing().Err; err != nil {
 		return err.Error()
+	}
+	if d.fetches.roomless.Load() || d.room.Full() && d.log.Waiting() < d.r.Settings.Pending/2 {
+		return noRoomHere
 	}
 	return tooSlow
 }
@@ -111,6 +117,9 @@ func (d *driver) hold(left, declined int) {
 
 // crowded says that the inbox is full.
 func (d *driver) crowded() bool {
+	if d.room.Full() {
+		return true
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bytes > d.r.Settings.Pending
@@ -150,13 +159,18 @@ func (d *driver) noRoomForResult(now time.Time, in input) {
 // park keeps an input until there is room, if it may.
 func (d *driver) park(in input) bool {
 	d.hold(0, 0)
+	most := d.r.Settings.Pending / parkedShare
+	if d.room != nil {
+		most = min(most, d.room.Sure()/2) // so that what is parked alone never keeps others waiting
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := &d.pressure
-	if p.bytes+in.size() > d.r.Settings.Pending/parkedShare {
+	if p.bytes+in.size() > most {
 		return false
 	}
 	p.parked, p.bytes = append(p.parked, in), p.bytes+in.size()
+	d.room.Take(in.size())
 	return true
 }
 
@@ -179,7 +193,7 @@ func (d *driver) relieved() bool {
 	d.mu.Lock()
 	pressed := !d.pressure.since.IsZero()
 	d.mu.Unlock()
-	if !pressed || d.log.Full() {
+	if !pressed || d.fetches.roomless.Load() || d.log.Full() && d.log.Waiting() > 0 { // an empty log has nothing more to give back
 		return false
 	}
 	return d.log.Doing().Err == nil
@@ -195,7 +209,7 @@ func (d *driver) resume(now time.Time) {
 	var held []*updates.Fetch
 	held, d.fetches.held = d.fetches.held, nil
 	for _, f := range held {
-		d.fetch(f)
+		d.fetchIfRoom(f)
 	}
 	if p.left > 0 {
 		d.machine.Start(now)
@@ -222,6 +236,7 @@ func (d *driver) unpark(now time.Time, parked []input) {
 			d.pushNow(now, in)
 		}
 		d.pump()
+		d.room.Give(in.size())
 	}
 }
 

@@ -40,9 +40,10 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 		begin, from = found.why(), d.signedIn(ctx, session.UserID)
 		d.r.Log.Info("updates begin", "reason", begin, "pts", from.Pts, "user", session.UserID)
 	}
+	mostHeld, mostBytes := d.r.held()
 	d.machine, err = updates.New(d.r.Rules, from, updates.Config{
 		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.told,
-		Begin: begin, Era: log.Epoch(),
+		Begin: begin, Era: log.Epoch(), MaxHeld: mostHeld, MaxHeldBytes: mostBytes,
 	})
 	if err != nil {
 		return err

@@ -93,6 +93,7 @@ type Updates struct {
 	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`
 	Watch           []string      `envconfig:"NATSGRAM_WATCH" desc:"channels to look at again and again, so that their posts come in time: ids between commas, account=id for one account alone; 10 an account at most, more at run time by tg.ctl.<account>.watch.add"`
 	Online          []string      `envconfig:"NATSGRAM_ONLINE" desc:"accounts that are shown as online while they are served, by name, or all: Telegram pushes to them more promptly, everybody sees it, and their other devices may not ring"`
+	PendingTotal    int64         `envconfig:"NATSGRAM_UPDATES_PENDING_TOTAL" default:"268435456" desc:"bytes that updates of all accounts of this daemon may take while they wait; every account is sure of its part of the half"`
 	Pending         int64         `envconfig:"NATSGRAM_UPDATES_PENDING" default:"33554432" desc:"bytes of updates of one account that may wait for JetStream; beyond, they are left with Telegram for later"`
 }
 
@@ -255,6 +256,7 @@ func (s Settings) checkNumbers() error {
 		{"NATSGRAM_QUEUE_BYTES_TOTAL", s.QueueTotal, 1 << 20, 1 << 40},
 		{"NATSGRAM_NATS_PORT", int64(s.Port), -1, 65535},
 		{"NATSGRAM_UPDATES_PENDING", s.Pending, 1 << 16, 1 << 40},
+		{"NATSGRAM_UPDATES_PENDING_TOTAL", s.PendingTotal, 1 << 20, 1 << 50},
 	} {
 		if c.value < c.lo || c.value > c.hi {
 			return fmt.Errorf("%s: %d is not between %d and %d", c.name, c.value, c.lo, c.hi)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
+
+	"github.com/natsgram/natsgram/bridge/room"
 )
 
 // Message is one message for the stream. Header is the log's from Add on.
@@ -50,8 +52,9 @@ const MaxGroup = 1000
 // Options of a log.
 type Options struct {
 	Account string
-	User    int64 // of Telegram, whose updates these are
-	Pending int64 // bytes that may wait before Full says so; 0: 32 MiB
+	User    int64       // of Telegram, whose updates these are
+	Pending int64       // bytes that may wait before Full says so; 0: 32 MiB
+	Room    *room.Share // of the daemon's memory; nil: as much as there is
 	Log     *slog.Logger
 	// Stored is told of every group that is in the stream, in order, with the sequence of its last message (0: it had none).
 	// It is called from Run.
@@ -155,6 +158,7 @@ func (l *Log) Add(g *Group) {
 	g.added = time.Now()
 	l.queue = append(l.queue, g)
 	l.bytes += g.size()
+	l.opts.Room.Send(g.size())
 	if l.bytes > l.opts.Pending {
 		l.full = true
 	}
@@ -179,11 +183,12 @@ func (l *Log) wake() {
 	}
 }
 
-// Full says that more than Options.Pending bytes wait for JetStream.
+// Full says that more than Options.Pending bytes wait for JetStream, or that the daemon has no room for more.
 func (l *Log) Full() bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.full
+	full := l.full
+	l.mu.Unlock()
+	return full || l.opts.Room.Full()
 }
 
 // Waiting is how many bytes wait for JetStream.
@@ -239,18 +244,21 @@ func (l *Log) peek(dst []*Group) []*Group {
 
 // drop takes n groups from the queue: they are stored.
 func (l *Log) drop(n int) {
-	if l.take(n) && l.opts.Drained != nil {
+	drained, freed := l.take(n)
+	l.opts.Room.Sent(freed)
+	if drained && l.opts.Drained != nil {
 		l.opts.Drained() // with no lock: it may look at the log
 	}
 }
 
-func (l *Log) take(n int) (drained bool) {
+func (l *Log) take(n int) (drained bool, freed int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range n {
-		l.bytes -= l.queue[i].size()
+		freed += l.queue[i].size()
 		l.queue[i] = nil
 	}
+	l.bytes -= freed
 	l.queue = l.queue[n:]
 	if len(l.queue) == 0 {
 		l.queue = nil
@@ -261,5 +269,5 @@ func (l *Log) take(n int) (drained bool) {
 	}
 	drained = l.full && l.bytes <= l.opts.Pending/2
 	l.full = l.full && !drained
-	return drained
+	return drained, freed
 }

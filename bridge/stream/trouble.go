@@ -118,9 +118,10 @@ func (l *Log) replace(g *Group, i int, limits Limits, refusal string) int {
 func (l *Log) exchange(g *Group, messages []Message, whole bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bytes -= g.size()
+	before := g.size()
 	g.Messages, g.Whole = messages, whole
-	l.bytes += g.size()
+	l.bytes += g.size() - before
+	l.opts.Room.Send(g.size() - before)
 }
 
 // troubled has the owner of the log look at what keeps it from storing anything.

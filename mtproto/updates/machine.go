@@ -134,6 +134,9 @@ func (m *Machine) Next() (Output, bool) {
 	return m.out[m.taken-1], true
 }
 
+// Held is how many updates wait for a difference, and how many bytes of containers they keep.
+func (m *Machine) Held() (updates, bytes int) { return m.held.n, m.held.bytes }
+
 // Tick lets time pass.
 func (m *Machine) Tick(now time.Time) {
 	m.begin(now)
