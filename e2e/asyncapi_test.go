@@ -210,6 +210,7 @@ func TestAsyncAPIHoldsOfWhatIsRare(t *testing.T) {
 	doc, _ := readAsyncAPI(t, d.nc)
 	all, err := d.nc.SubscribeSync("tg.*." + account + ".>")
 	must(t, err)
+	must(t, d.nc.Flush())
 	me.Push(mttest.M{"_": "updateUserTyping", "user_id": me.ID(), "action": mttest.M{"_": "sendMessageTypingAction"}})
 	me.Push(mttest.M{"_": "updateServiceNotification", "type": "T", "message": "code 12345", "media": mttest.M{"_": "messageMediaEmpty"}, "entities": []mttest.M{}})
 	me.Push(mttest.M{"_": "updateConfig"})

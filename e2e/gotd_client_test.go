@@ -386,8 +386,8 @@ func refusals(ctx context.Context, s *mttest.Server, c *telegram.Client) error {
 	if wait, ok := tgerr.AsFloodWait(err); !ok || wait != 35*time.Second {
 		return fmt.Errorf("help.getNearestDc: %w, want a flood wait of 35 s", err)
 	}
-	if _, err := c.API().HelpGetSupport(ctx); !tgerr.IsCode(err, 501) {
-		return fmt.Errorf("help.getSupport: %w, want 501", err)
+	if _, err := c.API().HelpGetSupport(ctx); !tgerr.IsCode(err, 400) {
+		return fmt.Errorf("help.getSupport: %w, want 400", err)
 	}
 	return nil
 }

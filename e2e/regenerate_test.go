@@ -60,7 +60,7 @@ declare const nc: Parameters<typeof call>[0];
 const ok: boolean = await call(nc, "demo", "moods.set", { mood: { _: "moodBad", why: "e2e", moods: [] }, peers: [{ _: "inputPeerSelf" }] });
 // @ts-expect-error: why is missing
 await call(nc, "demo", "moods.set", { mood: { _: "moodBad", moods: [] }, peers: [] });
-for await (const m of updates(nc, "demo", { type: "updateMood" })) console.log(m.update.mood._, layer, ok);
+for await (const m of updates(nc, "demo", { type: "updateMood" })) if (m.type === "updateMood") console.log(m.update.mood._, layer, ok);
 `
 
 // copyOfTree is the module without what its packages do not need.

@@ -102,7 +102,7 @@ func TestRoles(t *testing.T) {
 		t.Errorf("the watcher saw:\n%s", out)
 	}
 	domain := "NATSGRAM_JETSTREAM_DOMAIN=natsgram"
-	if out := d.as(t, "own", "natsgram tail demo --stream --all --count 1 --json", domain); !strings.Contains(out, `"update"`) {
+	if out := d.as(t, "own", "natsgram tail demo --stream --all --count 2 --json", domain); !strings.Contains(out, `"update"`) {
 		t.Errorf("tail:\n%s", out)
 	}
 	cli := "nats --js-domain natsgram --inbox-prefix _INBOX_$NATS_USER "

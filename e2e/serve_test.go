@@ -64,13 +64,18 @@ func (o *operator) serve(t *testing.T, account string) (stopNow func()) {
 		}
 	}
 	t.Cleanup(stopNow)
-	for end := time.Now().Add(30 * time.Second); ; {
-		out, err := o.sh(t, "natsgram call --timeout 2s "+account+" help.getConfig", o.env...)
-		if err == nil {
-			return stopNow
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s does not answer: %v\n%s\nThe daemon says:\n%s", account, err, out, &logged)
+	if out, err := o.answers(t, account); err != nil {
+		t.Fatalf("%s does not answer: %v\n%s\nThe daemon says:\n%s", account, err, out, &logged)
+	}
+	return stopNow
+}
+
+// answers waits until the account answers calls.
+func (o *operator) answers(t *testing.T, account string) (out string, err error) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; {
+		if out, err = o.sh(t, "natsgram call --timeout 2s "+account+" help.getConfig", o.env...); err == nil || time.Now().After(end) {
+			return out, err
 		}
 	}
 }
@@ -106,7 +111,7 @@ func TestOwnAccount(t *testing.T) {
 	friend.Send(me, "while it was away")
 	o.serve(t, "main")
 	o.waitFor(t, "while it was away")
-	all := o.run(t, "natsgram tail main --all --json --type updateNewMessage -n 4")
+	all := o.run(t, "natsgram tail main --all --json --type updateNewMessage -n 5") // and that it begins here
 	for _, want := range []string{"hello from NATS", "while it runs", "while it was away"} {
 		if n := strings.Count(all, `"`+want+`"`); n != 1 {
 			t.Errorf("%q stands %d times in the stream:\n%s", want, n, all)
@@ -123,6 +128,9 @@ func TestOwnAccount(t *testing.T) {
 		case told = <-events:
 		default:
 		}
+	}
+	if out, err := o.answers(t, "main"); err != nil { // the last sign-in is taken up
+		t.Fatalf("main does not answer: %v\n%s", err, out)
 	}
 	o.run(t, "natsgram logout main")
 	if out := o.run(t, "natsgram status main"); !strings.Contains(out, "signed-out") {

@@ -134,6 +134,9 @@ func (d *daemon) said(before chats) (chats, error) {
 		if err := json.Unmarshal(m.Data, &u); err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Subject, err)
 		}
+		if u.Gap != nil && u.Gap.text("reason") == "beginning" {
+			continue
+		}
 		if u.Gap != nil {
 			return nil, fmt.Errorf("a gap: %v", u.Gap)
 		}

@@ -2,10 +2,12 @@ package session
 
 import "slices"
 
-// How many received ids are kept at least; twice as many at most (C7). What needs no acknowledgement, of which an idle
-// session gets a pong every few seconds, is kept apart: nothing of it does anything when it is received twice.
+// How many received ids are kept at least; twice as many at most (C7). It is more than Telegram may have on its way to us
+// without an acknowledgement (8192 go into one, C16): what it sends again after the line was cut, however long ago it was
+// numbered, is known by its id then, and not taken twice. What needs no acknowledgement, of which an idle session gets a pong
+// every few seconds, is kept apart: nothing of it does anything when it is received twice.
 const (
-	windowSize = 1000
+	windowSize = 8192
 	asidesSize = 32
 )
 

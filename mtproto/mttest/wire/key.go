@@ -105,8 +105,11 @@ func Push(keys []*Key, body func() []byte) bool {
 	return true
 }
 
-// before says that updates go rather to s than to o.
+// before says that updates go rather to s than to o: to one that is connected, that moves no files, that was used last.
 func (s *Session) before(o *Session) bool {
+	if connected := s.connected(); connected != o.connected() {
+		return connected
+	}
 	if files := s.files.Load(); files != o.files.Load() {
 		return !files
 	}

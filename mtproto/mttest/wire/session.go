@@ -29,6 +29,13 @@ type Session struct {
 // Key is whose session it is.
 func (s *Session) Key() *Key { return s.key }
 
+// connected says that somebody may be there to hear what is sent.
+func (s *Session) connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn != nil && !s.conn.closed.Load()
+}
+
 // Subscribe makes the session one that pushes may go to.
 func (s *Session) Subscribe() { s.updates.Store(true) }
 
