@@ -86,10 +86,14 @@ func TestSlowEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mttest.NewServer(t, inMemory)
 		s.AddUser(mttest.User{First: "Alice", Phone: "+15550001"})
+		var mu sync.Mutex
 		var names []string
 		r := start(t, s, func(o *mtproto.Options) {
 			o.Events = func(e mtproto.Event) {
-				if names = append(names, e.Name()); e.Name() == "auth.state" {
+				mu.Lock()
+				names = append(names, e.Name())
+				mu.Unlock()
+				if e.Name() == "auth.state" {
 					time.Sleep(time.Minute)
 				}
 			}
@@ -101,6 +105,8 @@ func TestSlowEvents(t *testing.T) {
 		r.call(getConfig)
 		time.Sleep(2 * time.Minute)
 		r.end()
+		mu.Lock()
+		defer mu.Unlock()
 		if n := len(names); n < 4 || names[n-3] != "auth.state" || names[n-2] != "disconnected" || names[n-1] != "connected" {
 			t.Errorf("%v", names)
 		}
