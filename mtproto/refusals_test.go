@@ -2,7 +2,6 @@ package mtproto_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,8 +15,6 @@ import (
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/schemas"
-	"github.com/natsgram/natsgram/tl"
 )
 
 var allRefusals = flag.Bool("refusals.all", false, "try every row of the table everywhere; else one of each reaction")
@@ -221,51 +218,4 @@ func download(r *rig) {
 }
 
 // catchUp drives a machine of updates by the client, as a daemon does.
-func catchUp(r *rig) {
-	rules, err := updates.Compile(r.Schema(), r.decl())
-	if err != nil {
-		r.Error(err)
-		return
-	}
-	st := r.s.Account(r.State().UserID).State()
-	m, err := updates.New(rules, updates.State{Pts: st.Pts, Qts: st.Qts, Date: st.Date, Seq: st.Seq}, updates.Config{Look: updates.Look{Every: -1, State: -1, List: -1}})
-	if err != nil {
-		r.Error(err)
-		return
-	}
-	type result struct {
-		id   updates.FetchID
-		body []byte
-		err  error
-	}
-	results := make(chan result, 100)
-	for m.Start(time.Now()); r.ctx.Err() == nil; {
-		for out, ok := m.Next(); ok; out, ok = m.Next() {
-			if f, ok := out.(*updates.Fetch); ok {
-				go func() {
-					body, err := r.Invoke(mtproto.WithRetries(mtproto.WithFloodWait(r.ctx, 0), 0), f.Query)
-					if e := new(mtproto.Error); errors.As(err, &e) && e.Code != 0 {
-						err = &updates.Error{Code: e.Code, Type: e.Type}
-					}
-					results <- result{f.ID, body, err}
-				}()
-			}
-		}
-		select {
-		case x := <-results:
-			m.Result(time.Now(), x.id, x.body, x.err)
-		case <-time.After(time.Until(m.Wake())):
-			m.Tick(time.Now())
-		case <-r.ctx.Done():
-		}
-	}
-}
-
-// decl is the API's schema as it is declared.
-func (r *rig) decl() *tl.Schema {
-	s, err := tl.Parse("api.tl", schemas.API())
-	if err != nil {
-		r.Error(err)
-	}
-	return s
-}
+func catchUp(r *rig) { newDriver(r, updates.Look{Every: -1, State: -1, List: -1}).run() }
