@@ -9,8 +9,14 @@
 // # Goroutines
 //
 // [Client.Run] has one link for each data centre in use, which for most accounts is one. A link has a loop, which dials,
-// writes and keeps the time (the first one's in Run's own goroutine), and while it is connected a reader. Calls wait in the goroutines that make them. The machines
+// writes and keeps the time (the first one's in Run's own goroutine), and while it is connected a reader. Calls wait in the
+// goroutines that make them. The state is saved by whoever needs it kept, else by a goroutine that lives for that. The machines
 // below (session, handshake, transport) have neither sockets nor clocks; the loop gives them both.
+//
+// # Signing in
+//
+// [Login] has the steps of a login by code, password, e-mail, QR code and bot token. auth.reportMissingCode, auth.recoverPassword
+// and the reset of a password are none of them: make these by [Client.Invoke].
 //
 // # Order
 //
