@@ -28,8 +28,8 @@ func (q QRCode) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, q.String(
 func (q QRCode) LogValue() slog.Value { return slog.StringValue(q.String()) }
 
 const (
-	qrMovesMost = 3 // data centres that one login by QR code is sent on to
-	qrLeast     = time.Second
+	qrMovesMost = 3               // data centres that one login by QR code is sent on to
+	qrLeast     = 5 * time.Second // until another code is asked for, whatever the clocks say
 )
 
 // ShowQR asks for a code to be scanned by an app that is signed in (F7): the state holds it, and it is good for half a
