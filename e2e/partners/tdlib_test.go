@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
 
 func TestTDLib(t *testing.T) {
@@ -124,6 +125,29 @@ func TestTDLibFiles(t *testing.T) {
 		if err != nil || !bytes.Equal(got, data) {
 			t.Errorf("%d bytes: %v, %d came back", size, err, len(got))
 		}
+	}
+}
+
+// A file that lies in another data centre than the account comes from there, by an authorization brought along.
+func TestTDLibFileElsewhere(t *testing.T) {
+	w := newTown(t, proxyKey)
+	data := make([]byte, 3<<20)
+	_, _ = rand.Read(data)
+	file := w.AddFile(4, "far.bin", data)
+	c := w.tdlib(t, t.TempDir())
+	w.signIn(t, c, w.alice)
+	c.call(object{"@type": "loadChats", "limit": 100})
+	w.bob.SendDraft(w.alice, world.Draft{Text: "far", RandomID: 1, Media: file})
+	var id int64
+	c.until("the message with the file", func() bool {
+		for _, u := range c.saw("updateNewMessage", nil) {
+			id = max(id, u.in("message", "content", "document", "document").number("id"))
+		}
+		return id != 0
+	})
+	got, err := os.ReadFile(c.call(object{"@type": "downloadFile", "file_id": id, "priority": 1, "synchronous": true}).in("local").text("path"))
+	if err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%v, %d bytes came", err, len(got))
 	}
 }
 

@@ -234,6 +234,21 @@ func RSAUnpad(k *PrivateKey, encrypted []byte) ([]byte, error) {
 	return text[:rsaPadded], nil
 }
 
+// RSAUnpadOld is the inverse of how clients sealed before RSAPad: SHA-1 of the data, the data, and random bytes, 255 in all. It
+// returns the data with the random bytes behind them, and their hash, which only who reads the data can compare.
+func RSAUnpadOld(k *PrivateKey, encrypted []byte) (data []byte, sum [20]byte, err error) {
+	c := new(big.Int).SetBytes(encrypted)
+	if len(encrypted) != rsaSize || c.Cmp(k.rsa.N) >= 0 {
+		return nil, sum, errUnpad
+	}
+	text := k.decrypt(c).FillBytes(make([]byte, rsaSize))
+	if text[0] != 0 {
+		return nil, sum, errUnpad
+	}
+	copy(sum[:], text[1:])
+	return text[1+len(sum):], sum, nil
+}
+
 // decrypt raises c to the private exponent by way of the two primes (the Chinese remainder theorem).
 func (k *PrivateKey) decrypt(c *big.Int) *big.Int {
 	p, q := k.rsa.Primes[0], k.rsa.Primes[1]

@@ -1,10 +1,12 @@
 package handshake
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
+	"math/big"
 	"slices"
 	"sync"
 	"testing"
@@ -127,7 +129,7 @@ func TestExchangeWithoutCentre(t *testing.T) {
 		if temporary {
 			w.Int32(86400)
 		}
-		d, err := decodeInnerData(append(w.Buf, make([]byte, 20)...))
+		d, _, err := decodeInnerData(append(w.Buf, make([]byte, 20)...))
 		if err != nil || d.Dc != 0 || len(d.Q) != 1 || (d.ExpiresIn == 86400) != temporary {
 			t.Errorf("%08x: %+v %v", id, d, err)
 		}
@@ -351,5 +353,32 @@ func TestConfigErrors(t *testing.T) {
 	}
 	if _, err := d.Start(noon); err == nil {
 		t.Error("started twice")
+	}
+}
+
+// B7: inner data sealed as before RSA_PAD are taken where that is wanted, and only with the right hash.
+func TestOldRSA(t *testing.T) {
+	k := serverKey(t)
+	var w bin.Writer
+	w.Uint32(pqInnerData)
+	for _, part := range [][]byte{{1}, {2}, {3}} {
+		w.Bytes(part)
+	}
+	w.Raw(make([]byte, 16+16+32))
+	sum := sha1.Sum(w.Buf)
+	text := append(append(sum[:], w.Buf...), bytes.Repeat([]byte{7}, 255-20-len(w.Buf))...)
+	seal := func(text []byte) []byte {
+		c := new(big.Int).SetBytes(text)
+		return c.Exp(c, big.NewInt(int64(k.Public().Exponent())), k.Public().Modulus()).FillBytes(make([]byte, dhSize))
+	}
+	if d, err := openOld(k, seal(text)); err != nil || len(d.Q) != 1 || d.Q[0] != 3 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	text[0] ^= 1
+	if _, err := openOld(k, seal(text)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("with another hash: %v", err)
+	}
+	if _, err := openOld(k, make([]byte, 3)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("three bytes: %v", err)
 	}
 }

@@ -26,6 +26,9 @@ type ServerConfig struct {
 	// accepts all.
 	AcceptDC func(dc int) bool
 
+	// OldRSA takes inner data also as clients sealed them before RSA_PAD (B7).
+	OldRSA bool
+
 	// Retries is how many times dh_gen_retry comes before anything else; RefuseParams and Refuse end the exchange by
 	// server_DH_params_fail and dh_gen_fail. All of them are properly proved (B15).
 	Retries              int
@@ -209,10 +212,15 @@ func (s *Server) readInnerData(fingerprint int64, encrypted []byte) error {
 		return invalid("fingerprint %016x", uint64(fingerprint))
 	}
 	padded, err := crypto.RSAUnpad(s.config.Keys[i], encrypted)
-	if err != nil {
-		return invalid("%w", err)
+	var d mt.PQInnerDataTempDc
+	switch {
+	case err == nil:
+		d, _, err = decodeInnerData(padded)
+	case s.config.OldRSA:
+		d, err = openOld(s.config.Keys[i], encrypted)
+	default:
+		err = invalid("%w", err)
 	}
-	d, err := decodeInnerData(padded)
 	if err != nil {
 		return err
 	}
@@ -227,8 +235,22 @@ func (s *Server) readInnerData(fingerprint int64, encrypted []byte) error {
 	return nil
 }
 
-// decodeInnerData reads either form of p_q_inner_data; a permanent key has ExpiresIn 0. Random padding follows it.
-func decodeInnerData(padded []byte) (d mt.PQInnerDataTempDc, err error) {
+// openOld reads inner data that are sealed as clients did before RSA_PAD (Telethon does so still, and lives on Telegram).
+func openOld(k *crypto.PrivateKey, encrypted []byte) (d mt.PQInnerDataTempDc, err error) {
+	padded, sum, err := crypto.RSAUnpadOld(k, encrypted)
+	if err != nil {
+		return d, invalid("%w", err)
+	}
+	d, n, err := decodeInnerData(padded)
+	if err == nil && sha1.Sum(padded[:n]) != sum {
+		err = invalid("inner data do not have the hash before them")
+	}
+	return d, err
+}
+
+// decodeInnerData reads any form of p_q_inner_data, which takes n bytes; a permanent key has ExpiresIn 0. Random padding
+// follows it.
+func decodeInnerData(padded []byte) (d mt.PQInnerDataTempDc, n int, err error) {
 	r := bin.NewReader(padded)
 	switch id := r.Peek(); id {
 	case mt.PQInnerDataDcID:
@@ -240,12 +262,12 @@ func decodeInnerData(padded []byte) (d mt.PQInnerDataTempDc, err error) {
 	case pqInnerData, pqInnerDataTemp:
 		d = withoutCentre(r)
 	default:
-		return d, invalid("inner data %08x", id)
+		return d, 0, invalid("inner data %08x", id)
 	}
 	if err := r.Err(); err != nil {
-		return d, invalid("%w", err)
+		return d, 0, invalid("%w", err)
 	}
-	return d, nil
+	return d, len(padded) - r.Remaining(), nil
 }
 
 func withoutCentre(r *bin.Reader) (d mt.PQInnerDataTempDc) {

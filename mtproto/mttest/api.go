@@ -11,7 +11,7 @@ type served struct {
 
 // handlers is what the server has an answer for. Names that the layer does not have are passed over.
 func handlers() map[string]served {
-	return map[string]served{
+	all := map[string]served{
 		"help.getConfig":    {anybody, getConfig},
 		"help.getNearestDc": {anybody, getNearestDC},
 		"help.getAppConfig": {anybody, getAppConfig},
@@ -25,6 +25,7 @@ func handlers() map[string]served {
 		"auth.bindTempAuthKey":        {anybody, bindTempKey},
 		"auth.exportLoginToken":       {anybody, exportLoginToken},
 		"auth.importLoginToken":       {anybody, importLoginToken},
+		"auth.acceptLoginToken":       {signedIn, acceptLoginToken},
 		"auth.resetLoginEmail":        {anybody, resetLoginEmail},
 		"account.sendVerifyEmailCode": {anybody, sendVerifyEmailCode},
 		"account.verifyEmail":         {anybody, verifyEmail},
@@ -58,14 +59,15 @@ func handlers() map[string]served {
 		"messages.getChats":         {signedIn, getChats},
 		"messages.getFullChat":      {signedIn, getFullChat},
 
-		"channels.createChannel":  {signedIn, createChannel},
-		"channels.joinChannel":    {signedIn, joinChannel},
-		"channels.leaveChannel":   {signedIn, leaveChannel},
-		"channels.getChannels":    {signedIn, getChannels},
-		"channels.getFullChannel": {signedIn, getFullChannel},
-		"channels.getMessages":    {signedIn, getChannelMessages},
-		"channels.readHistory":    {signedIn, readChannel},
-		"channels.deleteMessages": {signedIn, deleteChannelMessages},
+		"channels.createChannel":   {signedIn, createChannel},
+		"channels.joinChannel":     {signedIn, joinChannel},
+		"channels.leaveChannel":    {signedIn, leaveChannel},
+		"channels.getChannels":     {signedIn, getChannels},
+		"channels.getFullChannel":  {signedIn, getFullChannel},
+		"channels.getMessages":     {signedIn, getChannelMessages},
+		"channels.readHistory":     {signedIn, readChannel},
+		"channels.deleteMessages":  {signedIn, deleteChannelMessages},
+		"channels.getParticipants": {signedIn, getParticipants},
 
 		"updates.getState":             {signedIn, getState},
 		"updates.getDifference":        {signedIn, getDifference},
@@ -81,6 +83,8 @@ func handlers() map[string]served {
 		"upload.getCdnFileHashes": {foreign, getCdnFileHashes},
 		"upload.reuploadCdnFile":  {foreign, reuploadCdnFile},
 	}
+	plainHandlers(all)
+	return all
 }
 
 func getConfig(r *Request) (any, error) {

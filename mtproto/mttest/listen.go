@@ -23,7 +23,7 @@ func (s *Server) open(id int) error {
 	tooLong, _ := s.enc.object(M{"_": "updatesTooLong"})
 	c.Centre = wire.NewCentre(wire.Config{
 		Keys: []*crypto.PrivateKey{key}, AcceptDC: s.accepts(id), Call: func(call *wire.Call) { s.call(c, call) }, NewKey: s.newDevice,
-		OneConnection: s.cfg.Wire.OneConnection, GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, NumberLate: s.cfg.Wire.NumberLate, Strict: s.cfg.Wire.Strict,
+		OneConnection: s.cfg.Wire.OneConnection, GzipOver: s.cfg.Wire.GzipOver, QueueLimit: s.cfg.Wire.QueueLimit, NumberLate: s.cfg.Wire.NumberLate, Strict: s.cfg.Wire.Strict, OldRSA: s.cfg.Wire.OldRSA,
 		TooLong: tooLong, Faults: s.Faults, Now: s.cfg.Now,
 	})
 	s.centres = append(s.centres, c)

@@ -25,13 +25,20 @@ var ErrToken = errors.New("mttest: AUTH_TOKEN_INVALID")
 
 // Scan accepts a login by QR code, as another device of the account would; url is what the code holds.
 func (a *Account) Scan(url string) error {
-	s := a.server
 	text, ok := strings.CutPrefix(url, "tg://login?token=")
 	token, err := base64.RawURLEncoding.DecodeString(text)
+	if !ok || err != nil {
+		return ErrToken
+	}
+	return a.accept(string(token))
+}
+
+func (a *Account) accept(token string) error {
+	s := a.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.entry.scans[string(token)]
-	if !ok || err != nil || at == nil || at.by != nil || s.cfg.Now().After(at.until) || slices.Contains(at.except, a.id) {
+	at := s.entry.scans[token]
+	if at == nil || at.by != nil || s.cfg.Now().After(at.until) || slices.Contains(at.except, a.id) {
 		return ErrToken
 	}
 	at.by = a

@@ -72,6 +72,8 @@ type WireConfig struct {
 	// bound before (B19), and a msgs_ack must not be numbered as content (C14). Clients in wide use break both, TDLib the
 	// first and mtcute the second.
 	Strict bool
+	// OldRSA takes key exchanges that are sealed as clients did before RSA_PAD (B7): Telethon does, and lives on Telegram.
+	OldRSA bool
 	// QueueLimit is how many updates wait for a client that does not read before they give way to updatesTooLong.
 	// 0: 4096.
 	QueueLimit int

@@ -32,6 +32,8 @@ type Config struct {
 	OneConnection bool
 	// GzipOver compresses bodies of more than so many bytes; 0: never.
 	GzipOver int
+	// OldRSA takes key exchanges that are sealed as before RSA_PAD (B7).
+	OldRSA bool
 	// Strict goes by the letter of the pages: a msgs_ack that is numbered as if it had to be acknowledged is refused (C14).
 	Strict bool
 	// NumberLate numbers pushes when they are sent, and not when they happen.

@@ -167,7 +167,7 @@ func (c *Conn) refuseWith(code int32) error {
 func (c *Conn) handshake(packet []byte) error {
 	if c.exchange == nil {
 		cfg := &c.centre.cfg
-		c.exchange = handshake.NewServer(handshake.ServerConfig{Keys: cfg.Keys, Rand: cfg.Rand, AcceptDC: cfg.AcceptDC})
+		c.exchange = handshake.NewServer(handshake.ServerConfig{Keys: cfg.Keys, Rand: cfg.Rand, AcceptDC: cfg.AcceptDC, OldRSA: cfg.OldRSA})
 	}
 	send, done, err := c.exchange.Receive(c.centre.cfg.Now(), packet)
 	switch {
