@@ -58,13 +58,19 @@ var planted = []mutant{
 	},
 	{
 		name: "Sent is always no", file: "bridge/account/fault.go", test: "./bridge/account TestFaults", want: "Sent:no",
-		old: "\tsent := answer.Sent(mtproto.SentOf(err).String())\n",
+		old: "\tsent := answer.Sent(mtproto.Reached(err))\n",
 		new: "\tsent := answer.No\n",
 	},
 	{
 		name: "Sent is always no, under torture", file: "bridge/account/fault.go", only: telegramLate, want: "Tg-Sent said no, and it reached Telegram",
-		old: "\tsent := answer.Sent(mtproto.SentOf(err).String())\n",
+		old: "\tsent := answer.Sent(mtproto.Reached(err))\n",
 		new: "\tsent := answer.No\n",
+	},
+	{
+		name: "a beginning said before it is stored", file: "bridge/account/position.go", test: "./bridge/account TestBeginningIsStoredFirst",
+		want: "it is said to be followed",
+		old:  "\tif begun && !d.saving.begun {\n",
+		new:  "\tif begun || !d.saving.begun {\n",
 	},
 	{
 		name: "requests passed on twice", file: "bridge/rpc/handover.go", test: "./bridge TestHandOverUnderLoad", want: "",
