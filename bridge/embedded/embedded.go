@@ -85,6 +85,9 @@ func (s *Server) start(c Config) error {
 		return err
 	}
 	account := cmp.Or(c.Account, globalAccount)
+	if !c.Users && c.File != "" && !asks(o) {
+		return fmt.Errorf("%s: it names no users, so it would let everybody in: NATS_USER, NATS_TOKEN, NATS_CREDS and the like say that natsgram has a user there; unset them, or make that user", c.File)
+	}
 	if c.Users {
 		if s.daemon, err = c.addUsers(o); err != nil {
 			return err

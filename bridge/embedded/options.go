@@ -93,6 +93,12 @@ func (c Config) addUsers(o *server.Options) (daemon User, err error) {
 	return daemon, nil
 }
 
+// asks reports whether a configuration has everybody say who they are.
+func asks(o *server.Options) bool {
+	return len(o.Users) > 0 || len(o.Nkeys) > 0 || o.Username != "" || o.Authorization != "" || o.AuthCallout != nil ||
+		len(o.TrustedKeys) > 0 || len(o.TrustedOperators) > 0
+}
+
 // signsInOtherwise says where natsgram cannot make a user of its own, and has to be given one.
 func signsInOtherwise(o *server.Options) error {
 	const give = "; give natsgram a user there, and say which by NATS_CREDS, NATS_TOKEN, NATS_USER and the like"

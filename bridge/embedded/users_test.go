@@ -218,3 +218,30 @@ func TestBadPasswordFile(t *testing.T) {
 		}
 	}
 }
+
+// Where natsgram has been given a user, it makes none: a configuration without any would let everybody in.
+func TestNobodyComesInWhereNatsgramHasAUserOfTheFile(t *testing.T) {
+	for config, want := range map[string]string{
+		`max_payload: 2MB`:                       "let everybody in",
+		`accounts { TG { jetstream: enabled } }`: "let everybody in",
+		`leafnodes { host: 127.0.0.1, port: -1, authorization { user: leaf, password: hush } }`:           "let everybody in",
+		`authorization { user: app, password: hush }`:                                                     "",
+		`authorization { token: hush }`:                                                                   "",
+		`accounts { TG { jetstream: enabled, users: [ { user: app, password: hush } ] } }`:                "",
+		`authorization { users: [ { nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4 } ] }`: "",
+	} {
+		c := guarded(t, t.TempDir(), config)
+		c.Users = false
+		s, err := Start(c)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", config, err)
+		}
+		if s == nil {
+			continue
+		}
+		if err := enter(t, s.ClientURL()); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("%s: somebody without a name: %v", config, err)
+		}
+		s.Close()
+	}
+}

@@ -77,6 +77,7 @@ func TestCommands(t *testing.T) {
 		{"permissions writer main --user poster --inbox _INBOX_p", 0, `subscribe: { allow: ["_INBOX_p.>"] }`},
 		{"permissions reader main --method messages.getHistory", 0, `publish: { allow: ["tg.ro.main.messages.getHistory"] }`},
 		{"permissions reader main --method messages.sendMessage", 2, "messages.sendMessage does not only read"},
+		{"permissions writer main --method messages.sendMessage --method invokeWithoutUpdates", 2, "invokeWithoutUpdates carries any other call"},
 		{"permissions writer --method messages.nothing", 2, `has no method "messages.nothing"`},
 		{"permissions operator main --method messages.getHistory", 2, "methods go with the roles reader and writer"},
 		{"permissions watcher main", 0, `publish: { deny: [">"] }`},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -152,6 +153,9 @@ func checkMethods(schema *tl.Schema, g subjects.Grant) error {
 	for _, m := range g.Methods {
 		if schema.Function(m) == nil {
 			return fmt.Errorf("layer %d has no method %q: see natsgram methods %s", schema.Layer, m, m[strings.LastIndex(m, ".")+1:])
+		}
+		if f := schema.Function(m); slices.ContainsFunc(f.Params, func(p tl.Param) bool { return p.Type.Bang }) {
+			return fmt.Errorf("%s carries any other call: who may make it may make all, so leave --method out", m)
 		}
 		if g.Role == subjects.Reader && !subjects.ReadOnly(m) {
 			return fmt.Errorf("%s does not only read", m)
