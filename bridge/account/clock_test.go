@@ -47,9 +47,12 @@ func TestDelayAllowsForTheClock(t *testing.T) {
 	if st := x.r.Status(); st.Skew != 480 {
 		t.Errorf("%+v", st)
 	}
-	w := x.r.status.t.driver.writer
-	w.received = time.Unix(1_700_000_480, 0)
-	if late := w.delay(&updates.Item{Date: 1_699_999_997}); late != 3*time.Second {
+	d, late := x.r.status.t.driver, make(chan time.Duration, 1)
+	d.post(input{kind: inWatch, watch: func(time.Time) { // the writer is the driver's
+		d.writer.received = time.Unix(1_700_000_480, 0)
+		late <- d.writer.delay(&updates.Item{Date: 1_699_999_997})
+	}})
+	if late := <-late; late != 3*time.Second {
 		t.Error(late)
 	}
 }

@@ -61,8 +61,9 @@ type fetches struct {
 	sync.WaitGroup
 	held    []*updates.Fetch // until the log has room
 	waiting []*updates.Fetch // until the daemon has room for the answer
-	// roomless: some of them wait for it.
+	// roomless: some of them wait for it, since then.
 	roomless atomic.Bool
+	since    time.Time
 }
 
 // owed is what to call when an update may be acknowledged (C17), by the token that the machine has of it.
@@ -190,7 +191,7 @@ func (d *driver) arm(timer *time.Timer) {
 	if d.unsaved() {
 		wait = min(wait, time.Until(d.saving.last.Add(savePositionEvery)))
 	}
-	wait = min(wait, d.differences.wait(time.Now()))
+	wait = min(wait, d.differences.wait(time.Now()), d.roomLate(time.Now()))
 	timer.Reset(max(wait, 0))
 }
 

@@ -1,6 +1,10 @@
 package account
 
-import "github.com/natsgram/natsgram/mtproto/updates"
+import (
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
 
 // held bounds what a machine holds back, so that it does not fill the log at once.
 func (c *Config) held() (updates, bytes int) {
@@ -20,7 +24,7 @@ func (d *driver) answerWeight() int64 {
 	if d.room == nil {
 		return 0
 	}
-	return min(mostAnswer, d.r.Settings.Pending/8, max(d.room.Sure()/4, 1<<10))
+	return min(mostAnswer, d.r.Settings.Pending/8)
 }
 
 // fetchIfRoom makes a call for the machine once the daemon has room for the answer.
@@ -29,9 +33,19 @@ func (d *driver) fetchIfRoom(f *updates.Fetch) {
 		d.fetch(f, weight)
 		return
 	}
+	if len(d.fetches.waiting) == 0 {
+		d.fetches.since = time.Now()
+	}
 	d.fetches.waiting = append(d.fetches.waiting, f)
 	d.fetches.roomless.Store(true)
-	d.hold(0, 0)
+}
+
+// roomLate is how long until it has to be said that there is no room, if there is none until then.
+func (d *driver) roomLate(now time.Time) time.Duration {
+	if len(d.fetches.waiting) == 0 || d.held() != nil {
+		return time.Hour
+	}
+	return d.fetches.since.Add(d.r.heldAfter).Sub(now)
 }
 
 // fetchWaiting makes the calls for which there was no room.
@@ -47,6 +61,9 @@ func (d *driver) fetchWaiting() {
 		d.fetch(f, weight)
 	}
 	d.fetches.roomless.Store(len(d.fetches.waiting) > 0)
+	if d.roomLate(time.Now()) <= 0 {
+		d.hold(0, 0)
+	}
 }
 
 // weighHeld takes room for what the machine holds back until a difference comes: all of it goes into the log at once then.

@@ -47,6 +47,7 @@ func (x *rig) crowd(n int, total int64) *crowd {
 			Name: name, Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Store: x.store, Vault: x.vault, Methods: methods, Rules: rules,
 			Room: c.budget, NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 		})
+		r.heldAfter = 100 * time.Millisecond
 		work.Go(func() { _ = r.Run(ctx) })
 		c.all, c.run = append(c.all, g), append(c.run, r)
 	}
@@ -67,7 +68,7 @@ func (x *rig) crowd(n int, total int64) *crowd {
 // kept from its part by the others; and all of it is stored in the end, once.
 func TestMemoryOfManyAccounts(t *testing.T) {
 	x := newRig(t)
-	const accounts, messages, total = 60, 120, 3 << 20
+	const accounts, messages, total = 40, 100, 2 << 20
 	x.set.Pending = 1 << 20 // of all together 20 times what they may have
 	c := x.crowd(accounts, total)
 	x.pauseStream(true)
@@ -100,8 +101,13 @@ func TestMemoryOfManyAccounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all, err := consumer.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Stop()
 	for range accounts * messages {
-		m, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+		m, err := all.Next(jetstream.NextMaxWait(30 * time.Second))
 		if err != nil {
 			t.Fatalf("after %d: %v; %d bytes wait", len(seen), err, c.budget.Used())
 		}

@@ -50,6 +50,7 @@ func (l *Log) run(ctx context.Context) error {
 	wait := retryMin
 	for l.renewed = time.Now(); ; {
 		if time.Since(l.renewed) >= l.opts.renewEvery {
+			l.renewed = time.Now()
 			if err := l.renew(ctx); err != nil {
 				return err
 			}
@@ -377,7 +378,6 @@ func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there 
 
 // renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.
 func (l *Log) renew(ctx context.Context) error {
-	l.renewed = time.Now()
 	first, last, err := l.store.extent(ctx)
 	if err != nil {
 		l.opts.Log.Warn("looking at the stream", "account", l.account, "err", err)
