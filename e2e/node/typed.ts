@@ -135,6 +135,24 @@ await tell("fake.updateNewMessage.user.5", message(5));
 assert.deepEqual(await more, ["updateNewMessage 5"]);
 console.log("redacted, gaps, durables: told");
 
+// A call that is repeated says so, under one name; what the daemon does not dare to repeat is the first error.
+const asked: (string | undefined)[][] = [];
+nc.subscribe("tg.rpc.flaky.>", {
+  callback: (_, m) => {
+    asked.push([m.headers?.get("Nats-Msg-Id"), m.headers?.get("Tg-Retry")]);
+    if (asked.length === 2) m.respond(JSON.stringify({ ok: true }));
+    if (asked.length !== 4) return;
+    const refused = headers();
+    refused.set("Nats-Service-Error-Code", "409");
+    m.respond(JSON.stringify({ code: 409, error: "not twice", sent: "no" }), { headers: refused });
+  },
+});
+await call(nc, "flaky", "help.getConfig", {}, { timeout: 1, retries: 1 });
+assert.deepEqual([asked[0]?.[0] === asked[1]?.[0], !!asked[0]?.[0], asked[0]?.[1], asked[1]?.[1]], [true, true, "", "1"]);
+const lost = await failure(call(nc, "flaky", "help.getConfig", {}, { timeout: 1, retries: 5 }));
+assert.deepEqual([lost.code, lost.sent, asked.length], [504, "unknown", 4]);
+console.log("retries: told");
+
 // What no stream keeps, and the account's own life; a signal ends each loop.
 const stop = new AbortController();
 const tick = setInterval(() => {

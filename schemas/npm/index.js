@@ -19,10 +19,34 @@ export class CallError extends Error {
 }
 
 export async function call(nc, account, method, params, options = {}) {
-  const { timeout = defaultTimeout, msgId, readOnly = false, prefix = "tg" } = options;
+  const { retries = 0, msgId = retries > 0 ? crypto.randomUUID() : undefined } = options;
+  let lost; // the first attempt of which nobody knows what became
+  for (let n = 0; ; n++) {
+    try {
+      return await attempt(nc, account, method, params, { ...options, msgId, repeats: lost && n });
+    } catch (err) {
+      if (lost && err.code === 409 && !err.tgError) throw lost; // the daemon does not dare
+      if (n >= retries || !mayRepeat(err)) throw err;
+      if (err.sent === "unknown") lost ??= err;
+      await new Promise((done) => setTimeout(done, pause(n, err)));
+    }
+  }
+}
+
+// mayRepeat is bridge/client's rule: what was not executed, or of which nobody knows, since the daemon refuses to repeat what
+// could be executed twice; and what Telegram wants to wait.
+function mayRepeat(err) {
+  if (!(err instanceof CallError)) return false;
+  return err.tgError ? err.retryAfter > 0 : err.code >= 500 && err.sent !== "yes";
+}
+
+const pause = (n, err) => Math.max((err.retryAfter ?? 0) * 1000, Math.min(50 * 2 ** n, 2000)) * (1 + Math.random() / 2);
+
+async function attempt(nc, account, method, params, { timeout = defaultTimeout, msgId, repeats, readOnly = false, prefix = "tg" }) {
   const h = headers();
   h.set("Tg-Timeout", String(timeout / 1000));
   if (msgId) h.set("Nats-Msg-Id", msgId);
+  if (repeats) h.set("Tg-Retry", String(repeats));
   let reply;
   try {
     // The daemon answers within the time; what is added is for the way there and back.

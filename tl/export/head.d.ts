@@ -36,6 +36,12 @@ export interface CallOptions {
   timeout?: number;
   /** Names the call, so that one repeated after a timeout with the same name is not executed twice. */
   msgId?: string;
+  /**
+   * How often the call is made again where that is right: nobody answered, no daemon runs the account, or Telegram wants it to
+   * wait. 0 where it is not given. Each time has the same msgId, and says that it repeats what may have been executed (Tg-Retry):
+   * what could be executed twice is then refused by the daemon, and the first error thrown.
+   */
+  retries?: number;
   /** On the subjects of methods that only read (tg.ro), for who may call no others. */
   readOnly?: boolean;
   /** The first token of the subjects; "tg" where it is not given. */
