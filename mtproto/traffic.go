@@ -107,6 +107,9 @@ func (c *Client) tryFile(ctx context.Context, a *attempts, u use) ([]byte, *Erro
 	if id == 0 {
 		id = home.id
 	}
+	if id < 1 || id > dc.MaxID {
+		return nil, a.failed(SentNo, fmt.Errorf("%w %d", ErrNoDC, id))
+	}
 	if !c.MediaAddress(id) {
 		return c.tryNarrow(ctx, id, a)
 	}
@@ -205,7 +208,7 @@ func (c *Client) MediaAddress(id int) bool {
 	c.files.mu.Lock()
 	defer c.files.mu.Unlock()
 	has, known := c.files.media[id]
-	if !known {
+	if !known && id > 0 && id <= dc.MaxID {
 		has = slices.ContainsFunc(c.addressesFor(id, 0, dc.Want{Media: true}), func(o dc.Option) bool { return o.MediaOnly })
 		if c.files.media == nil {
 			c.files.media = map[int]bool{}

@@ -24,6 +24,8 @@ func pushes(l schema) [][]byte {
 		l.encode(history(message(501, peerUser(7)), in77(11), empty(12))),
 		l.encode(dialogsOf("messages.dialogsSlice", []M{channel(77, 1)}, dialog77(45, 12), dialog(peerUser(7), 0, 500))),
 		l.encode(dialogsOf("messages.peerDialogs", nil, dialog(peerChannel(78), 9, 3))),
+		l.encode(aboutChannel(77, gone(channel(77, 7700)))),
+		l.encode(updates(6, 51, participant(1, 0), deleted(2, 103, 5), deleted(3, 0, 0))),
 	}
 }
 

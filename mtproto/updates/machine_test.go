@@ -94,13 +94,18 @@ func TestMachine(t *testing.T) {
 			updateChannelParticipant none 0.0 [seq=6;date=51]
 			updateChannelParticipant secret 12.0 [qts=12]`},
 
-		{"E3 nor is a pts of 0 without a count", func(b *bench) {
+		{"E3 nor is a pts of 0", func(b *bench) {
 			b.m.state.Pts, b.m.common.pts = 2_000_000, 2_000_000 // it is no reset either
 			b.push(short(deleted(1, 0, 0)))
 			b.push(short(M{"_": "updateDeleteChannelMessages", "channel_id": 77, "messages": []int{1}, "pts": 0, "pts_count": 0}))
+			b.push(short(newMessage(5, 0)))
+			call := b.l.encode(M{"_": "messages.deleteMessages", "id": []int{1}})
+			b.m.PushResult(b.now, call, b.l.encode(M{"_": "messages.affectedMessages", "pts": 0, "pts_count": 0}), Meta{})
+			b.drain()
 		}, `
 			updateDeleteMessages none 0.0 [pts=2000000]
-			updateDeleteChannelMessages none 0.0`},
+			updateDeleteChannelMessages none 0.0
+			updateNewMessage none 0.0`},
 
 		{"E8 in differences the same, once", func(b *bench) {
 			for range 2 {

@@ -235,7 +235,7 @@ func (r *Rules) boxOf(u *looked, rule *rule) Box {
 }
 
 // unnumbered says that an update of a kind that moves a box moves none: Telegram has been seen to send a qts of 0 between
-// others that count (updateChannelParticipant: message_box of Lonami/grammers, Telethon#3041), and a pts and count of 0 say no
+// others that count (updateChannelParticipant: message_box of Lonami/grammers, Telethon#3041), and a pts of 0 says no
 // more. TDLib takes these for mistakes and fetches a difference, which brings the same again: so they are published as they
 // are, once.
 func unnumbered(u *looked, rule *rule) bool {
@@ -245,7 +245,7 @@ func unnumbered(u *looked, rule *rule) bool {
 	case Secret:
 		return u.Int("qts") <= 0
 	}
-	return u.Int("pts") <= 0 && u.Int("pts_count") == 0
+	return u.Int("pts") <= 0
 }
 
 func channelOf(u *looked, rule *rule) int64 {

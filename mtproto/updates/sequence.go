@@ -65,7 +65,7 @@ func (m *Machine) apply(b *box, s step) {
 	case s.pts > b.pts: // it begins before what we have: part of it is known, and part is not
 		m.hold(b, s)
 		m.want(b.src)
-	case b.id.Kind == Common && b.pts-s.pts > resetDrop:
+	case b.id.Kind == Common && s.pts > 0 && b.pts-s.pts > resetDrop:
 		m.wantState(causePtsChanged)
 	}
 }
