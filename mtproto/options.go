@@ -13,6 +13,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/mtproto/transport"
+	"github.com/natsgram/natsgram/tl/api"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -48,12 +49,13 @@ type Transport struct {
 // DialFunc opens a connection as [net.Dialer.DialContext] does; network is "tcp".
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Options make a [Client]. Schema, Env and API.ID are needed; all else has a default.
+// Options make a [Client]. Env and API.ID are needed; all else has a default.
 type Options struct {
 	API    API
 	Device Device
 
-	// Schema is the API layer that is spoken. It may be shared by any number of clients.
+	// Schema is the API layer that is spoken. It may be shared by any number of clients. Nil: the one of package tl/api, which
+	// is that of package tl/tg; results of another layer may be none that tl/tg can read.
 	Schema *codec.Schema
 
 	// Env is where to connect to until State or Telegram's config knows better.
@@ -170,14 +172,17 @@ func (d Device) withDefaults() Device {
 
 // withDefaults checks the options and fills in what was left out.
 func (o Options) withDefaults() (Options, error) {
-	if o.Schema == nil {
-		return o, errors.New("mtproto: no schema")
-	}
 	if o.API.ID == 0 {
 		return o, errors.New("mtproto: no api_id")
 	}
 	if err := o.Env.Check(); err != nil {
 		return o, err
+	}
+	if o.Schema == nil {
+		var err error
+		if o.Schema, err = api.Schema(); err != nil {
+			return o, err
+		}
 	}
 	o.Device, o.Limits = o.Device.withDefaults(), o.Limits.withDefaults()
 	if o.Dial == nil {

@@ -1,0 +1,185 @@
+// Package runner is a client of Telegram that hands out the updates of its account in order: each at least once, with a Gap
+// where Telegram has lost some, and from where the last run ended.
+//
+//	r, err := runner.New(mtproto.Options{API: api, Env: dc.Production(), State: saved, Save: save}, runner.Config{
+//		Store:  runner.File("updates.json"),
+//		Handle: func(it updates.Item) error { ... },
+//	})
+//	err = r.Run(ctx)
+//
+// Calls go through [Runner.Invoke], so that a message which the program itself sends is an item too.
+//
+// # At least once
+//
+// The state is saved after the items that it counts were handled, never before. An item that was handled when the program
+// crashed, and before the state was saved, is handled again. Its Era, Box, Pts and Index are the same then, and no other item
+// has them, except in the box "none".
+package runner
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/api"
+)
+
+// Config says what to do with updates. Handle and Store are needed.
+type Config struct {
+	// Handle is given each item, one after another. After an error [Runner.Run] ends; the item was not handled then, and is given
+	// again to the next run. While Handle works nothing else of the updates goes on, but calls do, also its own.
+	Handle func(updates.Item) error
+
+	// Store keeps where the account stands.
+	Store Store
+
+	// Rules are those of the client's schema. Nil: of the default one.
+	Rules *updates.Rules
+
+	// Updates are limits of the machine. SelfID, Bot, Begin and Rand are filled in.
+	Updates updates.Config
+
+	// MaxWaiting is how many bytes of updates wait while Handle works, 16 MiB by default. Telegram keeps what is more.
+	MaxWaiting int
+}
+
+const defaultWaiting = 16 << 20
+
+// Runner is a client with its updates in order.
+type Runner struct {
+	c      Config
+	client *mtproto.Client
+	inbox  inbox
+	ran    atomic.Bool
+}
+
+// New makes a client and its runner. Options.Updates has to be nil; Options.Events is told what it would be told without the
+// runner.
+func New(o mtproto.Options, c Config) (*Runner, error) {
+	switch {
+	case c.Handle == nil:
+		return nil, errors.New("runner: Config.Handle is missing")
+	case c.Store == nil:
+		return nil, errors.New("runner: Config.Store is missing; MemoryStore forgets with the process")
+	case o.Updates != nil:
+		return nil, errors.New("runner: Options.Updates is set, but updates go to Config.Handle")
+	case o.Schema != nil && c.Rules == nil:
+		return nil, errors.New("runner: Options.Schema is set, so Config.Rules is needed (updates.Compile)")
+	}
+	if c.Rules == nil {
+		var err error
+		if c.Rules, err = defaultRules(); err != nil {
+			return nil, err
+		}
+	}
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, defaultWaiting)
+	r := &Runner{c: c, inbox: inbox{most: c.MaxWaiting, wake: make(chan struct{}, 1)}}
+	o.Updates = r.inbox.push
+	o.Events = r.events(o.Events)
+	var err error
+	r.client, err = mtproto.New(o)
+	return r, err
+}
+
+var defaultRules = sync.OnceValues(func() (*updates.Rules, error) {
+	decl, err := api.Declared()
+	if err != nil {
+		return nil, err
+	}
+	s, err := api.Schema()
+	if err != nil {
+		return nil, err
+	}
+	return updates.Compile(s, decl)
+})
+
+// Client is the client below, for its login, files and state. The runner runs it.
+func (r *Runner) Client() *mtproto.Client { return r.client }
+
+// Invoke is [mtproto.Client.Invoke]; updates in the answer are handled in their order. It makes the runner a tg.Invoker.
+func (r *Runner) Invoke(ctx context.Context, query []byte) ([]byte, error) {
+	result, err := r.client.Invoke(ctx, query)
+	if err == nil && r.c.Rules.Concerns(result) {
+		r.inbox.post(input{kind: inResult, call: bytes.Clone(query), body: bytes.Clone(result)})
+	}
+	return result, err
+}
+
+// events hears what the machine has to know, and passes all on.
+func (r *Runner) events(next func(mtproto.Event)) func(mtproto.Event) {
+	return func(e mtproto.Event) {
+		switch e := e.(type) {
+		case mtproto.Connected:
+			r.inbox.post(input{kind: inConnected, dc: e.DC})
+		case mtproto.Migrated, mtproto.NewSession:
+			r.inbox.post(input{kind: inStart}) // pushes may have been lost (C36, E18)
+		case mtproto.Authorized:
+			r.inbox.poke()
+		}
+		if next != nil {
+			next(e)
+		}
+	}
+}
+
+// Run runs the client and hands out its updates, once somebody is signed in, until ctx ends, the client does, or Handle or
+// Store fails. When it returns all connections are closed and nothing runs any more. A Runner runs once.
+func (r *Runner) Run(ctx context.Context) error {
+	if r.ran.Swap(true) {
+		return errors.New("runner: a Runner runs once")
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		stop(r.client.Run(ctx)) // the first cause stays
+	}()
+	err := r.follow(ctx)
+	stop(err)
+	<-ended
+	return err
+}
+
+// follow hands out updates until ctx ends, and returns why.
+func (r *Runner) follow(ctx context.Context) error {
+	who := r.client.State()
+	for who.UserID == 0 {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-r.inbox.wake:
+			who = r.client.State()
+		}
+	}
+	l := &loop{r: r, done: make(map[uint64]func())}
+	if err := l.open(who); err != nil {
+		return err
+	}
+	fetching, stop := context.WithCancel(ctx)
+	defer l.fetches.Wait()
+	defer stop()
+	err := l.run(fetching)
+	return errors.Join(err, l.saveRest())
+}
+
+// open goes on from the state that was saved.
+func (l *loop) open(who mtproto.State) (err error) {
+	c := l.r.c.Updates
+	if l.state, err = l.r.c.Store.Load(); err != nil {
+		return fmt.Errorf("runner: loading the state: %w", err)
+	}
+	if l.state.Date == 0 && l.state.Pts == 0 {
+		c.Begin = updates.GapBeginning
+	}
+	c.SelfID, c.Bot, c.Rand = who.UserID, who.Bot, rand.Float64
+	l.machine, err = updates.New(l.r.c.Rules, l.state, c)
+	return err
+}
