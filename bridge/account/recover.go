@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -44,12 +45,21 @@ func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.S
 	d.machine, err = updates.New(d.r.Rules, from, updates.Config{
 		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.told,
 		Begin: begin, Era: log.Epoch(), MaxHeld: mostHeld, MaxHeldBytes: mostBytes,
+		Look: looks(d.r.Settings.Look),
 	})
 	if err != nil {
 		return err
 	}
 	d.readWatched(ctx)
 	return nil
+}
+
+// looks is how often dialogs are looked at: every so often while that finds something, down to an eighth as often; 0: never.
+func looks(every time.Duration) updates.Look {
+	if every <= 0 {
+		every = -1
+	}
+	return updates.Look{Every: every, Most: 8 * every}
 }
 
 // signedIn is where the user's updates stood when he signed in, the zero state if nobody noted that.

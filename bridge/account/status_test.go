@@ -43,3 +43,13 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// How often dialogs are looked at: 0 is never, and the pauses grow eightfold.
+func TestLooks(t *testing.T) {
+	if l := looks(0); l.Every >= 0 {
+		t.Errorf("%+v", l)
+	}
+	if l := looks(time.Minute); l.Every != time.Minute || l.Most != 8*time.Minute {
+		t.Errorf("%+v", l)
+	}
+}

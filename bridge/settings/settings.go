@@ -68,6 +68,7 @@ type Telegram struct {
 // Patience is how long things with Telegram may take.
 type Patience struct {
 	Ping      time.Duration `envconfig:"NATSGRAM_PING" default:"5s" desc:"silence until a connection is tried, 1s to 25s: it counts as dead 10s later. An idle account costs 126 KB an hour with 5s, 25 KB with 25s"`
+	Look      time.Duration `envconfig:"NATSGRAM_LOOK" default:"1m" desc:"how often dialogs are looked at for posts that Telegram has not pushed, and down to an eighth as often while none are found; 0: never, as Telegram's own apps, and such posts come with the channel's next one"`
 	FloodWait time.Duration `envconfig:"NATSGRAM_FLOOD_WAIT" default:"10s" desc:"longest FLOOD_WAIT that a request sits out, if its Tg-Timeout allows; longer ones are told at once; 0: all are"`
 }
 
@@ -280,6 +281,7 @@ func (s Settings) checkTimes() error {
 		{"NATSGRAM_TIMEOUT", s.Timeout, time.Millisecond, 24 * time.Hour},
 		{"NATSGRAM_PING", s.Ping, time.Second, 25 * time.Second},
 		{"NATSGRAM_FLOOD_WAIT", s.FloodWait, 0, 24 * time.Hour},
+		{"NATSGRAM_LOOK", s.Look, 0, 24 * time.Hour},
 	} {
 		if c.value < c.lo || c.value > c.hi {
 			return fmt.Errorf("%s: %s is not between %s and %s", c.name, shortDuration(c.value), shortDuration(c.lo), shortDuration(c.hi))

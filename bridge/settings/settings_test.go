@@ -130,6 +130,7 @@ func TestAddressesAreShownWithoutSecrets(t *testing.T) {
 func TestWrongNumbersAreExplained(t *testing.T) {
 	for want, change := range map[string]func(*Settings){
 		"NATSGRAM_PING: 1ms is not between 1s and 25s":          func(s *Settings) { s.Ping = time.Millisecond },
+		"NATSGRAM_LOOK: 25h is not between 0s and 24h":          func(s *Settings) { s.Look = 25 * time.Hour },
 		"NATSGRAM_TIMEOUT: 25h is not between 1ms and 24h":      func(s *Settings) { s.Timeout = 25 * time.Hour },
 		"NATSGRAM_TIMEOUT: 10m is more than any request":        func(s *Settings) { s.Timeout = 10 * time.Minute },
 		"NATSGRAM_QUEUE_BYTES: 1073741824 is more than all":     func(s *Settings) { s.QueueBytes = 1 << 30 },
