@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -29,4 +30,32 @@ func (s *Store) extent(ctx context.Context) (first, last uint64, err error) {
 	}
 	x.at, x.first, x.last = time.Now(), info.State.FirstSeq, info.State.LastSeq
 	return x.first, x.last, nil
+}
+
+// renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.
+func (l *Log) renew(ctx context.Context) error {
+	first, last, err := l.store.extent(ctx)
+	if err != nil {
+		l.opts.Log.Warn("looking at the stream", "account", l.account, "err", err)
+		return ctx.Err()
+	}
+	if epoch := l.epoch.Load(); epoch >= first+(last-first)/2 || last < epoch+renewAfter {
+		return nil
+	}
+	for wait := retryMin; ; wait = min(2*wait, retryMax) {
+		err := l.claim(ctx, false)
+		var fenced *FencedError
+		if err == nil {
+			l.trouble.over()
+			return nil
+		}
+		if errors.As(err, &fenced) || ctx.Err() != nil {
+			return err
+		}
+		l.trouble.note(err)
+		l.troubled()
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
 }

@@ -375,31 +375,3 @@ func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there 
 	})
 	return there, at, err
 }
-
-// renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.
-func (l *Log) renew(ctx context.Context) error {
-	first, last, err := l.store.extent(ctx)
-	if err != nil {
-		l.opts.Log.Warn("looking at the stream", "account", l.account, "err", err)
-		return ctx.Err()
-	}
-	if epoch := l.epoch.Load(); epoch >= first+(last-first)/2 || last < epoch+renewAfter {
-		return nil
-	}
-	for wait := retryMin; ; wait = min(2*wait, retryMax) {
-		err := l.claim(ctx, false)
-		var fenced *FencedError
-		if err == nil {
-			l.trouble.over()
-			return nil
-		}
-		if errors.As(err, &fenced) || ctx.Err() != nil {
-			return err
-		}
-		l.trouble.note(err)
-		l.troubled()
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
