@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/signin"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -24,7 +24,7 @@ type SignIn struct {
 	QR       bool   // instead of a phone: an app that is signed in scans the code that Progress shows
 	// Prompt is asked for what is missing, again after a wrong answer, which err then tells. It is called with the state in
 	// which the login is: a phone number or bot token (WaitPhone), a code, a password, a name "First Last" to sign up, an
-	// e-mail address or the code sent there. An error ends the login.
+	// e-mail address or the code sent there; it is a [signin.Asker]. An error ends the login.
 	Prompt func(ctx context.Context, state mtproto.LoginState, err error) (string, error)
 	// Progress is told of every step; may be nil.
 	Progress func(mtproto.LoginState)
@@ -33,9 +33,6 @@ type SignIn struct {
 	// Limit is how long each step may wait for Telegram; 0: as long as it takes. Scanning a QR code takes its time all the same.
 	Limit time.Duration
 }
-
-// AnotherWay is an answer of Prompt instead of a code: have it sent in the next way (CodeInfo.Next).
-const AnotherWay = "resend"
 
 // SignedIn is who an account turned out to be.
 type SignedIn struct {
@@ -162,7 +159,7 @@ func (a *attempt) steps(ctx context.Context, l *mtproto.Login) error {
 		if wrong, err = a.next(ctx, l, st, wrong); err != nil {
 			return err
 		}
-		if wrong != nil && !mayAskAgain(wrong) {
+		if wrong != nil && !signin.AskAgain(wrong) {
 			return wrong
 		}
 	}
@@ -187,7 +184,7 @@ func (a *attempt) next(ctx context.Context, l *mtproto.Login, st mtproto.LoginSt
 	if err != nil {
 		return nil, err
 	}
-	return a.reasons.limited(ctx, a.in.Limit, func(ctx context.Context) error { return step(ctx, l, st.Step, answer) }), nil
+	return a.reasons.limited(ctx, a.in.Limit, func(ctx context.Context) error { return signin.Answer(ctx, l, st.Step, answer) }), nil
 }
 
 // answer is what was given beforehand, once, or what Prompt says.
@@ -207,42 +204,4 @@ func (a *attempt) answer(ctx context.Context, st mtproto.LoginState, wrong error
 		return "", fmt.Errorf("%s: nothing to answer with", st.Step)
 	}
 	return a.in.Prompt(ctx, st, wrong)
-}
-
-// step hands an answer in.
-func step(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer string) error {
-	var err error
-	switch at {
-	case mtproto.WaitPhone:
-		if isToken(answer) {
-			_, err = l.BotToken(ctx, answer)
-		} else {
-			_, err = l.SendCode(ctx, answer)
-		}
-	case mtproto.WaitCode:
-		if answer == AnotherWay {
-			_, err = l.ResendCode(ctx)
-		} else {
-			_, err = l.SignIn(ctx, answer)
-		}
-	case mtproto.WaitPassword:
-		_, err = l.Password(ctx, answer)
-	case mtproto.WaitEmail:
-		_, err = l.SetEmail(ctx, answer)
-	case mtproto.WaitEmailCode:
-		_, err = l.EmailCode(ctx, answer)
-	case mtproto.WaitSignUp:
-		first, last, _ := strings.Cut(strings.TrimSpace(answer), " ")
-		_, err = l.SignUp(ctx, first, strings.TrimSpace(last))
-	}
-	return err
-}
-
-// isToken tells a bot's token, 123456:secret, from a phone number.
-func isToken(answer string) bool { return strings.Contains(answer, ":") }
-
-// mayAskAgain: Telegram refused the answer, and another one may do.
-func mayAskAgain(err error) bool {
-	var e *mtproto.Error
-	return errors.As(err, &e) && e.Code == 400
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/mttest/proxy"
+	"github.com/natsgram/natsgram/mtproto/signin"
 	"github.com/natsgram/natsgram/mtproto/transport"
 )
 
@@ -184,7 +185,7 @@ func TestCodeByAnotherWay(t *testing.T) {
 				return "", fmt.Errorf("%v: %w", st.Step, wrong)
 			}
 			if types = append(types, st.Code.Type); len(types) == 1 {
-				return AnotherWay, nil
+				return signin.AnotherWay, nil
 			}
 			return w.Code(w.dora.Phone()), nil
 		}})

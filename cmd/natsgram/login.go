@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/signin"
 )
 
 func loginCommand() *cobra.Command {
@@ -45,7 +44,7 @@ While there is no connection to Telegram it says why; without a terminal it give
 			in.Account = args[0]
 			errs := c.ErrOrStderr()
 			sayMisspelt(errs)
-			in.Prompt = (&prompter{given: given, in: c.InOrStdin(), out: errs}).ask
+			in.Prompt = (&prompter{given: given, terminal: signin.Terminal{In: c.InOrStdin(), Out: errs}}).ask
 			in.Progress = func(s mtproto.LoginState) { reportLogin(errs, s) }
 			in.Waiting = func(why string) { fmt.Fprintf(errs, "Not connected yet: %s\n", printable(why)) }
 			if f, ok := c.InOrStdin().(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
@@ -111,31 +110,34 @@ func (a *answers) take(step mtproto.LoginStep) (answer string) {
 	return answer
 }
 
-// prompter asks on the terminal.
+// prompter asks on the terminal for what was not given beforehand.
 type prompter struct {
-	given answers
-	in    io.Reader
-	out   io.Writer
-	lines *bufio.Reader
+	given    answers
+	terminal signin.Terminal
 }
 
 func (p *prompter) ask(ctx context.Context, state mtproto.LoginState, wrong error) (string, error) {
-	if wrong != nil {
-		fmt.Fprintf(p.out, "That did not work: %v\n", wrong)
-	}
 	if state.Step == mtproto.WaitCode && p.given.resend {
+		p.say(wrong)
 		p.given.resend = false
 		return p.anotherWay(ctx, state.Code)
 	}
 	if answer := p.given.take(state.Step); answer != "" {
+		p.say(wrong)
 		return answer, nil
 	}
-	question, secret := questionFor(state)
-	answer, err := p.readUntil(ctx, question, secret)
-	if err == nil && answer == "" {
-		err = errors.New("nothing given")
+	answer, err := p.terminal.Answer(ctx, state, wrong)
+	if errors.Is(err, io.EOF) {
+		question, _ := signin.Question(state)
+		err = fmt.Errorf("%snobody to ask; give it by a flag (see 'natsgram login --help')", question)
 	}
 	return answer, err
+}
+
+func (p *prompter) say(wrong error) {
+	if wrong != nil {
+		fmt.Fprintf(p.terminal.Out, "That did not work: %v\n", wrong)
+	}
 }
 
 // anotherWay waits until Telegram sends the code in its next way.
@@ -144,7 +146,7 @@ func (p *prompter) anotherWay(ctx context.Context, code *mtproto.CodeInfo) (stri
 		return "", errors.New("--resend: Telegram has no other way to send the code")
 	}
 	if wait := time.Until(code.SentAt.Add(code.Timeout)); wait > 0 {
-		fmt.Fprintf(p.out, "In %s it may be sent by %s.\n", wait.Round(time.Second), code.Next)
+		fmt.Fprintf(p.terminal.Out, "In %s it may be sent by %s.\n", wait.Round(time.Second), code.Next)
 		t := time.NewTimer(wait)
 		defer t.Stop()
 		select {
@@ -153,79 +155,7 @@ func (p *prompter) anotherWay(ctx context.Context, code *mtproto.CodeInfo) (stri
 			return "", ctx.Err()
 		}
 	}
-	return bridge.AnotherWay, nil
-}
-
-// readUntil gives up when the context ends, as Ctrl-C makes it, and leaves the terminal as it was.
-func (p *prompter) readUntil(ctx context.Context, question string, secret bool) (answer string, err error) {
-	if f, ok := p.in.(*os.File); ok && secret {
-		if state, err := term.GetState(int(f.Fd())); err == nil {
-			defer func() { _ = term.Restore(int(f.Fd()), state) }()
-		}
-	}
-	type line struct {
-		text string
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() {
-		text, err := p.read(question, secret)
-		read <- line{text, err}
-	}()
-	select {
-	case l := <-read:
-		return l.text, l.err
-	case <-ctx.Done():
-		fmt.Fprintln(p.out)
-		return "", ctx.Err()
-	}
-}
-
-// questionFor is what to ask, and whether the answer must not be seen.
-func questionFor(s mtproto.LoginState) (question string, secret bool) {
-	switch s.Step {
-	case mtproto.WaitPhone:
-		return "Phone number in international form, or bot token: ", false
-	case mtproto.WaitCode:
-		if s.Code != nil && s.Code.Next != "" {
-			return fmt.Sprintf("Code (or %s, to have it sent by %s): ", bridge.AnotherWay, s.Code.Next), false
-		}
-		return "Code: ", false
-	case mtproto.WaitPassword:
-		if s.Hint != "" {
-			return fmt.Sprintf("2FA password (hint: %s): ", printable(s.Hint)), true
-		}
-		return "2FA password: ", true
-	case mtproto.WaitEmail:
-		return "Telegram wants an e-mail address, to send codes to: ", false
-	case mtproto.WaitEmailCode:
-		return fmt.Sprintf("Code that was sent to %s: ", printable(s.Email.Pattern)), false
-	case mtproto.WaitSignUp:
-		return "There is no account with this number. First and last name of a new one (Ctrl-C: none): ", false
-	}
-	return s.Step.String() + ": ", true
-}
-
-func (p *prompter) read(question string, secret bool) (string, error) {
-	f, isFile := p.in.(*os.File)
-	terminal := isFile && term.IsTerminal(int(f.Fd()))
-	fmt.Fprint(p.out, question)
-	if secret && terminal {
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(p.out)
-		return strings.TrimSpace(string(b)), err
-	}
-	if p.lines == nil {
-		p.lines = bufio.NewReader(p.in)
-	}
-	line, err := p.lines.ReadString('\n')
-	if !terminal {
-		fmt.Fprintln(p.out)
-	}
-	if errors.Is(err, io.EOF) && line == "" {
-		return "", fmt.Errorf("%snobody to ask; give it by a flag (see 'natsgram login --help')", question)
-	}
-	return strings.TrimSpace(line), nil
+	return signin.AnotherWay, nil
 }
 
 func reportLogin(w io.Writer, s mtproto.LoginState) {

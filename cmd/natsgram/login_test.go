@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/signin"
 )
 
 // With --resend the code is sent in the next way as soon as Telegram allows, once; without, typing resend does it.
@@ -16,9 +16,9 @@ func TestResend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state := mtproto.LoginState{Step: mtproto.WaitCode, Code: &mtproto.CodeInfo{Type: "app", Next: "sms", SentAt: time.Now(), Timeout: time.Minute}}
 		var out bytes.Buffer
-		p := &prompter{given: answers{resend: true, code: "12345"}, in: strings.NewReader("resend\n54321\n"), out: &out}
+		p := &prompter{given: answers{resend: true, code: "12345"}, terminal: signin.Terminal{In: strings.NewReader("resend\n54321\n"), Out: &out}}
 		begun := time.Now()
-		for i, want := range []string{bridge.AnotherWay, "12345", "resend", "54321"} {
+		for i, want := range []string{signin.AnotherWay, "12345", "resend", "54321"} {
 			if got, err := p.ask(t.Context(), state, nil); got != want || err != nil {
 				t.Errorf("answer %d: %q %v, want %q", i, got, err, want)
 			}

@@ -1,0 +1,85 @@
+// Package signin leads a person through a login: it asks for the phone number, the code, the password and whatever else
+// Telegram wants, and asks again where an answer was wrong.
+//
+//	_, err := new(signin.Terminal).SignIn(ctx, client.Login())
+//
+// The client has to run meanwhile. Somebody who asks elsewhere than on a terminal uses [With].
+package signin
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// AnotherWay is an answer instead of a code: have it sent in the next way ([mtproto.CodeInfo.Next]).
+const AnotherWay = "resend"
+
+// Asker answers what a login waits for: a phone number or bot token, a code or [AnotherWay], a password, a name "First Last", an
+// e-mail address or the code that was sent there. Wrong is what Telegram said of the last answer. An error ends the login.
+type Asker func(ctx context.Context, state mtproto.LoginState, wrong error) (string, error)
+
+// With signs in with the answers of ask, and returns once somebody is signed in; at once if somebody is already.
+func With(ctx context.Context, l *mtproto.Login, ask Asker) (mtproto.LoginState, error) {
+	var wrong error
+	for {
+		st := l.State()
+		switch st.Step {
+		case mtproto.Ready:
+			return st, nil
+		case mtproto.LoggedOut:
+			return st, errors.New("signin: the login was ended")
+		case mtproto.WaitQR:
+			_, wrong = l.AwaitQR(ctx)
+		default:
+			answer, err := ask(ctx, st, wrong)
+			if err != nil {
+				return st, err
+			}
+			wrong = Answer(ctx, l, st.Step, answer)
+		}
+		if wrong != nil && !AskAgain(wrong) {
+			return st, wrong
+		}
+	}
+}
+
+// Answer hands the answer to a step in.
+func Answer(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer string) error {
+	var err error
+	switch at {
+	case mtproto.WaitPhone:
+		if isToken(answer) {
+			_, err = l.BotToken(ctx, answer)
+		} else {
+			_, err = l.SendCode(ctx, answer)
+		}
+	case mtproto.WaitCode:
+		if answer == AnotherWay {
+			_, err = l.ResendCode(ctx)
+		} else {
+			_, err = l.SignIn(ctx, answer)
+		}
+	case mtproto.WaitPassword:
+		_, err = l.Password(ctx, answer)
+	case mtproto.WaitEmail:
+		_, err = l.SetEmail(ctx, answer)
+	case mtproto.WaitEmailCode:
+		_, err = l.EmailCode(ctx, answer)
+	case mtproto.WaitSignUp:
+		first, last, _ := strings.Cut(strings.TrimSpace(answer), " ")
+		_, err = l.SignUp(ctx, first, strings.TrimSpace(last))
+	}
+	return err
+}
+
+// isToken tells a bot's token, 123456:secret, from a phone number.
+func isToken(answer string) bool { return strings.Contains(answer, ":") }
+
+// AskAgain reports whether Telegram refused the answer, so that another one may do.
+func AskAgain(err error) bool {
+	var e *mtproto.Error
+	return errors.As(err, &e) && e.Code == 400
+}
