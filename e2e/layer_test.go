@@ -252,7 +252,7 @@ func TestLayerDaemon(t *testing.T) {
 			decl, _ := readLayer(t, file)
 			s := mttest.NewServer(t, func(c *mttest.Config) { c.Schema, c.Code = decl, "12345" })
 			me := s.AddUser(mttest.User{First: "Me", Phone: "+15550001"})
-			d := newDaemon(t, s, "NATSGRAM_SCHEMA="+file, "NATSGRAM_ALLOW=*")
+			d := newDaemon(t, s, "NATSGRAM_SCHEMA="+file, "NATSGRAM_ALLOW=*", "NATSGRAM_ALLOW_SERVICE_MESSAGES=true") // any chat may be meant
 			d.login(t, me)
 			if name == "newer" {
 				d.receives(t, me)

@@ -174,3 +174,74 @@ func TestConsumersOfAStreamOfItsOwn(t *testing.T) {
 		t.Error("the reader of one account reads another's updates")
 	}
 }
+
+// A push consumer's idle heartbeats are empty messages that JetStream sends where the consumer delivers to, in the account of the
+// stream, whoever made it. What keeps them out of buckets, streams and JetStream's API is that a consumer is at work only while
+// somebody there subscribes to just that subject, and no pattern; see docs/operating.md, Consumers.
+func TestHeartbeatsReachNoStream(t *testing.T) {
+	at := newConsumerAccount(t, subjects.Grant{Account: "main", Own: true}, "")
+	daemon := at.as("daemon", "d")
+	a := archiveAt(t, daemon)
+	a.fill()
+	if _, err := storage.AddOwn(soon(t), a.js, subjects.Scheme{}, "main", storage.OwnLimits{}); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := a.js.CreateKeyValue(soon(t), jetstream.KeyValueConfig{Bucket: "TG_SESSIONS"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.PutString(soon(t), "main", "sealed"); err != nil {
+		t.Fatal(err)
+	}
+	before := streamInfo(t, a.js, "TG_UPDATES").State.LastSeq
+	heard := make(chan *nats.Msg, 64)
+	if _, err := daemon.ChanSubscribe("heard", heard); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := daemon.ChanSubscribe("tg.upd.main.updateNewMessage.user.*", heard); err != nil { // as a watcher does
+		t.Fatal(err)
+	}
+	reader := at.as("reader", "r")
+	js, err := jetstream.NewWithDomain(reader, subjects.ImportedDomain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, to := range []string{
+		"$KV.TG_SESSIONS.main", "$JS.API.STREAM.PURGE.TG_UPDATES", "$JS.API.STREAM.DELETE.TG_UPDATES", "tg.own.main",
+		"tg.upd.main.updateNewMessage.user.77", "heard",
+	} {
+		c := jetstream.ConsumerConfig{Name: fmt.Sprint("c", i), DeliverSubject: to, IdleHeartbeat: 100 * time.Millisecond, DeliverPolicy: jetstream.DeliverNewPolicy}
+		if _, err := js.CreateOrUpdatePushConsumer(soon(t), "TG_UPDATES_main", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := 0; n < 5; { // what would have come to the others has come
+		select {
+		case m := <-heard:
+			switch {
+			case m.Header.Get("Status") == "": // an update, as it should
+			case m.Subject == "heard":
+				n++
+			default:
+				t.Errorf("a heartbeat came to %s", m.Subject)
+			}
+		case <-soon(t).Done():
+			t.Fatal("no heartbeats")
+		}
+	}
+	if last := streamInfo(t, a.js, "TG_UPDATES").State.LastSeq; last != before {
+		t.Errorf("the stream went on from %d to %d", before, last)
+	}
+	if entry, err := kv.Get(soon(t), "main"); err != nil || string(entry.Value()) != "sealed" {
+		t.Error(entry, err)
+	}
+}
+
+func streamInfo(t *testing.T, js jetstream.JetStream, name string) *jetstream.StreamInfo {
+	t.Helper()
+	s, err := js.Stream(soon(t), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo()
+}

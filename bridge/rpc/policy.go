@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // What is not served unless the operator allows it by name (design §6): what can lose the account or hand it to somebody,
@@ -209,12 +210,28 @@ func (ms *Methods) carries(m *method) bool {
 func (ms *Methods) checkCarried(m *method, call []byte) *Fault {
 	const allowed = " is not served for messages of Telegram's own users, which may hold login codes (NATSGRAM_ALLOW_SERVICE_MESSAGES=true serves it)"
 	switch {
-	case m.carries && ms.withheld.Addresses(call):
+	case m.carries && (ms.withheld.Addresses(call) || ms.anyChat(call)):
 		return &Fault{Code: 403, Sent: "no", Text: m.name + allowed}
 	case m.searches && ms.guesses(call):
 		return &Fault{Code: 403, Sent: "no", Text: m.name + ": q: a search for digits in all chats at once, or for any text in those of Telegram's own users," + allowed}
 	}
 	return nil
+}
+
+// anyChat reports whether a call leaves open in which chat a message is: inputPeerEmpty, in the place of a peer. Ids of messages in
+// private chats count for all of them together, so one would do to name a message of Telegram's own.
+func (ms *Methods) anyChat(call []byte) bool {
+	v, err := ms.schema.View(call)
+	return ms.withheld != nil && (err != nil || leavesOpen(v))
+}
+
+func leavesOpen(v codec.View) bool {
+	open := func(name string) bool {
+		p, ok := v.Object(name)
+		return ok && p.Name() == "inputPeerEmpty"
+	}
+	reply, answers := v.Object("reply_to")
+	return open("from_peer") || open("reply_to_peer_id") || (v.Has("id") || v.Has("msg_id")) && open("peer") || answers && leavesOpen(reply)
 }
 
 // searchText is the parameter with what is searched for.

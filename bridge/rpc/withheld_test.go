@@ -114,7 +114,7 @@ func TestLoginCodesInNoAnswer(t *testing.T) {
 			object := m.object(c)
 			out := Encoding(asked % len(answer.ContentTypes)) // a method is asked once for each constructor, so that it comes to all
 			result = planter.Value(nil, fn.Result, object, asked/len(answer.ContentTypes)%5)
-			reply := g.ask("tg.rpc.main."+fn.Name, string(m.g.Boxed(nil, fn, 1)), "Content-Type", "application/x-tl",
+			reply := g.ask("tg.rpc.main."+fn.Name, string(inSomeChat(m.g.Boxed(nil, fn, 1))), "Content-Type", "application/x-tl",
 				"Tg-Layer", fmt.Sprint(s.Layer()), "Accept", out.String())
 			asked++
 			if reply.Header.Get("Nats-Service-Error") != "" || reply.Header.Get("Tg-Redacted") != withhold.Message || tells(reply.Data) {
@@ -136,6 +136,13 @@ func TestLoginCodesInNoAnswer(t *testing.T) {
 		}
 	}
 	t.Logf("%d methods, %d answers", len(tried), asked)
+}
+
+// inSomeChat is a call that leaves no chat open: such are refused where an id could be one of Telegram's own messages.
+func inSomeChat(call []byte) []byte {
+	open, _ := tlOf(codec.M{"_": "inputPeerEmpty"})
+	self, _ := tlOf(codec.M{"_": "inputPeerSelf"})
+	return bytes.ReplaceAll(call, open, self)
 }
 
 func functionNamed(t *testing.T, name string) *codec.Function {
