@@ -2,9 +2,12 @@
 // makes calls over it, follows migrations, signs in, and hands out updates. It carries raw TL: [Client.Invoke] takes an
 // encoded call and returns the encoded result, in whatever layer [Options.Schema] describes.
 //
-//	c, err := mtproto.New(mtproto.Options{API: api, Schema: schema, Env: dc.Production(), State: saved, Save: save})
+//	c, err := mtproto.New(mtproto.Options{API: api, Env: dc.Production(), State: saved, Save: save})
 //	go c.Run(ctx)
 //	result, err := c.Invoke(ctx, query)
+//
+// Package tl/tg has a function for each method, which takes a Client; mtproto/updates/runner puts the updates in order,
+// mtproto/signin asks a person for what a login needs, and mtproto/files moves files.
 //
 // # Goroutines
 //
