@@ -70,7 +70,7 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 	}
 }
 
-// measure counts an answer.
+// measure counts an answer. What is not a method, such as tg.ctl.<account>.status, is counted by its endpoint alone.
 func (s *Service) measure(j *job, fault *Fault) {
 	took := time.Since(j.at)
 	code, method, namespace := 0, "", ""
@@ -81,7 +81,7 @@ func (s *Service) measure(j *job, fault *Fault) {
 		method, namespace = j.method, namespaceOf(j.method)
 	}
 	j.endpoint.Done(took, method, fault)
-	if s.c.Measure != nil {
+	if s.c.Measure != nil && j.method != "" {
 		s.c.Measure(endpointName(namespace), method, took, code)
 	}
 }

@@ -41,7 +41,7 @@ type Config struct {
 	// for what it does not know. It may ask Telegram; may be nil.
 	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
 
-	// Measure is told of every request that was answered: the endpoint of its method, the method where there is such a one, how long it
+	// Measure is told of every call that was answered: the endpoint of its method, the method where there is such a one, how long it
 	// took, and the code of the error, 0 without one. May be nil.
 	Measure func(namespace, method string, took time.Duration, code int)
 

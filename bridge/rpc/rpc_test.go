@@ -478,13 +478,19 @@ func TestMicroService(t *testing.T) {
 }
 
 func TestExtraEndpoint(t *testing.T) {
+	measured := make(chan string, 10)
 	g := newRig(t, nearestDC, func(c *Config) {
+		c.Measure = func(_, method string, _ time.Duration, _ int) { measured <- method }
 		c.Extra = map[string]Extra{"status": {Subject: "tg.ctl.main.status", Answer: func(_ context.Context, b []byte) ([]byte, *Fault) {
 			return append([]byte("got "), b...), nil
 		}}}
 	})
 	if reply := g.ask("tg.ctl.main.status", "x"); string(reply.Data) != "got x" {
 		t.Errorf("%s", reply.Data)
+	}
+	g.ask("tg.rpc.main.help.getNearestDc", "{}") // measured before it is answered, as the status would have been
+	if first := <-measured; first != "help.getNearestDc" || len(measured) > 0 {
+		t.Errorf("measured as a call: %q, and %d more", first, len(measured))
 	}
 }
 
