@@ -203,6 +203,9 @@ func isPiped(in io.Reader) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice == 0
 }
 
+// onTheWay is how much longer we wait than the daemon was told: when the time is over, it knows more of the call than we do.
+const onTheWay = 500 * time.Millisecond
+
 // request sends m and waits. It says what to do where nobody answers.
 func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout time.Duration) (*nats.Msg, error) {
 	nc, err := bus.Connect(set, "natsgram-cli")
@@ -213,7 +216,7 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 	if limit := nc.MaxPayload(); int64(len(m.Data)) > limit {
 		return nil, fmt.Errorf("the request has %d bytes, NATS takes %d (max_payload)", len(m.Data), limit)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout+onTheWay)
 	defer cancel()
 	if m.Header.Get(subjects.HeaderTimeout) == "" {
 		m.Header.Set(subjects.HeaderTimeout, timeout.String())
