@@ -36,7 +36,7 @@ func (s *Store) extent(ctx context.Context) (first, last uint64, err error) {
 func (l *Log) renew(ctx context.Context) error {
 	first, last, err := l.store.extent(ctx)
 	if err != nil {
-		l.opts.Log.Warn("looking at the stream", "account", l.account, "err", err)
+		l.opts.Log.Warn("looking at the stream", "err", err)
 		return ctx.Err()
 	}
 	if epoch := l.epoch.Load(); epoch >= first+(last-first)/2 || last < epoch+renewAfter {

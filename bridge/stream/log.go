@@ -52,10 +52,10 @@ const MaxGroup = 1000
 // Options of a log.
 type Options struct {
 	Account string
-	User    int64       // of Telegram, whose updates these are
-	Pending int64       // bytes that may wait before Full says so; 0: 32 MiB
-	Room    *room.Share // of the daemon's memory; nil: as much as there is
-	Log     *slog.Logger
+	User    int64        // of Telegram, whose updates these are
+	Pending int64        // bytes that may wait before Full says so; 0: 32 MiB
+	Room    *room.Share  // of the daemon's memory; nil: as much as there is
+	Log     *slog.Logger // that names the account already
 	// Stored is told of every group that is in the stream, in order, with the sequence of its last message (0: it had none).
 	// It is called from Run.
 	Stored func(g *Group, seq uint64)

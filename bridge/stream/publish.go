@@ -158,7 +158,7 @@ func (l *Log) together(ctx context.Context, groups []*Group, messages []Message)
 	case codeOf(err) == codeDuplicate:
 		// It should never come to this: the state would have had to fall behind the stream. One by one, the server
 		// drops those it knows.
-		l.opts.Log.Error("updates were already in the stream", "account", l.account, "messages", len(messages))
+		l.opts.Log.Error("updates were already in the stream", "messages", len(messages))
 		return l.oneByOne(ctx, groups)
 	case err != nil || !l.hopeless():
 		return 0, err
@@ -206,7 +206,7 @@ func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq 
 		return false, 0, ctx.Err()
 	}
 	l.troubled()
-	l.opts.Log.Warn("publishing updates", "account", l.account, "messages", len(messages), "err", err)
+	l.opts.Log.Warn("publishing updates", "messages", len(messages), "err", err)
 	switch {
 	case codeOf(err) == codeDuplicate:
 		if there, seq, resolved := l.resolve(ctx, messages); there || resolved != nil {
@@ -282,7 +282,7 @@ func (l *Log) send(ctx context.Context, messages []Message) (uint64, error) {
 	case 1:
 		ack, err := l.request(ctx, l.plain(messages[0]))
 		if err == nil && ack.Duplicate {
-			l.opts.Log.Error("an update was already in the stream", "account", l.account, "id", messages[0].Header.Get(jetstream.MsgIDHeader))
+			l.opts.Log.Error("an update was already in the stream", "id", messages[0].Header.Get(jetstream.MsgIDHeader))
 		}
 		return ack.Sequence, err
 	}
@@ -354,7 +354,7 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 		l.trouble.note(err)
 		l.troubled()
 		l.store.storage.Suspect(err)
-		l.opts.Log.Warn("finding out what was stored", "account", l.account, "err", err)
+		l.opts.Log.Warn("finding out what was stored", "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return false, 0, err
 		}

@@ -177,7 +177,7 @@ func (l *Log) drain(ctx context.Context, messages jetstream.MessagesContext, fol
 			continue
 		}
 		if !l.wrote(msg.Headers()) {
-			l.opts.Log.Warn("a message in the stream of updates that no natsgram wrote", "account", l.account, "seq", seq, "subject", msg.Subject())
+			l.opts.Log.Warn("a message in the stream of updates that no natsgram wrote", "seq", seq, "subject", msg.Subject())
 			continue
 		}
 		if err := fold(seq, msg.Headers()); err != nil {
