@@ -88,7 +88,7 @@ func (b *base) firstKey(ctx context.Context, s Settings) ([]vault.Key, error) {
 		return nil, err
 	}
 	if n > 0 {
-		return nil, fmt.Errorf("%s is missing, and the %d sessions in %s are sealed: put the key file back that they were sealed with, or set NATSGRAM_SECRET to their secret. "+
+		return nil, fmt.Errorf("%s is missing, and sessions are sealed (%d in %s): put the key file back that they were sealed with, or set NATSGRAM_SECRET to their secret. "+
 			"If it is lost, set NATSGRAM_SECRET to a new one, remove each account (natsgram accounts remove) and sign in again", path, n, s.Scheme().StreamName(storage.Sessions))
 	}
 	k, err := vault.MakeKey(path)

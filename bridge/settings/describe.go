@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -154,7 +155,12 @@ func (f field) setDefault() error {
 func explain(err error) error {
 	var bad *envconfig.ParseError
 	if errors.As(err, &bad) {
-		return fmt.Errorf("%s: not a valid %s", bad.KeyName, bad.TypeName)
+		return fmt.Errorf("%s: want %s", bad.KeyName, cmp.Or(wanted[bad.TypeName], bad.TypeName))
 	}
 	return err
+}
+
+// wanted is what a value of a type looks like to those who do not write Go.
+var wanted = map[string]string{
+	"int": "a number", "int64": "a number", "bool": "true or false", "time.Duration": "a time with its unit, such as 30s, 500ms or 2h",
 }

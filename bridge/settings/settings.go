@@ -42,7 +42,7 @@ type Daemon struct {
 	Name      string   `envconfig:"NATSGRAM_NAME" desc:"of this daemon, shown to people; default: the host's name"`
 	Capacity  int      `envconfig:"NATSGRAM_CAPACITY" desc:"accounts this daemon runs at most; 0: any number"`
 	Schema    string   `envconfig:"NATSGRAM_SCHEMA" desc:"file of another API layer to run instead of the built-in one"`
-	Secret    string   `envconfig:"NATSGRAM_SECRET" secret:"true" desc:"seals the sessions in NATS, 16 characters or more; empty: a key file made in the state folder on first start"`
+	Secret    string   `envconfig:"NATSGRAM_SECRET" secret:"true" desc:"seals the sessions in NATS, 16 characters or more; empty: a key file made in the state folder on first start, which goes on opening what it sealed when this is set"`
 	Other     string   `envconfig:"NATSGRAM_SECRET_OTHER" secret:"true" desc:"another secret that opens sessions and seals none, for while NATSGRAM_SECRET is changed: see natsgram rotate-secret"`
 	HTTP      string   `envconfig:"NATSGRAM_HTTP" desc:"address to answer /metrics (Prometheus), /healthz and /readyz at, such as 127.0.0.1:9464; empty: none. It asks nobody who they are"`
 	LogLevel  string   `envconfig:"NATSGRAM_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
@@ -75,7 +75,7 @@ type Patience struct {
 // Calls is how requests are served.
 type Calls struct {
 	Endpoints   string        `envconfig:"NATSGRAM_ENDPOINTS" default:"namespace" desc:"endpoints of an account's micro service: one per namespace, or per method"`
-	Allow       []string      `envconfig:"NATSGRAM_ALLOW" desc:"refused methods to serve all the same, by name: auth.logOut,..."`
+	Allow       []string      `envconfig:"NATSGRAM_ALLOW" desc:"refused methods to serve all the same, by name or namespace: auth.logOut, auth.*"`
 	Replies     []string      `envconfig:"NATSGRAM_REPLIES" desc:"subjects that requests may want their answer at, and all below them, beside inboxes (_INBOX...): for clients with an inbox prefix of another kind"`
 	Timeout     time.Duration `envconfig:"NATSGRAM_TIMEOUT" default:"1m" desc:"how long a request may take when it does not say (Tg-Timeout)"`
 	TimeoutMax  time.Duration `envconfig:"NATSGRAM_TIMEOUT_MAX" default:"5m" desc:"how long any request may take, whatever its Tg-Timeout says"`
@@ -90,7 +90,7 @@ type Updates struct {
 	Encoding        string        `envconfig:"NATSGRAM_UPDATE_ENCODING" default:"json" desc:"payload of updates: json or msgpack"`
 	ServiceMessages bool          `envconfig:"NATSGRAM_ALLOW_SERVICE_MESSAGES" default:"false" desc:"give out messages of 777000 (login codes) as they are, in updates and in answers: whoever may read can then sign in"`
 	MaxAge          time.Duration `envconfig:"NATSGRAM_UPDATES_MAX_AGE" default:"168h" desc:"how long updates are kept; 0: for ever"`
-	MaxBytes        int64         `envconfig:"NATSGRAM_UPDATES_MAX_BYTES" default:"-1" desc:"how many bytes of updates are kept; -1: no limit"`
+	MaxBytes        int64         `envconfig:"NATSGRAM_UPDATES_MAX_BYTES" default:"-1" desc:"how many bytes of updates are kept; -1: no limit. Where it is not set, a new stream gets half of the room that there is, if that is known"`
 	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`
 	Watch           []string      `envconfig:"NATSGRAM_WATCH" desc:"channels to look at again and again, so that their posts come in time: ids between commas, account=id for one account alone; 10 an account at most, more at run time by tg.ctl.<account>.watch.add"`
 	Online          []string      `envconfig:"NATSGRAM_ONLINE" desc:"accounts that are shown as online while they are served, by name, or all: Telegram pushes to them more promptly, everybody sees it, and their other devices may not ring"`

@@ -14,6 +14,7 @@ type Report struct {
 	Kind     Kind         `json:"kind"`
 	About    string       `json:"about"`
 	Missing  bool         `json:"missing,omitempty"`
+	Lazy     bool         `json:"on_request,omitempty"` // made when it is first needed
 	Messages uint64       `json:"messages"`
 	Bytes    uint64       `json:"bytes"` // of one copy
 	Replicas int          `json:"replicas"`
@@ -26,7 +27,7 @@ type Report struct {
 // Reports looks at every item. It changes nothing.
 func (s *Storage) Reports(ctx context.Context) (all []Report, err error) {
 	for _, it := range table {
-		r := Report{Name: s.o.Scheme.StreamName(it.Name), Stream: it.StreamName(s.o.Scheme), Kind: it.Kind, About: it.About}
+		r := Report{Name: s.o.Scheme.StreamName(it.Name), Stream: it.StreamName(s.o.Scheme), Kind: it.Kind, About: it.About, Lazy: it.Lazy}
 		info, err := s.info(ctx, it)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):

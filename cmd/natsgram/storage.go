@@ -62,6 +62,10 @@ func printReports(out io.Writer, all []storage.Report) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tMESSAGES\tBYTES\tCOPIES\tAGE\tLIMIT\tPLACED")
 	for _, r := range all {
+		if r.Missing && r.Lazy {
+			fmt.Fprintf(w, "%s\tnot there: made when it is first asked for\n", r.Name)
+			continue
+		}
 		if r.Missing {
 			fmt.Fprintf(w, "%s\tmissing: a daemon makes it\n", r.Name)
 			continue

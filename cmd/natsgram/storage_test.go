@@ -26,6 +26,7 @@ func TestStorageCommands(t *testing.T) {
 		}
 	}
 	try("storage", 0, "TG_UPDATES    missing")
+	try("storage", 0, "TG_SCHEMA     not there: made when it is first asked for")
 	try("storage apply", 0, "TG_SESSIONS: bucket made, was missing")
 	try("storage apply", 0, "Nothing was to be changed")
 	t.Setenv("NATSGRAM_UPDATES_MAX_AGE", "24h")
@@ -37,7 +38,7 @@ func TestStorageCommands(t *testing.T) {
 	try("storage apply --reduce --yes", 0, "TG_UPDATES: age 24h, was 168h")
 	try("storage", 0, "64MB")
 	folder := t.TempDir()
-	try("backup "+folder, 0, "0 accounts")
+	try("backup "+folder, 0, "Accounts in it: 0")
 	files, err := filepath.Glob(filepath.Join(folder, "natsgram-*.tar"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
