@@ -60,7 +60,8 @@ func (b *base) replaceable(ctx context.Context, name string) error {
 		return nil
 	}
 	if errors.Is(err, vault.ErrSealed) {
-		return fmt.Errorf("%w: use the NATSGRAM_SECRET or key file of the daemon that runs it, or remove the account first (natsgram accounts remove %s)", err, name)
+		return fmt.Errorf("%w: use the NATSGRAM_SECRET or key file of the daemon that runs it, or remove the account first (natsgram accounts remove %[2]s; where no daemon runs, nats kv del %[3]s %[2]s)",
+			err, name, b.storage.Scheme().StreamName(storage.Sessions))
 	}
 	return err
 }

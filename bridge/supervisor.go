@@ -142,7 +142,9 @@ func (s *supervisor) run() error {
 		if s.serving.Err() != nil {
 			return context.Cause(s.serving)
 		}
-		s.b.log.Warn("following the vault", "err", err)
+		if !errors.Is(err, context.Canceled) { // begun anew on purpose: the bucket is another one
+			s.b.log.Warn("following the vault", "err", err)
+		}
 		if err := pause(s.serving, time.Second); err != nil {
 			return context.Cause(s.serving)
 		}

@@ -41,7 +41,7 @@ func TestReadmePrograms(t *testing.T) {
 		dir := t.TempDir()
 		must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(programs["go"]), 0o644))
 		must(t, build(root, nil, "go", "build", "-o", filepath.Join(dir, "program"), filepath.Join(dir, "main.go")))
-		prints(t, exec.Command(filepath.Join(dir, "program")), "Message:hello from Go")
+		prints(t, exec.Command(filepath.Join(dir, "program")), "hello from Go")
 	})
 	t.Run("TypeScript", func(t *testing.T) {
 		dir := needNode(t)

@@ -43,7 +43,7 @@ nothing, and with it everybody who has the file has the accounts.`,
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s\n", path)
-			fmt.Fprintf(c.ErrOrStderr(), "Accounts in it: %d. The secret that opens the sessions is not.\n", len(m.Accounts))
+			fmt.Fprintf(c.ErrOrStderr(), "Accounts in it: %d. Not in it: the secret that opens the sessions.\n", len(m.Accounts))
 			if !checked {
 				fmt.Fprintln(c.ErrOrStderr(), "There is no secret here, so that it was not looked whether the sessions open.")
 			}
