@@ -118,7 +118,7 @@ func (c *Client) Reinit() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if soonest := l.reinit.done.Add(reinitEvery); soonest.After(now) {
+	if soonest := l.done.Add(reinitEvery); soonest.After(now) {
 		l.reinit.due = soonest
 		l.poke()
 		return

@@ -103,7 +103,8 @@ func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, in
 // plan starts the fetching of one window after another. The first one is waited for: it tells where the file is, so that not
 // all of them have to be sent there.
 func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan struct{}, queue chan *part, use func(int64, []byte) error) error {
-	for at, n := int64(0), int64(0); at < d.end.Load(); at += n {
+	var n int64
+	for at := int64(0); at < d.end.Load(); at += n {
 		n = d.window(at)
 		select {
 		case room <- struct{}{}:

@@ -68,10 +68,10 @@ func (s *Server) Intercept(f func(*Request) Action) (remove func()) {
 // centre in trouble refuses these first (500, -503).
 func (s *Server) InterceptMethod(name string, f func(*Request) Action) (remove func()) {
 	return s.Intercept(func(r *Request) Action {
-		if r.Method != name && !(name == "initConnection" && r.Init) {
-			return Pass()
+		if r.Method == name || r.Init && name == "initConnection" {
+			return f(r)
 		}
-		return f(r)
+		return Pass()
 	})
 }
 
