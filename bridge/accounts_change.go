@@ -16,6 +16,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -30,11 +31,11 @@ func (c *control) addAccount(ctx context.Context, in request) (any, error) {
 	if err := subjects.CheckAccount(in.Account); err != nil {
 		return nil, answer.Refuse(400, err.Error())
 	}
-	err := lease.ErrKnown
-	if c.known(ctx, in.Account) != nil {
+	taken, err := c.taken(ctx, in.Account)
+	if err == nil && !taken {
 		err = c.shift.lease.Add(ctx, in.Account)
 	}
-	if errors.Is(err, lease.ErrKnown) {
+	if taken || errors.Is(err, lease.ErrKnown) {
 		return nil, answer.Refuse(409, "there is an account "+in.Account+" already")
 	}
 	if err != nil {
@@ -45,6 +46,28 @@ func (c *control) addAccount(ctx context.Context, in request) (any, error) {
 		return a.State != stateFree && a.State != string(account.Starting) || a.Error != ""
 	})
 	return c.describe(ctx, []string{in.Account})[0], nil
+}
+
+// taken reports whether there is an account of that name. It looks at what is stored: another daemon may just have removed it,
+// and the records that this one follows come a moment later.
+func (c *control) taken(ctx context.Context, name string) (bool, error) {
+	seat, err := c.shift.crew.Look(ctx, name)
+	if err != nil || seat.Known {
+		return seat.Known, err
+	}
+	for _, m := range c.shift.crew.Members(time.Now()) {
+		if slices.Contains(m.Accounts, name) {
+			return true, nil
+		}
+	}
+	_, err = c.base.vault.Load(ctx, name)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		return false, nil
+	case errors.Is(err, vault.ErrSealed):
+		return true, nil
+	}
+	return err == nil, err
 }
 
 // until waits for something that the records of the daemons tell, d at most.
