@@ -33,7 +33,7 @@ import (
 
 // Config says what to do with updates. Handle and Store are needed.
 type Config struct {
-	// Handle is given each item, one after another. After an error [Runner.Run] ends; the item was not handled then, and is given
+	// Handle is given each item, one after another, also those that are of use only at once (Item.Live). After an error [Runner.Run] ends; the item was not handled then, and is given
 	// again to the next run. While Handle works nothing else of the updates goes on, but calls do, also its own.
 	Handle func(updates.Item) error
 
@@ -163,6 +163,7 @@ func (r *Runner) follow(ctx context.Context) error {
 	if err := l.open(who); err != nil {
 		return err
 	}
+	r.inbox.poke() // for what came before
 	fetching, stop := context.WithCancel(ctx)
 	defer l.fetches.Wait()
 	defer stop()
