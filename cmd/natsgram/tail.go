@@ -161,7 +161,7 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 	if err != nil {
 		return err
 	}
-	if neverRan(ctx, js, set.Scheme(), account) && !o.own {
+	if !o.own && neverRan(ctx, js, set.Scheme(), account) { // who reads an own stream may not ask for the other
 		fmt.Fprintf(p.errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
 	}
 	c := client.New(nc, account, client.Prefix(set.Prefix), client.JetStream(js))

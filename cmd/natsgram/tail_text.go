@@ -149,6 +149,12 @@ func (b *updateBody) text() string {
 
 // gap is what is missing, why, and whether it comes after all.
 func (b *updateBody) gap() string {
+	switch b.Gap.Reason {
+	case "beginning":
+		return fmt.Sprintf("the account's updates begin here, after pts %d", b.Gap.To)
+	case "another user":
+		return fmt.Sprintf("the updates of another user begin here, after pts %d", b.Gap.To)
+	}
 	lost := fmt.Sprintf("after %d, up to %d", b.Gap.From, b.Gap.To)
 	if b.Gap.From == b.Gap.To {
 		lost = "nobody knows how many"
