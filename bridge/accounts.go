@@ -1,12 +1,9 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -33,10 +30,8 @@ type request struct {
 func (c *control) accounts(do func(context.Context, request) (any, error)) handler {
 	return func(ctx context.Context, r *answer.Request) (any, error) {
 		var in request
-		d := json.NewDecoder(bytes.NewReader(orEmpty(r.Data())))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
-			return nil, answer.Refuse(400, "the request is not the JSON object it should be: "+answer.BadJSON(err))
+		if err := answer.ReadJSON(r.Data(), &in); err != nil {
+			return nil, answer.Refuse(400, "the request is not the JSON object it should be: "+err.Error())
 		}
 		return do(ctx, in)
 	}

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -175,17 +174,10 @@ func (c *control) login(ctx context.Context, r *answer.Request) (any, error) {
 // loginWith does a step with what the request says.
 func (c *control) loginWith(name, step string, body []byte) (any, error) {
 	var in answers
-	if json.Unmarshal(orEmpty(body), &in) != nil {
+	if answer.ReadJSON(body, &in) != nil {
 		return nil, answer.Refuse(400, "the request is not the JSON object it should be") // never quoted: it may hold a password
 	}
 	return c.loginStep(name, step, in)
-}
-
-func orEmpty(b []byte) []byte {
-	if len(b) == 0 {
-		return []byte("{}")
-	}
-	return b
 }
 
 // loginStep does one step. A login begins with start; the others go on with it.

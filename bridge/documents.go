@@ -70,8 +70,8 @@ func (c *control) schema(ctx context.Context, r *answer.Request) (any, error) {
 	var in struct {
 		Format string `json:"format"`
 	}
-	if err := json.Unmarshal(orEmpty(r.Data()), &in); err != nil {
-		return nil, answer.Refuse(400, `schema: want {"format": "asyncapi"}, or nothing: `+answer.BadJSON(err))
+	if err := answer.ReadJSON(r.Data(), &in); err != nil {
+		return nil, answer.Refuse(400, `schema: want {"format": "asyncapi"}, or nothing: `+err.Error())
 	}
 	if in.Format == "" {
 		return c.documents.list(), nil

@@ -46,6 +46,9 @@ func TestBadControlRequests(t *testing.T) {
 		{"_.schema", `{"format":1}`, "format: want a string, got number"},
 		{"main.watch.add", `{"channels":"1"}`, "channels: want an array, got string"},
 		{"main.watch.add", ``, `want {"channels":["1234"]}`},
+		{"main.watch.add", `{"channel":["1"]}`, `unknown field "channel"`},
+		{"main.watch.remove", `{"channels":["1"]} {}`, "want one object"},
+		{"_.schema", `{"formt":"asyncapi"}`, `unknown field "formt"`},
 	} {
 		reply := d.ask("tg.ctl."+c[0], c[1])
 		text := reply.Header.Get("Nats-Service-Error")

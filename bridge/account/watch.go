@@ -96,8 +96,11 @@ func watchRequest(verb string, request []byte) (ids []int64, err error) {
 	var in struct {
 		Channels []any `json:"channels"`
 	}
-	if err := json.Unmarshal(request, &in); err != nil {
-		return nil, errors.New(`want {"channels":["1234"]}: ` + answer.BadJSON(err))
+	if err := answer.ReadJSON(request, &in); err != nil {
+		return nil, errors.New(`want {"channels":["1234"]}: ` + err.Error())
+	}
+	if in.Channels == nil {
+		return nil, errors.New(`want {"channels":["1234"]}`)
 	}
 	for _, one := range in.Channels {
 		text, ok := one.(string)

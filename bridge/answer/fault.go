@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -111,6 +112,23 @@ func oneLine(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// ReadJSON reads the one JSON object that a request of tg.ctl is; of nothing, it leaves all fields as they are. A field that
+// nobody reads is refused: it is misspelt, and what it was to say would be passed over in silence.
+func ReadJSON(body []byte, in any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		return errors.New(BadJSON(err))
+	}
+	if d.More() {
+		return errors.New("want one object, got more behind it")
+	}
+	return nil
 }
 
 // BadJSON tells what is wrong with a request that encoding/json cannot read, in words of JSON and not of Go.
