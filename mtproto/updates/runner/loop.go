@@ -167,10 +167,10 @@ func (l *loop) saveRest() error {
 	if !l.unsaved {
 		return nil
 	}
+	l.unsaved = false // where it fails the run ends
 	if err := l.r.c.Store.Save(l.state); err != nil {
 		return fmt.Errorf("runner: saving the state: %w", err)
 	}
-	l.unsaved = false
 	return nil
 }
 

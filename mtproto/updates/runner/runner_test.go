@@ -237,20 +237,50 @@ func TestSlowHandler(t *testing.T) {
 	})
 }
 
-type brokenStore struct{ runner.MemoryStore }
+type brokenStore struct {
+	runner.MemoryStore
+	load, save error
+}
 
-var errDisk = errors.New("no space left")
+func (b *brokenStore) Load() (updates.State, error) {
+	if b.load != nil {
+		return updates.State{}, b.load
+	}
+	return b.MemoryStore.Load()
+}
 
-func (*brokenStore) Save(updates.State) error { return errDisk }
+func (b *brokenStore) Save(updates.State) error { return b.save }
 
+var errDisk = errors.New("a disk that does not work")
+
+// A store that fails ends the run: it says so once, and nothing is acknowledged as if it were kept.
 func TestStoreFails(t *testing.T) {
+	for name, store := range map[string]*brokenStore{"loading": {load: errDisk}, "saving": {save: errDisk}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := mttest.NewServer(t, inMemory)
+			g := run(t, s, s.AddUser(mttest.User{First: "Alice"}), store)
+			g.got()
+			err := g.stop()
+			if !errors.Is(err, errDisk) || strings.Count(err.Error(), name) != 1 || strings.Contains(err.Error(), "\n") {
+				t.Errorf("ended with %q", err)
+			}
+		})
+	}
+}
+
+// Somebody signs in while the runner runs: updates are handed out from then on.
+func TestSignInLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mttest.NewServer(t, inMemory)
-		g := run(t, s, s.AddUser(mttest.User{First: "Alice"}), new(brokenStore))
-		g.got()
-		if err := g.stop(); !errors.Is(err, errDisk) {
-			t.Errorf("ended with %v", err)
+		bot, bob := s.AddBot("Helper", "helper_bot"), s.AddUser(mttest.User{First: "Bob"})
+		g := run(t, s, bob, new(runner.MemoryStore), func(_ *rig, o *mtproto.Options, _ *runner.Config) { o.State = mtproto.State{} })
+		g.want("before")
+		if _, err := g.Client().Login().BotToken(t.Context(), bot.Token()); err != nil {
+			t.Fatal(err)
 		}
+		g.want("signed in", "gap: beginning")
+		bob.Send(bot, "hello")
+		g.want("from then on", "hello")
 	})
 }
 
