@@ -1,0 +1,101 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/tl/tg"
+)
+
+// A call and an update over the bus, all in one process: a Telegram for tests, a daemon with a NATS server inside, and the program. With
+// natsgram running elsewhere only what follows nats.Connect is needed.
+func Example() {
+	s, err := mttest.Start(mttest.Config{Code: "12345"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	alice, bob := s.AddUser(mttest.User{First: "Alice", Phone: "+15550001"}), s.AddUser(mttest.User{First: "Bob", Username: "bob"})
+	url, stop, err := daemon(s, alice.Phone())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+
+	nc, err := nats.Connect(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+	ctx, c := context.Background(), client.New(nc, "main")
+	found, err := tg.ContactsResolveUsername(ctx, c, &tg.ContactsResolveUsernameRequest{Username: "bob"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("found", found.Users[0].(*tg.User).FirstName.V)
+
+	bob.Send(alice, "hello Alice")
+	for u, err := range c.Updates(ctx, client.UpdatesConfig{
+		Durable: "printer", Start: client.StartAll(), Filters: []client.Filter{{Update: "updateNewMessage"}},
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := u.Ack(); err != nil {
+			log.Fatal(err)
+		}
+		if u.Gap != nil { // passes every filter
+			fmt.Println("gap:", u.Gap.Reason)
+			continue
+		}
+		if v, ok := u.Value.(*tg.UpdateNewMessage); ok {
+			fmt.Println(v.Message.(*tg.Message).Message)
+			break
+		}
+	}
+	// Output:
+	// found Bob
+	// gap: beginning
+	// hello Alice
+}
+
+// daemon runs natsgram for an account, as natsgram serve and natsgram login do, and tells where its NATS server is.
+func daemon(s *mttest.Server, phone string) (url string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "natsgram")
+	if err != nil {
+		return "", nil, err
+	}
+	env, set := s.Env(), bridge.DefaultSettings()
+	set.StateDir, set.Port, set.APIID, set.APIHash = dir, -1, 1, "of my.telegram.org"
+	o := bridge.Options{Env: &env, NoSync: true, Open: true, Version: "example"}
+	b, err := bridge.New(set, o)
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = b.Run(ctx) }()
+	stop = func() { cancel(); <-ended; _ = os.RemoveAll(dir) }
+	select {
+	case <-b.Ready():
+	case <-ended:
+		stop()
+		return "", nil, fmt.Errorf("the daemon ended before it was ready")
+	}
+	_, err = bridge.Login(ctx, set, o, bridge.SignIn{Account: "main", Phone: phone, Prompt: func(context.Context, mtproto.LoginState, error) (string, error) {
+		return "12345", nil
+	}})
+	if err != nil {
+		stop()
+		return "", nil, err
+	}
+	return b.ClientURL(), stop, nil
+}
