@@ -11,9 +11,9 @@
 //
 // # At least once
 //
-// The state is saved after the items that it counts were handled, never before. An item that was handled when the program
-// crashed, and before the state was saved, is handled again. Its Era, Box, Pts and Index are the same then, and no other item
-// has them, except in the box "none".
+// The state is saved after each item, never before it was handled. So an item is handled again only where the program crashed
+// after Handle had returned and before the state was saved. Handle has to bear that, as by the id of a message: what comes again in a
+// difference may have another Pts and Index than before.
 package runner
 
 import (
@@ -43,7 +43,8 @@ type Config struct {
 	// Rules are those of the client's schema. Nil: of the default one.
 	Rules *updates.Rules
 
-	// Updates are limits of the machine. SelfID, Bot, Begin and Rand are filled in.
+	// Updates are limits of the machine. SelfID, Bot, Begin and Rand are filled in. MaxBatch is 1 by default: where it is more, the state
+	// is saved less often while much was missed, and an error of Handle has up to so many items handled again.
 	Updates updates.Config
 
 	// MaxWaiting is how many bytes of updates wait while Handle works, 16 MiB by default. Telegram keeps what is more.
@@ -79,6 +80,7 @@ func New(o mtproto.Options, c Config) (*Runner, error) {
 			return nil, err
 		}
 	}
+	c.Updates.MaxBatch = cmp.Or(c.Updates.MaxBatch, 1)
 	c.MaxWaiting = cmp.Or(c.MaxWaiting, defaultWaiting)
 	r := &Runner{c: c, inbox: inbox{most: c.MaxWaiting, wake: make(chan struct{}, 1)}}
 	o.Updates = r.inbox.push
