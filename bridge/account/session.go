@@ -118,7 +118,11 @@ const eventForeign = "session.foreign"
 
 // foreign tells of a record that is not the account's session. The account goes on with the one in memory, which is stored again.
 func (r *Runner) foreign(what string) {
-	r.Log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?", "found", what)
+	if what == vault.NoRecord {
+		r.Log.Warn("the vault did not hold this account's session any more; it is stored again")
+	} else {
+		r.Log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?", "found", what)
+	}
 	r.status.foreign(what)
 	r.event(eventForeign, map[string]any{"found": what})
 }

@@ -15,6 +15,9 @@ import (
 //   - ours, sealed anew with another secret: it is ours;
 //   - everything else (nothing, garbage, what another secret sealed, an older session put back) is foreign: ours is written over it.
 
+// NoRecord is what stood in a session's place where nothing did: the bucket was emptied or made anew.
+const NoRecord = "no record at all"
+
 // errKept says that the bucket holds the session as it is in memory.
 var errKept = errors.New("nothing to be done")
 
@@ -95,7 +98,7 @@ func (v *Vault) judge(ctx context.Context, account string, s Session) (now Sessi
 	}
 	switch {
 	case errors.Is(err, ErrNotFound) && len(all) == 0:
-		return now, "no record at all", nil
+		return now, NoRecord, nil
 	case errors.Is(err, ErrNotFound):
 		return now, "a record that says it was deleted", nil
 	case errors.Is(err, ErrSealed):
