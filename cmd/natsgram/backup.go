@@ -28,11 +28,17 @@ nothing, and with it everybody who has the file has the accounts.`,
   natsgram backup before-upgrade.tar --updates`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return &usageError{c.CommandPath(), errors.New("want a file or a folder")}
+			}
 			set, err := loadSettings(c)
 			if err != nil {
 				return err
 			}
-			path := backupPath(args[0], time.Now())
+			path, err := backupPath(args[0], time.Now())
+			if err != nil {
+				return err
+			}
 			var m backup.Manifest
 			var checked bool
 			err = writeWhole(path, func(w io.Writer) (err error) {
@@ -54,12 +60,17 @@ nothing, and with it everybody who has the file has the accounts.`,
 	return c
 }
 
-// backupPath is the file to write.
-func backupPath(to string, now time.Time) string {
-	if info, err := os.Stat(to); err == nil && info.IsDir() {
-		return filepath.Join(to, "natsgram-"+now.UTC().Format("20060102T150405Z")+".tar")
+// backupPath is the file to write. What ends in a slash is a folder, which is made where it is missing.
+func backupPath(to string, now time.Time) (string, error) {
+	if os.IsPathSeparator(to[len(to)-1]) {
+		if err := os.MkdirAll(to, 0o700); err != nil {
+			return "", err
+		}
 	}
-	return to
+	if info, err := os.Stat(to); err == nil && info.IsDir() {
+		return filepath.Join(to, "natsgram-"+now.UTC().Format("20060102T150405Z")+".tar"), nil
+	}
+	return to, nil
 }
 
 // writeWhole writes a file that its owner alone may read, and that is there whole or not at all. It overwrites none.
