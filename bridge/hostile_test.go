@@ -123,6 +123,9 @@ func TestHostileReader(t *testing.T) {
 	d := newHostileDaemon(t, w, where, &log)
 	d.login("main", w.dora)
 	d.login("other", w.alice)
+	for _, name := range []string{"main", "other"} { // where each begins is written by itself, and not by anybody's request
+		d.updates("tg.upd."+name+".gap.none.0", 1)
+	}
 	defer w.InterceptMethod("help.getConfig", func(*mttest.Request) mttest.Action { return mttest.Drop() })()
 
 	h := newHostile(d, seed)
