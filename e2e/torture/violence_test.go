@@ -89,17 +89,17 @@ var (
 	writes = []string{
 		"$KV.TG_LEASES.member.", "$KV.TG_ACCOUNTS.", "$KV.TG_SESSIONS.", "$KV.TG_POSITIONS.", "tg.own.", "tg.upd.", "tg.evt.",
 	}
-	buckets = []string{"KV_TG_ACCOUNTS", "TG_EVENTS"}
+	buckets = []string{"TG_EVENTS"}
 )
 
-// leasesToo has the leases deleted under all other harm, not only by themselves as TestStorageLost does. It is open what then keeps
+// leasesToo has the buckets of leases and accounts deleted under all other harm, not only by themselves as TestStorageLost does. It is open what then keeps
 // two daemons apart: seed 666896 has seen both speak for one account (docs/guarantees.md).
-var leasesToo = flag.Bool("torture.leases", false, "the bucket of leases is deleted too, under all other harm")
+var leasesToo = flag.Bool("torture.leases", false, "the buckets that say who owns what are deleted too, under all other harm")
 
 func (v *violence) someBucket() string {
 	all := buckets
 	if *leasesToo {
-		all = append(slices.Clone(all), "KV_TG_LEASES")
+		all = append(slices.Clone(all), "KV_TG_LEASES", "KV_TG_ACCOUNTS")
 	}
 	return all[v.r.IntN(len(all))]
 }
