@@ -37,6 +37,7 @@ var rooms = []room{
 	{"mtproto/mt", []string{"tl/bin"}, "service messages are wire data"},
 	{"mtproto/crypto", []string{"tl/bin", "mtproto/crypto/..."}, "arithmetic only"},
 	{"mtproto/crypto/vectors", nil, "published figures for tests"},
+	{"mtproto/crypto/aeslimit", nil, "the instructions of AES alone, for benchmarks"},
 	{"mtproto/dc", []string{"mtproto/crypto"}, "addresses and keys"},
 	{"mtproto/transport", []string{"mtproto/crypto", "mtproto/crypto/..."}, "framing knows nothing of messages"},
 	{"mtproto/reach", []string{"mtproto/dc", "mtproto/transport"}, "how to get there, not what to say"},

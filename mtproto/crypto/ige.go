@@ -7,7 +7,45 @@ import (
 )
 
 // IGE is AES in the Infinite Garble Extension mode. Each block depends on the one before in both directions, so it can
-// neither be run in parallel nor be expressed by the modes of crypto/cipher; what counts is the latency of one block.
+// neither be run in parallel nor be expressed by the modes of crypto/cipher; what counts is the latency of one block. Where
+// the processor has instructions for AES, a loop in assembly has nothing else between two blocks (see ige_amd64.s); blocks
+// through crypto/cipher are tested against it and serve everywhere else.
+
+// EncryptIGE encrypts src into dst. key has 16 or 32 bytes and iv 32; src is a multiple of 16 long and dst at least as
+// long. dst may be src, but must not overlap it otherwise. It panics where the caller breaks these rules: they are not
+// up to the other side.
+func EncryptIGE(dst, src, key []byte, iv *[32]byte) {
+	checkIGELength(dst, src)
+	if fastIGE && len(key) == 32 {
+		encryptFast(dst, src, (*[32]byte)(key), iv)
+		return
+	}
+	encryptBlocks(dst, src, newCipher(key), iv)
+}
+
+// DecryptIGE is the inverse of [EncryptIGE], with the same rules.
+func DecryptIGE(dst, src, key []byte, iv *[32]byte) {
+	checkIGELength(dst, src)
+	if fastIGE && len(key) == 32 {
+		decryptFast(dst, src, (*[32]byte)(key), iv)
+		return
+	}
+	decryptBlocks(dst, src, newCipher(key), iv)
+}
+
+func checkIGELength(dst, src []byte) {
+	if len(src)%aes.BlockSize != 0 || len(dst) < len(src) {
+		panic("crypto: IGE of a length that is no multiple of 16, or into too small a buffer")
+	}
+}
+
+func newCipher(key []byte) cipher.Block {
+	c, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
 
 // block is 16 bytes as two words, the unit that IGE chains by.
 type block struct{ a, b uint64 }
@@ -25,11 +63,8 @@ func (x block) store(p []byte) {
 	binary.LittleEndian.PutUint64(p[8:], x.b)
 }
 
-// EncryptIGE encrypts src into dst. key has 16 or 32 bytes and iv 32; src is a multiple of 16 long and dst at least as
-// long. dst may be src, but must not overlap it otherwise. It panics where the caller breaks these rules: they are not
-// up to the other side.
-func EncryptIGE(dst, src, key []byte, iv *[32]byte) {
-	c := newIGE(dst, src, key)
+// encryptBlocks is EncryptIGE for any processor.
+func encryptBlocks(dst, src []byte, c cipher.Block, iv *[32]byte) {
 	prevOut, prevIn := loadBlock(iv[:16]), loadBlock(iv[16:])
 	for i := 0; i < len(src); i += aes.BlockSize {
 		d := dst[i : i+aes.BlockSize : i+aes.BlockSize]
@@ -42,9 +77,8 @@ func EncryptIGE(dst, src, key []byte, iv *[32]byte) {
 	}
 }
 
-// DecryptIGE is the inverse of [EncryptIGE], with the same rules.
-func DecryptIGE(dst, src, key []byte, iv *[32]byte) {
-	c := newIGE(dst, src, key)
+// decryptBlocks is DecryptIGE for any processor.
+func decryptBlocks(dst, src []byte, c cipher.Block, iv *[32]byte) {
 	prevIn, prevOut := loadBlock(iv[:16]), loadBlock(iv[16:])
 	for i := 0; i < len(src); i += aes.BlockSize {
 		d := dst[i : i+aes.BlockSize : i+aes.BlockSize]
@@ -55,15 +89,4 @@ func DecryptIGE(dst, src, key []byte, iv *[32]byte) {
 		prevOut.store(d)
 		prevIn = in
 	}
-}
-
-func newIGE(dst, src, key []byte) cipher.Block {
-	if len(src)%aes.BlockSize != 0 || len(dst) < len(src) {
-		panic("crypto: IGE of a length that is no multiple of 16, or into too small a buffer")
-	}
-	c, err := aes.NewCipher(key)
-	if err != nil {
-		panic(err)
-	}
-	return c
 }

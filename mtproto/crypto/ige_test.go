@@ -2,9 +2,12 @@ package crypto
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
+	"github.com/natsgram/natsgram/mtproto/crypto/aeslimit"
 	"github.com/natsgram/natsgram/mtproto/crypto/vectors"
 )
 
@@ -56,6 +59,58 @@ func TestIGERoundTrip(t *testing.T) {
 	}
 }
 
+// TestIGEFast holds the loop over the processor's instructions against blocks through crypto/cipher: any key, any vector, from none
+// to many blocks, in place and not.
+func TestIGEFast(t *testing.T) {
+	if !fastIGE {
+		t.Skip("this processor has no instructions for AES")
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 200 {
+		var key, iv [32]byte
+		src, want, got := make([]byte, 16*n), make([]byte, 16*n), make([]byte, 16*n+1)
+		for _, b := range [][]byte{key[:], iv[:], src} {
+			for i := range b {
+				b[i] = byte(rng.Uint32())
+			}
+		}
+		for _, way := range []struct {
+			name string
+			fast func(dst, src []byte, key, iv *[32]byte)
+			slow func(dst, src []byte, c cipher.Block, iv *[32]byte)
+		}{{"encrypt", encryptFast, encryptBlocks}, {"decrypt", decryptFast, decryptBlocks}} {
+			way.slow(want, src, newCipher(key[:]), &iv)
+			got[16*n] = 0x55
+			way.fast(got[:16*n], src, &key, &iv)
+			if !bytes.Equal(got[:16*n], want) || got[16*n] != 0x55 {
+				t.Fatalf("%s of %d blocks: got %x\nwant %x", way.name, n, got, want)
+			}
+			in := bytes.Clone(src)
+			if way.fast(in, in, &key, &iv); !bytes.Equal(in, want) {
+				t.Fatalf("%s of %d blocks in place: got %x\nwant %x", way.name, n, in, want)
+			}
+		}
+	}
+}
+
+// C2: a key of 16 bytes and processors without the instructions are served as well.
+func TestIGEBlocks(t *testing.T) {
+	var iv [32]byte
+	for _, size := range []int{16, 32} {
+		plain := seq(64)
+		out := make([]byte, 64)
+		encryptBlocks(out, plain, newCipher(seq(size)), &iv)
+		whole := make([]byte, 64)
+		EncryptIGE(whole, plain, seq(size), &iv)
+		if !bytes.Equal(out, whole) {
+			t.Errorf("a key of %d bytes: by blocks %x\nEncryptIGE %x", size, out, whole)
+		}
+		if decryptBlocks(out, out, newCipher(seq(size)), &iv); !bytes.Equal(out, plain) {
+			t.Errorf("a key of %d bytes: round trip differs", size)
+		}
+	}
+}
+
 // seq is n bytes 0, 1, 2 ...
 func seq(n int) []byte {
 	b := make([]byte, n)
@@ -67,14 +122,19 @@ func seq(n int) []byte {
 
 func BenchmarkIGE(b *testing.B) {
 	var iv [32]byte
-	for _, n := range []int{112, 16384} {
+	for _, n := range []int{112, 16384, 1 << 20} {
 		buf, key := seq(n), seq(32)
-		for name, f := range map[string]func(dst, src, key []byte, iv *[32]byte){"encrypt": EncryptIGE, "decrypt": DecryptIGE} {
+		for name, f := range map[string]func(){
+			"encrypt":       func() { EncryptIGE(buf, buf, key, &iv) },
+			"decrypt":       func() { DecryptIGE(buf, buf, key, &iv) },
+			"encryptBlocks": func() { encryptBlocks(buf, buf, newCipher(key), &iv) },
+			"limit":         func() { aeslimit.Chain(n / 16) },
+		} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				b.SetBytes(int64(n))
 				b.ReportAllocs()
 				for b.Loop() {
-					f(buf, buf, key, &iv)
+					f()
 				}
 			})
 		}
