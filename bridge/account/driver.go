@@ -118,7 +118,7 @@ func (d *driver) push(u mtproto.Update) {
 
 // observe takes the result of a call of ours (D19).
 func (d *driver) observe(call, result []byte, origin string) {
-	if !d.r.Rules.Concerns(result) {
+	if !d.r.Rules.Relevant(result) {
 		return
 	}
 	if d.crowded() {
@@ -257,7 +257,7 @@ func (d *driver) pump() {
 			}
 		case *updates.Release:
 			d.release(out.Tokens)
-		case *updates.Broken:
+		case *updates.Unreadable:
 			d.r.Log.Warn("an update that cannot be read", "box", out.Box, "err", out.Err)
 			d.r.event("updates.unreadable", map[string]any{"box": out.Box.String(), "error": text(out.Err)})
 			d.client.Reinit()

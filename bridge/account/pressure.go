@@ -128,7 +128,7 @@ func (d *driver) crowded() bool {
 // turnAway deals with a push for which the inbox has no room: the machine is busy, or stuck.
 func (d *driver) turnAway(in input) {
 	switch {
-	case !d.r.Rules.Only(in.body):
+	case !d.r.Rules.Unrecoverable(in.body):
 		d.leave(in)
 	case !d.park(in):
 		d.decline(in)
@@ -138,11 +138,11 @@ func (d *driver) turnAway(in input) {
 // noRoom deals with a push for which the log has no room.
 func (d *driver) noRoom(now time.Time, in input) {
 	switch {
-	case !d.r.Rules.Only(in.body):
-		d.machine.Leave(now, in.body)
+	case !d.r.Rules.Unrecoverable(in.body):
+		d.machine.Drop(now, in.body)
 		d.leave(in)
 	case !d.park(in):
-		d.machine.Leave(now, in.body) // what else it holds
+		d.machine.Drop(now, in.body) // what else it holds
 		d.decline(in)
 	}
 }
@@ -151,7 +151,7 @@ func (d *driver) noRoom(now time.Time, in input) {
 // caller has in the reply.
 func (d *driver) noRoomForResult(now time.Time, in input) {
 	if !d.park(in) {
-		d.machine.LeaveResult(now, in.call, in.body)
+		d.machine.DropResult(now, in.call, in.body)
 		d.leave(in)
 	}
 }

@@ -471,11 +471,11 @@ func TestOnly(t *testing.T) {
 			"_": "encryptedMessageService", "random_id": 1, "chat_id": 1, "date": 1, "bytes": []byte{}}}), false},
 		{"too long", codec.M{"_": "updatesTooLong"}, false},
 	} {
-		if got := rules.Only(encode(t, c.body)); got != c.want {
+		if got := rules.Unrecoverable(encode(t, c.body)); got != c.want {
 			t.Errorf("%s: %v", c.about, got)
 		}
 	}
-	if rules.Only([]byte("what is this?")) {
+	if rules.Unrecoverable([]byte("what is this?")) {
 		t.Error("what cannot be read")
 	}
 }

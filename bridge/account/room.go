@@ -68,7 +68,7 @@ func (d *driver) fetchWaiting() {
 
 // weighHeld takes room for what the machine holds back until a difference comes: all of it goes into the log at once then.
 func (d *driver) weighHeld() {
-	n, bytes := d.machine.Held()
+	n, bytes := d.machine.Postponed()
 	now := int64(n)*heldWeight + int64(bytes)*heldGrowth
 	d.room.Take(now - d.heldBytes)
 	d.heldBytes = now

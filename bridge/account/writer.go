@@ -106,7 +106,7 @@ func (w *writer) header(item *updates.Item) nats.Header {
 	if item.Backfill {
 		h[subjects.HeaderBackfill] = []string{"true"}
 	}
-	if connection := w.rules.Business(item); connection != "" {
+	if connection := w.rules.BusinessConnection(item); connection != "" {
 		h[subjects.HeaderBusiness] = []string{connection}
 	}
 	if item.Origin != "" {

@@ -31,7 +31,7 @@ func asyncAPI(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 		d.method(f)
 	}
 	for _, u := range s.Class("Update") {
-		if !updates.Talk(u.Name) {
+		if !updates.Control(u.Name) {
 			d.update(u.Name, updates.Live(u.Name))
 		}
 	}

@@ -90,7 +90,7 @@ func TestEverySubject(t *testing.T) {
 		if updates.Live(u.Name) {
 			tree = "live"
 		}
-		if !updates.Talk(u.Name) {
+		if !updates.Control(u.Name) {
 			want[tree+"."+u.Name] = "acme.tg." + tree + ".{account}." + subjects.Escape(u.Name) + ".{kind}.{id}"
 		}
 	}

@@ -16,12 +16,12 @@ func TestBusiness(t *testing.T) {
 		{newMessage(1, 101), ""},
 		{userName(3), ""},
 	} {
-		if got := l.rules.Business(&Item{Update: l.encode(c.update)}); got != c.want {
+		if got := l.rules.BusinessConnection(&Item{Update: l.encode(c.update)}); got != c.want {
 			t.Errorf("%s: %q, want %q", c.update["_"], got, c.want)
 		}
 	}
 	for _, it := range []Item{{}, {Update: []byte{1, 2, 3, 4}}, {Update: l.encode(M{"_": "updateBotBusinessConnect", "connection": connection, "qts": 1})[:12]}} {
-		if got := l.rules.Business(&it); got != "" {
+		if got := l.rules.BusinessConnection(&it); got != "" {
 			t.Errorf("%x: %q", it.Update, got)
 		}
 	}

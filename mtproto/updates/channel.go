@@ -23,9 +23,9 @@ func (m *Machine) channel(id int64) *box {
 	return b
 }
 
-// Channel tells the machine of a channel from elsewhere, such as the dialogs at first login (E17): its pts, where the
+// AddChannel tells the machine of a channel from elsewhere, such as the dialogs at first login (E17): its pts, where the
 // machine knows none yet, else as a hint (E29); and its access hash, unless 0.
-func (m *Machine) Channel(now time.Time, id int64, pts int, accessHash int64) {
+func (m *Machine) AddChannel(now time.Time, id int64, pts int, accessHash int64) {
 	m.begin(now)
 	before := m.state.Channels[id]
 	b := m.channel(id)

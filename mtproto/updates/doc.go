@@ -11,14 +11,14 @@
 //	m.PushResult(now, call, result, meta) // what one of our own calls answered (D19): any result, most are ignored
 //	m.Result(now, fetch.ID, body, err)    // the answer to a Fetch
 //	m.SetWatched(now, ids)                // channels to be asked about again and again (E32)
-//	m.Channel(now, id, pts, hash)         // a channel of which somebody else learned
+//	m.AddChannel(now, id, pts, hash)      // a channel of which somebody else learned
 //	m.Tick(now)                           // when m.Wake() has come
 //	for out, ok := m.Next(); ok; out, ok = m.Next() { // after each of these
 //		switch out := out.(type) {
-//		case *updates.Batch:   // store, in order, then let go of out.Release
-//		case *updates.Fetch:   // invoke out.Query, then Result; a refusal of Telegram's as *updates.Error
-//		case *updates.Release: // these tokens may be acknowledged to Telegram at once
-//		case *updates.Broken:  // close the connection, initConnection again; the machine has asked for the difference
+//		case *updates.Batch:      // store, in order, then let go of out.Release
+//		case *updates.Fetch:      // invoke out.Query, then Result; a refusal of Telegram's as *updates.Error
+//		case *updates.Release:    // these tokens may be acknowledged to Telegram at once
+//		case *updates.Unreadable: // close the connection, initConnection again; the machine has asked for the difference
 //		}
 //	}
 //

@@ -188,7 +188,7 @@ func (m *Machine) backoff(s *source) {
 }
 
 func (m *Machine) broken(b Box, err error) {
-	m.w.out = append(m.w.out, &Broken{Box: b, Err: err})
+	m.w.out = append(m.w.out, &Unreadable{Box: b, Err: err})
 }
 
 // Result answers a [Fetch]: the TL of the result, or why there is none, a refusal of Telegram's as *[Error].

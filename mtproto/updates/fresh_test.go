@@ -124,7 +124,7 @@ func TestWatch(t *testing.T) {
 		getChannelDifference 77/7700 pts=42 limit=100`)
 
 	b.m.SetWatched(b.now, []int64{55})
-	b.m.Channel(b.now, 55, 9, 5500)
+	b.m.AddChannel(b.now, 55, 9, 5500)
 	b.drain()
 	expect(t, b.log[9:], `
 		state c55=9.0/5500
@@ -138,7 +138,7 @@ func TestWatchClosed(t *testing.T) {
 	b.drain()
 	b.fail(ch77, &Error{400, "CHANNEL_PRIVATE"})
 	b.wait(5 * time.Minute)
-	b.m.Channel(b.now, 77, 40, 7700)
+	b.m.AddChannel(b.now, 77, 40, 7700)
 	b.drain()
 	expect(t, b.log, `
 		getChannelDifference 77/7700 pts=40 limit=100

@@ -242,7 +242,7 @@ func (b *bench) note(out Output) {
 		b.log = append(b.log, describe(v))
 	case *Release:
 		b.log = append(b.log, fmt.Sprint("release ", out.Tokens))
-	case *Broken:
+	case *Unreadable:
 		b.log = append(b.log, fmt.Sprint("broken ", out.Box))
 	}
 }

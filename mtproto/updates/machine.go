@@ -134,8 +134,8 @@ func (m *Machine) Next() (Output, bool) {
 	return m.out[m.taken-1], true
 }
 
-// Held is how many updates wait for a difference, and how many bytes of containers they keep.
-func (m *Machine) Held() (updates, bytes int) { return m.held.n, m.held.bytes }
+// Postponed is how many updates wait for a difference, and how many bytes of containers they keep.
+func (m *Machine) Postponed() (updates, bytes int) { return m.held.n, m.held.bytes }
 
 // Tick lets time pass.
 func (m *Machine) Tick(now time.Time) {

@@ -426,10 +426,10 @@ func TestMachine(t *testing.T) {
 			gap channel.55 0..30 first seen [c55=30/5]`},
 
 		{"E17 a channel known from the dialogs", func(b *bench) {
-			b.m.Channel(b.now, 55, 30, 5)
+			b.m.AddChannel(b.now, 55, 30, 5)
 			b.drain()
 			b.push(short(newChannelMessage(55, 3, 32)))
-			b.m.Channel(b.now, 77, 40, 7700)
+			b.m.AddChannel(b.now, 77, 40, 7700)
 			b.drain()
 		}, `
 			state c55=30.0/5

@@ -425,7 +425,7 @@ func (u *run) store() {
 	switch out := out.(type) {
 	case *Fetch:
 		u.fetches = append(u.fetches, out)
-	case *Broken:
+	case *Unreadable:
 		u.t.Fatalf("broken: %v", out.Err)
 	case *Batch:
 		u.storeBatch(out)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Output is what the machine wants done: *[Batch], *[Fetch], *[Release] or *[Broken].
+// Output is what the machine wants done: *[Batch], *[Fetch], *[Release] or *[Unreadable].
 type Output interface{ output() }
 
 // Batch is items to store in this order, after all batches before it.
@@ -83,17 +83,17 @@ type FetchID uint64
 // Release lists tokens whose updates any difference can give back: they may be acknowledged at once.
 type Release struct{ Tokens []uint64 }
 
-// Broken reports input that cannot be read with the schema at hand (D3). The connection should be closed, so that
+// Unreadable reports input that cannot be read with the schema at hand (D3). The connection should be closed, so that
 // initConnection tells Telegram our layer again. The machine fetches what was missed by itself.
-type Broken struct {
+type Unreadable struct {
 	Box Box // what it was about; none when not known
 	Err error
 }
 
-func (*Batch) output()   {}
-func (*Fetch) output()   {}
-func (*Release) output() {}
-func (*Broken) output()  {}
+func (*Batch) output()      {}
+func (*Fetch) output()      {}
+func (*Release) output()    {}
+func (*Unreadable) output() {}
 
 // Meta goes with a push.
 type Meta struct {

@@ -70,8 +70,8 @@ var live = map[string]string{
 // Live tells whether updates of that constructor are of use only at once: they are published, and not kept.
 func Live(name string) bool { return live[name] != "" }
 
-// Talk tells whether updates of that constructor are between Telegram and its clients alone: nobody else is told.
-func Talk(name string) bool { return slices.Contains(talk, name) }
+// Control tells whether updates of that constructor are between Telegram and its clients alone: nobody else is told.
+func Control(name string) bool { return slices.Contains(talk, name) }
 
 // Compile reads a schema, given in both its forms.
 func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
@@ -113,7 +113,7 @@ func (r *Rules) compileWrappers(decl *tl.Schema) (err error) {
 }
 
 func newRule(decl *tl.Schema, c *tl.Combinator) *rule {
-	u := &rule{name: c.Name, live: Live(c.Name), control: Talk(c.Name), peers: findPeers(decl, c)}
+	u := &rule{name: c.Name, live: Live(c.Name), control: Control(c.Name), peers: findPeers(decl, c)}
 	for _, p := range c.Params {
 		if p.Type.Name == "Message" && p.Cond == nil && u.message == "" {
 			u.message = p.Name
@@ -138,8 +138,8 @@ func findConnection(decl *tl.Schema, c *tl.Combinator) finder {
 	return finder{}
 }
 
-// Business is the business connection by which an update came to a bot, "" where it came by none.
-func (r *Rules) Business(it *Item) string {
+// BusinessConnection is the business connection by which an update came to a bot, "" where it came by none.
+func (r *Rules) BusinessConnection(it *Item) string {
 	if len(it.Update) < 4 {
 		return ""
 	}

@@ -21,7 +21,7 @@ type watch struct {
 
 // SetWatched tells which channels to watch from now on. Those it cannot take are returned: more than [MaxWatched], and
 // for bots all, who are told of everything anyhow (E25). A channel whose access hash is not known yet is watched as
-// soon as it is; see [Machine.Channel].
+// soon as it is; see [Machine.AddChannel].
 func (m *Machine) SetWatched(now time.Time, ids []int64) (left []int64) {
 	m.begin(now)
 	before := m.watched

@@ -104,7 +104,7 @@ func (l *loop) pump(ctx context.Context) error {
 			l.fetch(ctx, out)
 		case *updates.Release:
 			l.release(out.Tokens)
-		case *updates.Broken:
+		case *updates.Unreadable:
 			l.r.client.Reinit()
 		}
 	}

@@ -108,7 +108,7 @@ func (r *Runner) Client() *mtproto.Client { return r.client }
 // Invoke is [mtproto.Client.Invoke]; updates in the answer are handled in their order. It makes the runner a tg.Invoker.
 func (r *Runner) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	result, err := r.client.Invoke(ctx, query)
-	if err == nil && r.c.Rules.Concerns(result) {
+	if err == nil && r.c.Rules.Relevant(result) {
 		r.inbox.post(input{kind: inResult, call: bytes.Clone(query), body: bytes.Clone(result)})
 	}
 	return result, err

@@ -30,9 +30,9 @@ func TestLeave(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, at(), Config{})
 			if c.push != nil {
-				b.m.Leave(b.now, b.l.encode(c.push))
+				b.m.Drop(b.now, b.l.encode(c.push))
 			} else {
-				b.m.LeaveResult(b.now, b.l.encode(c.call), b.l.encode(c.result))
+				b.m.DropResult(b.now, b.l.encode(c.call), b.l.encode(c.result))
 			}
 			b.drain()
 			expect(t, b.log, c.want)
@@ -43,7 +43,7 @@ func TestLeave(t *testing.T) {
 // D3
 func TestLeaveUnreadable(t *testing.T) {
 	b := newBench(t, at(), Config{})
-	b.m.Leave(b.now, []byte("what is this?"))
+	b.m.Drop(b.now, []byte("what is this?"))
 	b.drain()
 	if len(b.fetch) != 1 {
 		t.Errorf("%q", b.log)

@@ -6,10 +6,10 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Only tells whether an Updates object holds anything that no difference would bring again, so that it must not be
+// Unrecoverable tells whether an Updates object holds anything that no difference would bring again, so that it must not be
 // acknowledged to Telegram before it was stored (E27): an update without a sequence outside of a numbered container, or one
 // that its box does not count. It may be called from any goroutine.
-func (r *Rules) Only(body []byte) bool {
+func (r *Rules) Unrecoverable(body []byte) bool {
 	v, err := r.s.View(body)
 	if err != nil || v.Class() != "Updates" {
 		return false // the difference will be readable, or said to be a gap (D3)
@@ -38,20 +38,20 @@ func (r *Rules) only(u codec.View, numbered bool) bool {
 	return box.Kind == None || box.Kind != Secret && u.Int("pts_count") == 0
 }
 
-// Concerns tells whether the result of a call is of interest to a machine (D19). It may be called from any goroutine.
-func (r *Rules) Concerns(result []byte) bool { return !r.resultOf(result).none() }
+// Relevant tells whether a machine has to be told the result of a call (D19). It may be called from any goroutine.
+func (r *Rules) Relevant(result []byte) bool { return !r.resultOf(result).none() }
 
-// Leave tells the machine of a push for which there is no room. What it was about is fetched as a difference: the machine
-// asks for that at once, and whoever has no room answers later. Of what [Rules.Only] is true for nothing remains.
-func (m *Machine) Leave(now time.Time, body []byte) {
+// Drop tells the machine of a push for which there is no room. What it was about is fetched as a difference: the machine
+// asks for that at once, and whoever has no room answers later. Of what [Rules.Unrecoverable] is true for nothing remains.
+func (m *Machine) Drop(now time.Time, body []byte) {
 	m.begin(now)
 	m.heard = now
-	m.leave(body)
+	m.drop(body)
 	m.finish()
 }
 
-// LeaveResult is the same with the result of a call of ours.
-func (m *Machine) LeaveResult(now time.Time, call, result []byte) {
+// DropResult is the same with the result of a call of ours.
+func (m *Machine) DropResult(now time.Time, call, result []byte) {
 	found := m.r.resultOf(result)
 	if found.none() {
 		return
@@ -59,20 +59,20 @@ func (m *Machine) LeaveResult(now time.Time, call, result []byte) {
 	m.begin(now)
 	switch v, err := m.r.s.View(result); {
 	case found.updates:
-		m.leave(result)
+		m.drop(result)
 	case err != nil:
 	case found.affected:
 		c, _ := m.r.s.View(call)
-		m.leaveAt(boxOfCall(innermost(c)), int(v.Int("pts")), int(v.Int("pts_count")), newAnswer(v, len(result)))
+		m.dropAt(boxOfCall(innermost(c)), int(v.Int("pts")), int(v.Int("pts_count")), newAnswer(v, len(result)))
 	default:
 		if updates, ok := v.Object(found.field); ok {
-			m.leave(updates.Raw())
+			m.drop(updates.Raw())
 		}
 	}
 	m.finish()
 }
 
-func (m *Machine) leave(body []byte) {
+func (m *Machine) drop(body []byte) {
 	v, err := m.r.s.View(body)
 	if err != nil {
 		m.broken(Box{}, err)
@@ -86,29 +86,29 @@ func (m *Machine) leave(body []byte) {
 			m.want(&m.account)
 		}
 		for u := range m.each(c) {
-			m.leaveUpdate(c, u)
+			m.dropUpdate(c, u)
 		}
 	case c.f.Has("update"):
 		u, _ := c.f.Object("update")
-		m.leaveUpdate(c, u)
+		m.dropUpdate(c, u)
 	default:
 		m.want(&m.account)
 	}
 }
 
-func (m *Machine) leaveUpdate(c *container, u codec.View) {
+func (m *Machine) dropUpdate(c *container, u codec.View) {
 	rule := m.r.rule(u)
 	switch {
 	case rule.control:
 		m.obey(u, c)
 	case rule.kind != None:
 		l := m.look(u)
-		m.leaveAt(m.r.boxOf(l, rule), int(l.Int("pts")), int(l.Int("pts_count")), c)
+		m.dropAt(m.r.boxOf(l, rule), int(l.Int("pts")), int(l.Int("pts_count")), c)
 	}
 }
 
-// leaveAt has a box fetched that has moved to pts. A channel that nobody knew of begins before the update.
-func (m *Machine) leaveAt(id Box, pts, count int, c *container) {
+// dropAt has a box fetched that has moved to pts. A channel that nobody knew of begins before the update.
+func (m *Machine) dropAt(id Box, pts, count int, c *container) {
 	switch id.Kind {
 	case Secret:
 		m.want(&m.account)
