@@ -49,7 +49,15 @@ type attempts struct {
 
 func (c *Client) invoke(ctx context.Context, id int, query []byte) ([]byte, error) {
 	a := &attempts{m: c.method(query), query: query, id: id}
-	if connection := c.businessConnection(a); connection != "" && id == 0 {
+	if id == 0 {
+		return c.carryHome(ctx, a)
+	}
+	return c.carry(ctx, a)
+}
+
+// carryHome makes a call at the account's data centre, or where the business connection is at home by which it is made.
+func (c *Client) carryHome(ctx context.Context, a *attempts) ([]byte, error) {
+	if connection := c.businessConnection(a); connection != "" {
 		return c.invokeBusiness(ctx, a, connection)
 	}
 	return c.carry(ctx, a)
@@ -63,6 +71,9 @@ func (c *Client) carry(ctx context.Context, a *attempts) ([]byte, error) {
 	for {
 		if err := c.queueForFlood(ctx, a); err != nil {
 			return nil, err
+		}
+		if e := c.awaitTurn(ctx, a); e != nil {
+			return nil, e
 		}
 		body, e := c.try(ctx, a)
 		if e == nil {
@@ -96,9 +107,6 @@ func (c *Client) running(ctx context.Context) error {
 
 // try makes the call once.
 func (c *Client) try(ctx context.Context, a *attempts) ([]byte, *Error) {
-	if err := a.turn.comes(ctx); err != nil {
-		return nil, a.failed(SentNo, err)
-	}
 	l := c.home.Load()
 	if a.id != 0 && a.id != l.id {
 		var err error
@@ -176,9 +184,9 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 		if e.Kind() == kindUnbound { // each time costs a key exchange
 			return c.again(ctx, a, e)
 		}
-		return c.awaitTurn(ctx, a, e)
+		return a.outOfTurn(e)
 	case afterTurn:
-		return c.awaitTurn(ctx, a, e)
+		return a.outOfTurn(e)
 	case waitAlike:
 		c.hold(a, e)
 		return c.sitOut(ctx, a, e, RetryAfter(e)+floodJitter())
@@ -200,7 +208,7 @@ func (c *Client) mend(ctx context.Context, a *attempts, e *Error) error {
 // mendOwn repeats a call whose link ended for reasons of its own before the call was sent, or that was out of turn.
 func (c *Client) mendOwn(ctx context.Context, a *attempts, e *Error) error {
 	if errors.Is(e.Err, session.ErrTurn) && e.Sent == SentNo {
-		return c.awaitTurn(ctx, a, e)
+		return a.outOfTurn(e)
 	}
 	if errors.Is(e.Err, errMoved) && e.Sent == SentNo && ctx.Err() == nil {
 		return nil
@@ -229,6 +237,9 @@ func (c *Client) sitOut(ctx context.Context, a *attempts, e *Error, d time.Durat
 	if !waits {
 		return e
 	}
+	until := time.Now().Add(d)
+	a.turn.pause(pause{until, e.Kind()})
+	defer waiting(ctx, Wait{For: WaitFlood, Until: until, Refusal: e})()
 	if err := c.sleep(ctx, d); err != nil {
 		return a.failed(e.Sent, err)
 	}

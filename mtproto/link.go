@@ -115,12 +115,12 @@ func (l *link) add(k *call) error {
 	if l.closed != nil {
 		return l.closed
 	}
+	k.turn.taken()
 	if !l.open {
 		l.held = append(l.held, k)
 	} else {
 		l.submit(k)
 	}
-	k.turn.taken()
 	l.poke()
 	return nil
 }
@@ -145,6 +145,7 @@ func (l *link) cancel(k *call) (Sent, bool) {
 	defer l.mu.Unlock()
 	if i := slices.Index(l.held, k); i >= 0 {
 		l.held = slices.Delete(l.held, i, i+1)
+		k.turn.leave()
 		return SentNo, true
 	}
 	if l.calls[k.id] != k {

@@ -228,6 +228,7 @@ func (l *link) abandon() {
 		case k.then != nil:
 		case sent == SentNo || k.safe:
 			l.held = append(l.held, k)
+			k.turn.taken()
 		default:
 			l.fail(k, sent, ErrKeyUnknown)
 		}

@@ -3,27 +3,63 @@ package mtproto
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/session"
 )
 
-// Sequence has Telegram execute calls in the order in which they were started, without a round trip between them: each is
-// sent at once, wrapped so that it waits for the one before it (C39). Telegram may need to be asked again: a call that was
-// not executed, for a flood wait or anything else that [Client.Invoke] mends, holds up those after it until it is over. One
-// that fails for good does not: an order is all that a Sequence promises.
+// Sequence has Telegram execute calls in the order of their places, without a round trip between them: each is sent at once,
+// wrapped so that it waits for the one before it (C39). Telegram may need to be asked again: a call that was not executed, for a
+// flood wait or anything else that [Client.Invoke] mends, holds up those after it until it is over. One that fails for good does
+// not: an order is all that a Sequence promises. Those that were sent behind it and refused with it are sent again, all at once.
 type Sequence struct {
 	c    *Client
-	room chan struct{} // has an element for each call that is not over
+	room chan struct{} // has an element for each call of Start that is not over
 	mu   sync.Mutex
 	last *step
 }
 
-// sequenceMost is how many calls of a sequence are under way at once; each has a goroutine.
+// sequenceMost is how many calls of Start are under way at once; each has a goroutine.
 const sequenceMost = 1024
 
 // Sequence begins a sequence of calls at the account's data centre.
 func (c *Client) Sequence() *Sequence {
 	return &Sequence{c: c, room: make(chan struct{}, sequenceMost)}
+}
+
+// Next takes the next place. All after it wait until its call is over, or it is left: one of these has to be.
+func (s *Sequence) Next() *Place {
+	p := &Place{c: s.c}
+	p.turn.own = &step{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.turn.before, s.last = s.last, p.turn.own
+	return p
+}
+
+// Place is that of a call in a [Sequence]. One goroutine uses it.
+type Place struct {
+	c    *Client
+	turn turn
+}
+
+// Invoke makes the call as [Client.Invoke] does, in its turn. A place serves one call.
+func (p *Place) Invoke(ctx context.Context, query []byte) ([]byte, error) {
+	defer p.Leave()
+	body, err := p.c.carryHome(ctx, &attempts{m: p.c.method(query), query: query, turn: &p.turn})
+	if err == nil {
+		p.turn.before = nil // Telegram has executed that one first
+	}
+	return body, err
+}
+
+// Leave gives the place up: there will be no call, or it is over. Who comes after it comes after the one before it.
+func (p *Place) Leave() {
+	p.turn.own.change(func(s *step) {
+		if !s.over {
+			s.over, s.before = true, p.turn.before
+		}
+	})
 }
 
 // Start makes a call as [Client.Invoke] does, after those that were started before. It returns at once, or where 1024 calls are
@@ -35,19 +71,16 @@ func (s *Sequence) Start(ctx context.Context, query []byte) (wait func() ([]byte
 	case <-ctx.Done():
 		return func() ([]byte, error) { return nil, &Error{Sent: SentNo, Err: ctx.Err()} }
 	}
-	t := &turn{own: &step{there: make(chan struct{}), over: make(chan struct{})}}
-	s.mu.Lock()
-	t.before, s.last = s.last, t.own
-	s.mu.Unlock()
+	p, over := s.Next(), make(chan struct{})
 	var body []byte
 	var err error
 	go func() {
 		defer func() { <-s.room }()
-		defer close(t.own.over)
-		body, err = s.c.carry(ctx, &attempts{m: s.c.method(query), query: query, turn: t})
+		defer close(over)
+		body, err = p.Invoke(ctx, query)
 	}()
 	return func() ([]byte, error) {
-		<-t.own.over
+		<-over
 		return body, err
 	}
 }
@@ -59,32 +92,100 @@ func (s *Sequence) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 
 // step is a call of a sequence, as the one after it sees it.
 type step struct {
-	there chan struct{} // closed when it has been given to a link
-	over  chan struct{} // closed when it has an answer or has failed
+	mu      sync.Mutex
+	given   bool  // a link has it
+	over    bool  // it has an answer, has failed or will not be
+	before  *step // once it is over: whom it was waiting for then; nil: nobody
+	sess    *session.Session
+	id      session.CallID // in sess, where it waits for an answer; nil: nowhere
+	paused  pause          // of this call, or of one before it
+	count   uint64         // of changes
+	changed chan struct{}  // closed with the next change; nil: nobody waits for it
+}
 
-	mu   sync.Mutex
-	sess *session.Session // where it waits for an answer; nil: nowhere
-	id   session.CallID
+// change does something to a step, and tells the one who waits.
+func (p *step) change(do func(*step)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	do(p)
+	if p.count++; p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
+}
+
+// look says whether the call may be sent. If not, next is closed when it is worth another look.
+func (t *turn) look() (ready bool, paused pause, next <-chan struct{}) {
+	for t.before != nil {
+		p := t.before
+		p.mu.Lock()
+		if !p.over {
+			defer p.mu.Unlock()
+			if p.given && p.count != t.stale {
+				return true, pause{}, nil
+			}
+			if p.changed == nil {
+				p.changed = make(chan struct{})
+			}
+			return false, p.paused, p.changed
+		}
+		t.before, t.stale = p.before, 0
+		p.mu.Unlock()
+	}
+	return true, pause{}, nil
 }
 
 // turn is a call's place in a sequence; nil: in none. Its methods do nothing then.
 type turn struct {
 	own    *step
-	before *step // nil: nobody, any more
-	given  bool
+	before *step  // nil: nobody, any more
+	used   uint64 // the change of before by which this call was last given to a session
+	stale  uint64 // the change of before after which the call was refused: it takes another one
 }
 
-// comes waits until the call before has been given to a link, so that it is sent first.
-func (t *turn) comes(ctx context.Context) error {
+// awaitTurn waits until the call before has been given to a link, so that it is sent first. Where that one sits out a flood wait
+// for longer than this one may take, it fails at once, as that one would.
+func (c *Client) awaitTurn(ctx context.Context, a *attempts) *Error {
+	t := a.turn
 	if t == nil || t.before == nil {
 		return nil
 	}
-	select {
-	case <-t.before.there:
-	case <-t.before.over:
-	case <-ctx.Done():
-		return ctx.Err()
+	if ctx.Err() != nil { // the call before may have ended for the same reason, and this one must not overtake it
+		return a.failed(SentNo, ctx.Err())
 	}
+	resume := func() {}
+	defer func() { resume() }()
+	for waits := false; ; {
+		ready, paused, next := t.look()
+		if ready {
+			return nil
+		}
+		if now := time.Now(); !paused.over(now) {
+			if outlasts(ctx, paused.until.Sub(now)) {
+				return paused.refusal(a.m, a.id)
+			}
+			t.pause(paused)
+		}
+		if !waits {
+			waits, resume = true, waiting(ctx, Wait{For: WaitTurn})
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return a.failed(SentNo, ctx.Err())
+		case <-c.life.over:
+			return a.failed(SentNo, c.ending())
+		}
+	}
+}
+
+// outOfTurn has a call tried again that was refused because of the one before it: when that one has gone on, or is over. Without such
+// a call the error stands.
+func (a *attempts) outOfTurn(e *Error) error {
+	if a.turn == nil || a.turn.before == nil {
+		return e
+	}
+	a.turn.stale = a.turn.used
 	return nil
 }
 
@@ -93,49 +194,40 @@ func (t *turn) after(s *session.Session) (id session.CallID, ok bool) {
 	if t == nil || t.before == nil {
 		return 0, true
 	}
-	select {
-	case <-t.before.over:
+	p := t.before
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.used = p.count
+	if p.over && p.before == nil {
 		return 0, true
-	default:
 	}
-	t.before.mu.Lock()
-	defer t.before.mu.Unlock()
-	return t.before.id, t.before.sess == s
+	return p.id, p.sess == s
 }
 
 // taken notes that a link has the call.
 func (t *turn) taken() {
-	if t != nil && !t.given {
-		t.given = true
-		close(t.own.there)
+	if t != nil {
+		t.own.change(func(s *step) { s.given, s.paused = true, pause{} })
 	}
 }
 
-// enter notes that the call waits in a session, leave that it does not any more.
-func (t *turn) enter(s *session.Session, id session.CallID) {
-	if t == nil {
-		return
+// enter notes that the call waits in a session.
+func (t *turn) enter(in *session.Session, id session.CallID) {
+	if t != nil {
+		t.own.change(func(s *step) { s.sess, s.id = in, id })
 	}
-	t.own.mu.Lock()
-	defer t.own.mu.Unlock()
-	t.own.sess, t.own.id = s, id
 }
 
-func (t *turn) leave() { t.enter(nil, 0) }
-
-// awaitTurn waits until the call before this one is over, after which this one need not be wrapped. Without such a call the
-// error stands.
-func (c *Client) awaitTurn(ctx context.Context, a *attempts, e *Error) error {
-	if a.turn == nil || a.turn.before == nil {
-		return e
+// leave notes that no link has the call any more.
+func (t *turn) leave() {
+	if t != nil {
+		t.own.change(func(s *step) { s.given, s.sess, s.id = false, nil, 0 })
 	}
-	select {
-	case <-a.turn.before.over:
-		a.turn.before = nil
-		return nil
-	case <-ctx.Done():
-		return a.failed(e.Sent, ctx.Err())
-	case <-c.life.over:
-		return a.failed(e.Sent, c.ending())
+}
+
+// pause notes that the call, or one before it, has to wait.
+func (t *turn) pause(p pause) {
+	if t != nil {
+		t.own.change(func(s *step) { s.paused = s.paused.longer(p) })
 	}
 }
