@@ -56,6 +56,7 @@ var rooms = []room{
 		"the other end: were it to use the client or its session, it would prove nothing"},
 	{"bridge", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/export", "mtproto", "mtproto/dc", "mtproto/crypto",
 		"mtproto/reach", "mtproto/session", "mtproto/signin", "mtproto/updates", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
+	{"bridge/confine", []string{"subjects", "tl", "tl/codec", "bridge/answer"}, "a rule about calls: it knows neither who calls nor by what subject"},
 	{"bridge/client", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/tg"},
 		"for programs on the bus: nothing of the daemon comes with it; the codec makes values of tg from the stream's JSON, and is linked only with that"},
 	{"cmd", []string{"..."}, "the binary may use every room"},

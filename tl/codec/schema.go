@@ -55,6 +55,16 @@ func (s *Schema) Constructor(name string) (*tl.Combinator, bool) {
 	return c.decl, true
 }
 
+// Constructors are the declarations of all constructors, in the schema's order. The slice is the caller's.
+func (s *Schema) Constructors() (all []*tl.Combinator) {
+	for _, c := range s.combs {
+		if !c.function {
+			all = append(all, c.decl)
+		}
+	}
+	return all
+}
+
 // Name is the name behind the constructor id of a constructor or function, "" for an unknown one.
 func (s *Schema) Name(id uint32) string {
 	if c := s.ids.get(id); c != nil {
