@@ -131,7 +131,7 @@ func faultOf(err error) *answer.Fault {
 	if f, ok := account.Refused(err); ok {
 		return &f
 	}
-	return &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Sent(mtproto.Reached(err))}
+	return &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Sent(mtproto.Reached(err).String())}
 }
 
 // login is a sign-in step by step over NATS.
@@ -202,10 +202,10 @@ func (c *control) loginStep(name, verb string, in answers) (mtproto.LoginState, 
 	st, err := l.step(ctx, verb, in)
 	if errors.Is(err, context.DeadlineExceeded) {
 		if why := l.why.now(); why != "" {
-			err = &answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: answer.Sent(mtproto.Reached(err))}
+			err = &answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: answer.Sent(mtproto.Reached(err).String())}
 		}
 	}
-	if err == nil && st.Step == mtproto.Ready {
+	if err == nil && st.Step == mtproto.SignedIn {
 		err = c.finish(ctx, name, l)
 	}
 	if verb == "cancel" || err != nil && verb == "start" {

@@ -149,7 +149,7 @@ func (a *attempt) steps(ctx context.Context, l *mtproto.Login) error {
 		if a.in.Progress != nil && wrong == nil {
 			a.in.Progress(st)
 		}
-		if st.Step == mtproto.Ready {
+		if st.Step == mtproto.SignedIn {
 			return nil
 		}
 		if st.Step == mtproto.LoggedOut {

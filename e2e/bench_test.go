@@ -405,7 +405,7 @@ func (x *box) natsgram(b *testing.B, a *boxAccount) (*mtproto.Client, func()) {
 	b.Helper()
 	o := mtproto.Options{
 		API: mtproto.API{ID: apiID, Hash: apiHash}, Schema: gotdLayer(b), Env: x.env, Throttle: new(mtproto.Throttle),
-		Updates: func(u mtproto.Update) { u.Done() },
+		Updates: func(u mtproto.Update) { u.Ack() },
 	}
 	if a != nil {
 		key, err := base64.StdEncoding.DecodeString(a.Key)

@@ -453,7 +453,7 @@ func (c *client) isGotdUser() {
 func (c *client) signInAsBot() {
 	c.t.Helper()
 	s, err := c.Login().BotToken(c.ctx, rightToken)
-	if err != nil || s.Step != mtproto.Ready || s.UserID != gotdUser || !s.Bot {
+	if err != nil || s.Step != mtproto.SignedIn || s.UserID != gotdUser || !s.Bot {
 		c.t.Fatalf("bot token: %+v, %v\n%v", s, err, c.seen())
 	}
 }
@@ -526,7 +526,7 @@ func TestGotdServerSignIn(t *testing.T) {
 		s := newGotdServer(t, detecting)
 		c := newClient(t, s.env)
 		c.showCode()
-		if st, err := c.Login().SignIn(c.ctx, rightCode); err != nil || st.Step != mtproto.Ready || st.UserID != gotdUser {
+		if st, err := c.Login().SignIn(c.ctx, rightCode); err != nil || st.Step != mtproto.SignedIn || st.UserID != gotdUser {
 			t.Fatalf("%+v, %v", st, err)
 		}
 		c.isGotdUser()
@@ -545,7 +545,7 @@ func TestGotdServerSignIn(t *testing.T) {
 		if st, err := c.Login().Password(c.ctx, "wrong"); !mtproto.IsKind(err, "PASSWORD_HASH_INVALID") || st.Step != mtproto.WaitPassword {
 			t.Fatalf("a wrong password: %+v, %v", st, err)
 		}
-		if st, err := c.Login().Password(c.ctx, rightPassword); err != nil || st.Step != mtproto.Ready {
+		if st, err := c.Login().Password(c.ctx, rightPassword); err != nil || st.Step != mtproto.SignedIn {
 			t.Fatalf("%+v, %v", st, err)
 		}
 		c.isGotdUser()
@@ -594,7 +594,7 @@ func TestGotdServerMigration(t *testing.T) {
 	<-cl.Ready()
 	c := newClient(t, clusterEnv(t, cl))
 	c.showCode()
-	if st, err := c.Login().SignIn(c.ctx, rightCode); err != nil || st.Step != mtproto.Ready {
+	if st, err := c.Login().SignIn(c.ctx, rightCode); err != nil || st.Step != mtproto.SignedIn {
 		t.Fatalf("%+v, %v", st, err)
 	}
 	c.isGotdUser()
@@ -685,7 +685,7 @@ func TestGotdServerUpdates(t *testing.T) {
 					t.Fatalf("update %d: pts %d, %q", i, one.Int("pts"), m.Str("message"))
 				}
 			}
-			u.Done()
+			u.Ack()
 		case <-c.ctx.Done():
 			t.Fatalf("only %d updates came", i)
 		}
@@ -713,7 +713,7 @@ func TestGotdServerDisconnects(t *testing.T) {
 	must(t, s.SendUpdates(c.ctx, s.session(), &tg.UpdateNewMessage{Message: &tg.MessageEmpty{ID: 1}, Pts: 1, PtsCount: 1}))
 	select {
 	case u := <-c.updates:
-		u.Done()
+		u.Ack()
 	case <-c.ctx.Done():
 		t.Error("no update after reconnecting")
 	}

@@ -59,8 +59,8 @@ func (l *link) config(body []byte) {
 	l.c.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires, OnlineEvery: online})
 }
 
-func readConfig(v codec.View) Config {
-	cfg := Config{ThisDC: int(v.Int("this_dc")), ForceTryIPv6: v.Bool("force_try_ipv6")}
+func readConfig(v codec.View) ServerConfig {
+	cfg := ServerConfig{ThisDC: int(v.Int("this_dc")), ForceTryIPv6: v.Bool("force_try_ipv6")}
 	for o := range v.Objects("dc_options") {
 		if opt, ok := readOption(o); ok && len(cfg.Options) < optionsMost {
 			cfg.Options = append(cfg.Options, opt)

@@ -39,7 +39,7 @@ func TestMTProxyIsAnnounced(t *testing.T) {
 // D5, A30
 func TestAddresses(t *testing.T) {
 	c := &Client{o: Options{Env: dc.Environment{Options: []dc.Option{{ID: 2, Addr: "built-in:1"}, {ID: 2, Addr: "a:1"}}}}}
-	c.state.Config = Config{Options: []dc.Option{{ID: 2, Addr: "a:1"}, {ID: 3, Addr: "c:1"}, {ID: 2, Addr: "6:1", IPv6: true}}}
+	c.state.Config = ServerConfig{Options: []dc.Option{{ID: 2, Addr: "a:1"}, {ID: 3, Addr: "c:1"}, {ID: 2, Addr: "6:1", IPv6: true}}}
 	list := func(failures int) (s []string) {
 		for _, o := range c.addresses(2, failures) {
 			s = append(s, o.Addr)

@@ -40,7 +40,7 @@ func newDriver(r *rig, look updates.Look) *driver {
 // push is for [mtproto.Options.Updates].
 func (d *driver) push(u mtproto.Update) {
 	d.inputs <- func() { d.m.Push(time.Now(), u.Body, updates.Meta{}) }
-	u.Done()
+	u.Ack()
 }
 
 // run goes on until the client ends.

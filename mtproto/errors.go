@@ -11,6 +11,7 @@ import (
 
 	"github.com/natsgram/natsgram/mtproto/handshake"
 	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/executed"
 )
 
 // What ends [Client.Run], or a call because of it. They are found with errors.Is.
@@ -102,8 +103,8 @@ func (e *Error) Kind() string {
 // package tg calls a CallError.
 func (e *Error) Telegram() (code int, text string) { return e.Code, e.Type }
 
-// Executed is Sent as text: yes, no, unknown or refused.
-func (e *Error) Executed() string { return e.Sent.String() }
+// Executed returns Sent as all errors of calls say it, whichever way the call went (see tg.CallError).
+func (e *Error) Executed() executed.Answer { return e.Sent.executed() }
 
 // The shortest and the longest wait that are believed, as TDLib's (NetQueryDelayer.cpp): a FLOOD_WAIT_0 must not be asked about
 // again and again.
@@ -161,10 +162,10 @@ func IsKind(err error, kinds ...string) bool {
 	return errors.As(err, &e) && e.Code != 0 && slices.Contains(kinds, e.Kind())
 }
 
-// FileReference says that err is about the reference of a file, which has expired, or is wrong or missing, and is to be
+// FileReference reports whether err is about the reference of a file, which has expired, or is wrong or missing, and is to be
 // fetched anew from where the file came (D15). Index is the file's place in the query's list of media, -1 where there is no
 // list. See files.Files.Refetch.
-func FileReference(err error) (index int, yes bool) {
+func FileReference(err error) (index int, ok bool) {
 	if !IsKind(err, "FILE_REFERENCE_EXPIRED", "FILE_REFERENCE_INVALID", "FILE_REFERENCE_EMPTY") {
 		return 0, false
 	}
@@ -173,18 +174,6 @@ func FileReference(err error) (index int, yes bool) {
 		return e.Arg, true
 	}
 	return -1, true
-}
-
-// SentOf tells whether the call that err ended may have been executed. Yes for nil, unknown for what is no [*Error].
-func SentOf(err error) Sent {
-	var e *Error
-	switch {
-	case err == nil:
-		return SentYes
-	case errors.As(err, &e):
-		return e.Sent
-	}
-	return SentUnknown
 }
 
 // RetryAfter is that of the [*Error] in err, 0 without one.

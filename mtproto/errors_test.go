@@ -68,7 +68,7 @@ func TestError(t *testing.T) {
 			t.Errorf("%q sent %v wait %v, want %q %v %v", tc.err, SentOf(tc.err), RetryAfter(tc.err), tc.text, tc.sent, tc.wait)
 		}
 	}
-	if Reached(flood) != "yes" || Reached(lost) != "unknown" || flood.Executed() != "refused" {
+	if Reached(flood) != SentYes || Reached(lost) != SentUnknown || flood.Executed() != "refused" {
 		t.Errorf("%v reached Telegram %s, was executed: %s", flood, Reached(flood), flood.Executed())
 	}
 	if SentOf(nil) != SentYes || !errors.Is(lost, context.Canceled) || !errors.Is(&Error{Err: ErrClosed}, ErrClosed) {

@@ -54,7 +54,7 @@ func Example() {
 	ended := make(chan error)
 	go func() { ended <- c.Run(ctx) }()
 
-	if c.Login().State().Step != mtproto.Ready {
+	if c.Login().State().Step != mtproto.SignedIn {
 		if _, err := c.Login().BotToken(ctx, token); err != nil {
 			log.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func ExampleError() {
 	go func() { ended <- c.Run(ctx) }()
 
 	_, err = tg.HelpGetNearestDc(ctx, c, nil)
-	fmt.Println("executed:", mtproto.Reached(err) == "yes" && !mtproto.IsKind(err, "FLOOD_WAIT"))
+	fmt.Println("executed:", mtproto.Reached(err) == mtproto.SentYes && !mtproto.IsKind(err, "FLOOD_WAIT"))
 	fmt.Println("again in:", mtproto.RetryAfter(err))
 
 	cancel()

@@ -153,7 +153,7 @@ func (l *link) cancel(k *call) (Sent, bool) {
 	}
 	delete(l.calls, k.id)
 	k.turn.leave()
-	sent := l.sess.Cancel(time.Now(), k.id)
+	sent := sentBy(l.sess.Cancel(time.Now(), k.id))
 	l.poke() // the server may be asked to forget it too
 	return sent, true
 }
@@ -172,7 +172,7 @@ func (l *link) drain(now time.Time) {
 		case session.Result:
 			l.answer(now, e.Call, func(k *call) { k.body, k.rpc = e.Body, e.Err })
 		case session.Failed:
-			l.answer(now, e.Call, func(k *call) { k.err, k.sent = e.Err, e.Sent })
+			l.answer(now, e.Call, func(k *call) { k.err, k.sent = e.Err, sentBy(e.Sent) })
 		case session.Pong:
 			l.rtt = e.RTT
 		default:
@@ -253,7 +253,7 @@ func (l *link) finish(why error) {
 		l.fail(k, SentNo, why)
 	}
 	for id, k := range l.calls {
-		l.fail(k, l.sess.Cancel(time.Now(), id), why)
+		l.fail(k, sentBy(l.sess.Cancel(time.Now(), id)), why)
 	}
 	clear(l.calls) // not nil: a late answer may start something of our own yet, which then goes nowhere
 	l.held, l.open, l.init, l.binding = nil, false, nil, nil

@@ -57,7 +57,7 @@ type Login struct {
 // restore begins where the state says.
 func (l *Login) restore(s State) {
 	if s.UserID != 0 {
-		l.state = LoginState{Step: Ready, UserID: s.UserID, Bot: s.Bot}
+		l.state = LoginState{Step: SignedIn, UserID: s.UserID, Bot: s.Bot}
 	}
 }
 
@@ -259,7 +259,7 @@ func (l *Login) authorized(phone string, v codec.View) (LoginState, error) {
 		}
 		s.addToken(v.Bytes("future_auth_token"))
 	})
-	s := l.set(LoginState{Step: Ready, UserID: id, Bot: bot})
+	s := l.set(LoginState{Step: SignedIn, UserID: id, Bot: bot})
 	l.c.emit(Authorized{UserID: id, Bot: bot})
 	return s, nil
 }
@@ -280,7 +280,7 @@ func (s *State) addToken(token []byte) {
 func (l *Login) LogOut(ctx context.Context) error {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if _, err := l.at(Ready); err != nil {
+	if _, err := l.at(SignedIn); err != nil {
 		return err
 	}
 	v, err := l.invoke(ctx, codec.M{"_": "auth.logOut"})

@@ -14,7 +14,7 @@ const (
 	WaitCode                       // SignIn, or ResendCode after the timeout
 	WaitPassword                   // Password
 	WaitSignUp                     // SignUp
-	Ready                          // somebody is signed in
+	SignedIn                       // somebody is signed in
 	LoggedOut                      // it is over: LogOut, or [AuthLost]
 	WaitQR                         // AwaitQR, while an app scans the code
 	WaitEmail                      // SetEmail
@@ -53,7 +53,7 @@ type LoginState struct {
 	// Terms are the terms of service that signing up accepts (WaitSignUp).
 	Terms string `json:"terms,omitempty"`
 
-	UserID int64 `json:"user_id,omitempty"` // Ready
+	UserID int64 `json:"user_id,omitempty"` // SignedIn
 	Bot    bool  `json:"bot,omitempty"`
 }
 

@@ -12,7 +12,7 @@ import (
 func TestLoginStateJSON(t *testing.T) {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	for want, st := range map[string]mtproto.LoginState{
-		`{"step":"ready","user_id":5,"bot":true}`: {Step: mtproto.Ready, UserID: 5, Bot: true},
+		`{"step":"ready","user_id":5,"bot":true}`: {Step: mtproto.SignedIn, UserID: 5, Bot: true},
 		`{"step":"wait_code","phone":"+49170","code":{"type":"app","length":5,"next":"sms","sent_at":"2026-11-22T10:00:00Z","timeout_seconds":90}}`: {
 			Step: mtproto.WaitCode, Phone: "+49170", Code: &mtproto.CodeInfo{Type: "app", Length: 5, Next: "sms", Timeout: 90 * time.Second, SentAt: at}},
 		`{"step":"wait_qr","qr":{"url":"tg://login?token=x","expires":"2026-11-22T10:00:00Z"}}`: {

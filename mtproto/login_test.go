@@ -41,7 +41,7 @@ func TestLoginByCode(t *testing.T) {
 		st, err = l.ResendCode(t.Context())
 		step(t, st, err, mtproto.WaitCode)
 		st, err = l.SignIn(t.Context(), s.Code(phone))
-		step(t, st, err, mtproto.Ready)
+		step(t, st, err, mtproto.SignedIn)
 		equal(t, "user", st.UserID, alice.ID())
 		equal(t, "authorized", seen[mtproto.Authorized](r), []mtproto.Authorized{{UserID: alice.ID()}})
 		if got := r.state(); got.UserID != alice.ID() || !got.DCs[2].Authorized || got.Bot {
@@ -66,7 +66,7 @@ func TestLoginElsewhere(t *testing.T) {
 		equal(t, "home", r.Home(), 4)
 		// F8: and a bot back at 2
 		st, err = r.Login().BotToken(t.Context(), bot.Token())
-		step(t, st, err, mtproto.Ready)
+		step(t, st, err, mtproto.SignedIn)
 		if !st.Bot || r.Home() != 2 || !r.state().DCs[2].Authorized || r.state().DCs[4].Authorized {
 			t.Errorf("%+v, home %d", st, r.Home())
 		}
@@ -94,7 +94,7 @@ func TestLoginByPassword(t *testing.T) {
 		}
 		s.FailNext("auth.checkPassword", 1, 400, "SRP_ID_INVALID")
 		st, err = l.Password(t.Context(), "correct horse")
-		step(t, st, err, mtproto.Ready)
+		step(t, st, err, mtproto.SignedIn)
 		equal(t, "lost", len(seen[mtproto.AuthLost](r)), 0)
 	})
 }
@@ -132,7 +132,7 @@ func TestSignUp(t *testing.T) {
 		st, err = r.Login().SignIn(t.Context(), s.Code(phone))
 		step(t, st, err, mtproto.WaitSignUp)
 		st, err = r.Login().SignUp(t.Context(), "Carol", "")
-		step(t, st, err, mtproto.Ready)
+		step(t, st, err, mtproto.SignedIn)
 		if st.UserID == 0 {
 			t.Error("no user")
 		}
@@ -148,7 +148,7 @@ func TestLogOut(t *testing.T) {
 			return mttest.Answer(M{"_": "auth.loggedOut", "future_auth_token": []byte("token")})
 		})
 		r := start(t, s, as(s, alice))
-		equal(t, "step", r.Login().State().Step, mtproto.Ready)
+		equal(t, "step", r.Login().State().Step, mtproto.SignedIn)
 		if err := r.Login().LogOut(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestLogOut(t *testing.T) {
 		})
 		again := start(t, s, func(o *mtproto.Options) { o.State = st })
 		got, err := again.Login().SendCode(t.Context(), phone)
-		step(t, got, err, mtproto.Ready)
+		step(t, got, err, mtproto.SignedIn)
 		equal(t, "tokens sent", tokens, 1)
 	})
 }

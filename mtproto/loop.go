@@ -222,7 +222,7 @@ func (l *link) abandon() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.calls)) {
-		k, sent := l.calls[id], l.sess.Cancel(time.Now(), id)
+		k, sent := l.calls[id], sentBy(l.sess.Cancel(time.Now(), id))
 		k.turn.leave()
 		switch {
 		case k.then != nil:

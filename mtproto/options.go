@@ -64,17 +64,18 @@ type Options struct {
 	// State to go on from: what Save was last given. The zero State begins a new account.
 	State State
 
-	// Save keeps the state, which holds secrets. It is called when the state has changed, one call at a time, with the newest. It
-	// may block: new keys, a sign-in and a move of the home wait for it, as they are worth nothing before they are kept;
-	// calls and updates go on. A failure is reported as [SaveFailed] and Save is called again with the next change.
+	// Save keeps the state, which holds secrets. The client calls it when the state has changed, one call at a time, with the
+	// newest. It may block: new keys, a sign-in and a move of the home wait for it, as they are worth nothing before they are
+	// kept; calls and updates go on. It must not wait for calls of this client, which may themselves wait for it. A failure is
+	// reported as [SaveFailed], and Save is called again with the next change.
 	Save func(State) error
 
-	// Updates is given every Updates object that the home data centre pushes, one after another, from the goroutine that
-	// reads from the socket. It must not block: nothing is received meanwhile. Without it updates are acknowledged and
-	// dropped.
+	// Updates takes every Updates object that the home data centre pushes, one call at a time, in the goroutine that reads from
+	// the socket. It must not block, nor wait for calls of this client: nothing is received meanwhile. If it is nil, updates are
+	// acknowledged and dropped.
 	Updates func(Update)
 
-	// Events is told what happens to the connection and the account, one call at a time. It must not block, nor wait for calls of
+	// Events takes what happens to the connection and the account, one call at a time. It must not block, nor wait for calls of
 	// this client: it may run in the goroutine that reads from the socket.
 	Events func(Event)
 
@@ -206,12 +207,12 @@ type Update struct {
 	// Received is when it came.
 	Received time.Time
 
-	// Done says that the update is safe, and may be acknowledged to Telegram, which repeats it otherwise (C17). One of Done
-	// and Again is to be called for each update, within some 30 s where that can be, from any goroutine, also from within
-	// Updates.
-	Done func()
+	// Ack says that the update is safe, so that it is acknowledged to Telegram, which repeats it otherwise (C17). One of Ack
+	// and Decline is to be called for each update, within some 30 s where that can be, from any goroutine, also from within
+	// [Options.Updates]. Neither blocks.
+	Ack func()
 
-	// Again, instead of Done, says that there is no room for the update: it is not acknowledged, and comes again on the next
+	// Decline, instead of Ack, says that there is no room for the update: it is not acknowledged, and comes again on the next
 	// connection, which [Client.Reinit] begins. It is for updates that no difference would bring (E27).
-	Again func()
+	Decline func()
 }

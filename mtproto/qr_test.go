@@ -72,7 +72,7 @@ func TestLoginByQR(t *testing.T) {
 					equal(t, "hint", st.Hint, "the one you know")
 					st, err = l.Password(t.Context(), tc.password)
 				}
-				step(t, st, err, mtproto.Ready)
+				step(t, st, err, mtproto.SignedIn)
 				if st.UserID != alice.ID() || r.Home() != tc.dc || !r.state().DCs[tc.dc].Authorized {
 					t.Errorf("%+v at %d", st, r.Home())
 				}
@@ -96,7 +96,7 @@ func TestScanUnheard(t *testing.T) {
 			t.Fatal(err)
 		}
 		st, err = l.AwaitQR(t.Context())
-		step(t, st, err, mtproto.Ready)
+		step(t, st, err, mtproto.SignedIn)
 	})
 }
 
@@ -182,7 +182,7 @@ func TestLoginByEmail(t *testing.T) {
 		st, err = l.SignIn(t.Context(), s.EmailCode("alice@b.example"))
 		step(t, st, err, mtproto.WaitPassword)
 		st, err = l.Password(t.Context(), "correct horse")
-		step(t, st, err, mtproto.Ready)
+		step(t, st, err, mtproto.SignedIn)
 	})
 }
 

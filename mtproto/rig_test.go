@@ -100,7 +100,7 @@ func (r *rig) update(u mtproto.Update) {
 	r.mu.Lock()
 	r.updates = append(r.updates, u)
 	r.mu.Unlock()
-	u.Done()
+	u.Ack()
 }
 
 func (r *rig) pushed() []mtproto.Update {

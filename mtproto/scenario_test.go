@@ -248,8 +248,8 @@ func TestUpdateNotDone(t *testing.T) {
 			t.Fatalf("%d updates, want one: the session knows the repetition", len(got))
 		}
 		u := <-got
-		u.Done()
-		u.Done()
+		u.Ack()
+		u.Ack()
 	})
 }
 
@@ -266,7 +266,7 @@ func TestUpdateAgain(t *testing.T) {
 		alice.Push(M{"_": "updateUserName", "user_id": alice.ID(), "first_name": "A", "last_name": "", "usernames": []M{}})
 		time.Sleep(time.Second)
 		first := <-pushed
-		first.Again()
+		first.Decline()
 		time.Sleep(10 * time.Minute)
 		if n := s.Unacknowledged(); len(pushed) != 0 || n == 0 {
 			t.Fatalf("%d updates; the server waits for %d acknowledgements", len(pushed), n)
@@ -280,7 +280,7 @@ func TestUpdateAgain(t *testing.T) {
 		if !bytes.Equal(first.Body, second.Body) {
 			t.Error("another one")
 		}
-		second.Done()
+		second.Ack()
 		time.Sleep(time.Minute)
 		equal(t, "acknowledgements missing", s.Unacknowledged(), 0)
 	})

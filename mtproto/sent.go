@@ -1,24 +1,72 @@
 package mtproto
 
-import "github.com/natsgram/natsgram/mtproto/session"
+import (
+	"errors"
 
-// Sent tells whether a call may have reached Telegram.
-type Sent = session.Sent
-
-// The answers: SentUnknown, the zero value, is the careful one; after SentNo it is safe to call again. After SentRefused too, as
-// Telegram has executed nothing, but it will say the same until what it refused the call for has changed: after a FLOOD_WAIT, when
-// that is over.
-const (
-	SentUnknown = session.Unknown
-	SentNo      = session.No
-	SentYes     = session.Yes
-	SentRefused = session.Refused
+	"github.com/natsgram/natsgram/mtproto/session"
+	"github.com/natsgram/natsgram/tl/executed"
 )
 
-// Reached is [SentOf] for who wants to know no more than whether Telegram received the call: yes, no or unknown.
-func Reached(err error) string {
-	if sent := SentOf(err); sent != SentRefused {
-		return sent.String()
+// Sent tells whether a call may have reached Telegram, and been executed there.
+type Sent uint8
+
+// The values of Sent. The zero value is the careful one.
+const (
+	SentUnknown Sent = iota // Telegram may have received the call and executed it
+	SentNo                  // Telegram did not receive the call, or rejected the message: it is safe to call again
+	SentYes                 // Telegram received the call, and executed it or was about to
+
+	// SentRefused says that Telegram has executed nothing. It is safe to call again, but Telegram answers the same until what it
+	// refused the call for has changed: after a FLOOD_WAIT, when that is over.
+	SentRefused
+)
+
+// String returns unknown, no, yes or refused.
+func (s Sent) String() string { return string(s.executed()) }
+
+// MarshalText returns the text of [Sent.String].
+func (s Sent) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (s Sent) executed() executed.Answer {
+	switch s {
+	case SentNo:
+		return executed.No
+	case SentYes:
+		return executed.Yes
+	case SentRefused:
+		return executed.Refused
 	}
-	return SentYes.String()
+	return executed.Unknown
+}
+
+// sentBy translates what a session says of a call.
+func sentBy(s session.Sent) Sent {
+	switch s {
+	case session.No:
+		return SentNo
+	case session.Yes:
+		return SentYes
+	}
+	return SentUnknown
+}
+
+// SentOf tells whether the call that err ended may have been executed. It returns SentYes for nil, and SentUnknown for an error
+// that is no [*Error].
+func SentOf(err error) Sent {
+	var e *Error
+	switch {
+	case err == nil:
+		return SentYes
+	case errors.As(err, &e):
+		return e.Sent
+	}
+	return SentUnknown
+}
+
+// Reached tells only whether Telegram received the call that err ended: it is [SentOf] with SentYes in place of SentRefused.
+func Reached(err error) Sent {
+	if sent := SentOf(err); sent != SentRefused {
+		return sent
+	}
+	return SentYes
 }

@@ -98,7 +98,7 @@ func (l *link) update(now time.Time, e session.Update) {
 		return
 	}
 	l.c.o.Updates(Update{
-		Body: e.Body, Received: now, Done: func() { l.release(e.MsgID) }, Again: func() { l.decline(e.MsgID) },
+		Body: e.Body, Received: now, Ack: func() { l.release(e.MsgID) }, Decline: func() { l.decline(e.MsgID) },
 	})
 }
 

@@ -36,7 +36,7 @@ type State struct {
 	DCs map[int]DCState `json:",omitempty"`
 
 	// Config is what help.getConfig said last.
-	Config Config `json:",omitzero"`
+	Config ServerConfig `json:",omitzero"`
 
 	// LogoutTokens shorten the next login of an account that signed out here (F10).
 	LogoutTokens [][]byte `json:",omitempty"`
@@ -64,8 +64,8 @@ type Salt struct {
 	Since, Until int64
 }
 
-// Config is what we use of help.getConfig (D5).
-type Config struct {
+// ServerConfig is what the client uses of help.getConfig (D5).
+type ServerConfig struct {
 	Options      []dc.Option `json:",omitempty"`
 	ThisDC       int         `json:",omitempty"`
 	ForceTryIPv6 bool        `json:",omitempty"`

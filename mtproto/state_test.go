@@ -23,7 +23,7 @@ func sampleState() State {
 			2: {Key: []byte(strings.Repeat("a", 256)), Created: time.Unix(1e9, 0).UTC(), Offset: -time.Second},
 			4: {Key: []byte(strings.Repeat("b", 256)), Salts: []Salt{{Salt: -5, Since: 1, Until: 2}}, Authorized: true},
 		},
-		Config: Config{
+		Config: ServerConfig{
 			Options: []dc.Option{{ID: 2, Addr: "h:1", IPv6: true, Secret: []byte("s")}}, ThisDC: 4, ForceTryIPv6: true,
 			Expires: time.Unix(2e9, 0).UTC(),
 		},

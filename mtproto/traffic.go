@@ -110,7 +110,7 @@ func (c *Client) tryFile(ctx context.Context, a *attempts, u use) ([]byte, *Erro
 	if id < 1 || id > dc.MaxID {
 		return nil, a.failed(SentNo, fmt.Errorf("%w %d", ErrNoDC, id))
 	}
-	if !c.MediaAddress(id) {
+	if !c.HasMediaAddress(id) {
 		return c.tryNarrow(ctx, id, a)
 	}
 	if id != home.id && !c.authorized(id) {
@@ -199,9 +199,9 @@ func (f *traffic) saySlow(now time.Time, up bool) bool {
 	return true
 }
 
-// MediaAddress says whether a data centre, 0 for the home, has an address for files alone, where parallel connections are in
+// HasMediaAddress says whether a data centre, 0 for the home, has an address for files alone, where parallel connections are in
 // order (D8). Where it has none, parts of files go between the account's calls and updates, so that they should be small.
-func (c *Client) MediaAddress(id int) bool {
+func (c *Client) HasMediaAddress(id int) bool {
 	if id == 0 {
 		id = c.Home()
 	}

@@ -108,7 +108,7 @@ func (d *driver) drained() { d.post(input{kind: inDrained}) }
 
 // push takes an update from the client.
 func (d *driver) push(u mtproto.Update) {
-	in := input{kind: inPush, at: u.Received, body: u.Body, done: u.Done, again: u.Again}
+	in := input{kind: inPush, at: u.Received, body: u.Body, done: u.Ack, again: u.Decline}
 	if d.crowded() {
 		d.turnAway(in)
 		return

@@ -128,7 +128,7 @@ func (g *telegram) say(done *atomic.Int64) {
 	n := int(g.pts.Add(1))
 	body := encode(g.t, codec.M{"_": "updates", "updates": []codec.M{{"_": "updateNewMessage", "message": textMessage(n), "pts": n, "pts_count": 1}},
 		"users": []codec.M{}, "chats": []codec.M{}, "date": 1700000000, "seq": 0})
-	g.o.Updates(mtproto.Update{Body: body, Received: time.Now(), Done: func() { done.Add(1) }})
+	g.o.Updates(mtproto.Update{Body: body, Received: time.Now(), Ack: func() { done.Add(1) }})
 }
 
 type rig struct {

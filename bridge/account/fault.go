@@ -20,7 +20,7 @@ func (r *Runner) explain(err error) answer.Fault {
 	if f, ok := Refused(err); ok {
 		return f
 	}
-	sent := answer.Sent(mtproto.Reached(err))
+	sent := answer.Sent(mtproto.Reached(err).String())
 	switch {
 	case errors.Is(err, vault.ErrNotFound):
 		return answer.Fault{Code: 401, Text: "account " + r.Name + " is not signed in: natsgram login " + r.Name, Sent: answer.No}
@@ -51,6 +51,6 @@ func Refused(err error) (answer.Fault, bool) {
 		code = -code
 	}
 	return answer.Fault{
-		Code: code, Text: e.Type, Telegram: e.Type, RetryAfter: mtproto.RetryAfter(err), Sent: answer.Sent(mtproto.Reached(err)),
+		Code: code, Text: e.Type, Telegram: e.Type, RetryAfter: mtproto.RetryAfter(err), Sent: answer.Sent(mtproto.Reached(err).String()),
 	}, true
 }

@@ -288,8 +288,8 @@ type pushed struct {
 func (g *telegram) deliver(id int, body []byte) {
 	g.o.Updates(mtproto.Update{
 		Body: slices.Clone(body), Received: time.Now(),
-		Done:  func() { g.mu.Lock(); delete(g.open, id); g.mu.Unlock() },
-		Again: func() { g.mu.Lock(); g.open[id].declined = true; g.mu.Unlock() },
+		Ack:     func() { g.mu.Lock(); delete(g.open, id); g.mu.Unlock() },
+		Decline: func() { g.mu.Lock(); g.open[id].declined = true; g.mu.Unlock() },
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/executed"
 	"github.com/natsgram/natsgram/tl/tg"
 )
 
@@ -107,12 +108,12 @@ func (e *Error) Telegram() (code int, text string) {
 	return e.Code, e.Type
 }
 
-// Executed is Sent as text, or "refused" where Telegram has answered that it did not execute the call.
-func (e *Error) Executed() string {
+// Executed returns Sent as all errors of calls say it, or executed.Refused where Telegram answered that it did not execute the call.
+func (e *Error) Executed() executed.Answer {
 	if code, text := e.Telegram(); e.Sent == SentYes && text != "" && code < codeInternal {
-		return "refused"
+		return executed.Refused
 	}
-	return string(e.Sent)
+	return executed.Answer(e.Sent)
 }
 
 // RetryAfter is Wait.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/tl/executed"
 	"github.com/natsgram/natsgram/tl/tg"
 )
 
@@ -165,11 +166,11 @@ func checkError(t *testing.T, name string, err error, want *client.Error) {
 	if got.Account != "main" || got.Method != "account.updateStatus" || got.MsgID == "" || !strings.Contains(err.Error(), "main: account.updateStatus: ") {
 		t.Errorf("%s: %v", name, got)
 	}
-	executed := string(want.Sent)
+	fate := executed.Answer(want.Sent)
 	if want.Type != "" && want.Code < 500 {
-		executed = "refused"
+		fate = executed.Refused
 	}
-	if tg.IsKind(err, got.Kind()) != (want.Type != "") || tg.RetryAfter(err) != want.Wait || got.Executed() != executed {
+	if tg.IsKind(err, got.Kind()) != (want.Type != "") || tg.RetryAfter(err) != want.Wait || got.Executed() != fate {
 		t.Errorf("%s: %v", name, got)
 	}
 }

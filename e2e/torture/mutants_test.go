@@ -58,12 +58,12 @@ var planted = []mutant{
 	},
 	{
 		name: "Sent is always no", file: "bridge/account/fault.go", test: "./bridge/account TestFaults", want: "Sent:no",
-		old: "\tsent := answer.Sent(mtproto.Reached(err))\n",
+		old: "\tsent := answer.Sent(mtproto.Reached(err).String())\n",
 		new: "\tsent := answer.No\n",
 	},
 	{
 		name: "Sent is always no, under torture", file: "bridge/account/fault.go", only: telegramLate, want: "Tg-Sent said no, and it reached Telegram",
-		old: "\tsent := answer.Sent(mtproto.Reached(err))\n",
+		old: "\tsent := answer.Sent(mtproto.Reached(err).String())\n",
 		new: "\tsent := answer.No\n",
 	},
 	{

@@ -58,8 +58,8 @@ func (f *Files) parallel() int {
 // narrow says that parts of files share the connection of all other calls at a data centre, 0 for the home, so that they have
 // to be small: whoever calls meanwhile waits behind them.
 func (f *Files) narrow(dc int) bool {
-	c, ok := f.c.(interface{ MediaAddress(dc int) bool })
-	return ok && !c.MediaAddress(dc)
+	c, ok := f.c.(interface{ HasMediaAddress(dc int) bool })
+	return ok && !c.HasMediaAddress(dc)
 }
 
 // Errors of our own; all others are an [*mtproto.Error] or the reader's or writer's.

@@ -71,7 +71,6 @@ const (
 	Unknown Sent = iota // it may have been received and executed
 	No                  // it was not received, or refused: to try again is safe
 	Yes                 // it was received, and executed or about to be
-	Refused             // it was received, and not executed; sessions do not say so, as they do not read answers
 )
 
 func (s Sent) String() string {
@@ -80,8 +79,6 @@ func (s Sent) String() string {
 		return "no"
 	case Yes:
 		return "yes"
-	case Refused:
-		return "refused"
 	}
 	return "unknown"
 }

@@ -27,7 +27,7 @@ func With(ctx context.Context, l *mtproto.Login, ask Asker) (mtproto.LoginState,
 	for {
 		st := l.State()
 		switch st.Step {
-		case mtproto.Ready:
+		case mtproto.SignedIn:
 			return st, nil
 		case mtproto.LoggedOut:
 			return st, errors.New("signin: the login was ended")

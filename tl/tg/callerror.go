@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/natsgram/natsgram/tl/executed"
 )
 
 // CallError is what the errors of both Invokers are, found with errors.As: the *mtproto.Error of a client that talks to
@@ -18,10 +20,8 @@ type CallError interface {
 	// error is not Telegram's.
 	Telegram() (code int, text string)
 
-	// Executed says whether Telegram may have executed the call: "no", when it is safe to call again; "refused", when it has
-	// answered that it did not, and will again until the reason is gone; "yes", when it has answered anything else; "unknown"
-	// otherwise.
-	Executed() string
+	// Executed says whether Telegram may have executed the call.
+	Executed() executed.Answer
 
 	// RetryAfter is how long to wait before calling again, 0 if nobody said.
 	RetryAfter() time.Duration

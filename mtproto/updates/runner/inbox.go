@@ -64,11 +64,11 @@ func (b *inbox) push(u mtproto.Update) {
 		b.declined = true
 	} else {
 		b.bytes += weight + len(u.Body)
-		b.all = append(b.all, input{kind: inPush, body: u.Body, done: u.Done})
+		b.all = append(b.all, input{kind: inPush, body: u.Body, done: u.Ack})
 	}
 	b.mu.Unlock()
 	if full {
-		u.Again()
+		u.Decline()
 	}
 	b.poke()
 }
