@@ -120,7 +120,7 @@ func (s *Storage) look(ctx context.Context) {
 func (s *Storage) all() (all []*kept) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Events, Schema} {
+	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Once, Events, Schema} {
 		if k := s.kept[name]; k != nil {
 			all = append(all, k)
 		}

@@ -129,18 +129,22 @@ func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.
 // limited is the configuration of an item that is made now. byDefault: it has a limit that nobody set.
 func (s *Storage) limited(ctx context.Context, it Item) (c jetstream.StreamConfig, byDefault bool) {
 	c = it.wanted(s.o)
-	if _, set := s.o.Limits[it.Name]; set || it.Name != Updates {
+	if _, set := s.o.Limits[it.Name]; set || it.Name != Updates && it.Most == 0 {
 		return c, false
 	}
 	room := s.o.Room
 	if info, err := s.js.AccountInfo(ctx); err == nil && info.Limits.MaxStore > 0 {
 		room = info.Limits.MaxStore / int64(c.Replicas)
 	}
-	if room <= 0 {
-		return c, false
+	switch {
+	case it.Most > 0 && room > 0:
+		c.MaxBytes = min(it.Most, max(room/16, 1))
+	case it.Most > 0:
+		c.MaxBytes = it.Most
+	case room > 0:
+		c.MaxBytes = room / 2
 	}
-	c.MaxBytes = room / 2
-	return c, true
+	return c, c.MaxBytes > 0
 }
 
 // bring changes of an item that is there what natsgram needs and what is set, as far as nothing is lost by it.

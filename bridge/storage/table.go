@@ -24,6 +24,7 @@ const (
 	Accounts  = "ACCOUNTS"
 	Positions = "POSITIONS"
 	Schema    = "SCHEMA"
+	Once      = "ONCE"
 )
 
 // Kind is what an item is to its users.
@@ -43,12 +44,16 @@ type Item struct {
 	About string
 	Lazy  bool  // made when it is first needed, not by every daemon
 	Limit int64 // bytes, where the account wants a limit and none is set
+	Most  int64 // bytes that it grows to where no limit is set; 0: as it needs
 	// shape is what natsgram needs of it, beside what its kind does.
 	shape func(*jetstream.StreamConfig, Options)
 }
 
 // SessionVersions is how many versions of a session are kept: whatever is written over one, the last good one is not far.
 const SessionVersions = 8
+
+// OnceTTL is how long a request is known again by its Nats-Msg-Id.
+const OnceTTL = 24 * time.Hour
 
 // LeaseTTL is how long a daemon's lease outlives it.
 const LeaseTTL = 10 * time.Second
@@ -59,27 +64,32 @@ const duplicates = 2 * time.Minute
 const mib = 1 << 20
 
 var table = []Item{
-	{Updates, Stream, "updates, once and in order; who owns which account", false, 1 << 30, func(c *jetstream.StreamConfig, o Options) {
+	{Updates, Stream, "updates, once and in order; who owns which account", false, 1 << 30, 0, func(c *jetstream.StreamConfig, o Options) {
 		c.Subjects = []string{o.Scheme.AllUpdates(), o.Scheme.AllOwners()}
 		c.MaxAge = o.MaxAge.Value
 		c.AllowAtomicPublish, c.AllowMsgTTL = true, true
 	}},
-	{Events, Stream, "the last of each event in an account's life", false, 32 * mib, func(c *jetstream.StreamConfig, o Options) {
+	{Events, Stream, "the last of each event in an account's life", false, 32 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
 		c.Subjects = []string{o.Scheme.AllEvents()}
 		c.MaxMsgsPerSubject = 1
 	}},
-	{Sessions, Bucket, "sealed Telegram sessions", false, 64 * mib, func(c *jetstream.StreamConfig, _ Options) {
+	{Sessions, Bucket, "sealed Telegram sessions", false, 64 * mib, 0, func(c *jetstream.StreamConfig, _ Options) {
 		c.MaxMsgsPerSubject = SessionVersions
 		byLeader(c)
 	}},
-	{Leases, Bucket, "the daemons that live", false, 8 * mib, func(c *jetstream.StreamConfig, o Options) {
+	{Leases, Bucket, "the daemons that live", false, 8 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
 		c.MaxAge = o.LeaseTTL
 		c.AllowMsgTTL = true // the bucket's beginning stays, see bridge/lease
 		byLeader(c)
 	}},
-	{Accounts, Bucket, "the accounts, and which daemon runs which", false, 8 * mib, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
-	{Positions, Bucket, "where recovery begins", false, 32 * mib, nil},
-	{Schema, Objects, "the API as documents", true, 64 * mib, nil},
+	{Accounts, Bucket, "the accounts, and which daemon runs which", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
+	{Positions, Bucket, "where recovery begins", false, 32 * mib, 0, nil},
+	{Once, Bucket, "requests with a Nats-Msg-Id, and their answers, sealed", false, 64 * mib, 512 * mib, func(c *jetstream.StreamConfig, _ Options) {
+		c.MaxAge = OnceTTL
+		c.Discard = jetstream.DiscardOld // of all there is the oldest is asked for least
+		byLeader(c)
+	}},
+	{Schema, Objects, "the API as documents", true, 64 * mib, 0, nil},
 }
 
 // byLeader has records read from the stream's leader alone: a copy that lags would tell of former owners and sessions.

@@ -16,6 +16,8 @@ type Options struct {
 	// like, text the string or the number's digits. It answers the boxed TL of an object of that class; false for what
 	// it does not know, which leaves the usual error; or an error that the caller is to see.
 	Resolve func(class, text string) ([]byte, bool, error)
+	// AsText keeps such a text instead, as what it is. What comes of it tells one input from another, and is no TL.
+	AsText bool
 }
 
 var noOptions Options
@@ -80,6 +82,11 @@ func (b *builder) missingNumbers(fr *frame, i int) bool {
 
 // resolve asks the options for the object of class t that text stands for. Handled is false where nobody knows.
 func (b *builder) resolve(t *typ, text string, off int) (handled, ok bool) {
+	if t.op == opClass && b.o.AsText {
+		b.dst = binary.LittleEndian.AppendUint64(b.dst, uint64(len(text))<<32) // its first half is no constructor's id
+		b.dst = append(b.dst, text...)
+		return true, true
+	}
 	if b.o.Resolve == nil || t.op != opClass {
 		return false, false
 	}

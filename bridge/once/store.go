@@ -1,0 +1,108 @@
+package once
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
+)
+
+// errTaken says that a key is not as it was expected to be.
+var errTaken = errors.New("another request was faster")
+
+// errNone says that there is nothing under a key.
+var errNone = errors.New("there is no record")
+
+// Store is where records are. NATS's is [NewStore]'s.
+type Store interface {
+	// Get reads a key, from who knows it best; errNone.
+	Get(ctx context.Context, key string) (value []byte, revision uint64, err error)
+	// Create writes a key that is at this revision, 0: that is not there; errTaken.
+	Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error)
+	// Put writes a key, whatever is there.
+	Put(ctx context.Context, key string, value []byte) error
+	// Since is since when all records are there.
+	Since(ctx context.Context) (time.Time, error)
+}
+
+// bucket is a Store in JetStream. Its handle knows the stream by its name, so that it is good for one made anew as well.
+type bucket struct {
+	st     *storage.Storage
+	stream jetstream.Stream
+	prefix string // of the subjects of keys
+}
+
+// NewStore makes the bucket where it is missing.
+func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
+	s, err := st.Stream(ctx, storage.Once)
+	if err != nil {
+		return nil, err
+	}
+	return &bucket{st: st, stream: s, prefix: "$KV." + st.Scheme().StreamName(storage.Once) + "."}, nil
+}
+
+const (
+	// storeTime bounds one question: whoever waits for it has a request of his own to answer.
+	storeTime = 3 * time.Second
+
+	codeLastSequence = jetstream.ErrorCode(10071) // it is not the one that was expected
+	codeInFlight     = jetstream.ErrorCode(10164) // of a cluster: another write to the same key has not come through yet
+	kvOperation      = "KV-Operation"             // there is one: the key was deleted
+)
+
+func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	m, err := b.stream.GetLastMsgForSubject(ctx, b.prefix+key)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, 0, errNone
+	case err != nil:
+		b.st.Suspect(err)
+		return nil, 0, err
+	case m.Header.Get(kvOperation) != "":
+		return nil, m.Sequence, errNone
+	}
+	return m.Data, m.Sequence, nil
+}
+
+func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	revision, err := b.st.PutKey(ctx, storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}})
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == codeLastSequence || api.ErrorCode == codeInFlight) {
+		return 0, errTaken
+	}
+	b.st.Suspect(err)
+	return revision, err
+}
+
+func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	_, err := b.st.PutKey(ctx, storage.Once, key, value, nil)
+	b.st.Suspect(err)
+	return err
+}
+
+// Since looks how far back the bucket reaches: one that is full lets go of what is oldest.
+func (b *bucket) Since(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	info, err := b.stream.Info(ctx)
+	if err != nil {
+		b.st.Suspect(err)
+		return time.Time{}, err
+	}
+	since, first := info.Created, info.State.FirstTime
+	if most := info.Config.MaxBytes; most > 0 && int64(info.State.Bytes) > most/10*9 && first.After(since) { //nolint:gosec // of a disk
+		since = first
+	}
+	return since, nil
+}
