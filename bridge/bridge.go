@@ -22,6 +22,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
+	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -120,6 +121,7 @@ type base struct {
 	storage *storage.Storage
 	vault   *vault.Vault
 	answers *answer.Answers // nil in commands: they answer nobody
+	once    once.Store      // nil in commands
 	trouble func(error)     // is told why something is tried again; may be nil
 }
 
@@ -278,6 +280,9 @@ func (b *Bridge) run(ctx context.Context) error {
 	}
 	var store *stream.Store
 	if err = base.patiently(ctx, b.log, func() (err error) {
+		if base.once, err = once.NewStore(ctx, base.storage); err != nil {
+			return err
+		}
 		store, err = stream.Setup(ctx, base.storage)
 		return err
 	}); err != nil {

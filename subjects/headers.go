@@ -20,6 +20,11 @@ const (
 	HeaderSent       = "Tg-Sent"
 )
 
+// Headers of an answer.
+const (
+	HeaderReplayed = "Tg-Replayed" // when the call was made whose answer this is, for an earlier request with the same Nats-Msg-Id; RFC 3339
+)
+
 // Headers of an update.
 const (
 	HeaderType      = "Tg-Type"

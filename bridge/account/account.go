@@ -20,6 +20,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/metrics"
+	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -47,6 +48,7 @@ type Config struct {
 	Answers  *answer.Answers // of the same connection
 	Store    *stream.Store
 	Vault    *vault.Vault
+	Once     once.Store // of requests with an id; nil: they are executed as often as they come
 	Methods  *rpc.Methods
 	Budget   *rpc.Budget // of the bytes of requests; nil: none
 	Rules    *updates.Rules
@@ -131,6 +133,7 @@ type tenure struct {
 	client  Client
 	driver  *driver
 	service *rpc.Service
+	journal *once.Journal   // nil: none
 	hard    context.Context //nolint:containedctx // the tenure's life: ends when nothing may go on
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -159,11 +162,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		t.client, err = r.newClient(state, t.driver)
 	}
 	if err == nil {
-		t.driver.reaches(t.client)
-		t.driver.peers = t.newDirectory(state.Bot)
-		c := r.rpcConfig(t.client, t.driver)
-		c.Resolve = t.resolve
-		t.service, err = rpc.Serve(c)
+		err = t.serve(state.Bot)
 	}
 	if err != nil {
 		t.stop()
@@ -173,6 +172,19 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	r.status.owned(t, state)
 	r.event(eventGained, map[string]any{"epoch": t.log.Epoch(), "owner": t.log.OwnerID()})
 	return t, nil
+}
+
+// serve begins to take requests.
+func (t *tenure) serve(bot bool) (err error) {
+	t.driver.reaches(t.client)
+	t.driver.peers = t.newDirectory(bot)
+	if t.journal, err = t.newJournal(); err != nil {
+		return err
+	}
+	c := t.rpcConfig(t.client, t.driver)
+	c.Resolve, c.Once = t.resolve, t.journal
+	t.service, err = rpc.Serve(c)
+	return err
 }
 
 // run starts everything and waits for the first reason to end.
@@ -221,6 +233,7 @@ func (t *tenure) release(offline, disconnect func()) error {
 	}
 	offline()
 	disconnect()
+	t.closeJournal(grace)
 	t.driver.finish(grace)
 	err := t.log.Flush(grace)
 	if err == nil {
@@ -239,6 +252,7 @@ func (t *tenure) abandon(disconnect func(), err error) error {
 	cancel()
 	t.stop()
 	t.service.Stop(now)
+	t.closeJournal(now)
 	var fenced *stream.FencedError
 	if errors.As(err, &fenced) {
 		t.event("owner.lost", map[string]any{"epoch": t.log.Epoch(), "reason": "taken over", "by": fenced.By.ID})

@@ -159,12 +159,14 @@ var (
 		{subjects.HeaderAccept, "encoding of the answer; the request's where it is not given", "", nil},
 		{subjects.HeaderLayer, "of a request in raw TL: the layer that it is in", "^[0-9]+$", nil},
 		{subjects.HeaderTimeout, "how long the caller waits, in seconds, or as 500ms, 2m; the daemon has a bound of its own", "", nil},
-		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one repeated after a timeout with the same name is not executed twice", "", nil},
+		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one with the same name is executed once, and a later one gets the first one's answer", "", nil},
+		{subjects.HeaderRetry, "any value: the request repeats another whose answer was lost; what Telegram could execute twice is refused", "", nil},
 	}
 	answerHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
 		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
-		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld", "", []string{"service message", "sign-in token"}},
+		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld; or it is told again, and was too large to be kept, or lost and found", "", []string{"service message", "sign-in token", "too large", "found in the chat"}},
+		{subjects.HeaderReplayed, "when the call was made whose answer this is: an earlier request had the same Nats-Msg-Id", "", nil},
 	}
 	faultHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the body", "", contentTypes},

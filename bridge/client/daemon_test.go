@@ -171,7 +171,8 @@ func lossy(t *testing.T, nc *nats.Conn, lose *atomic.Int32) {
 	}
 }
 
-// D18: the answer is lost on its way. What may be repeated is, what is sent is sent once, and nothing else is made twice.
+// D18: the answer is lost on its way, and the client asks again with the same id: what reads is read again, what writes is made once,
+// and its answer told again.
 func TestLostAnswers(t *testing.T) {
 	w := newTown(t)
 	bus := client.New(w.nc, "main", client.Prefix("lossy"), client.Timeout(300*time.Millisecond))
@@ -180,23 +181,22 @@ func TestLostAnswers(t *testing.T) {
 	for _, c := range []struct {
 		method string
 		call   func() error
-		is     error // nil: it works
 		made   int
 	}{
-		{"help.getNearestDc", func() error { _, err := tg.HelpGetNearestDc(soon(t), bus, nil); return err }, nil, 2},
+		{"help.getNearestDc", func() error { _, err := tg.HelpGetNearestDc(soon(t), bus, nil); return err }, 2},
 		{"messages.sendMessage", func() error {
 			_, err := tg.MessagesSendMessage(soon(t), bus, &tg.MessagesSendMessageRequest{Peer: w.peer(w.alice), Message: "once"})
 			return err
-		}, client.ErrExecuted, 2},
+		}, 1},
 		{"account.updateStatus", func() error {
 			_, err := tg.AccountUpdateStatus(soon(t), bus, &tg.AccountUpdateStatusRequest{Offline: true})
 			return err
-		}, client.ErrNoAnswer, 1},
+		}, 1},
 	} {
 		before := w.Executed(c.method)
 		lose.Store(1)
-		if err := c.call(); !errors.Is(err, c.is) {
-			t.Errorf("%s: %v, want %v", c.method, err, c.is)
+		if err := c.call(); err != nil {
+			t.Errorf("%s: %v", c.method, err)
 		}
 		if made := w.Executed(c.method) - before; made != c.made {
 			t.Errorf("%s reached Telegram %d times, want %d", c.method, made, c.made)

@@ -32,13 +32,14 @@
 //
 //   - nobody served the account, for as long as [WaitForDaemon] allows: a hand-over after a crash takes some seconds;
 //   - the daemon says that Telegram did not get it, and that this may pass;
-//   - the answer was lost, or came too late. Then nobody knows whether Telegram has executed the call, and the repetition
-//     says so: the daemon makes it only of a method that reads, or of one whose random_id lets Telegram tell a repetition,
-//     and the error of the first attempt comes back from any other;
+//   - the answer was lost, or came too late. Every call has a Nats-Msg-Id, which is the same for every repetition, so the daemon
+//     tells the first attempt's answer again. Where it does not know it, because a daemon was killed at that instant, it makes the call
+//     again only of a method that reads, or of one whose random_id lets Telegram tell a repetition, and the error of the
+//     first attempt comes back from any other;
 //   - Telegram asks to wait, for as long as [FloodWait] allows. The daemon itself sits out waits of up to ten seconds.
 //
-// A random_id that is left 0 is filled in by the daemon from the call's Nats-Msg-Id, which is the same for every repetition.
-// With [WithMsgID] it is the same for a program that runs again as well.
+// With [WithMsgID] the id is the same for a program that runs again as well: for a day it gets the answer that it got before. A
+// random_id that is left 0 is filled in by the daemon from that id.
 //
 // Errors are an [*Error], which is a tg.CallError like those of package mtproto.
 //

@@ -97,7 +97,9 @@ func (g *rig) owner() *Journal {
 	return New(Config{Account: "main", Store: g.shelf, Box: g.box, Layer: 223})
 }
 
-func ask(id, what string) Request { return Request{ID: id, Hash: sha256.Sum256([]byte(what)), Writes: true} }
+func ask(id, what string) Request {
+	return Request{ID: id, Hash: sha256.Sum256([]byte(what)), Writes: true}
+}
 
 // begin carries out a request, as far as that.
 func (g *rig) begin(j *Journal, q Request) (*Run, *Answer, *answer.Fault) {

@@ -74,6 +74,9 @@ func (r *Run) Leave(ctx context.Context) {
 
 // release says that the claimed request was not executed.
 func (r *Run) release(ctx context.Context) {
+	if !r.j.c.Sure() {
+		return // another owner may look at it now
+	}
 	value, err := r.j.seal(r.key, &record{phase: released, nonce: r.nonce, hash: r.hash, first: r.first})
 	if err == nil {
 		_, err = r.j.c.Store.Create(context.WithoutCancel(ctx), r.key, value, r.revision)

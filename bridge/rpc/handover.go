@@ -26,7 +26,19 @@ func (s *Service) Finish(ctx context.Context) { s.pool.close(ctx, s.cancel) }
 
 // passes keeps a request that was cancelled before it was sent, so that the next owner may answer it.
 func (s *Service) passes(j *job, fault *Fault) bool {
-	return s.ctx.Err() != nil && fault.Code == 503 && fault.Sent == "no" && s.pool.keep(*j)
+	if s.ctx.Err() == nil || fault.Code != 503 || fault.Sent != "no" {
+		return false
+	}
+	run := j.run
+	j.named = named{}
+	if !s.pool.keep(*j) {
+		j.run = run
+		return false
+	}
+	if run != nil {
+		run.Leave(s.ctx) // before the next owner can see it
+	}
+	return true
 }
 
 // PassOn ends the service after Hold and Finish. Requests that were kept go to whoever serves the account now; if nobody

@@ -401,7 +401,11 @@ func TestKeptRequests(t *testing.T) {
 		runtime.Gosched()
 	}
 	<-time.After(5 * time.Millisecond) // the time of the first passes
-	heir, err := user("daemon").SubscribeSync("tg.ro.main.>")
+	next := user("daemon")
+	heir, err := next.SubscribeSync("tg.ro.main.>")
+	if err == nil {
+		err = next.Flush()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

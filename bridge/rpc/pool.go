@@ -19,6 +19,7 @@ type job struct {
 	lane     *lane
 	out      Encoding // of the answer
 	redacted string   // why the answer lacks something; empty: it does not
+	named
 }
 
 // limits of a pool.

@@ -1,12 +1,14 @@
 package rpc
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strconv"
 
+	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -35,11 +37,11 @@ func randomOf(fn *codec.Function) random {
 }
 
 // guard sees to it that a repeated request is executed once. In raw TL, where nothing can be left out, a random_id of 0 is
-// filled in as a missing one is elsewhere, if there is a Nats-Msg-Id to derive it from. And a request that says that it
-// repeats another, of which its caller does not know what became, is refused unless it does no harm twice.
-func (s *Service) guard(m *method, call []byte, r *request, id *randomID) *Fault {
+// filled in as a missing one is elsewhere, if there is a Nats-Msg-Id to derive it from. And a request that repeats another, of
+// which it is not known what became, is refused unless it does no harm twice.
+func (s *Service) guard(m *method, call []byte, r *request, again bool, id *randomID) *Fault {
 	fill := r.in == TL && r.msgID != "" && (m.random == oneRandom || m.wraps)
-	if !fill && !r.again {
+	if !fill && !again {
 		return nil
 	}
 	m, view, err := s.c.Methods.innermost(m, call)
@@ -50,10 +52,19 @@ func (s *Service) guard(m *method, call []byte, r *request, id *randomID) *Fault
 		v, _ := id.fill(m.name, randomField)
 		binary.LittleEndian.PutUint64(view.Raw()[at:], uint64(v))
 	}
-	if r.again && !m.repeatable(view, id) {
+	if again && !m.repeatable(view, id) {
 		return &Fault{Code: 409, Sent: "unknown", Text: m.name + " is not repeated: the first request may have been executed, and nothing would keep Telegram from executing this one as well"}
 	}
 	return nil
+}
+
+// repeated reports whether a request may have been executed before: its caller says so, or the journal. Of an id that the
+// journal knows well not to have been used, it knows better than its caller.
+func (s *Service) repeated(ctx context.Context, j *job, r *request) bool {
+	if j.run == nil {
+		return r.again
+	}
+	return j.run.Unknown() || r.again && !j.run.New(ctx)
 }
 
 // repeatable: Telegram executes the call once, however often it comes, or it only reads.
@@ -86,8 +97,9 @@ func (ms *Methods) innermost(m *method, call []byte) (*method, codec.View, error
 
 // randomID fills in what callers leave out of one request.
 type randomID struct {
-	account, msgID string
-	asked          int
+	account, caller, msgID string
+	hash                   once.Hash // of the request: another one with the same id has others
+	asked                  int
 }
 
 // fill answers for a missing random_id: derived from the request's Nats-Msg-Id, so that a request repeated after a timeout
@@ -103,7 +115,7 @@ func (r *randomID) fill(fn, param string) (int64, bool) {
 		return int64(binary.LittleEndian.Uint64(b[:])), err == nil
 	}
 	h := sha256.New()
-	for _, part := range []string{"natsgram/random_id", r.account, fn, r.msgID, strconv.Itoa(r.asked)} {
+	for _, part := range []string{"natsgram/random_id", r.account, r.caller, fn, r.msgID, string(r.hash[:]), strconv.Itoa(r.asked)} {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
 		h.Write([]byte(part))
 	}

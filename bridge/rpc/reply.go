@@ -51,7 +51,7 @@ func (s *Service) headerOf(j *job) nats.Header {
 		h = maps.Clone(h)
 		h[subjects.HeaderRedacted] = []string{j.redacted}
 	}
-	return h
+	return j.headersAgain(h)
 }
 
 // reply sends a result, or a fault, and counts. Nothing of data is kept. A request that has its answer gets no other.
@@ -61,6 +61,9 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 	}
 	if fault == nil {
 		fault = j.TooLarge(len(data))
+	}
+	if fault != nil && j.run != nil {
+		j.run.End(s.ctx, fault) // before the caller can ask again
 	}
 	s.measure(j, fault)
 	if fault != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -40,6 +41,9 @@ type Config struct {
 	// Resolve makes an object of a class of the text or number that a caller wrote in its place, such as a peer's name; false
 	// for what it does not know. It may ask Telegram; may be nil.
 	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
+
+	// Once knows requests by their Nats-Msg-Id; nil: none.
+	Once *once.Journal
 
 	// Measure is told of every call that was answered: the endpoint of its method, the method where there is such a one, how long it
 	// took, and the code of the error, 0 without one. May be nil.

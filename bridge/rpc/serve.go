@@ -47,6 +47,9 @@ func (s *Service) serve(j *job) {
 		s.reply(j, nil, late())
 		return
 	}
+	if s.known(ctx, j, m, &r) {
+		return
+	}
 	call := buffers.Get().(*buffer)
 	if fault := s.encode(ctx, call, j, m, &r); fault != nil {
 		call.free()
@@ -87,7 +90,7 @@ func (s *Service) encode(ctx context.Context, call *buffer, j *job, m *method, r
 		return fault
 	}
 	schema := s.c.Methods.schema
-	random := randomID{account: s.c.Account, msgID: r.msgID}
+	random := randomID{account: s.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
 	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}
 	var err error
 	switch r.in {
@@ -106,7 +109,7 @@ func (s *Service) encode(ctx context.Context, call *buffer, j *job, m *method, r
 	if fault := s.c.Methods.checkInner(m, call.b, readOnly); fault != nil {
 		return fault
 	}
-	return s.guard(m, call.b, r, &random)
+	return s.guard(m, call.b, r, s.repeated(ctx, j, r), &random)
 }
 
 // resolver is Config.Resolve for one request.
@@ -132,10 +135,17 @@ func (s *Service) call(ctx context.Context, j *job, m *method, call *buffer, r *
 		if s.passes(j, &fault) {
 			return
 		}
-		s.reply(j, nil, &fault)
+		before, refused := s.executed(ctx, j, m, call.b, &fault)
+		if refused != nil {
+			s.reply(j, nil, refused)
+			return
+		}
+		s.done(ctx, j, before)
+		s.answer(j, m, call.b, before)
 		return
 	}
 	defer call.free()
+	s.done(ctx, j, result)
 	s.answer(j, m, call.b, result)
 	if m.moves && s.c.Observe != nil {
 		s.c.Observe(call.b, result, r.msgID)

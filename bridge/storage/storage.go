@@ -138,7 +138,7 @@ func (s *Storage) limited(ctx context.Context, it Item) (c jetstream.StreamConfi
 	}
 	switch {
 	case it.Most > 0 && room > 0:
-		c.MaxBytes = min(it.Most, max(room/16, 1))
+		c.MaxBytes = min(it.Most, max(room/32, 1))
 	case it.Most > 0:
 		c.MaxBytes = it.Most
 	case room > 0:

@@ -1,0 +1,144 @@
+package rpc
+
+import (
+	"context"
+	"crypto/sha256"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// named is what a request with a Nats-Msg-Id has beside others.
+type named struct {
+	run    *once.Run // nil: the request has no id
+	hash   once.Hash
+	before time.Time // when the call was made whose answer this is; zero: for this request
+	lacks  string    // why the answer is not all that Telegram gave then
+}
+
+const (
+	tooLarge = "too large"
+	inChat   = "found in the chat"
+)
+
+// known looks whether a request with an id was made before, and waits while it is. True: it has its answer.
+func (s *Service) known(ctx context.Context, j *job, m *method, r *request) bool {
+	if r.msgID == "" {
+		return false
+	}
+	form := buffers.Get().(*buffer)
+	defer form.free()
+	fault := m.check(j.endpoint == s.readOnly)
+	if fault == nil {
+		fault = s.form(form, j, m, r)
+	}
+	if fault != nil {
+		s.reply(j, nil, fault)
+		return true
+	}
+	j.hash = sha256.Sum256(form.b)
+	if s.c.Once == nil {
+		return false
+	}
+	run, before, fault := s.c.Once.Begin(ctx, once.Request{Caller: j.Caller(), ID: r.msgID, Hash: j.hash, Writes: !m.readOnly})
+	switch {
+	case fault != nil:
+		if !s.passes(j, fault) {
+			s.reply(j, nil, fault)
+		}
+	case before != nil:
+		s.again(j, m, form.b, before)
+	default:
+		j.run = run
+		return false
+	}
+	return true
+}
+
+// form makes of a request what tells it from others: its call with texts in the place of what they stand for, and without what
+// is filled in.
+func (s *Service) form(form *buffer, j *job, m *method, r *request) *Fault {
+	schema := s.c.Methods.schema
+	o := codec.Options{MissingLong: func(_, param string) (int64, bool) { return 0, param == randomField }, AsText: true}
+	var err error
+	switch r.in {
+	case JSON:
+		form.b, err = schema.AppendCallFromJSON(form.b[:0], j.Data(), m.fn, &o)
+	case Msgpack:
+		form.b, err = schema.AppendCallFromMsgpack(form.b[:0], j.Data(), m.fn, &o)
+	case TL:
+		err = schema.CheckCall(j.Data(), m.fn)
+		form.b = append(form.b[:0], j.Data()...)
+	}
+	if err != nil {
+		return badRequest(err)
+	}
+	return nil
+}
+
+// again answers with what the first request was answered.
+func (s *Service) again(j *job, m *method, call []byte, a *once.Answer) {
+	j.before = a.At
+	switch {
+	case a.Left && len(a.Result) == 0:
+		s.reply(j, nil, &Fault{Code: 413, Sent: answer.Yes, Text: m.name + " was executed at " + a.At.Format(time.RFC3339) +
+			"; its answer had " + strconv.Itoa(a.Size) + " bytes, and is not kept"})
+		return
+	case a.Left:
+		j.lacks = tooLarge
+	}
+	s.answer(j, m, call, a.Result)
+}
+
+// done stores what Telegram answered to a request with an id, before its caller is told.
+func (s *Service) done(ctx context.Context, j *job, result []byte) {
+	if j.run == nil {
+		return
+	}
+	var left []byte
+	if len(result) > once.MaxResult {
+		left = once.Left(s.c.Methods.schema, result)
+	}
+	j.run.Done(ctx, result, left)
+}
+
+// executed is the answer to a call that Telegram refuses because it has executed it before: the message that came of it, or a
+// fault that says so.
+func (s *Service) executed(ctx context.Context, j *job, m *method, call []byte, fault *Fault) ([]byte, *Fault) {
+	const duplicate = "RANDOM_ID_DUPLICATE"
+	if fault.Telegram != duplicate || j.run == nil {
+		return nil, fault
+	}
+	since := j.run.First()
+	if !j.run.Unknown() {
+		since = since.Add(-24 * time.Hour) // the caller chose the random_id, and used it before
+	}
+	if _, view, err := s.c.Methods.innermost(m, call); err == nil {
+		if result, ok := once.Find(ctx, s.c.Methods.schema, s.c.Invoke.Invoke, view, since); ok {
+			j.before, j.lacks = j.run.First(), inChat
+			return result, nil
+		}
+	}
+	return nil, &Fault{Code: 409, Telegram: duplicate, Sent: answer.Yes, Text: m.name +
+		" was executed before, by a request with the same " + subjects.HeaderMsgID + " or random_id; Telegram does not say what came of it, and in the chat's last messages it cannot be told"}
+}
+
+// headersAgain adds what is said of an answer that was given before.
+func (j *job) headersAgain(h nats.Header) nats.Header {
+	if j.before.IsZero() {
+		return h
+	}
+	h = maps.Clone(h)
+	h[subjects.HeaderReplayed] = []string{j.before.UTC().Format(time.RFC3339)}
+	if j.lacks != "" {
+		h[subjects.HeaderRedacted] = []string{j.lacks}
+	}
+	return h
+}
