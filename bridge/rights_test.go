@@ -210,6 +210,11 @@ func enough(t *testing.T, api string) {
 	if code := one.ask("tg.ro.bob.help.getConfig", "").Header.Get("Nats-Service-Error-Code"); code != "" {
 		t.Errorf("a call: %s", code)
 	}
+	for range 2 {
+		if code := one.ask("tg.rpc.bob.account.updateStatus", `{"offline":true}`, "Nats-Msg-Id", "1").Header.Get("Nats-Service-Error-Code"); code != "" {
+			t.Errorf("a call with an id: %s", code)
+		}
+	}
 	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
 		t.Errorf("a move: %s", refusal)
 	}

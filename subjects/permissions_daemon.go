@@ -5,7 +5,8 @@ package subjects
 // In a JWT, which has to fit into a line of 4 KB, there is not room for every request of JetStream's API about every stream. So
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
-	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "ONCE"}
+	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS"}
+	daemonKeys    = []string{"ONCE"}                                   // buckets in which single keys are read and written, and nothing else
 	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA"}
 	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
@@ -31,6 +32,9 @@ func (s Scheme) daemon(g Grant) Permissions {
 	for _, name := range daemonBuckets {
 		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, kvAt+join("$KV", s.StreamName(name), ">"))
+	}
+	for _, name := range daemonKeys {
+		p.Publish = append(p.Publish, join(api, "STREAM.*", "KV_"+s.StreamName(name)), kvAt+join("$KV", s.StreamName(name), ">"))
 	}
 	for _, name := range readByLeader {
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.GET", "KV_"+s.StreamName(name)))

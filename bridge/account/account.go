@@ -162,7 +162,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		t.client, err = r.newClient(state, t.driver)
 	}
 	if err == nil {
-		err = t.serve(state.Bot)
+		err = t.serve(state)
 	}
 	if err != nil {
 		t.stop()
@@ -175,10 +175,10 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 }
 
 // serve begins to take requests.
-func (t *tenure) serve(bot bool) (err error) {
+func (t *tenure) serve(state mtproto.State) (err error) {
 	t.driver.reaches(t.client)
-	t.driver.peers = t.newDirectory(bot)
-	if t.journal, err = t.newJournal(); err != nil {
+	t.driver.peers = t.newDirectory(state.Bot)
+	if t.journal, err = t.newJournal(state.UserID); err != nil {
 		return err
 	}
 	c := t.rpcConfig(t.client, t.driver)

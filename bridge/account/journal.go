@@ -7,7 +7,7 @@ import (
 )
 
 // newJournal is what knows requests by their Nats-Msg-Id, while this owner has the account; nil where there is nowhere to keep it.
-func (r *Runner) newJournal() (*once.Journal, error) {
+func (r *Runner) newJournal(user int64) (*once.Journal, error) {
 	if r.Once == nil {
 		return nil, nil
 	}
@@ -16,7 +16,7 @@ func (r *Runner) newJournal() (*once.Journal, error) {
 		return nil, err
 	}
 	return once.New(once.Config{
-		Account: r.Name, Store: r.Once, Box: box, Layer: r.Methods.Schema().Layer(), Sure: r.Sure, Log: r.Log,
+		Account: r.Name, User: user, Store: r.Once, Box: box, Layer: r.Methods.Schema().Layer(), Sure: r.Sure, Log: r.Log,
 	}), nil
 }
 

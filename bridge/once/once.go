@@ -25,6 +25,7 @@ import (
 // Config of a journal.
 type Config struct {
 	Account string
+	User    int64 // whose account it is: a name can pass on to another
 	Store   Store
 	Box     vault.Box // seals the records: answers are as private as the account
 	Layer   int       // that answers are in
@@ -101,7 +102,7 @@ const repeatedWithin = time.Hour
 // Begin asks about a request, and waits while another one with its id is at work. It gives the Run of a request that is to be
 // carried out; the Answer of one that was; or the fault of one that is refused.
 func (j *Journal) Begin(ctx context.Context, q Request) (*Run, *Answer, *answer.Fault) {
-	k := key(j.c.Account, q.Caller, q.ID)
+	k := key(j.c.Account, j.c.User, q.Caller, q.ID)
 	for {
 		r, other := j.enter(k, q)
 		if other == nil {

@@ -377,7 +377,7 @@ func TestLargeAnswers(t *testing.T) {
 // A record that nobody can read keeps its request from being made a second time.
 func TestUnreadableRecord(t *testing.T) {
 	g := newRig(t)
-	k := key("main", "", "1")
+	k := key("main", 0, "", "1")
 	sealed, err := g.box.Seal(k, []byte{9})
 	if err != nil {
 		t.Fatal(err)
@@ -416,6 +416,14 @@ func TestTwoOwners(t *testing.T) {
 	g.answered(former, ask("1", "a"), "x")
 	former.c.Sure = func() bool { return false }
 	g.refused(former, ask("2", "a"), 503, answer.No, "another daemon")
+}
+
+// Whoever has an account's name next gets no answers of the one before.
+func TestAnotherUser(t *testing.T) {
+	g := newRig(t)
+	g.runs(g.owner(), ask("1", "a")).Done(t.Context(), []byte("x"), nil)
+	j := New(Config{Account: "main", User: 7, Store: g.shelf, Box: g.box})
+	g.runs(j, ask("1", "b")).Leave(t.Context())
 }
 
 func TestMemoryIsBounded(t *testing.T) {

@@ -42,8 +42,9 @@ type Answer struct {
 }
 
 // key is where the record of an id is: the names of callers and requests are not to be read in the bucket.
-func key(account, caller, id string) string {
+func key(account string, user int64, caller, id string) string {
 	h := sha256.New()
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(user)))        //nolint:gosec // as it is
 	h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(caller)))) //nolint:gosec // a header
 	h.Write([]byte(caller))
 	h.Write([]byte(id))

@@ -44,7 +44,7 @@ func TestBucket(t *testing.T) {
 	}
 	g := newRig(t)
 	owner := func() *Journal { return New(Config{Account: "main", Store: s, Box: g.box, Layer: 223}) }
-	if _, _, err := s.Get(t.Context(), key("main", "", "1")); !errors.Is(err, errNone) {
+	if _, _, err := s.Get(t.Context(), key("main", 0, "", "1")); !errors.Is(err, errNone) {
 		t.Error(err)
 	}
 	g.runs(owner(), ask("1", "a")).Done(t.Context(), []byte("x"), nil)
@@ -62,7 +62,7 @@ func TestBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := kv.Delete(t.Context(), key("main", "", "1")); err != nil {
+	if err := kv.Delete(t.Context(), key("main", 0, "", "1")); err != nil {
 		t.Fatal(err)
 	}
 	if r := g.runs(owner(), ask("1", "b")); r.Unknown() {

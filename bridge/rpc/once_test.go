@@ -355,7 +355,8 @@ func TestAtTheSameTime(t *testing.T) {
 				replayed++
 			}
 		}
-		if n := g.executed(c.subject); n != 1 || replayed != all-1 {
+		reads := c.subject == "help.getNearestDc" // those that come after it has its answer are made
+		if n := g.executed(c.subject); n+replayed != all || n != 1 && !reads {
 			t.Errorf("%s: executed %d times, %d answered again", c.subject, n, replayed)
 		}
 	}
