@@ -30,7 +30,7 @@ func (l *layer) standing(ctx context.Context, invoke func(context.Context, []byt
 	if err != nil || v.Name() != "updates.state" {
 		return nil
 	}
-	st := updates.State{Pts: int(v.Int("pts")), Qts: int(v.Int("qts")), Seq: int(v.Int("seq")), Date: int(v.Int("date"))}
+	st := updates.State{Position: updates.Position{Pts: int(v.Int("pts")), Qts: int(v.Int("qts")), Seq: int(v.Int("seq")), Date: int(v.Int("date"))}}
 	text, err := json.Marshal(&st)
 	if err != nil {
 		return nil

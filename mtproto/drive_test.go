@@ -30,7 +30,7 @@ func newDriver(r *rig, look updates.Look) *driver {
 		r.Fatal(err)
 	}
 	st := r.s.Account(r.State().UserID).State()
-	m, err := updates.New(rules, updates.State{Pts: st.Pts, Qts: st.Qts, Date: st.Date, Seq: st.Seq}, updates.Config{Look: look})
+	m, err := updates.New(rules, updates.State{Position: updates.Position{Pts: st.Pts, Qts: st.Qts, Date: st.Date, Seq: st.Seq}}, updates.Config{Look: look})
 	if err != nil {
 		r.Fatal(err)
 	}

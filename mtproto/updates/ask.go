@@ -2,7 +2,6 @@ package updates
 
 import (
 	"errors"
-	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -10,41 +9,52 @@ import (
 // question is a fetch that is no difference: history, dialogs, a look at where the account stands. Nothing waits for it.
 type question struct {
 	class string // of the answer
-	then  func(codec.View, *container, error)
+	then  answerFunc
+}
+
+// answerFunc takes an answer, or why there is none.
+type answerFunc func(codec.View, *container, error)
+
+// asker asks in the background.
+type asker struct {
+	rules *Rules
+	out   *publisher
+	open  map[FetchID]question
 }
 
 // ask fetches something in the background. False: the schema does not have the call.
-func (m *Machine) ask(b Box, method, class string, call codec.M, then func(codec.View, *container, error)) bool {
-	call["_"] = method
-	query, err := m.r.s.Encode(nil, call)
-	if err != nil {
-		return false
+func (a *asker) ask(b Box, method, class string, call codec.M, then answerFunc) bool {
+	id, err := a.out.fetch(b, method, call, true)
+	if err == nil {
+		a.open[id] = question{class, then}
 	}
-	m.lastID++
-	m.asked[m.lastID] = question{class, then}
-	m.w.out = append(m.w.out, &Fetch{ID: m.lastID, Query: query, Method: method, Box: b, Background: true})
-	return true
+	return err == nil
 }
 
-// replied answers a question.
-func (m *Machine) replied(q question, body []byte, err error) {
+// answered answers a question. False: it is none of these. The container is nil where there was no answer.
+func (a *asker) answered(id FetchID, body []byte, err error) (c *container, asked bool) {
+	q, asked := a.open[id]
+	if !asked {
+		return nil, false
+	}
+	delete(a.open, id)
 	if err != nil {
 		q.then(codec.View{}, nil, err)
-		return
+		return nil, true
 	}
-	v, err := m.r.s.View(body)
+	v, err := a.rules.s.View(body)
 	var lost [][]byte
 	if err != nil {
-		v, lost, _ = m.salvage(body)
+		v, lost, _ = a.rules.salvage(body)
 	}
 	if v.Class() != q.class {
 		q.then(codec.View{}, nil, errUnreadable)
-		return
+		return nil, true
 	}
-	c := newAnswer(v, len(body))
+	c = newAnswer(v, len(body))
 	c.lost = lost
 	q.then(v, c, nil)
-	m.hashes(c)
+	return c, true
 }
 
 var errUnreadable = errors.New("updates: the answer cannot be read")
@@ -58,27 +68,7 @@ func refusal(err error) *Error {
 	return &Error{}
 }
 
-// final tells refusals that will be the same next time: not floods, not trouble of the servers, not a lost login.
+// final reports whether a refusal will be the same next time: no flood, no trouble of the servers, no lost login.
 func (e *Error) final() bool {
 	return e.Code >= 400 && e.Code < 420 && e.Code != 401 && e.wait() == 0 || e.Code == 0 && e.Type != ""
-}
-
-// patience is when to try a question again.
-type patience struct {
-	at    time.Time
-	fails int // in a row
-}
-
-func (p *patience) ok(next time.Time) { p.at, p.fails = next, 0 }
-
-// failed waits longer each time, or as long as Telegram says.
-func (p *patience) failed(m *Machine, err error) {
-	wait := m.c.RetryMin << min(p.fails, 16)
-	p.fails++
-	if flood := refusal(err).wait(); flood > 0 {
-		p.at = m.now.Add(flood)
-		m.flooded()
-		return
-	}
-	p.at = m.now.Add(min(wait, m.c.RetryMax))
 }

@@ -40,7 +40,7 @@ func TestOwnUpdateInADifference(t *testing.T) {
 	if len(b.items) != 2 || b.items[0].Origin != "m1" || b.items[1].Origin != "" {
 		t.Errorf("%+v", b.items)
 	}
-	if b.m.owed != nil {
+	if b.m.queue.origins != nil {
 		t.Error("kept")
 	}
 }

@@ -15,7 +15,7 @@ func BenchmarkPush(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		w.m.common.pts = 100 // so that each is the next one
+		w.m.dispatcher.common.pts = 100 // so that each is the next one
 		w.m.Push(w.now, body, Meta{Token: 1})
 		for _, ok := w.m.Next(); ok; _, ok = w.m.Next() {
 		}
@@ -28,7 +28,7 @@ func BenchmarkPushChannel(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		w.m.state.Channels[77] = ChannelState{Pts: 40, N: 1, AccessHash: 7700}
+		w.m.ledger.state.Channels[77] = ChannelState{Pts: 40, PtsItems: 1, AccessHash: 7700}
 		w.m.Push(w.now, body, Meta{Token: 1})
 		for _, ok := w.m.Next(); ok; _, ok = w.m.Next() {
 		}
@@ -50,7 +50,7 @@ func BenchmarkDifference100(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		w.m.common.pts, w.m.state.Pts = 100, 100
+		w.m.dispatcher.common.pts, w.m.ledger.state.Pts = 100, 100
 		w.m.Start(w.now)
 		for out, ok := w.m.Next(); ok; out, ok = w.m.Next() {
 			if f, is := out.(*Fetch); is {

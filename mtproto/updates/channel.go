@@ -6,215 +6,224 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// channel is the box of a channel, at work from now until it is calm.
-func (m *Machine) channel(id int64) *box {
-	if b := m.boxes[id]; b != nil {
-		return b
-	}
-	st := m.state.Channels[id]
-	b := &box{
-		id: Box{Kind: Channel, ID: id}, pts: st.Pts, n: st.N, known: st.Pts > 0,
-		hash: st.AccessHash, hashTold: st.AccessHash != 0, told: st.Behind, kept: st.Behind,
-		top: st.Top, topTold: st.Top, closed: st.Closed, left: st.Left,
-	}
-	b.src = &b.own
-	m.boxes[id] = b
-	m.restless = append(m.restless, b)
-	return b
+// channelCatchUp fetches the differences of channels, which fill their gaps (E11 to E16).
+type channelCatchUp struct {
+	catchUp
+	channels *channels
+	watcher  *watcher
+	account  *accountCatchUp
+	history  *backfiller
+	running  map[FetchID]*box
 }
 
-// AddChannel tells the machine of a channel from elsewhere, such as the dialogs at first login (E17): its pts, where the
-// machine knows none yet, else as a hint (E29); and its access hash, unless 0.
-func (m *Machine) AddChannel(now time.Time, id int64, pts int, accessHash int64) {
-	m.begin(now)
-	before := m.state.Channels[id]
-	b := m.channel(id)
-	if accessHash != 0 && accessHash != b.hash {
-		b.hash, b.hashTold = accessHash, false
+// settle starts up to Config.Concurrent differences, in the order in which the channels fell behind (E16).
+func (u *channelCatchUp) settle() {
+	for i := 0; i < len(u.channels.active); i++ { // replaying may add to them
+		b := u.channels.active[i]
+		if u.channels.unfollowed(b) {
+			u.channels.ignore(b)
+			continue
+		}
+		if u.due(b.gapEnds) {
+			b.diff.want()
+		}
+		if b.diff.pending {
+			b.gapEnds = time.Time{}
+		}
+		if b.diff.ready(u.now) {
+			u.fetch(b)
+		}
 	}
-	b.closed = false
+}
+
+// fetch begins a channel's difference, if there is a place for it and an access hash.
+func (u *channelCatchUp) fetch(b *box) {
 	switch {
-	case b.known:
-		m.hinted(b, pts)
-	case pts > 0 && !b.src.busy():
-		m.move(b, pts, 0)
-	}
-	if b.state() != before {
-		m.place(b)
-		m.loosely(b)
-	}
-	m.finish()
-}
-
-// learn takes a channel's access hash from what came along with its update (E22).
-func (m *Machine) learn(b *box, c *container) {
-	if b.id.Kind == Channel && b.hash == 0 {
-		b.hash = hashOf(c.entities(), b.id.ID)
-	}
-}
-
-func hashOf(all []entity, channel int64) int64 {
-	hash, _ := entityOf(all, channel)
-	return hash
-}
-
-// entityOf is what came along of a channel: its access hash, and whether the account is in it.
-func entityOf(all []entity, channel int64) (hash int64, part standing) {
-	for i := range all {
-		if all[i].id == channel && all[i].kind == PeerChannel {
-			return all[i].hash, all[i].part
+	case len(u.running) >= u.c.Concurrent:
+		return
+	case b.hash == 0 && !b.hashAsked:
+		b.hashAsked = true
+		u.account.diff.want() // it sends channels along (E22)
+		u.account.fetch()
+		return
+	case b.hash == 0:
+		if !u.account.diff.pending {
+			u.skip(b, GapNoAccess)
 		}
-	}
-	return 0, unsaid
-}
-
-// hashes gives the channels that wait for their access hash what came along.
-func (m *Machine) hashes(c *container) {
-	m.memberships(c)
-	for _, b := range m.restless {
-		if b.hash == 0 {
-			m.learn(b, c)
-		}
-	}
-}
-
-// obey does what an update asks that is not for anybody else (E8, E10).
-func (m *Machine) obey(u codec.View, c *container) {
-	if u.Name() == "updatePtsChanged" {
-		m.wantState(causePtsChanged)
 		return
 	}
-	b := m.channel(u.Int("channel_id"))
-	m.learn(b, c)
-	if pts := int(u.Int("pts")); pts == 0 || pts > b.pts || !b.known {
-		m.want(b.src)
+	pts, limit := b.pts, u.c.ChannelLimit
+	if b.diff.cause != causeNone || !b.ptsKnown || pts <= 0 {
+		pts, limit = 1, 1 // the answer tells where the channel is (E11, E15)
+	}
+	u.catchUp.fetch(b.diff, b.id, "updates.getChannelDifference", codec.M{
+		"channel": inputChannel(b.id.ID, b.hash),
+		"filter":  codec.M{"_": "channelMessagesFilterEmpty"},
+		"pts":     pts,
+		"limit":   limit,
+	})
+	if b.diff.fetch != 0 {
+		u.running[b.diff.fetch] = b
 	}
 }
 
-// hintChannel notes a channel's pts, and a message that was read in it, in an update that does not move it (E29).
-func (m *Machine) hintChannel(id int64, u codec.View, c *container) {
-	st, pts, read := m.state.Channels[id], int(u.Int("pts")), int(u.Int("max_id"))
-	unseen := st.Top > 0 && read > st.Top
-	if st.Pts == 0 || pts <= st.Pts && !unseen {
+func inputChannel(id, hash int64) codec.M {
+	return codec.M{"_": "inputChannel", "channel_id": id, "access_hash": hash}
+}
+
+// answered takes the answer to a fetch, or why there is none.
+func (u *channelCatchUp) answered(id FetchID, body []byte, err error) {
+	b := u.running[id]
+	if b == nil {
 		return
 	}
-	b := m.channel(id)
-	m.learn(b, c)
-	m.hinted(b, pts)
-	if unseen && !b.src.busy() {
-		b.seen = max(b.seen, read)
-		m.missing(b)
+	delete(u.running, id)
+	b.diff.fetch = 0
+	if err != nil {
+		u.refused(b, err)
+		return
+	}
+	v, c, err := u.read(b.diff, b.id, body, "updates.ChannelDifference")
+	if err != nil {
+		u.unreadable(b, err)
+		return
+	}
+	u.result(b, v, c)
+	u.channels.learn(c)
+}
+
+func (u *channelCatchUp) unreadable(b *box, err error) {
+	if u.catchUp.unreadable(b.diff, b.id, err) {
+		u.skip(b, GapUnreadable)
+		return
+	}
+	b.diff.tryLater(u.env)
+}
+
+var inaccessible = map[string]bool{
+	"CHANNEL_PRIVATE": true, "CHANNEL_INVALID": true, "USER_BANNED_IN_CHANNEL": true, "CHANNEL_PUBLIC_GROUP_NA": true,
+	"CHAT_FORBIDDEN": true,
+}
+
+func (u *channelCatchUp) refused(b *box, err error) {
+	switch refused := refusal(err); {
+	case inaccessible[refused.Type]:
+		u.closed(b, refused.Type)
+	case b.diff.watching && !invalidPts(refused): // nobody waits for it, so pushes must not either
+		b.diff.pending, b.diff.watching = false, false
+		u.watcher.refused(b.id.ID, err)
+		u.seqs.replay(b)
+	default:
+		b.diff.watching = false
+		b.diff.refused(u.env, err)
 	}
 }
 
-// channelResult is an answer to updates.getChannelDifference (E11).
-func (m *Machine) channelResult(b *box, v codec.View, c *container) {
-	if m.stranger(b) { // since it was asked
-		b.own = source{}
+// result is an answer to updates.getChannelDifference (E11).
+func (u *channelCatchUp) result(b *box, v codec.View, c *container) {
+	if u.channels.unfollowed(b) { // since it was asked
+		b.own = diffState{}
 		return
 	}
-	before := ChannelState{Pts: b.pts, N: b.n}
-	m.watchAgain(b, v)
+	pts, items := b.pts, b.items
+	u.watcher.answered(b.id.ID, time.Duration(v.Int("timeout"))*time.Second)
 	switch v.Name() {
 	case "updates.channelDifferenceEmpty":
 		if pts := int(v.Int("pts")); pts > b.pts {
-			m.move(b, pts, 0)
-			m.loosely(b)
+			u.ledger.move(b, pts, 0)
+			u.ledger.writeLater(b)
 		}
 	case "updates.channelDifference":
-		m.channelSlice(b, v, c)
+		u.slice(b, v, c)
 	case "updates.channelDifferenceTooLong":
-		m.channelTooLong(b, v, c)
+		u.tooLong(b, v, c)
 	default:
-		m.unreadable(b.src, b, errClass)
+		u.unreadable(b, errClass)
 		return
 	}
-	m.channelDone(b, b.pts != before.Pts || b.n != before.N, !v.Bool("final"))
+	u.done(b, b.pts != pts || b.items != items, !v.Bool("final"))
 }
 
-func (m *Machine) channelSlice(b *box, v codec.View, c *container) {
+func (u *channelCatchUp) slice(b *box, v codec.View, c *container) {
 	pts := int(v.Int("pts"))
-	if b.src.cause != causeNone {
-		m.gap(b, pts, gapReasons[b.src.cause])
+	if b.diff.cause != causeNone {
+		u.gaps.to(b, pts, gapReasons[b.diff.cause])
 		return
 	}
-	c.date = m.state.Date
-	g := m.newGroup(c, b, max(pts, b.pts), m.secret.pts)
-	g.fill(v)
-	g.end()
+	c.date = u.ledger.state.Date
+	s := u.in.newSlice(c, b, max(pts, b.pts), u.account.secret.pts)
+	s.publish(v)
+	s.end()
 }
 
-// channelTooLong goes on from where the channel is now. The messages that come with the answer are only its newest; those
-// before them are fetched from history (E12).
-func (m *Machine) channelTooLong(b *box, v codec.View, c *container) {
+// tooLong goes on from where the channel is now. The messages that come with the answer are only its newest; those before
+// them are fetched from history (E12).
+func (u *channelCatchUp) tooLong(b *box, v codec.View, c *container) {
 	dialog, _ := v.Object("dialog")
 	pts, top := int(dialog.Int("pts")), int(dialog.Int("top_message"))
 	switch {
-	case b.src.cause != causeNone:
-		m.gapTo(b, pts, top, gapReasons[b.src.cause])
-	case !b.known:
-		m.gapTo(b, pts, top, GapUnknown)
+	case b.diff.cause != causeNone:
+		u.gaps.toTop(b, pts, top, gapReasons[b.diff.cause])
+	case !b.ptsKnown:
+		u.gaps.toTop(b, pts, top, GapUnknown)
 	case pts > b.pts:
-		m.gapTo(b, pts, top, GapTooLong)
+		u.gaps.toTop(b, pts, top, GapTooLong)
 	default:
 		return
 	}
-	if h := m.state.hole(b.id); h != nil {
-		for _, message := range m.historyOf(v, h) {
+	if h := u.ledger.state.hole(b.id); h != nil {
+		for _, message := range u.history.missing(v, h) {
 			id := int(message.Int("id"))
-			m.backfill(b.id, c, message, Range{id - 1, id})
+			u.history.publish(b.id, c, message, Range{id - 1, id})
 		}
 	}
 }
 
-func (m *Machine) channelDone(b *box, moved, more bool) {
-	s := b.src
-	s.done(more)
+// done goes on after an answer.
+func (u *channelCatchUp) done(b *box, moved, more bool) {
+	b.diff.done(more)
 	switch {
-	case !s.need:
-		if b.seen > b.top { // whatever it was, it is accounted for
-			b.top = b.seen
-			m.place(b)
-			m.loosely(b)
+	case !b.diff.pending:
+		if b.readID > b.topID { // whatever it was, it is accounted for
+			b.topID = b.readID
+			u.ledger.recordAlone(b)
 		}
-		b.seen = 0
-		m.fruitless(s, moved, len(b.held) > 0)
-		m.noPartial(b.id)
-		m.replay(b)
+		b.readID = 0
+		b.diff.settled(u.env, moved, len(b.postponed) > 0)
+		u.ledger.endPartial(b.id)
+		u.seqs.replay(b)
 	case moved:
-		s.fails = 0
+		b.diff.fails = 0
 	default:
-		m.backoff(s)
+		b.diff.tryLater(u.env)
 	}
 }
 
-// closed is a channel that Telegram does not show us any more (E15). Should an update of it come, it begins again
-// from its pts.
-func (m *Machine) closed(b *box, reason string) {
-	known := b.closed && len(b.held) == 0
-	for len(b.held) > 0 {
-		m.unhold(b)
-	}
+// closed is a channel that Telegram does not show us any more (E15). Should an update of it come, it begins again from its
+// pts.
+func (u *channelCatchUp) closed(b *box, reason string) {
+	published := b.closed && len(b.postponed) == 0
+	u.seqs.dropAll(b)
 	b.closed = true
-	m.parted(b.id.ID)
+	u.channels.forget.schedule(b.id.ID)
 	switch {
-	case m.state.hole(b.id) != nil:
-		m.giveUp(b.id, reason)
-	case !known: // else it was said
-		m.gap(b, b.pts, reason)
+	case u.ledger.state.hole(b.id) != nil:
+		u.gaps.giveUp(b, reason)
+	case !published:
+		u.gaps.to(b, b.pts, reason)
 	}
-	m.noPartial(b.id)
-	b.own = source{}
-	b.gap, b.hint = time.Time{}, 0
+	u.ledger.endPartial(b.id)
+	b.own = diffState{}
+	b.gapEnds, b.hint = time.Time{}, 0
 }
 
 // skip gives up on what is missing of a channel, and says so.
-func (m *Machine) skip(b *box, reason string) {
+func (u *channelCatchUp) skip(b *box, reason string) {
 	to := b.pts
-	if len(b.held) > 0 {
-		to = max(to, b.held[0].pts-b.held[0].count)
+	if len(b.postponed) > 0 {
+		to = max(to, b.postponed[0].pts-b.postponed[0].count)
 	}
-	m.gap(b, to, reason)
-	b.own = source{}
-	m.replay(b)
+	u.gaps.to(b, to, reason)
+	b.own = diffState{}
+	u.seqs.replay(b)
 }

@@ -10,7 +10,7 @@ type Config struct {
 	SelfID int64 // the account's own user id, for updateShortMessage (E5); 0: these become a difference
 	Bot    bool  // the sequences are the same; a bot has no dialogs and watches nothing (E25), but confirms (E28)
 
-	// Known tells whether a user or chat, which an updateShortMessage mentions, is known to whoever reads what is
+	// Known reports whether a user or chat, which an updateShortMessage mentions, is known to whoever reads what is
 	// published; where not, the message is fetched by a difference, which brings them along (E5). Nil: all are.
 	Known func(Peer) bool
 

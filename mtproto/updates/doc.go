@@ -78,8 +78,8 @@
 //
 //   - A channel that was never seen begins where its first update says. If what is first seen of it is
 //     updateChannelTooLong, a Gap from 0 says that nobody knows what was before.
-//   - updateChannelTooLong, updatesTooLong and updatePtsChanged are talk between Telegram and its clients; they are obeyed,
-//     not published.
+//   - updateChannelTooLong, updatesTooLong and updatePtsChanged only tell a client what to fetch; they are obeyed, not
+//     published.
 //   - A channel that is behind (a gap seen, a difference not yet fetched) is marked so in the state before the date of
 //     the account may pass it, because Telegram speaks of it only once (E16).
 //   - Items in box none out of containers without seq cannot be had again from any difference (E27). Only for these

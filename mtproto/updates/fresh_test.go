@@ -53,7 +53,7 @@ func TestFirstDialogs(t *testing.T) {
 		state listed=1;c88=7.0@3/8800
 		getDifference pts=100 qts=10 date=50
 		state pts=100.0@500;qts=10.0;seq=5;date=50`)
-	if !b.fold.Listed || b.fold.Top != 500 {
+	if !b.fold.Listed || b.fold.TopID != 500 {
 		t.Errorf("%+v", b.fold)
 	}
 }
@@ -240,11 +240,11 @@ func TestStateIsLookedAt(t *testing.T) {
 // E29, E35, E36: once a minute the dialogs that were written in last, and some channels that are not among them.
 func TestDialogsAreLookedAt(t *testing.T) {
 	st := at()
-	st.Channels[66] = ChannelState{Pts: 5, N: 1, AccessHash: 6600}
-	st.Channels[88] = ChannelState{Pts: 5, N: 1, AccessHash: 8800}
-	st.Channels[89] = ChannelState{Pts: 5, N: 1, AccessHash: 8900}
-	st.Channels[90] = ChannelState{Pts: 5, N: 1, AccessHash: 9000, Closed: true}
-	st.Channels[91] = ChannelState{Pts: 5, N: 1}
+	st.Channels[66] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: 6600}
+	st.Channels[88] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: 8800}
+	st.Channels[89] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: 8900}
+	st.Channels[90] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: 9000, Closed: true}
+	st.Channels[91] = ChannelState{Pts: 5, PtsItems: 1}
 	b := newBench(t, st, Config{Look: Look{Every: time.Minute, Page: 2}, Rand: func() float64 { return 0 }})
 	b.tops = true
 	b.wait(time.Minute)
@@ -273,7 +273,7 @@ func TestDialogsAreLookedAt(t *testing.T) {
 func TestClosedChannelAmongOthers(t *testing.T) {
 	st := at()
 	for id := int64(1); id <= 4; id++ {
-		st.Channels[id] = ChannelState{Pts: 5, N: 1, AccessHash: id}
+		st.Channels[id] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: id}
 	}
 	b := newBench(t, st, Config{Look: Look{Every: time.Minute, Most: time.Minute, Page: 4}})
 	for range 3 {

@@ -10,8 +10,8 @@ import (
 // topped is at, and it is known which messages were the newest.
 func topped() State {
 	st := at()
-	st.Top = 500
-	st.Channels[77] = ChannelState{Pts: 40, N: 1, Top: 10, AccessHash: 7700}
+	st.TopID = 500
+	st.Channels[77] = ChannelState{Pts: 40, PtsItems: 1, TopID: 10, AccessHash: 7700}
 	return st
 }
 
@@ -275,13 +275,13 @@ func messageKeyOf(t *testing.T, m M) uint64 {
 func TestHolesAreBounded(t *testing.T) {
 	st := topped()
 	for id := int64(1); id <= 3; id++ {
-		st.Channels[id] = ChannelState{Pts: 5, N: 1, Top: 1, AccessHash: id, Behind: true}
+		st.Channels[id] = ChannelState{Pts: 5, PtsItems: 1, TopID: 1, AccessHash: id, Behind: true}
 	}
 	b := newBench(t, st, Config{Fill: Fill{Boxes: 2}})
 	for id := int64(1); id <= 3; id++ {
 		b.answer(Box{Channel, id}, channelTooLongTo(900, 150))
 	}
-	if n := len(b.m.state.Holes); n != 2 {
+	if n := len(b.m.ledger.state.Holes); n != 2 {
 		t.Fatalf("%d holes", n)
 	}
 	b.log = nil

@@ -1,15 +1,26 @@
 package updates
 
-import "github.com/natsgram/natsgram/tl/codec"
+import (
+	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
 
 // lister goes through the dialogs once, to know where every channel stands (E17). It begins anew after a crash.
 type lister struct {
-	patience
+	*env
+	ledger   *ledger
+	asker    *asker
+	channels *channels
+	account  *diffState
+	common   *box
+
+	retry
 	busy   bool
 	folder int // 0, then 1: the archive
 	pages  int
 	call   codec.M
-	top    int // newest message outside of channels; counts after the next difference
+	topID  int // of the newest message outside of channels; counts after the next difference
 }
 
 const (
@@ -17,13 +28,13 @@ const (
 	folders  = 2
 )
 
-// settleList asks for the next page.
-func (m *Machine) settleList() {
-	l := &m.listing
+// settle asks for the next page.
+func (l *lister) settle(catchingUp bool) {
+	state := &l.ledger.state
 	switch {
-	case m.state.Listed || m.c.Look.List < 0 || m.c.Bot || m.state.Empty() || m.account.cause == causeFirst:
+	case state.Listed || l.c.Look.List < 0 || l.c.Bot || state.Empty() || l.account.cause == causeFirst:
 		return
-	case l.busy || l.at.After(m.now) || m.catchingUp():
+	case l.busy || l.at.After(l.now) || catchingUp:
 		return
 	}
 	if l.call == nil {
@@ -32,32 +43,39 @@ func (m *Machine) settleList() {
 	if l.folder > 0 {
 		l.call["folder_id"] = l.folder
 	}
-	l.busy = m.ask(Box{}, "messages.getDialogs", "messages.Dialogs", l.call, m.listResult)
+	l.busy = l.asker.ask(Box{}, "messages.getDialogs", "messages.Dialogs", l.call, l.answered)
 	if !l.busy {
-		m.listed() // the schema is too old, or too new
+		l.end() // the schema is too old, or too new
 	}
 }
 
-func (m *Machine) listResult(v codec.View, c *container, err error) {
-	l := &m.listing
+// wake is the sooner of next and when the next page is due.
+func (l *lister) wake(next time.Time) time.Time {
+	if l.ledger.state.Listed {
+		return next
+	}
+	return l.upcoming(next, l.at)
+}
+
+func (l *lister) answered(v codec.View, c *container, err error) {
 	l.busy = false
-	switch e := refusal(err); {
-	case err != nil && e.final():
-		m.listed()
+	switch {
+	case err != nil && refusal(err).final():
+		l.end()
 		return
 	case err != nil:
-		l.failed(m, err)
+		l.failed(l.env, err)
 		return
 	}
-	l.ok(m.now.Add(m.pace(m.c.Fill.Pause)))
-	m.dialogs(v, c, nil)
+	l.ok(l.now.Add(l.pace(l.c.Fill.Pause)))
+	l.channels.dialogs(v, c, nil)
 	l.note(v)
 	l.pages++
 	before := l.call["offset_id"]
-	if l.call = nextDialogs(v, c); l.call == nil || l.call["offset_id"] == before || l.pages >= m.c.Look.List {
+	if l.call = nextDialogs(v, c); l.call == nil || l.call["offset_id"] == before || l.pages >= l.c.Look.List {
 		l.call = nil
-		if l.folder++; l.folder >= folders || l.pages >= m.c.Look.List {
-			m.listed()
+		if l.folder++; l.folder >= folders || l.pages >= l.c.Look.List {
+			l.end()
 		}
 	}
 }
@@ -66,28 +84,28 @@ func (m *Machine) listResult(v codec.View, c *container, err error) {
 func (l *lister) note(v codec.View) {
 	for d := range v.Objects("dialogs") {
 		if peer, _ := d.Object("peer"); d.Name() == "dialog" && !peer.Has("channel_id") {
-			l.top = max(l.top, int(d.Int("top_message")))
+			l.topID = max(l.topID, int(d.Int("top_message")))
 		}
 	}
 }
 
-// listed ends the list. What the dialogs held may be on its way as an update, so the account's newest message is taken
-// from them after one more difference.
-func (m *Machine) listed() {
-	m.state.Listed = true
-	m.w.loose = appendNumber(m.w.loose, "listed", 1)
-	if m.listing.top > m.common.top {
-		m.want(&m.account)
+// end ends the list. What the dialogs held may be on its way as an update, so the account's newest message is taken from
+// them after one more difference.
+func (l *lister) end() {
+	l.ledger.listed()
+	if l.topID > l.common.topID {
+		l.account.want()
 	}
 }
 
-func (m *Machine) listedTop() {
-	if !m.state.Listed || m.listing.top == 0 {
+// caughtUp takes the account's newest message from the dialogs.
+func (l *lister) caughtUp() {
+	if !l.ledger.state.Listed || l.topID == 0 {
 		return
 	}
-	m.common.top = max(m.common.top, m.listing.top)
-	m.place(&m.common)
-	m.listing.top = 0
+	l.common.topID = max(l.common.topID, l.topID)
+	l.ledger.record(l.common)
+	l.topID = 0
 }
 
 // nextDialogs is the call for the next page; nil when this was the last one.
@@ -107,7 +125,8 @@ func nextDialogs(v codec.View, c *container) codec.M {
 	peer, _ := last.Object("peer")
 	top := last.Int("top_message")
 	next := dialogsCall(listPage)
-	next["offset_id"], next["offset_date"], next["offset_peer"] = top, dateOfTop(v, peerValue(peer), top), inputPeer(peerValue(peer), c.entities())
+	next["offset_id"], next["offset_date"] = top, dateOfTop(v, peerValue(peer), top)
+	next["offset_peer"] = inputPeer(peerValue(peer), c.entities())
 	next["exclude_pinned"] = true
 	return next
 }

@@ -8,54 +8,31 @@ import (
 )
 
 // Machine keeps the updates of one account in order. It is not safe for concurrent use.
+//
+// It hands what comes in to its parts, in one direction: containers go to the dispatcher, from there to the sequencer of the
+// boxes and to seq, and what fits to the publisher, with the ledger of where the account stands. Answers go to who has asked:
+// the account's and the channels' catchUp, or one of those that work in the background.
 type Machine struct {
-	r     *Rules
-	c     Config
-	state State // where it stands
-	now   time.Time
-	heard time.Time // when something came in last (E18)
+	env
+	ledger  ledger
+	out     publisher
+	queue   queue
+	account diffState
+	gaps    gaps
+	seqs    sequencer
+	history backfiller
 
-	account        source
-	common, secret box
-	seq            struct {
-		held []sequel // by start
-		gap  time.Time
-	}
-	channels
-	background
-	lastID FetchID
-	held   struct{ n, bytes int }
-	owed   map[uint64]string // whose calls caused the updates that are held, by what the updates are
-	begun  bool              // the beginning was said
+	dispatcher     dispatcher
+	channels       channels
+	forgetter      forgetter
+	watcher        watcher
+	accountCatchUp accountCatchUp
+	channelCatchUp channelCatchUp
 
-	unnumbered []uint64 // keys of updates without a number, see repeated
-
-	w       writer
-	seek    seeker
-	looking looked
-	spare   *container
-	unknown recent
-	out     []Output
-	taken   int // of out
-}
-
-// channels are those that are at work.
-type channels struct {
-	boxes    map[int64]*box      // channels that are not calm
-	restless []*box              // the same, in the order in which they came to be so
-	fetching map[FetchID]*box    // channels whose difference is running
-	gone     map[int64]time.Time // channels that were left or closed to us, and when they are forgotten
-	goneNext time.Time           // when the first of them is; zero: there is none
-}
-
-// background is what nothing waits for.
-type background struct {
-	asked     map[FetchID]question
-	filling   filler
-	poll      poller
-	listing   lister
-	watched   []*watch               // by id
-	confirmed struct{ pts, qts int } // Telegram knows that we have these (E28)
+	asker  asker
+	poller poller
+	lister lister
+	filler filler
 }
 
 // New makes a machine that goes on from a state: the fold of what was stored, or the zero State for an account that
@@ -65,31 +42,53 @@ func New(r *Rules, st State, c Config) (*Machine, error) {
 	if r == nil {
 		return nil, errors.New("updates: no rules")
 	}
-	m := &Machine{r: r, c: c.withDefaults(), state: st.Clone()}
-	m.boxes, m.fetching, m.asked = make(map[int64]*box), make(map[FetchID]*box), make(map[FetchID]question)
-	if m.state.Channels == nil {
-		m.state.Channels = make(map[int64]ChannelState)
-	}
-	m.common = box{id: Box{Kind: Common}, src: &m.account, pts: st.Pts, n: st.N, top: st.Top, known: true}
-	m.secret = box{id: Box{Kind: Secret}, src: &m.account, pts: st.Qts, n: st.QtsN, known: true}
-	if c.Begin == "" {
-		m.w.said = m.state.position()
-	} // else nothing was
-	m.w.stated = m.w.said
-	m.account.need = true
-	if m.state.Empty() {
+	m := &Machine{env: env{c: c.withDefaults(), rules: r}, ledger: newLedger(st.Clone(), c.Begin != "")}
+	m.queue = queue{most: m.c.MaxHeld, mostBytes: m.c.MaxHeldBytes}
+	m.connect()
+	m.account.pending = true
+	if st.Empty() {
 		m.account.cause = causeFirst
 	}
-	m.remember()
-	m.confirmed.pts, m.confirmed.qts = st.Pts, st.Qts
+	m.channels.restore()
 	return m, nil
 }
 
-// remember goes on with channels that were behind when the state was stored (E16).
-func (m *Machine) remember() {
-	for _, id := range m.state.behind() {
-		m.want(m.channel(id).src)
-	}
+// connect gives each part what it needs of the others.
+func (m *Machine) connect() {
+	e, st := &m.env, &m.ledger.state
+	m.out = publisher{env: e, ledger: &m.ledger, read: reader{rules: m.rules}}
+	m.gaps = gaps{env: e, ledger: &m.ledger, out: &m.out}
+	m.seqs = sequencer{env: e, ledger: &m.ledger, out: &m.out, queue: &m.queue}
+	m.history = backfiller{ledger: &m.ledger, out: &m.out}
+	m.forgetter = forgetter{env: e, ledger: &m.ledger}
+	m.watcher = watcher{env: e, state: st}
+	m.channels = channels{env: e, ledger: &m.ledger, seqs: &m.seqs, watcher: &m.watcher, forget: &m.forgetter,
+		account: &m.account, byID: make(map[int64]*box)}
+
+	d := &m.dispatcher
+	*d = dispatcher{env: e, ledger: &m.ledger, out: &m.out, seqs: &m.seqs, channels: &m.channels, account: &m.account}
+	d.seq = seqOrder{env: e, ledger: &m.ledger, queue: &m.queue, account: &m.account}
+	d.common = box{id: Box{Kind: Common}, diff: &m.account, pts: st.Pts, items: st.PtsItems, topID: st.TopID, ptsKnown: true}
+	d.secret = box{id: Box{Kind: Secret}, diff: &m.account, pts: st.Qts, items: st.QtsItems, ptsKnown: true}
+
+	u := catchUp{env: e, ledger: &m.ledger, out: &m.out, gaps: &m.gaps, seqs: &m.seqs, in: d}
+	m.accountCatchUp = accountCatchUp{catchUp: u, diff: &m.account, common: &d.common, secret: &d.secret, seq: &d.seq, next: m}
+	m.accountCatchUp.confirmed.pts, m.accountCatchUp.confirmed.qts = st.Pts, st.Qts
+	m.channelCatchUp = channelCatchUp{catchUp: u, channels: &m.channels, watcher: &m.watcher, account: &m.accountCatchUp,
+		history: &m.history, running: make(map[FetchID]*box)}
+
+	m.asker = asker{rules: m.rules, out: &m.out, open: make(map[FetchID]question)}
+	m.poller = poller{env: e, ledger: &m.ledger, asker: &m.asker, channels: &m.channels, account: &m.account,
+		common: &d.common, secret: &d.secret}
+	m.lister = lister{env: e, ledger: &m.ledger, asker: &m.asker, channels: &m.channels, account: &m.account, common: &d.common}
+	m.filler = filler{env: e, ledger: &m.ledger, out: &m.out, asker: &m.asker, gaps: &m.gaps, history: &m.history,
+		account: &m.account, in: d}
+}
+
+// caughtUp goes on with what had to wait until nothing is missing of the account any more.
+func (m *Machine) caughtUp() {
+	m.filler.caughtUp()
+	m.lister.caughtUp()
 }
 
 // Start fetches what was missed (E17): the state when there is none yet, else the difference. Call it at start, after
@@ -97,45 +96,97 @@ func (m *Machine) remember() {
 func (m *Machine) Start(now time.Time) {
 	m.begin(now)
 	m.heard = now
-	if !m.state.Empty() {
-		m.sayBeginning()
+	if !m.ledger.state.Empty() {
+		m.gaps.beginning(&m.dispatcher.common)
 	}
-	m.lookSoon()
-	m.want(&m.account)
+	m.poller.soon()
+	m.account.want()
 	m.finish()
 }
 
-func (m *Machine) begin(now time.Time) {
-	m.now = now
-	if m.heard.IsZero() {
-		m.heard = now
-		for id, st := range m.state.Channels {
-			if st.Left || st.Closed {
-				m.parted(id)
-			}
-		}
+// Push takes an Updates object as Telegram sent it. The body belongs to the machine and to what it puts out.
+func (m *Machine) Push(now time.Time, body []byte, meta Meta) {
+	m.begin(now)
+	m.heard = now
+	m.dispatcher.push(body, meta, codec.View{})
+	m.finish()
+}
+
+// PushResult takes what one of our own calls was answered (D19): updates in it pass like pushed ones, and
+// messages.affectedMessages and its like move pts. Other results are ignored, cheaply. Both are raw TL; result belongs
+// to the machine from here on, call is only read.
+func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {
+	found := m.rules.resultOf(result)
+	if found.none() {
+		return
 	}
+	m.begin(now)
+	m.dispatcher.result(found, m.callOf(call), result, meta)
+	m.finish()
 }
 
-func (m *Machine) finish() {
-	m.settle()
-	m.flush()
-	m.looking.Read(codec.View{}) // lets go of what was looked at
+// callOf is the call without its wrappers; not valid where it cannot be read.
+func (m *Machine) callOf(call []byte) codec.View {
+	v, _ := m.rules.s.View(call)
+	return innermost(v)
 }
 
-// Next is the next output; false when there is none. Drain it after each of the other methods.
-func (m *Machine) Next() (Output, bool) {
-	if m.taken == len(m.out) {
-		clear(m.out)
-		m.out, m.taken = m.out[:0], 0
-		return nil, false
+// Drop tells the machine of a push for which there is no room. What it was about is fetched as a difference: the machine
+// asks for that at once, and whoever has no room answers later. Nothing remains of what [Rules.Unrecoverable] is true for.
+func (m *Machine) Drop(now time.Time, body []byte) {
+	m.begin(now)
+	m.heard = now
+	m.dispatcher.drop(body)
+	m.finish()
+}
+
+// DropResult is the same with the result of a call of ours.
+func (m *Machine) DropResult(now time.Time, call, result []byte) {
+	found := m.rules.resultOf(result)
+	if found.none() {
+		return
 	}
-	m.taken++
-	return m.out[m.taken-1], true
+	m.begin(now)
+	m.dispatcher.dropResult(found, m.callOf(call), result)
+	m.finish()
 }
 
-// Postponed is how many updates wait for a difference, and how many bytes of containers they keep.
-func (m *Machine) Postponed() (updates, bytes int) { return m.held.n, m.held.bytes }
+// Result answers a [Fetch]: the TL of the result, or why there is none, a refusal of Telegram's as *[Error].
+func (m *Machine) Result(now time.Time, id FetchID, body []byte, err error) {
+	m.begin(now)
+	c, asked := m.asker.answered(id, body, err)
+	switch {
+	case c != nil:
+		m.channels.learn(c)
+	case asked || id == 0:
+	case id == m.account.fetch:
+		m.accountCatchUp.answered(body, err)
+	default:
+		m.channelCatchUp.answered(id, body, err)
+	}
+	m.finish()
+}
+
+// AddChannel tells the machine of a channel from elsewhere, such as the dialogs at first login (E17): its pts, where the
+// machine knows none yet, else as a hint (E29); and its access hash, unless 0.
+func (m *Machine) AddChannel(now time.Time, id int64, pts int, accessHash int64) {
+	m.begin(now)
+	m.channels.add(id, pts, accessHash)
+	m.finish()
+}
+
+// SetWatched tells which channels to watch from now on. Those it cannot take are returned: more than [MaxWatched], and
+// for bots all, who are told of everything anyhow (E25). A channel whose access hash is not known yet is watched as
+// soon as it is; see [Machine.AddChannel].
+func (m *Machine) SetWatched(now time.Time, ids []int64) (rejected []int64) {
+	m.begin(now)
+	rejected = m.watcher.set(ids)
+	m.finish()
+	return rejected
+}
+
+// Watched are the channels that are watched, in the order of their ids.
+func (m *Machine) Watched() []int64 { return m.watcher.ids() }
 
 // Tick lets time pass.
 func (m *Machine) Tick(now time.Time) {
@@ -145,37 +196,44 @@ func (m *Machine) Tick(now time.Time) {
 
 // Wake is when [Machine.Tick] is due next.
 func (m *Machine) Wake() time.Time {
-	next := m.heard.Add(m.c.Quiet)
-	next = m.sooner(next, m.common.gap)
-	next = m.sooner(next, m.secret.gap)
-	next = m.sooner(next, m.seq.gap)
-	next = m.retry(next, &m.account)
-	next = m.poll.wake(m, next)
-	next = m.wakeWatches(next)
-	if len(m.state.Holes) > 0 {
-		next = m.upcoming(next, m.filling.at)
-	}
-	if !m.state.Listed {
-		next = m.upcoming(next, m.listing.at)
-	}
-	for _, b := range m.restless {
-		next = m.sooner(next, b.gap)
-		next = m.retry(next, b.src)
-	}
-	return next
+	next := m.accountCatchUp.wake(m.heard.Add(m.c.Quiet))
+	next = m.poller.wake(next)
+	next = m.watcher.wake(next)
+	next = m.filler.wake(next)
+	next = m.lister.wake(next)
+	return m.channels.wake(next)
 }
 
-func (m *Machine) sooner(a, b time.Time) time.Time {
-	if !b.IsZero() && b.Before(a) {
-		return b
+// Next is the next output; false when there is none. Drain it after each of the other methods.
+func (m *Machine) Next() (Output, bool) { return m.out.next() }
+
+// Postponed is how many updates wait for a difference, and how many bytes of containers they keep.
+func (m *Machine) Postponed() (updates, bytes int) { return m.queue.n, m.queue.bytes }
+
+// begin takes the time of a call.
+func (m *Machine) begin(now time.Time) {
+	m.now = now
+	if m.heard.IsZero() {
+		m.heard = now
+		m.forgetter.restore()
 	}
-	return a
 }
 
-// retry looks at a source that waits for its next try. One whose time has come waits for a place, not for the clock.
-func (m *Machine) retry(next time.Time, s *source) time.Time {
-	if s.need && s.fetch == 0 && s.at.After(m.now) {
-		return m.sooner(next, s.at)
-	}
-	return next
+// finish starts what is due, and turns what was gathered into outputs.
+func (m *Machine) finish() {
+	m.accountCatchUp.settle()
+	m.watcher.settle(m.channels.box)
+	m.channelCatchUp.settle()
+	m.channels.settle()
+	m.forgetter.settle(m.inUse)
+	m.poller.settle()
+	m.lister.settle(m.channels.catchingUp())
+	m.filler.settle(m.channels.catchingUp())
+	m.out.flush(m.channels.active)
+	m.out.read.forget() // what was looked at
+}
+
+// inUse reports whether a channel cannot be forgotten yet.
+func (m *Machine) inUse(id int64) bool {
+	return m.channels.byID[id] != nil || m.watcher.find(id) != nil || m.ledger.state.hole(Box{Channel, id}) != nil
 }

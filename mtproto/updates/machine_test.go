@@ -12,7 +12,7 @@ var common = Box{Kind: Common}
 
 // at is an account that is up to date: pts 100, qts 10, seq 5, and channel 77 at 40.
 func at() State {
-	return State{Pts: 100, N: 1, Qts: 10, QtsN: 1, Seq: 5, Date: 50, Channels: map[int64]ChannelState{77: {Pts: 40, N: 1, AccessHash: 7700}}}
+	return State{Position: Position{Pts: 100, PtsItems: 1, Qts: 10, QtsItems: 1, Seq: 5, Date: 50}, Channels: map[int64]ChannelState{77: {Pts: 40, PtsItems: 1, AccessHash: 7700}}}
 }
 
 var ch77 = Box{Channel, 77}
@@ -95,7 +95,7 @@ func TestMachine(t *testing.T) {
 			updateChannelParticipant secret 12.0 [qts=12]`},
 
 		{"E3 nor is a pts of 0", func(b *bench) {
-			b.m.state.Pts, b.m.common.pts = 2_000_000, 2_000_000 // it is no reset either
+			b.m.ledger.state.Pts, b.m.dispatcher.common.pts = 2_000_000, 2_000_000 // it is no reset either
 			b.push(short(deleted(1, 0, 0)))
 			b.push(short(M{"_": "updateDeleteChannelMessages", "channel_id": 77, "messages": []int{1}, "pts": 0, "pts_count": 0}))
 			b.push(short(newMessage(5, 0)))
@@ -484,7 +484,7 @@ func TestFirstLogin(t *testing.T) {
 // E17: a state that is there means the difference, and the channels that were behind when it was stored.
 func TestRestart(t *testing.T) {
 	st := at()
-	st.Channels[88] = ChannelState{Pts: 5, N: 1, AccessHash: 8, Behind: true}
+	st.Channels[88] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: 8, Behind: true}
 	b := startBench(t, st, Config{})
 	expect(t, b.log, `
 		getDifference pts=100 qts=10 date=50
@@ -496,7 +496,7 @@ func TestRestart(t *testing.T) {
 // E7: what waited for a channel's difference goes on from where that ends; the state is the one behind both.
 func TestReplayedBehindDifference(t *testing.T) {
 	st := at()
-	st.Channels[88] = ChannelState{Pts: 5, N: 1, AccessHash: 8, Behind: true}
+	st.Channels[88] = ChannelState{Pts: 5, PtsItems: 1, AccessHash: 8, Behind: true}
 	b := startBench(t, st, Config{})
 	b.push(short(newChannelMessage(88, 2, 7)))
 	b.answer(Box{Channel, 88}, channelDifference(true, 6, []M{message(1, peerChannel(88))}, nil))
@@ -551,8 +551,8 @@ func TestHeldIsBounded(t *testing.T) {
 	for i := range 10 {
 		b.push(short(newMessage(i, 101+i)))
 	}
-	if b.m.held.n > 3 {
-		t.Errorf("%d are held", b.m.held.n)
+	if b.m.queue.n > 3 {
+		t.Errorf("%d are postponed", b.m.queue.n)
 	}
 	b.answer(common, differenceEmpty(50, 5))
 	expect(t, b.log, `
@@ -563,8 +563,8 @@ func TestHeldIsBounded(t *testing.T) {
 	for i := range 10 {
 		b.push(short(newMessage(i, 101+i)))
 	}
-	if b.m.held.bytes > 300 {
-		t.Errorf("%d bytes are held", b.m.held.bytes)
+	if b.m.queue.bytes > 300 {
+		t.Errorf("%d bytes are postponed", b.m.queue.bytes)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/bin"
-	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Which users and chats an update mentions is found by value: every long in it whose name is that of an id is looked
@@ -123,62 +122,6 @@ func idName(name string) what {
 	default:
 		return skip8
 	}
-}
-
-// entity is a user or chat that came along.
-type entity struct {
-	id   int64
-	kind PeerKind
-	raw  []byte
-	hash int64 // 0: none that is good for more than photos (E21)
-	part standing
-}
-
-// standing is what the account is in a channel.
-type standing uint8
-
-const (
-	unsaid standing = iota // the object is a min one, or not of a channel
-	member
-	outside // it has left, was thrown out, or never was in it
-)
-
-func compareEntities(a, b entity) int {
-	switch {
-	case a.id != b.id && a.id < b.id:
-		return -1
-	case a.id != b.id:
-		return 1
-	default:
-		return strings.Compare(string(a.kind), string(b.kind))
-	}
-}
-
-// entitiesOf reads the users and chats of a container or difference, sorted by id.
-func entitiesOf(all []entity, c, item *codec.Fields) []entity {
-	for u := range c.Each("users", item) {
-		all = append(all, newEntity(u, PeerUser))
-	}
-	for chat := range c.Each("chats", item) {
-		kind := PeerChat
-		if strings.HasPrefix(chat.View().Name(), "channel") {
-			kind = PeerChannel
-		}
-		all = append(all, newEntity(chat, kind))
-	}
-	slices.SortFunc(all, compareEntities)
-	return all
-}
-
-func newEntity(v *codec.Fields, kind PeerKind) entity {
-	e := entity{id: v.Int("id"), kind: kind, raw: v.View().Raw()}
-	if kind == PeerChannel && !v.Bool("min") {
-		e.hash, e.part = v.Int("access_hash"), member
-		if v.Bool("left") || v.Bool("deactivated") || v.View().Name() == "channelForbidden" {
-			e.part = outside
-		}
-	}
-	return e
 }
 
 // seeker goes over an update and notes which entities it names.

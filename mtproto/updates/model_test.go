@@ -56,11 +56,11 @@ func checkPlaces(t testing.TB, b *Batch, after State) {
 func (s *State) place(b Box) (pts, n int) {
 	switch b.Kind {
 	case Common:
-		return s.Pts, s.N
+		return s.Pts, s.PtsItems
 	case Secret:
-		return s.Qts, s.QtsN
+		return s.Qts, s.QtsItems
 	default:
-		return s.Channels[b.ID].Pts, s.Channels[b.ID].N
+		return s.Channels[b.ID].Pts, s.Channels[b.ID].PtsItems
 	}
 }
 
@@ -293,11 +293,11 @@ func newRun(t *testing.T, seed uint64, tooLong int) *run {
 	for _, b := range modelBoxes {
 		u.s.happen(b)
 	}
-	u.fold = State{Pts: u.s.top(modelBoxes[0]), Qts: u.s.top(modelBoxes[1]), Date: u.s.date, Channels: make(map[int64]ChannelState)}
+	u.fold = State{Position: Position{Pts: u.s.top(modelBoxes[0]), Qts: u.s.top(modelBoxes[1]), Date: u.s.date}, Channels: make(map[int64]ChannelState)}
 	for _, b := range modelBoxes[2:] {
-		u.fold.Channels[b.ID] = ChannelState{Pts: u.s.top(b), AccessHash: b.ID * 100, Top: u.s.nextID}
+		u.fold.Channels[b.ID] = ChannelState{Pts: u.s.top(b), AccessHash: b.ID * 100, TopID: u.s.nextID}
 	}
-	u.fold.Top = u.s.nextID
+	u.fold.TopID = u.s.nextID
 	u.keep()
 	u.boot()
 	return u
@@ -343,31 +343,32 @@ func (u *run) drain() {
 
 // check is what must hold between any two inputs.
 func (m *Machine) check() error {
-	held, bytes := len(m.common.held)+len(m.secret.held)+len(m.seq.held), 0
-	for _, b := range m.restless {
-		held += len(b.held)
-		if m.boxes[b.id.ID] != b {
-			return fmt.Errorf("%v is restless, and not at work", b.id)
+	d := &m.dispatcher
+	n, bytes := len(d.common.postponed)+len(d.secret.postponed)+len(d.seq.postponed), 0
+	for _, b := range m.channels.active {
+		n += len(b.postponed)
+		if m.channels.byID[b.id.ID] != b {
+			return fmt.Errorf("%v is active, and not at work", b.id)
 		}
 	}
-	for _, s := range m.common.held {
-		bytes += s.c.cost
+	for _, u := range d.common.postponed {
+		bytes += u.c.cost
 	}
 	switch {
-	case held != m.held.n:
-		return fmt.Errorf("%d are held, %d were counted", held, m.held.n)
-	case held == 0 && m.held.bytes != 0:
-		return fmt.Errorf("nothing is held, %d bytes are counted", m.held.bytes)
-	case held > m.c.MaxHeld || bytes > m.c.MaxHeldBytes:
-		return fmt.Errorf("%d are held in %d bytes", held, bytes)
-	case len(m.boxes) != len(m.restless):
-		return fmt.Errorf("%d boxes, %d restless", len(m.boxes), len(m.restless))
-	case len(m.asked) > 5:
-		return fmt.Errorf("%d questions at a time", len(m.asked))
-	case len(m.state.Holes) > m.c.Fill.Boxes:
-		return fmt.Errorf("%d holes", len(m.state.Holes))
-	case len(m.fetching) > m.c.Concurrent:
-		return fmt.Errorf("%d differences at a time", len(m.fetching))
+	case n != m.queue.n:
+		return fmt.Errorf("%d are postponed, %d were counted", n, m.queue.n)
+	case n == 0 && m.queue.bytes != 0:
+		return fmt.Errorf("nothing is postponed, %d bytes are counted", m.queue.bytes)
+	case n > m.c.MaxHeld || bytes > m.c.MaxHeldBytes:
+		return fmt.Errorf("%d are postponed in %d bytes", n, bytes)
+	case len(m.channels.byID) != len(m.channels.active):
+		return fmt.Errorf("%d boxes, %d active", len(m.channels.byID), len(m.channels.active))
+	case len(m.asker.open) > 5:
+		return fmt.Errorf("%d questions at a time", len(m.asker.open))
+	case len(m.ledger.state.Holes) > m.c.Fill.Boxes:
+		return fmt.Errorf("%d holes", len(m.ledger.state.Holes))
+	case len(m.channelCatchUp.running) > m.c.Concurrent:
+		return fmt.Errorf("%d differences at a time", len(m.channelCatchUp.running))
 	}
 	return nil
 }
@@ -518,8 +519,9 @@ func (u *run) finish() {
 func (u *run) busy() bool {
 	m := u.m
 	stored := !slices.ContainsFunc(u.out, func(out Output) bool { _, batch := out.(*Batch); return batch })
-	calm := !slices.ContainsFunc(m.restless, func(b *box) bool { return !b.own.poll || len(b.held) > 0 })
-	return !stored || !calm || m.account.need || len(m.state.Holes) > 0 || len(m.seq.held) > 0 || u.polls && !m.state.Listed
+	calm := !slices.ContainsFunc(m.channels.active, func(b *box) bool { return !b.own.watching || len(b.postponed) > 0 })
+	state, seq := &m.ledger.state, &m.dispatcher.seq
+	return !stored || !calm || m.account.pending || len(state.Holes) > 0 || len(seq.postponed) > 0 || u.polls && !state.Listed
 }
 
 // verify compares the stream with what happened.

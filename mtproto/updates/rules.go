@@ -26,7 +26,7 @@ type rule struct {
 	name    string
 	kind    BoxKind // the sequence that it moves
 	hint    bool    // has a pts that moves nothing, but tells how far the box is (E29)
-	control bool    // talk between Telegram and its clients: obeyed, not published
+	control bool    // tells a client what to fetch: obeyed, not published
 	live    bool
 	fresh   bool   // a new message of the common box or a channel
 	message string // name of the field that holds a Message, "" for none
@@ -45,8 +45,8 @@ type result struct {
 // none: the answer does not concern us.
 func (r result) none() bool { return r == result{} }
 
-// talk are the updates that are not published.
-var talk = []string{"updateChannelTooLong", "updatePtsChanged"}
+// controls are the updates that are not published.
+var controls = []string{"updateChannelTooLong", "updatePtsChanged"}
 
 // live are the updates that are of no use later, with why.
 var live = map[string]string{
@@ -67,15 +67,16 @@ var live = map[string]string{
 	"updateStarGiftAuctionState":      "a running auction: the next one replaces it",
 }
 
-// Live tells whether updates of that constructor are of use only at once: they are published, and not kept.
+// Live reports whether updates of that constructor are of use only at once: they are published, and not kept.
 func Live(name string) bool { return live[name] != "" }
 
-// Control tells whether updates of that constructor are between Telegram and its clients alone: nobody else is told.
-func Control(name string) bool { return slices.Contains(talk, name) }
+// Control reports whether updates of that constructor only tell a client what to fetch: they are obeyed, not published.
+func Control(name string) bool { return slices.Contains(controls, name) }
 
 // Compile reads a schema, given in both its forms.
 func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
-	r := &Rules{s: s, updates: make(map[uint32]*rule), results: make(map[uint32]result), layouts: make(map[uint32]*layout)}
+	r := &Rules{s: s}
+	r.updates, r.results, r.layouts = make(map[uint32]*rule), make(map[uint32]result), make(map[uint32]*layout)
 	for _, name := range []string{"Update", "Updates", "updates.Difference", "updates.ChannelDifference", "updates.State"} {
 		if len(decl.Class(name)) == 0 {
 			return nil, fmt.Errorf("updates: the schema has no class %s", name)
@@ -104,7 +105,11 @@ func (r *Rules) compileWrappers(decl *tl.Schema) (err error) {
 	for _, w := range []struct {
 		to   *wrapper
 		name string
-	}{{&r.newMessage, "updateNewMessage"}, {&r.newChannelMessage, "updateNewChannelMessage"}, {&r.newEncrypted, "updateNewEncryptedMessage"}} {
+	}{
+		{&r.newMessage, "updateNewMessage"},
+		{&r.newChannelMessage, "updateNewChannelMessage"},
+		{&r.newEncrypted, "updateNewEncryptedMessage"},
+	} {
 		if *w.to, err = newWrapper(decl, w.name); err != nil {
 			return err
 		}

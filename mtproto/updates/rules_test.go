@@ -64,7 +64,7 @@ func sequenceName(r *rule) string {
 // The lists of names that the machine acts on hold only names that the schema has.
 func TestNamesAreOfTheSchema(t *testing.T) {
 	l := api(t)
-	for _, name := range slices.Concat(talk, keys(live)) {
+	for _, name := range slices.Concat(controls, keys(live)) {
 		if c := l.decl.Constructor(name); c == nil || c.Result.Name != "Update" {
 			t.Errorf("the schema has no update %s", name)
 		}
@@ -170,8 +170,8 @@ func TestSeekerReadsWhatTheCodecWrites(t *testing.T) {
 	b := newBench(t, at(), Config{})
 	for _, m := range []M{newMessage(1, 101), updates(1, 2, userName(3), short(userName(4))["update"].(M)), channelTooLong(5, message(1, peerUser(2)))} {
 		raw := l.encode(m)
-		b.m.seek.seek(raw, l.rules, nil)
-		if err := b.m.seek.r.Close(); err != nil {
+		b.m.out.seek.seek(raw, l.rules, nil)
+		if err := b.m.out.seek.r.Close(); err != nil {
 			t.Errorf("%s: %v", m["_"], err)
 		}
 	}

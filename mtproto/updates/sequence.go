@@ -10,250 +10,220 @@ import (
 // resetDrop is by how much pts must fall to mean that Telegram counts anew; less is a late update (E10).
 const resetDrop = 1_000_000
 
-// box is one sequence at work. Channels have one only while they are not calm; the others are in State alone.
+// box is one sequence at work. Channels have one only while they are active; the others are in State alone.
 type box struct {
-	id     Box
-	src    *source // what fills its gaps: the account's difference, or the channel's own
-	pts    int
-	n      int       // items published at pts
-	known  bool      // pts is
-	held   []step    // by pts, then as they came
-	gap    time.Time // a piece is missing: when to stop waiting for it; zero: none is
-	hint   int       // a pts that somebody spoke of (E29)
-	top    int       // id of its newest message that is accounted for; 0: not known
-	seal   int       // id of the message that ended the box's hole, until an item has told it
-	sealed bool      // a batch without items told it
-
-	// Of channels only.
-	own      source
-	hash     int64
-	hashTold bool // a state said it
-	topTold  int  // what a state said last
-	seen     int  // id of a message that somebody spoke of (E29)
-	closed   bool // to us (E15)
-	left     bool // the account is not in it
-	asked    bool // the account's difference was asked to bring the access hash
-	told     bool // some state said that it is behind
-	kept     bool // and that state went with an item
+	id        Box
+	diff      *diffState // fills its gaps: the account's, or the channel's own
+	pts       int
+	items     int // published at pts
+	ptsKnown  bool
+	topID     int         // of its newest message that is accounted for; 0: not known
+	postponed []ptsUpdate // by pts, then as they came
+	gapEnds   time.Time   // an update is missing: when to stop waiting for it; zero: none is
+	hint      int         // a pts that somebody spoke of (E29)
+	channelBox
 }
 
-// step is an update that moves a box.
-type step struct {
+// channelBox is what only the box of a channel has.
+type channelBox struct {
+	own       diffState
+	hash      int64
+	readID    int  // of a message that somebody has read (E29)
+	closed    bool // to us (E15)
+	left      bool // the account is not in it
+	hashAsked bool // the account's difference was asked to bring the access hash
+	written   written
+}
+
+// written is what some stored state says of a channel.
+type written struct {
+	hash         bool
+	topID        int
+	behind       bool
+	behindInItem bool // and that state went with an item
+}
+
+// ptsUpdate is an update that moves a box.
+type ptsUpdate struct {
 	pts, count int
-	u          codec.View // not valid: it moved by the result of a call (D19)
+	view       codec.View // not valid: the box moved by the result of a call (D19)
 	rule       *rule
 	c          *container
 }
 
-// apply judges a step by its pts (E3).
-func (m *Machine) apply(b *box, s step) {
-	s.count = max(s.count, 0)
-	if b.src.busy() {
-		m.hold(b, s) // E7
-		return
-	}
-	if !b.known {
-		b.pts, b.n, b.known = max(s.pts-s.count, 0), 0, true
-	}
-	switch ahead := s.pts - s.count - b.pts; {
-	case ahead == 0:
-		m.take(b, s)
-		m.drain(b)
-	case ahead > 0:
-		m.hold(b, s)
-		m.missing(b)
-	case s.pts > b.pts: // it begins before what we have: part of it is known, and part is not
-		m.hold(b, s)
-		m.want(b.src)
-	case b.id.Kind == Common && s.pts > 0 && b.pts-s.pts > resetDrop:
-		m.wantState(causePtsChanged)
+// ahead is by how much the update begins after pts.
+func (u *ptsUpdate) ahead(pts int) int { return u.pts - u.count - pts }
+
+func (b *box) state() ChannelState {
+	return ChannelState{Pts: b.pts, PtsItems: b.items, TopID: b.topID, AccessHash: b.hash,
+		Behind: b.written.behind, Closed: b.closed, Left: b.left}
+}
+
+// behind: something of the box is known to be missing, or is not yet known not to be.
+func (b *box) behind() bool {
+	return b.diff.pending && (!b.diff.watching || len(b.postponed) > 0) || !b.gapEnds.IsZero()
+}
+
+// learnHash takes a channel's access hash from what came along with its update (E22).
+func (b *box) learnHash(c *container) {
+	if b.id.Kind == Channel && b.hash == 0 {
+		b.hash, _ = channelOfEntities(c.entities(), b.id.ID)
 	}
 }
 
-// take publishes a step that fits.
-func (m *Machine) take(b *box, s step) {
-	index := 0
-	if s.pts == b.pts {
-		index = b.n
+// setHash takes an access hash that somebody gave us.
+func (b *box) setHash(hash int64) {
+	if hash != 0 && hash != b.hash {
+		b.hash, b.written.hash = hash, false
 	}
-	if !s.u.Valid() {
-		m.move(b, s.pts, index)
-		m.loosely(b)
+}
+
+// sequencer publishes the updates of a box in the order of their pts.
+type sequencer struct {
+	*env
+	ledger *ledger
+	out    *publisher
+	queue  *queue
+}
+
+// apply judges an update by its pts (E3).
+func (q *sequencer) apply(b *box, u ptsUpdate) {
+	u.count = max(u.count, 0)
+	if b.diff.pending {
+		q.postpone(b, u) // E7
 		return
 	}
-	m.learn(b, s.c)
-	if s.rule.fresh {
-		id := int(m.look(s.u).inner(s.rule.message).Int("id"))
-		m.raise(b, id, id)
+	if !b.ptsKnown {
+		b.pts, b.items, b.ptsKnown = max(u.pts-u.count, 0), 0, true
+	}
+	switch ahead := u.ahead(b.pts); {
+	case ahead == 0:
+		q.publish(b, u)
+		q.drain(b)
+	case ahead > 0:
+		q.postpone(b, u)
+		q.missing(b)
+	case u.pts > b.pts: // it begins before what we have: part of it is known, and part is not
+		q.postpone(b, u)
+		b.diff.want()
+	case b.id.Kind == Common && u.pts > 0 && b.pts-u.pts > resetDrop:
+		b.diff.wantState(causePtsChanged)
+	}
+}
+
+// publish takes an update that fits.
+func (q *sequencer) publish(b *box, u ptsUpdate) {
+	index := 0
+	if u.pts == b.pts {
+		index = b.items
+	}
+	if !u.view.Valid() {
+		q.ledger.move(b, u.pts, index)
+		q.ledger.writeLater(b)
+		return
+	}
+	b.learnHash(u.c)
+	if u.rule.fresh {
+		id := int(q.out.read.look(u.view).inner(u.rule.message).Int("id"))
+		q.ledger.published(b, id, id)
 	}
 	b.closed = false
-	m.move(b, s.pts, index+1)
-	it := m.emit(s.c, s.u, s.rule)
-	it.Box, it.Pts, it.Index, it.State = b.id, s.pts, index, m.token(b)
-	if s.count == 0 {
-		s.c.lossy = true // no difference counts it
+	q.ledger.move(b, u.pts, index+1)
+	it := q.out.emit(u.c, u.view, u.rule)
+	it.Box, it.Pts, it.Index, it.State = b.id, u.pts, index, q.ledger.itemState(b)
+	if u.count == 0 {
+		u.c.unrecoverable = true // no difference counts it
 	}
 }
 
-// drain publishes what was waiting for the step before.
-func (m *Machine) drain(b *box) {
-	for len(b.held) > 0 {
-		s := b.held[0]
-		ahead := s.pts - s.count - b.pts
+// drain publishes what was waiting for the update before.
+func (q *sequencer) drain(b *box) {
+	for len(b.postponed) > 0 {
+		u := b.postponed[0]
+		ahead := u.ahead(b.pts)
 		if ahead > 0 {
 			return
 		}
-		if ahead < 0 && s.pts > b.pts {
-			m.want(b.src)
+		if ahead < 0 && u.pts > b.pts {
+			b.diff.want()
 			return
 		}
-		m.unhold(b)
+		q.drop(b)
 		if ahead == 0 {
-			m.take(b, s)
+			q.publish(b, u)
 		}
 	}
 	if b.hint <= b.pts {
-		b.gap = time.Time{}
+		b.gapEnds = time.Time{}
 	}
 }
 
-// missing starts the wait for a missing piece (E6).
-func (m *Machine) missing(b *box) {
-	if !b.gap.IsZero() {
+// missing starts the wait for a missing update (E6).
+func (q *sequencer) missing(b *box) {
+	if !b.gapEnds.IsZero() {
 		return
 	}
-	wait := m.c.GapWait
+	wait := q.c.GapWait
 	if b.id.Kind == Channel {
-		wait = m.c.ChannelWait
+		wait = q.c.ChannelWait
 	}
-	b.gap = later(m.now.Add(wait), b.src.at)
+	b.gapEnds = later(q.now.Add(wait), b.diff.at)
 }
 
-// hold keeps a step until the difference, or the missing piece, is there.
-func (m *Machine) hold(b *box, s step) {
-	if !m.room(s.c) {
-		m.overflow(b)
+// postpone keeps an update until the difference, or the missing update, is there.
+func (q *sequencer) postpone(b *box, u ptsUpdate) {
+	if !q.queue.add(u.c) { // the difference brings it (E7)
+		q.dropAll(b)
+		b.diff.want()
 		return
 	}
-	s.c.held = true
-	m.owe(s)
-	i, _ := slices.BinarySearchFunc(b.held, s.pts, func(h step, pts int) int {
+	u.c.postponed = true
+	if u.c.meta.Origin != "" && u.view.Valid() {
+		q.queue.noteOrigin(q.rules.viewKey(u.view), u.c.meta.Origin)
+	}
+	i, _ := slices.BinarySearchFunc(b.postponed, u.pts, func(h ptsUpdate, pts int) int {
 		if h.pts <= pts {
 			return -1
 		}
 		return 1
 	})
-	b.held = slices.Insert(b.held, i, s)
+	b.postponed = slices.Insert(b.postponed, i, u)
 }
 
-// owe notes whose call caused an update that has to wait: the difference that it waits for may bring the same one.
-func (m *Machine) owe(s step) {
-	if s.c.meta.Origin == "" || !s.u.Valid() {
-		return
-	}
-	if m.owed == nil {
-		m.owed = make(map[uint64]string)
-	}
-	m.owed[m.r.viewKey(s.u)] = s.c.meta.Origin
-}
-
-// room takes a place in the bounds of what may be held.
-func (m *Machine) room(c *container) bool {
-	if m.held.n >= m.c.MaxHeld || m.held.bytes+c.cost > m.c.MaxHeldBytes {
-		return false
-	}
-	m.held.n++
-	m.held.bytes += c.cost
-	return true
-}
-
-func (m *Machine) unroom(c *container) {
-	m.held.n--
-	m.held.bytes -= c.cost
-	if m.held.n == 0 {
-		m.owed = nil
+// drop lets go of the first postponed update.
+func (q *sequencer) drop(b *box) {
+	q.queue.remove(b.postponed[0].c)
+	b.postponed[0] = ptsUpdate{}
+	if b.postponed = b.postponed[1:]; len(b.postponed) == 0 {
+		b.postponed = nil
 	}
 }
 
-func (m *Machine) unhold(b *box) {
-	m.unroom(b.held[0].c)
-	b.held[0] = step{}
-	if b.held = b.held[1:]; len(b.held) == 0 {
-		b.held = nil
+func (q *sequencer) dropAll(b *box) {
+	for len(b.postponed) > 0 {
+		q.drop(b)
 	}
 }
 
-// overflow drops what a box holds: the difference brings it (E7).
-func (m *Machine) overflow(b *box) {
-	for len(b.held) > 0 {
-		m.unhold(b)
+// replay judges what a box has postponed once more, after a difference.
+func (q *sequencer) replay(b *box) {
+	b.gapEnds, b.hint = time.Time{}, 0
+	postponed := b.postponed
+	b.postponed = nil
+	for _, u := range postponed {
+		q.queue.remove(u.c)
+		q.apply(b, u)
 	}
-	m.want(b.src)
-}
-
-// replay judges what a box held again, after a difference.
-func (m *Machine) replay(b *box) {
-	b.gap, b.hint = time.Time{}, 0
-	held := b.held
-	b.held = nil
-	for _, s := range held {
-		m.unroom(s.c)
-		m.apply(b, s)
-	}
-}
-
-// move sets where a box stands.
-func (m *Machine) move(b *box, pts, n int) {
-	b.pts, b.n, b.known = pts, n, true
-	m.place(b)
-}
-
-// place writes it into the state.
-func (m *Machine) place(b *box) {
-	switch b.id.Kind {
-	case Common:
-		m.state.Pts, m.state.N, m.state.Top = b.pts, b.n, b.top
-	case Secret:
-		m.state.Qts, m.state.QtsN = b.pts, b.n
-	case Channel:
-		m.state.Channels[b.id.ID] = b.state()
-	}
-}
-
-func (b *box) state() ChannelState {
-	return ChannelState{Pts: b.pts, N: b.n, Top: b.top, AccessHash: b.hash, Behind: b.told, Closed: b.closed, Left: b.left}
-}
-
-// raise notes new messages that are published as updates, from the first to the last id. Where the hole of their box
-// had no end yet, it ends before them.
-func (m *Machine) raise(b *box, first, last int) {
-	if h := m.state.hole(b.id); h != nil && h.open() {
-		b.seal, b.sealed = first, false
-		m.state.fill(b.id, Range{Low: first - 1})
-	}
-	b.top = max(b.top, last)
-}
-
-// behind: something of the box is known to be missing, or is not yet known not to be.
-func (b *box) behind() bool {
-	return b.src.busy() && (!b.src.poll || len(b.held) > 0) || !b.gap.IsZero()
 }
 
 // hinted notes that a box should be at pts at least (E29).
-func (m *Machine) hinted(b *box, pts int) {
+func (q *sequencer) hinted(b *box, pts int) {
 	switch {
-	case pts <= b.pts || !b.known:
-	case b.src.fetch != 0:
-		m.want(b.src) // it may have begun too early
-	case !b.src.busy():
+	case pts <= b.pts || !b.ptsKnown:
+	case b.diff.fetch != 0:
+		b.diff.want() // it may have begun too early
+	case !b.diff.pending:
 		b.hint = max(b.hint, pts)
-		m.missing(b)
+		q.missing(b)
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }

@@ -2,7 +2,6 @@ package updates
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/bin"
@@ -164,28 +163,21 @@ func (p *shortPlan) copyTo(to codec.M, v codec.View) {
 	}
 }
 
-// short makes an updateShortMessage, updateShortChatMessage or updateShortSentMessage whole (E5), or has the
-// difference bring the message when something about it is not known.
-func (m *Machine) short(c *container, call codec.View) {
-	u, ok := m.lengthen(c.f.View(), call)
-	if !ok {
-		m.want(&m.account)
-		return
-	}
-	m.applyTo(Box{Kind: Common}, u, m.r.rule(u), c)
-}
-
-func (m *Machine) lengthen(v, call codec.View) (codec.View, bool) {
+// lengthen makes an updateShortMessage, updateShortChatMessage or updateShortSentMessage whole (E5). False: something about
+// it is not known.
+func (e *env) lengthen(v, call codec.View) (codec.View, bool) {
 	message := codec.M{"_": "message"}
-	m.r.short.copyTo(message, v)
-	if v.Name() == "updateShortSentMessage" && !sentBy(message, call) || !m.parties(message, v, call) || !m.acquainted(v) {
+	e.rules.short.copyTo(message, v)
+	if v.Name() == "updateShortSentMessage" && !sentBy(message, call) || !e.setPeers(message, v, call) || !e.knowsAll(v) {
 		return codec.View{}, false
 	}
-	update, err := m.r.s.Encode(nil, codec.M{"_": "updateNewMessage", "message": message, "pts": v.Int("pts"), "pts_count": v.Int("pts_count")})
+	update, err := e.rules.s.Encode(nil, codec.M{
+		"_": "updateNewMessage", "message": message, "pts": v.Int("pts"), "pts_count": v.Int("pts_count"),
+	})
 	if err != nil {
 		return codec.View{}, false // the message has a field now that the short form does not tell
 	}
-	u, err := m.r.s.View(update)
+	u, err := e.rules.s.View(update)
 	return u, err == nil
 }
 
@@ -209,9 +201,9 @@ func sentBy(message codec.M, call codec.View) bool {
 	return true
 }
 
-// parties sets who wrote the message, and where.
-func (m *Machine) parties(message codec.M, v, call codec.View) bool {
-	self := m.c.SelfID
+// setPeers sets who wrote the message, and where.
+func (e *env) setPeers(message codec.M, v, call codec.View) bool {
+	self := e.c.SelfID
 	if self == 0 {
 		return false
 	}
@@ -228,7 +220,7 @@ func (m *Machine) parties(message codec.M, v, call codec.View) bool {
 		from = v.Int("user_id")
 	}
 	message["peer_id"] = peerM(peer)
-	if m.r.short.from {
+	if e.rules.short.from {
 		message["from_id"] = peerM(Peer{PeerUser, from})
 	}
 	return peer.ID != 0 && from != 0 && (peer.Kind == PeerUser || peer.Kind == PeerChat)
@@ -241,98 +233,32 @@ func peerM(p Peer) codec.M {
 	return codec.M{"_": "peerUser", "user_id": p.ID}
 }
 
-// acquainted asks whether all whom the message mentions are known.
-func (m *Machine) acquainted(v codec.View) bool {
-	if m.c.Known == nil {
+// knowsAll reports whether all whom the message mentions are known.
+func (e *env) knowsAll(v codec.View) bool {
+	if e.c.Known == nil {
 		return true
 	}
-	for _, p := range []Peer{{PeerUser, v.Int("user_id")}, {PeerUser, v.Int("from_id")}, {PeerUser, v.Int("via_bot_id")}, {PeerChat, v.Int("chat_id")}} {
-		if p.ID != 0 && !m.c.Known(p) {
+	for _, p := range []Peer{
+		{PeerUser, v.Int("user_id")}, {PeerUser, v.Int("from_id")}, {PeerUser, v.Int("via_bot_id")}, {PeerChat, v.Int("chat_id")},
+	} {
+		if p.ID != 0 && !e.c.Known(p) {
 			return false
 		}
 	}
-	return m.acquaintedDeep(v)
+	return e.knowsInner(v)
 }
 
-func (m *Machine) acquaintedDeep(v codec.View) bool {
+func (e *env) knowsInner(v codec.View) bool {
 	for entity := range v.Objects("entities") {
-		if id := entity.Int("user_id"); id != 0 && !m.c.Known(Peer{PeerUser, id}) {
+		if id := entity.Int("user_id"); id != 0 && !e.c.Known(Peer{PeerUser, id}) {
 			return false
 		}
 	}
 	for _, field := range [][2]string{{"fwd_from", "from_id"}, {"fwd_from", "saved_from_peer"}, {"reply_to", "reply_to_peer_id"}} {
 		outer, _ := v.Object(field[0])
-		if inner, ok := outer.Object(field[1]); ok && !m.c.Known(peerValue(inner)) {
+		if inner, ok := outer.Object(field[1]); ok && !e.c.Known(peerValue(inner)) {
 			return false
 		}
 	}
 	return true
-}
-
-// PushResult takes what one of our own calls was answered (D19): updates in it pass like pushed ones, and
-// messages.affectedMessages and its like move pts. Other results are ignored, cheaply. Both are raw TL; result belongs
-// to the machine from here on, call is only read.
-func (m *Machine) PushResult(now time.Time, call, result []byte, meta Meta) {
-	found := m.r.resultOf(result)
-	if found.none() {
-		return
-	}
-	m.begin(now)
-	c, _ := m.r.s.View(call)
-	c = innermost(c)
-	switch {
-	case found.updates:
-		m.push(result, meta, c)
-	case found.affected:
-		m.affected(boxOfCall(c), result)
-	case found.dialogs:
-		if v, err := m.r.s.View(result); err == nil {
-			m.dialogs(v, newAnswer(v, len(result)), nil)
-		}
-	default:
-		if v, err := m.r.s.View(result); err == nil {
-			if updates, ok := v.Object(found.field); ok {
-				m.push(updates.Raw(), meta, c)
-			}
-		}
-	}
-	m.finish()
-}
-
-// affected takes a messages.affectedMessages, affectedHistory or affectedFoundMessages that is about a box (D19).
-func (m *Machine) affected(box Box, result []byte) {
-	v, err := m.r.s.View(result)
-	if err != nil || !m.r.resultOf(result).affected {
-		return
-	}
-	s := step{pts: int(v.Int("pts")), count: int(v.Int("pts_count")), c: newAnswer(v, len(result))}
-	switch box.Kind {
-	case Channel:
-		if box.ID != 0 {
-			m.apply(m.channel(box.ID), s)
-		}
-	case Common:
-		m.apply(&m.common, s)
-	}
-}
-
-// innermost is the call that its wrappers (invokeWithoutUpdates and their kind) carry.
-func innermost(call codec.View) codec.View {
-	for {
-		inner, ok := call.Object("query")
-		if !ok || inner.Class() != "" {
-			return call
-		}
-		call = inner
-	}
-}
-
-// boxOfCall is the box of which a call's affectedMessages tells.
-func boxOfCall(call codec.View) Box {
-	for _, field := range []string{"channel", "peer", "parent_peer"} {
-		if at, ok := call.Object(field); ok && at.Int("channel_id") != 0 {
-			return Box{Kind: Channel, ID: at.Int("channel_id")}
-		}
-	}
-	return Box{Kind: Common}
 }

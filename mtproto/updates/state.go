@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,31 +12,37 @@ import (
 
 // State is where an account stands: what was published, and what has to be fetched. Its JSON is the snapshot; the small
 // text of [Item.State] is a change of it.
+//
+// The tags of the fields are the table that drives both forms.
 type State struct {
-	Pts  int `json:"pts"`  // common
-	N    int `json:"n"`    // items published with just this pts
-	Top  int `json:"top"`  // id of the newest message published there; 0: not known
-	Qts  int `json:"qts"`  // secret
-	QtsN int `json:"qtsn"` // the same for qts
-	Seq  int `json:"seq"`
-	Date int `json:"date"` // unix seconds, Telegram's clock
+	Position
+	Channels map[int64]ChannelState `json:"channels,omitempty" text:"-"`
+	Partial  []Partial              `json:"partial,omitempty" text:"-"`
+	Holes    []Hole                 `json:"holes,omitempty" text:"-"`       // one for a box
+	Listed   bool                   `json:"listed,omitempty" text:"listed"` // the dialogs were gone through once (E17)
+	Era      uint64                 `json:"era,omitempty" text:"era"`       // another one after Telegram began to count anew (E10)
+}
 
-	Channels map[int64]ChannelState `json:"channels,omitempty"`
-	Partial  []Partial              `json:"partial,omitempty"`
-	Holes    []Hole                 `json:"holes,omitempty"`  // one for a box
-	Listed   bool                   `json:"listed,omitempty"` // the dialogs were gone through once (E17)
-	Era      uint64                 `json:"era,omitempty"`    // of the counting: another one after Telegram began anew (E10)
+// Position is where the account's own boxes stand, and the seq of its containers.
+type Position struct {
+	Pts      int `json:"pts" text:"pts"`      // of the common box
+	PtsItems int `json:"n" text:"pts . 1"`    // items published with just this pts
+	TopID    int `json:"top" text:"pts @"`    // id of the newest message published in the common box; 0: not known
+	Qts      int `json:"qts" text:"qts"`      // of the secret box
+	QtsItems int `json:"qtsn" text:"qts . 1"` // items published with just this qts
+	Seq      int `json:"seq" text:"seq"`
+	Date     int `json:"date" text:"date"` // unix seconds, Telegram's clock
 }
 
 // ChannelState is where one channel stands.
 type ChannelState struct {
-	Pts        int   `json:"pts"` // 0: nothing is known yet
-	N          int   `json:"n"`
-	Top        int   `json:"top,omitempty"`  // id of its newest message that is accounted for; 0: not known
-	AccessHash int64 `json:"hash,omitempty"` // of this account (E22); 0: not known
-	Behind     bool  `json:"behind,omitempty"`
-	Closed     bool  `json:"closed,omitempty"` // Telegram does not show it to us (E15)
-	Left       bool  `json:"left,omitempty"`   // the account is not in it, or not any more
+	Pts        int   `json:"pts" text:"c"`                // 0: nothing is known yet
+	PtsItems   int   `json:"n" text:"c . 1"`              // items published with just this pts
+	TopID      int   `json:"top,omitempty" text:"c @"`    // id of its newest message that is accounted for; 0: not known
+	AccessHash int64 `json:"hash,omitempty" text:"c /"`   // of this account (E22); 0: not known
+	Behind     bool  `json:"behind,omitempty" text:"c !"` // something of it is missing
+	Closed     bool  `json:"closed,omitempty" text:"c ~"` // Telegram does not show it to us (E15)
+	Left       bool  `json:"left,omitempty" text:"c x"`   // the account is not in it, or not any more
 }
 
 // Partial is a difference that began with a slice of several batches, of which only the first were stored.
@@ -93,50 +100,24 @@ func (s *State) Apply(text string) error {
 	return nil
 }
 
-func (s *State) applyField(field string) (err error) {
+func (s *State) applyField(field string) error {
 	name, value, _ := strings.Cut(field, "=")
+	if e := named(positionEntries, name); e != nil {
+		return e.parse(value, reflect.ValueOf(&s.Position).Elem())
+	}
+	if e := named(stateEntries, name); e != nil {
+		return e.parse(value, reflect.ValueOf(s).Elem())
+	}
 	switch {
-	case name == "pts":
-		s.Pts, s.N, err = parsePlace(value, &s.Top)
-	case name == "qts":
-		s.Qts, s.QtsN, err = parsePlace(value, nil)
-	case name == "seq":
-		s.Seq, err = strconv.Atoi(value)
-	case name == "date":
-		s.Date, err = strconv.Atoi(value)
 	case name == "part":
-		err = s.applyPart(value)
+		return s.applyPart(value)
 	case name == "hole" || name == "had":
-		err = s.applyHole(name, value)
-	case name == "listed":
-		s.Listed = true
-	case name == "era":
-		s.Era, err = strconv.ParseUint(value, 10, 64)
-	case strings.HasPrefix(name, "c"):
-		err = s.applyChannel(name[1:], value)
+		return s.applyHole(name, value)
+	case strings.HasPrefix(name, channelEntry.name):
+		return s.applyChannel(name[len(channelEntry.name):], value)
 	default:
-		err = fmt.Errorf("unknown field")
+		return errors.New("unknown field")
 	}
-	return err
-}
-
-// parsePlace reads pts[.n][@top]; top stays as it is where none is told.
-func parsePlace(s string, top *int) (pts, n int, err error) {
-	s, newest, told := strings.Cut(s, "@")
-	if told {
-		if top == nil {
-			return 0, 0, errors.New("no place for the id of a message")
-		}
-		if *top, err = strconv.Atoi(newest); err != nil {
-			return 0, 0, err
-		}
-	}
-	at, count, counted := strings.Cut(s, ".")
-	if pts, err = strconv.Atoi(at); err != nil || !counted {
-		return pts, 1, err
-	}
-	n, err = strconv.Atoi(count)
-	return pts, n, err
 }
 
 func (s *State) applyHole(name, value string) error {
@@ -162,16 +143,7 @@ func (s *State) applyChannel(digits, value string) error {
 		return nil
 	}
 	c := s.Channels[id]
-	value, c.Left = strings.CutSuffix(value, "x")
-	value, c.Closed = strings.CutSuffix(value, "~")
-	value, c.Behind = strings.CutSuffix(value, "!")
-	place, hash, hashed := strings.Cut(value, "/")
-	if hashed {
-		if c.AccessHash, err = strconv.ParseInt(hash, 10, 64); err != nil {
-			return err
-		}
-	}
-	if c.Pts, c.N, err = parsePlace(place, &c.Top); err != nil {
+	if err = channelEntry.parse(value, reflect.ValueOf(&c).Elem()); err != nil {
 		return err
 	}
 	if s.Channels == nil {
@@ -237,83 +209,25 @@ func appendField(b []byte, name string) []byte {
 	return append(append(b, name...), '=')
 }
 
-func appendNumber(b []byte, name string, v int) []byte {
-	return strconv.AppendInt(appendField(b, name), int64(v), 10)
-}
-
-func appendPlace(b []byte, pts, n, top int) []byte {
-	b = strconv.AppendInt(b, int64(pts), 10)
-	if n != 1 {
-		b = strconv.AppendInt(append(b, '.'), int64(n), 10)
-	}
-	if top != 0 {
-		b = strconv.AppendInt(append(b, '@'), int64(top), 10)
-	}
-	return b
-}
-
 // appendChannel tells where a channel is; its access hash and its newest message only where they are not 0.
-func appendChannel(b []byte, id int64, c ChannelState) []byte {
-	if len(b) > 0 {
-		b = append(b, ';')
-	}
-	b = append(strconv.AppendInt(append(b, 'c'), id, 10), '=')
-	b = appendPlace(b, c.Pts, c.N, c.Top)
-	if c.AccessHash != 0 {
-		b = strconv.AppendInt(append(b, '/'), c.AccessHash, 10)
-	}
-	if c.Behind {
-		b = append(b, '!')
-	}
-	if c.Closed {
-		b = append(b, '~')
-	}
-	if c.Left {
-		b = append(b, 'x')
-	}
-	return b
+func appendChannel(b []byte, id int64, c *ChannelState) []byte {
+	return channelEntry.append(appendChannelName(b, id), reflect.ValueOf(c).Elem())
 }
 
-// appendGone tells that a channel is forgotten.
-func appendGone(b []byte, id int64) []byte {
+// appendForgotten tells that a channel is forgotten.
+func appendForgotten(b []byte, id int64) []byte { return appendChannelName(b, id) }
+
+func appendChannelName(b []byte, id int64) []byte {
 	if len(b) > 0 {
 		b = append(b, ';')
 	}
-	return append(strconv.AppendInt(append(b, 'c'), id, 10), '=')
+	return append(strconv.AppendInt(append(b, channelEntry.name...), id, 10), '=')
 }
 
 func appendPart(b []byte, box Box, pts, index int) []byte {
 	b = append(append(appendField(b, "part"), box.String()...), '/')
 	b = append(strconv.AppendInt(b, int64(pts), 10), '/')
 	return strconv.AppendInt(b, int64(index), 10)
-}
-
-// appendState appends what takes the account's fields from said to now. The numbers alone; channels are told one by one.
-func appendState(b []byte, said, now position) []byte {
-	top := now.top
-	if top == said.top {
-		top = 0
-	}
-	if now.pts != said.pts || now.n != said.n || top != 0 {
-		b = appendPlace(appendField(b, "pts"), now.pts, now.n, top)
-	}
-	if now.qts != said.qts || now.qtsN != said.qtsN {
-		b = appendPlace(appendField(b, "qts"), now.qts, now.qtsN, 0)
-	}
-	if now.seq != said.seq {
-		b = appendNumber(b, "seq", now.seq)
-	}
-	if now.date != said.date {
-		b = appendNumber(b, "date", now.date)
-	}
-	return b
-}
-
-// position is the account's part of a state.
-type position struct{ pts, n, top, qts, qtsN, seq, date int }
-
-func (s *State) position() position {
-	return position{s.Pts, s.N, s.Top, s.Qts, s.QtsN, s.Seq, s.Date}
 }
 
 // behind are the channels that wait for a difference, in order of their ids.

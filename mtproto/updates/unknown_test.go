@@ -73,7 +73,7 @@ func TestUnknownInADifference(t *testing.T) {
 // E12: of a page of history that holds an unreadable message the others are published, and that some are missing is said.
 func TestUnknownInHistory(t *testing.T) {
 	st := at()
-	st.Channels[77] = ChannelState{Pts: 40, AccessHash: 7700, Top: 10}
+	st.Channels[77] = ChannelState{Pts: 40, AccessHash: 7700, TopID: 10}
 	b := newBench(t, st, Config{})
 	b.push(M{"_": "updateShort", "date": 60, "update": M{"_": "updateChannelTooLong", "channel_id": 77}})
 	tooLong := channelTooLong(9000)

@@ -36,7 +36,7 @@ type inbox struct {
 	mu       sync.Mutex
 	all      []input
 	bytes    int
-	declined bool // Telegram is to send updates again
+	declined bool // Telegram was asked to repeat updates
 }
 
 // weight is what an input weighs beside its body, about.

@@ -47,21 +47,21 @@ func (l *loop) run(ctx context.Context) error {
 		case <-timer.C:
 			l.machine.Tick(time.Now())
 		case <-l.r.inbox.wake:
-			if err := l.turn(ctx); err != nil {
+			if err := l.takeInputs(ctx); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// turn deals with what there is.
-func (l *loop) turn(ctx context.Context) error {
+// takeInputs hands the machine what there is.
+func (l *loop) takeInputs(ctx context.Context) error {
 	all, declined := l.r.inbox.take()
 	for _, in := range all {
 		if ctx.Err() != nil {
-			return context.Cause(ctx) // the rest was not acknowledged, and comes again
+			return context.Cause(ctx) // the rest was not acknowledged: Telegram repeats it
 		}
-		l.give(in)
+		l.input(in)
 		if err := l.pump(ctx); err != nil {
 			return err
 		}
@@ -72,7 +72,8 @@ func (l *loop) turn(ctx context.Context) error {
 	return nil
 }
 
-func (l *loop) give(in input) {
+// input hands the machine one thing.
+func (l *loop) input(in input) {
 	now := time.Now()
 	switch in.kind {
 	case inConnected:
@@ -116,17 +117,17 @@ func (l *loop) handle(ctx context.Context, b *updates.Batch) error {
 	for i := range b.Items {
 		err := context.Cause(ctx)
 		if err == nil {
-			err = failed(&b.Items[i], l.r.c.Handle(b.Items[i]))
+			err = handleError(&b.Items[i], l.r.c.Handle(b.Items[i]))
 		}
 		if err != nil {
-			return errors.Join(err, l.handled(b, i))
+			return errors.Join(err, l.handledPart(b, i))
 		}
 	}
 	if err := l.apply(b.State); err != nil {
 		return err
 	}
 	if len(b.Items) > 0 {
-		if err := l.saveRest(); err != nil {
+		if err := l.saveUnsaved(); err != nil {
 			return err
 		}
 	}
@@ -134,15 +135,15 @@ func (l *loop) handle(ctx context.Context, b *updates.Batch) error {
 	return nil
 }
 
-func failed(it *updates.Item, err error) error {
+func handleError(it *updates.Item, err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("runner: handling %s (box %s, pts %d): %w", it.Name, it.Box, it.Pts, err)
 }
 
-// handled notes that the first n items of a batch were handled, where each of them carries its own change of the state.
-func (l *loop) handled(b *updates.Batch, n int) error {
+// handledPart notes that the first n items of a batch were handled, where each of them carries its own change of the state.
+func (l *loop) handledPart(b *updates.Batch, n int) error {
 	if b.Whole {
 		return nil
 	}
@@ -162,8 +163,8 @@ func (l *loop) apply(change string) error {
 	return l.state.Apply(change)
 }
 
-// saveRest saves the state where it has changed.
-func (l *loop) saveRest() error {
+// saveUnsaved saves the state if it has changed.
+func (l *loop) saveUnsaved() error {
 	if !l.unsaved {
 		return nil
 	}

@@ -11,9 +11,9 @@
 //
 // # At least once
 //
-// The state is saved after each item, never before it was handled. So an item is handled again only where the program crashed
-// after Handle had returned and before the state was saved. Handle has to bear that, as by the id of a message: what comes again in a
-// difference may have another Pts and Index than before.
+// The state is saved after each item, never before it was handled. So an item is handled twice only where the program crashed
+// after Handle had returned and before the state was saved. Handle has to bear that, as by the id of a message: what comes
+// a second time in a difference may have another Pts and Index than before.
 package runner
 
 import (
@@ -33,8 +33,9 @@ import (
 
 // Config says what to do with updates. Handle and Store are needed.
 type Config struct {
-	// Handle is given each item, one after another, also those that are of use only at once (Item.Live). After an error [Runner.Run] ends; the item was not handled then, and is given
-	// again to the next run. While Handle works nothing else of the updates goes on, but calls do, also its own.
+	// Handle is given each item, one after another, also those that are of use only at once (Item.Live). After an error
+	// [Runner.Run] ends; the item was not handled then, and is given to the next run once more. While Handle works nothing
+	// else of the updates goes on, but calls do, also its own.
 	Handle func(updates.Item) error
 
 	// Store keeps where the account stands.
@@ -43,8 +44,8 @@ type Config struct {
 	// Rules are those of the client's schema. Nil: of the default one.
 	Rules *updates.Rules
 
-	// Updates are limits of the machine. SelfID, Bot, Begin and Rand are filled in. MaxBatch is 1 by default: where it is more, the state
-	// is saved less often while much was missed, and an error of Handle has up to so many items handled again.
+	// Updates are limits of the machine. SelfID, Bot, Begin and Rand are filled in. MaxBatch is 1 by default: where it is
+	// more, the state is saved less often while much was missed, and an error of Handle has up to so many items handled twice.
 	Updates updates.Config
 
 	// MaxWaiting is how many bytes of updates wait while Handle works, 16 MiB by default. Telegram keeps what is more.
@@ -114,7 +115,7 @@ func (r *Runner) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	return result, err
 }
 
-// events hears what the machine has to know, and passes all on.
+// events tells the machine what it has to know, and passes all on.
 func (r *Runner) events(next func(mtproto.Event)) func(mtproto.Event) {
 	return func(e mtproto.Event) {
 		switch e := e.(type) {
@@ -170,7 +171,7 @@ func (r *Runner) follow(ctx context.Context) error {
 	defer l.fetches.Wait()
 	defer stop()
 	err := l.run(fetching)
-	return errors.Join(err, l.saveRest())
+	return errors.Join(err, l.saveUnsaved())
 }
 
 // open goes on from the state that was saved.

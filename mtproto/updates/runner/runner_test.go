@@ -304,7 +304,7 @@ func TestFile(t *testing.T) {
 	if s, err := f.Load(); err != nil || !reflect.DeepEqual(s, updates.State{}) {
 		t.Errorf("%v, %v of no file", s, err)
 	}
-	want := updates.State{Pts: 5, Date: 7, Channels: map[int64]updates.ChannelState{3: {Pts: 9}}}
+	want := updates.State{Position: updates.Position{Pts: 5, Date: 7}, Channels: map[int64]updates.ChannelState{3: {Pts: 9}}}
 	for range 2 {
 		if err := f.Save(want); err != nil {
 			t.Fatal(err)
