@@ -20,6 +20,8 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/flood"
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
@@ -122,6 +124,8 @@ type base struct {
 	vault   *vault.Vault
 	answers *answer.Answers // nil in commands: they answer nobody
 	once    once.Store      // nil in commands
+	floods  *flood.Board    // nil in commands
+	limits  gate.Store      // nil in commands
 	trouble func(error)     // is told why something is tried again; may be nil
 }
 
@@ -281,6 +285,12 @@ func (b *Bridge) run(ctx context.Context) error {
 	var store *stream.Store
 	if err = base.patiently(ctx, b.log, func() (err error) {
 		if base.once, err = once.NewStore(ctx, base.storage); err != nil {
+			return err
+		}
+		if base.floods, err = flood.Open(ctx, base.storage); err != nil {
+			return err
+		}
+		if base.limits, err = gate.NewStore(ctx, base.storage); err != nil {
 			return err
 		}
 		store, err = stream.Setup(ctx, base.storage)

@@ -12,7 +12,7 @@ func (b *Bridge) figures() (all []metrics.Status) {
 	for _, st := range b.Statuses() {
 		s := metrics.Status{
 			Account: st.Account, State: string(st.State), Epoch: st.Epoch, Stored: st.Stored, WaitingBytes: st.Waiting, InFlight: st.InFlight,
-			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew,
+			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew, Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
 		}
 		if st.Held != nil {
 			s.Held, s.Queued = age(now, st.Held.Since), st.Held.Waiting

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/mtproto/crypto"
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -21,6 +22,7 @@ type layer struct {
 	schema  *codec.Schema
 	methods *rpc.Methods
 	rules   *updates.Rules
+	rates   *gate.Rules
 }
 
 // readLayer reads the built-in schema, or the file of another layer.
@@ -38,6 +40,16 @@ func readLayer(s Settings) (l layer, err error) {
 	}
 	if err := rpc.CheckAllow(decl, s.Allow); err != nil {
 		return l, fmt.Errorf("NATSGRAM_ALLOW: %w", err)
+	}
+	l.rates = gate.NewRules(l.schema)
+	budgets, err := s.BudgetsOf()
+	for method := range budgets {
+		if err == nil && !l.rates.Knows(method) {
+			err = fmt.Errorf("NATSGRAM_BUDGETS: layer %d has no method %.60q: see natsgram methods", decl.Layer, method)
+		}
+	}
+	if err != nil {
+		return l, err
 	}
 	l.methods = rpc.NewMethods(l.schema, decl, s.Allow)
 	if s.ServiceMessages {

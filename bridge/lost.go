@@ -105,6 +105,8 @@ func (s *supervisor) lost(c storage.Change) {
 			s.check(a)
 		case storage.Positions, storage.Updates: // without the stream the position is all that an heir has
 			s.work.Go(func() { s.again(r.WritePosition) })
+		case storage.Limits:
+			s.work.Go(func() { s.again(r.WriteLimits) })
 		}
 	}
 	if c.Name == storage.Sessions || c.Name == storage.Positions {

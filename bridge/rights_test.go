@@ -215,6 +215,13 @@ func enough(t *testing.T, api string) {
 			t.Errorf("a call with an id: %s", code)
 		}
 	}
+	w.FailNext("help.getInviteText", 1, 420, "FLOOD_WAIT_3600")
+	one.ask("tg.ro.bob.help.getInviteText", "")
+	for _, verb := range []string{"freeze", "unfreeze"} {
+		if code := one.ask("tg.ctl.bob."+verb, "").Header.Get("Nats-Service-Error-Code"); code != "" {
+			t.Errorf("%s: %s", verb, code)
+		}
+	}
 	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
 		t.Errorf("a move: %s", refusal)
 	}

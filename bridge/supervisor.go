@@ -286,7 +286,7 @@ func (a *supervised) closes() bool {
 func (s *supervisor) runner(a *supervised, restart context.CancelFunc, held *lease.Lease) *account.Runner {
 	b := s.b
 	r := account.New(account.Config{
-		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Answers: s.base.answers, Store: s.store, Vault: s.base.vault, Once: s.base.once,
+		Name: a.name, Settings: b.settings, Env: b.env, Conn: s.base.nc, Answers: s.base.answers, Store: s.store, Vault: s.base.vault, Once: s.base.once, Floods: s.base.floods, Limits: s.base.limits, Rates: b.layer.rates,
 		Methods: b.layer.methods, Budget: b.budget, Room: b.room, Rules: b.layer.rules, Version: b.options.Version, Metrics: b.metrics, Clock: &b.clock, Log: b.log, Lost: held.Lost(), Sure: held.Sure,
 		Successor: func() bool { return !a.closes() && s.successor(a.name) },
 	})

@@ -87,6 +87,8 @@ func New(o Options) (*Client, error) {
 	c.login.c, c.login.scanned = c, make(chan struct{}, 1)
 	c.login.restore(c.state)
 	c.heeds = c.concerns()
+	c.resume(o.Pauses, time.Now())
+	c.o.Pauses = nil
 	return c, c.prepare()
 }
 

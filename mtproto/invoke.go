@@ -151,10 +151,7 @@ func (c *Client) queueForFlood(ctx context.Context, a *attempts) error {
 }
 
 // hold has calls like this one wait as Telegram said.
-func (c *Client) hold(a *attempts, e *Error) {
-	now := time.Now()
-	c.floods.set(a.m.id, c.about(a), now, pause{now.Add(RetryAfter(e)), e.Kind()})
-}
+func (c *Client) hold(a *attempts, e *Error) { c.pauseCalls(a.m, c.about(a), e) }
 
 // about is whom the call is about, which is only looked up where calls have to wait.
 func (c *Client) about(a *attempts) peer { return peerOf(c.o.Schema, inner(c.o.Schema, a.query)) }

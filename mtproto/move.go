@@ -142,9 +142,8 @@ func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, err
 	}
 	body, e := l.do(ctx, m, query, nil)
 	if e != nil {
-		if wait := RetryAfter(e); wait > 0 { // the next who wants the same is not to ask again
-			now := time.Now()
-			c.floods.set(m.id, peer{}, now, pause{now.Add(wait), e.Kind()})
+		if RetryAfter(e) > 0 { // the next who wants the same is not to ask again
+			c.pauseCalls(m, peer{}, e)
 		}
 		return codec.View{}, e
 	}

@@ -79,6 +79,12 @@ type Options struct {
 	// this client: it may run in the goroutine that reads from the socket.
 	Events func(Event)
 
+	// Pauses are those that Paused told of and that are not over, of a client that ran before.
+	Pauses []Pause
+
+	// Paused is told whenever Telegram has asked calls to wait. It must not block.
+	Paused func(Pause)
+
 	// Ways to get to Telegram, the preferred ones first; none is the direct one. They are tried by their health.
 	Ways []reach.Way
 

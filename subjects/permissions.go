@@ -15,8 +15,8 @@ const (
 	Reader   Role = "reader"   // call methods that only read
 	Writer   Role = "writer"   // call every method that the daemon serves
 	Consumer Role = "consumer" // read updates from JetStream
-	Watcher  Role = "watcher"  // see updates and events as they come, without JetStream
-	Operator Role = "operator" // sign in and out, status, watched channels; of all accounts also which there are
+	Watcher  Role = "watcher"  // see updates, events and flood waits as they come, without JetStream
+	Operator Role = "operator" // sign in and out, status, watched channels, freeze, budgets; of all accounts also which there are
 	Runner   Role = "daemon"   // natsgram itself
 )
 
@@ -85,7 +85,7 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	case Consumer:
 		p.Publish = s.consumer(g)
 	case Watcher:
-		p.Subscribe, p.Inbox = s.trees(account, TreeUpdate, TreeLive, TreeEvent), ""
+		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent), s.FloodBoard(account)), ""
 	case Operator:
 		p.Publish, p.Subscribe = s.operator(account), s.trees(account, TreeEvent)
 	case Runner:
@@ -197,7 +197,7 @@ func (s Scheme) trees(account string, trees ...string) (all []string) {
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
 func (s Scheme) operator(account string) (all []string) {
-	for _, verb := range []string{"status", "logout", "login.*", "watch.*"} {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "freeze", "unfreeze", "budget.*"} {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {

@@ -84,6 +84,11 @@ func (s Scheme) StreamName(what string) string {
 	return strings.ToUpper(strings.ReplaceAll(s.root(), ".", "_")) + "_" + what
 }
 
+// FloodBoard matches what is written on the flood board about an account: keys of the bucket TG_FLOOD.
+func (s Scheme) FloodBoard(account string) string {
+	return "$KV." + s.StreamName("FLOOD") + "." + account + ".>"
+}
+
 // CheckAccount says why a name cannot be an account's: it must be 1 to 32 of [a-z0-9_-].
 func CheckAccount(name string) error {
 	if validAccount(name) {

@@ -19,6 +19,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/flood"
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/room"
@@ -49,6 +51,9 @@ type Config struct {
 	Store    *stream.Store
 	Vault    *vault.Vault
 	Once     once.Store // of requests with an id; nil: they are executed as often as they come
+	Floods   *flood.Board
+	Limits   gate.Store  // of what may be called; nil: everything
+	Rates    *gate.Rules // of the methods
 	Methods  *rpc.Methods
 	Budget   *rpc.Budget // of the bytes of requests; nil: none
 	Rules    *updates.Rules
@@ -133,7 +138,9 @@ type tenure struct {
 	client  Client
 	driver  *driver
 	service *rpc.Service
-	journal *once.Journal   // nil: none
+	journal *once.Journal // nil: none
+	floods  *flood.Account
+	gate    *gate.Gate      // nil: all calls pass
 	hard    context.Context //nolint:containedctx // the tenure's life: ends when nothing may go on
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -149,6 +156,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 	t := &tenure{Runner: r, ended: make(chan error, 1), lost: make(chan error, 1)}
 	t.hard, t.stop = context.WithCancel(context.WithoutCancel(ctx))
 	t.driver = newDriver(r)
+	t.floods = r.Floods.Account(r.Name, r.Log)
 	var err error
 	t.log, err = r.Store.Open(ctx, stream.Options{
 		Account: r.Name, User: state.UserID, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
@@ -159,13 +167,14 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 		err = t.driver.recover(ctx, t.log, state)
 	}
 	if err == nil {
-		t.client, err = r.newClient(state, t.driver)
+		t.client, err = t.newClient(ctx, state)
 	}
 	if err == nil {
-		err = t.serve(state)
+		err = t.serve(ctx, state)
 	}
 	if err != nil {
 		t.stop()
+		t.floods.Close(t.hard)
 		t.driver.room.Close()
 		return nil, err
 	}
@@ -175,14 +184,18 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error
 }
 
 // serve begins to take requests.
-func (t *tenure) serve(state mtproto.State) (err error) {
+func (t *tenure) serve(ctx context.Context, state mtproto.State) (err error) {
 	t.driver.reaches(t.client)
 	t.driver.peers = t.newDirectory(state.Bot)
 	if t.journal, err = t.newJournal(state.UserID); err != nil {
 		return err
 	}
-	c := t.rpcConfig(t.client, t.driver)
+	if t.gate, err = t.newGate(ctx, t.client.Invoke); err != nil {
+		return err
+	}
+	c := t.rpcConfig(invoker(t.invoke), t.driver)
 	c.Resolve, c.Once = t.resolve, t.journal
+	govern(&c, t.gate)
 	t.service, err = rpc.Serve(c)
 	return err
 }
@@ -233,7 +246,9 @@ func (t *tenure) release(offline, disconnect func()) error {
 	}
 	offline()
 	disconnect()
+	t.closeGate(grace)
 	t.closeJournal(grace)
+	t.floods.Close(grace)
 	t.driver.finish(grace)
 	err := t.log.Flush(grace)
 	if err == nil {
@@ -252,7 +267,9 @@ func (t *tenure) abandon(disconnect func(), err error) error {
 	cancel()
 	t.stop()
 	t.service.Stop(now)
+	t.closeGate(now)
 	t.closeJournal(now)
+	t.floods.Close(now)
 	var fenced *stream.FencedError
 	if errors.As(err, &fenced) {
 		t.event("owner.lost", map[string]any{"epoch": t.log.Epoch(), "reason": "taken over", "by": fenced.By.ID})
@@ -269,7 +286,13 @@ func (t *tenure) end() {
 
 // serveSignedOut refuses requests with what to do, until ctx ends.
 func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
-	service, err := rpc.Serve(r.rpcConfig(nobody{}, nil))
+	c := r.rpcConfig(nobody{}, nil)
+	g, err := r.newGate(ctx, nobody{}.Invoke)
+	if err != nil {
+		return err
+	}
+	govern(&c, g)
+	service, err := rpc.Serve(c)
 	if err != nil {
 		return err
 	}
@@ -283,8 +306,17 @@ func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace)
 	defer cancel()
 	service.Stop(grace)
+	if g != nil {
+		g.Close(grace)
+	}
 	return err
 }
+
+// invoker makes an rpc.Invoker of a function.
+type invoker func(ctx context.Context, query []byte) ([]byte, error)
+
+// Invoke calls it.
+func (f invoker) Invoke(ctx context.Context, query []byte) ([]byte, error) { return f(ctx, query) }
 
 // nobody is the client of an account that is not signed in.
 type nobody struct{}
@@ -324,17 +356,18 @@ func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *answer.Fault) {
 	return b, nil
 }
 
-func (r *Runner) newClient(state mtproto.State, d *driver) (Client, error) {
-	o, err := ClientOptions(r.Settings, r.Env, r.Name, r.Version)
+func (t *tenure) newClient(ctx context.Context, state mtproto.State) (Client, error) {
+	o, err := ClientOptions(t.Settings, t.Env, t.Name, t.Version)
 	if err != nil {
 		return nil, err
 	}
-	o.Schema, o.State, o.Save = r.Methods.Schema(), state, r.save
-	o.Updates, o.Events, o.Log = d.push, func(e mtproto.Event) { r.clientEvent(e, d) }, r.Log
-	if r.Sure != nil {
-		o.Dial = fenced(new(net.Dialer).DialContext, r.Sure)
+	o.Schema, o.State, o.Save = t.Methods.Schema(), state, t.save
+	o.Updates, o.Events, o.Log = t.driver.push, func(e mtproto.Event) { t.clientEvent(e, t.driver) }, t.Log
+	o.Pauses, o.Paused = t.floods.Load(ctx), t.floods.Note
+	if t.Sure != nil {
+		o.Dial = fenced(new(net.Dialer).DialContext, t.Sure)
 	}
-	return r.NewClient(o)
+	return t.NewClient(o)
 }
 
 // ClientOptions are what the settings say of an account's client. Wrong ways are an error, never the direct way instead:

@@ -20,6 +20,10 @@ func (r *Runner) explain(err error) answer.Fault {
 	if f, ok := Refused(err); ok {
 		return f
 	}
+	var own *answer.Fault // of the gate
+	if errors.As(err, &own) {
+		return *own
+	}
 	sent := answer.Sent(mtproto.Reached(err).String())
 	switch {
 	case errors.Is(err, vault.ErrNotFound):

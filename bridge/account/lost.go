@@ -30,6 +30,15 @@ func (r *Runner) WritePosition(ctx context.Context) error {
 	return t.driver.writeAnew(ctx)
 }
 
+// WriteLimits writes everything down anew that stands in the bucket of limits.
+func (r *Runner) WriteLimits(ctx context.Context) error {
+	t := r.tenure()
+	if t == nil || t.gate == nil {
+		return nil
+	}
+	return t.gate.Rewrite(ctx)
+}
+
 // Position is where the account's updates go on, by what this daemon stored of them; its State is empty where that is not known.
 func (r *Runner) Position() stream.Position {
 	t := r.tenure()

@@ -34,7 +34,7 @@ func (t *tenure) appear() (offline func()) {
 	if !t.Settings.ShownOnline(t.Name) || t.Status().Bot {
 		return func() {}
 	}
-	t.online.schema, t.online.invoke = t.Methods.Schema(), t.client.Invoke
+	t.online.schema, t.online.invoke = t.Methods.Schema(), t.invoke
 	t.online.failed = func(err error) { t.Log.Warn("telling Telegram that the account is online", "err", err) }
 	ctx, cancel := context.WithCancel(t.hard)
 	gone := make(chan struct{})

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/flood"
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/reach"
 )
@@ -53,7 +55,14 @@ type Status struct {
 	Heard           time.Time `json:"last_heard,omitzero"`           // when Telegram last said something; zero: there is no connection
 	Skew            float64   `json:"clock_ahead_seconds,omitempty"` // this machine's clock, of Telegram's, where they differ
 	Ways            []Way     `json:"ways,omitempty"`                // to Telegram, in the order of the settings
+
+	Frozen     *gate.Frozen `json:"frozen,omitempty"`           // it writes nothing
+	FloodWaits []flood.Wait `json:"flood_waits,omitempty"`      // calls that Telegram wants to wait, the longest first: the first twenty
+	MoreWaits  int          `json:"flood_waits_more,omitempty"` // beside those
 }
+
+// waitsShown is how many flood waits a status tells of.
+const waitsShown = 20
 
 // Foreign is what stood last in the vault in place of the account's session.
 type Foreign struct {
@@ -128,6 +137,13 @@ func (s *status) follows() {
 	defer s.mu.Unlock()
 	s.s.Follows = true
 	s.tell()
+}
+
+// freeze notes that the account writes nothing, or does again.
+func (s *status) freeze(f *gate.Frozen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.s.Frozen = f
 }
 
 // changedFollowing tells who waits that Status.Follows may have changed.
@@ -224,6 +240,10 @@ func (r *Runner) Status() Status {
 		out.WaitingSince = t.log.Doing().Oldest
 		out.Heard = heard(t.client)
 		out.Ways = ways(t.client)
+		out.FloodWaits = t.floods.Waits()
+		if out.MoreWaits = max(len(out.FloodWaits)-waitsShown, 0); out.MoreWaits > 0 {
+			out.FloodWaits = out.FloodWaits[:waitsShown]
+		}
 		if skew := ahead(t.client); skew.Abs() >= skewLeast {
 			out.Skew = math.Round(skew.Seconds())
 		}

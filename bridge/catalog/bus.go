@@ -78,6 +78,8 @@ var events = []event{
 	{"auth.state", "a login waits for something else now", ""},
 	{"auth.new", "the account was signed in elsewhere", "hash:string unconfirmed:bool date:time device:string location:string"},
 	{"frozen", "Telegram has frozen the account", "method:string since:time until:time appeal:string"},
+	{"writes.frozen", "the account was frozen, and writes nothing; also when a daemon takes it that was frozen before", "reason:string since:time"},
+	{"writes.resumed", "it may write again", ""},
 	{"notice", "a word of Telegram's to the owner of the account", "type:string popup:bool drops_key:bool text?:string"},
 	{"config", "Telegram's configuration was read", "options:int expires:time"},
 	{"save.failed", "the session could not be stored", "error:string"},
@@ -107,6 +109,8 @@ type verb struct {
 }
 
 const (
+	budget     = "name:string methods:strings caller?:string calls?:int stars?:int unpriced?:bool"
+	used       = " standing?:bool used:object free_at:time"
 	loginState = "step:string phone?:string code?:object qr?:object email?:object hint?:string has_recovery?:bool terms?:string user_id?:int bot?:bool"
 	watched    = "channels:strings left?:strings"
 	anAccount  = "account:string state:string owner?:string daemon?:string since?:time signed_in:bool user_id?:int bot?:bool error?:string"
@@ -117,7 +121,14 @@ var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
 		"updates_waiting_since?:time last_heard?:time " +
-		"session_foreign?:object updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects"},
+		"session_foreign?:object updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects " +
+		"flood_waits?:objects flood_waits_more?:int frozen?:object"},
+	{"freeze", "stop everything that the account writes; when this is answered nothing more is written, by any daemon, until unfreeze", false, "reason?:string",
+		"frozen:bool reason:string since:time"},
+	{"unfreeze", "let it write again", false, "", "frozen:bool"},
+	{"budget.set", "limit how often methods are called in a day, and how many Stars they may spend", false, budget, budget + used},
+	{"budget.list", "the budgets, and what was used of them today", false, "", "budgets:objects"},
+	{"budget.remove", "forget a budget", false, "name:string", "removed:string"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},

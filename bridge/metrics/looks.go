@@ -25,6 +25,8 @@ var (
 	descDifference = desc("natsgram_difference_age_seconds", "Since Telegram last gave the account's difference, or said that there is none.", "account")
 	descHeard      = desc("natsgram_telegram_heard_seconds", "Since Telegram last said something, be it the answer to a ping; absent without a connection.", "account")
 	descAhead      = desc("natsgram_clock_ahead_seconds", "How far this machine's clock is ahead of Telegram's, where they differ by five seconds or more; else 0.", "account")
+	descFrozen     = desc("natsgram_frozen", "1 for an account that is frozen: it writes nothing.", "account")
+	descFloods     = desc("natsgram_flood_waits", "Waits of five seconds or more that Telegram has asked for, and that are not over.", "account")
 
 	descLease      = desc("natsgram_lease_held", "1 while this daemon has its lease.")
 	descRenewed    = desc("natsgram_lease_renewed_seconds", "Since the renewal of this daemon's lease that was confirmed last; absent without a lease.")
@@ -41,7 +43,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe is for prometheus.Collector.
 func (looks) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead,
+		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead, descFrozen, descFloods,
 		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
 	} {
 		out <- d
@@ -86,6 +88,8 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 	since(out, descDifference, now, s.Difference, s.Account)
 	since(out, descHeard, now, s.Heard, s.Account)
 	gauge(out, descAhead, s.Ahead, s.Account)
+	gauge(out, descFrozen, one(s.Frozen), s.Account)
+	gauge(out, descFloods, float64(s.Floods), s.Account)
 }
 
 func (d Daemon) collect(out chan<- prometheus.Metric, now time.Time) {

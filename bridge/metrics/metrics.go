@@ -30,6 +30,8 @@ type Status struct {
 	Difference     time.Time     // when Telegram last gave the account's difference, or said that there is none; zero: not yet
 	Heard          time.Time     // when Telegram last said something; zero: there is no connection
 	Ahead          float64       // seconds: our clock, of Telegram's, where they differ
+	Frozen         bool          // it writes nothing
+	Floods         int           // waits that Telegram has asked for and that are on
 }
 
 // Daemon is how the daemon does at the moment it is asked.

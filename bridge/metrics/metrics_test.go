@@ -31,7 +31,7 @@ func TestMetrics(t *testing.T) {
 	m := New("1.2.3", func() []Status {
 		return []Status{
 			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6,
-				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480},
+				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3},
 			{Account: "late", State: "waiting-for-login"},
 		}
 	}, func() Daemon {
@@ -67,6 +67,8 @@ func TestMetrics(t *testing.T) {
 		`natsgram_updates_waiting_seconds{account="main"} 7`,
 		`natsgram_updates_held_seconds{account="main"} 8`,
 		`natsgram_clock_ahead_seconds{account="main"} -480`,
+		`natsgram_frozen{account="main"} 1`,
+		`natsgram_flood_waits{account="main"} 3`,
 		`natsgram_lease_held 1`,
 		`natsgram_nats_connected 1`,
 		`natsgram_nats_reconnects_total 2`,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -47,6 +48,7 @@ func (s *Service) serve(j *job) {
 		s.reply(j, nil, late())
 		return
 	}
+	ctx = gate.WithCaller(ctx, j.Caller())
 	if s.known(ctx, j, m, &r) {
 		return
 	}

@@ -76,6 +76,7 @@ type Patience struct {
 type Calls struct {
 	Endpoints   string        `envconfig:"NATSGRAM_ENDPOINTS" default:"namespace" desc:"endpoints of an account's micro service: one per namespace, or per method"`
 	Allow       []string      `envconfig:"NATSGRAM_ALLOW" desc:"refused methods to serve all the same, by name or namespace: auth.logOut, auth.*"`
+	Budgets     []string      `envconfig:"NATSGRAM_BUDGETS" desc:"calls of each account in a day (UTC), as method=calls: messages.sendMessage=500,messages.*=2000; by caller, and of Stars, at run time by tg.ctl.<account>.budget.set"`
 	Replies     []string      `envconfig:"NATSGRAM_REPLIES" desc:"subjects that requests may want their answer at, and all below them, beside inboxes (_INBOX...): for clients with an inbox prefix of another kind"`
 	Timeout     time.Duration `envconfig:"NATSGRAM_TIMEOUT" default:"1m" desc:"how long a request may take when it does not say (Tg-Timeout)"`
 	TimeoutMax  time.Duration `envconfig:"NATSGRAM_TIMEOUT_MAX" default:"5m" desc:"how long any request may take, whatever its Tg-Timeout says"`
@@ -246,6 +247,9 @@ func (s Settings) checkEmbedded() error {
 }
 
 func (s Settings) checkNumbers() error {
+	if _, err := s.BudgetsOf(); err != nil {
+		return err
+	}
 	for _, c := range []struct {
 		name          string
 		value, lo, hi int64

@@ -120,7 +120,7 @@ func (s *Storage) look(ctx context.Context) {
 func (s *Storage) all() (all []*kept) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Once, Events, Schema} {
+	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Limits, Once, Flood, Events, Schema} {
 		if k := s.kept[name]; k != nil {
 			all = append(all, k)
 		}
@@ -225,7 +225,9 @@ func (s *Storage) compare(k *kept, info *jetstream.StreamInfo) (c *Change) {
 }
 
 // remembers says that nothing vanishes from an item by itself: a key that is deleted leaves a mark.
-func remembers(name string) bool { return name == Sessions || name == Accounts || name == Positions }
+func remembers(name string) bool {
+	return name == Sessions || name == Accounts || name == Positions || name == Limits
+}
 
 // putBack mends what natsgram needs of an item and somebody has changed.
 func (s *Storage) putBack(ctx context.Context, it Item, info *jetstream.StreamInfo) error {

@@ -25,6 +25,8 @@ const (
 	Positions = "POSITIONS"
 	Schema    = "SCHEMA"
 	Once      = "ONCE"
+	Flood     = "FLOOD"
+	Limits    = "LIMITS"
 )
 
 // Kind is what an item is to its users.
@@ -89,6 +91,11 @@ var table = []Item{
 		c.Discard = jetstream.DiscardOld // of all there is the oldest is asked for least
 		byLeader(c)
 	}},
+	{Flood, Bucket, "which calls Telegram wants to wait, and until when", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) {
+		c.AllowMsgTTL = true // each wait is there for as long as it lasts
+		c.Discard = jetstream.DiscardOld
+	}},
+	{Limits, Bucket, "which accounts are frozen, their budgets, and what was used of them", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Schema, Objects, "the API as documents", true, 64 * mib, 0, nil},
 }
 

@@ -1,0 +1,132 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
+)
+
+// ErrNone says that there is nothing under a key.
+var ErrNone = errors.New("there is no record")
+
+// Store is where decisions and counts are.
+type Store interface {
+	// Get reads a key from who knows it best.
+	Get(ctx context.Context, key string) ([]byte, error)
+	Put(ctx context.Context, key string, value []byte) error
+	Delete(ctx context.Context, key string) error
+	// Below reads all keys that begin with a prefix of whole tokens.
+	Below(ctx context.Context, prefix string) (map[string][]byte, error)
+}
+
+// bucket is a Store in JetStream.
+type bucket struct {
+	st *storage.Storage
+	kv jetstream.KeyValue
+}
+
+// storeTime bounds one question.
+const storeTime = 3 * time.Second
+
+// NewStore makes the bucket where it is missing.
+func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
+	kv, err := st.Bucket(ctx, storage.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return &bucket{st, kv}, nil
+}
+
+func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	e, err := b.kv.Get(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return nil, ErrNone
+	case err != nil:
+		b.st.Suspect(err)
+		return nil, err
+	}
+	return e.Value(), nil
+}
+
+func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	_, err := b.kv.Put(ctx, key, value)
+	b.st.Suspect(err)
+	return err
+}
+
+func (b *bucket) Delete(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	err := b.kv.Delete(ctx, key)
+	b.st.Suspect(err)
+	return err
+}
+
+// keysMost is how many keys of an account are read.
+const keysMost = 1000
+
+func (b *bucket) Below(ctx context.Context, prefix string) (map[string][]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	w, err := b.kv.Watch(ctx, prefix+".>", jetstream.IgnoreDeletes())
+	if err != nil {
+		b.st.Suspect(err)
+		return nil, err
+	}
+	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
+	all := map[string][]byte{}
+	for {
+		select {
+		case e, open := <-w.Updates():
+			if !open || e == nil || len(all) >= keysMost {
+				return all, ctx.Err()
+			}
+			all[e.Key()] = e.Value()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Rewrite stores again what is decided: the bucket was lost.
+func (g *Gate) Rewrite(ctx context.Context) error {
+	g.changing.Lock()
+	defer g.changing.Unlock()
+	if g.closed {
+		return nil
+	}
+	var err error
+	if f := g.frozen.Load(); f != nil {
+		err = writeFrozen(ctx, g.c.Store, g.c.Account, f)
+	}
+	return errors.Join(err, g.budgets.rewrite(ctx))
+}
+
+func (b *budgets) rewrite(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for _, m := range b.all {
+		if !m.standing {
+			value, err := json.Marshal(m.Budget)
+			if err == nil {
+				err = b.c.Store.Put(ctx, b.key("budget", m.Name), value)
+			}
+			errs = append(errs, err)
+		}
+		if len(m.reserved) > 0 {
+			errs = append(errs, b.store(ctx, m, m.reserved))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,61 @@
+package mtproto
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Pause is a wait that Telegram has asked for, of calls of a method. Programs that end and go on keep them: a new client that
+// does not know of a flood wait runs into it again, and it is made longer.
+type Pause struct {
+	Method string
+	Peer   string // whom the calls are about: user.5, chat.5, channel.5; user.0 is the account itself. Empty: nobody in particular
+	Kind   string // FLOOD_WAIT, SLOWMODE_WAIT ...
+	Until  time.Time
+}
+
+var peerKinds = map[byte]string{'u': "user", 'g': "chat", 'c': "channel"}
+
+func (p peer) String() string {
+	if p == (peer{}) {
+		return ""
+	}
+	return peerKinds[p.kind] + "." + strconv.FormatInt(p.id, 10)
+}
+
+// parsePeer is the reverse; false: it is none.
+func parsePeer(text string) (p peer, ok bool) {
+	if text == "" {
+		return p, true
+	}
+	kind, id, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(id, 10, 64)
+	for k, name := range peerKinds {
+		if name == kind && err == nil {
+			return peer{k, n}, true
+		}
+	}
+	return p, false
+}
+
+// resume takes up the pauses that a program kept. Those of methods that this layer lacks are nothing to it.
+func (c *Client) resume(all []Pause, now time.Time) {
+	for _, p := range all {
+		fn, known := c.o.Schema.Function(p.Method)
+		about, ok := parsePeer(p.Peer)
+		if known && ok && p.Until.After(now) {
+			c.floods.set(fn.ID(), about, now, pause{p.Until, p.Kind})
+		}
+	}
+}
+
+// pauseCalls has calls of a method wait as Telegram said, and tells of it.
+func (c *Client) pauseCalls(m method, about peer, e *Error) {
+	now := time.Now()
+	p := pause{now.Add(RetryAfter(e)), e.Kind()}
+	c.floods.set(m.id, about, now, p)
+	if c.o.Paused != nil {
+		c.o.Paused(Pause{Method: m.name, Peer: about.String(), Kind: p.kind, Until: p.until})
+	}
+}
