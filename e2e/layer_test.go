@@ -338,6 +338,10 @@ func (d *daemon) login(t *testing.T, a *mttest.Account) {
 // callsAll requests every method. The server answers each with an error that names it.
 func (d *daemon) callsAll(t *testing.T, s *mttest.Server, decl *tl.Schema) {
 	s.Intercept(func(r *mttest.Request) mttest.Action { return mttest.Error(400, seen(r.Method)) })
+	granted, err := d.nc.Request("tg.ctl."+account+".budget.set", []byte(`{"name":"all","methods":["*"],"any_price":true}`), patience)
+	if err != nil || granted.Header.Get("Nats-Service-Error") != "" {
+		t.Fatalf("%v %+v", err, granted)
+	}
 	text, packed := newMinimal(decl, false), newMinimal(decl, true)
 	work := make(chan *nats.Msg)
 	var wg sync.WaitGroup

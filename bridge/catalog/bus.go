@@ -109,7 +109,7 @@ type verb struct {
 }
 
 const (
-	budget     = "name:string methods:strings caller?:string calls?:int stars?:int unpriced?:bool"
+	budget     = "name:string methods:strings caller?:string calls?:int stars?:int any_price?:bool"
 	used       = " standing?:bool used:object free_at:time"
 	loginState = "step:string phone?:string code?:object qr?:object email?:object hint?:string has_recovery?:bool terms?:string user_id?:int bot?:bool"
 	watched    = "channels:strings left?:strings"

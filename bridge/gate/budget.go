@@ -26,8 +26,8 @@ type Budget struct {
 	Caller string `json:"caller,omitempty"`
 	Calls  *int64 `json:"calls,omitempty"` // in a day; none: any number
 	Stars  *int64 `json:"stars,omitempty"` // in a day; none: this budget is not about Stars
-	// Unpriced allows calls that do not say what they cost: invoices, subscriptions. They are paid whatever they cost.
-	Unpriced bool `json:"unpriced,omitempty"`
+	// AnyPrice allows calls whatever they cost, also those that do not say it: invoices, subscriptions.
+	AnyPrice bool `json:"any_price,omitempty"`
 }
 
 // count is what was used of a budget in a day.
@@ -92,8 +92,8 @@ func (u *Budget) Check(methods func(string) bool) error {
 		return fmt.Errorf("name: %.40q: want 1 to 32 of a-z, 0-9, _ and -, and not to begin with %s", u.Name, standingPrefix)
 	case len(u.Methods) == 0 || len(u.Methods) > methodsMost:
 		return fmt.Errorf("methods: there are %d, want 1 to %d", len(u.Methods), methodsMost)
-	case u.Calls == nil && u.Stars == nil && !u.Unpriced:
-		return errors.New("want calls, stars or unpriced")
+	case u.Calls == nil && u.Stars == nil && !u.AnyPrice:
+		return errors.New("want calls, stars or any_price")
 	case u.Calls != nil && *u.Calls < 0 || u.Stars != nil && *u.Stars < 0:
 		return errors.New("calls and stars: want 0 or more")
 	case len(u.Caller) > 256:
@@ -232,13 +232,13 @@ func (b *budgets) fits(r *rule, stars int64, unpriced bool, caller string, now t
 			}
 			priced = true
 		}
-		paid = paid || m.Unpriced
+		paid = paid || m.AnyPrice
 		took = append(took, taken{m, m.day, who, count{1, stars}})
 	}
 	switch {
 	case unpriced && !paid:
-		return nil, refuse(403, r.name+" pays, and does not say how much: no budget allows that (tg.ctl.<account>.budget.set with unpriced)")
-	case stars > 0 && !priced:
+		return nil, refuse(403, r.name+" pays, and does not say how much: no budget allows that (tg.ctl.<account>.budget.set with any_price)")
+	case stars > 0 && !priced && !paid:
 		return nil, refuse(403, fmt.Sprintf("%s may spend %d Stars, and no budget allows any (tg.ctl.<account>.budget.set with stars)", r.name, stars))
 	}
 	return took, nil

@@ -435,25 +435,25 @@ func TestStars(t *testing.T) {
 	ton["suggested_post"] = codec.M{"_": "suggestedPost", "price": codec.M{"_": "starsTonAmount", "amount": 5}}
 	form := codec.M{"_": "payments.sendStarsForm", "form_id": 1, "invoice": codec.M{"_": "inputInvoiceSlug", "slug": "x"}}
 	calls := []struct {
-		about                  string
-		call                   codec.M
-		none, six, unpriced, _ int
+		about               string
+		call                codec.M
+		none, six, anyPrice int
 	}{
-		{"no Stars", message(0), 0, 0, 0, 0},
-		{"some", message(5), 403, 0, 403, 0},
-		{"more than granted", message(7), 403, 429, 403, 0},
-		{"more than there are", message(1<<63 - 1), 403, 429, 403, 0},
-		{"less than nothing", message(-5), 0, 0, 0, 0},
-		{"within a wrapper", codec.M{"_": "invokeWithTakeout", "takeout_id": 1, "query": message(7)}, 403, 429, 403, 0},
-		{"a reaction", codec.M{"_": "messages.sendPaidReaction", "peer": peer, "msg_id": 1, "count": 6, "random_id": 1}, 403, 0, 403, 0},
-		{"a price that is offered", suggested, 403, 0, 403, 0},
-		{"in another currency", ton, 403, 403, 403, 0},
+		{"no Stars", message(0), 0, 0, 0},
+		{"some", message(5), 403, 0, 403},
+		{"more than granted", message(7), 403, 429, 403},
+		{"more than there are", message(1<<63 - 1), 403, 429, 403},
+		{"less than nothing", message(-5), 0, 0, 0},
+		{"within a wrapper", codec.M{"_": "invokeWithTakeout", "takeout_id": 1, "query": message(7)}, 403, 429, 403},
+		{"a reaction", codec.M{"_": "messages.sendPaidReaction", "peer": peer, "msg_id": 1, "count": 6, "random_id": 1}, 403, 0, 403},
+		{"a price that is offered", suggested, 403, 0, 403},
+		{"in another currency", ton, 403, 403, 403},
 		{"an offer for a gift", codec.M{"_": "payments.sendStarGiftOffer", "peer": peer, "slug": "x", "price": codec.M{"_": "starsAmount", "amount": 4, "nanos": 0},
-			"duration": 1, "random_id": 1, "allow_paid_stars": 3}, 403, 429, 403, 0},
-		{"an invoice", form, 403, 403, 0, 0},
-		{"a subscription", codec.M{"_": "payments.fulfillStarsSubscription", "peer": peer, "subscription_id": "x"}, 403, 403, 0, 0},
-		{"looking at an invoice", codec.M{"_": "payments.getPaymentForm", "invoice": form["invoice"]}, 0, 0, 0, 0},
-		{"a search that is paid", codec.M{"_": "channels.searchPosts", "offset_rate": 0, "offset_peer": peer, "offset_id": 0, "limit": 1, "allow_paid_stars": 7}, 403, 429, 403, 0},
+			"duration": 1, "random_id": 1, "allow_paid_stars": 3}, 403, 429, 0},
+		{"an invoice", form, 403, 403, 0},
+		{"a subscription", codec.M{"_": "payments.fulfillStarsSubscription", "peer": peer, "subscription_id": "x"}, 403, 403, 0},
+		{"looking at an invoice", codec.M{"_": "payments.getPaymentForm", "invoice": form["invoice"]}, 0, 0, 0},
+		{"a search that is paid", codec.M{"_": "channels.searchPosts", "offset_rate": 0, "offset_peer": peer, "offset_id": 0, "limit": 1, "allow_paid_stars": 7}, 403, 429, 403},
 	}
 	for _, c := range calls {
 		if code := g.code(x, c.call); code != c.none {
@@ -469,9 +469,9 @@ func TestStars(t *testing.T) {
 			t.Fatal(f)
 		}
 	}
-	g.set(x, Budget{Name: "any", Methods: []string{"payments.*"}, Unpriced: true})
+	g.set(x, Budget{Name: "any", Methods: []string{"payments.*"}, AnyPrice: true})
 	for _, c := range calls {
-		if code := g.code(x, c.call); code != c.unpriced {
+		if code := g.code(x, c.call); code != c.anyPrice {
 			t.Errorf("%s, with any price: %d", c.about, code)
 		}
 	}

@@ -64,7 +64,7 @@ func budgetSetCommand() *cobra.Command {
 	var methods []string
 	var caller string
 	var calls, stars int64
-	var unpriced bool
+	var anyPrice bool
 	c := &cobra.Command{
 		Use:   "set ACCOUNT NAME",
 		Short: "Make a budget, or change it; what was used of it today stays used",
@@ -79,11 +79,11 @@ func budgetSetCommand() *cobra.Command {
 					in[name] = n
 				}
 			}
-			if unpriced {
-				in["unpriced"] = true
+			if anyPrice {
+				in["any_price"] = true
 			}
 			if len(in) == 2 {
-				return misused(c, errors.New("want --calls, --stars or --unpriced"))
+				return misused(c, errors.New("want --calls, --stars or --any-price"))
 			}
 			return askAccount(c, args[0], "budget.set", in, false)
 		},
@@ -93,6 +93,6 @@ func budgetSetCommand() *cobra.Command {
 	f.StringVar(&caller, "caller", "", "whose calls, as NATS names him: account/user of a service import; * for each by himself")
 	f.Int64Var(&calls, "calls", 0, "how many calls in a day; 0: none")
 	f.Int64Var(&stars, "stars", 0, "how many Stars they may spend in a day")
-	f.BoolVar(&unpriced, "unpriced", false, "allow calls that do not say what they cost: invoices, subscriptions")
+	f.BoolVar(&anyPrice, "any-price", false, "allow calls whatever they cost, also those that do not say it: invoices, subscriptions")
 	return c
 }
