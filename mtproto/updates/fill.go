@@ -45,8 +45,8 @@ type page struct {
 }
 
 // settle asks for the next messages when there is nothing better to do.
-func (f *filler) settle(catchingUp bool) {
-	if len(f.ledger.state.Holes) == 0 || f.busy || f.waiting != nil || f.at.After(f.now) || catchingUp {
+func (f *filler) settle() {
+	if len(f.ledger.state.Holes) == 0 || f.busy || f.waiting != nil || f.at.After(f.now) || f.in.channels.catchingUp() {
 		return
 	}
 	h := f.next()

@@ -29,12 +29,12 @@ const (
 )
 
 // settle asks for the next page.
-func (l *lister) settle(catchingUp bool) {
+func (l *lister) settle() {
 	state := &l.ledger.state
 	switch {
 	case state.Listed || l.c.Look.List < 0 || l.c.Bot || state.Empty() || l.account.cause == causeFirst:
 		return
-	case l.busy || l.at.After(l.now) || catchingUp:
+	case l.busy || l.at.After(l.now) || l.channels.catchingUp():
 		return
 	}
 	if l.call == nil {

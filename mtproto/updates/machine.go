@@ -227,8 +227,8 @@ func (m *Machine) finish() {
 	m.channels.settle()
 	m.forgetter.settle(m.inUse)
 	m.poller.settle()
-	m.lister.settle(m.channels.catchingUp())
-	m.filler.settle(m.channels.catchingUp())
+	m.lister.settle()
+	m.filler.settle()
 	m.out.flush(m.channels.active)
 	m.out.read.forget() // what was looked at
 }

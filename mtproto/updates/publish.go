@@ -10,9 +10,9 @@ import (
 // publisher gathers what one call to the machine has to put out.
 type publisher struct {
 	*env
-	ledger *ledger
-	read   reader
-	seek   seeker
+	ledger   *ledger
+	read     reader
+	mentions mentions
 
 	gathered
 	asked  []Output // fetches, and what could not be read
@@ -83,7 +83,7 @@ func (p *publisher) mentioned(c *container, about []byte) (users, chats [][]byte
 	if len(all) == 0 || about == nil {
 		return nil, nil
 	}
-	found := p.seek.seek(about, p.rules, all)
+	found := p.mentions.find(p.rules.ids, about, all)
 	return p.pick(all, found, true), p.pick(all, found, false)
 }
 

@@ -15,7 +15,7 @@ type Rules struct {
 	s       *codec.Schema
 	updates map[uint32]*rule  // constructors of Update
 	results map[uint32]result // what may come as an answer and concerns us
-	layouts map[uint32]*layout
+	ids     *codec.LongFinder // of users and chats
 	short   shortPlan
 
 	newMessage, newChannelMessage, newEncrypted wrapper
@@ -75,8 +75,7 @@ func Control(name string) bool { return slices.Contains(controls, name) }
 
 // Compile reads a schema, given in both its forms.
 func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
-	r := &Rules{s: s}
-	r.updates, r.results, r.layouts = make(map[uint32]*rule), make(map[uint32]result), make(map[uint32]*layout)
+	r := &Rules{s: s, ids: s.NewLongFinder(idTag), updates: make(map[uint32]*rule), results: make(map[uint32]result)}
 	for _, name := range []string{"Update", "Updates", "updates.Difference", "updates.ChannelDifference", "updates.State"} {
 		if len(decl.Class(name)) == 0 {
 			return nil, fmt.Errorf("updates: the schema has no class %s", name)
@@ -96,7 +95,6 @@ func Compile(s *codec.Schema, decl *tl.Schema) (*Rules, error) {
 			r.results[c.ID] = found
 		}
 	}
-	r.compileLayouts(decl)
 	r.short = newShortPlan(decl)
 	return r, r.compileWrappers(decl)
 }

@@ -1,13 +1,9 @@
 package updates
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/natsgram/natsgram/tl"
-	"github.com/natsgram/natsgram/tl/bin"
 )
 
 // E2: what the checklist computed for layer 228; names that a layer does not have are passed over, others not.
@@ -161,115 +157,5 @@ func TestCompileWantsTheAPI(t *testing.T) {
 		if _, err := load("cut.tl", []byte(text)); err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(strings.Split(cut, "#")[0])) {
 			t.Errorf("without %s: %v", cut, err)
 		}
-	}
-}
-
-// The walker that looks for mentions agrees with the codec about where an object ends.
-func TestSeekerReadsWhatTheCodecWrites(t *testing.T) {
-	l := api(t)
-	b := newBench(t, at(), Config{})
-	for _, m := range []M{newMessage(1, 101), updates(1, 2, userName(3), short(userName(4))["update"].(M)), channelTooLong(5, message(1, peerUser(2)))} {
-		raw := l.encode(m)
-		b.m.out.seek.seek(raw, l.rules, nil)
-		if err := b.m.out.seek.r.Close(); err != nil {
-			t.Errorf("%s: %v", m["_"], err)
-		}
-	}
-}
-
-// builder makes values of the schema's types, as short as the depth allows.
-type builder struct {
-	decl *tl.Schema
-	r    *rand.Rand
-	w    bin.Writer
-}
-
-func (b *builder) object(c *tl.Combinator, depth int) {
-	flags := make(map[string]uint32)
-	for _, p := range c.Params {
-		if p.Cond != nil && flags[p.Cond.Flags]&(1<<p.Cond.Bit) == 0 {
-			continue
-		}
-		if p.Type.Name == "#" {
-			if depth > 0 {
-				flags[p.Name] = b.r.Uint32()
-			}
-			b.w.Uint32(flags[p.Name])
-			continue
-		}
-		b.value(p.Type, depth-1)
-	}
-}
-
-func (b *builder) value(t tl.Type, depth int) {
-	switch t.Name {
-	case "int":
-		b.w.Int32(7)
-	case "long", "double":
-		b.w.Int64(b.r.Int64())
-	case "int128":
-		b.w.Raw(make([]byte, 16))
-	case "int256":
-		b.w.Raw(make([]byte, 32))
-	case "string", "bytes":
-		b.w.Bytes(make([]byte, b.r.IntN(300)))
-	case "Bool":
-		b.w.Bool(true)
-	case "true":
-	case "Vector", "vector":
-		n := b.r.IntN(3)
-		if depth <= 0 {
-			n = 0
-		}
-		if t.Name == "Vector" {
-			b.w.Uint32(bin.IDVector)
-		}
-		b.w.Int32(int32(n))
-		for range n {
-			b.value(t.Args[0], depth-1)
-		}
-	default:
-		b.class(t, depth)
-	}
-}
-
-func (b *builder) class(t tl.Type, depth int) {
-	if c := b.decl.Constructor(t.Name); c != nil {
-		b.object(c, depth)
-		return
-	}
-	all := b.decl.Class(t.Name)
-	c := all[b.r.IntN(len(all))]
-	if depth <= 0 {
-		c = slices.MinFunc(all, func(a, b *tl.Combinator) int { return len(a.Params) - len(b.Params) })
-	}
-	if !t.Bare {
-		b.w.Uint32(c.ID)
-	}
-	b.object(c, depth)
-}
-
-func TestSeekerReadsEveryConstructor(t *testing.T) {
-	l := api(t)
-	b := &builder{decl: l.decl, r: rand.New(rand.NewPCG(1, 2))}
-	var s seeker
-	tried := 0
-	for _, c := range l.decl.Constructors {
-		for range 5 {
-			b.w = bin.Writer{}
-			b.w.Uint32(c.ID)
-			b.object(c, 5)
-			if v, err := l.s.View(b.w.Buf); err != nil || len(v.Raw()) != len(b.w.Buf) {
-				continue // nested too deep to be built
-			}
-			tried++
-			s.seek(b.w.Buf, l.rules, nil)
-			if err := s.r.Close(); err != nil {
-				t.Fatalf("%s: %v", c.Name, err)
-			}
-		}
-	}
-	if tried < 4*len(l.decl.Constructors) {
-		t.Errorf("only %d objects of %d constructors could be built", tried, len(l.decl.Constructors))
 	}
 }

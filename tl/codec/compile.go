@@ -98,7 +98,7 @@ func (c *compiler) add(d *tl.Combinator, function bool) error {
 	if other := c.s.ids.get(d.ID); other != nil {
 		return fmt.Errorf("codec: line %d: %s has the id %08x of %s", d.Line, d.Name, d.ID, other.name)
 	}
-	m := &comb{id: d.ID, name: d.Name, function: function, wrapped: -1, decl: d}
+	m := &comb{id: d.ID, index: len(c.s.combs), name: d.Name, function: function, wrapped: -1, decl: d}
 	if function {
 		if c.s.functions[d.Name] != nil {
 			return fmt.Errorf("codec: line %d: function %s is defined twice", d.Line, d.Name)

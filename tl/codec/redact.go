@@ -28,7 +28,8 @@ type Redaction struct {
 // goroutines.
 type Redactor struct {
 	s         *Schema
-	users     []uint64 // sorted
+	users     []uint64    // sorted
+	userIDs   *LongFinder // what names users
 	always    []always
 	rules     map[*comb]*redaction
 	text      *reach           // what can hold text
@@ -51,7 +52,7 @@ type redaction struct {
 
 // NewRedactor makes the tables: rule is asked about every constructor. Fields that a constructor does not have are ignored.
 func (s *Schema) NewRedactor(users []int64, rule func(*tl.Combinator) Redaction) *Redactor {
-	r := &Redactor{s: s, rules: map[*comb]*redaction{}, texts: map[*comb][]bool{}}
+	r := &Redactor{s: s, userIDs: s.NewLongFinder(userID), rules: map[*comb]*redaction{}, texts: map[*comb][]bool{}}
 	for _, id := range users {
 		r.users = append(r.users, uint64(id))
 	}
@@ -333,82 +334,49 @@ func (w *redacting) empty(off int, t *typ, depth int) int {
 // names tells whether the fields that may name a user name one of those wanted. What cannot be read names nobody; who
 // copies it then finds that out.
 func (w *redacting) names(off int, c *comb, rule *redaction, depth int) bool {
-	look := naming{walker{s: w.s, src: w.src}, w.r}
-	found := false
-	look.each(off, c, depth, func(i, off int) {
-		found = found || rule.who[i] && look.user(off, c.fields[i].t, true, depth)
-	})
-	return found
-}
-
-// naming looks for users' ids.
-type naming struct {
-	walker
-	r *Redactor
-}
-
-// each calls do for every field of c that is present, with its number and where it begins.
-func (w *naming) each(off int, c *comb, depth int, do func(i, off int)) {
+	search := longSearch{finder: w.r.userIDs}
+	look := walker{s: w.s, src: w.src, search: &search}
 	var flags [maxFlags]uint32
 	for i := range c.fields {
 		f := &c.fields[i]
 		if f.mask != 0 && flags[f.slot%maxFlags]&f.mask == 0 {
 			continue
 		}
-		next := w.value(off, f.t, depth)
+		search.found = search.found[:0]
+		next := look.value(off, f.t, depth)
 		if next < 0 {
-			return
+			return false
 		}
-		if f.op == opFlags {
+		switch {
+		case f.op == opFlags:
 			flags[f.slot%maxFlags] = binary.LittleEndian.Uint32(w.src[off:])
+		case !rule.who[i]:
+		case f.op == opLong && w.r.user(int64(binary.LittleEndian.Uint64(w.src[off:]))), w.r.anyUser(search.found):
+			return true
 		}
-		do(i, off)
 		off = next
 	}
+	return false
 }
 
-// user tells whether the value of t at off, which has been walked over, names a user. id: a long is one.
-func (w *naming) user(off int, t *typ, id bool, depth int) (found bool) {
-	c := t.comb
-	switch t.op {
-	case opLong:
-		return id && slices.Contains(w.r.users, binary.LittleEndian.Uint64(w.src[off:]))
-	case opClass, opObject, opCall:
-		c, off = w.boxed(off, t)
-	case opBare:
-	case opVector, opBareVector:
-		return w.users(off, t, depth)
-	default:
-		return false
-	}
-	if depth <= 0 {
-		return false
-	}
-	w.each(off, c, depth-1, func(i, off int) {
-		f := &c.fields[i]
-		found = found || w.user(off, f.t, strings.HasSuffix(f.name, "user_id"), depth-1)
-	})
-	return found
+func (r *Redactor) user(id int64) bool { return slices.Contains(r.users, uint64(id)) }
+
+func (r *Redactor) anyUser(ids []Long) bool {
+	return slices.ContainsFunc(ids, func(id Long) bool { return r.user(id.Value) })
 }
 
-// users is user, of one of a vector.
-func (w *naming) users(off int, t *typ, depth int) (found bool) {
-	n, off := w.count(off, t)
-	for i := 0; i < n && off >= 0 && !found && depth > 0; i++ {
-		found = w.user(off, t.elem, false, depth-1)
-		off = w.value(off, t.elem, depth-1)
+// userID tags the fields that name a user.
+func userID(field string, vector bool) uint8 {
+	if vector || !strings.HasSuffix(field, "user_id") {
+		return 0
 	}
-	return found
+	return 1
 }
 
 // Names tells whether the object or call src, of any type, names one of the users in an object within: a peer of a call.
 func (r *Redactor) Names(src []byte) bool {
 	v, err := r.s.View(src)
-	if err != nil || !r.Suspect(src) {
-		return false
-	}
-	w := naming{walker{s: r.s, src: v.src}, r}
-	return w.user(0, objectType, false, MaxDepth)
+	return err == nil && r.Suspect(src) && r.anyUser(r.userIDs.Append(nil, v.src))
 }
 
 // HoldsText tells whether a value of t can hold text at all.

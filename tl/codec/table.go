@@ -78,6 +78,7 @@ type field struct {
 // comb is one constructor or function.
 type comb struct {
 	id       uint32
+	index    int // among all of the schema
 	function bool
 	sharing  []int // fields with bytes that share their bit with another
 	required [maxBits]uint64

@@ -12,6 +12,8 @@ type walker struct {
 	s   *Schema
 	src []byte
 	err *Error
+
+	search *longSearch // nil: nothing is looked for
 }
 
 func (w *walker) fail(e *Error) int {
@@ -178,6 +180,7 @@ func (w *walker) fields(off int, c *comb, depth int) int {
 		return w.fail(errDepth(off))
 	}
 	var flags [maxFlags]uint32
+	search := w.search
 	for i := range c.fields {
 		f := &c.fields[i]
 		if f.mask != 0 && flags[f.slot%maxFlags]&f.mask == 0 {
@@ -190,6 +193,9 @@ func (w *walker) fields(off int, c *comb, depth int) int {
 		}
 		if f.op == opFlags {
 			flags[f.slot%maxFlags] = binary.LittleEndian.Uint32(w.src[off:])
+		}
+		if search != nil {
+			search.note(w, off, c, i)
 		}
 		off = next
 	}
