@@ -23,13 +23,17 @@ type Source struct {
 	// Size is the file's in bytes, or less than 0 if that is not known.
 	Size int64
 
+	// Offset and Limit choose the bytes from Offset on, Limit of them at most; 0: all that follow. Of a file that is shorter, there are
+	// fewer.
+	Offset, Limit int64
+
 	// Refresh finds the file again where Telegram says that its reference has expired: it asks for the message or whatever
 	// else the file came from, and returns the new location (D15); [Files.Refetch] makes one. Without it that error is the download's.
 	Refresh func(ctx context.Context) (codec.M, error)
 }
 
-// Download writes a file to w, parts in any order, several at once, and returns how long it is. What w has after an error is
-// not all of it; nothing in it is unchecked.
+// Download writes a file to w, parts in any order, several at once, each where it stands in the file, and returns how many bytes it
+// wrote. What w has after an error is not all of it; nothing in it is unchecked.
 func (f *Files) Download(ctx context.Context, from Source, w io.WriterAt) (int64, error) {
 	d := f.begin(from)
 	err := d.run(ctx, func(at int64, data []byte) error {
@@ -71,11 +75,28 @@ type download struct {
 
 func (f *Files) begin(from Source) *download {
 	d := &download{f: f, from: from, path: newPath(f, from)}
-	d.end.Store(math.MaxInt64)
-	if from.Size >= 0 {
-		d.end.Store(from.Size)
-	}
+	d.end.Store(from.stop())
 	return d
+}
+
+// stop is where the bytes end that are wanted, as far as it is known.
+func (s *Source) stop() int64 {
+	end := int64(math.MaxInt64)
+	if s.Size >= 0 {
+		end = s.Size
+	}
+	if s.Limit > 0 && s.Limit < end-s.Offset {
+		end = s.Offset + s.Limit
+	}
+	return end
+}
+
+// check refuses a range that is none.
+func (s *Source) check() error {
+	if s.Offset < 0 || s.Limit < 0 {
+		return fmt.Errorf("%w: offset %d, limit %d", ErrRange, s.Offset, s.Limit)
+	}
+	return nil
 }
 
 // part is a window on its way.
@@ -89,6 +110,9 @@ type part struct {
 // run fetches windows in parallel. Anyhow is given each when it comes, from any goroutine; inOrder one after another. Either
 // may be nil.
 func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, inOrder func([]byte) error) error {
+	if err := d.from.check(); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	queue := make(chan *part, d.f.parallel()-1)
 	room := make(chan struct{}, d.f.parallel())
@@ -104,7 +128,8 @@ func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, in
 // all of them have to be sent there.
 func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan struct{}, queue chan *part, use func(int64, []byte) error) error {
 	var n int64
-	for at := int64(0); at < d.end.Load(); at += n {
+	first := d.from.Offset - d.from.Offset%windowSmall
+	for at := first; at < d.end.Load(); at += n {
 		n = d.window(at)
 		select {
 		case room <- struct{}{}:
@@ -118,7 +143,7 @@ func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan st
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if at == 0 {
+		if at == first {
 			select {
 			case <-p.done:
 			case <-ctx.Done():
@@ -151,8 +176,10 @@ func (d *download) fetch(ctx context.Context, p *part, use func(int64, []byte) e
 	if int64(len(data)) < n {
 		d.ends(p.at + int64(len(data)))
 	}
+	at := max(p.at, d.from.Offset)
+	data = data[min(at-p.at, int64(len(data))):]
 	if use != nil && len(data) > 0 {
-		if err := use(p.at, data); err != nil {
+		if err := use(at, data); err != nil {
 			return err
 		}
 		data = nil
@@ -194,11 +221,12 @@ func (d *download) deliver(ctx context.Context, room chan struct{}, queue chan *
 // result is what comes of a download.
 func (d *download) result(err error) (int64, error) {
 	end := d.end.Load()
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, err
-	case d.from.Size >= 0 && end != d.from.Size:
-		return end, fmt.Errorf("%w: %d bytes instead of %d", ErrSize, end, d.from.Size)
 	}
-	return end, nil
+	n := max(end-d.from.Offset, 0)
+	if d.from.Size >= 0 && end != d.from.stop() {
+		return n, fmt.Errorf("%w: it ends at %d instead of %d", ErrSize, end, d.from.Size)
+	}
+	return n, nil
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -49,6 +52,43 @@ func TestDownload(t *testing.T) {
 			}
 		})
 	}
+}
+
+// D12: any part of a file, in windows that begin where Telegram allows, whether or not the size is known.
+func TestDownloadRange(t *testing.T) {
+	const size = 2<<20 + 777
+	data := content(size)
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, inMemory)
+		f := r.s.AddFile(2, "a.bin", data)
+		for _, c := range []struct{ offset, limit, from, to int64 }{
+			{0, 0, 0, size}, {0, 1, 0, 1}, {1, 1, 1, 2}, {131_072, 524_288, 131_072, 655_360}, {524_287, 2, 524_287, 524_289},
+			{1_000_000, 0, 1_000_000, size}, {size - 1, 0, size - 1, size}, {size - 1, 100, size - 1, size}, {size, 0, size, size}, {size + 5<<20, 7, size, size},
+			{5, math.MaxInt64, 5, size},
+		} {
+			for _, known := range []int64{size, -1} {
+				from := files.Source{Location: r.alice.Location(f), DC: 2, Size: known, Offset: c.offset, Limit: c.limit}
+				name := fmt.Sprintf("%d bytes from %d on, size %d", c.limit, c.offset, known)
+				want := data[c.from:c.to]
+				var b bytes.Buffer
+				if n, err := r.Copy(r.ctx, from, &b); err != nil || n != int64(len(want)) {
+					t.Errorf("%s: copied %d, want %d: %v", name, n, len(want), err)
+				}
+				same(t, name, b.Bytes(), want)
+				w := buffer{make([]byte, size)}
+				if n, err := r.Download(r.ctx, from, &w); err != nil || n != int64(len(want)) {
+					t.Errorf("%s: downloaded %d, want %d: %v", name, n, len(want), err)
+				}
+				same(t, name+" in its place", w.b[c.from:c.to], want)
+				if bytes.ContainsFunc(w.b[:c.from], func(b rune) bool { return b != 0 }) || bytes.ContainsFunc(w.b[c.to:], func(b rune) bool { return b != 0 }) {
+					t.Errorf("%s: something stands beside it", name)
+				}
+			}
+		}
+		if _, err := r.Copy(r.ctx, files.Source{Location: r.alice.Location(f), DC: 2, Size: size, Offset: -1}, io.Discard); !errors.Is(err, files.ErrRange) {
+			t.Errorf("from before the beginning: %v", err)
+		}
+	})
 }
 
 // D6, D7, D12: FILE_MIGRATE leads to the file's data centre, with the account's authorization, once; the home stays. D9, D10:

@@ -73,6 +73,9 @@ var (
 	// ErrSize says that a file is not as long as it was said to be.
 	ErrSize = errors.New("files: the file is not as long as it was said to be")
 
+	// ErrRange says that a part of a file is wanted that there cannot be.
+	ErrRange = errors.New("files: no such part of a file")
+
 	errAnswer = errors.New("files: an answer that makes no sense")
 )
 

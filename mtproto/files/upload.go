@@ -55,14 +55,37 @@ func (u *Uploaded) InputFile() codec.M {
 	return codec.M{"_": "inputFile", "id": u.ID, "parts": u.Parts, "name": u.Name, "md5_checksum": u.MD5}
 }
 
+// Progress is how far the upload of a big file has come, for who wants to go on with it after a crash. Telegram keeps parts for hours;
+// those that it does not have any more when the file is used, [Uploaded.Use] sends again. Small files, of 10 MiB at most, are
+// sent whole.
+type Progress struct {
+	// ID is the file's, and PartSize the size of its parts, in bytes; 0: it is a new one. Upload sets both before it sends anything,
+	// and calls Begun.
+	ID       int64
+	PartSize int
+	Begun    func() error
+
+	// Has reports whether a part is up already; nil: none is. Saved is told of each that is, from any goroutine; it may be nil.
+	Has   func(part int) bool
+	Saved func(part int)
+}
+
 // Upload sends size bytes. Should Telegram lose some of them, [Uploaded.Use] reads them again.
 func (f *Files) Upload(ctx context.Context, name string, r io.ReaderAt, size int64) (*Uploaded, error) {
-	part := f.partFor(size)
+	return f.Resume(ctx, name, r, size, &Progress{})
+}
+
+// Resume is Upload, and goes on where an earlier one was.
+func (f *Files) Resume(ctx context.Context, name string, r io.ReaderAt, size int64, p *Progress) (*Uploaded, error) {
+	part := p.PartSize
+	if part == 0 || size <= bigOver {
+		part = f.partFor(size)
+	}
 	u := &Uploaded{Name: name, Size: size, f: f, part: part, Parts: int((size + int64(part) - 1) / int64(part)), source: r}
 	if err := f.fits(ctx, u.Parts); err != nil {
 		return nil, err
 	}
-	return u, u.again(ctx)
+	return u, u.all(ctx, p)
 }
 
 // partFor is the size of a file's parts.
@@ -73,13 +96,23 @@ func (f *Files) partFor(size int64) int {
 	return partBig
 }
 
-// again sends the whole file, as a new one.
-func (u *Uploaded) again(ctx context.Context) error {
+// all sends the file, but for what is up already.
+func (u *Uploaded) all(ctx context.Context, p *Progress) error {
 	s := u.sending()
 	if u.Size <= bigOver {
 		s.sum = md5.New() //nolint:gosec // see above
+	} else {
+		s.progress = p
+		if p.ID == 0 {
+			p.ID, p.PartSize = s.id, u.part
+		}
+		if s.id = p.ID; p.Begun != nil {
+			if err := p.Begun(); err != nil {
+				return err
+			}
+		}
 	}
-	if err := s.all(ctx, io.NewSectionReader(u.source, 0, u.Size)); err != nil {
+	if err := s.parts(ctx, io.NewSectionReader(u.source, 0, u.Size)); err != nil {
 		return err
 	}
 	if s.size != u.Size {
@@ -102,7 +135,7 @@ func (f *Files) UploadStream(ctx context.Context, name string, r io.Reader) (*Up
 	}
 	u := &Uploaded{Name: name, Size: unknown, f: f, part: partBig, Parts: unknown}
 	s := u.sending()
-	if err := s.all(ctx, io.MultiReader(head, r)); err != nil {
+	if err := s.parts(ctx, io.MultiReader(head, r)); err != nil {
 		return nil, err
 	}
 	s.finish()
@@ -166,6 +199,13 @@ type sending struct {
 	size int64     // so far
 	n    int       // parts so far
 	free chan *buffer
+
+	progress *Progress // of a big file whose length is known
+}
+
+// has reports whether the next part is up already.
+func (s *sending) has() bool {
+	return s.progress != nil && s.progress.Has != nil && s.progress.Has(s.n)
 }
 
 // buffer is room for a part, and for the call that carries it.
@@ -203,9 +243,9 @@ func (s *sending) finish() {
 	}
 }
 
-// all sends the parts in parallel, as many at once as may be: they need no order among each other (D11). The last part of
+// parts sends the parts in parallel, as many at once as may be: they need no order among each other (D11). The last part of
 // a file of unknown length, which tells how many there are, waits for all others.
-func (s *sending) all(ctx context.Context, r io.Reader) error {
+func (s *sending) parts(ctx context.Context, r io.Reader) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(s.u.f.parallel())
 	send := func(n int, b *buffer) error {
@@ -228,17 +268,26 @@ func (s *sending) all(ctx context.Context, r io.Reader) error {
 	return err
 }
 
-// each cuts what r has into parts; it reads one ahead, to know the last.
+// each cuts what r has into parts; it reads one ahead, to know the last. What is up already is passed over.
 func (s *sending) each(r io.Reader, send, last func(n int, b *buffer) error) error {
+	if err := s.pass(r); err != nil {
+		return err
+	}
 	b, err := s.read(r)
 	if errors.Is(err, io.EOF) {
+		if s.n > 0 {
+			return nil // all of it is up
+		}
 		return fmt.Errorf("%w: it is empty", ErrSize)
 	}
 	for err == nil {
-		var next *buffer
-		next, err = s.read(r)
 		n := s.n
 		s.n++
+		if err := s.pass(r); err != nil {
+			return err
+		}
+		var next *buffer
+		next, err = s.read(r)
 		switch {
 		case n >= partsPremium:
 			return ErrTooLarge
@@ -250,6 +299,19 @@ func (s *sending) each(r io.Reader, send, last func(n int, b *buffer) error) err
 		b = next
 	}
 	return err
+}
+
+// pass goes on to the next part that is not up.
+func (s *sending) pass(r io.Reader) error {
+	for s.size < s.u.Size && s.has() {
+		n := min(int64(s.u.part), s.u.Size-s.size)
+		if _, err := r.(io.Seeker).Seek(n, io.SeekCurrent); err != nil { // a section of the source
+			return err
+		}
+		s.size += n
+		s.n++
+	}
+	return nil
 }
 
 // read reads a part; io.EOF: there is none.
@@ -272,7 +334,11 @@ func (s *sending) read(r io.Reader) (*buffer, error) {
 
 func (s *sending) save(ctx context.Context, n, total int, b *buffer) error {
 	defer s.give(b)
-	return s.u.f.savePart(ctx, s.id, n, total, s.sum == nil, b)
+	err := s.u.f.savePart(ctx, s.id, n, total, s.sum == nil, b)
+	if err == nil && s.progress != nil && s.progress.Saved != nil {
+		s.progress.Saved(n)
+	}
+	return err
 }
 
 func (f *Files) savePart(ctx context.Context, id int64, n, total int, big bool, b *buffer) error {
@@ -314,7 +380,7 @@ func (u *Uploaded) Use(ctx context.Context, do func(file codec.M) error) error {
 			}
 		case mtproto.IsKind(err, "MD5_CHECKSUM_INVALID", "FILE_PART_SIZE_CHANGED", "FILE_PARTS_INVALID") && !whole:
 			whole = true
-			if err := u.again(ctx); err != nil {
+			if err := u.all(ctx, &Progress{}); err != nil {
 				return err
 			}
 		default:

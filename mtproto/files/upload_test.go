@@ -2,9 +2,11 @@ package files_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +33,56 @@ func TestUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 			same(t, "arrived", r.arrived, data)
+		})
+	}
+}
+
+// D11: an upload goes on after a crash where it was: what is up is not sent again, and what Telegram has lost since is.
+func TestResume(t *testing.T) {
+	const size = 12<<20 + 9
+	data := content(size)
+	for _, lost := range []int{-1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, inMemory)
+			ctx, crash := context.WithCancel(r.ctx)
+			var mu sync.Mutex
+			up, begun, sent := map[int]bool{}, 0, 0
+			p := files.Progress{
+				Begun: func() error { begun++; return nil },
+				Has:   func(n int) bool { mu.Lock(); defer mu.Unlock(); return up[n] },
+				Saved: func(n int) {
+					mu.Lock()
+					defer mu.Unlock()
+					if up[n] = true; len(up) == 9 {
+						crash()
+					}
+				},
+			}
+			if _, err := r.Resume(ctx, "a.bin", bytes.NewReader(data), size, &p); err == nil || begun != 1 || p.ID == 0 || p.PartSize == 0 {
+				t.Fatalf("cut off: %v; %+v, begun %d", err, p, begun)
+			}
+			delete(up, lost) // it is sent once more than it needs be
+			before := len(up)
+			r.s.InterceptMethod("upload.saveBigFilePart", func(*mttest.Request) mttest.Action {
+				mu.Lock()
+				defer mu.Unlock()
+				sent++
+				return mttest.Pass()
+			})
+			u, err := r.Resume(r.ctx, "a.bin", bytes.NewReader(data), size, &p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := u.Use(r.ctx, r.send); err != nil {
+				t.Fatal(err)
+			}
+			same(t, "arrived", r.arrived, data)
+			if u.ID != p.ID || u.Size != size || sent != u.Parts-before {
+				t.Errorf("file %d, want %d; %d of %d parts sent after %d were up", u.ID, p.ID, sent, u.Parts, before)
+			}
+			if u, err = r.Resume(r.ctx, "a.bin", bytes.NewReader(data), size, &p); err != nil || u.Parts == 0 || sent != u.Parts-before {
+				t.Errorf("all of it is up: %v, %d parts sent", err, sent)
+			}
 		})
 	}
 }
