@@ -9,7 +9,11 @@ const (
 	HeaderRetry       = "Tg-Retry"    // any value: repeats a request of which the caller does not know what became
 	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/user/era/box/pts/index
 	HeaderRequestInfo = "Nats-Request-Info"
+	HeaderReply       = "Tg-Reply" // parts: the answer may come in several messages
 )
+
+// ReplyParts is the one value of HeaderReply.
+const ReplyParts = "parts"
 
 // Headers of an answer that is an error.
 const (
@@ -23,6 +27,7 @@ const (
 // Headers of an answer.
 const (
 	HeaderReplayed = "Tg-Replayed" // when the call was made whose answer this is, for an earlier request with the same Nats-Msg-Id; RFC 3339
+	HeaderPart     = "Tg-Part"     // i/n, in each message of an answer in parts
 )
 
 // Headers of an update.

@@ -61,7 +61,7 @@ type Permissions struct {
 	Deny      []string // of what Publish allows
 	Subscribe []string
 	Inbox     string // prefix of the user's inboxes; below it the user subscribes as well. Empty: it has none
-	Responses bool   // it answers requests: may publish once to each reply subject that it was given
+	Responses bool   // it answers requests: may publish to each reply subject that it was given, an answer's parts
 }
 
 // Permissions of a grant.

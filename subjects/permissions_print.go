@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// A request's reply subject may be published to once, and for as long as a request may take by default (NATSGRAM_TIMEOUT_MAX), with
-// a minute for hand-overs. nats-server keeps every one that was not used until then; its own default is two minutes.
+// A request's reply subject may be published to as often as an answer may have parts, and for as long as a request may take by
+// default (NATSGRAM_TIMEOUT_MAX), with a minute for hand-overs. nats-server keeps every one that was not used up until then; its own
+// defaults are one message and two minutes.
 const (
-	responseMax  = 1
+	responseMax  = 64
 	responseTime = 6 * time.Minute
 )
 
@@ -142,7 +143,7 @@ func (s share) kind() string {
 
 // response is text where a request may have several answers.
 func (s share) response(text string) string {
-	if s.service && strings.Contains(s.subject, ".MSG.NEXT.") {
+	if s.service && (strings.Contains(s.subject, ".MSG.NEXT.") || !strings.HasPrefix(s.subject, "$")) {
 		return text
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/parts"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -43,17 +44,17 @@ func (r *Request) Answered() bool { return r.answered }
 // headerRoom is what an answer's headers may take of max_payload, in bytes.
 const headerRoom = 512
 
-// TooLarge is the fault of an answer that no message can hold; nil: it fits. What was asked for has been done.
+// TooLarge is the fault of an answer that no message can hold; nil: it fits, or may come in parts. What was asked for has been done.
 func (r *Request) TooLarge(size int) *Fault {
 	most := r.to.conn.MaxPayload()
-	if int64(size+headerRoom) <= most {
+	if in, _ := parts.Wanted(r.msg.Header); in || int64(size+headerRoom) <= most {
 		return nil
 	}
 	return &Fault{Code: 413, Sent: Yes, Text: "the answer has " + strconv.Itoa(size) + " bytes, more than a message of this NATS server holds (max_payload " +
-		strconv.FormatInt(most, 10) + "): ask for less at a time, or raise max_payload"}
+		strconv.FormatInt(most, 10) + "): take it in parts (" + subjects.HeaderReply + ": " + subjects.ReplyParts + "), ask for less at a time, or raise max_payload"}
 }
 
-// Send answers. data is the caller's again when it returns.
+// Send answers, in parts where the request asks for them. data is the caller's again when it returns.
 func (r *Request) Send(h nats.Header, data []byte) {
 	if r.answered {
 		return
@@ -62,7 +63,16 @@ func (r *Request) Send(h nats.Header, data []byte) {
 	if r.msg.Reply == "" {
 		return
 	}
-	if err := r.to.conn.PublishMsg(&nats.Msg{Subject: r.msg.Reply, Header: h, Data: data}); err != nil {
+	publish := func(h nats.Header, data []byte) error {
+		return r.to.conn.PublishMsg(&nats.Msg{Subject: r.msg.Reply, Header: h, Data: data})
+	}
+	var err error
+	if in, _ := parts.Wanted(r.msg.Header); in {
+		err = parts.Split(h, data, max(int(r.to.conn.MaxPayload())-headerRoom, 1), publish)
+	} else {
+		err = publish(h, data)
+	}
+	if err != nil {
 		r.to.log.Warn("answering", "request", short(r.msg.Subject), "err", err)
 	}
 }

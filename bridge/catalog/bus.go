@@ -172,8 +172,10 @@ var (
 		{subjects.HeaderTimeout, "how long the caller waits, in seconds, or as 500ms, 2m; the daemon has a bound of its own", "", nil},
 		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one with the same name is executed once, and a later one gets the first one's answer", "", nil},
 		{subjects.HeaderRetry, "any value: the request repeats another whose answer was lost; what Telegram could execute twice is refused", "", nil},
+		{subjects.HeaderReply, "the answer may come in several messages, and ends with an empty one", "", []string{subjects.ReplyParts}},
 	}
 	answerHeaders = []header{
+		{subjects.HeaderPart, "of an answer in parts: which of how many this is", "^[0-9]+/[0-9]+$", nil},
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
 		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
 		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld; or it is told again, and was too large to be kept, or lost and found", "", []string{"service message", "sign-in token", "too large", "found in the chat"}},

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/nats-io/nats.go"
 
@@ -18,13 +19,14 @@ type Client struct {
 	nc      *nats.Conn
 	account string
 	o       options
-	err     error // what is wrong with the arguments of New; every call says it
+	inbox   *inbox // where answers come
+	err     error  // what is wrong with the arguments of New; every call says it
 }
 
 // New is a client of an account, by the name that the operator gave it. It does nothing yet, and so cannot fail: a name or
 // option that cannot be is told by the first call.
 func New(nc *nats.Conn, account string, opts ...Option) *Client {
-	c := &Client{nc: nc, account: account, o: defaults}
+	c := &Client{nc: nc, account: account, o: defaults, inbox: &inbox{}}
 	for _, o := range opts {
 		o(&c.o)
 	}
@@ -34,6 +36,7 @@ func New(nc *nats.Conn, account string, opts ...Option) *Client {
 	if c.err == nil && nc == nil {
 		c.err = fmt.Errorf("no connection to NATS: %w", nats.ErrInvalidConnection)
 	}
+	runtime.AddCleanup(c, (*inbox).close, c.inbox)
 	return c
 }
 

@@ -91,7 +91,7 @@ func (c *Client) try(ctx context.Context, k *call) ([]byte, *Error) {
 	attempt, cancel := context.WithTimeout(ctx, c.o.timeout)
 	defer cancel()
 	deadline, _ := attempt.Deadline()
-	reply, err := c.nc.RequestMsgWithContext(attempt, c.message(k, time.Until(deadline)))
+	reply, err := c.inbox.request(attempt, c.nc, c.message(k, time.Until(deadline)))
 	if err != nil {
 		return nil, c.failed(k, c.unanswered(ctx, k, err))
 	}
@@ -107,6 +107,7 @@ var layer = strconv.Itoa(tg.Layer)
 func (c *Client) message(k *call, left time.Duration) *nats.Msg {
 	h := nats.Header{
 		subjects.HeaderContentType: {subjects.ContentTL}, subjects.HeaderLayer: {layer}, nats.MsgIdHdr: {k.msgID}, subjects.HeaderTimeout: {daemonTimeout(left)},
+		subjects.HeaderReply: {subjects.ReplyParts},
 	}
 	if k.lost != nil {
 		h[subjects.HeaderRetry] = []string{strconv.Itoa(k.attempts - 1)}

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -302,7 +303,7 @@ func imports(t *testing.T) (daemon string, user func(name string) *nats.Conn) {
 	text := `
 		listen: 127.0.0.1:-1
 		accounts {
-			TG: { users: [{user: daemon, password: p}], exports: [{service: "tg.rpc.>"}, {service: "tg.ro.>"}] }
+			TG: { users: [{user: daemon, password: p}], exports: [{service: "tg.rpc.>"}, {service: "tg.ro.>", response_type: stream}] }
 			APP: { users: [{user: alice, password: p}, {user: bob, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}, share: true}] }
 			QUIET: { users: [{user: eve, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}}] }
 		}`
@@ -373,6 +374,21 @@ func TestCallersOfServiceImports(t *testing.T) {
 	close(gate)
 	for range 40 {
 		<-codes
+	}
+}
+
+// An answer in parts comes through an import whose export allows several answers, and the server forgets the reply with the end.
+func TestPartsThroughImports(t *testing.T) {
+	_, user := imports(t)
+	country := strings.Repeat("x", 3<<20)
+	newRig(t, func(context.Context, codec.View) ([]byte, error) {
+		return tlOf(codec.M{"_": "nearestDc", "country": country, "this_dc": 2, "nearest_dc": 4})
+	}, func(c *Config) { c.Answers = answersOf(t, user("daemon")) })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	reply, err := client.Request(ctx, user("alice"), nats.NewMsg("tg.ro.main.help.getNearestDc"))
+	if err != nil || !strings.Contains(string(reply.Data), country) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -46,12 +46,15 @@ func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 	if !sane(in.msgID) {
 		return r, answer.Refuse(400, subjects.HeaderMsgID+": want printable text")
 	}
+	if in.reply != "" && in.reply != subjects.ReplyParts {
+		return r, answer.Refuse(400, subjects.HeaderReply+": want "+subjects.ReplyParts+", got "+quote(in.reply))
+	}
 	r.msgID, r.again = in.msgID, in.retry != ""
 	return r, r.checkLayer(in.layer, layer)
 }
 
 // headers are those of a request that mean something here.
-type headers struct{ content, accept, layer, timeout, retry, msgID string }
+type headers struct{ content, accept, layer, timeout, retry, msgID, reply string }
 
 // readAll reads them by their usual names, or written in another case as some clients do. Each may be there once: of two it
 // would be chance which is meant.
@@ -62,6 +65,7 @@ func readAll(h nats.Header) (in headers, wrong *Fault) {
 	}{
 		{subjects.HeaderContentType, &in.content}, {subjects.HeaderAccept, &in.accept}, {subjects.HeaderLayer, &in.layer},
 		{subjects.HeaderTimeout, &in.timeout}, {subjects.HeaderRetry, &in.retry}, {subjects.HeaderMsgID, &in.msgID},
+		{subjects.HeaderReply, &in.reply},
 	} {
 		found := 0
 		for k, v := range h {

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/schemas"
@@ -369,6 +370,17 @@ func TestTooLargeAnswer(t *testing.T) {
 	})
 	if reply := g.ask("tg.rpc.main.help.getNearestDc", ""); reply.Header.Get("Nats-Service-Error-Code") != "413" || reply.Header.Get("Tg-Sent") != "yes" {
 		t.Errorf("%v", reply.Header)
+	}
+	if reply := g.ask("tg.rpc.main.help.getNearestDc", "", "Tg-Reply", "pieces"); reply.Header.Get("Nats-Service-Error-Code") != "400" {
+		t.Errorf("an answer in pieces: %v", reply.Header)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for method, want := range map[string]int{"help.getNearestDc": 1 << 20, "help.noSuchMethod": 0} {
+		reply, err := client.Request(ctx, g.nc, nats.NewMsg("tg.rpc.main."+method))
+		if err != nil || len(reply.Data) < want || (reply.Header.Get("Nats-Service-Error-Code") == "") != (want > 0) || !json.Valid(reply.Data) {
+			t.Errorf("%s in parts: %v, %v", method, reply, err)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -221,7 +222,7 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 	if m.Header.Get(subjects.HeaderTimeout) == "" {
 		m.Header.Set(subjects.HeaderTimeout, timeout.String())
 	}
-	reply, err := nc.RequestMsgWithContext(ctx, m)
+	reply, err := client.Request(ctx, nc, m)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, fmt.Errorf("%w on %s: is `natsgram serve` running, and the account signed in there? (`nats micro ls`)", err, m.Subject)

@@ -42,6 +42,21 @@ nc.subscribe("tg.rpc.flooded.>", {
   },
 });
 nc.subscribe("tg.rpc.silent.>", { callback: () => {} });
+nc.subscribe("tg.rpc.large.>", {
+  callback: (_, m) => {
+    assert.equal(m.headers?.get("Tg-Reply"), "parts");
+    const part = (i: number, text: string) => {
+      const h = headers();
+      h.set("Tg-Part", `${i}/3`);
+      m.respond(text, { headers: h });
+    };
+    part(1, '{"_":"nearestDc","country":"N');
+    part(2, 'L","this_dc":2,');
+    part(3, '"nearest_dc":4}');
+    m.respond();
+  },
+});
+assert.deepEqual(await call(nc, "large", "help.getNearestDc", {}), { _: "nearestDc", country: "NL", this_dc: 2, nearest_dc: 4 });
 const flooded = await failure(call(nc, "flooded", "help.getConfig", {}));
 assert.deepEqual([flooded.code, flooded.tgError, flooded.retryAfter, flooded.sent], [420, "FLOOD_WAIT_35", 35, "yes"]);
 const silent = await failure(call(nc, "silent", "help.getConfig", {}, { timeout: 100 }));

@@ -47,20 +47,36 @@ async function attempt(nc, account, method, params, { timeout = defaultTimeout, 
   h.set("Tg-Timeout", String(timeout / 1000));
   if (msgId) h.set("Nats-Msg-Id", msgId);
   if (repeats) h.set("Tg-Retry", String(repeats));
+  h.set("Tg-Reply", "parts");
   let reply;
   try {
     // The daemon answers within the time; what is added is for the way there and back.
-    reply = await nc.request(`${prefix}.${readOnly ? "ro" : "rpc"}.${account}.${method}`, JSON.stringify(params), { headers: h, timeout: timeout + 2_000 });
+    reply = await whole(nc, `${prefix}.${readOnly ? "ro" : "rpc"}.${account}.${method}`, JSON.stringify(params), h, timeout + 2_000);
   } catch (err) {
     throw unanswered(account, method, err);
   }
-  if (reply.headers?.get("Nats-Service-Error-Code")) throw new CallError(method, reply.json());
-  return reply.json();
+  if (reply.failed) throw new CallError(method, reply.body);
+  return reply.body;
+}
+
+// whole asks, and joins the parts of the answer (Tg-Part: i/n).
+async function whole(nc, subject, body, h, timeout) {
+  const parts = [];
+  let failed = false;
+  for await (const m of await nc.requestMany(subject, body, { headers: h, maxWait: timeout, strategy: "sentinel" })) {
+    const part = m.headers?.get("Tg-Part") || "1/1"; // without: an answer by itself
+    const [i, n] = part.split("/");
+    if (i !== String(parts.length + 1)) throw new Error(`the part ${part} of an answer came after ${parts.length}`);
+    failed ||= Boolean(m.headers?.get("Nats-Service-Error-Code"));
+    parts.push(m.data);
+    if (i === n) return { failed, body: JSON.parse(await new Blob(parts).text()) };
+  }
+  throw new errors.TimeoutError();
 }
 
 // unanswered is what it means that no reply came.
 function unanswered(account, method, err) {
-  if (err instanceof errors.RequestError && err.isNoResponders()) {
+  if (err instanceof errors.NoRespondersError || (err instanceof errors.RequestError && err.isNoResponders())) {
     return new CallError(method, { code: 503, error: `no natsgram daemon runs the account ${account}`, sent: "no" }, err);
   }
   if (err instanceof errors.TimeoutError || err.cause instanceof errors.TimeoutError) {
