@@ -3,15 +3,15 @@ package bridge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
-
 	"github.com/natsgram/natsgram/bridge/lease"
 )
 
-// That an account has no record tells that no daemon runs it, unless the bucket of the records was deleted and made anew a moment
-// ago. Then the daemons themselves are asked: those that run accounts are connected, or will have let go before long.
+// That an account has no record tells that no daemon runs it, unless records were lost. Who may have run it then is known by the
+// stream, by this daemon's memory, and by the other daemons: those that run accounts are connected, or will have let go before long.
 
 // elsewhereWait is how long a daemon that runs the account may take to say so.
 const elsewhereWait = 300 * time.Millisecond
@@ -32,25 +32,29 @@ func (s *supervisor) tellRuns(r answer.Request) {
 	}
 }
 
-// elsewhere reports whether another daemon runs an account that has no record.
-func (s *supervisor) elsewhere(name string) (bool, error) {
-	young, err := s.lease.Young(s.ctx)
-	if err != nil || !young {
-		return false, err
+// ran reports whether a daemon has run an account that no record tells of, so that it may run it still. One that cannot be asked
+// will have let go when a lease's lifetime has passed.
+func (s *supervisor) ran(ctx context.Context, name string, young bool) (bool, error) {
+	if s.base.server != nil && len(s.crew.Members(time.Now())) == 1 {
+		return false, nil // nobody but this daemon can run anything
 	}
-	if s.base.server == nil { // else nobody but this daemon can run anything
-		if ran, _, err := s.store.Owner(s.ctx, name); err != nil || ran != 0 {
-			return true, err // a daemon has run it; one that cannot be asked will have let go when the bucket is not young any more
-		}
+	s.mu.Lock()
+	_, here := s.memories[name]
+	s.mu.Unlock()
+	if here {
+		return true, nil
+	}
+	if ran, _, err := s.store.Owner(ctx, name); err != nil || ran != 0 || !young {
+		return ran != 0, err
 	}
 	body, err := json.Marshal(whoRuns{Account: name, Asking: s.id})
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, elsewhereWait)
+	brief, cancel := context.WithTimeout(ctx, elsewhereWait)
 	defer cancel()
-	_, err = s.base.nc.RequestWithContext(ctx, s.ear(everybody, "runs"), body)
-	return err == nil, s.ctx.Err()
+	_, err = s.base.nc.RequestWithContext(brief, s.ear(everybody, "runs"), body)
+	return err == nil, ctx.Err()
 }
 
 // take takes an account's lease: nil, it is not to be had.
@@ -59,10 +63,16 @@ func (s *supervisor) take(name string) (*lease.Lease, error) {
 	if err != nil || !there {
 		return nil, err
 	}
-	if !s.crew.Seat(name, time.Now()).Known {
-		if taken, err := s.elsewhere(name); err != nil || taken {
-			return nil, err
-		}
+	held, err := s.lease.Take(s.ctx, name, func(ctx context.Context, young bool) (bool, error) { return s.ran(ctx, name, young) })
+	if wait := (*lease.WaitError)(nil); errors.As(err, &wait) {
+		s.waits(name, wait)
+		return nil, nil
 	}
-	return s.lease.Take(s.ctx, name)
+	return held, err
+}
+
+// waits keeps this daemon from taking an account that may be somebody's, for a while: it can be given to it before that is over.
+func (s *supervisor) waits(name string, wait *lease.WaitError) {
+	s.later(name, min(wait.For, look))
+	s.b.log.Debug("an account may be another daemon's", "account", name, "err", wait)
 }

@@ -95,7 +95,7 @@ func (s *supervisor) share() {
 func (s *supervisor) look(now time.Time) (next time.Duration) {
 	next = look
 	c := s.census(now)
-	if c.self == "" {
+	if c.self == "" || !s.crew.Ready() {
 		return next // no lease, no account
 	}
 	starting := s.b.starting()

@@ -166,7 +166,7 @@ func (s *supervisor) tend(a *supervised) {
 	}
 	s.b.drop(a)
 	if err == nil && held == nil {
-		s.later(a.name, turn) // somebody was faster, as will be seen soon
+		s.later(a.name, turn) // it is somebody's, or may be, as will be seen soon
 	}
 	s.ended(a.name, time.Since(begun), err)
 	s.stir()
@@ -233,12 +233,14 @@ func (s *supervisor) whyNotHere(name string) string {
 	return ""
 }
 
-// later keeps this daemon from trying an account for a while.
+// later keeps this daemon from trying an account for a while, at least.
 func (s *supervisor) later(name string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.known[name]; c != nil {
-		c.after = time.Now().Add(d)
+		if at := time.Now().Add(d); at.After(c.after) {
+			c.after = at
+		}
 	}
 }
 

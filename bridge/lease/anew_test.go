@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -59,14 +60,8 @@ func madeAnew(t *testing.T, do func(*testing.T, *Leases, jetstream.JetStream)) {
 	three, _ := join(t, all[2], Member{}) // it has seen nothing of what was there before
 	for !one.Standing().Renewed.After(before) || !three.Seat("main", time.Now()).Taken {
 		for i, ls := range all[1:] {
-			// Of an account without a record the bridge asks the others before it takes one while the bucket is young.
-			if young, err := ls.Young(soon(t)); err != nil || !young {
-				t.Fatalf("young: %v, %v", young, err)
-			}
-			if by, rev, err := ls.read(soon(t), "main"); err != nil || rev == 0 {
-				continue
-			} else if free, err := ls.free(soon(t), by); free || err != nil {
-				t.Fatalf("daemon %d takes the account for free: %v", i+1, err)
+			if l, err := ls.Take(soon(t), "main", ever); l != nil || err != nil && !errors.As(err, new(*WaitError)) {
+				t.Fatalf("daemon %d takes the account: %v, %v", i+1, l, err)
 			}
 		}
 		select {
@@ -95,7 +90,7 @@ func TestRecordOfALivingDaemonRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for !one.Standing().Renewed.After(before) {
-		if other, err := all[1].Take(soon(t), "main"); other != nil || err != nil {
+		if other, err := all[1].Take(soon(t), "main", ever); other != nil || err != nil && !errors.As(err, new(*WaitError)) {
 			t.Fatalf("taken: %v, %v", other, err)
 		}
 		select {

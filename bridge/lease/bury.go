@@ -9,18 +9,22 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // bury makes sure that a daemon's lease has ended: true, it has, for good. The record's place is taken by compare-and-set, so
-// that of a renewal still on its way and the grave only one can be written.
+// that of a renewal still on its way and the grave only one can be written. In a bucket that is younger than a lifetime a grave
+// tells nothing: it may have been meant for the bucket before.
 func (ls *Leases) bury(ctx context.Context, id string) (bool, error) {
 	ls.mu.Lock()
-	_, known := ls.dead[id]
+	known := ls.dead[id].sure
 	ls.mu.Unlock()
 	if known {
 		return true, nil
 	}
-	if soon, err := ls.mayLive(ctx, id); soon || err != nil {
+	made, soon, err := ls.mayLive(ctx, id)
+	if soon || err != nil {
 		return false, err
 	}
 	body, err := json.Marshal(Member{Holder: Holder{ID: id, At: time.Now().UTC()}, Dead: true})
@@ -32,25 +36,37 @@ func (ls *Leases) bury(ctx context.Context, id string) (bool, error) {
 	if errors.Is(err, jetstream.ErrKeyExists) { // it lives, or somebody else was faster
 		dead, err = ls.buriedBySomebody(ctx, id)
 	}
+	if dead && err == nil {
+		var now time.Time
+		now, err = ls.born(ctx, ls.members)
+		dead = now.Equal(made)
+	}
 	if err != nil {
 		return false, fmt.Errorf("finding out whether a daemon lives: %w", err)
 	}
 	if dead {
-		ls.buried(id)
+		ls.buried(id, true)
 	}
 	return dead, nil
 }
 
-// mayLive reports whether a daemon can have its lease for sure although its record is not there: it was seen within a lifetime, or
-// the bucket is younger than one, so that somebody may have emptied it or made it anew.
-func (ls *Leases) mayLive(ctx context.Context, id string) (bool, error) {
+// mayLive reports whether a daemon can have its lease for sure although its record is not there: it was seen within a lifetime,
+// somebody deleted the record, or the bucket is younger than a lifetime, so that somebody may have emptied it or made it anew.
+func (ls *Leases) mayLive(ctx context.Context, id string) (made time.Time, soon bool, err error) {
 	ls.mu.Lock()
 	at, seen := ls.alive[id]
 	ls.mu.Unlock()
 	if seen && time.Since(at) < ls.ttl {
-		return true, nil
+		return made, true, nil
 	}
-	return ls.young(ctx, ls.members)
+	if made, soon, err = ls.young(ctx, ls.members); soon || err != nil {
+		return made, soon, err
+	}
+	if _, err = ls.members.Get(ctx, memberKey+id); !errors.Is(err, jetstream.ErrKeyNotFound) {
+		return made, false, err
+	}
+	mark, err := ls.storage.Mark(ctx, storage.Leases, memberKey+id) // of a deletion; it passes away as the record would have
+	return made, mark.Revision != 0, err
 }
 
 // lives notes that a daemon's record was seen.
@@ -73,19 +89,28 @@ func (ls *Leases) buriedBySomebody(ctx context.Context, id string) (bool, error)
 	return there.Dead, err
 }
 
-// buried notes that a daemon's lease has ended.
-func (ls *Leases) buried(id string) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if _, known := ls.dead[id]; !known {
-		ls.dead[id] = time.Now()
-	}
+// death is since when a daemon is known to be dead. sure: it was found out here, and not only told by the bucket.
+type death struct {
+	at   time.Time
+	sure bool
 }
 
-// grave is since when a daemon is known to be dead.
+// buried notes that a daemon's lease has ended.
+func (ls *Leases) buried(id string, sure bool) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	d, known := ls.dead[id]
+	if !known {
+		d.at = time.Now()
+	}
+	d.sure = d.sure || sure
+	ls.dead[id] = d
+}
+
+// grave is since when a daemon is said to be dead.
 func (ls *Leases) grave(id string) (at time.Time, dead bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	at, dead = ls.dead[id]
-	return at, dead
+	d, dead := ls.dead[id]
+	return d.at, dead
 }

@@ -111,12 +111,12 @@ func (c *Crew) Gone(ctx context.Context) {
 }
 
 // note takes in one record. What cannot be read is somebody's all the same.
-func (c *Crew) note(e jetstream.KeyValueEntry) {
+func (c *Crew) note(ctx context.Context, e jetstream.KeyValueEntry) {
 	if e.Key() == bornKey || e.Bucket() == c.leases.accounts.Bucket() && subjects.CheckAccount(e.Key()) != nil {
 		return // no account
 	}
 	if e.Bucket() == c.leases.accounts.Bucket() {
-		c.noteAccount(e)
+		c.noteAccount(ctx, e)
 		return
 	}
 	there, now := e.Operation() == jetstream.KeyValuePut, time.Now()
@@ -135,7 +135,7 @@ func (c *Crew) note(e jetstream.KeyValueEntry) {
 }
 
 // noteAccount takes in an account's record as the bucket tells of it.
-func (c *Crew) noteAccount(e jetstream.KeyValueEntry) {
+func (c *Crew) noteAccount(ctx context.Context, e jetstream.KeyValueEntry) {
 	var by Holder
 	if e.Operation() == jetstream.KeyValuePut {
 		_ = json.Unmarshal(e.Value(), &by)
@@ -147,7 +147,7 @@ func (c *Crew) noteAccount(e jetstream.KeyValueEntry) {
 		}
 		c.mu.Unlock()
 	}
-	c.leases.seen(e.Key(), e.Revision())
+	c.leases.seen(ctx, e.Key(), by, e.Revision())
 	c.tell()
 }
 
@@ -157,7 +157,7 @@ func (c *Crew) noteMember(id string, body []byte, there bool, now time.Time) boo
 	put(c.members, id, body, there, now)
 	after, is := c.members[id]
 	if after.v.Dead {
-		c.leases.buried(id)
+		c.leases.buried(id, false)
 		delete(c.members, id)
 		return true
 	}
@@ -194,6 +194,9 @@ func (c *Crew) Changed() <-chan struct{} {
 
 // Self is this daemon's present id; empty: it has no lease now, and may take nothing.
 func (c *Crew) Self() string { return c.leases.id() }
+
+// Ready: this daemon may take accounts.
+func (c *Crew) Ready() bool { return c.Self() != "" && c.leases.recordsSure() }
 
 // TTL is how long a lease outlives its holder.
 func (c *Crew) TTL() time.Duration { return c.leases.ttl }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,106 +17,193 @@ import (
 )
 
 // follow reads a bucket. The library's consumer begins anew after a loss of the connection, and tells all again; but of a bucket
-// that was deleted and made anew, or emptied, it would hear nothing, so that a bucket's age is looked at every now and then.
+// that was deleted and made anew, or emptied, it would hear nothing, so that what it follows is looked at every now and then.
 func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan struct{}) {
-	var made time.Time
+	f := &following{crew: c, kv: kv, known: known}
 	for ctx.Err() == nil {
-		w, err := c.watch(ctx, kv, &made)
+		w, err := f.begin(ctx)
 		if err == nil {
-			known = c.read(ctx, w, known, func() bool { return c.isAnew(ctx, kv, made) })
+			f.read(ctx, w)
 			_ = w.Stop() // the end of ctx stops it as well
 		} else if ctx.Err() == nil {
 			c.leases.log.Warn("following the other daemons", "err", err)
+			c.leases.storage.Suspect(err)
 		}
-		pause(ctx, c.leases.ttl/8)
+		pause(ctx, c.leases.ttl/againShare)
 	}
 }
 
-// watch begins to follow a bucket, in which this daemon's records stand by then. made is when it was created.
-func (c *Crew) watch(ctx context.Context, kv jetstream.KeyValue, made *time.Time) (jetstream.KeyWatcher, error) {
-	brief, cancel := context.WithTimeout(ctx, c.leases.ttl/2)
-	defer cancel()
-	at, _, err := c.leases.born(brief, kv)
+// following is the reading of one bucket.
+type following struct {
+	crew  *Crew
+	kv    jetstream.KeyValue
+	known chan struct{} // closed when all was read that stood there first; nil: it is
+
+	made time.Time // when the bucket was, that is followed
+	seen uint64    // all up to this sequence was told
+	due  look      // what has to be seen yet
+	told bool      // something was told since the last look
+}
+
+// look is one at a bucket: whoever has seen all up to seq knows how the bucket stood when it was asked for.
+type look struct {
+	asked time.Time
+	made  time.Time
+	seq   uint64
+}
+
+// begin begins to follow the bucket, in which this daemon's records stand by then.
+func (f *following) begin(ctx context.Context) (jetstream.KeyWatcher, error) {
+	c := f.crew
+	brief, cancel := context.WithTimeout(ctx, c.leases.ttl/attemptShare)
+	l, age, err := c.leases.look(brief, f.kv)
+	cancel()
 	if err != nil {
 		return nil, err
 	}
-	if !made.IsZero() && !at.Equal(*made) {
-		c.leases.log.Warn("a bucket was made anew, or emptied", "bucket", kv.Bucket())
-		if kv.Bucket() == c.leases.accounts.Bucket() {
-			if err := c.restore(brief); err != nil {
-				return nil, err
-			}
+	if !f.made.IsZero() && !l.made.Equal(f.made) {
+		c.leases.log.Warn("a bucket was made anew, or emptied", "bucket", f.kv.Bucket())
+	}
+	if f.kv == c.leases.accounts && !l.made.Equal(f.made) {
+		if err := c.restore(ctx, l.made, age); err != nil {
+			return nil, err
 		}
 	}
-	*made = at
-	return kv.WatchAll(ctx)
+	f.made, f.seen, f.due, f.told = l.made, 0, l, false
+	return f.kv.WatchAll(ctx)
 }
 
-func (c *Crew) isAnew(ctx context.Context, kv jetstream.KeyValue, made time.Time) bool {
-	ctx, cancel := context.WithTimeout(ctx, c.leases.ttl/attemptShare)
-	defer cancel()
-	at, _, err := c.leases.born(ctx, kv)
-	return err == nil && !at.Equal(made)
-}
-
-func (c *Crew) read(ctx context.Context, w jetstream.KeyWatcher, known chan struct{}, anew func() bool) chan struct{} {
-	look := time.NewTicker(c.leases.ttl / renewEvery)
-	defer look.Stop()
-	for {
+// read takes in what the bucket tells, until it is another one, or tells too little.
+func (f *following) read(ctx context.Context, w jetstream.KeyWatcher) {
+	c := f.crew
+	next := time.NewTimer(c.leases.ttl / renewEvery)
+	defer next.Stop()
+	for begun := false; ; {
 		select {
 		case <-ctx.Done():
-			return known
-		case <-look.C:
-			if anew() {
-				return known
+			return
+		case <-next.C:
+			wait, ok := f.again(ctx, begun)
+			if !ok {
+				return
 			}
+			next.Reset(wait)
 		case e, open := <-w.Updates():
 			switch {
 			case !open:
-				return known
+				return
 			case e != nil:
-				c.note(e)
-			case known != nil:
-				close(known)
-				known = nil
+				c.note(ctx, e)
+				f.seen, f.told = max(f.seen, e.Revision()), true
+			default: // all that stood there when the reading began, which was after the look
+				begun, f.seen = true, max(f.seen, f.due.seq)
+				if f.known != nil {
+					close(f.known)
+					f.known = nil
+				}
 			}
+			f.settle(begun)
 		}
 	}
+}
+
+// again looks at the bucket once more. False: it is another one, or what it held at the last look is not told, so that it has to
+// be read anew.
+func (f *following) again(ctx context.Context, begun bool) (wait time.Duration, ok bool) {
+	ls, told := f.crew.leases, f.told
+	f.told = false
+	if !begun || f.due != (look{}) {
+		return ls.ttl / renewEvery, told
+	}
+	ctx, cancel := context.WithTimeout(ctx, ls.ttl/attemptShare)
+	defer cancel()
+	l, _, err := ls.look(ctx, f.kv)
+	if err != nil {
+		ls.storage.Suspect(err)
+		return ls.ttl / againShare, true
+	}
+	if !l.made.Equal(f.made) {
+		return 0, false
+	}
+	f.due = l
+	f.settle(true)
+	return ls.ttl / renewEvery, true
+}
+
+// settle confirms the accounts' records when all is told that stood in their bucket at the last look: had one of this daemon's
+// been changed, its account would be lost.
+func (f *following) settle(begun bool) {
+	if !begun || f.due == (look{}) || f.seen < f.due.seq {
+		return
+	}
+	if ls := f.crew.leases; f.kv == ls.accounts {
+		ls.confirm(f.due)
+	}
+	f.due = look{}
 }
 
 // restore writes the records of this daemon's accounts into a bucket that was made anew. What is known of the others' stays as it
 // is until they have done the same.
-func (c *Crew) restore(ctx context.Context) error {
+func (c *Crew) restore(ctx context.Context, made time.Time, age time.Duration) error {
 	c.mu.Lock()
 	for account, h := range c.held {
-		h.rev = 0 // the new bucket counts anew
+		h.rev = 0 // whatever clock the new bucket's revisions began by
 		c.held[account] = h
 	}
 	c.mu.Unlock()
 	ls := c.leases
+	ctx, cancel := context.WithTimeout(ctx, ls.ttl/2)
+	defer cancel()
 	ls.mu.Lock()
+	ls.made, ls.old = made, time.Now().Add(ls.ttl-age)
 	all := slices.Collect(maps.Values(ls.held))
+	all = slices.DeleteFunc(all, func(l *Lease) bool { return l.made.Equal(made) })
 	ls.mu.Unlock()
 	var failed error
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	room := make(chan struct{}, restoresAtOnce)
 	for _, l := range all {
-		if err := l.restore(ctx); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", l.account, err))
-		}
+		room <- struct{}{}
+		work.Go(func() {
+			defer func() { <-room }()
+			if err := l.restore(ctx, made); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = fmt.Errorf("%s: %w", l.account, err)
+			}
+		})
 	}
+	work.Wait()
 	return failed
 }
 
-func (l *Lease) restore(ctx context.Context) error {
+// restoresAtOnce is how many records are written anew at a time.
+const restoresAtOnce = 16
+
+// restore writes the account's record where none is, or where somebody asks by a record of his own whose the account is. It counts
+// only while the lease is sure: then nobody else can have taken it.
+func (l *Lease) restore(ctx context.Context, made time.Time) error {
 	ls := l.leases
+	ctx, cancel := context.WithTimeout(ctx, ls.ttl/attemptShare)
+	defer cancel()
 	body, err := ls.record(Holder{ID: l.member.id})
 	if err != nil {
 		return err
+	}
+	if !l.Sure() {
+		l.lose("its record is missing, and it is not sure any more")
+		return nil
 	}
 	rev, err := ls.accounts.Create(ctx, l.account, body)
 	if taken(err) {
 		var by Holder
 		by, rev, err = ls.read(ctx, l.account)
-		if err == nil && rev != 0 && by.ID != l.member.id {
+		switch {
+		case err != nil || rev == 0:
+		case by.nobody():
+			rev, err = ls.accounts.Update(ctx, l.account, body, rev)
+		case by.ID != l.member.id || by.Free:
 			l.lose("another daemon has it in the new bucket")
 			return nil
 		}
@@ -122,27 +211,41 @@ func (l *Lease) restore(ctx context.Context) error {
 	if err != nil || rev == 0 {
 		return errors.Join(err, errors.New("its record could not be written anew"))
 	}
+	if !l.Sure() {
+		l.lose("its record was missing, and was written anew too late")
+		return nil
+	}
 	ls.mu.Lock()
-	l.rev = rev
+	l.rev, l.made = rev, made
 	ls.mu.Unlock()
 	return nil
-}
-
-// Young reports whether the accounts' bucket was made less than a lifetime ago: that an account has no record there does not
-// tell then that no daemon runs it.
-func (ls *Leases) Young(ctx context.Context) (bool, error) { return ls.young(ctx, ls.accounts) }
-
-func (ls *Leases) young(ctx context.Context, kv jetstream.KeyValue) (bool, error) {
-	_, age, err := ls.born(ctx, kv)
-	return age < ls.ttl, err
 }
 
 // bornKey is the record of a bucket's beginning. It is written once and never passes away, so that it is lost with all others when
 // the bucket is deleted, or emptied: from then on an absent record tells nothing for a lifetime.
 const bornKey = "bucket.born"
 
-// born is when a bucket was made or emptied, and how long ago, both by its server's clock.
-func (ls *Leases) born(ctx context.Context, kv jetstream.KeyValue) (at time.Time, age time.Duration, err error) {
+// look looks at a bucket: when it was made or emptied, how long ago that is, and how far it has come, by its server.
+func (ls *Leases) look(ctx context.Context, kv jetstream.KeyValue) (l look, age time.Duration, err error) {
+	l.asked = time.Now()
+	if l.made, err = ls.born(ctx, kv); err != nil {
+		return look{}, 0, err
+	}
+	info, err := status(ctx, kv)
+	if err != nil {
+		return look{}, 0, err
+	}
+	l.seq = info.State.LastSeq
+	return l, info.TimeStamp.Sub(l.made), nil
+}
+
+func (ls *Leases) young(ctx context.Context, kv jetstream.KeyValue) (at time.Time, young bool, err error) {
+	l, age, err := ls.look(ctx, kv)
+	return l.made, age < ls.ttl, err
+}
+
+// born is when a bucket was made or emptied, by its server's clock.
+func (ls *Leases) born(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
 	entry, err := kv.Get(ctx, bornKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		if err = ls.begin(ctx, kv); err == nil {
@@ -150,35 +253,37 @@ func (ls *Leases) born(ctx context.Context, kv jetstream.KeyValue) (at time.Time
 		}
 	}
 	if err != nil {
-		return at, 0, err
+		return time.Time{}, err
 	}
-	at = entry.Created()
-	now, err := ls.serverTime(ctx, kv)
-	return at, now.Sub(at), err
+	return entry.Created(), nil
 }
 
-// serverTime is the time by the clock of a bucket's server.
-func (ls *Leases) serverTime(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
+// status is what a bucket's server tells of its stream.
+func status(ctx context.Context, kv jetstream.KeyValue) (*jetstream.StreamInfo, error) {
 	st, err := kv.Status(ctx)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
 	full, ok := st.(*jetstream.KeyValueBucketStatus)
 	if !ok {
-		return time.Time{}, fmt.Errorf("bucket %s: its server's time is not told", kv.Bucket())
+		return nil, fmt.Errorf("bucket %s: its server's time is not told", kv.Bucket())
 	}
-	return full.StreamInfo().TimeStamp, nil
+	return full.StreamInfo(), nil
 }
 
 // begin writes the record of a bucket's beginning, unless somebody else does.
 func (ls *Leases) begin(ctx context.Context, kv jetstream.KeyValue) error {
-	name, h := storage.Accounts, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}
-	if kv == ls.members {
+	name, h := storage.Accounts, nats.Header{}
+	if kv.Bucket() == ls.members.Bucket() {
 		name = storage.Leases
 		h.Set(jetstream.MsgTTLHeader, "never") // whatever the bucket's lifetime
 	}
-	_, err := ls.storage.PutKey(ctx, name, bornKey, []byte("{}"), h)
-	if taken(err) {
+	mark, err := ls.storage.Mark(ctx, name, bornKey)
+	if err != nil {
+		return err
+	}
+	h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(mark.Revision, 10))
+	if _, err = ls.storage.PutKey(ctx, name, bornKey, []byte("{}"), h); taken(err) {
 		return nil
 	}
 	return err

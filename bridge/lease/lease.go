@@ -10,6 +10,10 @@
 // whose record has passed away first writes a grave in its place, again by compare-and-set, so that no renewal still on its way
 // can bring the lease back. A lost lease is never found again: the daemon goes on as a new one, under another id.
 //
+// Both buckets can be lost, and whoever holds an account may hear late of it. So a daemon also confirms, as often as its lease, that
+// the records of its accounts stood (follow.go), and lets go of what it cannot confirm; and an absent record, or one in a bucket
+// that was made anew, lets nobody take an account before whatever was confirmed of it has run out (take.go).
+//
 // The lifetime is the bucket's, not the key's: a later update drops a key's own lifetime, and such a lease would never end.
 // Why there is not a lease for each account: docs/decisions/0005-lease-per-daemon.md.
 package lease
@@ -21,6 +25,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -58,9 +63,14 @@ type Leases struct {
 	now     *membership          // the present one; nil before the first, and between two
 	outside error                // why there is none
 	mine    map[string]bool      // every id that this daemon ever had
-	dead    map[string]time.Time // daemons whose lease has ended for sure, since when it is known here
+	dead    map[string]death     // daemons whose lease has ended
 	alive   map[string]time.Time // daemons whose record was seen within a lifetime, and when
 	held    map[string]*Lease
+	made    time.Time   // when the accounts' bucket was, in which the records of held stand
+	old     time.Time   // until then that bucket is young
+	timer   *time.Timer // ends all of held when sure has passed
+
+	sure atomic.Pointer[time.Time] // until then the records of held stand there
 }
 
 // Options of the buckets. Zero values have defaults.
@@ -84,7 +94,7 @@ func Open(ctx context.Context, st *storage.Storage, o Options) (*Leases, error) 
 	}
 	ls := &Leases{
 		ttl: o.TTL, log: o.Log, base: Holder{Host: o.Name, Embedded: o.Embedded},
-		mine: map[string]bool{}, dead: map[string]time.Time{}, alive: map[string]time.Time{},
+		mine: map[string]bool{}, dead: map[string]death{}, alive: map[string]time.Time{},
 		held: map[string]*Lease{}, storage: st,
 	}
 	var err error
@@ -106,66 +116,12 @@ type Lease struct {
 	account string
 	member  *membership
 	lost    chan struct{}
-	rev     uint64 // under Leases.mu
+	rev     uint64    // under Leases.mu, as is what follows
+	made    time.Time // when the bucket was, in which its record stands
 }
 
 // Lost is closed when the lease is not held for sure any more: whatever depends on it must end at once.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
-
-// ErrOutside says that this daemon has no lease of its own now, so that it may hold no account.
-var ErrOutside = errors.New("this daemon has no lease: it is new, or was out of NATS's sight for too long")
-
-// Take takes the account if nobody holds it: nil if somebody does. It needs a [Crew] that this daemon has joined.
-func (ls *Leases) Take(ctx context.Context, account string) (*Lease, error) {
-	ls.mu.Lock()
-	m := ls.now
-	ls.mu.Unlock()
-	if m == nil {
-		return nil, ErrOutside
-	}
-	rev, err := ls.try(ctx, account, m)
-	if err != nil || rev == 0 {
-		return nil, err
-	}
-	return ls.keep(account, m, rev)
-}
-
-// keep notes that the account is held, unless the daemon's own lease was lost meanwhile.
-func (ls *Leases) keep(account string, m *membership, rev uint64) (*Lease, error) {
-	l := &Lease{leases: ls, account: account, member: m, lost: make(chan struct{}), rev: rev}
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if ls.now != m {
-		return nil, ErrOutside
-	}
-	ls.held[account] = l
-	return l, nil
-}
-
-// try writes this daemon into the account's record if it is free, and gives the record's revision: 0, it is not.
-func (ls *Leases) try(ctx context.Context, account string, m *membership) (rev uint64, err error) {
-	body, err := ls.record(Holder{ID: m.id})
-	if err != nil {
-		return 0, err
-	}
-	by, last, err := ls.read(ctx, account)
-	if err != nil {
-		return 0, err
-	}
-	if last == 0 {
-		rev, err = ls.accounts.Create(ctx, account, body)
-	} else {
-		var free bool
-		if free, err = ls.free(ctx, by); err != nil || !free {
-			return 0, err
-		}
-		rev, err = ls.accounts.Update(ctx, account, body, last)
-	}
-	if taken(err) {
-		return 0, nil // somebody was faster
-	}
-	return rev, err
-}
 
 // read is an account's record and its revision: 0, there is none.
 func (ls *Leases) read(ctx context.Context, account string) (by Holder, rev uint64, err error) {
@@ -185,8 +141,8 @@ func (ls *Leases) read(ctx context.Context, account string) (by Holder, rev uint
 // unreadable is what a record tells that no natsgram has written. Whoever had the account lets go of it on seeing that, within a
 // lifetime at most; then it is free.
 func (ls *Leases) unreadable(ctx context.Context, account string, entry jetstream.KeyValueEntry) (Holder, error) {
-	now, err := ls.serverTime(ctx, ls.accounts)
-	if err != nil || now.Sub(entry.Created()) < ls.ttl {
+	now, err := status(ctx, ls.accounts)
+	if err != nil || now.TimeStamp.Sub(entry.Created()) < ls.ttl {
 		return Holder{ID: unknown}, err
 	}
 	ls.log.Error("the account's record is none that natsgram wrote, and is written over: who may write to the bucket?", "account", account)
@@ -195,6 +151,9 @@ func (ls *Leases) unreadable(ctx context.Context, account string, entry jetstrea
 
 // unknown is the id of a holder of whom nothing is known. It has no lease, and none that could be buried.
 const unknown = "?"
+
+// nobody: it does not say that somebody had the account.
+func (h Holder) nobody() bool { return h.ID == "" && !h.Closed }
 
 // free: the record keeps this daemon from nothing. The account was given back, or is of this daemon itself, or of one that
 // ran the NATS server which this one runs now, or of one whose lease has ended.
@@ -274,13 +233,22 @@ func (l *Lease) lose(why string) {
 	close(l.lost)
 }
 
-// seen is told of an account's record by the bucket. One that is not what this daemon wrote ends its lease.
-func (ls *Leases) seen(account string, rev uint64) {
+// seen is told of an account's record by the bucket. One that is not what this daemon wrote ends its lease, but for one by
+// which somebody asks whose the account is, as its record was missing.
+func (ls *Leases) seen(ctx context.Context, account string, by Holder, rev uint64) {
 	ls.mu.Lock()
 	l := ls.held[account]
 	changed := l != nil && rev > l.rev
+	made := ls.made
 	ls.mu.Unlock()
-	if changed {
+	switch {
+	case !changed:
+	case by.Free && by.nobody():
+		if err := l.restore(ctx, made); err != nil {
+			ls.log.Warn("an account's record was missing", "account", account, "err", err)
+			l.lose("its record was missing, and could not be written anew")
+		}
+	default:
 		l.lose("its record was changed or removed")
 	}
 }

@@ -70,12 +70,16 @@ func acquire(t *testing.T, ls *Leases) *Lease {
 	return l
 }
 
+// never and ever are what is known beside the buckets of whether some daemon has run an account.
+func never(context.Context, bool) (bool, error) { return false, nil }
+func ever(context.Context, bool) (bool, error)  { return true, nil }
+
 // wait asks until the account is free.
 func wait(ctx context.Context, ls *Leases) *Lease {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if l, err := ls.Take(ctx, "main"); err == nil && l != nil {
+		if l, err := ls.Take(ctx, "main", never); err == nil && l != nil {
 			return l
 		}
 		<-tick.C
@@ -167,13 +171,13 @@ func TestGraveKeepsTheDeadAway(t *testing.T) {
 		t.Error("still inside")
 	}
 	all[0].now = nil
-	if _, err := all[0].Take(ctx, "other"); !errors.Is(err, ErrOutside) {
+	if _, err := all[0].Take(ctx, "other", never); !errors.Is(err, ErrOutside) {
 		t.Errorf("took an account without a lease: %v", err)
 	}
 	if _, err := first.enter(ctx); err != nil || first.Self() == id {
 		t.Errorf("came back as %s: %v", first.Self(), err)
 	}
-	if l, err := all[0].Take(ctx, "main"); l != nil || err != nil {
+	if l, err := all[0].Take(ctx, "main", never); l != nil || err != nil {
 		t.Errorf("took what another has: %v, %v", l, err)
 	}
 	two.Release(ctx, "")
@@ -285,7 +289,8 @@ func TestLostAnswerOfARenewal(t *testing.T) {
 func TestLostAnswerOfATaking(t *testing.T) {
 	all, _ := daemons(t, 1, Options{TTL: time.Minute})
 	c, _ := join(t, all[0], Member{})
-	if rev, err := all[0].try(soon(t), "main", all[0].now); rev == 0 || err != nil {
+	b := bid{Leases: all[0], account: "main", member: all[0].now, made: all[0].made, ran: never}
+	if rev, err := b.try(soon(t)); rev == 0 || err != nil {
 		t.Fatal(rev, err)
 	}
 	until(t, c, func(now time.Time) bool { s := c.Seat("main", now); return s.Known && !s.Taken })
@@ -315,7 +320,7 @@ func TestAddCloseRemove(t *testing.T) {
 	if closed, err := all[1].Close(ctx, "main"); !closed || err != nil {
 		t.Errorf("not closed: %v, %v", closed, err)
 	}
-	if l, err := all[0].Take(ctx, "main"); l != nil || err != nil {
+	if l, err := all[0].Take(ctx, "main", never); l != nil || err != nil {
 		t.Errorf("took what is closed: %v, %v", l, err)
 	}
 	if err := all[1].Remove(ctx, "main"); err != nil {

@@ -22,6 +22,7 @@ type relay struct {
 	l      net.Listener
 	target string
 	drop   atomic.Pointer[[]byte] // the connection that sends this is cut, with what it sent
+	always atomic.Bool            // and so is every other that does
 	frozen chan struct{}          // closed: nothing is read or passed on any more
 	work   sync.WaitGroup
 
@@ -77,7 +78,7 @@ func (r *relay) pass(from, to net.Conn, fromClient bool) {
 		if err != nil {
 			return
 		}
-		if p := r.drop.Load(); fromClient && p != nil && bytes.Contains(b[:n], *p) && r.drop.CompareAndSwap(p, nil) {
+		if p := r.drop.Load(); fromClient && p != nil && bytes.Contains(b[:n], *p) && (r.always.Load() || r.drop.CompareAndSwap(p, nil)) {
 			return
 		}
 		select {

@@ -53,17 +53,22 @@ func (ls *Leases) Add(ctx context.Context, account string) error {
 	return err
 }
 
-// Close keeps everybody from taking an account. False: somebody has it, who has to be asked.
+// Close keeps everybody from taking an account. False: somebody has it, who has to be asked; [WaitError]: somebody may have.
 func (ls *Leases) Close(ctx context.Context, account string) (bool, error) {
 	by, last, err := ls.read(ctx, account)
 	if err != nil || by.Closed {
 		return by.Closed, err
 	}
-	free := last == 0
-	if !free {
-		if free, err = ls.free(ctx, by); err != nil || !free || ls.holds(account) {
+	if last != 0 {
+		if free, err := ls.free(ctx, by); err != nil || !free || ls.holds(account) {
 			return false, err
 		}
+	}
+	ls.mu.Lock()
+	young := time.Until(ls.old)
+	ls.mu.Unlock()
+	if given := by.Free && by.ID != ""; young > 0 && !given {
+		return false, &WaitError{account, young}
 	}
 	body, err := ls.record(Holder{Free: true, Closed: true})
 	if err == nil && last == 0 {

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,6 +18,29 @@ func (s *Storage) PutKey(ctx context.Context, name, key string, value []byte, he
 		return 0, err
 	}
 	return ack.Sequence, nil
+}
+
+// Mark is what stands last at a key: a value, or the mark of a deletion, which the buckets of the library do not tell from nothing.
+type Mark struct {
+	Revision uint64 // 0: there is nothing
+	At       time.Time
+}
+
+// Mark reads what stands last at a key of a bucket.
+func (s *Storage) Mark(ctx context.Context, name, key string) (Mark, error) {
+	kv := s.o.Scheme.StreamName(name)
+	st, err := s.js.Stream(ctx, "KV_"+kv)
+	if err != nil {
+		return Mark{}, err
+	}
+	msg, err := st.GetLastMsgForSubject(ctx, "$KV."+kv+"."+key)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Mark{}, nil
+	}
+	if err != nil {
+		return Mark{}, err
+	}
+	return Mark{msg.Sequence, msg.Time}, nil
 }
 
 // apiPrefix stands before the subjects of keys where JetStream is reached by a domain or prefix.

@@ -105,9 +105,14 @@ func (s *Storage) open(ctx context.Context, it Item) (jetstream.Stream, error) {
 	return st, nil
 }
 
-// create makes an item as the settings and their defaults say. Its sequences begin at first; 0: at 1.
+// create makes an item as the settings and their defaults say. Its sequences begin at first; 0: at 1. Those of a bucket that says who
+// owns what begin at the time in microseconds, which is more than any predecessor has come to, known here or not: no revision
+// of one bucket is ever taken for one of another.
 func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.Stream, error) {
 	c, byDefault := s.limited(ctx, it)
+	if it.Name == Leases || it.Name == Accounts {
+		first = max(first, uint64(time.Now().UnixMicro()))
+	}
 	c.FirstSeq = first
 	st, err := s.js.CreateStream(ctx, c)
 	switch {

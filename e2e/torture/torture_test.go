@@ -236,8 +236,9 @@ func (g *rig) problems(all []entry, r *report, shown map[string]int) []string {
 	}
 	problems := slices.Concat(r.problems, checkCalls(g.calls.all, g.calls.arrived, shown))
 	for name, s := range g.traffic.sessions {
-		if s.late > 0 {
-			problems = append(problems, fmt.Sprintf("%s: %d queries of a session after another had begun: two spoke for one account (D8)", name, s.late))
+		if n := len(s.late); n > 0 {
+			problems = append(problems, fmt.Sprintf("%s: %d queries of a session after another had begun: two spoke for one account (D8): %s",
+				name, n, strings.Join(s.late[:min(n, 5)], "; ")))
 		}
 	}
 	return append(problems, g.requests(all)...)

@@ -47,8 +47,10 @@ type sessions struct {
 	since     time.Time
 	forgotten bool // by Telegram, and not begun anew
 	before    map[int64]bool
-	late      int // queries of a session after another had begun
+	late      []string // queries of a session after another had begun
 }
+
+const clock = "15:04:05.000" // as in the logs
 
 // observe follows the sessions: only one daemon may speak for an account at a time (D8).
 func (t *traffic) observe(r *mttest.Request) mttest.Action {
@@ -67,7 +69,8 @@ func (t *traffic) observe(r *mttest.Request) mttest.Action {
 			s.since, s.forgotten = time.Now(), false
 		case r.SessionID == s.current:
 		case s.before[r.SessionID]:
-			s.late++
+			s.late = append(s.late, fmt.Sprintf("%s %s of %s in session %x, after %x had begun at %s",
+				time.Now().Format(clock), r.Method, time.Unix(r.MsgID>>32, 0).Format(time.TimeOnly), r.SessionID, s.current, s.since.Format(clock)))
 		default:
 			s.before[s.current] = true
 			s.current, s.since, s.forgotten = r.SessionID, time.Now(), false
