@@ -23,10 +23,10 @@ type backoff struct {
 	flaps    int // in a row, cut soon after an answer
 }
 
-// failed is a connection that was not made, or ended before the server proved itself.
+// failed notes a connection that was not made, or ended before the server proved itself.
 func (b *backoff) failed() { b.failures++ }
 
-// lost is a connection that had answered and lived so long.
+// lost notes a connection that had answered and lived so long.
 func (b *backoff) lost(lived time.Duration) {
 	b.failures = 0
 	if b.flaps++; lived >= provenAfter {
@@ -34,15 +34,15 @@ func (b *backoff) lost(lived time.Duration) {
 	}
 }
 
-// attempt is how many failures there were since things last were well.
+// attempt returns how many failures there were since things last were well.
 func (b *backoff) attempt() int { return b.failures + b.flaps }
 
-// next is how long to wait now. rnd in [0, 1) spreads clients that failed together.
+// next returns how long to wait now. rnd in [0, 1) spreads clients that failed together.
 func (b *backoff) next(rnd float64) time.Duration {
 	return jitter(max(b.failurePause(), b.flapPause()), rnd)
 }
 
-// failurePause is nothing, then 0.5 s, 1 s, 2 s ... max.
+// failurePause returns nothing, then 0.5 s, 1 s, 2 s ... max.
 func (b *backoff) failurePause() time.Duration {
 	switch {
 	case b.failures < 2 && b.flaps == 0, b.failures == 0:
@@ -55,7 +55,7 @@ func (b *backoff) failurePause() time.Duration {
 	return min(b.max, backoffFirst<<min(n, 16))
 }
 
-// flapPause is nothing after the first cut.
+// flapPause returns nothing after the first cut.
 func (b *backoff) flapPause() time.Duration {
 	switch n := b.flaps - 1; {
 	case n >= 2*flapMany:
@@ -88,7 +88,7 @@ func (d *dials) note(now time.Time) {
 	d[0] = now
 }
 
-// wait is how long the next one has to wait, 0 or less if it has not.
+// wait returns how long the next one has to wait, 0 or less if it has not.
 func (d *dials) wait(now time.Time) time.Duration {
 	var wait time.Duration
 	for _, r := range []struct {
@@ -105,12 +105,12 @@ func (d *dials) wait(now time.Time) time.Duration {
 // dialing is when connections were made, to each data centre and for each use of them: sessions that share these share the limit.
 type dialing struct {
 	mu sync.Mutex
-	at map[pier]*dials
+	at map[dcPath]*dials
 }
 
-func (d *dialing) of(p pier) *dials {
+func (d *dialing) of(p dcPath) *dials {
 	if d.at == nil {
-		d.at = map[pier]*dials{}
+		d.at = map[dcPath]*dials{}
 	}
 	if d.at[p] == nil {
 		d.at[p] = new(dials)
@@ -118,8 +118,8 @@ func (d *dialing) of(p pier) *dials {
 	return d.at[p]
 }
 
-// take is how long somebody who wants to connect has to wait, who will do so then.
-func (d *dialing) take(p pier, now time.Time) time.Duration {
+// take returns how long somebody who wants to connect has to wait, who will do so then.
+func (d *dialing) take(p dcPath, now time.Time) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := d.of(p)
@@ -128,7 +128,7 @@ func (d *dialing) take(p pier, now time.Time) time.Duration {
 	return wait
 }
 
-func (d *dialing) wait(p pier, now time.Time) time.Duration {
+func (d *dialing) wait(p dcPath, now time.Time) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.of(p).wait(now)
@@ -174,7 +174,7 @@ func (t *Throttle) Flooded(now time.Time) {
 	t.until = now.Add(pause)
 }
 
-// Wait is how long nobody may connect yet, 0 or less if one may. Clients are spread over the second after the pause.
+// Wait returns how long nobody may connect yet, 0 or less if one may. Clients are spread over the second after the pause.
 func (t *Throttle) Wait(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -184,7 +184,7 @@ func (t *Throttle) Wait(now time.Time) time.Duration {
 	return t.until.Sub(now) + time.Duration(rand.Int64N(int64(time.Second)))
 }
 
-// queue is how long somebody who wants to connect now has to wait for his place; 0 or less: not at all.
+// queue returns how long somebody who wants to connect now has to wait for his place; 0 or less: not at all.
 func (t *Throttle) queue(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -23,6 +23,8 @@ var errBusiness = errors.New("mtproto: " + businessMethod + " says no data centr
 
 // businesses are the data centres of business connections, by their ids.
 type businesses struct {
+	c *Client
+
 	mu  sync.Mutex
 	dcs map[string]int
 }
@@ -48,24 +50,24 @@ func (b *businesses) forget(id string) {
 	delete(b.dcs, id)
 }
 
-// invokeBusiness makes a call by a business connection. Where that is at home is asked once.
-func (c *Client) invokeBusiness(ctx context.Context, a *attempts, connection string) ([]byte, error) {
-	if a.id = c.business.dc(connection); a.id == 0 {
-		dc, err := c.askBusiness(ctx, connection)
+// invoke makes a call by a business connection. Where that is at home is asked once.
+func (b *businesses) invoke(ctx context.Context, a *attempts, connection string) ([]byte, error) {
+	if a.id = b.dc(connection); a.id == 0 {
+		dc, err := b.ask(ctx, connection)
 		if err != nil {
 			return nil, notAsked(a, err)
 		}
-		c.business.learn(connection, dc)
+		b.learn(connection, dc)
 		a.id = dc
 	}
-	body, err := c.carry(ctx, a)
+	body, err := a.carry(ctx)
 	if e := (*Error)(nil); errors.As(err, &e) && e.Type == "BUSINESS_CONNECTION_INVALID" {
-		c.business.forget(connection)
+		b.forget(connection)
 	}
 	return body, err
 }
 
-// notAsked is the refusal of the question as one of the call, which was not sent.
+// notAsked returns the refusal of the question as one of the call, which was not sent.
 func notAsked(a *attempts, err error) error {
 	var e *Error
 	if !errors.As(err, &e) || e.Code == 0 {
@@ -76,16 +78,17 @@ func notAsked(a *attempts, err error) error {
 	return &refused
 }
 
-func (c *Client) askBusiness(ctx context.Context, connection string) (int, error) {
-	query, err := c.o.Schema.Encode(nil, codec.M{"_": businessMethod, "connection_id": connection})
+// ask asks where a connection is at home.
+func (b *businesses) ask(ctx context.Context, connection string) (int, error) {
+	query, err := b.c.o.Schema.Encode(nil, codec.M{"_": businessMethod, "connection_id": connection})
 	if err != nil {
 		return 0, err
 	}
-	body, err := c.invoke(ctx, 0, query)
+	body, err := b.c.invoke(ctx, 0, query)
 	if err != nil {
 		return 0, err
 	}
-	v, err := c.o.Schema.View(body)
+	v, err := b.c.o.Schema.View(body)
 	if err != nil {
 		return 0, err
 	}
@@ -97,15 +100,15 @@ func (c *Client) askBusiness(ctx context.Context, connection string) (int, error
 	return 0, errBusiness
 }
 
-// businessConnection is the connection by which a query is made, "" where it is made by none. It looks through the
+// businessConnection returns the connection by which a query is made, "" where it is made by none. It looks through the
 // wrappers around it.
-func (c *Client) businessConnection(a *attempts) string {
+func (a *attempts) businessConnection() string {
 	query := a.query
 	for range wrapsDeep {
 		if idOf(query) == a.m.id {
 			return "" // no wrapper is left
 		}
-		v, err := c.o.Schema.View(query)
+		v, err := a.c.o.Schema.View(query)
 		switch {
 		case err != nil || v.Offset("query") < 0:
 			return ""

@@ -8,44 +8,38 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/internal/keys"
 	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Client is the connection of one account to Telegram. All its methods may be used by any number of goroutines.
 type Client struct {
-	o    Options
-	ways *reach.Chooser
-	prepared
-	files    traffic
-	home     atomic.Pointer[link]
-	life     life
-	moving   chan struct{} // has an element while the home moves
-	floods   floods
-	spare    spare
-	login    Login
-	business businesses
-	keys     keyring
-	frost    frost
+	o       Options
+	ways    *reach.Chooser
+	encoded encoded
+	store   store
+	events  emitter
+	life    life
 
-	dialing dialing
-	saver   saver
-	teller  teller
+	home   atomic.Pointer[link]
+	moving chan struct{} // has an element while the home moves
+	mu     sync.Mutex
+	links  map[int]*link // for calls
+	ready  chan struct{} // closed while calls are answered
 
-	mu    sync.Mutex
-	state State
-	links map[int]*link
-	ready chan struct{} // closed while calls are answered
-
-	transfers map[int]*transfer // by data centre
-}
-
-// prepared is what is made of the options, once.
-type prepared struct {
-	hellos    [][]byte // help.getConfig, wrapped in initConnection (D1), for each of the ways
-	getConfig []byte
-	quiet     []byte // stands before calls of file traffic
-	heeds     []concern
+	login       Login
+	files       fileTraffic
+	business    businesses
+	transfers   transfers
+	services    serviceUpdates
+	keys        keys.Ring
+	floods      floods
+	dialing     dialing
+	rpcs        rpcPool
+	freezeCheck freezeCheck
+	userCheck   userCheck
 }
 
 // life is Run's.
@@ -58,9 +52,10 @@ type life struct {
 	// Under the Client's lock.
 	ctx    context.Context //nolint:containedctx // the parent of all links'
 	cancel context.CancelCauseFunc
-	ended  bool            // there are no new links
-	why    error           // why Run ends, if not for its context
-	doomed map[int]DCState // keys that Run destroys in the end
+	ended  bool  // there are no new links
+	why    error // why Run ends, if not for its context
+
+	toDestroy map[int]DCState // keys that Run destroys in the end; set before Run ends
 }
 
 // New prepares a client. It connects when [Client.Run] is called.
@@ -72,57 +67,35 @@ func New(o Options) (*Client, error) {
 	if err := o.State.check(); err != nil {
 		return nil, err
 	}
-	if o.State.Home != 0 && o.State.Test != o.Env.Test {
-		return nil, errors.New("mtproto: the state belongs to the other environment, test or production")
+	if err := o.State.checkEnvironment(o.Env.Test); err != nil {
+		return nil, err
 	}
 	c := &Client{
-		o: o, ways: reach.NewChooser(o.Ways), state: o.State.clone(), links: map[int]*link{},
+		o: o, ways: reach.NewChooser(o.Ways), links: map[int]*link{},
 		ready: make(chan struct{}), moving: make(chan struct{}, 1),
 		life: life{begun: make(chan struct{}), over: make(chan struct{}), wall: wallClock},
 	}
-	c.saver.turn = make(chan struct{}, 1)
-	c.state.Config.Options = shared(c.state.Config.Options)
+	state := o.State.clone()
+	state.Version, state.Test = StateVersion, o.Env.Test
+	state.Config.Options = shared(state.Config.Options)
 	c.o.State = State{}
-	c.state.Version, c.state.Test = StateVersion, o.Env.Test
+	c.connectParts(state)
+	return c, c.encoded.encode(&c.o, c.ways)
+}
+
+// connectParts tells the parts of a client of each other.
+func (c *Client) connectParts(s State) {
+	c.events.to = c.o.Events
+	c.store.state, c.store.saving = s, make(chan struct{}, 1)
+	c.store.save, c.store.log, c.store.background = c.o.Save, c.o.Log, c.background
+	c.store.failed = func(err error) { c.events.emit(SaveFailed{Err: err}) }
+	c.files.c, c.business.c, c.transfers.c = c, c, c
+	c.services = newServiceUpdates(c.o.Schema)
 	c.login.c, c.login.scanned = c, make(chan struct{}, 1)
-	c.login.restore(c.state)
-	c.heeds = c.concerns()
-	c.resume(o.Pauses, time.Now())
+	c.login.restore(s)
+	c.floods.told = c.o.Paused
+	c.floods.resume(c.o.Schema, c.o.Pauses, time.Now())
 	c.o.Pauses = nil
-	return c, c.prepare()
-}
-
-// prepare encodes what every connection begins with. It fails for a schema that lacks what the client needs.
-func (c *Client) prepare() (err error) {
-	if c.getConfig, err = c.o.Schema.Encode(nil, codec.M{"_": "help.getConfig"}); err != nil {
-		return fmt.Errorf("mtproto: schema: %w", err)
-	}
-	for i := range c.ways.Len() {
-		hello, err := c.wrap(c.getConfig, i)
-		if err != nil {
-			return err
-		}
-		c.hellos = append(c.hellos, hello)
-	}
-	return c.prepareFiles()
-}
-
-// wrap puts initConnection around a query that goes a way (D1).
-func (c *Client) wrap(query []byte, way int) ([]byte, error) {
-	d := &c.o.Device
-	init := codec.M{
-		"_": "initConnection", "api_id": c.o.API.ID, "device_model": d.Model, "system_version": d.System,
-		"app_version": d.App, "system_lang_code": d.SystemLang, "lang_pack": d.Pack, "lang_code": d.Lang,
-		"query": codec.Raw(query),
-	}
-	if proxy := proxyOf(c.ways.Way(way)); proxy != nil {
-		init["proxy"] = proxy
-	}
-	b, err := c.o.Schema.Encode(nil, codec.M{"_": "invokeWithLayer", "layer": c.o.Schema.Layer(), "query": init})
-	if err != nil {
-		return nil, fmt.Errorf("mtproto: schema: %w", err)
-	}
-	return b, nil
 }
 
 // Run connects and serves calls until ctx ends, whose error it then returns, or until something is beyond repair: the
@@ -136,49 +109,64 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first.run(ctx) // here, as most accounts never need a goroutine for another link
-	return c.wind(ctx)
-}
-
-// wind closes everything once ctx ends, and says why it did.
-func (c *Client) wind(ctx context.Context) error {
-	<-ctx.Done()
-	c.mu.Lock()
-	c.life.ended = true // from here on there are no new links
-	c.mu.Unlock()
-	c.life.wg.Wait()
-	c.destroyKeys(c.life.doomed)
-	close(c.life.over)
-	c.setReady(false)
-	c.change(func(*State) {}) // what was noted since the last time
-	return c.reason(ctx)
+	first.up.run(ctx) // here, as most accounts never need a goroutine for another link
+	return c.shutdown(ctx)
 }
 
 // begin makes the first link, the home for now.
 func (c *Client) begin(ctx context.Context, cancel context.CancelCauseFunc) (*link, error) {
+	id := c.store.home()
+	if id == 0 {
+		id = c.o.Env.Default
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.life.ctx != nil {
 		return nil, errors.New("mtproto: a client runs once")
 	}
 	c.life.ctx, c.life.cancel = ctx, cancel
-	id := c.state.Home
-	if id == 0 {
-		id = c.o.Env.Default
-	}
-	l := newLink(c, id)
+	l := newLink(c, id, forCalls)
 	c.links[id] = l
 	c.home.Store(l)
 	close(c.life.begun)
 	return l, nil
 }
 
-// startLink makes the link to a data centre. The lock is held.
+// shutdown closes everything once ctx ends, and returns why it did.
+func (c *Client) shutdown(ctx context.Context) error {
+	<-ctx.Done()
+	c.mu.Lock()
+	c.life.ended = true // from here on there are no new links
+	c.mu.Unlock()
+	c.life.wg.Wait()
+	c.destroyKeys(c.life.toDestroy)
+	close(c.life.over)
+	c.setReady(false)
+	c.store.change(func(*State) {}) // what was noted since the last time
+	return c.reason(ctx)
+}
+
+// startLink makes the link for calls to a data centre. The lock is held.
 func (c *Client) startLink(id int) *link {
-	l := newLink(c, id)
+	l := newLink(c, id, forCalls)
 	c.links[id] = l
-	c.life.wg.Go(func() { l.run(c.life.ctx) })
+	c.life.wg.Go(func() { l.up.run(c.life.ctx) })
 	return l
+}
+
+// startFileLink makes a link for files.
+func (c *Client) startFileLink(at dcPath) (*link, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live() {
+		return nil, c.endingLocked()
+	}
+	l := newLink(c, at.id, at.use)
+	c.life.wg.Go(func() {
+		l.up.run(c.life.ctx)
+		c.files.forget(l)
+	})
+	return l, nil
 }
 
 // linkTo finds or makes the link to a data centre.
@@ -194,8 +182,19 @@ func (c *Client) linkTo(id int) (*link, error) {
 	return c.startLink(id), nil
 }
 
-// live says that there may be new links. The lock is held.
-func (c *Client) live() bool { return !c.life.ended && c.life.ctx.Err() == nil }
+// live reports whether there may be new links. The lock is held.
+func (c *Client) live() bool { return c.life.ctx != nil && !c.life.ended && c.life.ctx.Err() == nil }
+
+// background does something that Run waits for. It returns false if Run has not begun, or is ending.
+func (c *Client) background(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live() {
+		return false
+	}
+	c.life.wg.Go(f)
+	return true
+}
 
 // forget lets go of a link that has ended. The home, which can only be such a link if it became one this moment, gets a
 // new one.
@@ -231,7 +230,7 @@ func (c *Client) fatal(why error) {
 	c.life.cancel(why)
 }
 
-// reason is what Run returns.
+// reason returns what Run does.
 func (c *Client) reason(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,7 +240,7 @@ func (c *Client) reason(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// ending is what calls are told when Run ends.
+// ending returns what calls are told when Run ends.
 func (c *Client) ending() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -289,52 +288,52 @@ func (c *Client) setReady(yes bool) {
 	}
 }
 
-// Home is the number of the account's data centre, 0 before it is known.
-func (c *Client) Home() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state.Home
-}
+// Home returns the number of the account's data centre, 0 before it is known.
+func (c *Client) Home() int { return c.store.home() }
 
-// LastHeard is when the account's data centre last said something, be it the answer to a ping; zero: there is no connection.
+// LastHeard returns when the account's data centre last said something, be it the answer to a ping; zero: there is no connection.
 func (c *Client) LastHeard() time.Time {
 	l := c.home.Load()
 	if l == nil {
 		return time.Time{}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.open {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	if !l.init.open {
 		return time.Time{}
 	}
-	return l.sess.LastHeard()
+	return l.conn.Session().LastHeard()
 }
 
-// Schema is the layer that the client speaks.
+// ClockOffset returns Telegram's clock minus this machine's, as far as it is known: 0 for less than a second.
+func (c *Client) ClockOffset() time.Duration { return c.store.offset(c.Home()) }
+
+// Schema returns the layer that the client speaks.
 func (c *Client) Schema() *codec.Schema { return c.o.Schema }
 
-// Login is how somebody signs in, and where that stands.
+// Login returns how somebody signs in, and where that stands.
 func (c *Client) Login() *Login { return &c.login }
 
-// State is a copy of what the client remembers. It holds secrets.
-func (c *Client) State() State {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state.clone()
+// State returns a copy of what the client remembers. It holds secrets.
+func (c *Client) State() State { return c.store.get() }
+
+// addresses returns those of a data centre in the order to try them.
+func (c *Client) addresses(id int, w dc.Want) []dc.Option {
+	return c.store.addresses(c.o.Env.Options, id, w)
 }
 
-func (c *Client) signedIn() bool {
+// announced returns the way that initConnection last told a data centre of.
+func (c *Client) announced(id int) int {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state.UserID != 0
+	l := c.links[id]
+	c.mu.Unlock()
+	if l == nil {
+		return 0
+	}
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	return l.init.announced
 }
 
-// loseAuth ends everything because the account is signed out here. The state is kept: it is for the operator to decide
-// (D17).
-func (c *Client) loseAuth(cause error) error {
-	err := fmt.Errorf("%w: %w", ErrAuthLost, cause)
-	c.login.lost()
-	c.emit(AuthLost{Err: cause})
-	c.fatal(err)
-	return err
-}
+// wallClock goes on while the machine sleeps.
+func wallClock() time.Time { return time.Now().Round(0) }

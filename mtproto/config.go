@@ -19,22 +19,53 @@ const (
 	optionsMost = 256         // addresses that are kept
 )
 
-// configured takes the answer to a later help.getConfig.
-func (l *link) configured(k *call) {
-	body, e := k.result(method{name: "help.getConfig"}, l.id)
-	l.c.freeCall(k)
-	if e != nil {
-		l.c.o.Log.Warn("no new config", "dc", l.id, "error", e)
-		l.mu.Lock()
-		l.configAt = time.Now().Add(max(configRetry, RetryAfter(e)))
-		l.mu.Unlock()
-		return
-	}
-	l.config(body)
+// configTimes is when help.getConfig is due at a link. It is under the link's lock.
+type configTimes struct {
+	at  time.Time // when it is due again (D5)
+	had time.Time // when it was last called beside initConnection
 }
 
-// config takes a Config: its addresses are persisted (D5). What cannot be read is left as it was.
-func (l *link) config(body []byte) {
+// next calls help.getConfig where that is due, and returns how long it is not.
+func (t *configTimes) next(l *link, now time.Time) time.Duration {
+	if !now.Before(t.at) {
+		t.at, t.had = now.Add(configRetry), now
+		l.start(l.c.encoded.getConfig, func(k *rpc) { t.answered(l, k) })
+		l.conn.Wake()
+	}
+	return t.at.Sub(now)
+}
+
+// refresh has help.getConfig called soon.
+func (t *configTimes) refresh(l *link) {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	if soonest := t.had.Add(configAgain); soonest.Before(t.at) {
+		t.at = soonest
+	}
+	l.conn.Wake()
+}
+
+// set notes when the config is due.
+func (t *configTimes) set(l *link, at time.Time) {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	t.at = at
+}
+
+// answered takes the answer to a later help.getConfig.
+func (t *configTimes) answered(l *link, k *rpc) {
+	body, e := k.result(method{name: "help.getConfig"}, l.id)
+	l.c.rpcs.put(k)
+	if e != nil {
+		l.c.o.Log.Warn("no new config", "dc", l.id, "error", e)
+		t.set(l, time.Now().Add(max(configRetry, RetryAfter(e))))
+		return
+	}
+	t.read(l, body)
+}
+
+// read takes a Config: its addresses are persisted (D5). What cannot be read is left as it was.
+func (t *configTimes) read(l *link, body []byte) {
 	v, err := l.c.o.Schema.View(body)
 	if err != nil || v.Name() != "config" {
 		l.c.o.Log.Warn("config cannot be read", "dc", l.id, "error", err)
@@ -42,9 +73,7 @@ func (l *link) config(body []byte) {
 	}
 	now := time.Now()
 	left := min(max(time.Duration(v.Int("expires")-v.Int("date"))*time.Second, configLeast), configMost)
-	l.mu.Lock()
-	l.configAt = now.Add(left)
-	l.mu.Unlock()
+	t.set(l, now.Add(left))
 	if !l.home() {
 		return
 	}
@@ -53,10 +82,10 @@ func (l *link) config(body []byte) {
 	if len(cfg.Options) == 0 {
 		return
 	}
-	l.c.changeLater(func(s *State) { s.Config = cfg })
+	l.c.store.changeLater(func(s *State) { s.Config = cfg })
 	l.c.files.readdressed()
 	online := time.Duration(v.Int("online_update_period_ms")) * time.Millisecond
-	l.c.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires, OnlineEvery: online})
+	l.c.events.emit(ConfigUpdated{Options: len(cfg.Options), Expires: cfg.Expires, OnlineEvery: online})
 }
 
 func readConfig(v codec.View) ServerConfig {

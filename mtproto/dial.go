@@ -11,7 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/internal/conn"
+	"github.com/natsgram/natsgram/mtproto/internal/keys"
 	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/mtproto/transport"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -24,10 +25,17 @@ type route struct {
 	began time.Time
 }
 
+// wire frames the connection.
+func (r *route) wire(l Limits) (*wire, error) {
+	w, err := conn.NewWire(r.Conn, r.Framing, conn.Patience{Write: l.Write, Receive: l.Handshake})
+	return &wire{Wire: w, to: r.To}, err
+}
+
 // dial connects by the ways there are, the healthiest first, until one leads somewhere; the addresses from the next one on
 // after each failure.
-func (l *link) dial(ctx context.Context, failures int) (*route, error) {
-	addresses := l.addresses(failures)
+func (r *connector) dial(ctx context.Context, failures int) (*route, error) {
+	l := r.l
+	addresses := rotate(l.use.addresses(l.c, l.id), failures)
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("%w %d", ErrNoDC, l.id)
 	}
@@ -37,7 +45,7 @@ func (l *link) dial(ctx context.Context, failures int) (*route, error) {
 			return nil, err
 		}
 	}
-	offset := l.c.offset(l.id)
+	offset := l.c.store.offset(l.id)
 	if failures%2 == 1 { // perhaps our clock was set right meanwhile
 		offset = 0
 	}
@@ -61,65 +69,53 @@ func (l *link) dial(ctx context.Context, failures int) (*route, error) {
 	return nil, fmt.Errorf("mtproto: %w", errors.Join(failed...))
 }
 
-// errProxySilent says more of a connection through an MTProxy that ended before anything came over it than that it ended: so
+// suspectSecret says more of a connection through an MTProxy that ended before anything came over it than that it ended: so
 // proxies, and those who pretend to be web servers, answer a secret that is not theirs.
-var errProxySilent = errors.New("mtproto: the proxy hung up before Telegram answered: is its secret right?")
-
-// suspect says so.
-func (l *link) suspect(err error, heard bool) error {
-	if via := l.tries.via; heard || via == nil || ours(err) {
-		return err
-	} else if _, _, mtproxy := l.c.ways.Way(via.way).MTProxy(); !mtproxy {
+func (r *connector) suspectSecret(err error, proved bool) error {
+	if r.via == nil || proved || ours(err) {
 		return err
 	}
-	var reset *net.OpError
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &reset) && !reset.Timeout() {
-		return fmt.Errorf("%w (%w)", errProxySilent, err)
+	way := r.l.c.ways.Way(r.via.way)
+	if _, _, ok := way.MTProxy(); !ok {
+		return err
+	}
+	var broken *net.OpError
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.As(err, &broken) && !broken.Timeout() {
+		return fmt.Errorf("%w (%v: %w)", ErrProxySecret, way, err)
 	}
 	return err
 }
 
-// health tells the Chooser how a connection ended. What Telegram has said, or we have done, is not the way's fault.
-func (l *link) health(r *route, heard bool, err error) {
-	var code *transportError
-	var said *Error
-	now := time.Now()
+// noteHealth tells the Chooser how a connection ended. What Telegram has said, or we have done, is not the way's fault.
+func (r *connector) noteHealth(via *route, proved bool, err error) {
+	var code *conn.TransportError
+	var refusal *Error
+	now, ways := time.Now(), r.l.c.ways
 	switch {
-	case errors.As(err, &code) && l.crowded(code):
-		l.c.ways.Failed(now, r.way) // too many go that way
-	case ours(err), errors.As(err, &code), errors.As(err, &said):
-	case heard:
-		l.c.ways.Ended(now, r.way, now.Sub(r.began))
+	case errors.As(err, &code) && r.crowded(code):
+		ways.Failed(now, via.way) // too many go that way
+	case ours(err), errors.As(err, &code), errors.As(err, &refusal):
+	case proved:
+		ways.Ended(now, via.way, now.Sub(via.began))
 	default:
-		l.c.ways.Failed(now, r.way)
+		ways.Failed(now, via.way)
 	}
 }
 
-// crowded says that a -429 is about the address of a proxy, or by it, as nothing proves such an error: a reason to go another way,
-// and none for accounts that do.
-func (l *link) crowded(e *transportError) bool {
-	via := l.tries.via
-	return e.code == transport.CodeFlood && via != nil && !l.c.ways.Way(via.way).Ours()
+// crowded reports whether a -429 is about the address of a proxy, or by it, as nothing proves such an error: a reason to go
+// another way, and none for accounts that do.
+func (r *connector) crowded(e *conn.TransportError) bool {
+	return e.Code == transport.CodeFlood && r.via != nil && !r.l.c.ways.Way(r.via.way).Ours()
 }
 
-// ours says that we have given a connection up ourselves.
+// ours reports whether we have given a connection up ourselves.
 func ours(err error) bool {
-	return slices.ContainsFunc([]error{errIdle, errReinit, errRenewed, errUnbound, errSilent, errSlept}, func(own error) bool {
-		return errors.Is(err, own)
-	})
+	own := []error{errIdle, errReinit, errSilent, keys.ErrRenewed, keys.ErrUnbound, conn.ErrSlept}
+	return slices.ContainsFunc(own, func(e error) bool { return errors.Is(err, e) })
 }
 
-// offset is the server's clock minus ours, as far as it is known (A24).
-func (c *Client) offset(id int) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d, ok := c.state.DCs[id]; ok {
-		return d.Offset
-	}
-	return c.state.DCs[c.state.Home].Offset
-}
-
-// proxyOf is what initConnection has to say of a way: nil, or the MTProxy at its end (A32, D1).
+// proxyOf returns what initConnection has to say of a way: nil, or the MTProxy at its end (A32, D1).
 func proxyOf(w reach.Way) codec.M {
 	host, port, ok := w.MTProxy()
 	if !ok {
@@ -128,38 +124,10 @@ func proxyOf(w reach.Way) codec.M {
 	return codec.M{"_": "inputClientProxy", "address": host, "port": port}
 }
 
-// sameProxy says whether two ways are alike to initConnection.
-func (c *Client) sameProxy(a, b int) bool {
-	return a == b || maps.Equal(proxyOf(c.ways.Way(a)), proxyOf(c.ways.Way(b)))
+// sameProxy reports whether two ways are alike to initConnection.
+func sameProxy(ways *reach.Chooser, a, b int) bool {
+	return a == b || maps.Equal(proxyOf(ways.Way(a)), proxyOf(ways.Way(b)))
 }
 
-// told is the way that a data centre was last told of.
-func (c *Client) told(id int) int {
-	c.mu.Lock()
-	l := c.links[id]
-	c.mu.Unlock()
-	if l == nil {
-		return 0
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.told
-}
-
-// Ways says how the ways to Telegram do, in the order of the options.
+// Ways tells how the ways to Telegram do, in the order of the options.
 func (c *Client) Ways() []reach.Health { return c.ways.Health(time.Now()) }
-
-// addresses are those of a data centre in the order to try them: what Telegram's config says, then what we were built
-// with; each failure begins with the next one.
-func (c *Client) addresses(id, failures int) []dc.Option {
-	return c.addressesFor(id, failures, dc.Want{})
-}
-
-func (c *Client) addressesFor(id, failures int, w dc.Want) []dc.Option {
-	c.mu.Lock()
-	config := c.state.Config
-	c.mu.Unlock()
-	all := slices.Concat(config.Options, c.o.Env.Options)
-	w.PreferIPv6 = config.ForceTryIPv6
-	return rotate(dc.Select(all, id, w), failures)
-}

@@ -21,7 +21,7 @@ func TestMTProxyIsAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"2001:db8::1", "", ""} {
-		v, err := schema.View(c.hellos[i])
+		v, err := schema.View(c.encoded.inits[i])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestMTProxyIsAnnounced(t *testing.T) {
 			t.Errorf("%v: %v, %q", ways[i], ok, proxy.Str("address"))
 		}
 	}
-	if c.sameProxy(0, 1) || !c.sameProxy(1, 2) || !c.sameProxy(0, 0) {
+	if sameProxy(c.ways, 0, 1) || !sameProxy(c.ways, 1, 2) || !sameProxy(c.ways, 0, 0) {
 		t.Error("ways are told apart by more or less than their MTProxies")
 	}
 }
@@ -39,9 +39,9 @@ func TestMTProxyIsAnnounced(t *testing.T) {
 // D5, A30
 func TestAddresses(t *testing.T) {
 	c := &Client{o: Options{Env: dc.Environment{Options: []dc.Option{{ID: 2, Addr: "built-in:1"}, {ID: 2, Addr: "a:1"}}}}}
-	c.state.Config = ServerConfig{Options: []dc.Option{{ID: 2, Addr: "a:1"}, {ID: 3, Addr: "c:1"}, {ID: 2, Addr: "6:1", IPv6: true}}}
+	c.store.state.Config = ServerConfig{Options: []dc.Option{{ID: 2, Addr: "a:1"}, {ID: 3, Addr: "c:1"}, {ID: 2, Addr: "6:1", IPv6: true}}}
 	list := func(failures int) (s []string) {
-		for _, o := range c.addresses(2, failures) {
+		for _, o := range rotate(forCalls.addresses(c, 2), failures) {
 			s = append(s, o.Addr)
 		}
 		return s
@@ -53,7 +53,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("after %d failures %v, want %v", failures, got, want)
 		}
 	}
-	c.state.Config.ForceTryIPv6 = true
+	c.store.state.Config.ForceTryIPv6 = true
 	if got := list(0); got[0] != "6:1" {
 		t.Errorf("force_try_ipv6: %v", got)
 	}

@@ -11,10 +11,10 @@
 //
 // # Goroutines
 //
-// [Client.Run] has one link for each data centre in use, which for most accounts is one. A link has a loop, which dials,
-// writes and keeps the time (the first one's in Run's own goroutine), and while it is connected a reader. Calls wait in the
+// [Client.Run] has one link for each data centre in use, which for most accounts is one. A link has a goroutine that dials,
+// writes and keeps the time (the first link's is Run's own), and while it is connected one that reads. Calls wait in the
 // goroutines that make them. The state is saved by whoever needs it kept, else by a goroutine that lives for that. The machines
-// below (session, handshake, transport) have neither sockets nor clocks; the loop gives them both.
+// below (session, handshake, transport) have neither sockets nor clocks; mtproto/internal/conn gives them both.
 //
 // # Signing in
 //

@@ -12,7 +12,7 @@ import (
 func (l *Login) SetEmail(ctx context.Context, address string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitEmail, WaitEmailCode)
+	s, err := l.require(WaitEmail, WaitEmailCode)
 	if err != nil {
 		return s, err
 	}
@@ -30,7 +30,7 @@ func (l *Login) SetEmail(ctx context.Context, address string) (LoginState, error
 func (l *Login) EmailCode(ctx context.Context, code string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitEmailCode)
+	s, err := l.require(WaitEmailCode)
 	if err != nil {
 		return s, err
 	}
@@ -62,7 +62,7 @@ func (l *Login) ResetEmail(ctx context.Context) (LoginState, error) {
 func (l *Login) CancelCode(ctx context.Context) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitCode, WaitEmail, WaitEmailCode)
+	s, err := l.require(WaitCode, WaitEmail, WaitEmailCode)
 	if err != nil {
 		return s, err
 	}

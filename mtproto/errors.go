@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/handshake"
+	"github.com/natsgram/natsgram/mtproto/internal/conn"
 	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/tl/executed"
 )
@@ -34,7 +35,7 @@ var (
 	ErrWrongUser = errors.New("mtproto: the session belongs to another user")
 
 	// ErrEnvironment says that the data centre refuses our data centre id: test and production are mixed up (A13).
-	ErrEnvironment = errors.New("mtproto: wrong environment or data centre number")
+	ErrEnvironment = conn.ErrEnvironment
 
 	// ErrProxySecret says that an MTProxy hung up before Telegram had said anything, as it does when the secret is wrong.
 	ErrProxySecret = errors.New("mtproto: the proxy hung up before Telegram answered: is its secret right?")
@@ -72,7 +73,7 @@ type Error struct {
 	Err error
 }
 
-// Error is one line, without anything that the call carried.
+// Error returns one line, without anything that the call carried.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("mtproto: ")
@@ -90,16 +91,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Kind is Type without its number: FLOOD_WAIT of FLOOD_WAIT_35, FILE_REFERENCE_EXPIRED of FILE_REFERENCE_2_EXPIRED.
+// Kind returns Type without its number: FLOOD_WAIT of FLOOD_WAIT_35, FILE_REFERENCE_EXPIRED of FILE_REFERENCE_2_EXPIRED.
 func (e *Error) Kind() string {
 	kind, _ := splitType(e.Type)
 	return kind
 }
 
-// Telegram is Code and Type, both zero where the error is not Telegram's. With Executed and RetryAfter it makes an Error what
+// Telegram returns Code and Type, both zero where the error is not Telegram's. With Executed and RetryAfter it makes an Error what
 // package tg calls a CallError.
 func (e *Error) Telegram() (code int, text string) { return e.Code, e.Type }
 
@@ -113,7 +114,7 @@ const (
 	waitMost  = 14 * 24 * time.Hour
 )
 
-// RetryAfter is how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say. Of other errors
+// RetryAfter returns how long Telegram wants us to wait before the call is made again (D17), 0 if it did not say. Of other errors
 // with code 420 the number is another thing: STORY_SEND_FLOOD_WEEKLY_1795000000 names a date.
 func (e *Error) RetryAfter() time.Duration {
 	switch e.Code {
@@ -156,7 +157,7 @@ func splitType(text string) (kind string, arg int) {
 	return text, 0
 }
 
-// IsKind says whether err is Telegram's, of one of these kinds (see [Error.Kind]).
+// IsKind reports whether err is Telegram's, of one of these kinds (see [Error.Kind]).
 func IsKind(err error, kinds ...string) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code != 0 && slices.Contains(kinds, e.Kind())
@@ -176,7 +177,7 @@ func FileReference(err error) (index int, ok bool) {
 	return -1, true
 }
 
-// RetryAfter is that of the [*Error] in err, 0 without one.
+// RetryAfter returns that of the [*Error] in err, 0 without one.
 func RetryAfter(err error) time.Duration {
 	var e *Error
 	if errors.As(err, &e) {
@@ -200,10 +201,10 @@ func WithRetries(ctx context.Context, most int) context.Context {
 	return context.WithValue(ctx, retriesKey{}, most)
 }
 
-// retries is how often a call is made again.
-func (c *Client) retries(ctx context.Context) int {
+// retries returns how often a call is made again.
+func (a *attempts) retries(ctx context.Context) int {
 	if n, ok := ctx.Value(retriesKey{}).(int); ok {
 		return n
 	}
-	return c.o.Limits.Retries
+	return a.c.o.Limits.Retries
 }

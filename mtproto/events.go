@@ -97,6 +97,13 @@ type Throttled struct {
 // KeyDoubted says that a data centre seems not to know our permanent key; that is not believed at once (A11, B24).
 type KeyDoubted struct{ DC, Times int }
 
+// KeyDestroyed says that a data centre has forgotten a key of an account that signed out, or why not (B27). That costs
+// nobody anything: such a key opens nothing any more.
+type KeyDestroyed struct {
+	DC  int
+	Err error
+}
+
 // Name is "connected".
 func (Connected) Name() string { return "connected" }
 
@@ -141,3 +148,6 @@ func (Throttled) Name() string { return "throttled" }
 
 // Name is "key.doubted".
 func (KeyDoubted) Name() string { return "key.doubted" }
+
+// Name is "key.destroyed".
+func (KeyDestroyed) Name() string { return "key.destroyed" }

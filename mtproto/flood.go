@@ -21,7 +21,7 @@ type pause struct {
 	kind  string // FLOOD_WAIT, SLOWMODE_WAIT ...
 }
 
-// longer is the later of two pauses.
+// longer returns the later of two pauses.
 func (p pause) longer(q pause) pause {
 	if q.until.After(p.until) {
 		return q
@@ -31,7 +31,7 @@ func (p pause) longer(q pause) pause {
 
 func (p pause) over(now time.Time) bool { return !p.until.After(now) }
 
-// refusal is the error of a call that is not made because of a pause.
+// refusal returns the error of a call that is not made because of a pause.
 func (p pause) refusal(m method, id int) *Error {
 	seconds := int((time.Until(p.until) + time.Second - 1) / time.Second)
 	return &Error{Code: codeFlood, Type: fmt.Sprintf("%s_%d", p.kind, seconds), Arg: seconds, Method: m.name, DC: id, Sent: SentNo}
@@ -56,6 +56,8 @@ type pauses struct {
 // not say whether a FLOOD_WAIT is about the method or about the peer. So it holds for the peer of the call, and for the method
 // as soon as a second peer is told the same. SLOWMODE_WAIT is always of one chat.
 type floods struct {
+	told func(Pause) // nil: nobody wants to know of pauses
+
 	some    atomic.Bool
 	mu      sync.Mutex
 	methods map[uint32]*pauses
@@ -92,7 +94,7 @@ func (m *pauses) set(about peer, now time.Time, p pause) {
 	}
 }
 
-// another says whether a flood wait of some other peer is on.
+// another reports whether a flood wait of some other peer is on.
 func (m *pauses) another(than peer) bool {
 	for about, p := range m.peers {
 		if about != than && p.kind != kindSlow {
@@ -102,7 +104,7 @@ func (m *pauses) another(than peer) bool {
 	return false
 }
 
-// left is the wait of a call of this method; about is asked for only if it matters.
+// left returns the wait of a call of this method; about is asked for only if it matters.
 func (f *floods) left(id uint32, now time.Time, about func() peer) (wait pause, some bool) {
 	if !f.some.Load() {
 		return pause{}, false
@@ -183,15 +185,15 @@ func inner(s *codec.Schema, query []byte) []byte {
 // wrapsDeep is how many wrappers around a call are looked through.
 const wrapsDeep = 4
 
-// floodLimit is how long a call may wait by itself.
-func (c *Client) floodLimit(ctx context.Context) time.Duration {
+// floodLimit returns how long a call may wait by itself.
+func (a *attempts) floodLimit(ctx context.Context) time.Duration {
 	if d, ok := ctx.Value(floodKey{}).(time.Duration); ok {
 		return d
 	}
-	return c.o.Limits.FloodWait
+	return a.c.o.Limits.FloodWait
 }
 
-// outlasts says that ctx ends before d has passed.
+// outlasts reports whether ctx ends before d has passed.
 func outlasts(ctx context.Context, d time.Duration) bool {
 	end, ok := ctx.Deadline()
 	return ok && time.Until(end) <= d

@@ -2,7 +2,6 @@ package mtproto
 
 import (
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
@@ -24,47 +23,33 @@ func (Frozen) Name() string { return "frozen" }
 // frozenEvery is how often Telegram is asked about it at most.
 const frozenEvery = 10 * time.Minute
 
-// frost notes when the account was last found frozen.
-type frost struct {
-	mu sync.Mutex
-	at time.Time
-}
+// freezeCheck finds out what there is to know of a frozen account.
+type freezeCheck struct{ last lastTime }
 
-// due says whether to ask again.
-func (f *frost) due(now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.at.IsZero() && now.Sub(f.at) < frozenEvery {
-		return false
-	}
-	f.at = now
-	return true
-}
-
-// frozen finds out what there is to know, and says it.
-func (c *Client) frozen(method string) {
-	if !c.frost.due(time.Now()) {
+// report emits that a method was refused because the account is frozen.
+func (f *freezeCheck) report(c *Client, method string) {
+	if !f.last.due(time.Now(), frozenEvery) {
 		return
 	}
-	c.background(func() {
+	_ = c.background(func() {
 		e := Frozen{Method: method}
 		query, err := c.o.Schema.Encode(nil, codec.M{"_": "help.getAppConfig", "hash": 0})
 		if err == nil {
 			var body []byte
 			if body, err = c.Invoke(c.life.ctx, query); err == nil {
-				c.readFreeze(&e, body)
+				e.read(c.o.Schema, body)
 			}
 		}
 		if err != nil {
 			c.o.Log.Warn("the account is frozen, and it cannot be said since when", "error", err)
 		}
-		c.emit(e)
+		c.events.emit(e)
 	})
 }
 
-// readFreeze reads the fields freeze_* of a help.AppConfig.
-func (c *Client) readFreeze(e *Frozen, body []byte) {
-	v, err := c.o.Schema.View(body)
+// read reads the fields freeze_* of a help.AppConfig.
+func (e *Frozen) read(s *codec.Schema, body []byte) {
+	v, err := s.View(body)
 	if err != nil {
 		return
 	}
@@ -82,7 +67,7 @@ func (c *Client) readFreeze(e *Frozen, body []byte) {
 	}
 }
 
-// jsonDate is a time in Unix seconds, given as a number or a string; zero for 0.
+// jsonDate reads a time in Unix seconds, given as a number or a string; zero for 0.
 func jsonDate(v codec.View) time.Time {
 	sec := int64(v.Double("value"))
 	if v.Name() == "jsonString" {
@@ -92,13 +77,4 @@ func jsonDate(v codec.View) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(sec, 0)
-}
-
-// background does something that Run waits for, unless it is ending.
-func (c *Client) background(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.live() {
-		c.life.wg.Go(f)
-	}
 }

@@ -1,148 +1,132 @@
 package mtproto
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/internal/conn"
+	"github.com/natsgram/natsgram/mtproto/internal/keys"
 	"github.com/natsgram/natsgram/mtproto/session"
 )
 
-// errMoved says that a link has ended for reasons that do not concern the call: it is to be made on another one.
-var errMoved = errors.New("mtproto: connection given up")
+var (
+	// errMoved says that a link has ended for reasons that do not concern the call: it is to be made on another one.
+	errMoved = errors.New("mtproto: connection given up")
 
-// link is the way to one data centre: a session, the calls that wait in it, and the connection of the moment. It outlives
-// connections. Its loop and its reader live in loop.go and serve.go.
+	// errIdle ends the link to a data centre that nobody needs.
+	errIdle = errors.New("mtproto: nothing to do at this data centre")
+)
+
+// link is what the client has at one data centre: the calls that wait in a session there, and what goes before them. It outlives
+// connections, which its connector makes and its conn serves. It is the Owner of the conn: see owner.go.
 type link struct {
-	c  *Client
-	id int // of the data centre
+	c    *Client
+	id   int // of the data centre
+	use  linkUse
+	conn *conn.Conn
+	up   connector
+	keys linkKeys
 
-	errand
+	// authorizing has an element while the account's authorization is brought here (D7).
+	authorizing chan struct{}
 
-	wake chan struct{} // has an element when there may be something to write
-	kick chan error    // has an element when the connection is to be given up
+	// Under the lock of conn.
+	calls  map[session.CallID]*rpc
+	held   []*rpc // until initConnection is answered (D1)
+	closed error  // why no more calls are taken
+	idle   time.Time
+	init   initState
+	temp   keys.InUse
+	wrap   bool // calls of file traffic are to be wrapped in initConnection: none was answered yet (D1)
 
-	// authorize is held while the account's authorization is brought here (D7).
-	authorize chan struct{}
-
-	mu     sync.Mutex
-	sess   *session.Session // nil until there is a key
-	calls  map[session.CallID]*call
-	held   []*call // until initConnection is answered (D1)
-	closed error   // why no more calls are taken
-	events []session.Event
-	idle   time.Time // since when there is nothing to do
-	heard  bool      // the server proved itself on the present connection
-	rtt    time.Duration
-
-	configAt  time.Time // when help.getConfig is due again (D5)
-	configHad time.Time // when it was last called beside initConnection
-	asked     time.Time // when a 401 last made us ask who we are
-	sleeps    time.Time // until then the loop does, if nobody wakes it
-
-	intro
-	tenure
-	tries tries
+	config configTimes // under the lock of conn too
 }
 
-// intro is what comes before calls, once in a session.
-type intro struct {
-	open    bool      // all is said: calls go to the session at once
-	since   time.Time // when the connection was made
-	binding *call     // of the temporary key, under way
-	init    *call     // the initConnection under way
-	told    int       // the way that initConnection told the server of (D1)
-	noticed bool      // the server said that the session is new (C36)
-
-	refusals
-	reinit
-}
-
-// refusals are those of initConnection and of the binding that may pass. The connection is kept meanwhile.
-type refusals struct {
-	refused int       // in a row
-	until   time.Time // when to ask again; zero: nothing was refused
-}
-
-// reinit is when initConnection was last repeated for [Client.Reinit], and when it will be because it was asked for too soon.
-type reinit struct{ done, due time.Time }
-
-// tries is the loop's own account of its attempts to connect.
-type tries struct {
-	backoff
-	pause  time.Duration // before the next attempt
-	doubts int           // how often our permanent key was denied in a row (A11)
-	verify bool          // use temporary keys, whose binding tells whether the permanent one is known
-	clocks clocks
-	via    *route // the connection of the moment; its reader may look too
-}
-
-func newLink(c *Client, id int) *link {
-	return &link{
-		c: c, id: id,
-		wake: make(chan struct{}, 1), kick: make(chan error, 1),
-		authorize: make(chan struct{}, 1),
-		calls:     map[session.CallID]*call{},
-		idle:      time.Now(),
-		tries:     tries{backoff: backoff{max: c.o.Limits.BackoffMax}},
+func newLink(c *Client, id int, use linkUse) *link {
+	l := &link{
+		c: c, id: id, use: use,
+		authorizing: make(chan struct{}, 1),
+		calls:       map[session.CallID]*rpc{},
+		idle:        time.Now(),
+		wrap:        use != forCalls,
 	}
+	l.conn = conn.New(conn.Options{Owner: l, Idle: c.o.Limits.Session.PingAfter, Wall: c.life.wall})
+	l.up = connector{l: l, backoff: backoff{max: c.o.Limits.BackoffMax}}
+	l.keys.l = l
+	return l
 }
 
-// home says whether this is the account's own data centre.
+// home reports whether this is the account's own data centre.
 func (l *link) home() bool { return l.c.home.Load() == l }
 
-// poke has the loop look whether there is something to write.
-func (l *link) poke() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
+// path returns where the link leads.
+func (l *link) path() dcPath { return dcPath{l.id, l.use} }
 
-// drop gives the present connection up.
-func (l *link) drop(why error) {
-	select {
-	case l.kick <- why:
-	default:
+// do makes a call and waits for what comes of it. t is nil for a call outside of a [Sequence].
+func (l *link) do(ctx context.Context, m method, query []byte, t *turn) ([]byte, *Error) {
+	k := l.c.rpcs.get(query, m)
+	k.turn = t
+	defer l.c.rpcs.put(k)
+	if err := l.add(k); err != nil {
+		return nil, &Error{Method: m.name, DC: l.id, Sent: SentNo, Err: err}
 	}
+	select {
+	case <-k.done:
+	case <-ctx.Done():
+		if sent, mine := l.cancel(k); mine {
+			return nil, &Error{Method: m.name, DC: l.id, Sent: sent, Err: ctx.Err()}
+		}
+		<-k.done
+	}
+	return k.result(m, l.id)
 }
 
 // add takes a call, unless the link has ended.
-func (l *link) add(k *call) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *link) add(k *rpc) error {
+	l.conn.Lock()
+	defer l.conn.Unlock()
 	if l.closed != nil {
 		return l.closed
 	}
 	k.turn.taken()
-	if !l.open {
+	if !l.init.open {
 		l.held = append(l.held, k)
 	} else {
 		l.submit(k)
 	}
-	l.poke()
+	l.conn.Wake()
 	return nil
 }
 
 // submit gives a call to the session. The lock is held.
-func (l *link) submit(k *call) {
-	now := time.Now()
-	after, ok := k.turn.after(l.sess)
+func (l *link) submit(k *rpc) {
+	now, sess := time.Now(), l.conn.Session()
+	after, ok := k.turn.after(sess)
 	if !ok {
 		l.fail(k, SentNo, session.ErrTurn)
 		return
 	}
-	k.id = l.sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed, Build: k.build, After: after})
+	k.id = sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed, Build: k.build, After: after})
 	l.calls[k.id] = k
-	k.turn.enter(l.sess, k.id)
-	l.drain(now) // a query that cannot be sent has failed already
+	k.turn.enter(sess, k.id)
+	l.conn.Drain(now) // a query that cannot be sent has failed already
 }
 
-// cancel takes a call back. False: its answer has come.
-func (l *link) cancel(k *call) (Sent, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// start makes a call of the client's own. The lock is held, and there is a session.
+func (l *link) start(query []byte, then func(*rpc)) *rpc {
+	k := l.c.rpcs.get(query, method{safe: true})
+	k.then = then
+	l.submit(k)
+	return k
+}
+
+// cancel takes a call back. It returns false if the answer has come.
+func (l *link) cancel(k *rpc) (Sent, bool) {
+	l.conn.Lock()
+	defer l.conn.Unlock()
 	if i := slices.Index(l.held, k); i >= 0 {
 		l.held = slices.Delete(l.held, i, i+1)
 		k.turn.leave()
@@ -153,116 +137,96 @@ func (l *link) cancel(k *call) (Sent, bool) {
 	}
 	delete(l.calls, k.id)
 	k.turn.leave()
-	sent := sentBy(l.sess.Cancel(time.Now(), k.id))
-	l.poke() // the server may be asked to forget it too
+	sent := sentBy(l.conn.Session().Cancel(time.Now(), k.id))
+	l.conn.Wake() // the server may be asked to forget it too
 	return sent, true
 }
 
-// busy says whether somebody waits for an answer. The lock is held.
+// busy reports whether somebody waits for an answer. The lock is held.
 func (l *link) busy() bool { return len(l.calls) > 0 || len(l.held) > 0 }
 
-// drain takes the session's events: answers go to those who wait for them, the rest to dispatch. The lock is held.
-func (l *link) drain(now time.Time) {
-	for {
-		e, ok := l.sess.Event()
-		if !ok {
-			return
-		}
-		switch e := e.(type) {
-		case session.Result:
-			l.answer(now, e.Call, func(k *call) { k.body, k.rpc = e.Body, e.Err })
-		case session.Failed:
-			l.answer(now, e.Call, func(k *call) { k.err, k.sent = e.Err, sentBy(e.Sent) })
-		case session.Pong:
-			l.rtt = e.RTT
-		default:
-			l.events = append(l.events, e)
-		}
-	}
+// load returns how many calls the link has, and whether it takes more.
+func (l *link) load() (calls int, taking bool) {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	return len(l.calls) + len(l.held), l.closed == nil
 }
 
-// answered is a call of the client's own, whose reaction runs outside the lock.
-type answered struct {
-	session.Event
-	call *call
+// isOpen reports whether calls are sent at once.
+func (l *link) isOpen() bool {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	return l.init.open
 }
 
-func (l *link) answer(now time.Time, id session.CallID, fill func(*call)) {
-	k := l.calls[id]
-	if k == nil {
-		return
-	}
-	delete(l.calls, id)
-	k.turn.leave()
-	if !l.busy() {
-		l.idle = now
-	}
-	fill(k)
-	if k.rpc != nil && k.rpc.ErrorMessage == kindUnbound {
-		l.unbind(now)
-	}
-	if k.then != nil {
-		l.events = append(l.events, answered{call: k})
-		return
-	}
-	k.done <- struct{}{}
-}
-
-// start makes a call of the client's own. The lock is held, and the session is there.
-func (l *link) start(query []byte, then func(*call)) *call {
-	k := l.c.newCall(query, method{safe: true})
-	k.then = then
-	l.submit(k)
-	return k
-}
-
-// opened lets calls through after initConnection was answered. It says whether this is the first that is heard of a new
-// session.
-func (l *link) opened() (news bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.init = nil; l.closed == nil {
-		l.reopen()
-	}
-	return !l.noticed
-}
-
-// reopen lets calls through. The lock is held.
-func (l *link) reopen() {
-	l.open = true
+// release sends the calls that were held. The lock is held.
+func (l *link) release() {
+	l.init.open = true
 	for _, k := range l.held {
 		l.submit(k)
 	}
 	l.held = nil
-	l.poke()
+	l.conn.Wake()
 }
 
-// leave notes that the session is not used any more (C38). The lock is held.
-func (l *link) leave() {
-	if l.sess != nil && l.temp != nil {
-		l.c.keys.leave(l.temp, l.sess.SessionID())
+// begin takes a session into use, which is under a temporary key, or under the permanent one if t is nil.
+func (l *link) begin(s *session.Session, t *keys.Temporary) {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	l.conn.SetSession(s)
+	l.temp, l.init.noticed = keys.Use(t), false
+}
+
+// abandon leaves the session, whose key is gone. Calls that were not sent, or do no harm when sent twice, wait for the
+// next one.
+func (l *link) abandon() {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(l.calls)) {
+		k, sent := l.calls[id], sentBy(l.conn.Session().Cancel(time.Now(), id))
+		k.turn.leave()
+		switch {
+		case k.then != nil:
+		case sent == SentNo || k.safe:
+			l.held = append(l.held, k)
+			k.turn.taken()
+		default:
+			l.fail(k, sent, ErrKeyUnknown)
+		}
+	}
+	clear(l.calls)
+	l.leaveSession()
+	l.conn.SetSession(nil)
+	l.init, l.temp = l.init.anew(), keys.InUse{}
+}
+
+// leaveSession notes that the session is not used any more (C38). The lock is held.
+func (l *link) leaveSession() {
+	if sess, t := l.conn.Session(), l.temp.Key(); sess != nil && t != nil {
+		l.c.keys.LeaveSession(t, sess.SessionID())
 	}
 }
 
 // finish ends all calls: those that were not sent may be made elsewhere. After it the link takes no more.
 func (l *link) finish(why error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.conn.Lock()
+	defer l.conn.Unlock()
 	l.closed = why
 	for _, k := range l.held {
 		l.fail(k, SentNo, why)
 	}
 	for id, k := range l.calls {
-		l.fail(k, sentBy(l.sess.Cancel(time.Now(), id)), why)
+		l.fail(k, sentBy(l.conn.Session().Cancel(time.Now(), id)), why)
 	}
 	clear(l.calls) // not nil: a late answer may start something of our own yet, which then goes nowhere
-	l.held, l.open, l.init, l.binding = nil, false, nil, nil
-	l.leave()
+	l.held, l.init.open, l.init.query, l.init.binding = nil, false, nil, nil
+	l.leaveSession()
 }
 
-func (l *link) fail(k *call, sent Sent, why error) {
+// fail ends a call without an answer, unless it is the client's own: nobody waits for that. The lock is held.
+func (l *link) fail(k *rpc, sent Sent, why error) {
 	if k.then != nil {
-		return // the client's own: nobody waits
+		return
 	}
 	k.err, k.sent = why, sent
 	k.turn.leave()

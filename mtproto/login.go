@@ -30,10 +30,11 @@ const byQR = "sign in by a QR code instead (login --qr)"
 // checks begin the errors that ask for such a proof (NetQueryDispatcher.cpp of TDLib); its name stands behind.
 var checks = []string{"RECAPTCHA_CHECK_", "APNS_VERIFY_CHECK_", "INTEGRITY_CHECK_"}
 
-// wantsCheck says that an error asks for a proof that we cannot give.
+// wantsCheck reports whether an error asks for a proof that we cannot give.
 func wantsCheck(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Code == 403 && slices.ContainsFunc(checks, func(s string) bool { return strings.HasPrefix(e.Type, s) })
+	asks := func(check string) bool { return strings.HasPrefix(e.Type, check) }
+	return errors.As(err, &e) && e.Code == 403 && slices.ContainsFunc(checks, asks)
 }
 
 // Login signs somebody in, step by step, each of them ordered by the owner of the account: nothing here is done on its own
@@ -61,7 +62,7 @@ func (l *Login) restore(s State) {
 	}
 }
 
-// State is where the login stands.
+// State returns where the login stands.
 func (l *Login) State() LoginState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,12 +83,12 @@ func (l *Login) set(s LoginState) LoginState {
 	l.mu.Lock()
 	l.state = s
 	l.mu.Unlock()
-	l.c.emit(LoginChanged{State: l.State()})
+	l.c.events.emit(LoginChanged{State: l.State()})
 	return l.State()
 }
 
-// at checks the step.
-func (l *Login) at(steps ...LoginStep) (LoginState, error) {
+// require fails unless the login is at one of these steps.
+func (l *Login) require(steps ...LoginStep) (LoginState, error) {
 	s := l.State()
 	if !slices.Contains(steps, s.Step) {
 		return s, fmt.Errorf("%w: it waits for %v", ErrStep, s.Step)
@@ -95,7 +96,7 @@ func (l *Login) at(steps ...LoginStep) (LoginState, error) {
 	return s, nil
 }
 
-// lost is for when Telegram signs the account out.
+// lost notes that Telegram has signed the account out.
 func (l *Login) lost() { l.set(LoginState{Step: LoggedOut}) }
 
 // invoke makes one call of the login.
@@ -115,7 +116,7 @@ func (l *Login) invoke(ctx context.Context, call codec.M) (codec.View, error) {
 func (l *Login) SendCode(ctx context.Context, phone string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if s, err := l.at(beforeLogin...); err != nil {
+	if s, err := l.require(beforeLogin...); err != nil {
 		return s, err
 	}
 	settings := codec.M{"_": "codeSettings"}
@@ -140,7 +141,7 @@ func (l *Login) ResendCode(ctx context.Context) (LoginState, error) {
 func (l *Login) anotherCode(ctx context.Context, method string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitCode)
+	s, err := l.require(WaitCode)
 	if err != nil {
 		return s, err
 	}
@@ -176,7 +177,7 @@ func (l *Login) codeSent(phone string, v codec.View) (LoginState, error) {
 func (l *Login) SignIn(ctx context.Context, code string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitCode)
+	s, err := l.require(WaitCode)
 	if err != nil {
 		return s, err
 	}
@@ -210,7 +211,7 @@ func (l *Login) refused(ctx context.Context, s LoginState, err error) (LoginStat
 func (l *Login) SignUp(ctx context.Context, first, last string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitSignUp)
+	s, err := l.require(WaitSignUp)
 	if err != nil {
 		return s, err
 	}
@@ -227,7 +228,7 @@ func (l *Login) SignUp(ctx context.Context, first, last string) (LoginState, err
 func (l *Login) BotToken(ctx context.Context, token string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if s, err := l.at(beforeLogin...); err != nil {
+	if s, err := l.require(beforeLogin...); err != nil {
 		return s, err
 	}
 	v, err := l.invoke(ctx, codec.M{
@@ -251,7 +252,7 @@ func (l *Login) authorized(phone string, v codec.View) (LoginState, error) {
 		return l.State(), fmt.Errorf("mtproto: login: answer %s without a user", v.Name())
 	}
 	home := l.c.home.Load().id
-	l.c.change(func(s *State) {
+	l.c.store.change(func(s *State) {
 		s.UserID, s.Bot = id, bot
 		for i, d := range s.DCs { // what was imported elsewhere was somebody else's
 			d.Authorized = i == home
@@ -260,19 +261,8 @@ func (l *Login) authorized(phone string, v codec.View) (LoginState, error) {
 		s.addToken(v.Bytes("future_auth_token"))
 	})
 	s := l.set(LoginState{Step: SignedIn, UserID: id, Bot: bot})
-	l.c.emit(Authorized{UserID: id, Bot: bot})
+	l.c.events.emit(Authorized{UserID: id, Bot: bot})
 	return s, nil
-}
-
-// addToken keeps a future_auth_token (F10).
-func (s *State) addToken(token []byte) {
-	if len(token) == 0 {
-		return
-	}
-	s.LogoutTokens = append(slices.Clone(s.LogoutTokens), slices.Clone(token))
-	if n := len(s.LogoutTokens); n > maxLogoutTokens {
-		s.LogoutTokens = s.LogoutTokens[n-maxLogoutTokens:]
-	}
 }
 
 // LogOut signs out at Telegram, forgets all keys, and ends Run with [ErrLoggedOut], which takes until the data centres have
@@ -280,7 +270,7 @@ func (s *State) addToken(token []byte) {
 func (l *Login) LogOut(ctx context.Context) error {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if _, err := l.at(SignedIn); err != nil {
+	if _, err := l.require(SignedIn); err != nil {
 		return err
 	}
 	v, err := l.invoke(ctx, codec.M{"_": "auth.logOut"})
@@ -288,8 +278,8 @@ func (l *Login) LogOut(ctx context.Context) error {
 		return err
 	}
 	l.set(LoginState{Step: LoggedOut})
-	l.c.change(func(s *State) {
-		l.c.life.doomed = s.DCs
+	l.c.store.change(func(s *State) {
+		l.c.life.toDestroy = s.DCs
 		s.UserID, s.Bot, s.DCs = 0, false, nil
 		s.addToken(v.Bytes("future_auth_token"))
 	})

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -14,117 +16,109 @@ import (
 // that passes (D7).
 const exportsMost = 3
 
-// foreign is the link to another data centre than the home, with the account's authorization there.
+// foreign returns the link to another data centre than the home, with the account's authorization there.
 func (c *Client) foreign(ctx context.Context, id int) (*link, error) {
-	if len(c.addresses(id, 0)) == 0 {
+	if len(c.addresses(id, dc.Want{})) == 0 {
 		return nil, fmt.Errorf("%w %d", ErrNoDC, id)
 	}
 	l, err := c.linkTo(id)
 	if err != nil {
 		return nil, err
 	}
-	return l, c.bringAuthorization(ctx, l)
+	return l, c.transfers.bring(ctx, l)
 }
 
-func (c *Client) authorized(id int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state.UserID == 0 || c.state.DCs[id].Authorized
-}
-
-func (c *Client) setAuthorized(id int, yes bool) {
-	c.changeLater(func(s *State) {
-		d := s.DCs[id]
-		d.Authorized = yes
-		s.setDC(id, d)
-	})
-}
-
-// bringAuthorization exports the account's authorization at home and imports it at a data centre, once for each key
+// bring exports the account's authorization at home and imports it at a data centre, once for each key
 // there (D7). Of several calls one does it, the others wait.
-func (c *Client) bringAuthorization(ctx context.Context, l *link) error {
-	if c.authorized(l.id) {
+func (t *transfers) bring(ctx context.Context, l *link) error {
+	c := t.c
+	if c.store.authorized(l.id) {
 		return nil
 	}
 	select {
-	case l.authorize <- struct{}{}:
+	case l.authorizing <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-l.authorize }()
-	if c.authorized(l.id) {
+	defer func() { <-l.authorizing }()
+	if c.store.authorized(l.id) {
 		return nil
 	}
-	return c.transfer(ctx, c.home.Load(), l)
+	return t.transfer(ctx, c.home.Load(), l)
 }
 
-// transfer is how an authorization gets on that is to be brought to a data centre. It outlives the link there, and belongs to
-// whoever brings it.
+// transfers are how the account's authorization gets to other data centres. They outlive the links there.
+type transfers struct {
+	c *Client
+
+	mu  sync.Mutex
+	all map[int]*transfer // by data centre
+}
+
+// transfer is that to one data centre. It belongs to whoever brings the authorization there.
 type transfer struct {
 	failed int       // tries in a row
 	until  time.Time // when to try again
 }
 
-// transferTo is that of a data centre.
-func (c *Client) transferTo(id int) *transfer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t := c.transfers[id]
-	if t == nil {
-		t = &transfer{}
-		if c.transfers == nil {
-			c.transfers = map[int]*transfer{}
+// to returns that to a data centre.
+func (t *transfers) to(id int) *transfer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all[id] == nil {
+		if t.all == nil {
+			t.all = map[int]*transfer{}
 		}
-		c.transfers[id] = t
+		t.all[id] = &transfer{}
 	}
-	return t
+	return t.all[id]
 }
 
 // transfer imports at one link what it exports at another. However many calls want it, there are pauses of 1, 2, 4 ... 60 s
 // between the tries.
-func (c *Client) transfer(ctx context.Context, from, to *link) error {
-	t := c.transferTo(to.id)
+func (t *transfers) transfer(ctx context.Context, from, to *link) error {
+	state := t.to(to.id)
 	for try := 1; ; try++ {
-		err := c.sleep(ctx, time.Until(t.until))
+		err := t.c.sleep(ctx, time.Until(state.until))
 		if err == nil {
-			err = c.transferOnce(ctx, from, to)
+			err = t.once(ctx, from, to)
 		}
 		if err == nil {
-			*t = transfer{}
-			c.setAuthorized(to.id, true)
+			*state = transfer{}
+			t.c.store.setAuthorized(to.id, true)
 			return nil
 		}
-		again := transferable(err)
-		if again {
-			t.failed++
-			t.until = time.Now().Add(retryPause(t.failed, rand.Float64()))
+		passes := transferable(err)
+		if passes {
+			state.failed++
+			state.until = time.Now().Add(retryPause(state.failed, rand.Float64()))
 		}
-		if try == exportsMost || !again {
+		if try == exportsMost || !passes {
 			return fmt.Errorf("mtproto: authorization at data centre %d: %w", to.id, err)
 		}
 	}
 }
 
-// transferable says that another attempt may succeed: with another token, with another temporary key (B25), or when Telegram
-// has recovered.
+// transferable reports whether another attempt may succeed: with another token, with another temporary key (B25), or when
+// Telegram has recovered.
 func transferable(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) || e.Code == 0 {
 		return false
 	}
 	switch react(e.Code, e.Kind()) {
-	case again, againIfSafe, againSoon:
+	case retry, retryIfSafe, retryNow:
 		return true
 	}
 	return e.Kind() == "AUTH_BYTES_INVALID"
 }
 
-func (c *Client) transferOnce(ctx context.Context, from, to *link) error {
-	exported, err := c.at(ctx, from, codec.M{"_": "auth.exportAuthorization", "dc_id": to.id})
+func (t *transfers) once(ctx context.Context, from, to *link) error {
+	exported, err := t.c.at(ctx, from, codec.M{"_": "auth.exportAuthorization", "dc_id": to.id})
 	if err != nil {
 		return err
 	}
-	_, err = c.at(ctx, to, codec.M{
+	_, err = t.c.at(ctx, to, codec.M{
 		"_": "auth.importAuthorization", "id": exported.Int("id"), "bytes": exported.Bytes("bytes"),
 	})
 	return err
@@ -136,14 +130,14 @@ func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, err
 	if err != nil {
 		return codec.View{}, err
 	}
-	m := c.method(query)
+	m := methodOf(c.o.Schema, query)
 	if p, some := c.floods.left(m.id, time.Now(), func() peer { return peer{} }); some {
 		return codec.View{}, p.refusal(m, l.id)
 	}
 	body, e := l.do(ctx, m, query, nil)
 	if e != nil {
 		if RetryAfter(e) > 0 { // the next who wants the same is not to ask again
-			c.pauseCalls(m, peer{}, e)
+			c.floods.pause(m, peer{}, e)
 		}
 		return codec.View{}, e
 	}
@@ -170,11 +164,11 @@ func (c *Client) moveHome(ctx context.Context, from, to int) error {
 	if err != nil {
 		return err
 	}
-	c.change(func(s *State) { s.Home = to })
+	c.store.change(func(s *State) { s.Home = to })
 	l = c.settle(l)
-	former.poke() // it may be idle from now on
-	l.poke()
-	c.emit(Migrated{From: from, To: to})
+	former.conn.Wake() // it may be idle from now on
+	l.conn.Wake()
+	c.events.emit(Migrated{From: from, To: to})
 	if l.isOpen() {
 		c.setReady(true)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/internal/keys"
 	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/mtproto/transport"
@@ -82,7 +83,7 @@ type Options struct {
 	// Pauses are those that Paused told of and that are not over, of a client that ran before.
 	Pauses []Pause
 
-	// Paused is told whenever Telegram has asked calls to wait. It must not block.
+	// Paused takes every wait that Telegram asks of calls. It must not block, nor wait for calls of this client.
 	Paused func(Pause)
 
 	// Ways to get to Telegram, the preferred ones first; none is the direct one. They are tried by their health.
@@ -156,7 +157,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Handshake, defaultHandshake)
 	set(&l.Write, defaultWrite)
 	set(&l.Idle, defaultIdle)
-	set(&l.TempKey, tempLife)
+	set(&l.TempKey, keys.Life)
 	if l.Retries == 0 {
 		l.Retries = defaultRetries
 	}

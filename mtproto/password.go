@@ -25,7 +25,7 @@ func (l *Login) wantPassword(ctx context.Context, phone string) (LoginState, err
 func (l *Login) Password(ctx context.Context, password string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	s, err := l.at(WaitPassword)
+	s, err := l.require(WaitPassword)
 	if err != nil {
 		return s, err
 	}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Pause is a wait that Telegram has asked for, of calls of a method. Programs that end and go on keep them: a new client that
@@ -40,22 +42,22 @@ func parsePeer(text string) (p peer, ok bool) {
 }
 
 // resume takes up the pauses that a program kept. Those of methods that this layer lacks are nothing to it.
-func (c *Client) resume(all []Pause, now time.Time) {
+func (f *floods) resume(s *codec.Schema, all []Pause, now time.Time) {
 	for _, p := range all {
-		fn, known := c.o.Schema.Function(p.Method)
+		fn, known := s.Function(p.Method)
 		about, ok := parsePeer(p.Peer)
 		if known && ok && p.Until.After(now) {
-			c.floods.set(fn.ID(), about, now, pause{p.Until, p.Kind})
+			f.set(fn.ID(), about, now, pause{p.Until, p.Kind})
 		}
 	}
 }
 
-// pauseCalls has calls of a method wait as Telegram said, and tells of it.
-func (c *Client) pauseCalls(m method, about peer, e *Error) {
+// pause has calls of a method wait as Telegram said, and tells of it.
+func (f *floods) pause(m method, about peer, e *Error) {
 	now := time.Now()
 	p := pause{now.Add(RetryAfter(e)), e.Kind()}
-	c.floods.set(m.id, about, now, p)
-	if c.o.Paused != nil {
-		c.o.Paused(Pause{Method: m.name, Peer: about.String(), Kind: p.kind, Until: p.until})
+	f.set(m.id, about, now, p)
+	if f.told != nil {
+		f.told(Pause{Method: m.name, Peer: about.String(), Kind: p.kind, Until: p.until})
 	}
 }

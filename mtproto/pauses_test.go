@@ -15,21 +15,22 @@ func TestPausesAreKept(t *testing.T) {
 	}
 	now := time.Now()
 	var told []Pause
-	c := &Client{o: Options{Schema: schema, Paused: func(p Pause) { told = append(told, p) }}}
+	c := &Client{o: Options{Schema: schema}}
+	c.floods.told = func(p Pause) { told = append(told, p) }
 	query := func(m codec.M) *attempts {
 		b, err := schema.Encode(nil, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &attempts{m: c.method(b), query: b}
+		return c.attempts(0, b)
 	}
 	history := func(peer codec.M) *attempts {
 		return query(codec.M{"_": "messages.readHistory", "peer": peer, "max_id": 0})
 	}
 	alice, news := codec.M{"_": "inputPeerUser", "user_id": 5, "access_hash": 1}, codec.M{"_": "inputPeerChannel", "channel_id": 7, "access_hash": 1}
-	c.hold(history(alice), &Error{Code: 420, Type: "FLOOD_WAIT_60", Arg: 60})
-	c.hold(history(codec.M{"_": "inputPeerSelf"}), &Error{Code: 420, Type: "SLOWMODE_WAIT_60", Arg: 60})
-	c.hold(query(codec.M{"_": "help.getConfig"}), &Error{Code: 420, Type: "FLOOD_WAIT_60", Arg: 60})
+	history(alice).pauseAlike(&Error{Code: 420, Type: "FLOOD_WAIT_60", Arg: 60})
+	history(codec.M{"_": "inputPeerSelf"}).pauseAlike(&Error{Code: 420, Type: "SLOWMODE_WAIT_60", Arg: 60})
+	query(codec.M{"_": "help.getConfig"}).pauseAlike(&Error{Code: 420, Type: "FLOOD_WAIT_60", Arg: 60})
 	want := []Pause{{"messages.readHistory", "user.5", "FLOOD_WAIT", time.Time{}}, {"messages.readHistory", "user.0", "SLOWMODE_WAIT", time.Time{}},
 		{"help.getConfig", "", "FLOOD_WAIT", time.Time{}}}
 	if len(told) != len(want) {
@@ -45,8 +46,8 @@ func TestPausesAreKept(t *testing.T) {
 		}
 	}
 
-	heir := &Client{o: Options{Schema: schema}}
-	heir.resume(append(told, Pause{"no.method", "", "FLOOD_WAIT", now.Add(time.Hour)}, Pause{"help.getInviteText", "nobody", "FLOOD_WAIT", now.Add(time.Hour)},
+	var heir floods
+	heir.resume(schema, append(told, Pause{"no.method", "", "FLOOD_WAIT", now.Add(time.Hour)}, Pause{"help.getInviteText", "nobody", "FLOOD_WAIT", now.Add(time.Hour)},
 		Pause{"help.getNearestDc", "", "FLOOD_WAIT", now.Add(-time.Hour)}), now)
 	for _, x := range []struct {
 		a    *attempts
@@ -55,7 +56,7 @@ func TestPausesAreKept(t *testing.T) {
 		{history(alice), "FLOOD_WAIT"}, {history(codec.M{"_": "inputPeerSelf"}), "SLOWMODE_WAIT"}, {query(codec.M{"_": "help.getConfig"}), "FLOOD_WAIT"},
 		{history(news), ""}, {query(codec.M{"_": "help.getInviteText"}), ""}, {query(codec.M{"_": "help.getNearestDc"}), ""},
 	} {
-		p, some := heir.floods.left(x.a.m.id, now, func() peer { return heir.about(x.a) })
+		p, some := heir.left(x.a.m.id, now, x.a.about)
 		if some != (x.want != "") || some && p.kind != x.want {
 			t.Errorf("%s: %+v, want %q", x.a.m.name, p, x.want)
 		}

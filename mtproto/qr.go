@@ -37,7 +37,7 @@ const (
 func (l *Login) ShowQR(ctx context.Context, except ...int64) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
-	if s, err := l.at(beforeLogin...); err != nil {
+	if s, err := l.require(beforeLogin...); err != nil {
 		return s, err
 	}
 	l.except = except
@@ -48,7 +48,7 @@ func (l *Login) ShowQR(ctx context.Context, except ...int64) (LoginState, error)
 // shown in its place. Call it until the state is not WaitQR any more. It returns early where another step is made
 // meanwhile.
 func (l *Login) AwaitQR(ctx context.Context) (LoginState, error) {
-	s, err := l.at(WaitQR)
+	s, err := l.require(WaitQR)
 	if err != nil {
 		return s, err
 	}
@@ -117,7 +117,7 @@ func (l *Login) importToken(ctx context.Context, to int, token []byte) (codec.Vi
 func (l *Login) tokenState(v codec.View) (LoginState, error) {
 	switch v.Name() {
 	case "auth.loginToken":
-		ends := time.Unix(v.Int("expires"), 0).Add(-l.c.offset(l.c.home.Load().id))
+		ends := time.Unix(v.Int("expires"), 0).Add(-l.c.store.offset(l.c.home.Load().id))
 		url := "tg://login?token=" + base64.RawURLEncoding.EncodeToString(v.Bytes("token"))
 		return l.set(LoginState{Step: WaitQR, QR: &QRCode{URL: url, Expires: ends}}), nil
 	case "auth.loginTokenSuccess":

@@ -46,7 +46,9 @@ type Place struct {
 // Invoke makes the call as [Client.Invoke] does, in its turn. A place serves one call.
 func (p *Place) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	defer p.Leave()
-	body, err := p.c.carryHome(ctx, &attempts{m: p.c.method(query), query: query, turn: &p.turn})
+	a := p.c.attempts(0, query)
+	a.turn = &p.turn
+	body, err := a.carryHome(ctx)
 	if err == nil {
 		p.turn.before = nil // Telegram has executed that one first
 	}

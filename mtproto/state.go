@@ -2,6 +2,7 @@ package mtproto
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -72,7 +73,7 @@ type ServerConfig struct {
 	Expires      time.Time   `json:",omitzero"`
 }
 
-// String tells the account and its data centres, without any secret.
+// String names the account and its data centres, without any secret.
 func (s State) String() string {
 	if s.Home == 0 {
 		return "state: new"
@@ -106,6 +107,17 @@ func ParseState(b []byte) (State, error) {
 	return s, s.check()
 }
 
+// errOtherEnvironment says that a state does not fit Options.Env.
+var errOtherEnvironment = errors.New("mtproto: the state belongs to the other environment, test or production")
+
+// checkEnvironment refuses a state of the other environment.
+func (s State) checkEnvironment(test bool) error {
+	if s.Home != 0 && s.Test != test {
+		return errOtherEnvironment
+	}
+	return nil
+}
+
 func (s State) check() error {
 	if s.Version > StateVersion {
 		return fmt.Errorf("mtproto: state of version %d, this program knows up to %d", s.Version, StateVersion)
@@ -121,7 +133,7 @@ func (s State) check() error {
 	return nil
 }
 
-// clone is a copy that shares nothing that changes.
+// clone returns a copy that shares nothing that changes.
 func (s State) clone() State {
 	s.DCs = maps.Clone(s.DCs)
 	for id, d := range s.DCs {
@@ -130,4 +142,27 @@ func (s State) clone() State {
 	}
 	s.LogoutTokens = slices.Clone(s.LogoutTokens)
 	return s
+}
+
+// setDC replaces what is kept of a data centre, in a new map: old ones may have been given away.
+func (s *State) setDC(id int, d DCState) {
+	s.DCs = cloneDCs(s.DCs)
+	s.DCs[id] = d
+}
+
+func cloneDCs(m map[int]DCState) map[int]DCState {
+	out := make(map[int]DCState, len(m)+1)
+	maps.Copy(out, m)
+	return out
+}
+
+// addToken keeps a future_auth_token (F10).
+func (s *State) addToken(token []byte) {
+	if len(token) == 0 {
+		return
+	}
+	s.LogoutTokens = append(slices.Clone(s.LogoutTokens), slices.Clone(token))
+	if n := len(s.LogoutTokens); n > maxLogoutTokens {
+		s.LogoutTokens = s.LogoutTokens[n-maxLogoutTokens:]
+	}
 }

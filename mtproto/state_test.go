@@ -106,28 +106,28 @@ func apiSchema(tb testing.TB) *codec.Schema {
 
 // What the client looks at by itself of what the server sends: kinds of updates, and Config.
 func FuzzServerObjects(f *testing.F) {
-	c := &Client{o: Options{Schema: apiSchema(f)}}
+	schema := apiSchema(f)
 	option := codec.M{"_": "dcOption", "id": 2, "ip_address": "1.2.3.4", "port": 443, "secret": []byte("s")}
 	for _, m := range []codec.M{
 		{"_": "updateShort", "update": codec.M{"_": "updateConfig"}, "date": 1},
 		{"_": "updates", "updates": []codec.M{{"_": "updateDcOptions", "dc_options": []codec.M{option}}}, "users": []codec.M{}, "chats": []codec.M{}, "date": 1, "seq": 0},
 		option,
 	} {
-		b, err := c.o.Schema.Encode(nil, m)
+		b, err := schema.Encode(nil, m)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if yes, known := c.isUpdates(b); yes && !known {
+		if yes, known := isUpdates(schema, b); yes && !known {
 			t.Error("an unknown object of a known class")
 		}
-		for u := range c.updatesIn(b) {
+		for u := range updatesIn(schema, b) {
 			u.Name()
 		}
-		c.readFreeze(new(Frozen), b)
-		v, err := c.o.Schema.View(b)
+		new(Frozen).read(schema, b)
+		v, err := schema.View(b)
 		if err != nil {
 			return
 		}
@@ -144,8 +144,8 @@ func FuzzServerObjects(f *testing.F) {
 // D5, C17: which objects are updates, and which of them want the config read again.
 func TestKindsOfUpdates(t *testing.T) {
 	c := &Client{o: Options{Schema: apiSchema(t)}}
-	c.heeds = c.concerns()
-	l := newLink(c, 2)
+	c.services = newServiceUpdates(c.o.Schema)
+	l := newLink(c, 2, forCalls)
 	encode := func(m codec.M) []byte {
 		b, err := c.o.Schema.Encode(nil, m)
 		if err != nil {
@@ -169,7 +169,7 @@ func TestKindsOfUpdates(t *testing.T) {
 		{"updateConfig", container(codec.M{"_": "updateConfig"}), true, true, true},
 		{"updateDcOptions", container(codec.M{"_": "updateDcOptions", "dc_options": none}), true, true, true},
 		{"updateConfig after others", container(codec.M{"_": "updatePtsChanged"}, codec.M{"_": "updateConfig"}), true, true, true},
-		{"the bytes of it", container(codec.M{"_": "updateLangPackTooLong", "lang_code": string(c.heedID("updateConfig"))}), true, true, false},
+		{"the bytes of it", container(codec.M{"_": "updateLangPackTooLong", "lang_code": string(serviceID(c.o.Schema, "updateConfig"))}), true, true, false},
 		{"another", container(codec.M{"_": "updatePtsChanged"}), true, true, false},
 		{"none", container(), true, true, false},
 		{"not updates", encode(codec.M{"_": "userEmpty", "id": 1}), false, true, false},
@@ -177,7 +177,7 @@ func TestKindsOfUpdates(t *testing.T) {
 		{"nothing", nil, false, false, false},
 		{"of another layer", []byte{1, 2, 3, 4, 5, 6, 7, 8}, false, false, false},
 	} {
-		updates, known := c.isUpdates(tc.body)
+		updates, known := isUpdates(c.o.Schema, tc.body)
 		if config := l.wantsConfig(tc.body); updates != tc.updates || known != tc.known || config != tc.config {
 			t.Errorf("%s: updates %v, known %v, config %v", tc.name, updates, known, config)
 		}
@@ -186,19 +186,19 @@ func TestKindsOfUpdates(t *testing.T) {
 
 // wantsConfig says whether an object has the config read again.
 func (l *link) wantsConfig(body []byte) bool {
-	l.configAt = time.Now().Add(time.Hour)
-	l.heed(body)
-	return l.configAt.Before(time.Now())
+	l.config.at = time.Now().Add(time.Hour)
+	l.c.services.handle(l, body)
+	return l.config.at.Before(time.Now())
 }
 
-func (c *Client) heedID(name string) []byte {
-	u, _ := c.o.Schema.Constructor(name)
+func serviceID(s *codec.Schema, name string) []byte {
+	u, _ := s.Constructor(name)
 	return binary.LittleEndian.AppendUint32(nil, u.ID)
 }
 
 // What may be made twice. D17, D18.
 func TestSafeMethods(t *testing.T) {
-	c := &Client{o: Options{Schema: apiSchema(t)}}
+	schema := apiSchema(t)
 	for name, want := range map[string]bool{
 		"help.getConfig": true, "messages.getHistory": true, "contacts.resolveUsername": true, "messages.readHistory": true,
 		"messages.search": true, "account.checkUsername": true, "upload.saveFilePart": true,
@@ -210,12 +210,12 @@ func TestSafeMethods(t *testing.T) {
 		"account.updateStatus": false, "messages.editMessage": false, "channels.createChannel": false,
 		"invokeWithLayer": false, "messages.readdReaction": false,
 	} {
-		f, ok := c.o.Schema.Function(name)
+		f, ok := schema.Function(name)
 		var w bin.Writer
 		if ok {
 			w.Uint32(f.ID())
 		}
-		if m := c.method(w.Buf); m.safe != want || (ok && m.name != name) || m.packed != strings.HasPrefix(name, "upload.") {
+		if m := methodOf(schema, w.Buf); m.safe != want || (ok && m.name != name) || m.packed != strings.HasPrefix(name, "upload.") {
 			t.Errorf("%s: %+v", name, m)
 		}
 	}
@@ -228,12 +228,12 @@ func TestSafeMethodsOfTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{o: Options{Schema: apiSchema(t)}}
+	schema := apiSchema(t)
 	proofs, guarded := 0, 0
 	for _, f := range decl.Functions {
 		var w bin.Writer
 		w.Uint32(f.ID)
-		m := c.method(w.Buf)
+		m := methodOf(schema, w.Buf)
 		proof := false
 		for _, p := range f.Params {
 			proof = proof || p.Type.Name == "InputCheckPasswordSRP"

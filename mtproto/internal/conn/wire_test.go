@@ -1,10 +1,10 @@
-package mtproto
+package conn
 
 import "testing"
 
 // A buffer follows what comes: large while files do, small when there are pongs.
 func TestReadingFits(t *testing.T) {
-	var r reading
+	var r readBuffer
 	n := 0
 	size := func(fill func(int) int, reads int) int {
 		for range reads {

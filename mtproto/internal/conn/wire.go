@@ -1,4 +1,4 @@
-package mtproto
+package conn
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/transport"
 )
 
@@ -18,16 +17,21 @@ const (
 	writeMost = 64 << 10 // bytes gathered for one write
 	writeStep = 32 << 10 // bytes written at once
 	keepWrite = 64 << 10 // a larger buffer is not kept
+
+	closeWrite = time.Second // that a last write may take
 )
 
-// transportError is an error code instead of a packet (A9).
-type transportError struct {
-	code  int32
-	keyed bool // it came in answer to encrypted packets, not to a key exchange
+// ErrEnvironment says that the data centre refuses our data centre id (A13).
+var ErrEnvironment = errors.New("mtproto: wrong environment or data centre number")
+
+// TransportError is an error code in place of a packet (A9).
+type TransportError struct {
+	Code  int32
+	Keyed bool // it came in answer to encrypted packets, not to a key exchange
 }
 
-func (e *transportError) Error() string {
-	switch e.code {
+func (e *TransportError) Error() string {
+	switch e.Code {
 	case transport.CodeUnknownKey:
 		return "mtproto: transport error -404: unknown key or bad key exchange"
 	case transport.CodeFlood:
@@ -35,37 +39,43 @@ func (e *transportError) Error() string {
 	case transport.CodeWrongDC:
 		return "mtproto: transport error -444: " + ErrEnvironment.Error()
 	}
-	return fmt.Sprintf("mtproto: transport error %d", e.code)
+	return fmt.Sprintf("mtproto: transport error %d", e.Code)
 }
 
-func (e *transportError) Unwrap() error {
-	if e.code == transport.CodeWrongDC {
+// Unwrap returns ErrEnvironment for the code that means it.
+func (e *TransportError) Unwrap() error {
+	if e.Code == transport.CodeWrongDC {
 		return ErrEnvironment
 	}
 	return nil
 }
 
-// wire is one connection with its framing.
-type wire struct {
-	conn    net.Conn
-	framing *transport.Conn
-	to      dc.Option
-	limits  Limits
-	hurried atomic.Bool
+// Patience is how long the peer may keep us waiting.
+type Patience struct {
+	Write   time.Duration // refusing to take our bytes
+	Receive time.Duration // until a packet comes that [Wire.Receive] waits for
 }
 
-// newWire frames a connection the way that it wants.
-func newWire(r *route, limits Limits) (*wire, error) {
-	f, err := transport.NewClient(r.Framing)
+// Wire is one connection with its framing.
+type Wire struct {
+	conn     net.Conn
+	framing  *transport.Conn
+	patience Patience
+	hurried  atomic.Bool
+}
+
+// NewWire frames a connection.
+func NewWire(nc net.Conn, framing transport.ClientOptions, p Patience) (*Wire, error) {
+	f, err := transport.NewClient(framing)
 	if err != nil {
 		return nil, err
 	}
-	return &wire{conn: r.Conn, framing: f, to: r.To, limits: limits}, nil
+	return &Wire{conn: nc, framing: f, patience: p}, nil
 }
 
-// write sends bytes that are framed already. The peer has to take some of them within Limits.Write, not all of a part of a file:
-// a thin line may need longer for that.
-func (w *wire) write(b []byte) error {
+// write sends bytes that are framed already. The peer has to take some of them within Patience.Write, not all of a part of a
+// file: a thin line may need longer for that.
+func (w *Wire) write(b []byte) error {
 	for len(b) > 0 {
 		n := min(len(b), writeStep)
 		if err := w.writeSome(b[:n]); err != nil {
@@ -76,15 +86,15 @@ func (w *wire) write(b []byte) error {
 	return nil
 }
 
-func (w *wire) writeSome(b []byte) error {
-	patience := w.limits.Write
+func (w *Wire) writeSome(b []byte) error {
+	patience := w.patience.Write
 	if w.hurried.Load() {
-		patience = min(patience, farewell)
+		patience = min(patience, closeWrite)
 	}
 	if err := w.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	if w.hurried.Load() && patience > farewell { // only just
+	if w.hurried.Load() && patience > closeWrite { // only just
 		w.hurry()
 	}
 	_, err := w.conn.Write(b)
@@ -92,13 +102,13 @@ func (w *wire) writeSome(b []byte) error {
 }
 
 // hurry bounds the write that is under way, and all others: the connection is to be closed.
-func (w *wire) hurry() {
+func (w *Wire) hurry() {
 	w.hurried.Store(true)
-	_ = w.conn.SetWriteDeadline(time.Now().Add(farewell))
+	_ = w.conn.SetWriteDeadline(time.Now().Add(closeWrite))
 }
 
-// send frames and sends one packet.
-func (w *wire) send(packet []byte) error {
+// Send frames and sends one packet.
+func (w *Wire) Send(packet []byte) error {
 	b, err := w.framing.Append(nil, packet, false)
 	if err != nil {
 		return err
@@ -106,14 +116,14 @@ func (w *wire) send(packet []byte) error {
 	return w.write(b)
 }
 
-// reading is a buffer that grows while much comes and shrinks again when little does.
-type reading struct {
+// readBuffer grows while much comes and shrinks again when little does.
+type readBuffer struct {
 	buf   []byte
 	small int // reads in a row that would have fit a smaller one
 }
 
 // fit chooses the buffer for the next read from how much the last one brought.
-func (r *reading) fit(n int) {
+func (r *readBuffer) fit(n int) {
 	switch size := len(r.buf); {
 	case size == 0:
 		r.buf = make([]byte, readLeast)
@@ -129,8 +139,8 @@ func (r *reading) fit(n int) {
 }
 
 // frames calls each for every frame that comes, until it fails, and partly whenever bytes came that do not end a frame.
-func (w *wire) frames(partly func(), each func(transport.Frame) error) error {
-	var r reading
+func (w *Wire) frames(partly func(), each func(transport.Frame) error) error {
+	var r readBuffer
 	for unheard, n := false, 0; ; {
 		f, ok, err := w.framing.Next()
 		if err != nil {
@@ -158,9 +168,9 @@ func (w *wire) frames(partly func(), each func(transport.Frame) error) error {
 
 var errGotPacket = errors.New("got one")
 
-// receive waits for one packet, for no longer than a step of the key exchange may take.
-func (w *wire) receive() (packet []byte, err error) {
-	if err := w.conn.SetReadDeadline(time.Now().Add(w.limits.Handshake)); err != nil {
+// Receive waits for one packet, for no longer than Patience.Receive. It is for what goes before a session.
+func (w *Wire) Receive() (packet []byte, err error) {
+	if err := w.conn.SetReadDeadline(time.Now().Add(w.patience.Receive)); err != nil {
 		return nil, err
 	}
 	err = w.frames(func() {}, func(f transport.Frame) error {
@@ -169,7 +179,7 @@ func (w *wire) receive() (packet []byte, err error) {
 			packet = append(packet, f.Payload...)
 			return errGotPacket
 		case transport.Error:
-			return &transportError{code: f.Code}
+			return &TransportError{Code: f.Code}
 		}
 		return nil
 	})
@@ -179,14 +189,17 @@ func (w *wire) receive() (packet []byte, err error) {
 	return nil, err
 }
 
-// buffers for packets on their way out, shared by all clients: an idle one has none.
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
+// Close closes the connection.
+func (w *Wire) Close() error { return w.conn.Close() }
 
-type buffer struct{ packet, framed []byte }
+// writeBuffers are for packets on their way out, shared by all clients: an idle one has none.
+var writeBuffers = sync.Pool{New: func() any { return new(writeBuffer) }}
 
-func (b *buffer) free() {
+type writeBuffer struct{ packet, framed []byte }
+
+func (b *writeBuffer) free() {
 	if cap(b.packet) <= keepWrite && cap(b.framed) <= 2*keepWrite {
 		b.packet, b.framed = b.packet[:0], b.framed[:0]
-		buffers.Put(b)
+		writeBuffers.Put(b)
 	}
 }

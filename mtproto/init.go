@@ -1,0 +1,254 @@
+package mtproto
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+var (
+	// errSilent says that the server took what comes first, and did not answer it.
+	errSilent = errors.New("mtproto: the beginning was not answered")
+
+	errReinit = errors.New("mtproto: begin again with initConnection")
+)
+
+const (
+	initMost = 30 * time.Second // that the server has to answer what comes first
+
+	// reinitEvery is how often initConnection is repeated at most because an update could not be read: one such update each
+	// second must not be a new connection each second. TDLib makes none, it only fetches the difference.
+	reinitEvery = time.Minute
+)
+
+// initState is how far a session has got with what comes before all calls: the binding of its temporary key, then
+// initConnection. It is under the link's lock.
+type initState struct {
+	open      bool      // all is done: calls go to the session at once
+	since     time.Time // when the connection was made, or the last refusal was over
+	binding   *rpc      // of the temporary key, under way
+	query     *rpc      // the initConnection under way
+	announced int       // the way that initConnection told the server of (D1)
+	noticed   bool      // the server said that the session is new (C36)
+
+	// Refusals of initConnection and of the binding that may pass. The connection is kept meanwhile.
+	refused int       // in a row
+	retryAt time.Time // when to ask again; zero: nothing was refused
+
+	reinitDone time.Time // when initConnection was last repeated for [Client.Reinit]
+	reinitDue  time.Time // when it will be, because it was asked for too soon
+}
+
+// anew returns the state of the next session.
+func (s *initState) anew() initState {
+	return initState{
+		announced: s.announced, refused: s.refused, retryAt: s.retryAt, reinitDone: s.reinitDone, reinitDue: s.reinitDue,
+	}
+}
+
+// accepted forgets refusals.
+func (s *initState) accepted() { s.refused, s.retryAt = 0, time.Time{} }
+
+// answerDue returns how long the server has yet to answer what comes first, or errSilent.
+func (s *initState) answerDue(now time.Time) (time.Duration, error) {
+	if s.binding == nil && s.query == nil {
+		return never, nil
+	}
+	left := s.since.Add(initMost).Sub(now)
+	if left <= 0 {
+		return 0, errSilent
+	}
+	return left, nil
+}
+
+// refuse notes a refusal, and returns how long to wait: as long as Telegram says, or 1, 2, 4 ... 60 s (NetQueryDelayer.cpp of
+// TDLib).
+func (s *initState) refuse(now time.Time, e *Error) time.Duration {
+	s.refused++
+	pause := retryPause(s.refused, rand.Float64())
+	if wait := RetryAfter(e); wait > 0 {
+		pause = wait + floodJitter()
+	}
+	s.retryAt = now.Add(pause)
+	return pause
+}
+
+// reinitLeft returns how long there is until the connection is to be closed for [Client.Reinit], or errReinit.
+func (s *initState) reinitLeft(now time.Time) (time.Duration, error) {
+	if s.reinitDue.IsZero() {
+		return never, nil
+	}
+	if left := s.reinitDue.Sub(now); left > 0 {
+		return left, nil
+	}
+	s.reinit(now)
+	return 0, errReinit
+}
+
+// reinit has initConnection repeated, on the next connection or on the one that begins.
+func (s *initState) reinit(now time.Time) {
+	s.reinitDone, s.reinitDue, s.open = now, time.Time{}, false
+}
+
+// askReinit reports whether initConnection may be repeated at once; if not, it is when the last time is long enough ago.
+func (s *initState) askReinit(now time.Time) bool {
+	if soonest := s.reinitDone.Add(reinitEvery); soonest.After(now) {
+		s.reinitDue = soonest
+		return false
+	}
+	s.reinit(now)
+	return true
+}
+
+// Reinit closes the connection, and repeats initConnection on the next one: the cure for updates in a layer that the client does
+// not speak (D3). Fetch the difference afterwards. It does so once a minute at most; asked for more often, it waits.
+func (c *Client) Reinit() {
+	l := c.home.Load()
+	if l == nil {
+		return
+	}
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	if l.init.askReinit(time.Now()) {
+		l.conn.Drop(errReinit)
+	} else {
+		l.conn.Wake()
+	}
+}
+
+// introduce starts what comes before all other calls: with a key that is not bound yet, to bind it, as such a key may
+// call next to nothing else (B20); then initConnection, also after each binding (B23, D1). The lock is held.
+func (l *link) introduce() {
+	way, t := l.up.via.way, l.temp.Key()
+	switch {
+	case !l.init.retryAt.IsZero(): // see retryInit
+	case t != nil && !l.c.keys.Bound(t):
+		if l.init.binding == nil {
+			l.init.binding = l.keys.bind(l.c.store.permanent(l.id), t)
+		}
+	case l.use != forCalls:
+		l.beginFiles(way)
+	case !l.init.open && l.init.query == nil && !l.temp.Draining():
+		l.init.announced = way
+		l.init.query = l.start(l.c.encoded.inits[way], l.initAnswered)
+	}
+}
+
+// retryInit begins again after a refusal. It returns how long that has to wait. The lock is held.
+func (l *link) retryInit(now time.Time) time.Duration {
+	if l.init.retryAt.IsZero() || l.init.open {
+		return never
+	}
+	if left := l.init.retryAt.Sub(now); left > 0 {
+		return left
+	}
+	l.init.retryAt, l.init.since = time.Time{}, now
+	l.introduce()
+	l.conn.Wake()
+	return never
+}
+
+// startOver gives up what was not answered, so that the next connection begins with it anew.
+func (l *link) startOver() {
+	if !l.keys.trusted() {
+		l.keys.forgetTemporary()
+		return
+	}
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	if k := l.init.query; k != nil {
+		delete(l.calls, k.id)
+		l.conn.Session().Cancel(time.Now(), k.id)
+		l.init.query = nil
+	}
+}
+
+// initAnswered takes the answer to initConnection(help.getConfig) (D1, D5).
+func (l *link) initAnswered(k *rpc) {
+	body, e := k.result(method{name: "initConnection"}, l.id)
+	l.c.rpcs.put(k)
+	l.conn.Lock()
+	if l.init.query = nil; e == nil {
+		l.init.accepted()
+	}
+	l.conn.Unlock()
+	if e != nil {
+		l.initRefused(e)
+		return
+	}
+	l.config.read(l, body)
+	if l.initDone() {
+		l.newSession(0)
+	}
+	l.connected(l.conn.RTT())
+	if l.home() && l.c.store.signedIn() {
+		l.c.userCheck.ask(l)
+	}
+}
+
+// initDone lets calls through after initConnection was answered. It reports whether this is the first that is heard of a new
+// session.
+func (l *link) initDone() bool {
+	l.conn.Lock()
+	defer l.conn.Unlock()
+	if l.closed == nil {
+		l.release()
+	}
+	return !l.init.noticed
+}
+
+// initError is a refusal of initConnection at another data centre than the home, which no repetition cures.
+type initError struct{ refusal *Error }
+
+func (e *initError) Error() string {
+	return "mtproto: the data centre refuses us: " + e.refusal.Error()
+}
+func (e *initError) Unwrap() error { return e.refusal }
+
+// initRefused deals with a refusal of initConnection. What may pass is asked again over the same connection, as TDLib does: a
+// data centre in trouble that cost each account a new connection every second would be in more.
+func (l *link) initRefused(e *Error) {
+	r := react(e.Code, e.Kind())
+	mine := l.home() && l.c.store.signedIn()
+	switch {
+	case e.Code == 0: // the answer was lost, or the session is being left
+	case r == loseAuth && mine:
+		_ = l.c.loseAuth(e)
+		return
+	case r == loseKey && mine:
+		_ = l.c.duplicated(e)
+		return
+	case r == moveHome && l.home():
+		// What somebody who is signed in has cannot be brought along by a data centre that does not take our calls: it is asked again.
+		if !mine && e.Arg != 0 && e.Arg != l.id {
+			_ = l.c.background(func() { l.follow(e) })
+		}
+	case (r == toCaller || r == rewrap || r == checkSignIn) && l.home(): // of these, repetition cures none
+		l.c.fatal(e)
+		l.conn.Drop(e)
+		return
+	case r == loseAuth, r == loseKey, r == toCaller, r == rewrap, r == checkSignIn:
+		l.conn.Drop(&initError{e})
+		return
+	}
+	l.retryLater(e)
+}
+
+// retryLater has what comes first asked again after a refusal that may pass.
+func (l *link) retryLater(e *Error) {
+	l.conn.Lock()
+	pause := l.init.refuse(time.Now(), e)
+	l.conn.Unlock()
+	l.c.o.Log.Warn("the beginning was refused", "dc", l.id, "error", e, "next", pause)
+	if l.use == forCalls {
+		l.c.events.emit(InitRefused{DC: l.id, Err: e, Next: pause})
+	}
+	l.conn.Wake()
+}
+
+// follow makes the data centre the home that an error names.
+func (l *link) follow(e *Error) {
+	if err := l.c.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
+		l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
+	}
+}
