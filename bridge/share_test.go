@@ -218,9 +218,10 @@ func TestDeadDaemonIsNoHeir(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := one.b.shift
-	for ctx := soon(t); s.census(time.Now()).target("main", "") != "dead"; {
+	changed := s.crew.Changed()
+	for ctx := soon(t); s.census(time.Now()).target("main", "") != "dead"; changed = s.crew.Changed() {
 		select {
-		case <-s.crew.Changed():
+		case <-changed:
 		case <-ctx.Done():
 			t.Fatal("not known")
 		}

@@ -53,9 +53,10 @@ func (x *rig) crowd(n int, total int64) *crowd {
 	}
 	for i, r := range c.run {
 		<-c.all[i].started
-		for limit := time.After(30 * time.Second); !r.Status().Follows; {
+		limit := time.After(30 * time.Second)
+		for changed := r.Changed(); !r.Status().Follows; changed = r.Changed() {
 			select {
-			case <-r.Changed():
+			case <-changed:
 			case <-limit:
 				x.t.Fatalf("%+v", r.Status())
 			}

@@ -201,6 +201,9 @@ func TestHeartbeatsReachNoStream(t *testing.T) {
 	if _, err := daemon.ChanSubscribe("tg.upd.main.updateNewMessage.user.*", heard); err != nil { // as a watcher does
 		t.Fatal(err)
 	}
+	if err := daemon.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	reader := at.as("reader", "r")
 	js, err := jetstream.NewWithDomain(reader, subjects.ImportedDomain)
 	if err != nil {
