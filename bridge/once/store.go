@@ -35,6 +35,7 @@ type bucket struct {
 	st     *storage.Storage
 	stream jetstream.Stream
 	prefix string // of the subjects of keys
+	writer
 }
 
 // NewStore makes the bucket where it is missing.
@@ -43,7 +44,9 @@ func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bucket{st: st, stream: s, prefix: "$KV." + st.Scheme().StreamName(storage.Once) + "."}, nil
+	return &bucket{
+		st: st, stream: s, prefix: "$KV." + st.Scheme().StreamName(storage.Once) + ".", writer: writer{conn: st.JetStream().Conn()},
+	}, nil
 }
 
 const (
@@ -74,7 +77,7 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	revision, err := b.st.PutKey(ctx, storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}})
+	revision, err := b.put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}}))
 	var api *jetstream.APIError
 	if errors.As(err, &api) && (api.ErrorCode == codeLastSequence || api.ErrorCode == codeInFlight) {
 		return 0, errTaken
@@ -86,7 +89,7 @@ func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64
 func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	_, err := b.st.PutKey(ctx, storage.Once, key, value, nil)
+	_, err := b.put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nil))
 	b.st.Suspect(err)
 	return err
 }

@@ -15,7 +15,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestBucket(t *testing.T) {
+// newBucket is one in JetStream.
+func newBucket(t *testing.T) (*rig, *bucket) {
+	t.Helper()
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -30,11 +32,20 @@ func TestBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := storage.Daemon(js, storage.Options{}, nil)
-	s, err := NewStore(t.Context(), st)
+	s, err := NewStore(t.Context(), storage.Daemon(js, storage.Options{}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newRig(t), s.(*bucket)
+}
+
+func newOwner(g *rig, s Store) *Journal {
+	return New(Config{Account: "main", Store: s, Box: g.box, Layer: 223})
+}
+
+func TestBucket(t *testing.T) {
+	g, s := newBucket(t)
+	st, js := s.st, s.st.JetStream()
 	info, err := js.Stream(t.Context(), "KV_TG_ONCE")
 	if err != nil {
 		t.Fatal(err)
@@ -42,8 +53,7 @@ func TestBucket(t *testing.T) {
 	if c := info.CachedInfo().Config; c.MaxAge != 24*time.Hour || c.Discard != jetstream.DiscardOld || c.MaxBytes <= 0 || c.AllowDirect {
 		t.Errorf("%+v", c)
 	}
-	g := newRig(t)
-	owner := func() *Journal { return New(Config{Account: "main", Store: s, Box: g.box, Layer: 223}) }
+	owner := func() *Journal { return newOwner(g, s) }
 	if _, _, err := s.Get(t.Context(), key("main", 0, "", "1")); !errors.Is(err, errNone) {
 		t.Error(err)
 	}

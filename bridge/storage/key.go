@@ -12,8 +12,7 @@ import (
 // PutKey writes a key of a bucket with a header of its own, for what the buckets of the library have no words for. It gives the
 // revision.
 func (s *Storage) PutKey(ctx context.Context, name, key string, value []byte, header nats.Header) (uint64, error) {
-	msg := &nats.Msg{Subject: s.apiPrefix() + "$KV." + s.o.Scheme.StreamName(name) + "." + key, Header: header, Data: value}
-	ack, err := s.js.PublishMsg(ctx, msg)
+	ack, err := s.js.PublishMsg(ctx, s.KeyMsg(name, key, value, header))
 	if err != nil {
 		return 0, err
 	}
@@ -41,6 +40,11 @@ func (s *Storage) Mark(ctx context.Context, name, key string) (Mark, error) {
 		return Mark{}, err
 	}
 	return Mark{msg.Sequence, msg.Time}, nil
+}
+
+// KeyMsg is the message that writes a key.
+func (s *Storage) KeyMsg(name, key string, value []byte, header nats.Header) *nats.Msg {
+	return &nats.Msg{Subject: s.apiPrefix() + "$KV." + s.o.Scheme.StreamName(name) + "." + key, Header: header, Data: value}
 }
 
 // apiPrefix stands before the subjects of keys where JetStream is reached by a domain or prefix.

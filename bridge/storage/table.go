@@ -88,6 +88,7 @@ var table = []Item{
 	{Positions, Bucket, "where recovery begins", false, 32 * mib, 0, nil},
 	{Once, Bucket, "requests with a Nats-Msg-Id, and their answers, sealed", false, 64 * mib, 512 * mib, func(c *jetstream.StreamConfig, _ Options) {
 		c.MaxAge = OnceTTL
+		c.AllowAtomicPublish = true
 		c.Discard = jetstream.DiscardOld // of all there is the oldest is asked for least
 		byLeader(c)
 	}},

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 
+	"github.com/natsgram/natsgram/bridge/pace"
 	"github.com/natsgram/natsgram/bridge/room"
 )
 
@@ -87,7 +88,7 @@ type Log struct {
 	epoch      atomic.Uint64
 	renewed    time.Time     // of Run: when it was looked last whether the record grows old
 	last       atomic.Uint64 // sequence of the last message known to be stored
-	pace       pace          // of Run
+	pace       pace.Pace     // of Run
 	patience   atomic.Int32  // how often ackWait is doubled
 	limit      int64         // of Run: bytes that the stream takes of one message; 0: no limit, or not known
 	looked     time.Time     // of Run: when that was found out

@@ -123,11 +123,11 @@ func (l *Log) suspect(ctx context.Context) error {
 // publish tries once to store the first groups of head, at least one, and gives how many of them, and of their messages, are
 // stored: 0 where the server did not take the first. err is for what another try cannot mend.
 func (l *Log) publish(ctx context.Context, head []*Group) (int, error) {
-	groups := choose(head, l.pace.batchFrom())
+	groups := choose(head, l.pace.From())
 	l.fit(ctx, groups)
 	groups = most(groups)
 	messages := flatten(groups)
-	if len(messages) < l.pace.batchFrom() && !anyWhole(groups) {
+	if len(messages) < l.pace.From() && !anyWhole(groups) {
 		return l.oneByOne(ctx, groups)
 	}
 	return l.together(ctx, groups, messages)
@@ -199,7 +199,13 @@ func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq 
 	seq, err = l.send(ctx, messages)
 	l.tried(ctx, time.Since(begun), err)
 	if err == nil {
-		l.pace.took(len(messages), time.Since(begun))
+		switch took := time.Since(begun); len(messages) {
+		case 0:
+		case 1:
+			l.pace.Plain(1, took)
+		default:
+			l.pace.Batch(len(messages), took)
+		}
 		return true, seq, nil
 	}
 	if ctx.Err() != nil {

@@ -432,31 +432,7 @@ func TestLastEventIsKept(t *testing.T) {
 	}
 }
 
-func TestPace(t *testing.T) {
-	for _, c := range []struct {
-		plain, batch time.Duration
-		want         int
-	}{
-		{0, 0, guessFrom},
-		{250 * time.Microsecond, 4 * time.Millisecond, 16},
-		{28 * time.Microsecond, 3 * time.Millisecond, maxFrom},
-		{5 * time.Millisecond, 5 * time.Millisecond, minFrom},
-		{time.Nanosecond, time.Nanosecond, 15},
-	} {
-		var p pace
-		if c.plain > 0 {
-			for range 100 {
-				p.took(1, c.plain)
-				p.took(2, c.batch)
-			}
-		}
-		if got := p.batchFrom(); got != c.want {
-			t.Errorf("%v %v: from %d, want %d", c.plain, c.batch, got, c.want)
-		}
-	}
-}
-
-// BenchmarkPublish is the figures behind pace: messages a second with every write synced, by how many go out at once.
+// BenchmarkPublish is the figures behind package pace: messages a second with every write synced, by how many go out at once.
 func BenchmarkPublish(b *testing.B) {
 	for _, sync := range []bool{true, false} {
 		for _, size := range []int{1, 2, 4, 8, 100, 1000} {
