@@ -223,7 +223,7 @@ func (a *attempts) sitOut(ctx context.Context, e *Error, d time.Duration) error 
 	}
 	until := time.Now().Add(d)
 	a.turn.pause(pause{until, e.Kind()})
-	defer waiting(ctx, Wait{For: WaitFlood, Until: until, Refusal: e})()
+	defer BeginWait(ctx, Wait{For: WaitFlood, Until: until, Refusal: e})()
 	if err := a.c.sleep(ctx, d); err != nil {
 		return a.failed(e.Sent, err)
 	}

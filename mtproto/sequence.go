@@ -169,7 +169,7 @@ func (c *Client) awaitTurn(ctx context.Context, a *attempts) *Error {
 			t.pause(paused)
 		}
 		if !waits {
-			waits, resume = true, waiting(ctx, Wait{For: WaitTurn})
+			waits, resume = true, BeginWait(ctx, Wait{For: WaitTurn})
 		}
 		select {
 		case <-next:

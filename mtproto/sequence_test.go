@@ -252,6 +252,10 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
+type waiter func(mtproto.Wait) func()
+
+func (w waiter) BeginWait(of mtproto.Wait) func() { return w(of) }
+
 // Whoever waits behind a flood wait that outlasts him is told at once how long it is. He hears of all that he waits for.
 func TestSequencePatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -272,7 +276,7 @@ func TestSequencePatience(t *testing.T) {
 		var mu sync.Mutex
 		heard := map[string]int{}
 		hears := func(who string) context.Context {
-			return mtproto.WithWaits(t.Context(), func(w mtproto.Wait) func() {
+			return mtproto.WithWaiter(t.Context(), waiter(func(w mtproto.Wait) func() {
 				mu.Lock()
 				defer mu.Unlock()
 				heard[fmt.Sprint(who, " begins ", w.For, " ", w.Refusal != nil)]++
@@ -281,7 +285,7 @@ func TestSequencePatience(t *testing.T) {
 					defer mu.Unlock()
 					heard[fmt.Sprint(who, " ends ", w.For)]++
 				}
-			})
+			}))
 		}
 		begin := func(ctx context.Context, about string) func() ([]byte, error) {
 			return q.Start(ctx, r.encode(M{"_": unguarded, "pending_updates_count": 0, "message": about}))

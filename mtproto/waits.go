@@ -12,6 +12,7 @@ type WaitReason uint8
 const (
 	WaitFlood WaitReason = iota // Telegram said so
 	WaitTurn                    // for the call before it in its [Sequence]
+	WaitElse                    // something that is not the client's
 )
 
 // Wait is what a call waits for. Until and Refusal are those of a flood wait: when it is over, and what whoever cannot wait for so
@@ -24,16 +25,21 @@ type Wait struct {
 
 type waitsKey struct{}
 
-// WithWaits has a function called whenever a call made with the context begins to wait for something other than Telegram's
-// answer. What it returns is called when that is over, and may block until the call may go on.
-func WithWaits(ctx context.Context, begin func(Wait) (end func())) context.Context {
-	return context.WithValue(ctx, waitsKey{}, begin)
+// Waiter is told when a call begins to wait for something other than Telegram's answer. End is called when that is over, and may
+// block until the call may go on.
+type Waiter interface {
+	BeginWait(w Wait) (end func())
 }
 
-// waiting tells that a call begins to wait.
-func waiting(ctx context.Context, w Wait) (end func()) {
-	if begin, ok := ctx.Value(waitsKey{}).(func(Wait) func()); ok {
-		return begin(w)
+// WithWaiter has somebody told of the waits of calls that are made with the context.
+func WithWaiter(ctx context.Context, w Waiter) context.Context {
+	return context.WithValue(ctx, waitsKey{}, w)
+}
+
+// BeginWait tells that whoever has the context begins to wait. The client does so, and whoever else has to do with calls may.
+func BeginWait(ctx context.Context, w Wait) (end func()) {
+	if waiter, ok := ctx.Value(waitsKey{}).(Waiter); ok {
+		return waiter.BeginWait(w)
 	}
 	return func() {}
 }

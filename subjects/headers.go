@@ -10,10 +10,20 @@ const (
 	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/user/era/box/pts/index
 	HeaderRequestInfo = "Nats-Request-Info"
 	HeaderReply       = "Tg-Reply" // parts: the answer may come in several messages
+	HeaderOrder       = "Tg-Order" // free: in no order with other calls to the same chat
 )
 
 // ReplyParts is the one value of HeaderReply.
 const ReplyParts = "parts"
+
+// OrderFree is the one value of HeaderOrder.
+const OrderFree = "free"
+
+// HeaderPassed of a request that one owner of an account passes on to the next: whose, and when it came to it.
+const HeaderPassed = "Tg-Passed"
+
+// HeaderWaited of an answer says for how many seconds the request waited here for what: 2.4 flood, 0.3 order.
+const HeaderWaited = "Tg-Waited"
 
 // Headers of an answer that is an error.
 const (

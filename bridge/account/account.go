@@ -196,6 +196,9 @@ func (t *tenure) serve(ctx context.Context, state mtproto.State) (err error) {
 	c := t.rpcConfig(invoker(t.invoke), t.driver)
 	c.Resolve, c.Once = t.resolve, t.journal
 	govern(&c, t.gate)
+	c.Behind = t.former()
+	c.Locate, c.Whose, c.Self = t.driver.peers.Locate, t.driver.peers.Whose, state.UserID
+	c.Sequence = t.sequences()
 	t.service, err = rpc.Serve(c)
 	return err
 }

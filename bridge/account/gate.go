@@ -7,6 +7,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/mtproto"
 )
 
 const (
@@ -122,4 +123,35 @@ func (t *tenure) invoke(ctx context.Context, query []byte) ([]byte, error) {
 		return t.gate.Invoke(ctx, query)
 	}
 	return t.client.Invoke(ctx, query)
+}
+
+// sequences is rpc.Config.Sequence: the calls of a sequence pass the gate in their turn. Nil for a client that has none.
+func (t *tenure) sequences() func() rpc.Sequence {
+	c, ok := t.client.(interface{ Sequence() *mtproto.Sequence })
+	if !ok {
+		return nil
+	}
+	return func() rpc.Sequence { return sequence{t, c.Sequence()} }
+}
+
+type sequence struct {
+	t *tenure
+	*mtproto.Sequence
+}
+
+// Next is the next place.
+func (s sequence) Next() rpc.Turn { return turn{s.t, s.Sequence.Next()} }
+
+type turn struct {
+	t *tenure
+	*mtproto.Place
+}
+
+// Invoke makes the call, as far as the gate lets it pass.
+func (t turn) Invoke(ctx context.Context, query []byte) ([]byte, error) {
+	defer t.Leave()
+	if t.t.gate != nil {
+		return t.t.gate.Through(ctx, query, t.Place.Invoke)
+	}
+	return t.Place.Invoke(ctx, query)
 }

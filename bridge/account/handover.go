@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/answer"
 )
 
 // legacy is what an owner leaves to the next one: the requests that came since it began to let go.
@@ -13,6 +15,7 @@ type legacy struct {
 	t     *tenure
 	owner string
 	heard *nats.Subscription // of the next owner's first words
+	asked *nats.Subscription // by which it asks whether there are requests for it
 }
 
 const (
@@ -35,7 +38,13 @@ func (t *tenure) hold(ctx context.Context) {
 		t.service.Stop(ctx)
 		return
 	}
-	t.legacy = &legacy{t: t, owner: t.log.OwnerID(), heard: heard}
+	asked, err := t.Answers.Subscribe(t.Settings.Scheme().Inside(t.Name, keptAsked), "", func(r answer.Request) {
+		r.JSON(keptAnswer{t.service.ID()}, nil)
+	})
+	if err != nil {
+		t.Log.Warn("requests are passed on in any order", "err", err)
+	}
+	t.legacy = &legacy{t: t, owner: t.log.OwnerID(), heard: heard, asked: asked}
 	t.service.Hold()
 	t.service.Finish(ctx)
 }
@@ -47,7 +56,7 @@ func (r *Runner) PassOn(ctx context.Context) {
 	if l == nil {
 		return
 	}
-	defer l.heard.Unsubscribe() //nolint:errcheck // the connection may be closed
+	defer l.close()
 	begun := time.Now()
 	until := begun.Add(handOver)
 	if limit, ok := ctx.Deadline(); ok && limit.Add(-passTime-linger).Before(until) {
@@ -61,6 +70,34 @@ func (r *Runner) PassOn(ctx context.Context) {
 	}
 	n := l.t.service.PassOn(ctx, served)
 	r.Log.Info("requests passed on to the next owner", "requests", n, "served", served, "took", time.Since(begun))
+}
+
+func (l *legacy) close() {
+	_ = l.heard.Unsubscribe() // the connection may be closed
+	if l.asked != nil {
+		_ = l.asked.Unsubscribe()
+	}
+}
+
+const (
+	// keptAsked is where an owner asks whether a former one keeps requests for it.
+	keptAsked = "kept"
+	// askedMost is how long it waits for the answer. Where there is none, NATS says so at once.
+	askedMost = time.Second
+)
+
+type keptAnswer struct {
+	Service string `json:"service"`
+}
+
+// former is the service of a former owner that keeps requests for this one; empty: there is none.
+func (r *Runner) former() string {
+	m, err := r.Conn.Request(r.Settings.Scheme().Inside(r.Name, keptAsked), []byte("{}"), askedMost)
+	var a keptAnswer
+	if err != nil || json.Unmarshal(m.Data, &a) != nil {
+		return ""
+	}
+	return a.Service
 }
 
 // await waits for another owner's first words.

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -18,8 +19,17 @@ import (
 type Request struct {
 	msg      *nats.Msg
 	to       *Answers
+	inside   func(h nats.Header, data []byte) // takes the answer, which is not published; nil: it is
 	answered bool
 }
+
+// Inside makes a request that comes from the daemon itself. It is answered by a call, with data that the one called may keep.
+func (a *Answers) Inside(m *nats.Msg, answer func(h nats.Header, data []byte)) Request {
+	return Request{msg: m, to: a, inside: answer}
+}
+
+// IsInside reports whether the request comes from the daemon itself.
+func (r *Request) IsInside() bool { return r.inside != nil }
 
 // Subject is where the request came.
 func (r *Request) Subject() string { return r.msg.Subject }
@@ -60,6 +70,10 @@ func (r *Request) Send(h nats.Header, data []byte) {
 		return
 	}
 	r.answered = true
+	if r.inside != nil {
+		r.inside(h, bytes.Clone(data))
+		return
+	}
 	if r.msg.Reply == "" {
 		return
 	}
@@ -103,18 +117,20 @@ func (r *Request) JSON(v any, f *Fault) *Fault {
 // server's own reply is refused.
 var ErrReserved = errors.New("it came by a service import, and cannot be passed on")
 
-// PassOn publishes the request again, for whoever serves the account now. left is what is left of its time.
-func (r *Request) PassOn(left time.Duration) error {
+// PassOn publishes the request again, for whoever serves the account now. left is what is left of its time, passed what the next
+// owner is told of it.
+func (r *Request) PassOn(left time.Duration, passed string) error {
 	if strings.HasPrefix(r.msg.Reply, "_R_.") {
 		return ErrReserved
 	}
 	h := nats.Header{}
 	for k, v := range r.msg.Header {
-		if !strings.EqualFold(k, subjects.HeaderTimeout) {
+		if !strings.EqualFold(k, subjects.HeaderTimeout) && k != subjects.HeaderPassed {
 			h[k] = v
 		}
 	}
 	h[subjects.HeaderTimeout] = []string{max(left, time.Millisecond).Truncate(time.Millisecond).String()}
+	h[subjects.HeaderPassed] = []string{passed}
 	err := r.to.conn.PublishMsg(&nats.Msg{Subject: r.msg.Subject, Reply: r.msg.Reply, Header: h, Data: r.msg.Data})
 	r.answered = err == nil
 	return err

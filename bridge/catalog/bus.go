@@ -173,12 +173,14 @@ var (
 		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one with the same name is executed once, and a later one gets the first one's answer", "", nil},
 		{subjects.HeaderRetry, "any value: the request repeats another whose answer was lost; what Telegram could execute twice is refused", "", nil},
 		{subjects.HeaderReply, "the answer may come in several messages, and ends with an empty one", "", []string{subjects.ReplyParts}},
+		{subjects.HeaderOrder, "free: in no order with other calls that write to the same chat", "", []string{subjects.OrderFree}},
 	}
 	answerHeaders = []header{
 		{subjects.HeaderPart, "of an answer in parts: which of how many this is", "^[0-9]+/[0-9]+$", nil},
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
 		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
 		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld; or it is told again, and was too large to be kept, or lost and found", "", []string{"service message", "sign-in token", "too large", "found in the chat"}},
+		{subjects.HeaderWaited, waitedAbout, "", nil},
 		{subjects.HeaderReplayed, "when the call was made whose answer this is: an earlier request had the same Nats-Msg-Id", "", nil},
 	}
 	faultHeaders = []header{
@@ -188,6 +190,7 @@ var (
 		{subjects.HeaderError, "Telegram's own text: FLOOD_WAIT_35", "", nil},
 		{subjects.HeaderRetryAfter, "how many seconds to wait", "^[0-9]+$", nil},
 		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{"yes", "no", "unknown"}},
+		{subjects.HeaderWaited, waitedAbout, "", nil},
 	}
 	updateHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the update; raw TL of unknown", "", contentTypes},
@@ -206,6 +209,8 @@ var (
 		{subjects.HeaderMsgID, "account/user/era/box/pts/index: unique", "", nil},
 	}
 )
+
+const waitedAbout = "for how many seconds the request waited in the daemon, and for what (flood, lookup, repeat, order, room): 2.4 flood, 0.3 order"
 
 // headerSchema is headers as a JSON Schema.
 func headerSchema(all []header) object {

@@ -91,16 +91,21 @@ func (g *Gate) Load(ctx context.Context) error {
 
 // Invoke makes a call if it may be made. Refusals are an *answer.Fault.
 func (g *Gate) Invoke(ctx context.Context, query []byte) ([]byte, error) {
+	return g.Through(ctx, query, g.c.Invoke)
+}
+
+// Through is Invoke by another way.
+func (g *Gate) Through(ctx context.Context, query []byte, invoke Invoke) ([]byte, error) {
 	rule, view := g.c.Rules.of(query)
 	if rule.reads && !g.budgets.some.Load() {
-		return g.c.Invoke(ctx, query)
+		return invoke(ctx, query)
 	}
 	took, fault := g.budgets.take(ctx, rule, view, CallerOf(ctx))
 	if fault != nil {
 		return nil, fault
 	}
 	if rule.reads {
-		result, err := g.c.Invoke(ctx, query)
+		result, err := invoke(ctx, query)
 		g.settle(took, err)
 		return result, err
 	}
@@ -109,7 +114,7 @@ func (g *Gate) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 		g.budgets.giveBack(took)
 		return nil, fault
 	}
-	result, err := g.c.Invoke(ctx, query)
+	result, err := invoke(ctx, query)
 	cause := context.Cause(ctx)
 	g.end(w)
 	g.settle(took, err)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -111,14 +112,23 @@ func (j *Journal) Begin(ctx context.Context, q Request) (*Run, *Answer, *answer.
 		if other.hash != q.Hash {
 			return nil, nil, conflict()
 		}
-		select {
-		case <-other.ended:
-		case <-ctx.Done():
+		if !other.await(ctx) {
 			return nil, nil, waited(ctx)
 		}
 		if other.answer != nil || other.fault != nil {
 			return nil, other.answer, other.fault
 		}
+	}
+}
+
+// await waits until a run has ended; false: ctx has before.
+func (r *Run) await(ctx context.Context) bool {
+	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
+	select {
+	case <-r.ended:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

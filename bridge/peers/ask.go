@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
@@ -13,37 +14,66 @@ import (
 
 // ask finds out whose a name or phone number is, now or some minutes ago.
 func (d *Directory) ask(ctx context.Context, r reference) (peer, error) {
-	call := codec.M{"_": "contacts.resolveUsername", "username": r.name}
-	key := "@" + r.name
-	if r.phone != "" {
-		call, key = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}, "+"+r.phone
+	key := r.key()
+	if n, ok := d.remembered(key); ok {
+		return n.peer, n.err
 	}
-	if p, err, ok := d.remembered(key); ok {
-		return p, err
-	}
-	if err := d.turn(ctx); err != nil {
+	n, err := d.once(ctx, key, func(ctx context.Context) alias {
+		if n, ok := d.remembered(key); ok { // somebody asked just before
+			return n
+		}
+		return d.askTelegram(ctx, key, r)
+	})
+	if err != nil {
 		return peer{}, err
 	}
-	defer d.done()
-	if p, err, ok := d.remembered(key); ok { // somebody asked while this one waited
-		return p, err
+	return n.peer, n.err
+}
+
+// askTelegram asks, and remembers.
+func (d *Directory) askTelegram(ctx context.Context, key string, r reference) (n alias) {
+	call := codec.M{"_": "contacts.resolveUsername", "username": r.name}
+	if r.phone != "" {
+		call = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}
 	}
 	v, err := d.call(ctx, call)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", key, err)
+		n.err = fmt.Errorf("%s: %w", key, err)
 		if life := lifeOf(err); life > 0 {
-			d.remember(key, alias{err: err, until: time.Now().Add(life)})
+			n.until = time.Now().Add(life)
+			d.remember(key, n)
 		}
-		return peer{}, err
+		return n
 	}
 	d.learnAll(v)
 	to, _ := v.Object("peer")
-	p := peerOf(to)
-	if p.id == 0 {
-		return peer{}, fmt.Errorf("%s: Telegram's answer names no peer", key)
+	if n.peer = peerOf(to); n.peer.id == 0 {
+		n.err = fmt.Errorf("%s: Telegram's answer names no peer", key)
+		return n
 	}
-	d.remember(key, alias{peer: p, until: time.Now().Add(nameLife)})
-	return p, nil
+	n.until = time.Now().Add(nameLife)
+	d.remember(key, n)
+	return n
+}
+
+// askMost is how long a question may take, however long those wait who have it asked.
+const askMost = time.Minute
+
+// once has one question asked for all that want its answer at the same time, and waits for it as long as ctx allows. It goes on when
+// nobody waits any more: its answer is remembered.
+func (d *Directory) once(ctx context.Context, key string, ask func(context.Context) alias) (alias, error) {
+	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
+	answer := d.asking.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), askMost)
+		defer cancel()
+		return ask(ctx), nil
+	})
+	select {
+	case a := <-answer:
+		return a.Val.(alias), nil //nolint:errcheck // it is what ask gives
+	case <-ctx.Done():
+		return alias{}, ctx.Err()
+	}
 }
 
 // lifeOf is how long an error is the answer to the same question: a name that nobody has is asked for again as seldom as one
@@ -71,14 +101,14 @@ func peerOf(v codec.View) peer {
 	return peer{subjects.Chat, v.Int("chat_id")}
 }
 
-func (d *Directory) remembered(key string) (peer, error, bool) {
+func (d *Directory) remembered(key string) (alias, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, ok := d.names[key]
 	if !ok {
 		n, ok = d.vain[key]
 	}
-	return n.peer, n.err, ok && time.Now().Before(n.until)
+	return n, ok && time.Now().Before(n.until)
 }
 
 func (d *Directory) remember(key string, n alias) {
@@ -111,38 +141,32 @@ func glances() []glance {
 }
 
 // look goes through the newest dialogs and the contacts, but for what somebody looked through within the last minute, also in
-// vain.
+// vain. All who look at the same time look once.
 func (d *Directory) look(ctx context.Context, r reference) error {
 	if d.c.Bot { // bots have neither (E25)
 		return nil
 	}
-	if err := d.turn(ctx); err != nil {
-		return err
-	}
-	defer d.done()
-	var failed error
 	for i := range d.glances {
 		if _, _, ok := d.known(r); ok {
 			return nil
 		}
-		g := &d.glances[i]
-		if time.Since(g.at) >= lookEvery {
-			if err := d.glance(ctx, g); err != nil {
-				return err
-			}
+		n, err := d.once(ctx, "look "+strconv.Itoa(i), func(ctx context.Context) alias { return alias{err: d.glanceAt(ctx, i)} })
+		if err == nil {
+			err = n.err
 		}
-		if failed == nil {
-			failed = g.err
+		if _, _, ok := d.known(r); !ok && err != nil {
+			return err
 		}
 	}
-	if _, _, ok := d.known(r); ok {
-		return nil
-	}
-	return failed
+	return nil
 }
 
-// glance asks, and learns. Its error is that there was no answer.
-func (d *Directory) glance(ctx context.Context, g *glance) error {
+// glanceAt asks, and learns, unless somebody did so lately; then what came of that counts.
+func (d *Directory) glanceAt(ctx context.Context, i int) error {
+	g := &d.glances[i]
+	if time.Since(g.at) < lookEvery {
+		return g.err
+	}
 	v, err := d.call(ctx, g.call)
 	if err != nil && lifeOf(err) == 0 {
 		return err
@@ -150,7 +174,7 @@ func (d *Directory) glance(ctx context.Context, g *glance) error {
 	if g.at, g.err = time.Now(), err; err == nil {
 		d.learnAll(v)
 	}
-	return nil
+	return err
 }
 
 func (d *Directory) call(ctx context.Context, m codec.M) (codec.View, error) {
@@ -172,15 +196,3 @@ func (d *Directory) learnAll(v codec.View) {
 		}
 	}
 }
-
-// turn waits for the token, so that a burst of requests for one name is one question.
-func (d *Directory) turn(ctx context.Context) error {
-	select {
-	case d.asking <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (d *Directory) done() { <-d.asking }

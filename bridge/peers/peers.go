@@ -23,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -70,13 +72,13 @@ type Directory struct {
 	names      map[string]alias
 	vain       map[string]alias // that lead to nobody
 
-	asking  chan struct{} // one token: a question to Telegram at a time
-	glances []glance      // of who has the token
+	asking  singleflight.Group // each question once at a time
+	glances []glance           // of who asks it
 }
 
 // New makes an empty directory.
 func New(c Config) *Directory {
-	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, vain: map[string]alias{}, asking: make(chan struct{}, 1), glances: glances()}
+	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, vain: map[string]alias{}, glances: glances()}
 }
 
 // UnknownError is a reference that leads to no peer, or to one of a wrong kind. It is the caller's to mend.
@@ -156,15 +158,63 @@ func (d *Directory) Resolve(ctx context.Context, class, text string) (object []b
 	if !ok {
 		return nil, true, unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
 	}
-	m, err := d.input(ctx, class, r)
+	p, hash := peer{}, int64(0)
+	if !r.self {
+		if p, hash, err = d.find(ctx, r); err != nil {
+			return nil, true, err
+		}
+	}
+	object, err = d.object(class, wrap, r, p, hash)
+	return object, true, err
+}
+
+// Locate is Resolve for who wants to know which peers are the same, and asks nobody: object has no access hash. Where it takes a
+// question, of the account's peers or of Telegram, whose text is, it has the id hole instead, and name is what tells texts
+// apart that may lead to different peers. False: Resolve would fail.
+func (d *Directory) Locate(class, text string, hole int64) (object []byte, name string, ok bool) {
+	wrap, ok := wrappers[class]
+	if !ok {
+		return nil, "", false
+	}
+	r, ok := parse(text)
+	if !ok {
+		return nil, "", false
+	}
+	p := peer{r.kind, r.id}
+	if !r.self && (r.id == 0 || r.kind == subjects.None) {
+		name = r.key()
+		if p = (peer{subjects.User, hole}); class == "InputChannel" {
+			p.kind = subjects.Channel
+		}
+	}
+	object, err := d.object(class, wrap, r, p, 0)
+	return object, name, err == nil
+}
+
+// Whose is a name that Locate gave, as far as it is known without a question.
+func (d *Directory) Whose(name string) (kind subjects.Kind, id int64, ok bool) {
+	r, ok := parse(name)
+	if !ok {
+		return "", 0, false
+	}
+	if r.name == "" && r.phone == "" {
+		p, _, ok := d.known(r)
+		return p.kind, p.id, ok
+	}
+	n, ok := d.remembered(r.key())
+	return n.peer.kind, n.peer.id, ok && n.err == nil
+}
+
+// object is a peer as an object of a class.
+func (d *Directory) object(class, wrap string, r reference, p peer, hash int64) ([]byte, error) {
+	m, err := input(class, r, p, hash)
 	if err != nil {
-		return nil, true, err
+		return nil, err
 	}
 	if wrap != "" {
 		m = codec.M{"_": wrap, "peer": m}
 	}
-	object, err = d.c.Schema.Encode(nil, m)
-	return object, true, err
+	return d.c.Schema.Encode(nil, m)
 }
 
 // Classes are those in whose place Resolve understands text, sorted.
@@ -173,7 +223,7 @@ func Classes() []string { return slices.Sorted(maps.Keys(wrappers)) }
 // wrappers are the classes that a peer can stand for, and the constructors of those that hold an InputPeer.
 var wrappers = map[string]string{"InputPeer": "", "InputUser": "", "InputChannel": "", "InputDialogPeer": "inputDialogPeer", "InputNotifyPeer": "inputNotifyPeer"}
 
-func (d *Directory) input(ctx context.Context, class string, r reference) (codec.M, error) {
+func input(class string, r reference, p peer, hash int64) (codec.M, error) {
 	if r.self {
 		switch class {
 		case "InputUser":
@@ -182,10 +232,6 @@ func (d *Directory) input(ctx context.Context, class string, r reference) (codec
 			return nil, unknown("the account itself is no channel")
 		}
 		return codec.M{"_": "inputPeerSelf"}, nil
-	}
-	p, hash, err := d.find(ctx, r)
-	if err != nil {
-		return nil, err
 	}
 	name := map[subjects.Kind]string{subjects.User: "user", subjects.Chat: "basic group", subjects.Channel: "channel"}[p.kind]
 	switch {

@@ -17,6 +17,17 @@ type reference struct {
 	id    int64 // with kind None: of whatever kind
 }
 
+// key is what tells a reference that has to be looked up from others.
+func (r reference) key() string {
+	switch {
+	case r.name != "":
+		return "@" + r.name
+	case r.phone != "":
+		return "+" + r.phone
+	}
+	return strconv.FormatInt(r.id, 10)
+}
+
 // parse reads the forms that the package comment lists.
 func parse(text string) (r reference, ok bool) {
 	text = strings.TrimSpace(text)

@@ -31,6 +31,8 @@ type method struct {
 	carries  bool   // it takes what stands in a message to where it is not redacted
 	searches bool   // it tells by its hits what stands in messages
 	random   random
+	order    ordered
+	chat     string // the parameter that names the chat, with chatOrder
 }
 
 type namespace struct {
@@ -47,6 +49,7 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 		m.wraps = slices.ContainsFunc(fn.Decl().Params, func(p tl.Param) bool { return p.Type.Bang })
 		m.moves = m.wraps || moving[fn.Decl().Result.Name]
 		m.carries, m.searches = ms.carries(m), ms.searches(m)
+		m.order, m.chat = orderOf(fn.Decl())
 		ms.byName[m.name] = m
 		ms.sorted = append(ms.sorted, m)
 	}

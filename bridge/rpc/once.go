@@ -17,10 +17,11 @@ import (
 
 // named is what a request with a Nats-Msg-Id has beside others.
 type named struct {
-	run    *once.Run // nil: the request has no id
-	hash   once.Hash
-	before time.Time // when the call was made whose answer this is; zero: for this request
-	lacks  string    // why the answer is not all that Telegram gave then
+	run      *once.Run // nil: the request has no id
+	hash     once.Hash
+	asksOnce bool      // the journal is being asked
+	before   time.Time // when the call was made whose answer this is; zero: for this request
+	lacks    string    // why the answer is not all that Telegram gave then
 }
 
 const (
@@ -47,7 +48,9 @@ func (s *Service) known(ctx context.Context, j *job, m *method, r *request) bool
 	if s.c.Once == nil {
 		return false
 	}
+	j.asksOnce = true
 	run, before, fault := s.c.Once.Begin(ctx, once.Request{Caller: j.Caller(), ID: r.msgID, Hash: j.hash, Writes: !m.readOnly})
+	j.asksOnce = false
 	switch {
 	case fault != nil:
 		if !s.passes(j, fault) {

@@ -47,9 +47,16 @@ func (s *Service) headerOf(j *job) nats.Header {
 	if j.out == TL {
 		h = nats.Header{subjects.HeaderContentType: {TL.String()}, subjects.HeaderLayer: {strconv.Itoa(s.c.Methods.schema.Layer())}}
 	}
+	waited := j.told()
+	if j.redacted == "" && waited == "" && j.before.IsZero() {
+		return h
+	}
+	h = maps.Clone(h)
 	if j.redacted != "" {
-		h = maps.Clone(h)
 		h[subjects.HeaderRedacted] = []string{j.redacted}
+	}
+	if waited != "" {
+		h[subjects.HeaderWaited] = []string{waited}
 	}
 	return j.headersAgain(h)
 }
@@ -66,8 +73,12 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 		j.run.End(s.ctx, fault) // before the caller can ask again
 	}
 	s.measure(j, fault)
-	if fault != nil {
-		j.Fail(j.out, fault)
+	if j.fault = fault; fault != nil {
+		h := fault.Header(j.out)
+		if waited := j.told(); waited != "" {
+			h[subjects.HeaderWaited] = []string{waited}
+		}
+		j.Send(h, fault.Body(j.out))
 	} else {
 		j.Send(s.headerOf(j), data)
 	}

@@ -19,6 +19,7 @@ type request struct {
 	timeout time.Duration // 0: not said
 	msgID   string
 	again   bool // it repeats a request of which the caller does not know what became
+	free    bool // it keeps no order with others
 }
 
 const (
@@ -49,12 +50,15 @@ func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 	if in.reply != "" && in.reply != subjects.ReplyParts {
 		return r, answer.Refuse(400, subjects.HeaderReply+": want "+subjects.ReplyParts+", got "+quote(in.reply))
 	}
-	r.msgID, r.again = in.msgID, in.retry != ""
+	if in.order != "" && !strings.EqualFold(in.order, subjects.OrderFree) {
+		return r, answer.Refuse(400, subjects.HeaderOrder+": want "+subjects.OrderFree+", or nothing, got "+quote(in.order))
+	}
+	r.msgID, r.again, r.free = in.msgID, in.retry != "", in.order != ""
 	return r, r.checkLayer(in.layer, layer)
 }
 
 // headers are those of a request that mean something here.
-type headers struct{ content, accept, layer, timeout, retry, msgID, reply string }
+type headers struct{ content, accept, layer, timeout, retry, msgID, reply, order string }
 
 // readAll reads them by their usual names, or written in another case as some clients do. Each may be there once: of two it
 // would be chance which is meant.
@@ -65,7 +69,7 @@ func readAll(h nats.Header) (in headers, wrong *Fault) {
 	}{
 		{subjects.HeaderContentType, &in.content}, {subjects.HeaderAccept, &in.accept}, {subjects.HeaderLayer, &in.layer},
 		{subjects.HeaderTimeout, &in.timeout}, {subjects.HeaderRetry, &in.retry}, {subjects.HeaderMsgID, &in.msgID},
-		{subjects.HeaderReply, &in.reply},
+		{subjects.HeaderReply, &in.reply}, {subjects.HeaderOrder, &in.order},
 	} {
 		found := 0
 		for k, v := range h {

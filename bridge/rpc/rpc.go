@@ -44,6 +44,19 @@ type Config struct {
 
 	// Once knows requests by their Nats-Msg-Id; nil: none.
 	Once *once.Journal
+	// Behind names a former owner that still has requests for this one: they are awaited, so that they come before what comes here.
+	// Empty: there is none.
+	Behind string
+
+	// Sequence begins an order of calls; nil: there is none, which is for a client that makes no calls.
+	Sequence func() Sequence
+	// Self is the id of the account's user, 0: not known.
+	Self int64
+	// Locate is Resolve without asking or waiting, for the order of calls alone. Of what has to be looked up it gives the name under
+	// which that is to be done, and an object with the id hole instead. May be nil.
+	Locate func(class, text string, hole int64) (object []byte, name string, ok bool)
+	// Whose is a name that Locate gave, as far as that is known without asking; may be nil.
+	Whose func(name string) (kind subjects.Kind, id int64, ok bool)
 
 	// Measure is told of every call that was answered: the endpoint of its method, the method where there is such a one, how long it
 	// took, and the code of the error, 0 without one. May be nil.
@@ -107,6 +120,7 @@ type Service struct {
 	roPrefix  string
 	ctx       context.Context //nolint:containedctx // the service's life, for the calls at work
 	cancel    context.CancelFunc
+	heir      heir
 	slow      sync.WaitGroup // extras that take their time
 	extraWork chan struct{}  // a token for each of those
 	stopOnce  sync.Once
@@ -120,11 +134,14 @@ func Serve(c Config) (*Service, error) {
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.pool = newPool(limits{c.Concurrency, c.Queue, c.QueueBytes}, c.Budget, s.serve)
+	s.pool = newPool(limits{c.Concurrency, begunMost * c.Concurrency, c.Queue, c.QueueBytes}, c.Budget, s.serve)
+	s.pool.refuse = func(j *job, fault *Fault) { s.reply(j, nil, fault) }
+	s.pool.deadline, s.pool.sequence, s.pool.whose = s.deadline, c.Sequence, s.whose
 	s.micro = micro.New(micro.Config{
 		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
 	})
 	s.addEndpoints()
+	s.awaitFormer()
 	if err := s.subscribe(); err != nil {
 		s.Stop(s.ctx)
 		return nil, err
@@ -159,28 +176,43 @@ func (s *Service) subscribe() error {
 	return s.micro.SubscribeAside(slices.Collect(maps.Keys(s.extras)), s.aside)
 }
 
+// begunMost is how many requests may have begun, and wait for something, for each that may be at work.
+const begunMost = 4
+
 // take sorts a request in. It never waits for one.
 func (s *Service) take(r answer.Request) {
-	j := job{Request: r, at: time.Now()}
-	j.endpoint, j.method = s.route(r.Subject())
+	s.sort(&job{Request: r, service: s, at: time.Now()})
+}
+
+// sort gives a request its place, or refuses it.
+func (s *Service) sort(j *job) {
+	j.endpoint, j.method = s.route(j.Subject())
 	if j.endpoint == nil {
 		j.endpoint = s.stray
 	}
-	if n := r.HeaderSize(); n > maxHeaders {
-		s.reply(&j, nil, answer.Refuse(400, "the headers have "+strconv.Itoa(n)+" bytes: want "+strconv.Itoa(maxHeaders)+" at most"))
+	if n := j.HeaderSize(); n > maxHeaders {
+		s.reply(j, nil, answer.Refuse(400, "the headers have "+strconv.Itoa(n)+" bytes: want "+strconv.Itoa(maxHeaders)+" at most"))
 		return
 	}
-	if !s.pool.submit(s.laneOf(&j), j) {
-		s.reply(&j, nil, &Fault{Code: 503, Text: "too many requests of this caller are waiting", Sent: answer.No, RetryAfter: time.Second})
+	if s.passedOn(j) {
+		return
+	}
+	j.m = s.c.Methods.byName[j.method]
+	s.plan(j)
+	if fault := s.pool.submit(s.callerOf(j), j); fault != nil {
+		s.reply(j, nil, fault)
 	}
 }
 
-// laneOf names whom a request shares its room with: those of the same caller, or of all whom NATS does not tell of, in the
+// callerOf names whom a request shares its room with: those of the same caller, or of all whom NATS does not tell of, in the
 // same tree.
-func (s *Service) laneOf(j *job) string {
+func (s *Service) callerOf(j *job) string {
 	tree := subjects.TreeRPC
 	if j.endpoint == s.readOnly {
 		tree = subjects.TreeRO
+	}
+	if j.from != "" {
+		return tree + " " + j.from // of no user of NATS: their names begin with an account's
 	}
 	return tree + j.Caller()
 }
@@ -241,6 +273,7 @@ func (s *Service) route(subject string) (*micro.Endpoint, string) {
 func (s *Service) Stop(ctx context.Context) {
 	s.stopOnce.Do(func() {
 		s.micro.Unsubscribe(ctx)
+		s.catchUp()
 		s.pool.close(ctx, s.cancel)
 		s.cancel()
 		s.slow.Wait()

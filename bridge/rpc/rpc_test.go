@@ -583,8 +583,9 @@ func BenchmarkServe(b *testing.B) {
 	g := newRig(b, nil, func(c *Config) { c.Invoke = instant(result) })
 	e := g.s.endpoints["messages"]
 	msg, _ := g.s.c.Answers.Take(&nats.Msg{Subject: "tg.rpc.main.help.getNearestDc", Data: []byte(`{}`)})
+	m, l := g.s.c.Methods.byName["help.getNearestDc"], &lane{}
 	b.ReportAllocs()
 	for b.Loop() {
-		g.s.serve(&job{Request: msg, endpoint: e, method: "help.getNearestDc", at: time.Now()})
+		g.s.serve(&job{Request: msg, endpoint: e, method: "help.getNearestDc", m: m, service: g.s, at: time.Now(), place: place{lane: l}})
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -30,50 +30,52 @@ func (b *buffer) free() {
 // serve works on one request from beginning to end.
 func (s *Service) serve(j *job) {
 	defer j.endpoint.Begin()()
+	defer j.leave()
 	defer s.survive(j)
-	r, fault := readHeaders(j.Header(), s.c.Methods.schema.Layer())
-	j.out = r.out
-	if fault != nil {
+	if fault := s.read(j); fault != nil {
 		s.reply(j, nil, fault)
 		return
 	}
-	m := s.c.Methods.byName[j.method]
-	if m == nil {
+	if j.m == nil {
 		s.reply(j, nil, s.c.Methods.unknown(j.method))
 		return
 	}
-	ctx, cancel := context.WithDeadline(s.ctx, s.deadline(j, &r))
+	ctx, cancel := s.lifeOf(j)
 	defer cancel()
 	if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // a context's own error is never wrapped
-		s.reply(j, nil, late())
+		s.reply(j, nil, tooLate())
 		return
 	}
 	ctx = gate.WithCaller(ctx, j.Caller())
-	if s.known(ctx, j, m, &r) {
+	if s.known(ctx, j, j.m, &j.asked) {
 		return
 	}
 	call := buffers.Get().(*buffer)
-	if fault := s.encode(ctx, call, j, m, &r); fault != nil {
+	if fault := s.encode(ctx, call, j); fault != nil {
 		call.free()
 		if !s.passes(j, fault) {
 			s.reply(j, nil, fault)
 		}
 		return
 	}
-	s.call(ctx, j, m, call, &r)
-}
-
-// deadline is when a request's time is over.
-func (s *Service) deadline(j *job, r *request) time.Time {
-	timeout := r.timeout
-	if timeout == 0 {
-		timeout = s.c.Timeout
+	if j.lane.chat.kind == aName {
+		s.pool.settle(j, s.chatOf(j.m, call.b))
 	}
-	return j.at.Add(min(timeout, s.c.MaxTimeout))
+	s.call(ctx, j, call)
 }
 
-// late is the fault of a request whose time was over before anything was done for it.
-func late() *Fault {
+// lifeOf is the context of a job: it ends with its time, with the service, and with whoever asks inside the daemon.
+func (s *Service) lifeOf(j *job) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithDeadline(s.ctx, s.deadline(j))
+	if j.life != nil {
+		stop, end := context.AfterFunc(j.life, cancel), cancel
+		cancel = func() { stop(); end() }
+	}
+	return mtproto.WithWaiter(ctx, j), cancel
+}
+
+// tooLate is the fault of a request whose time was over before anything was done for it.
+func tooLate() *Fault {
 	return &Fault{Code: 504, Text: "it waited here for longer than it may take (" + subjects.HeaderTimeout + "), and was not sent", Sent: answer.No}
 }
 
@@ -86,32 +88,35 @@ func (s *Service) survive(j *job) {
 }
 
 // encode makes the call, and refuses it when it may not be made.
-func (s *Service) encode(ctx context.Context, call *buffer, j *job, m *method, r *request) *Fault {
-	readOnly := j.endpoint == s.readOnly
-	if fault := m.check(readOnly); fault != nil {
+func (s *Service) encode(ctx context.Context, call *buffer, j *job) *Fault {
+	readOnly, r := j.endpoint == s.readOnly, &j.asked
+	if fault := j.m.check(readOnly); fault != nil {
 		return fault
 	}
-	schema := s.c.Methods.schema
 	random := randomID{account: s.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
-	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}
-	var err error
-	switch r.in {
+	if err := s.appendCall(call, j, &codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}); err != nil {
+		return badRequest(err)
+	}
+	if fault := s.c.Methods.checkInner(j.m, call.b, readOnly); fault != nil {
+		return fault
+	}
+	return s.guard(j.m, call.b, r, s.repeated(ctx, j, r), &random)
+}
+
+// appendCall encodes what a request asks for.
+func (s *Service) appendCall(call *buffer, j *job, o *codec.Options) (err error) {
+	schema := s.c.Methods.schema
+	switch j.asked.in {
 	case JSON:
-		call.b, err = schema.AppendCallFromJSON(call.b[:0], j.Data(), m.fn, &o)
+		call.b, err = schema.AppendCallFromJSON(call.b[:0], j.Data(), j.m.fn, o)
 	case Msgpack:
-		call.b, err = schema.AppendCallFromMsgpack(call.b[:0], j.Data(), m.fn, &o)
+		call.b, err = schema.AppendCallFromMsgpack(call.b[:0], j.Data(), j.m.fn, o)
 	case TL:
-		if err = schema.CheckCall(j.Data(), m.fn); err == nil {
+		if err = schema.CheckCall(j.Data(), j.m.fn); err == nil {
 			call.b = append(call.b[:0], j.Data()...)
 		}
 	}
-	if err != nil {
-		return badRequest(err)
-	}
-	if fault := s.c.Methods.checkInner(m, call.b, readOnly); fault != nil {
-		return fault
-	}
-	return s.guard(m, call.b, r, s.repeated(ctx, j, r), &random)
+	return err
 }
 
 // resolver is Config.Resolve for one request.
@@ -129,28 +134,35 @@ func (s *Service) resolver(ctx context.Context) func(class, text string) ([]byte
 }
 
 // call asks Telegram and answers.
-func (s *Service) call(ctx context.Context, j *job, m *method, call *buffer, r *request) {
-	result, err := s.c.Invoke.Invoke(ctx, call.b)
+func (s *Service) call(ctx context.Context, j *job, call *buffer) {
+	invoke := s.c.Invoke
+	if turn := s.pool.turnOf(j); turn != nil {
+		invoke = turn
+	}
+	result, err := invoke.Invoke(ctx, call.b)
 	if err != nil {
 		// The buffer is left to the collector: who was asked may still hold it.
 		fault := s.c.Explain(err)
+		if mtproto.SentOf(err) == mtproto.SentRefused && fault.Telegram == "" {
+			fault.Sent = answer.No // it was, and refused, and is not sent again: nothing was executed
+		}
 		if s.passes(j, &fault) {
 			return
 		}
-		before, refused := s.executed(ctx, j, m, call.b, &fault)
+		before, refused := s.executed(ctx, j, j.m, call.b, &fault)
 		if refused != nil {
 			s.reply(j, nil, refused)
 			return
 		}
 		s.done(ctx, j, before)
-		s.answer(j, m, call.b, before)
+		s.answer(j, j.m, call.b, before)
 		return
 	}
 	defer call.free()
 	s.done(ctx, j, result)
-	s.answer(j, m, call.b, result)
-	if m.moves && s.c.Observe != nil {
-		s.c.Observe(call.b, result, r.msgID)
+	s.answer(j, j.m, call.b, result)
+	if j.m.moves && s.c.Observe != nil {
+		s.c.Observe(call.b, result, j.asked.msgID)
 	}
 }
 

@@ -80,7 +80,7 @@ type Calls struct {
 	Replies     []string      `envconfig:"NATSGRAM_REPLIES" desc:"subjects that requests may want their answer at, and all below them, beside inboxes (_INBOX...): for clients with an inbox prefix of another kind"`
 	Timeout     time.Duration `envconfig:"NATSGRAM_TIMEOUT" default:"1m" desc:"how long a request may take when it does not say (Tg-Timeout)"`
 	TimeoutMax  time.Duration `envconfig:"NATSGRAM_TIMEOUT_MAX" default:"5m" desc:"how long any request may take, whatever its Tg-Timeout says"`
-	Concurrency int           `envconfig:"NATSGRAM_CONCURRENCY" default:"512" desc:"requests of one account at work at the same time; no caller has more than three quarters of it"`
+	Concurrency int           `envconfig:"NATSGRAM_CONCURRENCY" default:"512" desc:"requests of one account at work at the same time, those not counted that wait for a flood wait, a name or a call before them; no caller has more than three quarters of it"`
 	Queue       int           `envconfig:"NATSGRAM_QUEUE" default:"4096" desc:"requests of one account waiting; more are answered 503. No caller has more than three quarters of it"`
 	QueueBytes  int64         `envconfig:"NATSGRAM_QUEUE_BYTES" default:"67108864" desc:"bytes of requests of one account, waiting and at work; more are answered 503. No caller has more than three quarters of it"`
 	QueueTotal  int64         `envconfig:"NATSGRAM_QUEUE_BYTES_TOTAL" default:"268435456" desc:"the same of all accounts of this daemon; no account has more than three quarters of it"`

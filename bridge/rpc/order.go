@@ -1,0 +1,166 @@
+package rpc
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// ordered says in which lane a method's calls are.
+type ordered uint8
+
+const (
+	noOrder   ordered = iota // none: it only reads, or needs no order
+	chatOrder                // that of the chat which a parameter names
+	ownOrder                 // that of the method: it names no chat
+)
+
+// chatParams are the parameters that name the chat a call writes to, the first that there is: of a forwarding, where it goes to.
+var chatParams = []string{"to_peer", "peer", "channel", "chat_id", "user_id", "bot", "call", "id"}
+
+// chatClasses are the classes by which they do.
+var chatClasses = []string{"InputPeer", "InputUser", "InputChannel", "InputDialogPeer", "InputNotifyPeer", "InputEncryptedChat",
+	"InputGroupCall", "InputPhoneCall", "InputBotInlineMessageID"}
+
+// orderOf judges a function by the schema. In no order are methods that read or ask, parts of files, media that are uploaded to be
+// sent later, and answers to a query, of which each has one.
+func orderOf(fn *tl.Combinator) (ordered, string) {
+	ns, name, _ := strings.Cut(fn.Name, ".")
+	for _, p := range chatParams {
+		if param := fn.Param(p); param != nil && (slices.Contains(chatClasses, param.Type.Name) || p == "chat_id" && param.Type.Name == "long") {
+			if asks(fn.Name) || ns == "messages" && strings.HasPrefix(name, "upload") {
+				return noOrder, ""
+			}
+			return chatOrder, p
+		}
+	}
+	if asks(fn.Name) || ns == "upload" || fn.Param("query_id") != nil {
+		return noOrder, ""
+	}
+	return ownOrder, ""
+}
+
+// questions begin the names of methods that change nothing another call could meet, whatever else they do. Some take long: a button
+// that is pressed (messages.getBotCallbackAnswer) is answered when its bot answers, which must hold nobody up.
+var questions = []string{"get", "compose", "suggest", "summarize", "transcribe", "translate"}
+
+// asks reports whether a method is a question.
+func asks(method string) bool {
+	_, name, _ := strings.Cut(method, ".")
+	return subjects.ReadOnly(method) || slices.ContainsFunc(questions, func(verb string) bool { return strings.HasPrefix(name, verb) })
+}
+
+// plan finds out to which chat a request writes, without asking anybody. What cannot be read is in no order: it will be refused.
+func (s *Service) plan(j *job) {
+	if j.m == nil || !j.m.wraps && j.m.order == noOrder || j.endpoint == s.readOnly {
+		return
+	}
+	if s.read(j) != nil || j.asked.free {
+		return
+	}
+	defer func() { _ = recover() }() // whoever works on it meets the same fault, and tells of it; this goroutine takes all requests
+	call := buffers.Get().(*buffer)
+	defer call.free()
+	var names []string
+	o := codec.Options{MissingLong: anyLong, Resolve: func(class, text string) ([]byte, bool, error) {
+		if s.c.Locate == nil {
+			return nil, false, nil
+		}
+		object, name, ok := s.c.Locate(class, text, -int64(len(names))-1)
+		if name != "" {
+			names = append(names, name)
+		}
+		return object, ok, nil
+	}}
+	if s.appendCall(call, j, &o) != nil {
+		return
+	}
+	j.chat = s.chatOf(j.m, call.b)
+	if i := -j.chat.id - 1; i >= 0 && i < int64(len(names)) && (j.chat.kind == aUser || j.chat.kind == aChannel) {
+		j.chat = chat{kind: aName, name: names[i]}
+	}
+}
+
+func anyLong(string, string) (int64, bool) { return 0, true }
+
+// chatOf reads to which chat a call writes.
+func (s *Service) chatOf(m *method, call []byte) chat {
+	v, err := s.c.Methods.schema.View(call)
+	if err != nil {
+		return chat{}
+	}
+	for inner, ok := carried(m, v); ok; inner, ok = carried(m, v) {
+		if strings.HasPrefix(m.name, "invokeAfterMsg") {
+			return chat{} // who says himself after what it comes
+		}
+		if v, m = inner, s.c.Methods.byName[inner.Name()]; m == nil {
+			return chat{}
+		}
+	}
+	switch m.order {
+	case chatOrder:
+		if m.chat == "chat_id" {
+			return chat{kind: aGroup, id: v.Int(m.chat)}
+		}
+		if p, ok := v.Object(m.chat); ok {
+			if c := s.chatIn(p); c != (chat{}) {
+				return c
+			}
+		}
+		fallthrough
+	case ownOrder:
+		return chat{kind: aMethod, name: m.name}
+	}
+	return chat{}
+}
+
+// chatIn reads whom an object names; the zero chat: nobody.
+func (s *Service) chatIn(v codec.View) chat {
+	name := v.Name()
+	switch {
+	case strings.HasSuffix(name, "Self"):
+		return chat{kind: aUser, id: s.c.Self}
+	case strings.HasPrefix(name, "inputEncryptedChat"):
+		return chat{kind: aSecret, id: v.Int("chat_id")}
+	case v.Class() == "InputBotInlineMessageID":
+		return chat{kind: anInline, name: string(v.Raw())}
+	case v.Class() == "InputGroupCall" || v.Class() == "InputPhoneCall":
+		if v.Has("id") {
+			return chat{kind: aCall, id: v.Int("id")}
+		}
+		return chat{}
+	}
+	for _, f := range []struct {
+		kind byte
+		name string
+	}{{aUser, "user_id"}, {aChannel, "channel_id"}, {aGroup, "chat_id"}} {
+		if v.Has(f.name) {
+			return chat{kind: f.kind, id: v.Int(f.name)}
+		}
+	}
+	if p, ok := v.Object("peer"); ok {
+		return s.chatIn(p)
+	}
+	return chat{}
+}
+
+// whose is the chat that a name is known to belong to; the zero chat: none is known.
+func (s *Service) whose(name string) chat {
+	if s.c.Whose == nil {
+		return chat{}
+	}
+	kind, id, ok := s.c.Whose(name)
+	switch {
+	case !ok:
+	case kind == subjects.User:
+		return chat{kind: aUser, id: id}
+	case kind == subjects.Chat:
+		return chat{kind: aGroup, id: id}
+	case kind == subjects.Channel:
+		return chat{kind: aChannel, id: id}
+	}
+	return chat{}
+}
