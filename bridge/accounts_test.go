@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/control"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
@@ -45,7 +46,7 @@ func (d *daemon) listed(name string, want func(Account) bool) Account {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var all list
+		var all control.List
 		if refused := d.verb("list", "", &all); refused != "" {
 			d.t.Fatal(refused)
 		}
@@ -96,7 +97,7 @@ func TestAccountsAtRunTime(t *testing.T) {
 	}
 
 	to := map[string]string{"one": "two", "two": "one"}[at.Daemon]
-	var m moved
+	var m control.Moved
 	if refused := one.verb("move", `{"account":"bob","to":"`+to+`"}`, &m); refused != "" || m.Daemon != to || m.FromDaemon != at.Daemon || !connected(m.Account) {
 		t.Fatalf("%s %+v", refused, m)
 	}
@@ -109,7 +110,7 @@ func TestAccountsAtRunTime(t *testing.T) {
 	}
 	w.alice.Send(w.bob, "kept")
 	one.updates("tg.upd.bob.updateNewMessage.>", 1)
-	var gone removed
+	var gone control.Removed
 	if refused := one.verb("remove", `{"account":"bob","logout":true,"purge":true}`, &gone); refused != "" || !gone.LoggedOut || !gone.Purged {
 		t.Fatalf("%s %+v", refused, gone)
 	}
@@ -193,7 +194,7 @@ func TestAccountsMistakes(t *testing.T) {
 		t.Fatalf("%+v %+v", a, b)
 	}
 	var spare Account
-	if refused := one.verb("add", `{"account":"spare"}`, &spare); refused != "" || spare.State != stateFree || !strings.Contains(spare.Error, "NATSGRAM_CAPACITY") {
+	if refused := one.verb("add", `{"account":"spare"}`, &spare); refused != "" || spare.State != control.StateFree || !strings.Contains(spare.Error, "NATSGRAM_CAPACITY") {
 		t.Errorf("%s %+v", refused, spare)
 	}
 	for _, c := range []struct{ verb, body, want string }{
@@ -232,7 +233,7 @@ func TestAccountsInPages(t *testing.T) {
 	}
 	var got []string
 	for after := ""; ; {
-		var page list
+		var page control.List
 		if refused := d.verb("list", `{"limit":2,"after":"`+after+`"}`, &page); refused != "" {
 			t.Fatal(refused)
 		}

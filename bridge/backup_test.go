@@ -108,7 +108,7 @@ func TestRestoreRefuses(t *testing.T) {
 	if err := d.b.WaitServing(soon(t), "main"); err != nil {
 		t.Fatal(err)
 	}
-	if id := d.b.current("main").Status().UserID; id != w.dora.ID() {
+	if id := d.b.accounts.Runner("main").Status().UserID; id != w.dora.ID() {
 		t.Errorf("user %d runs, want %d of the backup", id, w.dora.ID())
 	}
 }

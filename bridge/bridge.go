@@ -14,23 +14,25 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/backing"
 	"github.com/natsgram/natsgram/bridge/bus"
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/control"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/health"
+	"github.com/natsgram/natsgram/bridge/layer"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
-	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/bridge/signin"
 	"github.com/natsgram/natsgram/bridge/stream"
-	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/bridge/supervisor"
 	"github.com/natsgram/natsgram/mtproto/dc"
 )
 
@@ -47,9 +49,19 @@ type Options struct {
 	Version string          // shown by the micro services, and to Telegram as the app's version
 	NoSync  bool            // the embedded server does not sync every write: tests and demos
 	Open    bool            // the embedded server asks nobody who they are: tests and demos
+}
 
-	watch   func(*nats.Conn) // is given the connection as soon as there is one
-	trouble func(error)      // is told why something is tried again
+func (o Options) backing(s Settings) backing.Options {
+	return backing.Options{Settings: s, Log: o.Log, NoSync: o.NoSync, Open: o.Open}
+}
+
+// filled has what may be left out.
+func (o Options) filled() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Version = semver(o.Version)
+	return o
 }
 
 // Bridge is a daemon. Run runs once.
@@ -57,7 +69,7 @@ type Bridge struct {
 	settings Settings
 	options  Options
 	env      dc.Environment
-	layer    layer
+	layer    *layer.Layer
 	budget   *rpc.Budget  // of the bytes of all accounts' requests
 	room     *room.Budget // of those of their updates that wait
 	log      *slog.Logger
@@ -65,14 +77,14 @@ type Bridge struct {
 	clock    account.Clock
 	rights   rights
 	starts   starts
+	accounts *supervisor.Accounts
 	ready    chan struct{}
 
-	mu       sync.Mutex
-	url      string
-	accounts map[string]*supervised // those that run here
-	changed  chan struct{}          // closed and made anew when accounts come or go
-	bus      *base
-	shift    *supervisor
+	mu         sync.Mutex
+	url        string
+	services   *backing.Services
+	answers    *answer.Answers
+	supervisor *supervisor.Supervisor
 }
 
 // New checks the settings, reads the schema, and prepares a daemon that Run starts.
@@ -80,22 +92,19 @@ func New(s Settings, o Options) (*Bridge, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	o.Version = semver(o.Version)
+	o = o.filled()
 	b := &Bridge{
-		settings: s, options: o, log: o.Log, budget: rpc.NewBudget(s.QueueTotal), room: room.NewBudget(s.PendingTotal), ready: make(chan struct{}),
-		accounts: map[string]*supervised{}, changed: make(chan struct{}),
+		settings: s, options: o, log: o.Log, ready: make(chan struct{}), accounts: supervisor.NewAccounts(),
+		budget: rpc.NewBudget(s.QueueTotal), room: room.NewBudget(s.PendingTotal),
 	}
 	var err error
-	if b.env, err = environment(s, o); err != nil {
+	if b.env, err = layer.Environment(s, o.Env); err != nil {
 		return nil, err
 	}
 	if s.HTTP != "" {
 		b.metrics = metrics.New(o.Version, b.figures, b.ownFigures)
 	}
-	b.layer, err = readLayer(s)
+	b.layer, err = layer.Read(s)
 	return b, err
 }
 
@@ -113,143 +122,6 @@ func semver(v string) string {
 		return "0.0.0"
 	}
 	return "0.0.0-" + plain
-}
-
-// base is what everything stands on: NATS, the streams, the vault.
-type base struct {
-	server  *embedded.Server // nil: NATS is somebody else's
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	storage *storage.Storage
-	vault   *vault.Vault
-	answers *answer.Answers // nil in commands: they answer nobody
-	once    once.Store      // nil in commands
-	floods  *flood.Board    // nil in commands
-	limits  gate.Store      // nil in commands
-	trouble func(error)     // is told why something is tried again; may be nil
-}
-
-// open reaches NATS and the vault. run: start the embedded server, and do not look for another daemon's.
-func open(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
-	b, err := reach(ctx, s, o, run)
-	if err != nil {
-		return nil, err
-	}
-	if run {
-		err = b.patiently(ctx, o.Log, func() error { return b.checkVersion(ctx, o.Log) })
-	}
-	if err == nil && run {
-		err = b.patiently(ctx, o.Log, func() error { return b.openFitting(ctx, s) })
-	} else if err == nil {
-		err = b.openVault(ctx, s)
-	}
-	if err != nil {
-		b.close()
-		return nil, err
-	}
-	return b, nil
-}
-
-// reach reaches NATS and the storage there.
-func reach(ctx context.Context, s Settings, o Options, run bool) (*base, error) {
-	b := &base{}
-	var err error
-	switch {
-	case s.External() && run:
-		b.nc, err = bus.Await(ctx, s.NATS, "natsgram", o.Log)
-	case s.External():
-		b.nc, err = bus.External(s.NATS, "natsgram login")
-	case run:
-		err = b.embed(s, o)
-	default:
-		if b.nc, err = bus.Local(s, "natsgram login"); errors.Is(err, bus.ErrNotRunning) {
-			err = b.embed(s, o)
-		}
-	}
-	if err == nil && o.watch != nil {
-		o.watch(b.nc)
-	}
-	if b.trouble = o.trouble; err == nil {
-		err = b.openStorage(s, o, run)
-	}
-	if err != nil {
-		b.close()
-		return nil, err
-	}
-	return b, nil
-}
-
-// patiently waits for a JetStream that is not there yet: the servers of a cluster come one after the other.
-func (b *base) patiently(ctx context.Context, log *slog.Logger, do func() error) error {
-	return bus.Patiently(ctx, log, "JetStream is not ready; trying again", func() error {
-		err := do()
-		if b.trouble != nil {
-			b.trouble(err)
-		}
-		return err
-	})
-}
-
-func (b *base) embed(s Settings, o Options) (err error) {
-	b.server, err = embedded.Start(embedded.Config{
-		Dir: s.StateDir, Port: s.Port, Log: o.Log, NoSync: o.NoSync,
-		Users: !o.Open && !s.SignsIn(), File: s.Config, Account: s.Account,
-	})
-	if err != nil {
-		return err
-	}
-	if b.nc, err = bus.InProcess(b.server, s.NATS, "natsgram"); err != nil || s.Config == "" {
-		return err
-	}
-	account, err := bus.Account(b.nc)
-	if err != nil {
-		return err
-	}
-	return b.server.Fits(account)
-}
-
-// openStorage prepares the streams and buckets. A command changes nothing that is there.
-func (b *base) openStorage(s Settings, o Options, run bool) error {
-	var err error
-	if b.js, err = bus.JetStream(b.nc, s.NATS); err != nil {
-		return err
-	}
-	options, err := storage.FromSettings(s)
-	if err != nil {
-		return err
-	}
-	if b.server != nil {
-		options.Room = b.server.Room()
-	}
-	if b.storage = storage.Command(b.js, options); run {
-		b.storage = storage.Daemon(b.js, options, o.Log)
-	}
-	return nil
-}
-
-func (b *base) checkVersion(ctx context.Context, log *slog.Logger) error {
-	warn, err := bus.CheckVersion(ctx, b.nc, b.js)
-	if warn != "" {
-		log.Warn(warn)
-	}
-	return err
-}
-
-// keepStorage looks after the streams and buckets until the last account has ended.
-func (b *base) keepStorage(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var work sync.WaitGroup
-	work.Go(func() { b.storage.Keep(ctx) })
-	return func() { cancel(); work.Wait() }
-}
-
-func (b *base) close() {
-	if b.nc != nil {
-		b.nc.Close()
-	}
-	if b.server != nil {
-		b.server.Close()
-	}
 }
 
 // Run serves until ctx ends, then lets go of everything in order: no new requests, those at work answered, updates flushed,
@@ -271,46 +143,44 @@ func (b *Bridge) run(ctx context.Context) error {
 		defer shown.Close()
 		b.log.Info("metrics", "address", shown.Addr())
 	}
-	o := b.options
-	o.watch, o.trouble = b.watch, b.starts.note
-	base, err := open(ctx, b.settings, o, true)
+	o := b.options.backing(b.settings)
+	o.Watch, o.Trouble = b.watch, b.starts.note
+	services, err := backing.Daemon(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer base.close()
-	defer base.keepStorage(ctx)()
-	if base.answers, err = b.newAnswers(base.nc); err != nil {
+	defer services.Close()
+	defer services.Keep(ctx)()
+	if b.answers, err = b.newAnswers(services.Conn); err != nil {
 		return err
 	}
-	var store *stream.Store
-	if err = base.patiently(ctx, b.log, func() (err error) {
-		if base.once, err = once.NewStore(ctx, base.storage); err != nil {
+	c := b.accountConfig(services)
+	if err = services.Patiently(ctx, func() (err error) {
+		if c.Once, err = once.NewStore(ctx, services.Storage); err != nil {
 			return err
 		}
-		if base.floods, err = flood.Open(ctx, base.storage); err != nil {
+		if c.Floods, err = flood.Open(ctx, services.Storage); err != nil {
 			return err
 		}
-		if base.limits, err = gate.NewStore(ctx, base.storage); err != nil {
+		if c.Limits, err = gate.NewStore(ctx, services.Storage); err != nil {
 			return err
 		}
-		store, err = stream.Setup(ctx, base.storage)
+		c.Store, err = stream.Setup(ctx, services.Storage)
 		return err
 	}); err != nil {
 		return err
 	}
 	b.mu.Lock()
-	b.url, b.bus = settings.Redacted(base.nc.ConnectedUrl()), base
-	if base.server != nil {
-		b.url = base.server.ClientURL()
-	}
+	b.url, b.services = services.URL(), services
 	b.mu.Unlock()
-	return b.serve(ctx, base, store)
+	return b.serve(ctx, services, c)
 }
 
 // newAnswers are how this daemon answers on a connection.
 func (b *Bridge) newAnswers(nc *nats.Conn) (*answer.Answers, error) {
 	more := b.settings.Replies
-	if inbox := nc.Opts.InboxPrefix; inbox != "" { // of the context: where daemons wait for each other's answers, and commands for ours
+	// The prefix of the context is where daemons wait for each other's answers, and commands for this one's.
+	if inbox := nc.Opts.InboxPrefix; inbox != "" {
 		more = append(slices.Clone(more), inbox)
 	}
 	replies, err := b.settings.Scheme().Replies(more...)
@@ -328,39 +198,75 @@ func subjectOf(sub *nats.Subscription) string {
 }
 
 // serve runs the accounts and the control subjects.
-func (b *Bridge) serve(ctx context.Context, base *base, store *stream.Store) error {
+func (b *Bridge) serve(ctx context.Context, services *backing.Services, each account.Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var leases *lease.Leases
-	err := base.patiently(ctx, b.log, func() (err error) {
-		leases, err = lease.Open(ctx, base.storage, b.leaseOptions(base))
+	c := supervisor.Config{Account: each, Services: services, Accounts: b.accounts}
+	o := lease.Options{Name: b.settings.Name, Embedded: services.Server != nil, Log: b.log}
+	err := services.Patiently(ctx, func() (err error) {
+		c.Leases, err = lease.Open(ctx, services.Storage, o)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	s, leave, err := b.newSupervisor(ctx, base, store, leases) //nolint:contextcheck // accounts outlive ctx by a hand-over
+	s, leave, err := supervisor.Join(ctx, c) //nolint:contextcheck // accounts outlive ctx by a hand-over
 	if err != nil {
 		return err
 	}
 	defer func() { cancel(); leave() }()
 	b.mu.Lock()
-	b.shift = s
+	b.supervisor = s
 	b.mu.Unlock()
-	control, err := b.serveControl(ctx, base, s)
+	stop, err := control.Serve(ctx, b.controlConfig(c, s))
 	if err != nil {
 		return err
 	}
-	err = s.run()
+	err = s.Run(func() { close(b.ready) })
 	cancel()
-	<-s.ctx.Done()
-	s.work.Wait()
-	control()
+	s.Wait()
+	stop()
 	return err
 }
 
-func (b *Bridge) leaseOptions(base *base) lease.Options {
-	return lease.Options{Name: b.settings.Name, Embedded: base.server != nil, Log: b.log}
+// accountConfig is what every account is run with, but for what is kept in JetStream.
+func (b *Bridge) accountConfig(services *backing.Services) account.Config {
+	return account.Config{
+		Settings: b.settings, Env: b.env, Version: b.options.Version, Methods: b.layer.Methods, Rules: b.layer.Rules, Rates: b.layer.Rates,
+		Conn: services.Conn, Answers: b.answers, Vault: services.Vault,
+		Budget: b.budget, Room: b.room, Metrics: b.metrics, Clock: &b.clock, Log: b.log,
+	}
+}
+
+func (b *Bridge) controlConfig(c supervisor.Config, s *supervisor.Supervisor) control.Config {
+	return control.Config{
+		Settings: b.settings, Version: b.options.Version, Instance: s.Instance(), Services: c.Services, Answers: b.answers,
+		Store: c.Account.Store, Leases: c.Leases, Crew: s.Crew(), Daemon: controlled{s, b},
+		SignIn: signin.Config{Settings: b.settings, Env: b.env, Layer: b.layer, Version: b.options.Version, Log: b.log},
+	}
+}
+
+// controlled is what the control subjects see of this daemon.
+type controlled struct {
+	*supervisor.Supervisor
+	b *Bridge
+}
+
+// Problems are what keeps this daemon from being ready.
+func (c controlled) Problems() []health.Problem { return c.b.problems() }
+
+// WaitServing waits until an account is connected to Telegram, its requests are served and its updates followed, or ctx ends: the
+// error says how far it has come. An account that is not signed in may be at any time.
+func (b *Bridge) WaitServing(ctx context.Context, name string) error {
+	return b.accounts.WaitServing(ctx, name)
+}
+
+// Statuses are those of all accounts of this daemon.
+func (b *Bridge) Statuses() (all []account.Status) {
+	for _, r := range b.accounts.Runners() {
+		all = append(all, r.Status())
+	}
+	return all
 }
 
 // Ready is closed when NATS answers and the accounts that were stored have been started. Whether one is connected to Telegram

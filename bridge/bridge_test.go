@@ -148,11 +148,9 @@ func (d *daemon) await(name string, want account.Phase) {
 	d.t.Helper()
 	ctx := soon(d.t)
 	for {
-		d.b.mu.Lock()
-		changed := d.b.changed
-		d.b.mu.Unlock()
+		changed := d.b.accounts.Changed()
 		var moved <-chan struct{}
-		if r := d.b.current(name); r != nil {
+		if r := d.b.accounts.Runner(name); r != nil {
 			if moved = r.Changed(); r.Status().State == want {
 				return
 			}
@@ -254,7 +252,7 @@ func TestCallsAndUpdates(t *testing.T) {
 		t.Errorf("%v %v", m, err)
 	}
 	raw := d.ask("tg.ro.main.help.getNearestDc", "", "Accept", "application/x-tl")
-	if raw.Header.Get("Tg-Layer") != strconv.Itoa(d.b.layer.schema.Layer()) || len(raw.Data)%4 != 0 || len(raw.Data) == 0 {
+	if raw.Header.Get("Tg-Layer") != strconv.Itoa(d.b.layer.Schema.Layer()) || len(raw.Data)%4 != 0 || len(raw.Data) == 0 {
 		t.Errorf("%v %x", raw.Header, raw.Data)
 	}
 
@@ -366,7 +364,7 @@ func TestHandOver(t *testing.T) {
 		w.alice.Send(w.dora, strconv.Itoa(i))
 	}
 	one.updates("tg.upd.main.updateNewMessage.>", 5)
-	if r := two.b.current("main"); r != nil {
+	if r := two.b.accounts.Runner("main"); r != nil {
 		t.Errorf("two daemons run the account: %+v", r.Status())
 	}
 	before := one.status("main")
@@ -542,7 +540,7 @@ func TestSessionIsSealed(t *testing.T) {
 	w := newTown(t)
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
-	session, err := d.b.bus.vault.Load(soon(t), "main")
+	session, err := d.b.services.Vault.Load(soon(t), "main")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/control"
 )
 
 // document asks tg.ctl._.schema for one.
-func (d *daemon) document(format string) (doc document) {
+func (d *daemon) document(format string) (doc control.Document) {
 	d.t.Helper()
 	reply := d.ask("tg.ctl._.schema", `{"format":"`+format+`"}`)
 	if text := reply.Header.Get("Nats-Service-Error"); text != "" {
@@ -28,12 +30,12 @@ func TestSchemaIsListed(t *testing.T) {
 	d := newDaemon(t, newTown(t))
 	var got struct {
 		Layer, Methods int
-		Formats        []listed
+		Formats        []control.Format
 	}
 	if err := json.Unmarshal(d.ask("tg.ctl._.schema", "").Data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Layer != d.b.layer.schema.Layer() || got.Methods < 700 || len(got.Formats) != 4 || got.Formats[0].Bucket != "TG_SCHEMA" {
+	if got.Layer != d.b.layer.Schema.Layer() || got.Methods < 700 || len(got.Formats) != 4 || got.Formats[0].Bucket != "TG_SCHEMA" {
 		t.Errorf("%+v", got)
 	}
 	for request, want := range map[string]string{`{"format":"openapi"}`: "404", `nonsense`: "400"} {
@@ -61,7 +63,7 @@ func TestSchemaInline(t *testing.T) {
 func TestSchemaInObjectStore(t *testing.T) {
 	d := newDaemon(t, newTown(t))
 	doc := d.document("asyncapi")
-	if doc.Bucket != "TG_SCHEMA" || doc.Object != fmt.Sprintf("layer-%d/asyncapi.json", d.b.layer.schema.Layer()) || doc.Document != "" {
+	if doc.Bucket != "TG_SCHEMA" || doc.Object != fmt.Sprintf("layer-%d/asyncapi.json", d.b.layer.Schema.Layer()) || doc.Document != "" {
 		t.Fatalf("%.300s", fmt.Sprintf("%+v", doc))
 	}
 	first := d.object(doc)
@@ -86,7 +88,7 @@ func TestSchemaInObjectStore(t *testing.T) {
 	}
 }
 
-func (d *daemon) objects(doc document) jetstream.ObjectStore {
+func (d *daemon) objects(doc control.Document) jetstream.ObjectStore {
 	d.t.Helper()
 	s, err := d.js.ObjectStore(soon(d.t), doc.Bucket)
 	if err != nil {
@@ -95,7 +97,7 @@ func (d *daemon) objects(doc document) jetstream.ObjectStore {
 	return s
 }
 
-func (d *daemon) object(doc document) *jetstream.ObjectInfo {
+func (d *daemon) object(doc control.Document) *jetstream.ObjectInfo {
 	d.t.Helper()
 	info, err := d.objects(doc).GetInfo(soon(d.t), doc.Object)
 	if err != nil {
@@ -104,7 +106,7 @@ func (d *daemon) object(doc document) *jetstream.ObjectInfo {
 	return info
 }
 
-func (d *daemon) content(doc document) []byte {
+func (d *daemon) content(doc control.Document) []byte {
 	d.t.Helper()
 	text, err := d.objects(doc).GetBytes(soon(d.t), doc.Object)
 	if err != nil {

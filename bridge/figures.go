@@ -11,8 +11,10 @@ func (b *Bridge) figures() (all []metrics.Status) {
 	now := time.Now()
 	for _, st := range b.Statuses() {
 		s := metrics.Status{
-			Account: st.Account, State: string(st.State), Epoch: st.Epoch, Stored: st.Stored, WaitingBytes: st.Waiting, InFlight: st.InFlight,
-			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew, Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
+			Account: st.Account, State: string(st.State), Epoch: st.Epoch,
+			Stored: st.Stored, WaitingBytes: st.Waiting, InFlight: st.InFlight,
+			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew,
+			Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
 		}
 		if st.Held != nil {
 			s.Held, s.Queued = age(now, st.Held.Since), st.Held.Waiting
@@ -36,13 +38,13 @@ func (b *Bridge) ownFigures() (d metrics.Daemon) {
 		d.Problems = append(d.Problems, metrics.Problem{Kind: p.Kind, Account: p.Account})
 	}
 	b.mu.Lock()
-	base, s := b.bus, b.shift
+	services, s := b.services, b.supervisor
 	b.mu.Unlock()
-	if base != nil {
-		d.Connected, d.Reconnects = base.nc.IsConnected(), base.nc.Stats().Reconnects
+	if services != nil {
+		d.Connected, d.Reconnects = services.Conn.IsConnected(), services.Conn.Stats().Reconnects
 	}
 	if s != nil {
-		d.LeaseRenewed = s.crew.Standing().Renewed
+		d.LeaseRenewed = s.Crew().Standing().Renewed
 	}
 	return d
 }

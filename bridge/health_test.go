@@ -17,11 +17,12 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/control"
+	"github.com/natsgram/natsgram/bridge/health"
 )
 
 // healthOf is the answer of tg.ctl._.health.
-func (d *daemon) healthOf() (h allHealth) {
+func (d *daemon) healthOf() (h control.AllHealth) {
 	d.t.Helper()
 	if err := json.Unmarshal(d.ask("tg.ctl._.health", "").Data, &h); err != nil {
 		d.t.Fatal(err)
@@ -102,35 +103,6 @@ func (d *daemon) signInMain(w *town) {
 	d.listed("main", connected)
 }
 
-// What keeps an account from being served is told in words; what is nobody's fault here is not.
-func TestProblemsOf(t *testing.T) {
-	now := time.Now()
-	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	for name, c := range map[string]struct {
-		st   account.Status
-		want string
-	}{
-		"connected":         {account.Status{State: account.Connected, Heard: ago(time.Second)}, ""},
-		"silent for long":   {account.Status{State: account.Connected, Heard: ago(time.Hour)}, "telegram main: Telegram has said nothing for 1h0m0s, and the connection still stands"},
-		"no sign-in":        {account.Status{State: account.WaitingForLogin}, ""},
-		"signed out":        {account.Status{State: account.SignedOut}, ""},
-		"starting":          {account.Status{State: account.Starting}, "starting main: starting"},
-		"behind":            {account.Status{State: account.Behind, Error: "500 AUTH_RESTART"}, "telegram main: Telegram gives no difference: 500 AUTH_RESTART"},
-		"all fail":          {account.Status{State: account.Connected, Held: &account.Held{Since: ago(time.Minute), Reason: "no responders"}}, "updates main: updates cannot be stored since " + clock(ago(time.Minute)) + ": no responders"},
-		"waits for long":    {account.Status{State: account.Connected, WaitingSince: ago(time.Minute)}, "updates main: updates wait for JetStream since " + clock(ago(time.Minute))},
-		"waits for a while": {account.Status{State: account.Connected, WaitingSince: ago(time.Second)}, ""},
-	} {
-		c.st.Account = "main"
-		got := ""
-		if all := problemsOf(c.st, 5*time.Second, now); len(all) > 0 {
-			got = all[0].Kind + " " + told(all).Error()
-		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-}
-
 // The stream is gone, or NATS is: not ready, with the reason, and alive all the same; nobody blames NATSGRAM_ACCOUNTS.
 func TestNotReadyWithoutNATS(t *testing.T) {
 	w := newTown(t)
@@ -142,13 +114,10 @@ func TestNotReadyWithoutNATS(t *testing.T) {
 	port := srv.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is one
 	srv.Shutdown()
 	srv.WaitForShutdown()
-	d.unready(kindNATS, "not connected to NATS")
-	d.unready(kindLease, "this daemon has no lease")
+	d.unready(health.NATS, "not connected to NATS")
+	d.unready(health.Lease, "this daemon has no lease")
 	if err := d.b.alive(); err != nil {
 		t.Error(err)
-	}
-	if why := d.b.shift.whyFree("main", d.b.shift.census(time.Now())); !strings.Contains(why, "has no lease") {
-		t.Error(why)
 	}
 	if d.b.figures() != nil && d.b.figures()[0].Epoch != 0 {
 		t.Errorf("the lease is lost, and the epoch stays: %+v", d.b.figures())
@@ -201,38 +170,36 @@ authorization { users = [ { user: u, password: p, permissions: { publish: { deny
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
-	d.unready(kindRights, `"$JS.API.`)
-	d.unready(kindStarting, "starting")
+	d.unready(health.Rights, `"$JS.API.`)
+	d.unready(health.Starting, "starting")
 	cancel()
 	if err := <-ended; err != nil && !errors.Is(err, ctx.Err()) {
 		t.Log(err)
 	}
 }
 
-// An account that nobody runs because it fails wherever it is begun says why.
+// An account that nobody runs because it fails wherever it is begun says why, to whoever asks for the list and for the daemon's health.
 func TestWhyFree(t *testing.T) {
 	w := newTown(t)
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
-	s := d.b.shift
-	s.mu.Lock()
-	s.known["main"].err = errors.New("cannot open the sealed session")
-	s.mu.Unlock()
-	if got := d.b.statesOf([]string{"other"}); got[0].State != stateFree {
-		t.Errorf("%+v", got)
+	sessions, err := d.js.KeyValue(soon(t), "TG_SESSIONS")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if why := s.whyFree("main", s.census(time.Now())); why != "cannot open the sealed session" {
-		t.Error(why)
+	if _, err := sessions.Put(soon(t), "broken", []byte("rubbish")); err != nil {
+		t.Fatal(err)
 	}
-	if all := s.failures(); len(all) != 0 {
-		t.Errorf("it runs: %v", all)
+	const why = "cannot open the sealed session"
+	d.listed("broken", func(a Account) bool { return strings.Contains(a.Error, why) })
+	d.unready(health.Account, "broken: it cannot be run here: ")
+	for _, p := range d.b.problems() {
+		if p.Account != "broken" || !strings.Contains(p.Text, why) {
+			t.Errorf("%+v", p)
+		}
 	}
-	d.b.drop(d.b.running("main"))
-	if text := fmt.Sprint(s.failures()); !strings.Contains(text, "it cannot be run here: cannot open the sealed session") {
-		t.Error(text)
-	}
-	if short(strings.Repeat("ü", 200)) != strings.Repeat("ü", 100) {
-		t.Error("a reason is cut within a letter")
+	if a := d.listed("main", connected); a.Error != "" {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -25,14 +25,14 @@ type hostile struct {
 }
 
 func newHostile(d *daemon, seed uint64) *hostile {
-	h := &hostile{r: rand.New(rand.NewPCG(seed, 2)), d: d, gen: codectest.New(d.b.layer.decl, seed), inbox: "_INBOX_reader.x"}
+	h := &hostile{r: rand.New(rand.NewPCG(seed, 2)), d: d, gen: codectest.New(d.b.layer.Decl, seed), inbox: "_INBOX_reader.x"}
 	h.targets = []string{
 		"$KV.TG_SESSIONS.main", "$KV.TG_SESSIONS.victim", "$KV.TG_ACCOUNTS.main", "$KV.TG_LEASES.victim", "$KV.TG_POSITIONS.main",
 		"$JS.API.STREAM.PURGE.TG_UPDATES", "$JS.API.STREAM.DELETE.KV_TG_SESSIONS", "$JS.API.STREAM.PURGE.KV_TG_SESSIONS",
 		"$JS.API.CONSUMER.CREATE.TG_UPDATES.x", "$JS.ACK.TG_UPDATES.x.1.1.1.1.0", "$O.TG_SCHEMA.C.x", "$SYS.REQ.SERVER.PING", "$SRV.PING",
 		"tg.upd.main.updateNewMessage.user.666", "tg.live.main.updateUserTyping.user.666", "tg.own.main", "tg.own.victim", "tg.evt.main.victim",
 		"tg.ctl.main.logout", "tg.ctl._.accounts.remove", "tg.rpc.main.messages.deleteHistory", "tg.ro.other.help.getConfig",
-		d.b.shift.ear(d.b.shift.id, "relay"), "victim.inbox", "_INBOX." + strings.Repeat("a", 600), "_INBOX..a",
+		d.s.Scheme().Inside(d.b.supervisor.Instance(), "relay"), "victim.inbox", "_INBOX." + strings.Repeat("a", 600), "_INBOX..a",
 	}
 	return h
 }
@@ -78,7 +78,7 @@ func (h *hostile) next() *nats.Msg {
 }
 
 func (h *hostile) subject() string {
-	fns := h.d.b.layer.decl.Functions
+	fns := h.d.b.layer.Decl.Functions
 	name := fns[h.r.IntN(len(fns))].Name
 	switch h.r.IntN(8) {
 	case 0:
@@ -95,7 +95,7 @@ func (h *hostile) subject() string {
 
 // body is a call in one of the encodings, or nearly, or not at all.
 func (h *hostile) body(m *nats.Msg) []byte {
-	fns := h.d.b.layer.decl.Functions
+	fns := h.d.b.layer.Decl.Functions
 	noise := make([]byte, h.r.IntN(400))
 	for i := range noise {
 		noise[i] = byte(h.r.Uint32())
@@ -123,7 +123,7 @@ func (h *hostile) body(m *nats.Msg) []byte {
 	case "application/msgpack":
 		return append([]byte(one(h.r, "\x81\xa4hash\x00", "\x80", "\xdf\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\x81\xa2id\x91\x81\xa1_\xadinputUserSelf")), noise[:h.r.IntN(len(noise)+1)]...)
 	}
-	m.Header.Set("Tg-Layer", strconv.Itoa(h.d.b.layer.schema.Layer()))
+	m.Header.Set("Tg-Layer", strconv.Itoa(h.d.b.layer.Schema.Layer()))
 	fn := fns[h.r.IntN(len(fns))]
 	if i := slices.IndexFunc(fns, func(f *tl.Combinator) bool { return strings.HasSuffix(m.Subject, ".main."+f.Name) }); i >= 0 && h.r.IntN(4) > 0 {
 		fn = fns[i]

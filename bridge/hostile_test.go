@@ -155,7 +155,7 @@ func TestHostileReader(t *testing.T) {
 	t.Logf("seed %d; answers: %v; %d dropped; the other waits %v beside nothing and %v beside them (medians of %d and %d), half of its time in calls of %v and %v; %d MB at most",
 		seed, said.all(), h.dropped, median(quiet), median(loud), len(quiet), len(loud), stalled(quiet), stalled(loud), peak()>>20)
 
-	if got := d.b.bus.answers.Dropped(); got != h.dropped {
+	if got := d.b.answers.Dropped(); got != h.dropped {
 		t.Errorf("%d requests were dropped, want %d", got, h.dropped)
 	}
 	if limit := 2*median(quiet) + 3*time.Millisecond; median(loud) > limit {
@@ -351,11 +351,11 @@ func (d *daemon) quiet(dropped int) {
 	limit := time.After(30 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for d.b.bus.answers.Dropped() < dropped || d.b.current("main").Status().InFlight > 0 {
+	for d.b.answers.Dropped() < dropped || d.b.accounts.Runner("main").Status().InFlight > 0 {
 		select {
 		case <-tick.C:
 		case <-limit:
-			d.t.Fatalf("%d of %d dropped, %d at work", d.b.bus.answers.Dropped(), dropped, d.b.current("main").Status().InFlight)
+			d.t.Fatalf("%d of %d dropped, %d at work", d.b.answers.Dropped(), dropped, d.b.accounts.Runner("main").Status().InFlight)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/backing"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -26,7 +27,7 @@ func TestKeyFileMissing(t *testing.T) {
 	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(d.s.StateDir, keyFile)
+	path := filepath.Join(d.s.StateDir, "secret.key")
 	if err := os.Rename(path, path+".elsewhere"); err != nil {
 		t.Fatal(err)
 	}
@@ -68,55 +69,63 @@ func TestRotateKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := d.s.StateDir
-	before, err := os.ReadFile(filepath.Join(dir, keyFile))
+	before, err := os.ReadFile(filepath.Join(dir, "secret.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	opens := func(when string) {
 		t.Helper()
-		base, err := open(soon(t), d.s, d.o, false)
+		base, err := backing.Command(soon(t), d.o.backing(d.s))
 		if err != nil {
 			t.Fatalf("%s: %v", when, err)
 		}
-		defer base.close()
+		defer base.Close()
 		for _, name := range []string{"main", "bob"} {
-			if _, err := base.vault.Load(soon(t), name); err != nil {
+			if _, err := base.Vault.Load(soon(t), name); err != nil {
 				t.Errorf("%s: %v", when, err)
 			}
 		}
 	}
 	// Cut short after the first session: a key file is next to the other.
-	base, err := open(soon(t), d.s, d.o, false)
+	base, err := backing.Command(soon(t), d.o.backing(d.s))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := base.nextKey(soon(t), d.s); err != nil {
+	present, err := vault.ReadKey(filepath.Join(dir, "secret.key"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := base.vault.Reseal(soon(t), "bob"); err != nil || !done {
+	next, err := vault.MakeKey(filepath.Join(dir, "secret.key.next"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base.Vault, err = vault.Open(soon(t), base.Storage, next, present); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := base.Vault.Reseal(soon(t), "bob"); err != nil || !done {
 		t.Fatal(done, err)
 	}
-	base.close()
+	base.Close()
 	opens("after the first session")
 	r, err := RotateSecret(soon(t), d.s, d.o)
 	if err != nil || len(r.Sealed)+len(r.Kept) != 2 || len(r.Kept) == 0 {
 		t.Fatal(r, err)
 	}
 	opens("at the end")
-	after, err := os.ReadFile(filepath.Join(dir, keyFile))
+	after, err := os.ReadFile(filepath.Join(dir, "secret.key"))
 	if err != nil || string(after) == string(before) {
 		t.Error("the key file is the same", err)
 	}
-	for _, name := range []string{keyFileNext, keyFileOld} {
+	for _, name := range []string{"secret.key.next", "secret.key.old"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
 			t.Error(name, err)
 		}
 	}
 	// Cut short between the renames.
-	if _, err := vault.MakeKey(filepath.Join(dir, keyFileNext)); err != nil {
+	if _, err := vault.MakeKey(filepath.Join(dir, "secret.key.next")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(dir, keyFile), filepath.Join(dir, keyFileOld)); err != nil {
+	if err := os.Rename(filepath.Join(dir, "secret.key"), filepath.Join(dir, "secret.key.old")); err != nil {
 		t.Fatal(err)
 	}
 	opens("between the renames")
@@ -229,17 +238,17 @@ func TestForeignRecordsStopNothing(t *testing.T) {
 		if _, err := events.NextMsgWithContext(ctx); err != nil {
 			t.Fatalf("%d: nobody was told: %v", i, err)
 		}
-		if _, err := d.b.bus.vault.Load(ctx, "main"); err != nil {
+		if _, err := d.b.services.Vault.Load(ctx, "main"); err != nil {
 			t.Errorf("%d: %v", i, err)
 		}
-		st := d.b.current("main").Status()
+		st := d.b.accounts.Runner("main").Status()
 		if st.State != account.Connected || st.Foreign == nil || st.Foreign.Times != i+1 {
 			t.Errorf("%d: %+v %+v", i, st, st.Foreign)
 		}
 	}
 	d.login("main", w.bob)
 	until(t, "the new sign-in runs", func() error {
-		if r := d.b.current("main"); r == nil || r.Status().UserID != w.bob.ID() || r.Status().State != account.Connected {
+		if r := d.b.accounts.Runner("main"); r == nil || r.Status().UserID != w.bob.ID() || r.Status().State != account.Connected {
 			return errors.New("not yet")
 		}
 		return nil
@@ -271,8 +280,8 @@ func TestRubbishStopsNothing(t *testing.T) {
 	litter()
 	w.alice.Send(w.dora, "meanwhile")
 	until(t, "after rubbish", func() error { return errors.Join(whole([]*daemon{d}, "main"), holds(d, "meanwhile")) })
-	base := d.b.bus
-	if names, err := base.vault.Accounts(soon(t)); err != nil || len(names) != 1 {
+	base := d.b.services
+	if names, err := base.Vault.Accounts(soon(t)); err != nil || len(names) != 1 {
 		t.Error(names, err)
 	}
 	if err := d.stop(); err != nil {

@@ -38,7 +38,7 @@ func whole(all []*daemon, name string) error {
 	serving := 0
 	for _, d := range all {
 		errs = append(errs, d.b.fit())
-		if r := d.b.current(name); r != nil && r.Status().State == account.Connected {
+		if r := d.b.accounts.Runner(name); r != nil && r.Status().State == account.Connected {
 			serving++
 		}
 	}
@@ -48,7 +48,7 @@ func whole(all []*daemon, name string) error {
 	d := all[0]
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	reports, err := d.b.bus.storage.Reports(ctx)
+	reports, err := d.b.services.Storage.Reports(ctx)
 	if errs = append(errs, err); err == nil {
 		for _, r := range reports {
 			if r.Missing && r.Name != "TG_SCHEMA" || len(r.Differs) > 0 {

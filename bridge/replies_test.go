@@ -27,7 +27,7 @@ func TestAnswersGoWhereAnswersMayGo(t *testing.T) {
 		"$SRV.PING": "", "$SRV.INFO": "", "$SRV.STATS": "", "$SRV.PING.natsgram": "", "$SRV.STATS.natsgram-main": "",
 	}
 	for _, what := range []string{"ping", "accounts", "login", "relay"} {
-		asked[d.b.shift.ear(d.b.shift.id, what)] = `["main"]`
+		asked[d.s.Scheme().Inside(d.b.supervisor.Instance(), what)] = `["main"]`
 	}
 	want := 0
 	for subject, body := range asked {
@@ -43,7 +43,7 @@ func TestAnswersGoWhereAnswersMayGo(t *testing.T) {
 	limit := time.After(20 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for got := 0; got < want; got = d.b.bus.answers.Dropped() {
+	for got := 0; got < want; got = d.b.answers.Dropped() {
 		select {
 		case <-tick.C:
 		case <-limit:
@@ -56,7 +56,7 @@ func TestAnswersGoWhereAnswersMayGo(t *testing.T) {
 	if got := d.ask("tg.ctl.main.watch.list", ""); strings.Contains(string(got.Data), "77") {
 		t.Errorf("a request that was not to be answered was done: %s", got.Data)
 	}
-	if got := d.b.bus.answers.Dropped(); got != want {
+	if got := d.b.answers.Dropped(); got != want {
 		t.Errorf("dropped %d, want %d", got, want)
 	}
 	d.answersAt("app.answers.7")

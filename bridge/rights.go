@@ -20,8 +20,8 @@ type rights struct {
 // rightsMax is how many refusals are kept.
 const rightsMax = 8
 
-// watch has nc tell of refusals, and of everything else that it has to say to nobody in particular, until it is connected anew: then
-// the user may have other rights.
+// watch has nc tell of refusals, and of everything else that it has to say to nobody in particular, until it is connected anew:
+// then the user may have other rights.
 func (b *Bridge) watch(nc *nats.Conn) {
 	nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
@@ -32,7 +32,8 @@ func (b *Bridge) watch(nc *nats.Conn) {
 	nc.SetReconnectHandler(func(*nats.Conn) { b.rights.forget() })
 }
 
-// needs reports whether what was refused is something that the daemon needs. Where an answer goes its caller chooses: that is none.
+// needs reports whether what was refused is something that the daemon needs. Where an answer goes its caller chooses: that is
+// none.
 func (b *Bridge) needs(refusal string) bool {
 	_, subject, publish := strings.Cut(strings.ToLower(refusal), `publish to "`)
 	return !publish || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, strings.ToLower(b.settings.Prefix)+".")

@@ -70,10 +70,10 @@ func serving(t *testing.T, want []int, all ...*daemon) map[string]*daemon {
 	}
 }
 
-func (b *Bridge) crewID() string {
+func (b *Bridge) memberID() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.shift.crew.Self()
+	return b.supervisor.Crew().Self()
 }
 
 // Design §5: daemons share accounts evenly; one that comes or goes moves no more than its share.
@@ -87,7 +87,7 @@ func TestLoadEvensOut(t *testing.T) {
 	before := serving(t, []int{3, 3}, one, two)
 	three := newDaemon(t, w, shared, func(s *Settings) { s.Capacity = 1 })
 	want := []int{3, 2, 1}
-	if one.b.crewID() < two.b.crewID() { // of two with as much to do the first gives
+	if one.b.memberID() < two.b.memberID() { // of two with as much to do the first gives
 		want = []int{2, 3, 1}
 	}
 	after := serving(t, want, one, two, three)
@@ -217,16 +217,16 @@ func TestDeadDaemonIsNoHeir(t *testing.T) {
 	if _, err := leases.Put(soon(t), "member.dead", []byte(`{"owner":"dead","host":"dead","instance":"dead"}`)); err != nil {
 		t.Fatal(err)
 	}
-	s := one.b.shift
-	changed := s.crew.Changed()
-	for ctx := soon(t); s.census(time.Now()).target("main", "") != "dead"; changed = s.crew.Changed() {
+	s := one.b.supervisor
+	changed := s.Crew().Changed()
+	for ctx := soon(t); s.Fleet(time.Now()).Target("main", "") != "dead"; changed = s.Crew().Changed() {
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			t.Fatal("not known")
 		}
 	}
-	if s.successor("main") {
+	if s.Successor("main") {
 		t.Error("a daemon that does not answer is to go on with the account")
 	}
 	if refused := one.verb("move", `{"account":"main"}`, nil); !strings.Contains(refused, "409 no other daemon can take main: there is none, or it does not answer") {

@@ -55,6 +55,12 @@ const (
 	HeaderRedacted  = "Tg-Redacted"            // of an answer too: why contents are missing
 )
 
+// Headers that callers neither write nor read.
+const (
+	HeaderRelayed = "Natsgram-Subject"   // of a request that one daemon passes on to another: where it came
+	HeaderSource  = "Nats-Stream-Source" // of a message that a stream took out of another: by NATS
+)
+
 // Content types.
 const (
 	ContentJSON    = "application/json"

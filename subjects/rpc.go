@@ -2,22 +2,6 @@ package subjects
 
 import "strings"
 
-// RPC is a request's subject taken apart.
-type RPC struct {
-	Account  string
-	Method   string // as in the schema: messages.sendMessage, invokeWithTakeout
-	ReadOnly bool   // it came by tg.ro: the caller may only read
-}
-
-// Namespace is the part of the method before its dot, empty for a method without one.
-func (r RPC) Namespace() string {
-	ns, _, found := strings.Cut(r.Method, ".")
-	if !found {
-		return ""
-	}
-	return ns
-}
-
 // RPC is where a method is called: tg.rpc.<account>.<ns>.<method>. The method's own dot separates the tokens.
 func (s Scheme) RPC(account, method string) string { return s.join(TreeRPC, account, method) }
 
@@ -30,33 +14,6 @@ func (s Scheme) RPCNamespace(tree, account, ns string) string {
 		return s.join(tree, account, "*")
 	}
 	return s.join(tree, account, ns, "*")
-}
-
-// ParseRPC takes a request's subject apart, whether tg.rpc or tg.ro. False: it is none, or a token of it cannot be a name.
-func (s Scheme) ParseRPC(subject string) (RPC, bool) {
-	rest, ok := s.cut(subject, TreeRPC)
-	r := RPC{}
-	if !ok {
-		rest, ok = s.cut(subject, TreeRO)
-		r.ReadOnly = true
-	}
-	if !ok {
-		return RPC{}, false
-	}
-	r.Account, r.Method, ok = strings.Cut(rest, ".")
-	if !ok || !validAccount(r.Account) || !validMethod(r.Method) {
-		return RPC{}, false
-	}
-	return r, true
-}
-
-// validMethod: one or two plain tokens.
-func validMethod(method string) bool {
-	ns, name, found := strings.Cut(method, ".")
-	if !found {
-		return plain(ns)
-	}
-	return plain(ns) && plain(name)
 }
 
 // readVerbs begin the names of methods that change nothing. `read` is not among them: readHistory marks as read.

@@ -33,39 +33,6 @@ func TestSubjectsReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestParseRPC(t *testing.T) {
-	for subject, want := range map[string]RPC{
-		"tg.rpc.main.messages.sendMessage": {"main", "messages.sendMessage", false},
-		"tg.ro.main.messages.getHistory":   {"main", "messages.getHistory", true},
-		"tg.rpc.main.invokeWithTakeout":    {"main", "invokeWithTakeout", false},
-		"tg.rpc.main":                      {},
-		"tg.rpc.main.":                     {},
-		"tg.rpc.main..sendMessage":         {},
-		"tg.rpc.main.a.b.c":                {},
-		"tg.rpc.MAIN.a.b":                  {},
-		"tg.rpc._.a.b":                     {},
-		"tg.rpc..a.b":                      {},
-		"tgx.rpc.main.a.b":                 {},
-		"tg.rpcx.main.a.b":                 {},
-		"tg.rpc":                           {},
-		"tg":                               {},
-		"":                                 {},
-		"tg.rpc.main.*.>":                  {},
-		"tg.rpc." + strings.Repeat("a", 33) + ".a.b": {},
-	} {
-		got, ok := tg.ParseRPC(subject)
-		if got != want || ok != (want != RPC{}) {
-			t.Errorf("%s: %+v %v", subject, got, ok)
-		}
-	}
-	if r, _ := tg.ParseRPC("tg.rpc.main.a.b"); r.Namespace() != "a" {
-		t.Error(r)
-	}
-	if r, _ := tg.ParseRPC("tg.rpc.main.b"); r.Namespace() != "" {
-		t.Error(r)
-	}
-}
-
 func TestParseUpdate(t *testing.T) {
 	for _, u := range []Update{{"updateNewMessage", User, 777000}, {"x", Chat, -1}, {"a.b c*>", Secret, 1}, {"", None, 0}} {
 		for _, subject := range []string{tg.Update("main", u), tg.Live("main", u)} {
@@ -82,23 +49,26 @@ func TestParseUpdate(t *testing.T) {
 	}
 }
 
-func TestParseOthers(t *testing.T) {
-	if a, e, ok := tg.ParseEvent("tg.evt.main.flood.wait"); !ok || a != "main" || e != "flood.wait" {
-		t.Error(a, e, ok)
-	}
-	if a, v, ok := tg.ParseCtl("tg.ctl._.accounts.list"); !ok || a != Daemon || v != "accounts.list" {
-		t.Error(a, v, ok)
-	}
-	if a, ok := tg.ParseOwn("tg.own.main"); !ok || a != "main" {
-		t.Error(a, ok)
-	}
-	for _, bad := range []string{"tg.evt._.x", "tg.evt.main", "tg.evt.main.a..b", "tg.evt.main."} {
-		if _, _, ok := tg.ParseEvent(bad); ok {
-			t.Error(bad)
+func TestParseCtl(t *testing.T) {
+	for subject, want := range map[string][2]string{
+		"tg.ctl._.accounts.list": {Daemon, "accounts.list"},
+		"tg.ctl.main.status":     {"main", "status"},
+		"tg.ctl.main":            {},
+		"tg.ctl.main.":           {},
+		"tg.ctl.main.a..b":       {},
+		"tg.ctl.main.*":          {},
+		"tg.ctl.MAIN.a":          {},
+		"tg.ctl..a":              {},
+		"tgx.ctl.main.a":         {},
+		"tg.ctlx.main.a":         {},
+		"tg.ctl":                 {},
+		"tg":                     {},
+		"":                       {},
+		"tg.ctl." + strings.Repeat("a", 33) + ".a": {},
+	} {
+		if account, verb, ok := tg.ParseCtl(subject); account != want[0] || verb != want[1] || ok != (account != "") {
+			t.Errorf("%s: %s %s %v", subject, account, verb, ok)
 		}
-	}
-	if _, ok := tg.ParseOwn("tg.own.a.b"); ok {
-		t.Error("tg.own.a.b")
 	}
 }
 
@@ -138,24 +108,12 @@ func TestNamesAreChecked(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"tg.rpc.main.messages.sendMessage", "tg.ro.main.x", "tg.upd.main.updateX.user.1", "tg.evt.main.a.b", "tg.ctl._.a", "tg.own.main", "tg.upd.main.%2E.none.0"} {
+	for _, s := range []string{"tg.upd.main.updateX.user.1", "tg.live.main.updateX.none.0", "tg.ctl._.a", "tg.ctl.main.login.start", "tg.upd.main.%2E.none.0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, subject string) {
-		if r, ok := tg.ParseRPC(subject); ok {
-			back := tg.RPC(r.Account, r.Method)
-			if r.ReadOnly {
-				back = tg.RO(r.Account, r.Method)
-			}
-			if back != subject {
-				t.Fatalf("%q came back as %q", subject, back)
-			}
-		}
 		if a, u, ok := tg.ParseUpdate(subject); ok && tg.Update(a, u) != subject && tg.Live(a, u) != subject {
 			t.Fatalf("%q: %+v", subject, u)
-		}
-		if a, e, ok := tg.ParseEvent(subject); ok && tg.Event(a, e) != subject {
-			t.Fatalf("%q: %q", subject, e)
 		}
 		if a, v, ok := tg.ParseCtl(subject); ok && tg.Ctl(a, v) != subject {
 			t.Fatalf("%q: %q", subject, v)
@@ -178,13 +136,6 @@ func FuzzEscape(f *testing.F) {
 			t.Fatalf("two tokens for %q", plainText)
 		}
 	})
-}
-
-func BenchmarkParseRPC(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		tg.ParseRPC("tg.rpc.main.messages.sendMessage")
-	}
 }
 
 func BenchmarkUpdate(b *testing.B) {

@@ -56,16 +56,13 @@ func (s Scheme) update(tree, account string, u Update) string {
 	return s.join(tree, account, t[0], t[1], t[2])
 }
 
-// Updates matches all kept updates of an account, AllUpdates those of all; AllLive all of an account that are not kept.
+// Updates matches all kept updates of an account.
 func (s Scheme) Updates(account string) string { return s.join(TreeUpdate, account, ">") }
 
-// AllLive matches every update of an account that is not kept.
-func (s Scheme) AllLive(account string) string { return s.join(TreeLive, account, ">") }
-
-// AllUpdates matches every kept update.
+// AllUpdates matches the kept updates of all accounts.
 func (s Scheme) AllUpdates() string { return s.join(TreeUpdate, ">") }
 
-// LiveUpdates matches all live updates of an account.
+// LiveUpdates matches all updates of an account that are not kept.
 func (s Scheme) LiveUpdates(account string) string { return s.join(TreeLive, account, ">") }
 
 // ParseUpdate takes the subject of an update apart, kept or live.
@@ -108,22 +105,11 @@ func (s Scheme) Events(account string) string { return s.join(TreeEvent, account
 // AllEvents matches every account's events.
 func (s Scheme) AllEvents() string { return s.join(TreeEvent, ">") }
 
-// ParseEvent takes an event's subject apart.
-func (s Scheme) ParseEvent(subject string) (account, event string, ok bool) {
-	return s.parseTail(subject, TreeEvent, validAccount)
-}
-
 // Own is where an account's owner is written down, in the updates stream.
 func (s Scheme) Own(account string) string { return s.join(TreeOwn, account) }
 
 // AllOwners matches every account's owner record.
 func (s Scheme) AllOwners() string { return s.join(TreeOwn, "*") }
-
-// ParseOwn gives the account of an owner record.
-func (s Scheme) ParseOwn(subject string) (account string, ok bool) {
-	rest, ok := s.cut(subject, TreeOwn)
-	return rest, ok && validAccount(rest)
-}
 
 // Daemon stands in a control subject where the account would: the verb is the daemon's own.
 const Daemon = "_"
@@ -136,22 +122,18 @@ func (s Scheme) Inside(instance, what string) string { return s.join(TreeInside,
 
 // ParseCtl takes a control subject apart; account may be Daemon.
 func (s Scheme) ParseCtl(subject string) (account, verb string, ok bool) {
-	return s.parseTail(subject, TreeCtl, func(a string) bool { return a == Daemon || validAccount(a) })
-}
-
-func (s Scheme) parseTail(subject, tree string, valid func(string) bool) (account, tail string, ok bool) {
-	rest, ok := s.cut(subject, tree)
+	rest, ok := s.cut(subject, TreeCtl)
 	if !ok {
 		return "", "", false
 	}
-	account, tail, ok = strings.Cut(rest, ".")
-	if !ok || !valid(account) {
+	account, verb, ok = strings.Cut(rest, ".")
+	if !ok || account != Daemon && !validAccount(account) {
 		return "", "", false
 	}
-	for token := range strings.SplitSeq(tail, ".") {
+	for token := range strings.SplitSeq(verb, ".") {
 		if !plain(token) {
 			return "", "", false
 		}
 	}
-	return account, tail, true
+	return account, verb, true
 }

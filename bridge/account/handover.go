@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 // legacy is what an owner leaves to the next one: the requests that came since it began to let go.
@@ -66,7 +67,7 @@ func (r *Runner) PassOn(ctx context.Context) {
 	defer cancel()
 	served := l.await(ctx, until)
 	if served {
-		pause(ctx, linger)
+		_ = retry.Pause(ctx, linger)
 	}
 	n := l.t.service.PassOn(ctx, served)
 	r.Log.Info("requests passed on to the next owner", "requests", n, "served", served, "took", time.Since(begun))
@@ -115,14 +116,5 @@ func (l *legacy) await(ctx context.Context, until time.Time) bool {
 		if json.Unmarshal(msg.Data, &event) == nil && event.Owner != l.owner {
 			return true
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }

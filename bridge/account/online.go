@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -68,7 +69,7 @@ func (p *presence) keep(ctx context.Context) {
 			p.failed(err)
 		}
 		cancel()
-		pause(ctx, every)
+		_ = retry.Pause(ctx, every)
 	}
 }
 

@@ -41,8 +41,8 @@ func New(conn *nats.Conn, replies subjects.Replies, dropped func(), log *slog.Lo
 // Conn is the connection.
 func (a *Answers) Conn() *nats.Conn { return a.conn }
 
-// Take makes a request of a message. False: its answer may not go where it says, or nobody has asked, and nothing is to be done. A
-// message without a reply is a request all the same: its caller does not wait for the answer.
+// Take makes a request of a message. False: its answer may not go where it says, or nobody has asked, and nothing is to be done.
+// A message without a reply is a request all the same: its caller does not wait for the answer.
 func (a *Answers) Take(m *nats.Msg) (Request, bool) {
 	if m.Reply != "" && !a.replies.Allow(m.Reply) || nobody(m) {
 		a.drop(m)

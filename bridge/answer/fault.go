@@ -39,6 +39,17 @@ type Fault struct {
 // Refuse is a fault of a request of which nothing was done.
 func Refuse(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: No} }
 
+// Later is a fault of a request of which nothing was done, and that may be made again in a second.
+func Later(text string) *Fault {
+	return &Fault{Code: 503, Text: text, Sent: No, RetryAfter: time.Second}
+}
+
+// Done is a fault of a request that was executed all the same.
+func Done(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: Yes} }
+
+// Doubt is a fault of a request of which nobody here knows whether it was executed.
+func Doubt(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: Unknown} }
+
 // Error is the text.
 func (f *Fault) Error() string { return f.Text }
 
@@ -138,7 +149,8 @@ func BadJSON(err error) string {
 		return strings.TrimPrefix(err.Error(), "json: ")
 	}
 	want := map[reflect.Kind]string{
-		reflect.String: "a string", reflect.Bool: "true or false", reflect.Int: "a whole number", reflect.Slice: "an array", reflect.Struct: "an object",
+		reflect.String: "a string", reflect.Bool: "true or false", reflect.Int: "a whole number",
+		reflect.Slice: "an array", reflect.Struct: "an object",
 	}[e.Type.Kind()]
 	where := ""
 	if e.Field != "" {

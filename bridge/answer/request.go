@@ -60,8 +60,9 @@ func (r *Request) TooLarge(size int) *Fault {
 	if in, _ := parts.Wanted(r.msg.Header); in || int64(size+headerRoom) <= most {
 		return nil
 	}
-	return &Fault{Code: 413, Sent: Yes, Text: "the answer has " + strconv.Itoa(size) + " bytes, more than a message of this NATS server holds (max_payload " +
-		strconv.FormatInt(most, 10) + "): take it in parts (" + subjects.HeaderReply + ": " + subjects.ReplyParts + "), ask for less at a time, or raise max_payload"}
+	return Done(413, "the answer has "+strconv.Itoa(size)+" bytes, more than a message of this NATS server holds (max_payload "+
+		strconv.FormatInt(most, 10)+"): take it in parts ("+subjects.HeaderReply+": "+subjects.ReplyParts+"), "+
+		"ask for less at a time, or raise max_payload")
 }
 
 // Send answers, in parts where the request asks for them. data is the caller's again when it returns.
@@ -100,7 +101,7 @@ func (r *Request) JSON(v any, f *Fault) *Fault {
 	if f == nil {
 		var err error
 		if body, err = json.Marshal(v); err != nil {
-			f = &Fault{Code: 500, Text: err.Error(), Sent: Unknown}
+			f = Doubt(500, err.Error())
 		} else {
 			f = r.TooLarge(len(body))
 		}

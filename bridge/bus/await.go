@@ -12,14 +12,13 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/settings"
 )
 
-const (
-	againMin = 250 * time.Millisecond
-	againMax = 5 * time.Second
-	sayEvery = 30 * time.Second
-)
+var backoff = retry.Backoff{Min: 250 * time.Millisecond, Max: 5 * time.Second}
+
+const sayEvery = 30 * time.Second
 
 // Await is [External] for a daemon, which may be started before its servers are: while nobody answers there it tries again,
 // and says so on the log, until ctx ends. What waiting does not mend is an error at once: refused credentials, a URL that is
@@ -36,27 +35,17 @@ func Await(ctx context.Context, n settings.NATS, name string, log *slog.Logger) 
 // Patiently does something again and again while it fails for reasons that pass (see [Passing]): the error is another one, or
 // the end of ctx with the last one.
 func Patiently(ctx context.Context, log *slog.Logger, what string, do func() error) error {
-	wait, said := againMin, time.Time{}
-	for {
-		err := do()
-		if err == nil || !Passing(err) {
-			return err
+	said := time.Time{}
+	return retry.Do(ctx, backoff, func(context.Context) (again bool, err error) {
+		if err = do(); err == nil || !Passing(err) {
+			return false, err
 		}
-		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), err)
-		}
-		if now := time.Now(); now.Sub(said) >= sayEvery {
+		if now := time.Now(); ctx.Err() == nil && now.Sub(said) >= sayEvery {
 			said = now
 			log.Warn(what, "err", err)
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
-		wait = min(2*wait, againMax)
-	}
+		return true, err
+	})
 }
 
 const (

@@ -138,7 +138,7 @@ func TestAwait(t *testing.T) {
 	select {
 	case o := <-got:
 		t.Fatalf("did not wait: %v", o.err)
-	case <-time.After(2 * againMin):
+	case <-time.After(2 * backoff.Min):
 	}
 	guarded(t, func(o *server.Options) { o.Port = where.Port })
 	o := <-got
@@ -150,7 +150,7 @@ func TestAwait(t *testing.T) {
 		t.Errorf("the log: %s", said.String())
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*againMin)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*backoff.Min)
 	defer cancel()
 	if _, err := Await(ctx, settings.NATS{URL: "nats://127.0.0.1:1"}, "test", log); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, nats.ErrNoServers) {
 		t.Errorf("not to be told to end: %v", err)

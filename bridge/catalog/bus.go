@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/export"
 )
@@ -189,7 +190,7 @@ var (
 		{subjects.HeaderErrorText, "what is wrong and where", "", nil},
 		{subjects.HeaderError, "Telegram's own text: FLOOD_WAIT_35", "", nil},
 		{subjects.HeaderRetryAfter, "how many seconds to wait", "^[0-9]+$", nil},
-		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{"yes", "no", "unknown"}},
+		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{string(answer.Yes), string(answer.No), string(answer.Unknown)}},
 		{subjects.HeaderWaited, waitedAbout, "", nil},
 	}
 	updateHeaders = []header{

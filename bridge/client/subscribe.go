@@ -273,12 +273,10 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 // stateName is the type of messages that are for the daemon alone: what of an account's state had no room beside an update.
 const stateName = "state"
 
-const headerSource = "Nats-Stream-Source"
-
 // original is the sequence in the stream of updates: a stream of partitions has its own, and names the other in a header, as
 // "stream sequence ...".
 func original(msg jetstream.Msg, here uint64) uint64 {
-	fields := strings.Fields(msg.Headers().Get(headerSource))
+	fields := strings.Fields(msg.Headers().Get(subjects.HeaderSource))
 	if len(fields) < 2 {
 		return here
 	}

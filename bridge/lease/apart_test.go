@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -123,7 +124,7 @@ func neverTwo(t *testing.T, lose lossOf, hurt func(*relay)) {
 	l := acquire(t, owner)
 	js, _ := jetstream.New(other.storage.JetStream().Conn())
 	id := one.Self()
-	for ctx := soon(t); ; pause(ctx, 20*time.Millisecond) { // of young buckets more is asked
+	for ctx := soon(t); ; _ = retry.Pause(ctx, 20*time.Millisecond) { // of young buckets more is asked
 		_, a, err := other.young(ctx, other.accounts)
 		_, b, err2 := other.young(ctx, other.members)
 		if err := errors.Join(err, err2, ctx.Err()); err != nil {
@@ -180,7 +181,7 @@ func TestGraveInTheNextBucket(t *testing.T) {
 	one, _ := join(t, all[0], Member{})
 	id := one.Self()
 	js, _ := jetstream.New(conns[1])
-	for young := true; young; pause(soon(t), 20*time.Millisecond) {
+	for young := true; young; _ = retry.Pause(soon(t), 20*time.Millisecond) {
 		var err error
 		if _, young, err = all[1].young(soon(t), all[1].members); err != nil {
 			t.Fatal(err)
@@ -251,7 +252,7 @@ func TestRecordsUnconfirmed(t *testing.T) {
 		t.Error("it may take accounts")
 	}
 	r.drop.Store(nil)
-	for ctx := soon(t); !c.Ready(); pause(ctx, 20*time.Millisecond) {
+	for ctx := soon(t); !c.Ready(); _ = retry.Pause(ctx, 20*time.Millisecond) {
 		if ctx.Err() != nil {
 			t.Fatal("it may take none any more")
 		}

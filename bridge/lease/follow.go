@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -29,7 +30,7 @@ func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan str
 			c.leases.log.Warn("following the other daemons", "err", err)
 			c.leases.storage.Suspect(err)
 		}
-		pause(ctx, c.leases.ttl/againShare)
+		_ = retry.Pause(ctx, c.leases.ttl/againShare)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nuid"
+
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 // Member is a daemon that runs accounts, as the others know it.
@@ -97,7 +99,7 @@ func (c *Crew) stay(life context.Context, m *membership) {
 			m = next
 		} else if life.Err() == nil {
 			c.leases.log.Warn("this daemon is out", "err", err)
-			pause(life, c.leases.ttl/8)
+			_ = retry.Pause(life, c.leases.ttl/8)
 		}
 	}
 }
@@ -159,13 +161,4 @@ func (ls *Leases) holds(account string) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return ls.held[account] != nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -80,14 +80,14 @@ func (s *Service) pass(j *job, served bool) bool {
 	case left <= 0:
 		fault = tooLate()
 	case !served:
-		fault = &Fault{Code: 503, Text: "the account is between two owners", Sent: answer.No, RetryAfter: time.Second}
+		fault = answer.Later("the account is between two owners")
 	default:
 		err := j.PassOn(left, s.ID()+" "+strconv.FormatInt(j.came, 10))
 		if err == nil {
 			return true
 		}
 		s.c.Log.Warn("passing a request on", "account", s.c.Account, "method", j.method, "err", err)
-		fault = &Fault{Code: 503, Text: "the account has just passed to another daemon", Sent: answer.No, RetryAfter: time.Second}
+		fault = answer.Later("the account has just passed to another daemon")
 	}
 	s.reply(j, nil, fault)
 	return false

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -133,7 +134,7 @@ func (ms *Methods) unknown(name string) *Fault {
 	if near := ms.schema.Nearest(name); len(near) > 0 {
 		text += "; did you mean " + strings.Join(near, ", ") + "?"
 	}
-	return &Fault{Code: 404, Text: text, Sent: "no"}
+	return answer.Refuse(404, text)
 }
 
 const maxEcho = 80

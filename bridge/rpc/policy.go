@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -163,9 +164,9 @@ func CheckAllow(decl *tl.Schema, allow []string) error {
 func (m *method) check(readOnly bool) *Fault {
 	switch {
 	case m.refused != "":
-		return &Fault{Code: 403, Text: m.name + " is not served: it " + m.refused + " (NATSGRAM_ALLOW=" + m.name + " serves it)", Sent: "no"}
+		return answer.Refuse(403, m.name+" is not served: it "+m.refused+" (NATSGRAM_ALLOW="+m.name+" serves it)")
 	case readOnly && !m.readOnly:
-		return &Fault{Code: 403, Text: m.name + " is not a method that only reads", Sent: "no"}
+		return answer.Refuse(403, m.name+" is not a method that only reads")
 	}
 	return nil
 }
@@ -182,7 +183,7 @@ func (ms *Methods) checkInner(m *method, call []byte, readOnly bool) *Fault {
 	for inner, ok := carried(m, view); ok; inner, ok = carried(m, view) {
 		view = inner
 		if m = ms.byName[view.Name()]; m == nil {
-			return &Fault{Code: 400, Text: "what is wrapped is not a method", Sent: "no"}
+			return answer.Refuse(400, "what is wrapped is not a method")
 		}
 		if f := m.check(readOnly); f != nil {
 			return f
@@ -211,9 +212,9 @@ func (ms *Methods) checkCarried(m *method, call []byte) *Fault {
 	const allowed = " is not served for messages of Telegram's own users, which may hold login codes (NATSGRAM_ALLOW_SERVICE_MESSAGES=true serves it)"
 	switch {
 	case m.carries && (ms.withheld.Addresses(call) || ms.anyChat(call)):
-		return &Fault{Code: 403, Sent: "no", Text: m.name + allowed}
+		return answer.Refuse(403, m.name+allowed)
 	case m.searches && ms.guesses(call):
-		return &Fault{Code: 403, Sent: "no", Text: m.name + ": q: a search for digits in all chats at once, or for any text in those of Telegram's own users," + allowed}
+		return answer.Refuse(403, m.name+": q: a search for digits in all chats at once, or for any text in those of Telegram's own users,"+allowed)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -53,7 +54,8 @@ func (s *Service) guard(m *method, call []byte, r *request, again bool, id *rand
 		binary.LittleEndian.PutUint64(view.Raw()[at:], uint64(v))
 	}
 	if again && !m.repeatable(view, id) {
-		return &Fault{Code: 409, Sent: "unknown", Text: m.name + " is not repeated: the first request may have been executed, and nothing would keep Telegram from executing this one as well"}
+		return answer.Doubt(409, m.name+" is not repeated: the first request may have been executed, "+
+			"and nothing would keep Telegram from executing this one as well")
 	}
 	return nil
 }

@@ -102,12 +102,12 @@ func (r *request) readTypes(in, accept string) *Fault {
 	if accept != "" {
 		out, can := parseAccept(accept, r.in)
 		if !can {
-			return &Fault{Code: 406, Text: "no answer in " + quote(accept) + ": there are " + strings.Join(answer.ContentTypes[:], ", "), Sent: "no"}
+			return answer.Refuse(406, "no answer in "+quote(accept)+": there are "+strings.Join(answer.ContentTypes[:], ", "))
 		}
 		r.out = out
 	}
 	if !ok {
-		return &Fault{Code: 415, Text: "request in " + quote(in) + ": want " + strings.Join(answer.ContentTypes[:], ", "), Sent: "no"}
+		return answer.Refuse(415, "request in "+quote(in)+": want "+strings.Join(answer.ContentTypes[:], ", "))
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (r *request) checkLayer(text string, layer int) *Fault {
 		return nil
 	}
 	if text != strconv.Itoa(layer) {
-		return &Fault{Code: 400, Text: subjects.HeaderLayer + ": this account is served in layer " + strconv.Itoa(layer) + ", the request says " + quote(text), Sent: "no"}
+		return answer.Refuse(400, subjects.HeaderLayer+": this account is served in layer "+strconv.Itoa(layer)+", the request says "+quote(text))
 	}
 	return nil
 }

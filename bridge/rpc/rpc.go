@@ -250,7 +250,7 @@ func (s *Service) aside(r answer.Request) {
 	case s.extraWork <- struct{}{}:
 		s.slow.Go(func() { do(); <-s.extraWork })
 	default:
-		s.reply(j, nil, &Fault{Code: 503, Text: "too many requests are at work here", Sent: answer.No, RetryAfter: time.Second})
+		s.reply(j, nil, answer.Later("too many requests are at work here"))
 	}
 }
 

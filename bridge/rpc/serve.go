@@ -83,7 +83,7 @@ func tooLate() *Fault {
 func (s *Service) survive(j *job) {
 	if what := recover(); what != nil {
 		s.c.Log.Error("a request made the program fail", "account", s.c.Account, "method", j.method, "what", what, "stack", string(debug.Stack()))
-		s.reply(j, nil, &Fault{Code: 500, Text: "natsgram failed on this request; its log tells more", Sent: "unknown"}) // unless it has its answer
+		s.reply(j, nil, answer.Doubt(500, "natsgram failed on this request; its log tells more")) // unless it has its answer
 	}
 }
 
@@ -181,7 +181,7 @@ func (s *Service) answer(j *job, m *method, call, result []byte) {
 	}
 	if err != nil {
 		// Telegram has executed the call, only its answer cannot be read with this layer.
-		s.reply(j, nil, &Fault{Code: 502, Text: "reading Telegram's answer: " + err.Error(), Sent: "yes"})
+		s.reply(j, nil, answer.Done(502, "reading Telegram's answer: "+err.Error()))
 		return
 	}
 	s.reply(j, result, nil)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 const (
@@ -92,7 +94,7 @@ func (s *Storage) Keep(ctx context.Context) {
 			return
 		case <-t.C:
 		case <-s.suspect:
-			if pause(ctx, sureAfter/2) != nil { // not more often than that
+			if retry.Pause(ctx, sureAfter/2) != nil { // not more often than that
 				return
 			}
 		}
@@ -178,7 +180,7 @@ func (s *Storage) info(ctx context.Context, it Item) (*jetstream.StreamInfo, err
 // anew makes an item again that is not there. It looks twice: servers that are only just starting may not know it yet.
 func (s *Storage) anew(ctx context.Context, k *kept) (*jetstream.StreamInfo, error) {
 	s.note(k, fmt.Errorf("%s %s is gone: it is being made anew", k.item.Kind, s.o.Scheme.StreamName(k.item.Name)))
-	if err := pause(ctx, sureAfter); err != nil {
+	if err := retry.Pause(ctx, sureAfter); err != nil {
 		return nil, err
 	}
 	info, err := s.info(ctx, k.item)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -226,7 +227,7 @@ func cluster(t *testing.T) (all []*server.Server) {
 		if err == nil {
 			return all
 		}
-		if pause(ctx, 50*time.Millisecond) != nil {
+		if retry.Pause(ctx, 50*time.Millisecond) != nil {
 			t.Fatalf("%v; %d routes", err, all[0].NumRoutes())
 		}
 	}

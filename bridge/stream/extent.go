@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 // extent is from where to where the stream goes, asked for once for all accounts of a daemon.
@@ -42,20 +44,18 @@ func (l *Log) renew(ctx context.Context) error {
 	if epoch := l.epoch.Load(); epoch >= first+(last-first)/2 || last < epoch+renewAfter {
 		return nil
 	}
-	for wait := retryMin; ; wait = min(2*wait, retryMax) {
-		err := l.claim(ctx, false)
+	return retry.Do(ctx, backoff, func(ctx context.Context) (again bool, err error) {
+		err = l.claim(ctx, false)
 		var fenced *FencedError
 		if err == nil {
 			l.trouble.over()
-			return nil
+			return false, nil
 		}
 		if errors.As(err, &fenced) || ctx.Err() != nil {
-			return err
+			return false, err
 		}
 		l.trouble.note(err)
 		l.troubled()
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-	}
+		return true, err
+	})
 }

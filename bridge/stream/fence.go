@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 // Owner is the record on tg.own.<account>.
@@ -81,7 +83,7 @@ func (l *Log) claim(ctx context.Context, steal bool) error {
 		if code := codeOf(err); code != codeWrongSequence && code != codeInProcess {
 			return fmt.Errorf("%s: writing the owner record: %w", l.account, err)
 		}
-		if err := pause(ctx, retryMin); err != nil { // somebody wrote between reading and writing: look again
+		if err := retry.Pause(ctx, backoff.Min); err != nil { // somebody wrote between reading and writing: look again
 			return err
 		}
 	}
@@ -148,15 +150,4 @@ func (l *Log) request(ctx context.Context, msg *nats.Msg) (ack pubAck, err error
 		return ack, errors.New("acknowledgement of the server names no stream")
 	}
 	return ack, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

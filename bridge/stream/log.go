@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natsgram/natsgram/bridge/pace"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/room"
 )
 
@@ -107,9 +108,10 @@ type Log struct {
 const (
 	defaultPending = 32 << 20
 	defaultAckWait = 5 * time.Second
-	retryMin       = 20 * time.Millisecond
-	retryMax       = 2 * time.Second
 )
+
+// backoff is between attempts to store something, or to find out what was stored.
+var backoff = retry.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second}
 
 // Open takes the account: it writes the owner record, and from then on no former owner's message can reach the stream.
 func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
+
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 // Headers of an atomic batch, as the server knows them.
@@ -47,7 +49,7 @@ func (l *Log) run(ctx context.Context) error {
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection may be closed
 	var head []*Group
-	wait := retryMin
+	wait := time.Duration(0)
 	for l.renewed = time.Now(); ; {
 		if time.Since(l.renewed) >= l.opts.renewEvery {
 			l.renewed = time.Now()
@@ -67,13 +69,13 @@ func (l *Log) run(ctx context.Context) error {
 			return err
 		}
 		if n == 0 {
-			if err := pause(ctx, wait); err != nil {
+			wait = backoff.After(wait)
+			if err := retry.Pause(ctx, wait); err != nil {
 				return err
 			}
-			wait = min(2*wait, retryMax)
 			continue
 		}
-		wait = retryMin
+		wait = 0
 	}
 }
 
@@ -101,7 +103,7 @@ func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
 // suspect looks whether another owner's record got into the stream. It has passed by before the stream takes it, or refuses
 // it, so that it is looked for more than once; something to publish is the better question.
 func (l *Log) suspect(ctx context.Context) error {
-	for wait := retryMin; wait < retryMax; wait *= 2 {
+	for wait := backoff.Min; wait < backoff.Max; wait = backoff.After(wait) {
 		seq, o, err := l.store.Owner(ctx, l.account)
 		if err == nil && o.ID != l.owner.ID && seq > l.epoch.Load() {
 			return &FencedError{l.account, o}
@@ -342,29 +344,29 @@ func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
 // ever being stored, then the stream between the last known message and that epoch tells. It tries until it knows.
 func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
 	from := l.last.Load()
-	for wait := retryMin; ; wait = min(2*wait, retryMax) {
-		err := l.claim(ctx, false)
-		if err == nil {
+	err = retry.Do(ctx, backoff, func(ctx context.Context) (again bool, err error) {
+		if err = l.claim(ctx, false); err == nil {
 			if l.epoch.Load() <= from {
 				from = 0 // another stream, that begins anew
 			}
-			there, seq, err = l.find(ctx, from, messages)
-			if err == nil {
-				return there, seq, nil
+			if there, seq, err = l.find(ctx, from, messages); err == nil {
+				return false, nil
 			}
 		}
 		var fenced *FencedError
 		if errors.As(err, &fenced) || ctx.Err() != nil {
-			return false, 0, err
+			return false, err
 		}
 		l.trouble.note(err)
 		l.troubled()
 		l.store.storage.Suspect(err)
 		l.opts.Log.Warn("finding out what was stored", "err", err)
-		if err := pause(ctx, wait); err != nil {
-			return false, 0, err
-		}
+		return true, err
+	})
+	if err != nil {
+		return false, 0, err
 	}
+	return there, seq, nil
 }
 
 // find looks for the last of messages, by its id, behind from. They went out as one: the last is there with all, or none is.

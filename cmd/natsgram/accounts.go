@@ -49,7 +49,7 @@ to sign in anew); free (no daemon runs it), silent (its daemon does not answer),
   natsgram accounts list --json | jq -r 'select(.state != "connected") | .account'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, err := newOffice(c, "")
+			o, err := connectAdmin(c, "")
 			if err != nil {
 				return err
 			}
@@ -176,7 +176,7 @@ func changeCommand(c *cobra.Command, verb string, request func(args []string) ma
 		if err := checkAccount(c, args[0]); err != nil {
 			return err
 		}
-		o, err := newOffice(c, args[0])
+		o, err := connectAdmin(c, args[0])
 		if err != nil {
 			return err
 		}
@@ -200,8 +200,8 @@ func changeCommand(c *cobra.Command, verb string, request func(args []string) ma
 	return c
 }
 
-// office is where accounts are administered: a connection to NATS.
-type office struct {
+// admin asks daemons about accounts, and has them change what there is.
+type admin struct {
 	set settings.Settings
 	nc  *nats.Conn
 }
@@ -209,8 +209,8 @@ type office struct {
 // changeTime is how long a change may take: an owner has 16 s to answer its requests, and some more to let go.
 const changeTime = 2 * time.Minute
 
-// newOffice connects. What happens to the watched account, if any, is shown on standard error.
-func newOffice(c *cobra.Command, watched string) (*office, error) {
+// connectAdmin connects. What happens to the watched account, if any, is shown on standard error.
+func connectAdmin(c *cobra.Command, watched string) (*admin, error) {
 	set, err := loadSettings(c)
 	if err != nil {
 		return nil, err
@@ -219,17 +219,17 @@ func newOffice(c *cobra.Command, watched string) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &office{set: set, nc: nc}
+	o := &admin{set: set, nc: nc}
 	if watched != "" {
 		o.watch(watched, c.ErrOrStderr())
 	}
 	return o, nil
 }
 
-func (o *office) close() { o.nc.Close() }
+func (o *admin) close() { o.nc.Close() }
 
 // watch prints the account's events. Who may not see them goes without.
-func (o *office) watch(account string, out io.Writer) {
+func (o *admin) watch(account string, out io.Writer) {
 	begun := time.Now()
 	o.nc.SetErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
 	_, err := o.nc.Subscribe(o.set.Scheme().Events(account), func(m *nats.Msg) {
@@ -251,7 +251,7 @@ func (o *office) watch(account string, out io.Writer) {
 }
 
 // ask asks tg.ctl._.accounts.<verb>.
-func (o *office) ask(ctx context.Context, verb string, in map[string]any) ([]byte, error) {
+func (o *admin) ask(ctx context.Context, verb string, in map[string]any) ([]byte, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
@@ -274,7 +274,7 @@ func (o *office) ask(ctx context.Context, verb string, in map[string]any) ([]byt
 }
 
 // list reads all pages.
-func (o *office) list(ctx context.Context) (all []bridge.Account, err error) {
+func (o *admin) list(ctx context.Context) (all []bridge.Account, err error) {
 	for after := ""; ; {
 		answer, err := o.ask(ctx, "list", map[string]any{"after": after})
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -255,10 +256,10 @@ func replyError(code string, h nats.Header) error {
 	if wait := h.Get(subjects.HeaderRetryAfter); wait != "" {
 		notes = append(notes, "try again in "+wait+" s")
 	}
-	switch h.Get(subjects.HeaderSent) {
-	case "no":
+	switch answer.Sent(h.Get(subjects.HeaderSent)) {
+	case answer.No:
 		notes = append(notes, "nothing was sent to Telegram")
-	case "unknown":
+	case answer.Unknown:
 		notes = append(notes, "whether Telegram executed it is unknown")
 	}
 	text := fmt.Sprintf("%s (%s)", h.Get(subjects.HeaderErrorText), code)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
@@ -199,7 +200,7 @@ func clearDemo(ctx context.Context, set bridge.Settings) error {
 	if err != nil {
 		return err
 	}
-	o := &office{set: set, nc: nc}
+	o := &admin{set: set, nc: nc}
 	defer o.close()
 	for {
 		all, err := o.list(ctx)
@@ -216,7 +217,7 @@ func clearDemo(ctx context.Context, set bridge.Settings) error {
 		if _, err = o.ask(ctx, "remove", map[string]any{"account": demoAccount, "purge": true}); err == nil {
 			return nil
 		}
-		if !pause(ctx, time.Second) { // a killed daemon's lease may not have ended
+		if retry.Pause(ctx, time.Second) != nil { // a killed daemon's lease may not have ended
 			return fmt.Errorf("removing what a demo left behind: %w", err)
 		}
 	}

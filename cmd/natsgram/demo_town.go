@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/tl"
 )
@@ -61,14 +62,14 @@ var lines = map[string][]string{
 // talk has people say something now and then, until the context ends.
 func (t *town) talk(ctx context.Context, every time.Duration) {
 	for n := 0; ; n++ {
-		if !pause(ctx, every/2+rand.N(every+1)) {
+		if retry.Pause(ctx, every/2+rand.N(every+1)) != nil {
 			return
 		}
 		who := []*mttest.Account{t.alice, t.bob, t.carol}[rand.N(3)]
 		switch n % 3 {
 		case 0:
 			who.Typing(t.garden)
-			if !pause(ctx, every/4) {
+			if retry.Pause(ctx, every/4) != nil {
 				return
 			}
 			who.Send(t.garden, turn("garden", n))
@@ -81,18 +82,6 @@ func (t *town) talk(ctx context.Context, every time.Duration) {
 }
 
 func turn(where string, n int) string { return lines[where][n/3%len(lines[where])] }
-
-// pause waits, and says whether to go on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // printScreen says what there is and what to try. Every command works as it stands in another terminal, in this folder.
 func (t *town) printScreen(out io.Writer, url string, set bridge.Settings) {

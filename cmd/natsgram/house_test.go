@@ -62,13 +62,20 @@ var rooms = []room{
 		"mtproto/reach", "mtproto/session", "mtproto/signin", "mtproto/updates", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
 	{"bridge/confine", []string{"subjects", "tl", "tl/codec", "bridge/answer"}, "a rule about calls: it knows neither who calls nor by what subject"},
 	{"bridge/parts", []string{"subjects"}, "how an answer of several messages looks, for the daemon and for programs"},
-	{"bridge/client", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/executed", "tl/tg", "bridge/parts"},
-		"for programs on the bus: nothing of the daemon comes with it; the codec makes values of tg from the stream's JSON, and is linked only with that"},
+	{"bridge/retry", nil, "a wait, and attempts: for every loop that tries again"},
+	{"bridge/health", []string{"bridge/account"}, "words for what is wrong; others look"},
+	{"bridge/layer", []string{"schemas", "tl", "tl/codec", "mtproto/crypto", "mtproto/dc", "mtproto/updates", "bridge/gate", "bridge/rpc", "bridge/settings"},
+		"what the settings say of Telegram, before anybody is connected to anything"},
+	{"bridge/signin", []string{"tl/codec", "mtproto", "mtproto/dc", "mtproto/signin", "mtproto/updates", "bridge/account", "bridge/layer",
+		"bridge/settings", "bridge/storage", "bridge/stream", "bridge/vault"}, "signs in and stores the session: who asks for that, and by what way, it does not know"},
+	{"bridge/share", []string{"bridge/retry"}, "a machine: who is to run what, without leases, connections and clocks"},
+	{"bridge/client", []string{"bridge/retry", "schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/executed", "tl/tg", "bridge/parts"},
+		"for programs on the bus: nothing of the daemon comes with it but how to wait; the codec makes values of tg from the stream's JSON, and is linked only with that"},
 	{"cmd", []string{"..."}, "the binary may use every room"},
 }
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
-var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim"}
+var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share"}
 
 func TestImportsPointDown(t *testing.T) {
 	for _, f := range sources(t) {

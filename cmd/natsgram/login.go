@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/signin"
 )
@@ -147,12 +148,8 @@ func (p *prompter) anotherWay(ctx context.Context, code *mtproto.CodeInfo) (stri
 	}
 	if wait := time.Until(code.SentAt.Add(code.Timeout)); wait > 0 {
 		fmt.Fprintf(p.terminal.Out, "In %s it may be sent by %s.\n", wait.Round(time.Second), code.Next)
-		t := time.NewTimer(wait)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return "", ctx.Err()
+		if err := retry.Pause(ctx, wait); err != nil {
+			return "", err
 		}
 	}
 	return signin.AnotherWay, nil

@@ -32,7 +32,7 @@ func With(ctx context.Context, l *mtproto.Login, ask Asker) (mtproto.LoginState,
 		case mtproto.LoggedOut:
 			return st, errors.New("signin: the login was ended")
 		case mtproto.WaitQR:
-			_, wrong = l.AwaitQR(ctx)
+			_, wrong = Do(ctx, l, Await, Answers{})
 		default:
 			answer, err := ask(ctx, st, wrong)
 			if err != nil {
@@ -46,33 +46,40 @@ func With(ctx context.Context, l *mtproto.Login, ask Asker) (mtproto.LoginState,
 	}
 }
 
-// Answer hands the answer to a step in.
+// Answer hands the answer to what the login waits for in.
 func Answer(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer string) error {
-	var err error
+	name, in := stepOf(at, answer)
+	if name == "" {
+		return nil
+	}
+	_, err := Do(ctx, l, name, in)
+	return err
+}
+
+// stepOf is the step by which an answer is handed in; empty: what is waited for is none that a person can give.
+func stepOf(at mtproto.LoginStep, answer string) (string, Answers) {
 	switch at {
 	case mtproto.WaitPhone:
 		if isToken(answer) {
-			_, err = l.BotToken(ctx, answer)
-		} else {
-			_, err = l.SendCode(ctx, answer)
+			return Start, Answers{BotToken: answer}
 		}
+		return Start, Answers{Phone: answer}
 	case mtproto.WaitCode:
 		if answer == AnotherWay {
-			_, err = l.ResendCode(ctx)
-		} else {
-			_, err = l.SignIn(ctx, answer)
+			return "resend", Answers{}
 		}
+		return "code", Answers{Code: answer}
 	case mtproto.WaitPassword:
-		_, err = l.Password(ctx, answer)
+		return "password", Answers{Password: answer}
 	case mtproto.WaitEmail:
-		_, err = l.SetEmail(ctx, answer)
+		return "email", Answers{Email: answer}
 	case mtproto.WaitEmailCode:
-		_, err = l.EmailCode(ctx, answer)
+		return "email_code", Answers{Code: answer}
 	case mtproto.WaitSignUp:
 		first, last, _ := strings.Cut(strings.TrimSpace(answer), " ")
-		_, err = l.SignUp(ctx, first, strings.TrimSpace(last))
+		return "signup", Answers{First: first, Last: strings.TrimSpace(last)}
 	}
-	return err
+	return "", Answers{}
 }
 
 // isToken tells a bot's token, 123456:secret, from a phone number.

@@ -1,4 +1,4 @@
-package bridge
+package supervisor
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -19,20 +20,24 @@ import (
 const (
 	// checkTime bounds one look at a record.
 	checkTime = 10 * time.Second
-	// checkPause is how often at most an account's record is looked at: who writes rubbish a thousand times a second is not answered as often.
+	// checkPause is how often at most an account's record is looked at: who writes rubbish a thousand times a second is not answered
+	// as often.
 	checkPause = 250 * time.Millisecond
 )
 
+// eachSecond is between attempts to read and write what has to be right.
+var eachSecond = retry.Backoff{Min: time.Second, Max: time.Second}
+
 // change is told of every writing in the vault: by a sign-in, by a runner that saves its session, here or elsewhere, by a
 // removal, or by somebody who has no business there.
-func (s *supervisor) change(c vault.Change) {
-	s.has(c.Account, !c.Gone)
+func (s *Supervisor) change(c vault.Change) {
+	s.noteSession(c.Account, !c.Gone)
 	if c.Gone {
 		s.mu.Lock()
 		delete(s.memories, c.Account)
 		s.mu.Unlock()
 	}
-	a := s.b.running(c.Account)
+	a := s.accounts.get(c.Account)
 	if a == nil {
 		return
 	}
@@ -41,14 +46,8 @@ func (s *supervisor) change(c vault.Change) {
 	}
 }
 
-func (a *supervised) current() *account.Runner {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.runner
-}
-
 // check has an account's record looked at, once more if that is being done.
-func (s *supervisor) check(a *supervised) {
+func (s *Supervisor) check(a *supervised) {
 	a.mu.Lock()
 	a.again = true
 	begin := !a.checking
@@ -59,7 +58,7 @@ func (s *supervisor) check(a *supervised) {
 	}
 }
 
-func (s *supervisor) checks(a *supervised) {
+func (s *Supervisor) checks(a *supervised) {
 	for s.ctx.Err() == nil {
 		a.mu.Lock()
 		a.checking, a.again = a.again, false
@@ -69,32 +68,32 @@ func (s *supervisor) checks(a *supervised) {
 			return
 		}
 		if runner != nil && s.reconcile(runner) {
-			s.b.log.Info("the session was replaced", "account", a.name)
+			s.log.Info("the session was replaced", "account", a.name)
 			restart()
 		}
-		_ = pause(s.ctx, checkPause) // its end is seen above
+		_ = retry.Pause(s.ctx, checkPause) // its end is seen above
 	}
 }
 
 // reconcile looks until it is known what stands in the vault, or the account is not this daemon's any more.
-func (s *supervisor) reconcile(r *account.Runner) (anew bool) {
-	for s.ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(s.ctx, checkTime)
-		anew, err := r.Reconcile(ctx)
-		cancel()
-		if anew || err == nil || errors.Is(err, account.ErrLost) || s.b.current(r.Name) != r {
-			return anew
+func (s *Supervisor) reconcile(r *account.Runner) (anew bool) {
+	_ = retry.Do(s.ctx, eachSecond, func(ctx context.Context) (again bool, err error) {
+		brief, cancel := context.WithTimeout(ctx, checkTime)
+		defer cancel()
+		anew, err = r.Reconcile(brief)
+		if anew || err == nil || errors.Is(err, account.ErrLost) || s.accounts.Runner(r.Name) != r || ctx.Err() != nil {
+			return false, err
 		}
-		s.base.storage.Suspect(err)
-		s.b.log.Warn("looking at the session in the vault", "account", r.Name, "err", err)
-		_ = pause(s.ctx, time.Second)
-	}
-	return false
+		s.Services.Storage.Suspect(err)
+		s.log.Warn("looking at the session in the vault", "account", r.Name, "err", err)
+		return true, err
+	})
+	return anew
 }
 
 // lost is told of storage that was lost, and has everything written again that is known here. The leases look after themselves.
-func (s *supervisor) lost(c storage.Change) {
-	for _, a := range s.b.all() {
+func (s *Supervisor) lost(c storage.Change) {
+	for _, a := range s.accounts.list() {
 		r := a.current()
 		if r == nil {
 			continue
@@ -117,14 +116,15 @@ func (s *supervisor) lost(c storage.Change) {
 	}
 }
 
-// memory is what this daemon knows of an account that ran here and does not now: the lease is lost when NATS is, and the rest may be too.
+// memory is what this daemon knows of an account that ran here and does not now: the lease is lost when NATS is, and the rest may
+// be too.
 type memory struct {
 	session  vault.Session
 	position stream.Position
 }
 
 // remember keeps what is known of an account that ran here.
-func (s *supervisor) remember(r *account.Runner) {
+func (s *Supervisor) remember(r *account.Runner) {
 	m := memory{r.Session(), r.Position()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,19 +134,19 @@ func (s *supervisor) remember(r *account.Runner) {
 }
 
 // putBack stores what is remembered, where there is none any more.
-func (s *supervisor) putBack() {
+func (s *Supervisor) putBack() {
 	s.mu.Lock()
 	names := slices.Sorted(maps.Keys(s.memories))
 	s.mu.Unlock()
 	for _, name := range names {
-		if s.b.running(name) == nil {
+		if s.accounts.get(name) == nil {
 			s.again(func(ctx context.Context) error { return s.recall(ctx, name) })
 		}
 	}
 }
 
 // recall puts back what is remembered of an account: the position first, or whoever finds the session would begin to count anew.
-func (s *supervisor) recall(ctx context.Context, name string) error {
+func (s *Supervisor) recall(ctx context.Context, name string) error {
 	s.mu.Lock()
 	m, known := s.memories[name]
 	s.mu.Unlock()
@@ -158,30 +158,28 @@ func (s *supervisor) recall(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	back, err := s.base.vault.PutBack(ctx, name, m.session)
+	back, err := s.Services.Vault.PutBack(ctx, name, m.session)
 	if back {
-		s.b.log.Warn("the session was lost with the bucket, and is stored again", "account", name)
+		s.log.Warn("the session was lost with the bucket, and is stored again", "account", name)
 	}
 	return err
 }
 
 // again does something until it succeeds, or the daemon ends.
-func (s *supervisor) again(do func(context.Context) error) {
-	for s.ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(s.ctx, checkTime)
-		err := do(ctx)
-		cancel()
-		if err == nil {
-			return
+func (s *Supervisor) again(do func(context.Context) error) {
+	_ = retry.Do(s.ctx, eachSecond, func(ctx context.Context) (again bool, err error) {
+		brief, cancel := context.WithTimeout(ctx, checkTime)
+		defer cancel()
+		if err = do(brief); err != nil && ctx.Err() == nil {
+			s.Services.Storage.Suspect(err)
+			s.log.Warn("writing again what was lost", "err", err)
 		}
-		s.base.storage.Suspect(err)
-		s.b.log.Warn("writing again what was lost", "err", err)
-		_ = pause(s.ctx, time.Second)
-	}
+		return true, err
+	})
 }
 
 // follow has run follow the vault anew.
-func (s *supervisor) follow() {
+func (s *Supervisor) follow() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.unfollow != nil {
@@ -189,12 +187,13 @@ func (s *supervisor) follow() {
 	}
 }
 
-// followVault follows the vault until it was lost, or this daemon is to run nothing any more. What is there is told anew each time.
-func (s *supervisor) followVault() error {
+// followVault follows the vault until it was lost, or this daemon is to run nothing any more. What is there is told anew each
+// time.
+func (s *Supervisor) followVault() error {
 	ctx, cancel := context.WithCancel(s.serving)
 	defer cancel()
 	s.mu.Lock()
 	s.unfollow = cancel
 	s.mu.Unlock()
-	return s.base.vault.Watch(ctx, s.change)
+	return s.Services.Vault.Watch(ctx, s.change)
 }

@@ -1,4 +1,4 @@
-package bridge
+package backing
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -22,9 +23,10 @@ const (
 var errNoKey = errors.New("no key")
 
 // keysOf are the keys to the vault: the first seals, all open. It makes none.
-func keysOf(s Settings) (all []vault.Key, err error) {
+func keysOf(s settings.Settings) (all []vault.Key, err error) {
 	if s.Secret == "" && s.StateDir == "" {
-		return nil, errors.New("set NATSGRAM_SECRET or NATSGRAM_STATE_DIR: sessions are sealed by the one, or by a key file in the other")
+		return nil, errors.New("set NATSGRAM_SECRET or NATSGRAM_STATE_DIR: " +
+			"sessions are sealed by the one, or by a key file in the other")
 	}
 	for _, secret := range []string{s.Secret, s.Other} {
 		if secret == "" {
@@ -50,8 +52,17 @@ func keysOf(s Settings) (all []vault.Key, err error) {
 	return append(all, files...), nil // who comes from a key file to a secret has both for a while
 }
 
+// Keys are the keys that the settings know; none is no error.
+func Keys(s settings.Settings) ([]vault.Key, error) {
+	keys, err := keysOf(s)
+	if errors.Is(err, errNoKey) {
+		return nil, nil
+	}
+	return keys, err
+}
+
 // keyFiles are the keys in the state folder, the one that seals first.
-func keyFiles(s Settings) (all []vault.Key, err error) {
+func keyFiles(s settings.Settings) (all []vault.Key, err error) {
 	if s.StateDir == "" {
 		return nil, nil
 	}
@@ -69,27 +80,29 @@ func keyFiles(s Settings) (all []vault.Key, err error) {
 }
 
 // openVault opens the vault. A key is made only where there is nothing yet that another one has sealed.
-func (b *base) openVault(ctx context.Context, s Settings) error {
-	keys, err := keysOf(s)
+func (b *Services) openVault(ctx context.Context) error {
+	keys, err := keysOf(b.o.Settings)
 	if errors.Is(err, errNoKey) {
-		keys, err = b.firstKey(ctx, s)
+		keys, err = b.firstKey(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	b.vault, err = vault.Open(ctx, b.storage, keys[0], keys[1:]...)
+	b.Vault, err = vault.Open(ctx, b.Storage, keys[0], keys[1:]...)
 	return err
 }
 
-func (b *base) firstKey(ctx context.Context, s Settings) ([]vault.Key, error) {
+func (b *Services) firstKey(ctx context.Context) ([]vault.Key, error) {
+	s := b.o.Settings
 	path := filepath.Join(s.StateDir, keyFile)
-	n, err := vault.Count(ctx, b.storage)
+	n, err := vault.Count(ctx, b.Storage)
 	if err != nil {
 		return nil, err
 	}
 	if n > 0 {
-		return nil, fmt.Errorf("%s is missing, and sessions are sealed (%d in %s): put the key file back that they were sealed with, or set NATSGRAM_SECRET to their secret. "+
-			"If it is lost, set NATSGRAM_SECRET to a new one, remove each account (natsgram accounts remove) and sign in again", path, n, s.Scheme().StreamName(storage.Sessions))
+		return nil, fmt.Errorf("%s is missing, and sessions are sealed (%d in %s): put the key file back that they were sealed with, "+
+			"or set NATSGRAM_SECRET to their secret. If it is lost, set NATSGRAM_SECRET to a new one, "+
+			"remove each account (natsgram accounts remove) and sign in again", path, n, s.Scheme().StreamName(storage.Sessions))
 	}
 	k, err := vault.MakeKey(path)
 	return []vault.Key{k}, err

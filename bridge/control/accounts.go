@@ -1,6 +1,7 @@
-package bridge
+package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/health"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/share"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -27,7 +30,7 @@ type request struct {
 }
 
 // accounts makes an answer to a request of a verb.
-func (c *control) accounts(do func(context.Context, request) (any, error)) handler {
+func (c *Control) accounts(do func(context.Context, request) (any, error)) handler {
 	return func(ctx context.Context, r *answer.Request) (any, error) {
 		var in request
 		if err := answer.ReadJSON(r.Data(), &in); err != nil {
@@ -52,9 +55,9 @@ type Account struct {
 
 // States of an account beside those of its own life.
 const (
-	stateFree     = "free"     // nobody runs it
-	stateSilent   = "silent"   // the daemon that runs it does not answer
-	stateRemoving = "removing" // nobody is to run it any more
+	StateFree     = "free"     // nobody runs it
+	StateSilent   = "silent"   // the daemon that runs it does not answer
+	StateRemoving = "removing" // nobody is to run it any more
 )
 
 const (
@@ -62,26 +65,26 @@ const (
 	listWait  = 2 * time.Second // for another daemon's answer
 )
 
-// list is the answer of accounts.list.
-type list struct {
+// List is the answer of accounts.list.
+type List struct {
 	Accounts []Account `json:"accounts"`
 	Next     string    `json:"next,omitempty"` // there are more: ask again with after
 }
 
-func (c *control) listAccounts(ctx context.Context, in request) (any, error) {
+func (c *Control) listAccounts(ctx context.Context, in request) (any, error) {
 	if in.Limit < 0 || in.Limit > listLimit {
 		return nil, answer.Refuse(400, fmt.Sprintf("limit: %d is not between 1 and %d", in.Limit, listLimit))
 	}
 	if in.Limit == 0 {
 		in.Limit = listLimit
 	}
-	names := c.shift.names(time.Now())
+	names := c.names(time.Now())
 	i, found := slices.BinarySearch(names, in.After)
 	if found {
 		i++
 	}
 	names = names[i:]
-	var out list
+	var out List
 	if len(names) > in.Limit {
 		names = names[:in.Limit]
 		out.Next = names[in.Limit-1]
@@ -92,36 +95,34 @@ func (c *control) listAccounts(ctx context.Context, in request) (any, error) {
 
 // names are all accounts there are, sorted: those that were ever added or taken, those with a session, and those that the
 // settings of a daemon name.
-func (s *supervisor) names(now time.Time) []string {
-	all := map[string]bool{}
-	for _, name := range s.crew.Accounts() {
+func (c *Control) names(now time.Time) []string {
+	all := c.Daemon.Sessions()
+	for _, name := range c.Crew.Accounts() {
 		all[name] = true
 	}
-	for _, m := range s.crew.Members(now) {
+	for _, m := range c.Crew.Members(now) {
 		for _, name := range m.Accounts {
 			all[name] = true
 		}
 	}
-	s.mu.Lock()
-	maps.Copy(all, s.stored)
-	s.mu.Unlock()
 	return slices.Sorted(maps.Keys(all))
 }
 
 // describe tells of accounts. How each does its daemon is asked.
-func (c *control) describe(ctx context.Context, names []string) []Account {
+func (c *Control) describe(ctx context.Context, names []string) []Account {
 	now := time.Now()
-	census := c.shift.census(now)
+	fleet, sessions := c.Daemon.Fleet(now), c.Daemon.Sessions()
 	all := make([]Account, len(names))
 	asked := map[string][]string{} // by owner
 	for i, name := range names {
-		seat := c.shift.crew.Seat(name, now)
-		all[i] = c.shift.place(name, seat, census)
+		seat := c.Crew.Seat(name, now)
+		all[i] = c.place(name, seat, fleet)
+		all[i].SignedIn = sessions[name]
 		switch {
 		case seat.Taken:
 			asked[seat.By.ID] = append(asked[seat.By.ID], name)
-		case all[i].State == stateFree && all[i].Error == "": // somebody may have tried, and knows why it fails
-			for _, m := range census.members {
+		case all[i].State == StateFree && all[i].Error == "": // somebody may have tried, and knows why it fails
+			for _, m := range fleet.Members {
 				asked[m.ID] = append(asked[m.ID], name)
 			}
 		}
@@ -131,8 +132,8 @@ func (c *control) describe(ctx context.Context, names []string) []Account {
 		st, ok := known[all[i].Account]
 		switch {
 		case !ok:
-		case st.State == stateFree:
-			all[i].Error = orElse(all[i].Error, st.Error)
+		case st.State == StateFree:
+			all[i].Error = cmp.Or(all[i].Error, st.Error)
 		default:
 			all[i].State, all[i].UserID, all[i].Bot, all[i].Error = st.State, st.UserID, st.Bot, st.Error
 		}
@@ -141,51 +142,40 @@ func (c *control) describe(ctx context.Context, names []string) []Account {
 }
 
 // place is what an account's record tells.
-func (s *supervisor) place(name string, seat lease.Seat, c *census) Account {
-	s.mu.Lock()
-	a := Account{Account: name, State: stateFree, SignedIn: s.stored[name]}
-	s.mu.Unlock()
+func (c *Control) place(name string, seat lease.Seat, f share.Fleet) Account {
+	a := Account{Account: name, State: StateFree}
 	switch {
 	case seat.By.Closed:
-		a.State, a.Error = stateRemoving, "nobody runs it until it is removed: remove it again if that was cut short"
+		a.State, a.Error = StateRemoving, "nobody runs it until it is removed: remove it again if that was cut short"
 	case seat.Taken:
-		a.State, a.Owner, a.Daemon, a.Since = stateSilent, seat.By.ID, seat.By.Host, seat.By.At
+		a.State, a.Owner, a.Daemon, a.Since = StateSilent, seat.By.ID, seat.By.Host, seat.By.At
 	default:
-		a.Error = s.whyFree(name, c)
+		a.Error = c.whyFree(name, f)
 	}
 	return a
 }
 
 // whyFree is why nobody can run an account; empty: somebody will, as far as this daemon knows.
-func (s *supervisor) whyFree(name string, c *census) string {
-	if err := s.base.storage.Healthy(); err != nil {
+func (c *Control) whyFree(name string, f share.Fleet) string {
+	switch err := c.Services.Storage.Healthy(); {
+	case err != nil:
 		return short(err.Error())
+	case f.Self == "":
+		return noLease(c.Crew.Standing().Err)
 	}
-	if c.self == "" {
-		return "no account can be run from here: this daemon has no lease: " + reason(s.crew.Standing().Err)
-	}
-	return orElse(c.whyFree(name), short(s.whyNotHere(name)))
+	return cmp.Or(f.WhyFree(name), short(c.Daemon.WhyNotHere(name)))
 }
 
-// whyFree is why the daemons there are cannot run an account.
-func (c *census) whyFree(name string) string {
-	may := slices.DeleteFunc(slices.Clone(c.members), func(m lease.Member) bool { return !m.Serves(name) })
-	room := slices.ContainsFunc(may, func(m lease.Member) bool { return !c.full(m.ID) })
-	switch {
-	case len(may) == 0:
-		return "no daemon may run it (NATSGRAM_ACCOUNTS)"
-	case !room:
-		return "no daemon has room for it (NATSGRAM_CAPACITY)"
-	}
-	return ""
+func noLease(err error) string {
+	return "no account can be run from here: this daemon has no lease: " + health.WhyNoLease(err)
 }
 
 // states asks the daemons how accounts do.
-func (c *control) states(ctx context.Context, asked map[string][]string) map[string]Account {
+func (c *Control) states(ctx context.Context, asked map[string][]string) map[string]Account {
 	known := map[string]Account{}
 	var mu sync.Mutex
 	var work sync.WaitGroup
-	for _, m := range c.shift.crew.Members(time.Now()) {
+	for _, m := range c.Crew.Members(time.Now()) {
 		names := asked[m.ID]
 		if len(names) == 0 {
 			continue
@@ -195,7 +185,7 @@ func (c *control) states(ctx context.Context, asked map[string][]string) map[str
 			mu.Lock()
 			defer mu.Unlock()
 			for _, a := range told {
-				if was, ok := known[a.Account]; !ok || was.State == stateFree && a.Error != "" {
+				if was, ok := known[a.Account]; !ok || was.State == StateFree && a.Error != "" {
 					known[a.Account] = a
 				}
 			}
@@ -205,9 +195,9 @@ func (c *control) states(ctx context.Context, asked map[string][]string) map[str
 	return known
 }
 
-func (c *control) statesAt(ctx context.Context, m lease.Member, names []string) (all []Account) {
-	if m.Instance == c.shift.id {
-		return c.b.statesOf(names)
+func (c *Control) statesAt(ctx context.Context, m lease.Member, names []string) (all []Account) {
+	if m.Instance == c.Instance {
+		return c.statesOf(names)
 	}
 	body, err := json.Marshal(names)
 	if err != nil {
@@ -215,7 +205,7 @@ func (c *control) statesAt(ctx context.Context, m lease.Member, names []string) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, listWait)
 	defer cancel()
-	reply, err := c.base.nc.RequestWithContext(ctx, c.shift.ear(m.Instance, "accounts"), body)
+	reply, err := c.nc.RequestWithContext(ctx, c.scheme.Inside(m.Instance, "accounts"), body)
 	if err != nil || json.Unmarshal(reply.Data, &all) != nil {
 		return nil
 	}
@@ -223,12 +213,12 @@ func (c *control) statesAt(ctx context.Context, m lease.Member, names []string) 
 }
 
 // tellStates answers another daemon how accounts do here.
-func (c *control) tellStates(_ context.Context, r *answer.Request) (any, error) {
+func (c *Control) tellStates(_ context.Context, r *answer.Request) (any, error) {
 	var names []string
 	if err := json.Unmarshal(r.Data(), &names); err != nil {
 		return nil, answer.Refuse(400, answer.BadJSON(err))
 	}
-	return c.b.statesOf(names), nil
+	return c.statesOf(names), nil
 }
 
 // maxReason bounds what is told of an error, in bytes.
@@ -244,48 +234,37 @@ func short(text string) string {
 
 // wrongWith is what keeps an account that is connected from being served as it should.
 func wrongWith(st account.Status) string {
-	if all := problemsOf(st, time.Hour, time.Now()); st.State == account.Connected && len(all) > 0 {
+	if all := health.Of(st, time.Hour, time.Now()); st.State == account.Connected && len(all) > 0 {
 		return all[0].Text
 	}
 	return ""
 }
 
-// whyNotHere is how an account failed here last; empty: it did not.
-func (b *Bridge) whyNotHere(name string) string {
-	b.mu.Lock()
-	s := b.shift
-	b.mu.Unlock()
-	if s == nil {
-		return ""
-	}
-	return s.whyNotHere(name)
-}
-
-func (b *Bridge) statesOf(names []string) []Account {
+// statesOf is how accounts do here.
+func (c *Control) statesOf(names []string) []Account {
 	all := []Account{}
 	for _, name := range names {
-		a := Account{Account: name, State: string(account.Starting)}
-		if r := b.current(name); r != nil {
-			st := r.Status()
-			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, short(orElse(st.Error, wrongWith(st)))
-		} else if b.running(name) == nil {
-			a.State, a.Error = stateFree, short(b.whyNotHere(name))
+		a := Account{Account: name}
+		if st, here := c.Daemon.Status(name); here {
+			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, short(cmp.Or(st.Error, wrongWith(st)))
+		} else {
+			a.State, a.Error = StateFree, short(c.Daemon.WhyNotHere(name))
 		}
 		all = append(all, a)
 	}
 	return all
 }
 
-// known: there is such an account; a refusal, if there is none.
-func (c *control) known(ctx context.Context, name string) error {
+// known refuses an account that there is not.
+func (c *Control) known(ctx context.Context, name string) error {
 	if err := subjects.CheckAccount(name); err != nil {
 		return answer.Refuse(400, err.Error())
 	}
-	seat, err := c.shift.crew.Look(ctx, name) // it may just have been added by way of another daemon
+	seat, err := c.Crew.Look(ctx, name) // it may just have been added by way of another daemon
 	if err != nil {
 		return answer.Refuse(503, "looking the account up: "+err.Error())
 	}
-	if _, found := slices.BinarySearch(c.shift.names(time.Now()), name); !found && !seat.Known {
+	if _, found := slices.BinarySearch(c.names(time.Now()), name); !found && !seat.Known {
 		return answer.Refuse(404, "there is no account "+name)
 	}
 	return nil

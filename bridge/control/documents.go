@@ -1,4 +1,4 @@
-package bridge
+package control
 
 import (
 	"bytes"
@@ -32,11 +32,11 @@ type documents struct {
 	storage *storage.Storage
 
 	mu   sync.Mutex
-	made map[string]document // by format: what is known of it; without the text
+	made map[string]Document // by format: what is known of it; without the text
 }
 
-// document is what is answered about one.
-type document struct {
+// Document is what is answered about one.
+type Document struct {
 	Format      string `json:"format"`
 	ContentType string `json:"content_type"`
 	Layer       int    `json:"layer"`
@@ -47,8 +47,8 @@ type document struct {
 	Object      string `json:"object,omitempty"`
 }
 
-// listed is what is answered to who does not say which.
-type listed struct {
+// Format is what is answered to who does not say which.
+type Format struct {
 	Format      string `json:"format"`
 	About       string `json:"about"`
 	ContentType string `json:"content_type"`
@@ -66,7 +66,7 @@ const inlineMost = 512 << 10
 // answerRoom is what an answer's headers and the protocol may take of max_payload, in bytes.
 const answerRoom = 4096
 
-func (c *control) schema(ctx context.Context, r *answer.Request) (any, error) {
+func (c *Control) schema(ctx context.Context, r *answer.Request) (any, error) {
 	var in struct {
 		Format string `json:"format"`
 	}
@@ -90,9 +90,9 @@ func (c *control) schema(ctx context.Context, r *answer.Request) (any, error) {
 }
 
 func (d *documents) list() map[string]any {
-	var all []listed
+	var all []Format
 	for _, f := range catalog.Formats() {
-		all = append(all, listed{f.Name, f.About, f.ContentType, d.bucket(), d.object(f)})
+		all = append(all, Format{f.Name, f.About, f.ContentType, d.bucket(), d.object(f)})
 	}
 	return map[string]any{"layer": d.decl.Layer, "methods": len(d.decl.Functions), "formats": all}
 }
@@ -117,7 +117,7 @@ func (d *documents) answer(ctx context.Context, f catalog.Format) ([]byte, error
 		return nil, err
 	}
 	sum := sha256.Sum256(text)
-	doc := document{
+	doc := Document{
 		Format: f.Name, ContentType: f.ContentType, Layer: d.decl.Layer, Size: len(text),
 		Digest: "SHA-256=" + base64.URLEncoding.EncodeToString(sum[:]), Document: string(text),
 	}
@@ -132,7 +132,7 @@ func (d *documents) answer(ctx context.Context, f catalog.Format) ([]byte, error
 	return answerOf(doc, nil)
 }
 
-func answerOf(doc document, err error) ([]byte, error) {
+func answerOf(doc Document, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func answerOf(doc document, err error) ([]byte, error) {
 }
 
 // stored tells whether a document is in its place as it should be.
-func (d *documents) stored(ctx context.Context, doc document) (bool, error) {
+func (d *documents) stored(ctx context.Context, doc Document) (bool, error) {
 	store, err := d.js.ObjectStore(ctx, doc.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return false, nil
@@ -160,7 +160,7 @@ func (d *documents) stored(ctx context.Context, doc document) (bool, error) {
 }
 
 // store writes a document unless it is there: another daemon's, or one of an earlier start.
-func (d *documents) store(ctx context.Context, doc document, about string, text []byte) error {
+func (d *documents) store(ctx context.Context, doc Document, about string, text []byte) error {
 	store, err := d.storage.Objects(ctx, storage.Schema)
 	if err != nil {
 		return err

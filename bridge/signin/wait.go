@@ -1,4 +1,4 @@
-package bridge
+package signin
 
 import (
 	"cmp"
@@ -148,7 +148,8 @@ func (r *reasons) limited(ctx context.Context, limit time.Duration, do func(cont
 	}
 	err := do(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("Telegram was waited for %v (NATSGRAM_TIMEOUT): %s", limit, cmp.Or(r.now(), "connected, but it did not answer")) //nolint:staticcheck // a name
+		why := cmp.Or(r.now(), "connected, but it did not answer")
+		return fmt.Errorf("Telegram was waited for %v (NATSGRAM_TIMEOUT): %s", limit, why) //nolint:staticcheck // a name
 	}
 	return err
 }

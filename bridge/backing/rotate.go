@@ -1,15 +1,15 @@
-package bridge
+package backing
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -24,31 +24,28 @@ type Rotation struct {
 // settled is how long a running daemon with the former secret alone takes to write its sessions back, at most.
 const settled = 2 * time.Second
 
-// RotateSecret seals every session with the secret of the settings: NATSGRAM_SECRET, or a new key file where a key file is used. What
-// else the settings know opens them. It can be interrupted anywhere and called again: a record is replaced as a whole, and until all
-// are the former key is known too.
-func RotateSecret(ctx context.Context, s Settings, o Options) (out Rotation, err error) {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	base, err := open(ctx, s, o, false)
+// RotateSecret seals every session with the secret of the settings: NATSGRAM_SECRET, or a new key file where a key file is used.
+// What else the settings know opens them. It can be interrupted anywhere and called again: a record is replaced as a whole, and
+// until all are the former key is known too.
+func RotateSecret(ctx context.Context, o Options) (out Rotation, err error) {
+	b, err := Command(ctx, o)
 	if err != nil {
 		return out, err
 	}
-	defer base.close()
-	byFile := s.Secret == ""
+	defer b.Close()
+	byFile := o.Settings.Secret == ""
 	if byFile {
-		if err := base.nextKey(ctx, s); err != nil {
+		if err := b.nextKey(ctx); err != nil {
 			return out, err
 		}
 	}
-	names, err := base.vault.Accounts(ctx)
+	names, err := b.Vault.Accounts(ctx)
 	if err != nil {
 		return out, err
 	}
 	out.Failed = map[string]string{}
 	for _, name := range names {
-		done, err := base.vault.Reseal(ctx, name)
+		done, err := b.Vault.Reseal(ctx, name)
 		switch {
 		case errors.Is(err, vault.ErrSealed):
 			out.Failed[name] = err.Error()
@@ -60,11 +57,11 @@ func RotateSecret(ctx context.Context, s Settings, o Options) (out Rotation, err
 			out.Kept = append(out.Kept, name)
 		}
 	}
-	if err := out.look(ctx, base.vault); err != nil {
+	if err := out.look(ctx, b.Vault); err != nil {
 		return out, err
 	}
 	if byFile && len(out.Back) == 0 && len(out.Failed) == 0 {
-		return out, changeKeyFile(s.StateDir)
+		return out, changeKeyFile(o.Settings.StateDir)
 	}
 	return out, nil
 }
@@ -74,7 +71,7 @@ func (r *Rotation) look(ctx context.Context, v *vault.Vault) error {
 	if len(r.Sealed) == 0 {
 		return nil
 	}
-	if err := pause(ctx, settled); err != nil {
+	if err := retry.Pause(ctx, settled); err != nil {
 		return err
 	}
 	for _, name := range r.Sealed {
@@ -90,8 +87,9 @@ func (r *Rotation) look(ctx context.Context, v *vault.Vault) error {
 }
 
 // nextKey makes a new key file beside the present one, or goes on with one that was made, and opens the vault with it first.
-func (b *base) nextKey(ctx context.Context, s Settings) error {
-	if !s.External() && b.server == nil {
+func (b *Services) nextKey(ctx context.Context) error {
+	s := b.o.Settings
+	if !s.External() && b.Server == nil {
 		return errors.New("the daemon of this state folder runs, with the former key in memory: stop it first")
 	}
 	next, err := vault.MakeKey(filepath.Join(s.StateDir, keyFileNext))
@@ -102,7 +100,7 @@ func (b *base) nextKey(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	b.vault, err = vault.Open(ctx, b.storage, next, keys...)
+	b.Vault, err = vault.Open(ctx, b.Storage, next, keys...)
 	return err
 }
 

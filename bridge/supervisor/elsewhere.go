@@ -1,4 +1,4 @@
-package bridge
+package supervisor
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/share"
 )
 
 // That an account has no record tells that no daemon runs it, unless records were lost. Who may have run it then is known by the
@@ -25,17 +26,17 @@ type whoRuns struct {
 }
 
 // tellRuns answers when this daemon runs the account in question.
-func (s *supervisor) tellRuns(r answer.Request) {
+func (s *Supervisor) tellRuns(r answer.Request) {
 	var q whoRuns
-	if json.Unmarshal(r.Data(), &q) == nil && q.Asking != s.id && s.b.running(q.Account) != nil {
+	if json.Unmarshal(r.Data(), &q) == nil && q.Asking != s.id && s.accounts.get(q.Account) != nil {
 		r.Send(nil, nil)
 	}
 }
 
 // ran reports whether a daemon has run an account that no record tells of, so that it may run it still. One that cannot be asked
 // will have let go when a lease's lifetime has passed.
-func (s *supervisor) ran(ctx context.Context, name string, young bool) (bool, error) {
-	if s.base.server != nil && len(s.crew.Members(time.Now())) == 1 {
+func (s *Supervisor) ran(ctx context.Context, name string, young bool) (bool, error) {
+	if s.Services.Server != nil && len(s.crew.Members(time.Now())) == 1 {
 		return false, nil // nobody but this daemon can run anything
 	}
 	s.mu.Lock()
@@ -53,17 +54,17 @@ func (s *supervisor) ran(ctx context.Context, name string, young bool) (bool, er
 	}
 	brief, cancel := context.WithTimeout(ctx, elsewhereWait)
 	defer cancel()
-	_, err = s.base.nc.RequestWithContext(brief, s.ear(everybody, "runs"), body)
+	_, err = s.Services.Conn.RequestWithContext(brief, s.inside(everybody, "runs"), body)
 	return err == nil, ctx.Err()
 }
 
 // take takes an account's lease: nil, it is not to be had.
-func (s *supervisor) take(name string) (*lease.Lease, error) {
+func (s *Supervisor) take(name string) (*lease.Lease, error) {
 	there, err := s.exists(name)
 	if err != nil || !there {
 		return nil, err
 	}
-	held, err := s.lease.Take(s.ctx, name, func(ctx context.Context, young bool) (bool, error) { return s.ran(ctx, name, young) })
+	held, err := s.Leases.Take(s.ctx, name, func(ctx context.Context, young bool) (bool, error) { return s.ran(ctx, name, young) })
 	if wait := (*lease.WaitError)(nil); errors.As(err, &wait) {
 		s.waits(name, wait)
 		return nil, nil
@@ -72,7 +73,7 @@ func (s *supervisor) take(name string) (*lease.Lease, error) {
 }
 
 // waits keeps this daemon from taking an account that may be somebody's, for a while: it can be given to it before that is over.
-func (s *supervisor) waits(name string, wait *lease.WaitError) {
-	s.later(name, min(wait.For, look))
-	s.b.log.Debug("an account may be another daemon's", "account", name, "err", wait)
+func (s *Supervisor) waits(name string, wait *lease.WaitError) {
+	s.later(name, min(wait.For, share.Interval))
+	s.log.Debug("an account may be another daemon's", "account", name, "err", wait)
 }

@@ -1,11 +1,10 @@
-package bridge
+package signin
 
 import (
 	"context"
 	"encoding/json"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -15,10 +14,10 @@ const standingTime = 10 * time.Second
 
 // standing is where the updates of an account that has just signed in stand, nil if that cannot be known: so that
 // they are in the stream from the sign-in on, whenever a daemon first runs the account.
-func (l *layer) standing(ctx context.Context, invoke func(context.Context, []byte) ([]byte, error)) json.RawMessage {
+func standing(ctx context.Context, schema *codec.Schema, invoke func(context.Context, []byte) ([]byte, error)) json.RawMessage {
 	ctx, cancel := context.WithTimeout(ctx, standingTime)
 	defer cancel()
-	query, err := l.schema.Encode(nil, codec.M{"_": "updates.getState"})
+	query, err := schema.Encode(nil, codec.M{"_": "updates.getState"})
 	if err != nil {
 		return nil
 	}
@@ -26,7 +25,7 @@ func (l *layer) standing(ctx context.Context, invoke func(context.Context, []byt
 	if err != nil {
 		return nil
 	}
-	v, err := l.schema.View(body)
+	v, err := schema.View(body)
 	if err != nil || v.Name() != "updates.state" {
 		return nil
 	}
@@ -36,12 +35,4 @@ func (l *layer) standing(ctx context.Context, invoke func(context.Context, []byt
 		return nil
 	}
 	return text
-}
-
-// noteStanding keeps it for the first daemon that runs the account.
-func (b *base) noteStanding(ctx context.Context, name string, user int64, standing json.RawMessage) error {
-	if standing == nil {
-		return nil
-	}
-	return stream.SignedIn(ctx, b.storage, name, user, standing)
 }

@@ -1,0 +1,111 @@
+package supervisor
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/lease"
+)
+
+// A daemon that died is known to the others until its lease has ended. The NATS server knows at once: nobody listens any more
+// where that daemon did. So before anything is given to a daemon it is asked whether it is there. Its lease stands all the
+// same: whether the process is gone, or only its connection to NATS, nobody here can know.
+
+const (
+	// pingGood is how long an answer is good for, silenceGood how long none is: a daemon may just have come.
+	pingGood    = time.Second
+	silenceGood = 200 * time.Millisecond
+	// pingedMost is how many answers are kept.
+	pingedMost = 256
+	// pingTime is how long one may take.
+	pingTime = 500 * time.Millisecond
+)
+
+// ping is whether a daemon answered when it was asked last.
+type ping struct {
+	there bool
+	at    time.Time
+}
+
+func (p ping) good(now time.Time) bool {
+	age := now.Sub(p.at)
+	return age < silenceGood || p.there && age < pingGood
+}
+
+// inside is where a daemon is asked, by its instance; it is between daemons, and no subject for others.
+func (s *Supervisor) inside(instance, what string) string {
+	return s.settings.Scheme().Inside(instance, what)
+}
+
+// listen has this daemon say that it is there, and what it runs. It must before it is known to the others.
+func (s *Supervisor) listen() (stop func(), err error) {
+	sub, err := s.answers.Subscribe(s.inside(s.id, "ping"), "", func(r answer.Request) { r.Send(nil, nil) })
+	if err != nil {
+		return nil, err
+	}
+	runs, err := s.answers.Subscribe(s.inside(everybody, "runs"), "", s.tellRuns)
+	if err != nil {
+		_ = sub.Unsubscribe()
+		return nil, err
+	}
+	return func() { _, _ = sub.Unsubscribe(), runs.Unsubscribe() }, nil // the connection may be closed
+}
+
+// Answering asks daemons, by id, all at once, and tells of each whether it answers. Which is no more does not.
+func (s *Supervisor) Answering(ids []string) map[string]bool {
+	all := map[string]bool{}
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	for _, m := range s.crew.Members(time.Now()) {
+		if slices.Contains(ids, m.ID) {
+			work.Go(func() {
+				answers := s.there(m)
+				mu.Lock()
+				defer mu.Unlock()
+				all[m.ID] = answers
+			})
+		}
+	}
+	work.Wait()
+	for _, id := range ids {
+		all[id] = all[id]
+	}
+	return all
+}
+
+// heard are the daemons, by id, whose last answer, or silence, is still good.
+func (s *Supervisor) heard(now time.Time) map[string]bool {
+	all := map[string]bool{}
+	members := s.crew.Members(now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range members {
+		if p, ok := s.pinged[m.Instance]; ok && p.good(now) {
+			all[m.ID] = p.there
+		}
+	}
+	return all
+}
+
+// there asks a daemon whether it is there, unless it was asked just now.
+func (s *Supervisor) there(m lease.Member) bool {
+	s.mu.Lock()
+	last, known := s.pinged[m.Instance]
+	s.mu.Unlock()
+	if known && last.good(time.Now()) {
+		return last.there
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), pingTime)
+	defer cancel()
+	_, err := s.Services.Conn.RequestWithContext(ctx, s.inside(m.Instance, "ping"), nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pinged) >= pingedMost {
+		clear(s.pinged) // processes that are no more
+	}
+	s.pinged[m.Instance] = ping{err == nil, time.Now()}
+	return err == nil
+}

@@ -1,0 +1,83 @@
+package signin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// Answers are what a person says at a step of a login. Each step reads what it needs.
+type Answers struct {
+	Phone    string `json:"phone"`
+	BotToken string `json:"bot_token"`
+	Code     string `json:"code"`
+	Password string `json:"password"`
+	First    string `json:"first_name"`
+	Last     string `json:"last_name"`
+	QR       bool   `json:"qr"`
+	Email    string `json:"email"`
+}
+
+// Names of steps that others than [Do] have to know.
+const (
+	Start  = "start"  // begins: with a bot's token, a QR code or a phone number
+	Await  = "await"  // waits until the QR code has been scanned
+	Cancel = "cancel" // tells the state; that the login ends is the caller's part
+)
+
+// ErrNoStep is the error of [Do] for a name that no step has.
+var ErrNoStep = errors.New("signin: no such step")
+
+type step func(context.Context, *mtproto.Login, Answers) (mtproto.LoginState, error)
+
+// steps are all there are.
+var steps = map[string]step{
+	Start: start,
+	Await: func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
+		return l.AwaitQR(ctx)
+	},
+	"email": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+		return l.SetEmail(ctx, in.Email)
+	},
+	"email_code": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+		return l.EmailCode(ctx, in.Code)
+	},
+	"code": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+		return l.SignIn(ctx, in.Code)
+	},
+	"password": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+		return l.Password(ctx, in.Password)
+	},
+	"signup": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+		return l.SignUp(ctx, in.First, in.Last)
+	},
+	"resend": func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
+		return l.ResendCode(ctx)
+	},
+	"status": state,
+	Cancel:   state,
+}
+
+// Do does the step of that name, and gives the state in which the login is then.
+func Do(ctx context.Context, l *mtproto.Login, name string, in Answers) (mtproto.LoginState, error) {
+	do := steps[name]
+	if do == nil {
+		return mtproto.LoginState{}, ErrNoStep
+	}
+	return do(ctx, l, in)
+}
+
+func start(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+	switch {
+	case in.BotToken != "":
+		return l.BotToken(ctx, in.BotToken)
+	case in.QR:
+		return l.ShowQR(ctx)
+	}
+	return l.SendCode(ctx, in.Phone)
+}
+
+func state(_ context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
+	return l.State(), nil
+}
