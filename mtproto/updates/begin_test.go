@@ -31,6 +31,26 @@ func TestBeginningAtAState(t *testing.T) {
 	}
 }
 
+// It stays the first thing when updates come, or time passes, before the machine is started.
+func TestBeginningBeforeTheStart(t *testing.T) {
+	for name, early := range map[string]func(*bench){
+		"push": func(b *bench) { b.push(short(newMessage(1, 101))) },
+		"tick": func(b *bench) {
+			b.m.Tick(b.now)
+			b.drain()
+		},
+	} {
+		b := idleBench(t, at(), Config{Begin: GapBeginning, Era: 7})
+		early(b)
+		b.m.Start(b.now)
+		b.drain()
+		b.answer(Box{Kind: Common}, difference("updates.difference", state(101, 10, 60, 5), []M{message(1, peerUser(7))}, nil, nil, nil))
+		if got := b.log[0]; got != "gap common 0..100 beginning [pts=100.2;qts=10;seq=5;date=50;era=7]" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // D19: a call's own update names the call, also where a difference that was running already brings it first.
 func TestOwnUpdateInADifference(t *testing.T) {
 	b := startBench(t, at(), Config{})

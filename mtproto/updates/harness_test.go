@@ -167,6 +167,15 @@ func newBench(t testing.TB, st State, c Config) *bench {
 // startBench is a machine that has just asked for its first difference.
 func startBench(t testing.TB, st State, c Config) *bench {
 	t.Helper()
+	b := idleBench(t, st, c)
+	b.m.Start(b.now)
+	b.drain()
+	return b
+}
+
+// idleBench is a machine that has been told nothing.
+func idleBench(t testing.TB, st State, c Config) *bench {
+	t.Helper()
 	if c.SelfID == 0 {
 		c.SelfID = 1
 	}
@@ -176,10 +185,7 @@ func startBench(t testing.TB, st State, c Config) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, l: l, m: m, now: start, fetch: make(map[Box]*Fetch), fold: st.Clone()}
-	m.Start(b.now)
-	b.drain()
-	return b
+	return &bench{t: t, l: l, m: m, now: start, fetch: make(map[Box]*Fetch), fold: st.Clone()}
 }
 
 func (b *bench) push(m M) { b.pushMeta(m, Meta{}) }

@@ -96,9 +96,6 @@ func (m *Machine) caughtUp() {
 func (m *Machine) Start(now time.Time) {
 	m.begin(now)
 	m.heard = now
-	if !m.ledger.state.Empty() {
-		m.gaps.beginning(&m.dispatcher.common)
-	}
 	m.poller.soon()
 	m.account.want()
 	m.finish()
@@ -210,12 +207,15 @@ func (m *Machine) Next() (Output, bool) { return m.out.next() }
 // Postponed is how many updates wait for a difference, and how many bytes of containers they keep.
 func (m *Machine) Postponed() (updates, bytes int) { return m.queue.n, m.queue.bytes }
 
-// begin takes the time of a call.
+// begin takes the time of a call. The first, whichever it is, says where the account begins, if that is known.
 func (m *Machine) begin(now time.Time) {
 	m.now = now
 	if m.heard.IsZero() {
 		m.heard = now
 		m.forgetter.restore()
+		if !m.ledger.state.Empty() {
+			m.gaps.beginning(&m.dispatcher.common)
+		}
 	}
 }
 
