@@ -19,7 +19,7 @@ const ReplyParts = "parts"
 // OrderFree is the one value of HeaderOrder.
 const OrderFree = "free"
 
-// HeaderPassed of a request that one owner of an account passes on to the next: whose, and when it came to it.
+// HeaderPassed of a request that one owner of an account passes on to the next: the id of its service.
 const HeaderPassed = "Tg-Passed"
 
 // HeaderWaited of an answer says for how many seconds the request waited here for what: 2.4 flood, 0.3 order.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,18 @@ func (r *Request) Size() int { return r.msg.Size() }
 // HeaderSize is how many of them were headers.
 func (r *Request) HeaderSize() int {
 	return r.msg.Size() - len(r.msg.Data) - len(r.msg.Subject) - len(r.msg.Reply)
+}
+
+// Print tells requests apart, whoever passed them on: by subject, reply and body.
+func (r *Request) Print(seed maphash.Seed) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, part := range []string{r.msg.Subject, r.msg.Reply} {
+		_, _ = h.WriteString(part) // it never fails
+		_ = h.WriteByte(0)
+	}
+	_, _ = h.Write(r.msg.Data)
+	return h.Sum64()
 }
 
 // Answered reports whether the request has had its answer.

@@ -15,7 +15,7 @@ type job struct {
 	method   string
 	m        *method // nil: there is no such method
 	at       time.Time
-	came     int64 // to this owner or a former one, by the wall clock, in nanoseconds
+	passed   bool // by a former owner
 	service  *Service
 	asked    request // what its headers say, once they are read
 	wrong    *Fault  // what is wrong with them

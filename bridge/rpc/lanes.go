@@ -287,20 +287,24 @@ func (p *pool) keepLocked(j *job) bool {
 	return true
 }
 
-// await keeps all jobs until release.
-func (p *pool) await() {
+// await keeps all jobs until release, which begins them by their places; those of one place in the order in which they came.
+func (p *pool) await(place func(j *job, passed bool) int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.holding, p.awaiting = true, true
+	p.holding, p.awaiting = true, place
 }
 
-// endAwaitLocked puts what was kept into the order in which it came to this owner and the former one.
+// endAwaitLocked puts what was kept since await into its order.
 func (p *pool) endAwaitLocked() {
-	if !p.awaiting {
+	if p.awaiting == nil {
 		return
 	}
-	p.awaiting, p.holding = false, false
-	slices.SortStableFunc(p.kept, func(a, b *job) int { return cmp.Compare(a.came, b.came) })
+	places := map[*job]int{}
+	for _, j := range p.kept {
+		places[j] = p.awaiting(j, j.passed)
+	}
+	p.awaiting, p.holding = nil, false
+	slices.SortStableFunc(p.kept, func(a, b *job) int { return cmp.Compare(places[a], places[b]) })
 	for _, j := range p.kept {
 		p.tickets++
 		j.ticket = p.tickets
@@ -311,7 +315,7 @@ func (p *pool) endAwaitLocked() {
 func (p *pool) release(from func(*job) string) (refused map[*job]*Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.awaiting {
+	if p.awaiting == nil {
 		return nil
 	}
 	p.endAwaitLocked()

@@ -43,8 +43,8 @@ type pool struct {
 	bytes    int64
 	idle     sync.WaitGroup
 	holding  bool
-	awaiting bool   // until a former owner has passed its requests on
-	kept     []*job // while holding: for whoever serves the account next, or for then
+	awaiting func(j *job, passed bool) int // until a former owner has passed its requests on: where a job's place is; else nil
+	kept     []*job                        // while holding: for whoever serves the account next, or for then
 	sweeper  *time.Timer
 	spare    struct { // for who comes next
 		caller *caller
@@ -121,7 +121,7 @@ func (p *pool) submitLocked(from string, j *job) *Fault {
 	j.ticket = p.tickets
 	switch {
 	case !p.holding:
-	case j.IsInside() && !p.awaiting:
+	case j.IsInside() && p.awaiting == nil:
 		return passing()
 	case !p.keepLocked(j):
 		return crowded()

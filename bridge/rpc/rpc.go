@@ -141,8 +141,11 @@ func Serve(c Config) (*Service, error) {
 		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
 	})
 	s.addEndpoints()
-	s.awaitFormer()
-	if err := s.subscribe(); err != nil {
+	err := s.awaitFormer()
+	if err == nil {
+		err = s.subscribe()
+	}
+	if err != nil {
 		s.Stop(s.ctx)
 		return nil, err
 	}
