@@ -155,6 +155,11 @@ func (k *Key) use(conn *Conn) {
 	if conn.media {
 		return
 	}
+	for other := range k.users { // on a busy machine the end of one may not have been read yet
+		if other != conn && other.gone() {
+			delete(k.users, other)
+		}
+	}
 	k.users[conn] = struct{}{}
 	if len(k.users) > 1 && k.centre.cfg.OneConnection {
 		if !k.duplicated && k.Expires.IsZero() { // a temporary key counts with the permanent one that it stands for
