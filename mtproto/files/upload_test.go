@@ -63,6 +63,7 @@ func TestResume(t *testing.T) {
 			}
 			delete(up, lost) // it is sent once more than it needs be
 			before := len(up)
+			synctest.Wait() // what was on its way has arrived
 			r.s.InterceptMethod("upload.saveBigFilePart", func(*mttest.Request) mttest.Action {
 				mu.Lock()
 				defer mu.Unlock()
