@@ -126,28 +126,21 @@ func (r *Reader) Int256() (v [32]byte) {
 // Bytes takes a length-prefixed value. The result aliases the input. A long form for a short length is accepted, and
 // padding of any value is skipped (H1).
 func (r *Reader) Bytes() []byte {
-	head := r.Raw(1)
+	head := r.Raw(4) // the least that a value takes
 	if head == nil {
 		return nil
 	}
-	n, prefix := int(head[0]), 1
-	switch n {
-	case 255:
-		r.fail(&FormatError{Offset: r.off - 1, What: "string length prefix 255"})
-		return nil
-	case 254:
-		b := r.Raw(3)
-		if b == nil {
-			return nil
-		}
-		n, prefix = int(b[0])|int(b[1])<<8|int(b[2])<<16, 4
-	}
-	v := r.Raw(n)
-	r.Raw(-(prefix + n) & 3)
-	if r.err != nil {
+	r.off -= 4
+	n, prefix := TextLength(binary.LittleEndian.Uint32(head))
+	if prefix == 0 {
+		r.fail(&FormatError{Offset: r.off, What: ErrTextPrefix})
 		return nil
 	}
-	return v
+	b := r.Raw((prefix + n + 3) &^ 3)
+	if b == nil {
+		return nil
+	}
+	return b[prefix : prefix+n : prefix+n]
 }
 
 // Str takes a length-prefixed value as a new string.

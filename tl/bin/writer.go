@@ -50,43 +50,28 @@ func (w *Writer) Bool(v bool) {
 
 // Bytes appends a length-prefixed value, padded with zeros to a multiple of 4 (H1).
 func (w *Writer) Bytes(v []byte) {
-	if w.prefix(len(v)) {
-		w.Buf = append(w.Buf, v...)
-		w.pad(len(v))
+	if w.fits(len(v)) {
+		w.Buf = AppendText(w.Buf, v)
 	}
 }
 
 // Str appends a length-prefixed string.
 func (w *Writer) Str(v string) {
-	if w.prefix(len(v)) {
-		w.Buf = append(w.Buf, v...)
-		w.pad(len(v))
+	if w.fits(len(v)) {
+		w.Buf = AppendText(w.Buf, v)
 	}
+}
+
+// fits reports whether TL can carry a value of n bytes.
+func (w *Writer) fits(n int) bool {
+	if n > MaxBytes {
+		w.Fail(&TooLongError{Len: n})
+	}
+	return n <= MaxBytes
 }
 
 // Vector appends the head of a boxed vector of n items.
 func (w *Writer) Vector(n int) {
 	w.Uint32(IDVector)
 	w.Int32(int32(n))
-}
-
-func (w *Writer) prefix(n int) bool {
-	switch {
-	case n > MaxBytes:
-		w.Fail(&TooLongError{Len: n})
-		return false
-	case n < 254:
-		w.Buf = append(w.Buf, byte(n))
-	default:
-		w.Buf = append(w.Buf, 254, byte(n), byte(n>>8), byte(n>>16))
-	}
-	return true
-}
-
-func (w *Writer) pad(n int) {
-	if n < 254 {
-		n++
-	}
-	const zeros = "\x00\x00\x00"
-	w.Buf = append(w.Buf, zeros[:-n&3]...)
 }

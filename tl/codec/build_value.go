@@ -9,33 +9,27 @@ import (
 
 // openText begins a length-prefixed value of n bytes (H1) and reports whether TL can carry it.
 func (b *builder) openText(n, off int) bool {
-	switch {
-	case n > bin.MaxBytes:
-		return b.fail(&Error{Offset: off, What: "TL carries at most " + strconv.Itoa(bin.MaxBytes) + " bytes", Got: strconv.Itoa(n), Err: &bin.TooLongError{Len: n}})
-	case n < 254:
-		b.dst = append(b.dst, byte(n))
-	default:
-		b.dst = append(b.dst, 254, byte(n), byte(n>>8), byte(n>>16))
+	if n > bin.MaxBytes {
+		return b.tooLong(n, off)
 	}
+	b.dst = bin.AppendLength(b.dst, n)
 	return true
 }
 
 // closeText pads a value of n bytes that stands at the end of dst.
-func (b *builder) closeText(n int) {
-	if n < 254 {
-		n++
-	}
-	const zeros = "\x00\x00\x00"
-	b.dst = append(b.dst, zeros[:-n&3]...)
-}
+func (b *builder) closeText(n int) { b.dst = bin.AppendPadding(b.dst, n) }
 
 func (b *builder) text(s []byte, off int) bool {
-	if !b.openText(len(s), off) {
-		return false
+	if len(s) > bin.MaxBytes {
+		return b.tooLong(len(s), off)
 	}
-	b.dst = append(b.dst, s...)
-	b.closeText(len(s))
+	b.dst = bin.AppendText(b.dst, s)
 	return true
+}
+
+func (b *builder) tooLong(n, off int) bool {
+	return b.fail(&Error{Offset: off, What: "TL carries at most " + strconv.Itoa(bin.MaxBytes) + " bytes", Got: strconv.Itoa(n),
+		Err: &bin.TooLongError{Len: n}})
 }
 
 func (b *builder) uint32(v uint32) bool {

@@ -48,8 +48,9 @@ func newBuilder(s *Schema, dst []byte, o *Options) builder {
 	return builder{s: s, o: o, dst: dst, limit: len(dst) + MaxOutput, scratch: scratches.Get().(*scratch)}
 }
 
-// done gives back the scratch and the result: dst as it was after an error.
-func (b *builder) done(dst []byte, root string) ([]byte, error) {
+// done gives back the scratch and the result: dst as it was after an error, of the builder or of what reads its input.
+func (b *builder) done(dst []byte, root string, input *Error) ([]byte, error) {
+	b.merge(input)
 	b.free()
 	if b.err != nil {
 		return dst, b.err.root(root)
@@ -58,10 +59,43 @@ func (b *builder) done(dst []byte, root string) ([]byte, error) {
 }
 
 func (b *builder) fail(e *Error) bool {
+	b.merge(e)
+	return false
+}
+
+// merge takes an error, if it is the first.
+func (b *builder) merge(e *Error) {
 	if b.err == nil {
 		b.err = e
 	}
+}
+
+// inField puts a field on the path of the first error, as atItem does with an index; input is that of what reads the input.
+// Both return false for their callers to return.
+func (b *builder) inField(f *field, input *Error) bool {
+	b.merge(input)
+	b.err.in(f)
 	return false
+}
+
+func (b *builder) atItem(i int, input *Error) bool {
+	b.merge(input)
+	b.err.at(i)
+	return false
+}
+
+// name notes that the name of an object comes, which may come once.
+func (b *builder) name(fr *frame, off int) bool {
+	if fr.named {
+		return b.fail(&Error{Path: "_", Offset: off, What: "given twice"})
+	}
+	fr.named = true
+	return true
+}
+
+// wantName fails with what stands in place of an object's name.
+func (b *builder) wantName(off int) bool {
+	return b.fail(&Error{Path: "_", Offset: off, What: "want the constructor's name as a string"})
 }
 
 // frame is an object being written.

@@ -20,7 +20,7 @@ func (s *Schema) Encode(dst []byte, m M) ([]byte, error) {
 	g := goIn{newBuilder(s, dst, nil)}
 	g.object(objectType, m, MaxDepth)
 	name, _ := m["_"].(string)
-	return g.done(dst, name)
+	return g.done(dst, name, nil)
 }
 
 // goIn writes TL from Go values.
@@ -235,5 +235,5 @@ func (s *Schema) AppendValue(dst []byte, t Type, v any) ([]byte, error) {
 	}
 	g := goIn{newBuilder(s, dst, nil)}
 	g.value(t.t, v, MaxDepth)
-	return g.done(dst, t.t.name)
+	return g.done(dst, t.t.name, nil)
 }

@@ -10,7 +10,7 @@ func (s *Schema) AppendTLFromJSON(dst, src []byte, t Type, o *Options) ([]byte, 
 	if d.value(t.t, MaxDepth) {
 		d.end()
 	}
-	return d.result(dst, t.t.name)
+	return d.done(dst, t.t.name, d.scanner.err)
 }
 
 // AppendCallFromJSON appends the TL of a call of f whose parameters are the JSON object src, as
@@ -23,7 +23,7 @@ func (s *Schema) AppendCallFromJSON(dst, src []byte, f *Function, o *Options) ([
 	if d.call(f.c) {
 		d.end()
 	}
-	return d.result(dst, f.c.name)
+	return d.done(dst, f.c.name, d.scanner.err)
 }
 
 var emptyObject = []byte("{}")
@@ -38,31 +38,6 @@ func newJSONIn(s *Schema, dst, src []byte, o *Options) jsonIn {
 	d := jsonIn{scanner: scanner{src: src}, builder: newBuilder(s, dst, o)}
 	d.buf = &d.scratch.text
 	return d
-}
-
-// result is where the scanner's errors and the builder's meet.
-func (d *jsonIn) result(dst []byte, root string) ([]byte, error) {
-	d.merge()
-	return d.done(dst, root)
-}
-
-func (d *jsonIn) merge() {
-	if d.builder.err == nil {
-		d.builder.err = d.scanner.err
-	}
-}
-
-// in puts the field on an error's path, as at does with an index; both return false for their callers to return.
-func (d *jsonIn) in(f *field) bool {
-	d.merge()
-	d.builder.err.in(f)
-	return false
-}
-
-func (d *jsonIn) at(i int) bool {
-	d.merge()
-	d.builder.err.at(i)
-	return false
 }
 
 func (d *jsonIn) end() {
@@ -188,7 +163,7 @@ func (d *jsonIn) object(c *comb, depth int) bool {
 			return false
 		}
 		if len(key) == 1 && key[0] == '_' {
-			if !d.again(&fr, at) {
+			if !d.sameName(&fr, at) {
 				return false
 			}
 			continue
@@ -198,7 +173,7 @@ func (d *jsonIn) object(c *comb, depth int) bool {
 			return false
 		}
 		if !d.field(&fr, i, depth) {
-			return d.in(&c.fields[i])
+			return d.inField(&c.fields[i], d.scanner.err)
 		}
 	}
 }
@@ -222,14 +197,13 @@ func (d *jsonIn) field(fr *frame, i, depth int) bool {
 	return d.value(f.t, depth-1)
 }
 
-// again takes the name of the object, which must be what it was taken for.
-func (d *jsonIn) again(fr *frame, at int) bool {
-	if fr.named {
-		return d.fail(&Error{Path: "_", Offset: at, What: "given twice"})
+// sameName takes the name of the object, which must be what it was taken for.
+func (d *jsonIn) sameName(fr *frame, at int) bool {
+	if !d.name(fr, at) {
+		return false
 	}
-	fr.named = true
 	if d.peek() != '"' {
-		return d.fail(&Error{Path: "_", Offset: d.pos, What: "want the constructor's name as a string"})
+		return d.wantName(d.pos)
 	}
 	name, ok := d.string()
 	return ok && d.same(fr.c, name, at)
@@ -260,7 +234,7 @@ func (d *jsonIn) peekName() (name []byte, ok bool) {
 		}
 	}
 	if d.peek() != '"' {
-		return nil, d.fail(&Error{Path: "_", Offset: d.pos, What: "want the constructor's name as a string"})
+		return nil, d.wantName(d.pos)
 	}
 	name, ok = d.string()
 	d.pos = start
@@ -294,7 +268,7 @@ func (d *jsonIn) vector(t *typ, c byte, depth int) bool {
 			return d.vectorEnd(t, count, n, d.pos)
 		}
 		if !d.value(t.elem, depth-1) {
-			return d.at(n)
+			return d.atItem(n, d.scanner.err)
 		}
 		n++
 	}

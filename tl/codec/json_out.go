@@ -16,11 +16,8 @@ func (s *Schema) AppendJSON(dst, src []byte, t Type) ([]byte, error) {
 	}
 	e := jsonOut{walker: walker{s: s, src: src}, limit: len(dst) + MaxOutput}
 	out, off := e.value(dst, 0, t.t, MaxDepth)
-	if off >= 0 && off < len(src) {
-		e.fail(errTrailing(off, len(src)-off))
-	}
-	if e.err != nil {
-		return dst, e.err.root(t.t.name)
+	if err := e.end(off); err != nil {
+		return dst, err.root(t.t.name)
 	}
 	return out, nil
 }
@@ -127,13 +124,6 @@ func (e *jsonOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 		}
 	}
 	return append(dst, '}'), off
-}
-
-func (e *jsonOut) refuse(off, depth int) int {
-	if depth <= 0 {
-		return e.fail(errDepth(off))
-	}
-	return e.fail(errOutput(off))
 }
 
 func (e *jsonOut) vector(dst []byte, off int, t *typ, depth int) ([]byte, int) {

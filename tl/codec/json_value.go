@@ -4,16 +4,7 @@ import "bytes"
 
 func (d *jsonIn) integer(t *typ, c byte) bool {
 	start := d.pos
-	var text []byte
-	var ok bool
-	switch {
-	case c == '"':
-		text, ok = d.string()
-	case c == '-' || c >= '0' && c <= '9':
-		text, ok = d.number()
-	default:
-		return d.want(t, start)
-	}
+	text, ok := d.numeral(t, c)
 	if !ok {
 		return false
 	}
@@ -32,16 +23,7 @@ func (d *jsonIn) integer(t *typ, c byte) bool {
 
 func (d *jsonIn) double(t *typ, c byte) bool {
 	start := d.pos
-	var text []byte
-	var ok bool
-	switch {
-	case c == '"':
-		text, ok = d.string()
-	case c == '-' || c >= '0' && c <= '9':
-		text, ok = d.number()
-	default:
-		return d.want(t, start)
-	}
+	text, ok := d.numeral(t, c)
 	if !ok {
 		return false
 	}
@@ -50,6 +32,18 @@ func (d *jsonIn) double(t *typ, c byte) bool {
 		return d.want(t, start)
 	}
 	return d.uint64(bits)
+}
+
+// numeral takes a number, or the string that may stand for a number of t.
+func (d *jsonIn) numeral(t *typ, c byte) (text []byte, ok bool) {
+	switch {
+	case c == '"':
+		return d.string()
+	case c == '-' || c >= '0' && c <= '9':
+		return d.number()
+	default:
+		return nil, d.want(t, d.pos)
+	}
 }
 
 func (d *jsonIn) stringValue(t *typ, c byte) bool {

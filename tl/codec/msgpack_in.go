@@ -16,7 +16,7 @@ func (s *Schema) AppendTLFromMsgpack(dst, src []byte, t Type, o *Options) ([]byt
 	if d.value(t.t, MaxDepth) {
 		d.end()
 	}
-	return d.result(dst, t.t.name)
+	return d.done(dst, t.t.name, d.unpacker.err)
 }
 
 // AppendCallFromMsgpack appends the TL of a call of f whose parameters are the map src, as
@@ -29,36 +29,13 @@ func (s *Schema) AppendCallFromMsgpack(dst, src []byte, f *Function, o *Options)
 	if d.call(f.c) {
 		d.end()
 	}
-	return d.result(dst, f.c.name)
+	return d.done(dst, f.c.name, d.unpacker.err)
 }
 
 // packIn reads MessagePack by what the schema wants at each place.
 type packIn struct {
 	unpacker
 	builder
-}
-
-func (d *packIn) result(dst []byte, root string) ([]byte, error) {
-	d.merge()
-	return d.done(dst, root)
-}
-
-func (d *packIn) merge() {
-	if d.builder.err == nil {
-		d.builder.err = d.unpacker.err
-	}
-}
-
-func (d *packIn) in(f *field) bool {
-	d.merge()
-	d.builder.err.in(f)
-	return false
-}
-
-func (d *packIn) at(i int) bool {
-	d.merge()
-	d.builder.err.at(i)
-	return false
 }
 
 func (d *packIn) end() {
@@ -202,7 +179,7 @@ func (d *packIn) object(c *comb, n, start, depth int) bool {
 			return false
 		}
 		if len(key) == 1 && key[0] == '_' {
-			if !d.again(&fr, at) {
+			if !d.sameName(&fr, at) {
 				return false
 			}
 			continue
@@ -212,7 +189,7 @@ func (d *packIn) object(c *comb, n, start, depth int) bool {
 			return false
 		}
 		if !d.field(&fr, i, depth) {
-			return d.in(&c.fields[i])
+			return d.inField(&c.fields[i], d.unpacker.err)
 		}
 	}
 	return d.close(&fr, start)
@@ -248,20 +225,25 @@ func (d *packIn) field(fr *frame, i, depth int) bool {
 	return d.value(f.t, depth-1)
 }
 
-// again takes the name of the object, which must be what it was taken for.
-func (d *packIn) again(fr *frame, at int) bool {
-	if fr.named {
-		return d.fail(&Error{Path: "_", Offset: at, What: "given twice"})
+// sameName takes the name of the object, which must be what it was taken for.
+func (d *packIn) sameName(fr *frame, at int) bool {
+	if !d.name(fr, at) {
+		return false
 	}
-	fr.named = true
+	name, ok := d.nameText()
+	if !ok {
+		return d.wantName(at)
+	}
+	return d.same(fr.c, name, at)
+}
+
+// nameText takes a string, if one is next.
+func (d *packIn) nameText() ([]byte, bool) {
 	if name, ok := d.shortStr(); ok {
-		return d.same(fr.c, name, at)
+		return name, true
 	}
 	v := d.token()
-	if v.kind != kindStr && v.kind != kindBin {
-		return d.fail(&Error{Path: "_", Offset: at, What: "want the constructor's name as a string"})
-	}
-	return d.same(fr.c, v.data, at)
+	return v.data, v.kind == kindStr || v.kind == kindBin
 }
 
 // peekName finds the value of "_" among the n pairs that are next, and moves nothing. It is nil where there is none.
@@ -273,15 +255,11 @@ func (d *packIn) peekName(n int) (name []byte, ok bool) {
 			return nil, false
 		}
 		if len(key) == 1 && key[0] == '_' {
-			if name, ok := d.shortStr(); ok {
-				d.pos = start
-				return name, true
+			if name, ok = d.nameText(); !ok {
+				return nil, d.wantName(start)
 			}
-			if v := d.token(); v.kind == kindStr || v.kind == kindBin {
-				d.pos = start
-				return v.data, true
-			}
-			return nil, d.fail(&Error{Path: "_", Offset: start, What: "want the constructor's name as a string"})
+			d.pos = start
+			return name, true
 		}
 		if !d.skip() {
 			return nil, false
@@ -301,7 +279,7 @@ func (d *packIn) vector(t *typ, v packToken, start, depth int) bool {
 	count := d.vectorHead(t)
 	for i := range v.n {
 		if !d.value(t.elem, depth-1) {
-			return d.at(i)
+			return d.atItem(i, d.unpacker.err)
 		}
 	}
 	return d.vectorEnd(t, count, v.n, start)

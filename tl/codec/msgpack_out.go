@@ -15,11 +15,8 @@ func (s *Schema) AppendMsgpack(dst, src []byte, t Type) ([]byte, error) {
 	}
 	e := packOut{walker: walker{s: s, src: src}, limit: len(dst) + MaxOutput}
 	out, off := e.value(dst, 0, t.t, MaxDepth)
-	if off >= 0 && off < len(src) {
-		e.fail(errTrailing(off, len(src)-off))
-	}
-	if e.err != nil {
-		return dst, e.err.root(t.t.name)
+	if err := e.end(off); err != nil {
+		return dst, err.root(t.t.name)
 	}
 	return out, nil
 }
@@ -139,13 +136,6 @@ func (e *packOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 		binary.BigEndian.PutUint16(dst[head+1:], uint16(count))
 	}
 	return dst, off
-}
-
-func (e *packOut) refuse(off, depth int) int {
-	if depth <= 0 {
-		return e.fail(errDepth(off))
-	}
-	return e.fail(errOutput(off))
 }
 
 func (e *packOut) vector(dst []byte, off int, t *typ, depth int) ([]byte, int) {

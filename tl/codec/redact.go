@@ -176,12 +176,8 @@ func (r *Redactor) Redact(dst, src []byte, t Type) (out []byte, why string, err 
 		return dst, "", nil
 	}
 	w := redacting{walker: walker{s: r.s, src: src}, r: r, dst: dst}
-	off := w.value(0, t.t, MaxDepth)
-	if off >= 0 && off < len(src) {
-		w.fail(errTrailing(off, len(src)-off))
-	}
-	if w.err != nil {
-		return dst, "", w.err.root(t.t.name)
+	if err := w.end(w.value(0, t.t, MaxDepth)); err != nil {
+		return dst, "", err.root(t.t.name)
 	}
 	if w.taken == "" {
 		return dst, "", nil

@@ -37,15 +37,11 @@ func (w *walker) text(off int) (start, end, next int) {
 	if len(src)-off < 4 {
 		return 0, 0, w.short(off, 4)
 	}
-	n := int(src[off])
-	start = off + 1
-	if n >= 254 {
-		if n == 255 {
-			return 0, 0, w.fail(errFormat(off, "string length prefix 255"))
-		}
-		n = int(binary.LittleEndian.Uint32(src[off:]) >> 8)
-		start = off + 4
+	n, prefix := bin.TextLength(binary.LittleEndian.Uint32(src[off:]))
+	if prefix == 0 {
+		return 0, 0, w.fail(errFormat(off, bin.ErrTextPrefix))
 	}
+	start = off + prefix
 	end = start + n
 	next = off + (end-off+3)&^3
 	if next > len(src) {
@@ -208,11 +204,23 @@ func (s *Schema) whole(src []byte, t *typ) *Error {
 		return errVoid(0, t)
 	}
 	w := walker{s: s, src: src}
-	off := w.value(0, t, MaxDepth)
-	if off >= 0 && off < len(src) {
-		w.err = errTrailing(off, len(src)-off)
+	return w.end(w.value(0, t, MaxDepth))
+}
+
+// end checks that nothing follows what was walked over up to off (H9).
+func (w *walker) end(off int) *Error {
+	if off >= 0 && off < len(w.src) {
+		w.err = errTrailing(off, len(w.src)-off)
 	}
 	return w.err
+}
+
+// refuse fails where an object or a vector nests too deep, or what is written of it is too large.
+func (w *walker) refuse(off, depth int) int {
+	if depth <= 0 {
+		return w.fail(errDepth(off))
+	}
+	return w.fail(errOutput(off))
 }
 
 // Check tells whether src is exactly one value of t. The error is an [*Error].
