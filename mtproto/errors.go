@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/handshake"
 	"github.com/natsgram/natsgram/mtproto/internal/conn"
 	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/errtext"
 	"github.com/natsgram/natsgram/tl/executed"
 )
 
@@ -96,7 +96,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Kind returns Type without its number: FLOOD_WAIT of FLOOD_WAIT_35, FILE_REFERENCE_EXPIRED of FILE_REFERENCE_2_EXPIRED.
 func (e *Error) Kind() string {
-	kind, _ := splitType(e.Type)
+	kind, _ := errtext.Split(e.Type)
 	return kind
 }
 
@@ -137,24 +137,11 @@ func newError(re *mt.RPCError, method string, dc int) *Error {
 	if e.Code >= codeSeeOther && e.Code < codeInternal { // those of its servers may come after the deed
 		e.Sent = SentRefused
 	}
-	_, e.Arg = splitType(e.Type)
+	_, e.Arg = errtext.Split(e.Type)
 	if e.Code == 0 { // so that Code says whose error it is
 		e.Code = 500
 	}
 	return e
-}
-
-// splitType takes the number out of an error's text: of its parts between underscores the last that is all digits (D16).
-func splitType(text string) (kind string, arg int) {
-	parts := strings.Split(text, "_")
-	for i := len(parts) - 1; i >= 0; i-- {
-		n, err := strconv.ParseUint(parts[i], 10, 31)
-		if err != nil || len(parts) == 1 {
-			continue
-		}
-		return strings.Join(slices.Delete(parts, i, i+1), "_"), int(n)
-	}
-	return text, 0
 }
 
 // IsKind reports whether err is Telegram's, of one of these kinds (see [Error.Kind]).

@@ -10,43 +10,6 @@ import (
 	"github.com/natsgram/natsgram/mtproto/mt"
 )
 
-// D16
-func TestSplitType(t *testing.T) {
-	for _, tc := range []struct {
-		text, kind string
-		arg        int
-	}{
-		{"FLOOD_WAIT_35", "FLOOD_WAIT", 35},
-		{"FLOOD_PREMIUM_WAIT_4", "FLOOD_PREMIUM_WAIT", 4},
-		{"USER_MIGRATE_5", "USER_MIGRATE", 5},
-		{"FILE_REFERENCE_2_EXPIRED", "FILE_REFERENCE_EXPIRED", 2},
-		{"FILE_PART_0_MISSING", "FILE_PART_MISSING", 0},
-		{"2FA_CONFIRM_WAIT_604800", "2FA_CONFIRM_WAIT", 604800},
-		{"EMAIL_UNCONFIRMED_6", "EMAIL_UNCONFIRMED", 6},
-		{"PHONE_CODE_INVALID", "PHONE_CODE_INVALID", 0},
-		{"Timeout", "Timeout", 0},
-		{"404", "404", 0},
-		{"FLOOD_WAIT_99999999999999999999", "FLOOD_WAIT_99999999999999999999", 0},
-		{"FLOOD_WAIT_-1", "FLOOD_WAIT_-1", 0},
-		{"", "", 0},
-		{"_", "_", 0},
-	} {
-		if kind, arg := splitType(tc.text); kind != tc.kind || arg != tc.arg {
-			t.Errorf("%q: %q %d, want %q %d", tc.text, kind, arg, tc.kind, tc.arg)
-		}
-	}
-}
-
-func FuzzSplitType(f *testing.F) {
-	f.Add("FILE_REFERENCE_2_EXPIRED")
-	f.Fuzz(func(t *testing.T, s string) {
-		kind, arg := splitType(s)
-		if len(kind) > len(s) || arg < 0 {
-			t.Errorf("%q: %q %d", s, kind, arg)
-		}
-	})
-}
-
 // An error answers three questions: whose it is, whether anything was sent, how long to wait.
 func TestError(t *testing.T) {
 	flood := newError(&mt.RPCError{ErrorCode: 420, ErrorMessage: "FLOOD_WAIT_35"}, "messages.sendMessage", 2)

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/natsgram/natsgram/tl/errtext"
 )
 
 // Output is what the machine wants done: *[Batch], *[Fetch], *[Release] or *[Unreadable].
@@ -110,19 +112,11 @@ type Error struct {
 // Error is code and type.
 func (e *Error) Error() string { return strconv.Itoa(e.Code) + " " + e.Type }
 
-// wait is how long FLOOD_WAIT_n and its kind ask for, 0 for other errors.
+// wait is how long FLOOD_WAIT_n and its kind ask for, a day at most; 0 for other errors.
 func (e *Error) wait() time.Duration {
-	name, digits, ok := cutLast(e.Type, "_WAIT_")
-	n, err := strconv.Atoi(digits)
-	if !ok || name == "" || err != nil || n < 0 {
+	kind, n := errtext.Split(e.Type)
+	if name, ok := strings.CutSuffix(kind, "_WAIT"); !ok || name == "" {
 		return 0
 	}
 	return time.Duration(min(n, 24*3600)) * time.Second
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }

@@ -3,10 +3,9 @@ package tg
 import (
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/natsgram/natsgram/tl/errtext"
 	"github.com/natsgram/natsgram/tl/executed"
 )
 
@@ -51,12 +50,4 @@ func RetryAfter(err error) time.Duration {
 
 // ErrorKind takes the number out of an error's text: FLOOD_WAIT and 35 of FLOOD_WAIT_35, FILE_REFERENCE_EXPIRED and 2 of
 // FILE_REFERENCE_2_EXPIRED. It is the last of the parts between underscores that is all digits; 0 without one.
-func ErrorKind(text string) (kind string, number int) {
-	parts := strings.Split(text, "_")
-	for i := len(parts) - 1; i >= 0 && len(parts) > 1; i-- {
-		if n, err := strconv.ParseUint(parts[i], 10, 31); err == nil {
-			return strings.Join(slices.Delete(parts, i, i+1), "_"), int(n)
-		}
-	}
-	return text, 0
-}
+func ErrorKind(text string) (kind string, number int) { return errtext.Split(text) }

@@ -34,20 +34,6 @@ func TestCallErrors(t *testing.T) {
 	}
 }
 
-func TestErrorKind(t *testing.T) {
-	for text, want := range map[string]struct {
-		kind   string
-		number int
-	}{
-		"FLOOD_WAIT_35": {"FLOOD_WAIT", 35}, "FILE_REFERENCE_2_EXPIRED": {"FILE_REFERENCE_EXPIRED", 2}, "PEER_ID_INVALID": {"PEER_ID_INVALID", 0},
-		"": {"", 0}, "404": {"404", 0}, "X_99999999999": {"X_99999999999", 0}, "Timeout": {"Timeout", 0}, "A_1_B_2": {"A_1_B", 2},
-	} {
-		if kind, n := tg.ErrorKind(text); kind != want.kind || n != want.number {
-			t.Errorf("%s: %s %d, want %v", text, kind, n, want)
-		}
-	}
-}
-
 // Every method is found by what its calls begin with.
 func TestMethodName(t *testing.T) {
 	for _, f := range tgtest.Functions {
