@@ -26,11 +26,14 @@ const (
 	done                    // a result
 )
 
-// call is one request: text is unique; id is its Nats-Msg-Id, "" without.
+// call is one request: text is unique; id is its Nats-Msg-Id, "" without. A chat is made by a call that Telegram does not know again,
+// so that the daemon alone keeps it from being made twice.
 type call struct {
 	text, id string
+	chat     bool
 	outcome  outcome
 	sent     string
+	unknown  bool // the daemon says that it cannot know what became of it, and that it makes it no more
 	tries    int
 }
 
@@ -43,10 +46,13 @@ func checkCalls(calls []call, arrived, shown map[string]int) (problems []string)
 		if n := shown[c.text]; n > 1 {
 			wrong("call %q: executed %d times", c.text, n)
 		}
-		if n := arrived[c.text]; n > 1 && c.id == "" {
+		if n := arrived[c.text]; n > 1 && (c.id == "" || c.chat) {
 			wrong("call %q: reached Telegram %d times", c.text, n)
 		}
 		switch {
+		case c.chat && c.outcome == done && arrived[c.text] == 0:
+			wrong("call %q: was answered, and never reached Telegram", c.text)
+		case c.chat:
 		case c.outcome == done && shown[c.text] == 0:
 			wrong("call %q: was answered, and not executed", c.text)
 		case c.id != "": // of several tries, only the last is told here
@@ -87,7 +93,11 @@ const (
 
 // observe counts what reaches Telegram.
 func (c *callers) observe(r *mttest.Request) mttest.Action {
-	if text := r.Args.Str("message"); r.Method == "messages.sendMessage" && strings.HasPrefix(text, callPrefix) {
+	text := r.Args.Str("message")
+	if r.Method == "messages.createChat" {
+		text = r.Args.Str("title")
+	}
+	if (r.Method == "messages.sendMessage" || r.Method == "messages.createChat") && strings.HasPrefix(text, callPrefix) {
 		c.mu.Lock()
 		c.arrived[text]++
 		c.mu.Unlock()
@@ -124,18 +134,20 @@ func (c *callers) next(account string) call {
 	one := call{text: fmt.Sprintf("%s%s %d", callPrefix, account, c.number)}
 	if c.number%2 == 0 {
 		one.id = fmt.Sprintf("id-%d", c.number)
+		one.chat = c.number%8 == 0
 	}
 	return one
 }
 
-// until repeats with one Nats-Msg-Id. RANDOM_ID_DUPLICATE is how Telegram says that it was done before.
+// until repeats with one Nats-Msg-Id. RANDOM_ID_DUPLICATE is how Telegram says that it was done before; a call that Telegram does not know
+// again is answered 409 where its outcome is not known.
 func (c *callers) until(ctx context.Context, account string, one *call) {
 	for ctx.Err() == nil {
 		telegram := c.once(ctx, account, one)
 		if telegram == "RANDOM_ID_DUPLICATE" {
 			one.outcome = done
 		}
-		if one.outcome == done {
+		if one.outcome == done || one.unknown {
 			return
 		}
 		t := time.NewTimer(retryPause)
@@ -157,6 +169,10 @@ func (c *callers) once(ctx context.Context, account string, one *call) (telegram
 	}
 	peers := c.peers[account]
 	msg.Data, _ = json.Marshal(map[string]any{"peer": peers[len(one.text+one.id)%len(peers)], "message": one.text})
+	if one.chat {
+		msg.Subject = "tg.rpc." + account + ".messages.createChat"
+		msg.Data, _ = json.Marshal(map[string]any{"users": []any{map[string]string{"_": "inputUserSelf"}}, "title": one.text})
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	reply, err := c.nc.RequestMsgWithContext(ctx, msg)
@@ -167,6 +183,7 @@ func (c *callers) once(ctx context.Context, account string, one *call) (telegram
 		one.outcome = silent
 	case reply.Header.Get("Nats-Service-Error-Code") != "":
 		one.outcome, one.sent = refused, reply.Header.Get("Tg-Sent")
+		one.unknown = one.chat && reply.Header.Get("Nats-Service-Error-Code") == "409" && one.sent == "unknown"
 		return reply.Header.Get("Tg-Error")
 	default:
 		one.outcome = done
@@ -182,6 +199,12 @@ func (c *callers) figures() string {
 		name := [...]string{"silent", "unserved", "refused", "done"}[one.outcome]
 		if one.outcome == refused {
 			name += " sent=" + one.sent
+		}
+		if one.unknown {
+			name = "unknown for good"
+		}
+		if one.chat {
+			name += " (a chat)"
 		}
 		if one.id != "" {
 			name += " (repeated until done)"

@@ -73,6 +73,17 @@ var planted = []mutant{
 		new:  "\tif begun || !d.saving.begun {\n",
 	},
 	{
+		// A claim that another daemon has left is taken for none, so that a call is made again of which nobody knows what became.
+		name: "claims of former owners are passed over", file: "bridge/once/once.go", only: daemonKilled, want: "reached Telegram 2 times",
+		old: "\t\tr.unknown = true\n",
+		new: "\t\tr.unknown = false\n",
+	},
+	{
+		name: "writes go on where an account is frozen", file: "bridge/gate/freeze.go", test: "./bridge TestFreezeAccount", want: "messages after the answer",
+		old: "\tif f := g.frozen.Load(); f != nil {\n\t\treturn ctx, nil, f.refusal()\n\t}\n",
+		new: "",
+	},
+	{
 		name: "requests passed on twice", file: "bridge/rpc/handover.go", test: "./bridge TestHandOverUnderLoad", want: "",
 		old: "\t\t\tif s.pass(&j, served) {\n",
 		new: "\t\t\tif s.pass(&j, served) && s.pass(&j, served) {\n",

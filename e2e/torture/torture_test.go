@@ -266,12 +266,13 @@ func (g *rig) keepStream(all []entry) {
 
 // requests: an update that says which call caused it says so truly.
 func (g *rig) requests(all []entry) (problems []string) {
-	ids := map[string]string{}
+	ids, chats := map[string]string{}, map[string]bool{}
 	for _, c := range g.calls.all {
 		ids[c.text] = c.id
+		chats[c.id] = chats[c.id] || c.chat // what tells of a new chat has no text
 	}
 	for _, e := range all {
-		if id, ours := ids[e.text]; e.request != "" && strings.HasPrefix(e.key, "m") && (!ours || id != e.request) {
+		if id, ours := ids[e.text]; e.request != "" && strings.HasPrefix(e.key, "m") && (!ours || id != e.request) && !chats[e.request] {
 			problems = append(problems, fmt.Sprintf("%s: %q at %d says that it was caused by %s", e.account, e.text, e.seq, e.request))
 		}
 	}
