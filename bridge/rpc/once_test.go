@@ -445,3 +445,39 @@ func TestClaimIsPassedOn(t *testing.T) {
 		t.Errorf("executed %d times", n)
 	}
 }
+
+// Repetitions that wait take no place that the first one needs, nor one of another request.
+func TestRepetitionsTakeNoPlace(t *testing.T) {
+	g := newOnce(t)
+	g.c.Concurrency = 16
+	g.hold = make(chan struct{})
+	g.heir()
+	inbox := g.nc.NewInbox()
+	sub, err := g.nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const all = 20
+	for range all {
+		m := &nats.Msg{Subject: "tg.rpc.main.account.updateStatus", Reply: inbox, Data: []byte(`{"offline":true}`), Header: nats.Header{"Nats-Msg-Id": {"1"}}}
+		if err := g.nc.PublishMsg(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = g.nc.Flush()
+	for g.s.InFlight() < all {
+		time.Sleep(time.Millisecond)
+	}
+	if h := g.ask("tg.rpc.main.messages.getHistory", `{"peer":{"_":"inputPeerSelf"},"offset_id":0,"offset_date":0,"add_offset":0,"limit":1,"max_id":0,"min_id":0,"hash":0}`).Header; h.Get("Nats-Service-Error") != "" {
+		t.Error(h)
+	}
+	close(g.hold)
+	for range all {
+		if m, err := sub.NextMsg(10 * time.Second); err != nil || m.Header.Get("Nats-Service-Error") != "" {
+			t.Fatal(err, m.Header)
+		}
+	}
+	if n := g.executed("account.updateStatus"); n != 1 {
+		t.Errorf("executed %d times", n)
+	}
+}
