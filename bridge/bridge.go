@@ -27,6 +27,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -156,6 +157,9 @@ func (b *Bridge) run(ctx context.Context) error {
 	}
 	c := b.accountConfig(services)
 	if err = services.Patiently(ctx, func() (err error) {
+		if c.Queue, err = queue.Setup(ctx, services.Storage, b.log); err != nil {
+			return err
+		}
 		if c.Once, err = once.NewStore(ctx, services.Storage); err != nil {
 			return err
 		}
@@ -173,7 +177,16 @@ func (b *Bridge) run(ctx context.Context) error {
 	b.mu.Lock()
 	b.url, b.services = services.URL(), services
 	b.mu.Unlock()
+	defer followQueue(ctx, c.Queue)()
 	return b.serve(ctx, services, c)
+}
+
+// followQueue tells accounts of their jobs until the last account has ended.
+func followQueue(ctx context.Context, q *queue.Store) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	work.Go(func() { q.Run(ctx) })
+	return func() { cancel(); work.Wait() }
 }
 
 // newAnswers are how this daemon answers on a connection.
@@ -241,7 +254,7 @@ func (b *Bridge) accountConfig(services *backing.Services) account.Config {
 func (b *Bridge) controlConfig(c supervisor.Config, s *supervisor.Supervisor) control.Config {
 	return control.Config{
 		Settings: b.settings, Version: b.options.Version, Instance: s.Instance(), Services: c.Services, Answers: b.answers,
-		Store: c.Account.Store, Leases: c.Leases, Crew: s.Crew(), Daemon: controlled{s, b},
+		Store: c.Account.Store, Queue: c.Account.Queue, Leases: c.Leases, Crew: s.Crew(), Daemon: controlled{s, b},
 		SignIn: signin.Config{Settings: b.settings, Env: b.env, Layer: b.layer, Version: b.options.Version, Log: b.log},
 	}
 }

@@ -155,6 +155,7 @@ func TestHeartbeatsAskForNothing(t *testing.T) {
 // seldom are the rights that one run need not use.
 var seldom = map[string]string{
 	"tg.rpc.>": "requests that came during a hand-over are passed on", "tg.ro.>": "the same",
+	"$JS.API.STREAM.MSG.GET.KV_TG_JOBS":   "jobs at which a daemon died",
 	"$JS.API.STREAM.MSG.GET.KV_TG_LEASES": "a renewal of which nobody knows what became", "$JS.FC.>": "what JetStream asks in the middle of a long answer", "_R_.>": "answers to another NATS account",
 }
 
@@ -221,6 +222,10 @@ func enough(t *testing.T, api string) {
 		if code := one.ask("tg.ctl.bob."+verb, "").Header.Get("Nats-Service-Error-Code"); code != "" {
 			t.Errorf("%s: %s", verb, code)
 		}
+	}
+	one.jobOf("bob", "none.0", "account.updateStatus", `{"offline":true}`, "Nats-Msg-Id", "later")
+	if m := one.became("bob", "none.0", "later"); m.Header.Get("Tg-Job-State") != "done" {
+		t.Errorf("a job: %v", m.Header)
 	}
 	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
 		t.Errorf("a move: %s", refusal)

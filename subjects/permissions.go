@@ -16,18 +16,20 @@ const (
 	Writer   Role = "writer"   // call every method that the daemon serves
 	Consumer Role = "consumer" // read updates from JetStream
 	Watcher  Role = "watcher"  // see updates, events and flood waits as they come, without JetStream
+	Sender   Role = "queue"    // put jobs into the queue, and see what became of them
 	Operator Role = "operator" // sign in and out, status, watched channels, freeze, budgets; of all accounts also which there are
 	Runner   Role = "daemon"   // natsgram itself
 )
 
 // Roles are all of them.
-func Roles() []Role { return []Role{Reader, Writer, Consumer, Watcher, Operator, Runner} }
+func Roles() []Role { return []Role{Reader, Writer, Consumer, Watcher, Sender, Operator, Runner} }
 
 // Grant says what a user is to be allowed.
 type Grant struct {
 	Role    Role
 	Account string   // empty: every account. A consumer by durables needs none, the daemon takes none
-	Methods []string // of a reader or writer: these alone
+	Methods []string // of a reader, a writer or the queue: these alone
+	Chats   []string // of the queue: those about these alone, such as channel.123
 	// A consumer reads by these durables, which are there, by their names in JetStream; or by any consumer of the account's own
 	// stream.
 	Durables []string
@@ -86,6 +88,8 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 		p.Publish = s.consumer(g)
 	case Watcher:
 		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent), s.FloodBoard(account)), ""
+	case Sender:
+		p.Publish, p.Subscribe = s.sender(account, g)
 	case Operator:
 		p.Publish, p.Subscribe = s.operator(account), s.trees(account, TreeEvent)
 	case Runner:
@@ -109,12 +113,19 @@ func (g Grant) check() error {
 		}
 	}
 	switch {
-	case len(g.Methods) > 0 && g.Role != Reader && g.Role != Writer:
-		return errors.New("methods go with the roles reader and writer")
+	case len(g.Methods) > 0 && g.Role != Reader && g.Role != Writer && g.Role != Sender:
+		return errors.New("methods go with the roles reader, writer and queue")
+	case len(g.Chats) > 0 && g.Role != Sender:
+		return errors.New("chats go with the role queue")
 	case (len(g.Durables) > 0 || g.Own) && g.Role != Consumer:
 		return errors.New("durables, or a stream of the account's own, go with the role consumer")
 	case (len(g.Replies) > 0 || g.API != "") && g.Role != Runner:
 		return errors.New("reply prefixes and an API prefix go with the role daemon")
+	}
+	for _, c := range g.Chats {
+		if _, err := ParseChat(c); err != nil {
+			return err
+		}
 	}
 	switch g.Role {
 	case Consumer:
@@ -195,9 +206,32 @@ func (s Scheme) trees(account string, trees ...string) (all []string) {
 	return all
 }
 
+// sender is jobs about some chats, or all, and what becomes of these. Who may use the whole queue of an account may also tidy it up.
+func (s Scheme) sender(account string, g Grant) (publish, subscribe []string) {
+	chats := g.Chats
+	if len(chats) == 0 {
+		chats, subscribe = []string{"*.*"}, s.trees(account, TreeDone)
+	}
+	for _, c := range chats {
+		if len(g.Methods) == 0 && len(g.Chats) > 0 {
+			publish = append(publish, s.join(TreeQueue, account, c, ">"))
+		}
+		for _, m := range g.Methods {
+			publish = append(publish, s.join(TreeQueue, account, c, m))
+		}
+		if len(g.Chats) > 0 {
+			subscribe = append(subscribe, s.join(TreeDone, account, c, "*"))
+		}
+	}
+	if len(g.Chats) == 0 && len(g.Methods) == 0 {
+		publish = append(s.trees(account, TreeQueue), s.join(TreeCtl, account, "queue.*"))
+	}
+	return publish, subscribe
+}
+
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
 func (s Scheme) operator(account string) (all []string) {
-	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "freeze", "unfreeze", "budget.*"} {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "freeze", "unfreeze", "budget.*"} {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {

@@ -6,8 +6,8 @@ package subjects
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS"}
-	daemonKeys    = []string{"ONCE"}                                             // buckets in which single keys are read and written, and nothing else
-	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS"} // whose copies elsewhere may lag
+	daemonKeys    = []string{"ONCE", "JOBS"}                                             // buckets in which single keys are read and written, and nothing else
+	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS", "JOBS"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA"}
 	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
 )
@@ -22,13 +22,17 @@ func (s Scheme) daemon(g Grant) Permissions {
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
 	// Requests are passed on to the next owner of an account, so they are published as well.
-	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside} {
+	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside, TreeDone} {
 		p.Publish = append(p.Publish, s.join(tree, ">"))
 	}
 	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
 	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
 	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads
+	queue, done := s.StreamName("QUEUE"), s.StreamName("DONE")
+	p.Publish = append(p.Publish, aboutStream(api, queue)...)
+	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", queue), join(api, "CONSUMER.MSG.NEXT", queue, "*"))
+	p.Publish = append(p.Publish, join(api, "STREAM.*", done), join(api, "STREAM.MSG.GET", done))
 	for _, name := range daemonBuckets {
 		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, kvAt+join("$KV", s.StreamName(name), ">"))

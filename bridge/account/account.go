@@ -23,6 +23,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -50,7 +51,8 @@ type Config struct {
 	Answers  *answer.Answers // of the same connection
 	Store    *stream.Store
 	Vault    *vault.Vault
-	Once     once.Store // of requests with an id; nil: they are executed as often as they come
+	Queue    *queue.Store // of jobs; nil: none are run
+	Once     once.Store   // of requests with an id; nil: they are executed as often as they come
 	Floods   *flood.Board
 	Limits   gate.Store  // of what may be called; nil: everything
 	Rates    *gate.Rules // of the methods
@@ -141,6 +143,7 @@ type tenure struct {
 	journal *once.Journal // nil: none
 	floods  *flood.Account
 	gate    *gate.Gate      // nil: all calls pass
+	jobs    *queue.Runner   // nil: none are run
 	hard    context.Context //nolint:containedctx // the tenure's life: ends when nothing may go on
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -199,6 +202,7 @@ func (t *tenure) serve(ctx context.Context, state mtproto.State) (err error) {
 	c.Behind = t.former()
 	c.Locate, c.Whose, c.Self = t.driver.peers.Locate, t.driver.peers.Whose, state.UserID
 	c.Sequence = t.sequences()
+	t.takeJobs(&c, state.UserID)
 	t.service, err = rpc.Serve(c)
 	return err
 }
@@ -210,6 +214,7 @@ func (t *tenure) run(ctx context.Context) error {
 	client, disconnect := context.WithCancel(t.hard)
 	defer disconnect()
 	t.work.Go(func() { t.lost <- t.client.Run(client) })
+	t.runJobs()
 	offline := t.appear()
 	for {
 		select {
@@ -242,6 +247,7 @@ func (t *tenure) release(offline, disconnect func()) error {
 		}
 	})
 	t.status.set(Stopping, nil)
+	t.finishJobs(grace)
 	if passing := t.Successor != nil && t.Successor(); passing {
 		t.hold(grace)
 	} else {

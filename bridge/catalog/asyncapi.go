@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/natsgram/natsgram/bridge/rpc"
@@ -44,6 +45,7 @@ func asyncAPI(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 		d.verb(v)
 	}
 	d.owner()
+	d.queue()
 	d.channels = append(d.channels, member{"inbox", object{
 		{"address", json.RawMessage("null")}, {"description", "the reply subject of a request"}, {"messages", d.inbox}}})
 	return d.root(s.Layer).Lines(nil, "channels", "operations", "components", "messages", "schemas", "parameters"), nil
@@ -70,6 +72,8 @@ var parameters = object{
 	{"account", object{{"description", "the account's name: 1 to 32 of a-z, 0-9, _ and -"}}},
 	{"kind", object{{"description", "what sort of chat the update belongs to"}, {"enum", []string{"user", "chat", "channel", "secret", "none"}}}},
 	{"id", object{{"description", "the chat's bare id in decimal; 0 with none"}}},
+	{"method", object{{"description", "the method of a job; its dot separates two tokens: messages.sendMessage"}}},
+	{"job", object{{"description", "the id of a job; what is not a letter, digit, _ or - is written as % and two hexadecimal digits"}}},
 }
 
 // anyAccount stands in subjects where the account does.
@@ -83,6 +87,9 @@ func (d *document) shared() {
 		member{"bus.fault.headers", append(headerSchema(faultHeaders),
 			member{"required", []string{subjects.HeaderErrorCode, subjects.HeaderErrorText}})},
 		member{"bus.update.headers", append(headerSchema(updateHeaders), member{"required", []string{subjects.HeaderType, subjects.HeaderBox, subjects.HeaderLayer}})},
+		member{"bus.job.headers", headerSchema(append(slices.Clone(requestHeaders), jobHeaders...))},
+		member{"bus.result.headers", append(headerSchema(slices.Concat(answerHeaders, faultHeaders[1:], resultHeaders)),
+			member{"required", []string{subjects.HeaderJob, subjects.HeaderJobState}})},
 		member{"bus.fault", fault.schema()},
 		member{"bus.users", object{{"type", "array"}, {"items", schemaRef("User")}}},
 		member{"bus.redacted", fields(redactedFields).schema()},
@@ -218,6 +225,22 @@ func (d *document) verb(v verb) {
 	d.answer(channel+".answer", object{title("what %s answers", v.name), {"payload", answer}})
 	d.channel(channel, d.scheme.Ctl(of, v.name), channel+".request", params...)
 	d.serves(channel, channel+".request", v.about, channel+".answer", "service-error")
+}
+
+// queue adds the subjects of jobs and of what became of them. They are the same for every method.
+func (d *document) queue() {
+	chat := []string{"account", "kind", "id"}
+	d.message("job", object{title("a call to be made when it may be; its peer may be left out"), {"headers", schemaRef("bus.job.headers")},
+		{"payload", object{{"type", "object"}}}})
+	d.channel(subjects.TreeQueue, d.scheme.Jobs(), "job", append(chat, "method")...)
+	d.operations = append(d.operations, member{subjects.TreeQueue, object{
+		{"action", "receive"}, {"summary", "kept in the stream " + d.scheme.StreamName("QUEUE") + ", which acknowledges it"},
+		{"channel", channelRef(subjects.TreeQueue)}, {"messages", []object{inChannel(subjects.TreeQueue, "job")}},
+	}})
+	d.message("result", object{title("what became of a job: what its method answers, or an error"), {"headers", schemaRef("bus.result.headers")},
+		{"payload", object{{"type", []string{"object", "array", "boolean"}}}}})
+	d.channel(subjects.TreeDone, d.scheme.Results(), "result", append(chat, "job")...)
+	d.sends(subjects.TreeDone, "result", "kept in the stream "+d.scheme.StreamName("DONE")+", the last of each job")
 }
 
 // owner adds the record of who owns an account.

@@ -94,6 +94,8 @@ var events = []event{
 	{"clock.skew", "the machine's clock differs from Telegram's, or does not any more; said once by a daemon", "ahead_seconds:number"},
 	{"updates.redacted", "an update is in the stream without its contents: JetStream does not take it with them",
 		"type:string box:string pts:string subject:string id:string reason:string"},
+	{"queue.unknown", "of a job nobody knows whether it was executed; it waits for queue.retry or queue.cancel",
+		"job:string seq:int chat:string method:string reason:string"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 
@@ -130,6 +132,12 @@ var verbs = []verb{
 	{"budget.set", "limit how often methods are called in a day, and how many Stars they may spend", false, budget, budget + used},
 	{"budget.list", "the budgets, and what was used of them today", false, "", "budgets:objects"},
 	{"budget.remove", "forget a budget", false, "name:string", "removed:string"},
+	{"queue.list", "the jobs that wait: for what, until when, and the last error. With next there are more: ask again with after", false,
+		"chat?:string after?:int limit?:int", "jobs:objects waiting:int chats:int held?:string next?:int"},
+	{"queue.cancel", "take a job out of the queue that is not being run, or with all those of a chat", false,
+		"job?:string seq?:int chat?:string all?:bool", "job?:string seq?:int chat?:string method?:string state?:string cancelled?:int running?:int"},
+	{"queue.retry", "try a job now that waits, or run one again of which nobody knows whether it was executed", false,
+		"job?:string seq?:int chat?:string", "job:string seq:int chat:string method:string state:string"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},
@@ -192,6 +200,20 @@ var (
 		{subjects.HeaderRetryAfter, "how many seconds to wait", "^[0-9]+$", nil},
 		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{string(answer.Yes), string(answer.No), string(answer.Unknown)}},
 		{subjects.HeaderWaited, waitedAbout, "", nil},
+	}
+	jobHeaders = []header{
+		{subjects.HeaderPriority, "-9 to 9: higher goes first; 0 where it is not given", "^-?[0-9]$", nil},
+		{subjects.HeaderNotBefore, "a time (RFC 3339, Unix seconds), or how long after it was stored, in seconds or as 90s, 2h", "", nil},
+		{subjects.HeaderExpires, "the same: after that it is not to be run", "", nil},
+		{subjects.HeaderCoalesce, "any text, up to 256 bytes: of the jobs of a chat that wait with the same one the newest is run", "", nil},
+	}
+	resultHeaders = []header{
+		{subjects.HeaderJob, "the job's id: its Nats-Msg-Id, or its sequence", "", nil},
+		{subjects.HeaderJobSeq, "its sequence in the stream", "^[0-9]+$", nil},
+		{subjects.HeaderJobState, "how it ended", "", []string{"done", "failed", "unknown", "expired", "replaced", "cancelled"}},
+		{subjects.HeaderMethod, "its method, with the dot as %2E", "", nil},
+		{subjects.HeaderTries, "how often it was tried", "^[0-9]+$", nil},
+		{subjects.HeaderJobDigest, "of method and body", "", nil},
 	}
 	updateHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the update; raw TL of unknown", "", contentTypes},

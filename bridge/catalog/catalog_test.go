@@ -100,6 +100,9 @@ func TestEverySubject(t *testing.T) {
 	want["ctl.status"] = "acme.tg.ctl.{account}.status"
 	want["evt.flood.wait"] = "acme.tg.evt.{account}.flood.wait"
 	want["own"] = "acme.tg.own.{account}"
+	want["queue"] = "acme.tg.queue.{account}.{kind}.{id}.{method}"
+	want["done"] = "acme.tg.done.{account}.{kind}.{id}.{job}"
+	want["ctl.queue.list"] = "acme.tg.ctl.{account}.queue.list"
 	for name, address := range want {
 		if got := d.Channels[name].Address; got != address {
 			t.Errorf("%s: want %s, got %q", name, address, got)

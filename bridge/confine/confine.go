@@ -10,7 +10,6 @@ package confine
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/natsgram/natsgram/bridge/answer"
@@ -20,13 +19,7 @@ import (
 )
 
 // Chat is what a subject says that a call is about. With the kind None it is about no chat: only the account itself may be named.
-type Chat struct {
-	Kind subjects.Kind
-	ID   int64
-}
-
-// String is the chat as subjects and callers write it: channel.123.
-func (c Chat) String() string { return string(c.Kind) + "." + strconv.FormatInt(c.ID, 10) }
+type Chat = subjects.ChatRef
 
 // Rule is what of a schema names peers. It never changes and may be used by any number of goroutines.
 type Rule struct {
@@ -251,7 +244,7 @@ func (c *check) named(constructor string) bool {
 
 // id looks at the id of a peer.
 func (c *check) id(id int64, kind subjects.Kind, path string) {
-	switch peer := (Chat{kind, id}); {
+	switch peer := (Chat{Kind: kind, ID: id}); {
 	case peer == c.chat:
 		c.found++
 	case kind == subjects.User && id == c.self && c.self != 0:

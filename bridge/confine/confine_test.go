@@ -44,7 +44,7 @@ func encode(t *testing.T, s *codec.Schema, m codec.M) []byte {
 func TestCheck(t *testing.T) {
 	_, s := layer(t, schemas.API())
 	r := New(s)
-	news, alice := Chat{subjects.Channel, 5}, Chat{subjects.User, 9}
+	news, alice := Chat{Kind: subjects.Channel, ID: 5}, Chat{Kind: subjects.User, ID: 9}
 	channel := func(id int64) codec.M {
 		return codec.M{"_": "inputPeerChannel", "channel_id": id, "access_hash": 1}
 	}
@@ -67,7 +67,7 @@ func TestCheck(t *testing.T) {
 		{news, send(user(5), nil), "user.5: want channel.5"},
 		{news, send(me, nil), "peer: want channel.5"},
 		{news, send(user(self), nil), "peer: want channel.5"},
-		{Chat{subjects.User, self}, send(me, nil), ""},
+		{Chat{Kind: subjects.User, ID: self}, send(me, nil), ""},
 		{news, send(codec.M{"_": "inputPeerEmpty"}, nil), "any chat"},
 		{news, send(channel(5), codec.M{"send_as": me}), ""},
 		{news, send(channel(5), codec.M{"send_as": channel(5)}), ""},
@@ -88,9 +88,9 @@ func TestCheck(t *testing.T) {
 		{news, codec.M{"_": "messages.deleteMessages", "id": []any{1}}, "no parameter that is the chat"},
 		{news, codec.M{"_": "channels.deleteMessages", "channel": codec.M{"_": "inputChannel", "channel_id": int64(5), "access_hash": 1}, "id": []any{1}}, ""},
 		{alice, codec.M{"_": "channels.deleteMessages", "channel": codec.M{"_": "inputChannel", "channel_id": int64(9), "access_hash": 1}, "id": []any{1}}, "not about a chat of the kind user"},
-		{Chat{subjects.Chat, 5}, codec.M{"_": "messages.editChatTitle", "chat_id": int64(5), "title": "x"}, ""},
-		{Chat{subjects.Chat, 5}, codec.M{"_": "messages.editChatTitle", "chat_id": int64(6), "title": "x"}, "chat.6"},
-		{Chat{subjects.Chat, 5}, codec.M{"_": "messages.addChatUser", "chat_id": int64(5), "fwd_limit": 1,
+		{Chat{Kind: subjects.Chat, ID: 5}, codec.M{"_": "messages.editChatTitle", "chat_id": int64(5), "title": "x"}, ""},
+		{Chat{Kind: subjects.Chat, ID: 5}, codec.M{"_": "messages.editChatTitle", "chat_id": int64(6), "title": "x"}, "chat.6"},
+		{Chat{Kind: subjects.Chat, ID: 5}, codec.M{"_": "messages.addChatUser", "chat_id": int64(5), "fwd_limit": 1,
 			"user_id": codec.M{"_": "inputUser", "user_id": int64(10), "access_hash": 1}}, "user_id: user.10"},
 		{news, codec.M{"_": "account.updateNotifySettings", "peer": codec.M{"_": "inputNotifyUsers"}, "settings": codec.M{"_": "inputPeerNotifySettings"}}, "peer: want channel.5"},
 		{news, codec.M{"_": "account.updateNotifySettings", "peer": codec.M{"_": "inputNotifyPeer", "peer": channel(5)}, "settings": codec.M{"_": "inputPeerNotifySettings"}}, ""},
@@ -131,7 +131,7 @@ func TestEveryMethod(t *testing.T) {
 			decl, s := layer(t, text)
 			r := New(s)
 			for _, kind := range []subjects.Kind{subjects.User, subjects.Chat, subjects.Channel, subjects.None} {
-				chat := Chat{kind, 4242}
+				chat := Chat{Kind: kind, ID: 4242}
 				if kind == subjects.None {
 					chat.ID = 0
 				}
@@ -328,13 +328,13 @@ func (g *town) peer(want subjects.Kind) Chat {
 		if any {
 			want = subjects.User
 		}
-		return Chat{want, 31337}
+		return Chat{Kind: want, ID: 31337}
 	}
 	if want == "any" {
 		g.astray = true
 		return Chat{}
 	}
-	me := Chat{subjects.User, self}
+	me := Chat{Kind: subjects.User, ID: self}
 	switch mine := any || want == subjects.User; {
 	case g.own && g.toSelf && mine:
 		g.selfed = true
@@ -345,7 +345,7 @@ func (g *town) peer(want subjects.Kind) Chat {
 		return me
 	}
 	g.astray = true
-	return Chat{want, 1}
+	return Chat{Kind: want, ID: 1}
 }
 
 func (g *town) boxedPeer(dst []byte, class string) []byte {
@@ -356,7 +356,7 @@ func (g *town) boxedPeer(dst []byte, class string) []byte {
 		"InputUseruser": "inputUser", "InputChannelchannel": "inputChannel",
 		"Peeruser": "peerUser", "Peerchat": "peerChat", "Peerchannel": "peerChannel",
 	}[class+string(p.Kind)]
-	if p == (Chat{subjects.User, self}) && class != "Peer" && coin {
+	if p == (Chat{Kind: subjects.User, ID: self}) && class != "Peer" && coin {
 		name = map[string]string{"InputPeer": "inputPeerSelf", "InputUser": "inputUserSelf"}[class]
 	}
 	c := g.decl.Constructor(name)
@@ -400,7 +400,7 @@ func FuzzCheck(f *testing.F) {
 	}
 	f.Add(call)
 	f.Fuzz(func(t *testing.T, call []byte) {
-		if r.Check(call, Chat{subjects.User, self}, self) == nil {
+		if r.Check(call, Chat{Kind: subjects.User, ID: self}, self) == nil {
 			if _, err := s.View(call); err != nil {
 				t.Error("what cannot be read has passed")
 			}

@@ -280,5 +280,5 @@ func (c *Control) purge(ctx context.Context, name string) error {
 			return fmt.Errorf("deleting %s: %w", p[1], err)
 		}
 	}
-	return nil
+	return c.Queue.Purge(ctx, name)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/health"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/share"
 	"github.com/natsgram/natsgram/bridge/signin"
@@ -50,6 +51,7 @@ type Config struct {
 	Services *backing.Services
 	Answers  *answer.Answers
 	Store    *stream.Store
+	Queue    *queue.Store
 	Leases   *lease.Leases
 	Crew     *lease.Crew
 	SignIn   signin.Config

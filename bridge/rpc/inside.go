@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Call is a request that comes from inside the daemon. Headers mean what they mean in one that comes by NATS.
@@ -12,7 +14,8 @@ type Call struct {
 	Method string // messages.sendMessage
 	Header nats.Header
 	Body   []byte
-	Caller string // with whom it shares its room; empty: with all whom NATS does not tell of
+	Caller string            // with whom it shares its room; empty: with all whom NATS does not tell of
+	Chat   *subjects.ChatRef // that it is about, and which it is held against; nil: it may be about any
 }
 
 // Reply is the answer to a [Call]: what would have been published.
@@ -30,7 +33,7 @@ func (s *Service) Start(ctx context.Context, c Call) (wait func() Reply) {
 	r := s.c.Answers.Inside(&nats.Msg{Subject: s.c.Scheme.RPC(s.c.Account, c.Method), Header: c.Header, Data: c.Body}, func(h nats.Header, body []byte) {
 		answered <- Reply{Header: h, Body: body}
 	})
-	j := &job{Request: r, service: s, at: time.Now(), life: ctx, from: c.Caller}
+	j := &job{Request: r, service: s, at: time.Now(), life: ctx, from: c.Caller, about: c.Chat}
 	s.sort(j)
 	return func() Reply {
 		reply := <-answered

@@ -6,6 +6,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // job is a request that was taken.
@@ -20,11 +21,12 @@ type job struct {
 	asked    request // what its headers say, once they are read
 	wrong    *Fault  // what is wrong with them
 	isRead   bool
-	life     context.Context //nolint:containedctx // of who asks inside the daemon; nil: of nobody but the service
-	from     string          // who that is
-	fault    *Fault          // that it was answered with
-	out      Encoding        // of the answer
-	redacted string          // why the answer lacks something; empty: it does not
+	life     context.Context   //nolint:containedctx // of who asks inside the daemon; nil: of nobody but the service
+	from     string            // who that is
+	fault    *Fault            // that it was answered with
+	about    *subjects.ChatRef // the chat that it is held against; nil: none
+	out      Encoding          // of the answer
+	redacted string            // why the answer lacks something; empty: it does not
 
 	place
 	waits

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/confine"
 	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -19,6 +20,7 @@ type Methods struct {
 	sorted   []*method
 	spaces   []namespace
 	withheld *withhold.Rule
+	confine  *confine.Rule
 }
 
 // method is a function of the schema with what has to be known of it before it is called.
@@ -43,7 +45,7 @@ type namespace struct {
 
 // NewMethods judges every function of a schema. allow lists refused methods to serve all the same: names, `ns.*` or `*`.
 func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods {
-	ms := &Methods{schema: schema, byName: map[string]*method{}, withheld: withhold.New(schema)}
+	ms := &Methods{schema: schema, byName: map[string]*method{}, withheld: withhold.New(schema), confine: confine.New(schema)}
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
 		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Decl(), allow), random: randomOf(fn)}
@@ -57,6 +59,12 @@ func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods 
 	slices.SortFunc(ms.sorted, func(a, b *method) int { return strings.Compare(a.name, b.name) })
 	ms.spaces = countNamespaces(ms.sorted)
 	return ms
+}
+
+// Of tells of a method whether it only reads, and whether Telegram executes a repetition with the same Nats-Msg-Id once.
+func (ms *Methods) Of(name string) (reads, once bool) {
+	m := ms.byName[name]
+	return m != nil && m.readOnly, m != nil && m.random != noRandom
 }
 
 // Schema is the layer that is served.

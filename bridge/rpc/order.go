@@ -75,6 +75,7 @@ func (s *Service) plan(j *job) {
 		}
 		return object, ok, nil
 	}}
+	s.fillChat(j, &o)
 	if s.appendCall(call, j, &o) != nil {
 		return
 	}

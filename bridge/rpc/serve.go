@@ -47,6 +47,10 @@ func (s *Service) serve(j *job) {
 		return
 	}
 	ctx = gate.WithCaller(ctx, j.Caller())
+	if fault := s.confined(j); fault != nil {
+		s.reply(j, nil, fault)
+		return
+	}
 	if s.known(ctx, j, j.m, &j.asked) {
 		return
 	}
@@ -94,8 +98,13 @@ func (s *Service) encode(ctx context.Context, call *buffer, j *job) *Fault {
 		return fault
 	}
 	random := randomID{account: s.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
-	if err := s.appendCall(call, j, &codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}); err != nil {
+	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}
+	s.fillChat(j, &o)
+	if err := s.appendCall(call, j, &o); err != nil {
 		return badRequest(err)
+	}
+	if fault := s.held(j, call.b); fault != nil {
+		return fault
 	}
 	if fault := s.c.Methods.checkInner(j.m, call.b, readOnly); fault != nil {
 		return fault

@@ -26,6 +26,7 @@ type Settings struct {
 	Telegram
 	Patience
 	Calls
+	Jobs
 	Updates
 	Storage
 	NATS
@@ -84,6 +85,12 @@ type Calls struct {
 	Queue       int           `envconfig:"NATSGRAM_QUEUE" default:"4096" desc:"requests of one account waiting; more are answered 503. No caller has more than three quarters of it"`
 	QueueBytes  int64         `envconfig:"NATSGRAM_QUEUE_BYTES" default:"67108864" desc:"bytes of requests of one account, waiting and at work; more are answered 503. No caller has more than three quarters of it"`
 	QueueTotal  int64         `envconfig:"NATSGRAM_QUEUE_BYTES_TOTAL" default:"268435456" desc:"the same of all accounts of this daemon; no account has more than three quarters of it"`
+}
+
+// Jobs is how the queue is worked on.
+type Jobs struct {
+	JobsAtWork int           `envconfig:"NATSGRAM_JOBS" default:"32" desc:"jobs of the queue of one account at work at the same time, each of another chat"`
+	DoneMaxAge time.Duration `envconfig:"NATSGRAM_DONE_MAX_AGE" default:"168h" desc:"how long it is kept what became of jobs, and their ids are known again; 0: for ever"`
 }
 
 // Updates is how updates are kept.
@@ -256,6 +263,7 @@ func (s Settings) checkNumbers() error {
 	}{
 		{"NATSGRAM_CAPACITY", int64(s.Capacity), 0, 1 << 20},
 		{"NATSGRAM_CONCURRENCY", int64(s.Concurrency), 1, 1 << 16},
+		{"NATSGRAM_JOBS", int64(s.JobsAtWork), 1, 1 << 12},
 		{"NATSGRAM_QUEUE", int64(s.Queue), 1, 1 << 20},
 		{"NATSGRAM_QUEUE_BYTES", s.QueueBytes, 1 << 20, 1 << 40},
 		{"NATSGRAM_QUEUE_BYTES_TOTAL", s.QueueTotal, 1 << 20, 1 << 40},
@@ -286,6 +294,7 @@ func (s Settings) checkTimes() error {
 		{"NATSGRAM_PING", s.Ping, time.Second, 25 * time.Second},
 		{"NATSGRAM_FLOOD_WAIT", s.FloodWait, 0, 24 * time.Hour},
 		{"NATSGRAM_LOOK", s.Look, 0, 24 * time.Hour},
+		{"NATSGRAM_DONE_MAX_AGE", s.DoneMaxAge, 0, 10 * 365 * 24 * time.Hour},
 	} {
 		if c.value < c.lo || c.value > c.hi {
 			return fmt.Errorf("%s: %s is not between %s and %s", c.name, shortDuration(c.value), shortDuration(c.lo), shortDuration(c.hi))

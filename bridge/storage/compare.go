@@ -40,8 +40,8 @@ func (s *Storage) differences(it Item, info *jetstream.StreamInfo) (all []Differ
 	if d, ok := s.copies(have, want); ok {
 		all = append(all, d)
 	}
-	if it.Name == Updates {
-		if d, ok := s.age(have, want); ok {
+	if set, aged := map[string]bool{Updates: s.o.MaxAge.Set, Done: s.o.DoneAge.Set}[it.Name]; aged {
+		if d, ok := agedBy(have, want, set); ok {
 			all = append(all, d)
 		}
 	}
@@ -79,6 +79,10 @@ func needs(have, want jetstream.StreamConfig, it Item) (all []Difference) {
 		all = append(all, Difference{What: "age", Have: age(have.MaxAge), Want: age(want.MaxAge), Why: Needed,
 			apply: func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = want.MaxAge, want.Duplicates }})
 	}
+	if it.Name == Queue && have.Discard != want.Discard {
+		all = append(all, Difference{What: "discard", Have: have.Discard.String(), Want: want.Discard.String(), Why: Needed,
+			apply: func(c *jetstream.StreamConfig) { c.Discard = want.Discard }})
+	}
 	if n := want.MaxMsgsPerSubject; it.Kind == Bucket && have.MaxMsgsPerSubject < n {
 		all = append(all, Difference{What: "versions", Have: strconv.FormatInt(have.MaxMsgsPerSubject, 10), Want: strconv.FormatInt(n, 10),
 			Why: Needed, apply: func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = n }})
@@ -102,8 +106,8 @@ func (s *Storage) copies(have, want jetstream.StreamConfig) (Difference, bool) {
 	return d, have.Replicas != want.Replicas
 }
 
-func (s *Storage) age(have, want jetstream.StreamConfig) (Difference, bool) {
-	d := Difference{What: "age", Have: age(have.MaxAge), Want: age(want.MaxAge), Why: why(s.o.MaxAge.Set),
+func agedBy(have, want jetstream.StreamConfig, set bool) (Difference, bool) {
+	d := Difference{What: "age", Have: age(have.MaxAge), Want: age(want.MaxAge), Why: why(set),
 		apply: func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = want.MaxAge, want.Duplicates }}
 	if want.MaxAge > 0 && (have.MaxAge == 0 || want.MaxAge < have.MaxAge) {
 		d.Loses = "what is older than " + age(want.MaxAge)

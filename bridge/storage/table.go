@@ -27,6 +27,9 @@ const (
 	Once      = "ONCE"
 	Flood     = "FLOOD"
 	Limits    = "LIMITS"
+	Queue     = "QUEUE"
+	Done      = "DONE"
+	Jobs      = "JOBS"
 )
 
 // Kind is what an item is to its users.
@@ -63,6 +66,9 @@ const LeaseTTL = 10 * time.Second
 // duplicates is the window in which a stream knows message ids again. They are a guard that should never fire.
 const duplicates = 2 * time.Minute
 
+// onceOnly is the shortest such window that there is. JetStream calls two messages with an id duplicates whatever their subjects.
+const onceOnly = 100 * time.Millisecond
+
 const mib = 1 << 20
 
 var table = []Item{
@@ -98,6 +104,19 @@ var table = []Item{
 	}},
 	{Limits, Bucket, "which accounts are frozen, their budgets, and what was used of them", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Schema, Objects, "the API as documents", true, 64 * mib, 0, nil},
+	{Queue, Stream, "jobs that wait to be run", false, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
+		c.Subjects = o.Scheme.AllQueues()
+		c.Discard = jetstream.DiscardNew // a job that was accepted is never pushed out by another
+		c.Duplicates = onceOnly          // of two jobs with an id bridge/queue judges, which knows their chats
+		byLeader(c)
+	}},
+	{Done, Stream, "what became of jobs", false, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
+		c.Subjects = []string{o.Scheme.AllDone()}
+		c.MaxMsgsPerSubject = 1
+		c.MaxAge = o.DoneAge.Value
+		byLeader(c)
+	}},
+	{Jobs, Bucket, "which jobs may have been run", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 }
 
 // byLeader has records read from the stream's leader alone: a copy that lags would tell of former owners and sessions.
@@ -127,6 +146,7 @@ type Options struct {
 	Scheme   subjects.Scheme
 	Replicas Opt[int]           // 0: 1
 	MaxAge   Opt[time.Duration] // of updates; 0: for ever
+	DoneAge  Opt[time.Duration] // of what became of jobs; 0: for ever
 	Limits   map[string]int64   // bytes, by name; what the environment sets alone. -1: none
 	Cluster  string             // placement
 	Tags     []string
@@ -173,7 +193,10 @@ func (it Item) wanted(o Options) jetstream.StreamConfig {
 	if it.shape != nil {
 		it.shape(&c, o)
 	}
-	if c.Duplicates = duplicates; c.MaxAge > 0 {
+	if c.Duplicates == 0 {
+		c.Duplicates = duplicates
+	}
+	if c.MaxAge > 0 {
 		c.Duplicates = min(c.Duplicates, c.MaxAge) // NATS wants it so
 	}
 	if limit, set := o.Limits[it.Name]; set && limit > 0 {

@@ -79,7 +79,7 @@ func TestCommands(t *testing.T) {
 		{"permissions reader main --method messages.sendMessage", 2, "messages.sendMessage does not only read"},
 		{"permissions writer main --method messages.sendMessage --method invokeWithoutUpdates", 2, "invokeWithoutUpdates carries any other call"},
 		{"permissions writer --method messages.nothing", 2, `has no method "messages.nothing"`},
-		{"permissions operator main --method messages.getHistory", 2, "methods go with the roles reader and writer"},
+		{"permissions operator main --method messages.getHistory", 2, "methods go with the roles reader, writer and queue"},
 		{"permissions watcher main", 0, `publish: { deny: [">"] }`},
 		{"permissions watcher main --nsc", 0, `--deny-pub '>'`},
 		{"permissions consumer main", 2, "name its durables"},

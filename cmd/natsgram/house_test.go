@@ -62,6 +62,7 @@ var rooms = []room{
 	{"bridge", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/export", "mtproto", "mtproto/dc", "mtproto/crypto",
 		"mtproto/reach", "mtproto/session", "mtproto/signin", "mtproto/updates", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
 	{"bridge/confine", []string{"subjects", "tl", "tl/codec", "bridge/answer"}, "a rule about calls: it knows neither who calls nor by what subject"},
+	{"bridge/queue/plan", nil, "which job may run: a machine that knows neither NATS nor Telegram"},
 	{"bridge/parts", []string{"subjects"}, "how an answer of several messages looks, for the daemon and for programs"},
 	{"bridge/retry", nil, "a wait, and attempts: for every loop that tries again"},
 	{"bridge/health", []string{"bridge/account"}, "words for what is wrong; others look"},
@@ -76,7 +77,7 @@ var rooms = []room{
 }
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
-var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share"}
+var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan"}
 
 func TestImportsPointDown(t *testing.T) {
 	for _, f := range sources(t) {

@@ -35,11 +35,13 @@ configuration. What each role can do at worst: docs/operating.md. Roles:
   consumer  read updates from JetStream: by --durable, which is there and called so, or with --stream from a stream of the
             account's own (natsgram streams add), by consumers of any name
   watcher   see updates and events as they come, without JetStream
+  queue     put jobs into the queue and see what becomes of them; with --chat just those about the chats that are named, with
+            --method by those methods; without both also list, cancel and retry jobs
   operator  sign in and out, ask for the status, watch channels; without an account also list, add, move and remove accounts
   daemon    natsgram itself
 
-With --from the user is in another NATS account than natsgram, called --to: one exports what the other imports. Only so is a
-consumer safe, and so it is printed from the account NATSGRAM unless --from says another. In natsgram's own account whoever may
+With --from the user is in another NATS account than natsgram, called --to: one exports what the other imports. Only so are consumer
+and queue safe, and so they are printed from the account NATSGRAM unless --from says another. In natsgram's own account whoever may
 use JetStream can have it write to any subject, by the reply subject of a request: --trusted prints that. There JetStream
 seems to be in the domain natsgram.
 
@@ -48,6 +50,7 @@ nats CLI, an option of the connection for others.`,
 		Example: `  natsgram permissions reader main --user dashboard
   natsgram permissions writer main --method messages.sendMessage --method messages.editMessage
   natsgram permissions consumer main --durable archive --to ARCHIVE
+  natsgram permissions queue main --chat channel.1234567890 --method messages.sendMessage --user news
   natsgram permissions operator --nsc           all accounts`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -77,14 +80,15 @@ func (f *permissionsFlags) flags(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringVar(&f.user, "user", "", "name of the NATS user (default: the role and the account)")
 	fs.StringVar(&f.grant.Inbox, "inbox", "", "prefix of the user's inboxes (default: _INBOX_ and the user)")
-	fs.StringArrayVar(&f.grant.Methods, "method", nil, "with reader or writer: this method alone; may be given again")
+	fs.StringArrayVar(&f.grant.Methods, "method", nil, "with reader, writer or queue: this method alone; may be given again")
+	fs.StringArrayVar(&f.grant.Chats, "chat", nil, "with queue: jobs about this chat alone, as KIND.ID; none.0: about no chat; may be given again")
 	fs.StringArrayVar(&f.grant.Durables, "durable", nil, "with consumer: a durable of the stream of updates, by its name in JetStream; may be given again")
 	fs.BoolVar(&f.grant.Own, "stream", false, "with consumer: the account's own stream")
 	fs.StringArrayVar(&f.grant.Replies, "reply", nil, "with daemon: inbox prefix of callers that wait for more than six minutes (NATSGRAM_TIMEOUT_MAX); may be given again")
 	fs.StringVar(&f.grant.API, "api", "", "with daemon: JetStream's API prefix, such as $JS.hub.API for the domain hub (default: $JS.API)")
 	fs.StringVar(&f.from, "from", "", "natsgram's NATS account, where the user is in another")
 	fs.StringVar(&f.to, "to", "", "with --from: the user's NATS account (default: the user in capitals)")
-	fs.BoolVar(&f.trusted, "trusted", false, "with consumer: in natsgram's own NATS account, where it can do everything")
+	fs.BoolVar(&f.trusted, "trusted", false, "with consumer or queue: in natsgram's own NATS account, where it can do everything")
 	fs.BoolVar(&f.nsc, "nsc", false, "as commands of nsc, for servers in operator mode")
 	fs.BoolVar(&f.json, "json", false, "as JSON, in the shapes that JWTs have")
 	c.MarkFlagsMutuallyExclusive("nsc", "json")
@@ -93,8 +97,9 @@ func (f *permissionsFlags) flags(c *cobra.Command) {
 
 // natsUser fills in what was not said.
 func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser, err error) {
-	if f.trusted && f.grant.Role != subjects.Consumer {
-		return u, errors.New("--trusted goes with consumer")
+	stored := f.grant.Role == subjects.Consumer || f.grant.Role == subjects.Sender
+	if f.trusted && !stored {
+		return u, errors.New("--trusted goes with consumer and queue")
 	}
 	if f.user == "" {
 		f.user = strings.TrimSuffix(string(f.grant.Role)+"-"+f.grant.Account, "-")
@@ -102,7 +107,7 @@ func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser
 	if f.grant.Inbox == "" {
 		f.grant.Inbox = subjects.DefaultInbox(f.user)
 	}
-	if f.from == "" && f.grant.Role == subjects.Consumer && !f.trusted {
+	if f.from == "" && stored && !f.trusted {
 		f.from = "NATSGRAM"
 	}
 	switch {

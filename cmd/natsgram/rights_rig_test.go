@@ -113,6 +113,10 @@ func (r *rights) furnish() {
 	}
 	_, e := r.js.CreateConsumer(ctx, "TG_UPDATES_main", jetstream.ConsumerConfig{Durable: "any", AckPolicy: jetstream.AckExplicitPolicy})
 	err = errors.Join(err, e)
+	for name, subjects := range map[string][]string{"TG_QUEUE": {"tg.queue.*.*.*.*.*"}, "TG_DONE": {"tg.done.>"}} {
+		_, e := r.js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: subjects})
+		err = errors.Join(err, e)
+	}
 	kv, e := r.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "TG_SESSIONS"})
 	if err = errors.Join(err, e); err != nil {
 		r.t.Fatal(err)
@@ -228,6 +232,11 @@ func (r *rights) turnsJetStream() bool {
 		r.await("$JS.API.CONSUMER.MSG.NEXT."+c, `{"no_wait":true,"batch":1}`) // answered after those before it
 		r.await("$JS.API.CONSUMER.INFO."+c, "")
 	}
+	if err := r.user.PublishMsg(&nats.Msg{Subject: "tg.queue.main.channel.1.messages.sendMessage", Reply: target}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.settle()
+	r.await("tg.queue.main.channel.1.messages.sendMessage", "")
 	kv, err := r.js.KeyValue(r.t.Context(), "TG_SESSIONS")
 	if err != nil {
 		r.t.Fatal(err)

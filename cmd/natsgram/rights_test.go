@@ -26,6 +26,9 @@ var roleColumns = []roleColumn{
 	{"consumer `--stream`", "consumer main --stream", ""},
 	{"consumer `--trusted`", "consumer main --durable main=archive --trusted", ""},
 	{"watcher", "watcher main", "watcher"},
+	{"queue", "queue main", "queue"},
+	{"queue `--chat`", "queue main --chat channel.1 --method messages.sendMessage", ""},
+	{"queue `--trusted`", "queue main --trusted", ""},
 	{"operator", "operator main", "operator"},
 	{"daemon", "", "daemon"},
 }
@@ -70,6 +73,10 @@ func reaches() []reach {
 		to("watch channels (`tg.ctl.A.watch.*`)", "tg.ctl.%s.watch.add"),
 		to("stop an account's writing, and let it go on (`tg.ctl.A.freeze`, `unfreeze`)", "tg.ctl.%s.freeze", "tg.ctl.%s.unfreeze"),
 		to("grant and limit calls and Stars (`tg.ctl.A.budget.*`)", "tg.ctl.%s.budget.set", "tg.ctl.%s.budget.remove", "tg.ctl.%s.budget.list"),
+		to("queue a job about channel 1 by messages.sendMessage (`tg.queue.A.channel.1.messages.sendMessage`)", "tg.queue.%s.channel.1.messages.sendMessage"),
+		to("queue other jobs (`tg.queue.A.*`)", "tg.queue.%s.channel.1.messages.deleteHistory", "tg.queue.%s.channel.2.messages.sendMessage", "tg.queue.%s.none.0.messages.deleteMessages"),
+		to("list, cancel, retry jobs (`tg.ctl.A.queue.*`)", "tg.ctl.%s.queue.list", "tg.ctl.%s.queue.cancel", "tg.ctl.%s.queue.retry"),
+		to("forge what became of jobs (`tg.done.A.*`)", "tg.done.%s.channel.1.x"),
 		to("add, move, remove accounts (`tg.ctl._.accounts.*`)", "tg.ctl._.accounts.remove", "tg.ctl._.accounts.list"),
 		to("ask for documents, and how the daemons do (`tg.ctl._.schema`, `health`)", "tg.ctl._.schema", "tg.ctl._.health"),
 		to("say what daemons say to each other", "tg.int.abc.login", "tg.int.abc.ping"),
@@ -79,6 +86,8 @@ func reaches() []reach {
 			"$KV.TG_ONCE.main.x", "$KV.TG_LIMITS.main.freeze", "$KV.TG_FLOOD.main.a.b.none.0"),
 		to("ask for the size of the whole of JetStream, or the list of streams", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"),
 		to("change, empty or delete TG_UPDATES", verbs("TG_UPDATES", streamVerbs...)...),
+		to("change, empty or delete TG_QUEUE and TG_DONE", append(verbs("TG_QUEUE", streamVerbs...), verbs("TG_DONE", streamVerbs...)...)...),
+		to("read any job, or what became of it", append(verbs("TG_QUEUE", "STREAM.INFO", "STREAM.MSG.GET", "CONSUMER.CREATE"), verbs("TG_DONE", "STREAM.INFO", "STREAM.MSG.GET", "CONSUMER.CREATE")...)...),
 		to("change, empty or delete the buckets", append(verbs("KV_TG_SESSIONS", streamVerbs...), verbs("OBJ_TG_SCHEMA", streamVerbs...)...)...),
 		to("change, empty or delete a stream of the account's own", verbs("TG_UPDATES_%s", streamVerbs...)...),
 		to("read any message of TG_UPDATES, or its subjects", append(verbs("TG_UPDATES", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"), "$JS.API.DIRECT.GET.TG_UPDATES.tg.upd.main.a.user.1")...),
@@ -99,9 +108,12 @@ func reaches() []reach {
 		to("answer in the daemon's place", "_INBOX_other.x"),
 		hears("see updates and events as they come", "tg.upd.%s.>", "tg.upd.%s.updateNewMessage.user.1"),
 		hears("see the flood board as it changes", "$KV.TG_FLOOD.%s.>", "$KV.TG_FLOOD.%s.messages.sendMessage.user.1"),
+		hears("see what became of jobs about channel 1", "tg.done.%s.channel.1.*", "tg.done.%s.channel.1.x"),
+		hears("see what became of other jobs", "tg.done.%s.>", "tg.done.%s.channel.2.x"),
 		hears("see events", "tg.evt.%s.>", "tg.evt.%s.connected"),
 		{what: "see, or take, what others ask (`tg.rpc`, `tg.ro`, `tg.ctl`)", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.>", "tg.ctl.main.login.password"}}},
 		{what: "the same, in the daemon's queue group", queue: "q", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.main.login.*", "tg.ctl.main.login.password"}}},
+		hears("see others' jobs (`tg.queue.A.*`)", "tg.queue.%s.>", "tg.queue.%s.channel.1.a.b"),
 		{what: "see others' answers", hear: [][2]string{{"_INBOX.>", "_INBOX.a.b"}, {"_INBOX_other.>", "_INBOX_other.x"}, {"*.>", "_INBOX_other.x"}}},
 		{what: "see everything (`>`), JetStream's requests, buckets, other servers", hear: [][2]string{{">", "x"}, {"$JS.>", "$JS.API.x"}, {"$KV.>", "$KV.a.b"}, {"$SYS.>", "$SYS.x"}, {"_R_.>", "_R_.x"}}},
 		{what: "get its own answers", try: (*rights).listens},
@@ -199,7 +211,7 @@ func TestRights(t *testing.T) {
 				same(t, byJWT(t, strings.Fields(words)...).cells(), columns[words], "by JWT", "by configuration")
 			})
 		}
-		if words := strings.Fields(c.one); c.one != "" && words[0] != "consumer" {
+		if words := strings.Fields(c.one); c.one != "" && words[0] != "consumer" && words[0] != "queue" {
 			words = append(words, "--from", "NATSGRAM")
 			t.Run(strings.Join(words, " "), func(t *testing.T) {
 				same(t, byConfig(t, words...).cells(), columns[c.one], "in another NATS account", "in natsgram's")

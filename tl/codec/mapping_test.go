@@ -371,6 +371,41 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// What a caller leaves out can be taken as a text that stands there.
+func TestMissingText(t *testing.T) {
+	s := schema(t, everything)
+	o := &Options{
+		MissingText: func(fn, param string) (string, bool) { return "me", fn == "to" && param == "side" },
+		Resolve: func(_, text string) ([]byte, bool, error) {
+			if text == "me" {
+				return unhex("03000000"), true, nil
+			}
+			return nil, false, errors.New("nobody of that name")
+		},
+	}
+	f, _ := s.Function("to")
+	for in, want := range map[string]string{
+		`{"more":[]}`:                            `{"_":"to","side":{"_":"left"},"more":[]}`,
+		`{"side":{"_":"right","x":5},"more":[]}`: `{"_":"to","side":{"_":"right","x":5},"more":[]}`,
+		`{}`:                                     ``,
+	} {
+		tl, err := s.AppendCallFromJSON(nil, []byte(in), f, o)
+		out, _ := s.AppendJSON(nil, tl, s.Object())
+		if want == "" && err == nil || want != "" && (err != nil || string(out) != want) {
+			t.Errorf("%s: %s %v", in, out, err)
+		}
+	}
+	o.MissingText = func(string, string) (string, bool) { return "bad", true }
+	if _, err := s.AppendCallFromJSON(nil, []byte(`{"more":[]}`), f, o); err == nil || err.Error() != "to: side: nobody of that name" {
+		t.Error(err)
+	}
+	o.AsText = true
+	o.MissingText = func(string, string) (string, bool) { return "user.5", true }
+	if _, err := s.AppendCallFromJSON(nil, []byte(`{"more":[]}`), f, o); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEmptyCall(t *testing.T) {
 	f, _ := api().Function("help.getConfig")
 	for _, in := range []string{"", " \n", "{}"} {

@@ -16,6 +16,9 @@ type Options struct {
 	// like, text the string or the number's digits. It answers the boxed TL of an object of that class; false for what
 	// it does not know, which leaves the usual error; or an error that the caller is to see.
 	Resolve func(class, text string) ([]byte, bool, error)
+	// MissingText is asked for a required object that the input leaves out: what it answers is taken as if it stood there, for Resolve.
+	// False: it stays an error.
+	MissingText func(fn, param string) (string, bool)
 	// AsText keeps such a text instead, as what it is. What comes of it tells one input from another, and is no TL.
 	AsText bool
 }
@@ -27,6 +30,8 @@ func (b *builder) missing(fr *frame, i, off int) bool {
 	f := &fr.c.fields[i]
 	ok := false
 	switch {
+	case f.op == opClass && b.o.MissingText != nil:
+		return b.missingObject(fr, i, off)
 	case b.o.MissingLong == nil:
 	case f.op == opLong || f.op == opInt:
 		ok = b.missingNumber(fr, i)
@@ -37,6 +42,20 @@ func (b *builder) missing(fr *frame, i, off int) bool {
 		return b.fail(&Error{Path: f.name, Offset: off, What: "missing, want " + f.t.name})
 	}
 	return true
+}
+
+func (b *builder) missingObject(fr *frame, i, off int) bool {
+	f := &fr.c.fields[i]
+	if text, ok := b.o.MissingText(fr.c.name, f.name); ok {
+		b.begin(fr, i)
+		if handled, ok := b.resolve(f.t, text, off); handled {
+			if !ok {
+				b.err.in(f)
+			}
+			return ok
+		}
+	}
+	return b.fail(&Error{Path: f.name, Offset: off, What: "missing, want " + f.t.name})
 }
 
 func (b *builder) missingNumber(fr *frame, i int) bool {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/embedded"
+)
+
+// Jobs from the command line, with a daemon and a Telegram in a box.
+func TestQueueCommands(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	try := func(words string, status int, want ...string) string {
+		t.Helper()
+		out, got := command(t, append(strings.Fields("queue "+words), "-s", srv.ClientURL())...)
+		for _, text := range want {
+			if got != status || !strings.Contains(out, text) {
+				t.Errorf("queue %s: status %d, want %d and %q:\n%s", words, got, status, text, out)
+			}
+		}
+		return out
+	}
+	try("add demo none.0 help.getConfig", 1, "nothing takes tg.queue.demo.none.0.help.getConfig")
+	try("watch demo", 1, "there is no stream TG_DONE")
+	o := demoOptions{external: true, quiet: true, port: -1, settings: func() (bridge.Settings, error) {
+		set := bridge.DefaultSettings()
+		set.URL = srv.ClientURL()
+		return set, nil
+	}}
+	set, err := demoSettings(t.Context(), t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	town, err := demoTown(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer town.server.Close()
+	env := town.server.Env()
+	options := bridge.Options{Env: &env}
+	b, err := bridge.New(set, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- b.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	<-b.Ready()
+	if err := town.signIn(ctx, set, options); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.WaitServing(ctx, demoAccount); err != nil {
+		t.Fatal(err)
+	}
+	try("add demo none.0 help.getNearestDc --id near --wait 20s", 0, `"_": "nearestDc"`)
+	try("add demo none.0 users.getUsers id=@alice --wait 20s", 1, "the subject names no chat", "(403)", "nothing was sent")
+	try("add demo channel.1 messages.sendMessage message=x --not-before 2h --id later", 0, "later\n")
+	try("add demo channel.1 messages.sendMessage message=x --expires 1d", 0)
+	try("list demo", 0, "later", "channel.1", "messages.sendMessage")
+	try("list demo --json", 0, `"job":"later","seq":`, `"state":"later"`, `"not_before":"`)
+	try("list demo --chat channel.2", 0, "No job waits.")
+	try("retry demo later", 1, "not due")
+	try("cancel demo later", 0, "cancelled")
+	try("cancel demo later", 1, "the queue has no such job")
+	try("cancel demo --chat channel.1 --all", 0, "cancelled")
+	try("watch demo --all -n 4", 0, "done       near  none.0  help.getNearestDc", "failed ", "cancelled  later", "Tg-Expires")
+	try("watch demo --all -n 1 --json", 0, `{"job":"near","chat":"none.0","method":"help.getNearestDc","state":"done","tries":"1","result":{`)
+	try("add demo channel.1 messages.sendMessage message=x --priority 3 --coalesce a --dry-run", 0, "subject: tg.queue.demo.channel.1.messages.sendMessage", "Tg-Priority: 3", "Tg-Coalesce: a")
+	for _, words := range []string{"add demo 5 messages.sendMessage", "add demo user.5 no.such", "list demo --chat 5", "list demo --limit 0", "cancel demo", "cancel demo --all", "watch demo --since 1h --all"} {
+		try(words, 2, "")
+	}
+}
