@@ -38,7 +38,7 @@ var planted = []mutant{
 	},
 	{
 		name: "Sure is always true", file: "bridge/lease/sure.go", test: "./bridge/lease TestSure", want: "and it is sure",
-		old: "\t\treturn within(time.Now(), *l.member.sure.Load())\n",
+		old: "\t\treturn within(time.Now(), *l.member.sure.Load()) && l.leases.recordsSure()\n",
 		new: "\t\treturn true\n",
 	},
 	{
@@ -53,7 +53,7 @@ var planted = []mutant{
 	},
 	{
 		name: "Sure is always true, under torture", file: "bridge/lease/sure.go", only: frozenLong, want: "two spoke for one account",
-		old: "\t\treturn within(time.Now(), *l.member.sure.Load())\n",
+		old: "\t\treturn within(time.Now(), *l.member.sure.Load()) && l.leases.recordsSure()\n",
 		new: "\t\treturn true\n",
 	},
 	{
