@@ -1,6 +1,8 @@
 package subjects
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,4 +150,13 @@ func (s Scheme) ParseDone(subject string) (account string, c ChatRef, job string
 	c = ChatRef{Kind(tokens[1]), id}
 	job, ok = Unescape(tokens[3])
 	return tokens[0], c, job, ok && valid && c.valid()
+}
+
+// JobDigest tells whether two jobs with the same id are the same: it stands in HeaderJobDigest of the result.
+func JobDigest(method, contentType string, body []byte) string {
+	h := sha256.New()
+	for _, part := range []string{method, contentType, string(body)} {
+		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }

@@ -192,11 +192,9 @@ func (c *Client) subscribe(ctx context.Context, cfg UpdatesConfig) (s *Subscript
 	if s.want, err = newSelection(cfg.Filters, cfg.Boxes, !cfg.NoGaps); err != nil {
 		return nil, err
 	}
-	js := c.o.js
-	if js == nil {
-		if js, err = jetstream.New(c.nc); err != nil {
-			return nil, err
-		}
+	js, err := c.jetStream()
+	if err != nil {
+		return nil, err
 	}
 	b := binding{c: c, cfg: cfg, js: js, stream: c.o.scheme.StreamName(updatesName)}
 	if cfg.Own {

@@ -1,8 +1,6 @@
 package queue
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -153,11 +151,7 @@ func (j *job) callID() string {
 
 // digest tells whether two jobs with the same id are the same.
 func (j *job) digest() string {
-	h := sha256.New()
-	for _, part := range []string{j.Method, j.header.Get(subjects.HeaderContentType), string(j.body)} {
-		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
-	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+	return subjects.JobDigest(j.Method, j.header.Get(subjects.HeaderContentType), j.body)
 }
 
 // callHeader is the header of the call.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
-import { call, CallError, events, live, updates } from "natsgram";
+import { call, CallError, events, live, queue, updates } from "natsgram";
 
 const [url = "", account = "", chat = ""] = process.argv.slice(2);
 const nc = await connect({ servers: url, timeout: 10_000 });
@@ -88,6 +88,16 @@ for await (const m of updates(nc, account, options)) {
   if (m.update.message.message.endsWith("later")) break;
 }
 console.log("durable: every message once");
+
+// Jobs: in the order of their chat, each told of; what cannot be run says why.
+const first = await queue(nc, account, `chat.${chat}`, "messages.sendMessage", { message: `${text}, queued` }, { id: `${text}.queued` });
+const again = await queue(nc, account, `chat.${chat}`, "messages.sendMessage", { message: `${text}, queued` }, { id: `${text}.queued` });
+assert(again.duplicate && again.seq === first.seq);
+const other = await queue(nc, account, `chat.${chat}`, "messages.sendMessage", { peer: "user.5", message: "x" });
+const [sent, refusedJob] = [await first.result(), await other.result({ signal: AbortSignal.timeout(30_000) })];
+assert(sent.state === "done" && sent.result?._ === "updates" && sent.id === `${text}.queued`, JSON.stringify(sent));
+assert(refusedJob.state === "failed" && refusedJob.error?.sent === "no", JSON.stringify(refusedJob));
+console.log("queue:", sent.state, refusedJob.error.message);
 
 // Without a name: everything from the oldest on, in order.
 let last = 0;

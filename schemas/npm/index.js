@@ -42,7 +42,7 @@ function mayRepeat(err) {
 
 const pause = (n, err) => Math.max((err.retryAfter ?? 0) * 1000, Math.min(50 * 2 ** n, 2000)) * (1 + Math.random() / 2);
 
-async function attempt(nc, account, method, params, { timeout = defaultTimeout, msgId, repeats, readOnly = false, prefix = "tg" }) {
+async function attempt(nc, account, method, params, { timeout = defaultTimeout, msgId, repeats, readOnly = false, order, prefix = "tg" }) {
   const h = headers();
   h.set("Tg-Timeout", String(timeout / 1000));
   if (msgId) h.set("Nats-Msg-Id", msgId);
@@ -84,6 +84,61 @@ function unanswered(account, method, err) {
   }
   return err;
 }
+
+export async function queue(nc, account, chat, method, params = {}, options = {}) {
+  const { id = crypto.randomUUID(), prefix = "tg", domain } = options;
+  const h = headers();
+  h.set("Content-Type", "application/json");
+  h.set("Nats-Msg-Id", id);
+  const set = { "Tg-Priority": options.priority, "Tg-Not-Before": options.notBefore, "Tg-Expires": options.expires, "Tg-Coalesce": options.coalesce };
+  for (const [name, value] of Object.entries(set)) {
+    if (value !== undefined) h.set(name, value instanceof Date ? value.toISOString() : String(value));
+  }
+  const body = JSON.stringify(params);
+  const js = jetstream(nc, domain ? { domain } : {});
+  const { seq, duplicate } = await js.publish(`${prefix}.queue.${account}.${chat}.${method}`, body, { headers: h, expect: { streamName: streamName(prefix, "QUEUE") } });
+  // It is told by the id, and by the sequence where another job has the id.
+  const told = [id, String(seq)].map((job) => `${prefix}.done.${account}.${chat}.${token(job)}`);
+  const result = async ({ signal } = {}) => resultOf(js, method, streamName(prefix, "DONE"), told, await digest(method, "application/json", body), signal);
+  return { id, seq, duplicate, result };
+}
+
+// resultOf waits for what is told of the job with this digest.
+async function resultOf(js, method, stream, told, wanted, signal) {
+  signal?.throwIfAborted();
+  const consumer = await js.consumers.get(stream, { filter_subjects: told, deliver_policy: DeliverPolicy.LastPerSubject });
+  const messages = await consumer.consume();
+  const end = () => messages.stop();
+  signal?.addEventListener("abort", end, { once: true });
+  try {
+    for await (const m of messages) {
+      const of = (name) => m.headers?.get(name);
+      if (of("Tg-Job-Digest") !== wanted) continue;
+      const about = { state: of("Tg-Job-State"), id: decodeURIComponent(m.subject.split(".").at(-1)), tries: Number(of("Tg-Tries")) };
+      return of("Nats-Service-Error-Code") ? { ...about, error: new CallError(method, m.json()) } : { ...about, result: m.json() };
+    }
+  } finally {
+    signal?.removeEventListener("abort", end);
+    await messages.close();
+  }
+  signal?.throwIfAborted();
+  throw new Error("the connection to NATS was closed");
+}
+
+// digest is what stands in Tg-Job-Digest of a job's result.
+async function digest(...parts) {
+  const text = parts.map((p) => `${new TextEncoder().encode(p).length}:${p}`).join("");
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return btoa(String.fromCharCode(...new Uint8Array(hash).slice(0, 12))).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+// token is any text as one token of a subject.
+function token(text) {
+  const plain = /[a-zA-Z0-9_-]/;
+  return [...new TextEncoder().encode(text)].map((b) => (plain.test(String.fromCharCode(b)) ? String.fromCharCode(b) : `%${b.toString(16).toUpperCase().padStart(2, "0")}`)).join("");
+}
+
+const streamName = (prefix, what) => `${prefix.toUpperCase().replaceAll(".", "_")}_${what}`;
 
 export async function* updates(nc, account, options = {}) {
   const wanted = filtersOf(account, options);
@@ -174,7 +229,7 @@ function covers(a, b) {
 }
 
 async function consumerOf(nc, account, wanted, { durable, from = "new", prefix = "tg", own = false, domain }) {
-  const all = `${prefix.toUpperCase().replaceAll(".", "_")}_UPDATES`;
+  const all = streamName(prefix, "UPDATES");
   const stream = own ? `${all}_${account}` : all;
   const where = domain ? { domain } : {};
   if (!durable) return jetstream(nc, where).consumers.get(stream, { filter_subjects: wanted.length === 1 ? wanted[0] : wanted, ...start(from) });

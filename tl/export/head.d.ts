@@ -28,6 +28,9 @@ export type Result<M extends MethodName> = Methods[M]["result"];
 export type Call<M extends MethodName> = { _: M } & Params<M>;
 export type AnyCall = { [M in MethodName]: Call<M> }[MethodName];
 
+/** What a method may call the chat that it is about. */
+export type ChatParam = "peer" | "channel" | "chat_id" | "to_peer" | "community" | "user_id" | "id" | "bot";
+
 /** Stands for the result of the call that a wrapper carries. */
 export interface ResultOfQuery { readonly __resultOfQuery: never }
 
@@ -36,6 +39,8 @@ export interface CallOptions {
   timeout?: number;
   /** Names the call, so that one repeated after a timeout with the same name is not executed twice. */
   msgId?: string;
+  /** "free": the call may overtake others to the same chat, and be overtaken (Tg-Order). */
+  order?: "free";
   /**
    * How often the call is made again where that is right: nobody answered, no daemon runs the account, or Telegram wants it to
    * wait. 0 where it is not given. Each time has the same msgId, and says that it repeats what may have been executed (Tg-Retry):
@@ -66,6 +71,59 @@ export declare function call<M extends Exclude<MethodName, WrapperName>>(
   params: Params<M>,
   options?: CallOptions,
 ): Promise<Result<M>>;
+
+/** A chat as subjects have it; "none.0" for a method that is about no chat. */
+export type ChatName = `user.${string}` | `chat.${string}` | `channel.${string}` | "none.0";
+
+export interface JobOptions {
+  /** Names the job, up to 256 bytes: the same one with the same id is run once. Drawn where it is not given. */
+  id?: string;
+  /** From -9 to 9: higher goes first. */
+  priority?: number;
+  /** A time, or how long after the job was stored ("90s", "2h"). */
+  notBefore?: Date | string;
+  /** The same: what has not been run by then is not run any more. */
+  expires?: Date | string;
+  /** Of the jobs of a chat that wait with the same text the newest is run. */
+  coalesce?: string;
+  /** The first token of the subjects; "tg" where it is not given. */
+  prefix?: string;
+  /** The JetStream domain of natsgram's streams. */
+  domain?: string;
+}
+
+/** A job that the stream has taken: it is not lost any more, whoever ends. */
+export interface Job<M extends MethodName> {
+  readonly id: string;
+  readonly seq: number;
+  /** The stream had it already, under the same id. */
+  readonly duplicate: boolean;
+  /** Waits for what becomes of it. */
+  result(options?: { signal?: AbortSignal }): Promise<JobResult<M>>;
+}
+
+export interface JobResult<M extends MethodName> {
+  readonly state: "done" | "failed" | "unknown" | "expired" | "replaced" | "cancelled";
+  readonly id: string;
+  readonly tries: number;
+  /** Of what is done. */
+  readonly result?: Result<M>;
+  /** Of what is not. */
+  readonly error?: CallError;
+}
+
+/**
+ * Stores a call that is made later: as soon as it may be, in the order of its chat, through restarts of the daemon and flood waits. The
+ * parameter that names the chat (peer, channel ...) may be left out: the chat stands in for it.
+ */
+export declare function queue<M extends Exclude<MethodName, WrapperName>>(
+  nc: NatsConnection,
+  account: string,
+  chat: ChatName,
+  method: M,
+  params: Omit<Params<M>, ChatParam> & Partial<Pick<Params<M>, keyof Params<M> & ChatParam>>,
+  options?: JobOptions,
+): Promise<Job<M>>;
 
 /** Why a call failed: whose error it is, whether anything was sent, how long to wait. */
 export declare class CallError extends Error {
