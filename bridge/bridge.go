@@ -28,6 +28,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/queue"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -169,6 +170,9 @@ func (b *Bridge) run(ctx context.Context) error {
 		if c.Limits, err = gate.NewStore(ctx, services.Storage); err != nil {
 			return err
 		}
+		if c.Records, err = records.Open(ctx, services.Storage); err != nil {
+			return err
+		}
 		c.Store, err = stream.Setup(ctx, services.Storage)
 		return err
 	}); err != nil {
@@ -254,7 +258,7 @@ func (b *Bridge) accountConfig(services *backing.Services) account.Config {
 func (b *Bridge) controlConfig(c supervisor.Config, s *supervisor.Supervisor) control.Config {
 	return control.Config{
 		Settings: b.settings, Version: b.options.Version, Instance: s.Instance(), Services: c.Services, Answers: b.answers,
-		Store: c.Account.Store, Queue: c.Account.Queue, Leases: c.Leases, Crew: s.Crew(), Daemon: controlled{s, b},
+		Records: c.Account.Records, Queue: c.Account.Queue, Leases: c.Leases, Crew: s.Crew(), Daemon: controlled{s, b},
 		SignIn: signin.Config{Settings: b.settings, Env: b.env, Layer: b.layer, Version: b.options.Version, Log: b.log},
 	}
 }

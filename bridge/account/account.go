@@ -24,6 +24,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/queue"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -50,6 +51,7 @@ type Config struct {
 	Conn     *nats.Conn
 	Answers  *answer.Answers // of the same connection
 	Store    *stream.Store
+	Records  *records.Records
 	Vault    *vault.Vault
 	Queue    *queue.Store // of jobs; nil: none are run
 	Once     once.Store   // of requests with an id; nil: they are executed as often as they come

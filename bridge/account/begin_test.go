@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -86,7 +86,7 @@ func TestNoPositionIsNeeded(t *testing.T) {
 	x.run(g)
 	close(lost) // as a crash
 	_ = x.end()
-	if err := x.store.Forget(context.Background(), "main"); err != nil {
+	if err := x.records.Forget(context.Background(), "main"); err != nil {
 		t.Fatal(err)
 	}
 	x.lost = nil
@@ -101,7 +101,7 @@ func TestNoPositionIsNeeded(t *testing.T) {
 // N6: what comes between the sign-in and the first time that a daemon runs the account is in the stream.
 func TestBeginsWhereItSignedIn(t *testing.T) {
 	x := newRig(t)
-	if err := stream.SignedIn(context.Background(), x.storage, "main", 1, json.RawMessage(`{"pts":10,"date":1700000000}`)); err != nil {
+	if err := x.records.SignedIn(context.Background(), "main", 1, json.RawMessage(`{"pts":10,"date":1700000000}`)); err != nil {
 		t.Fatal(err)
 	}
 	g := newTelegram(t)
@@ -112,7 +112,7 @@ func TestBeginsWhereItSignedIn(t *testing.T) {
 		t.Error(got)
 	}
 	x.until("forgotten", func(Status) bool {
-		p, err := x.store.SignIn(context.Background(), "main")
+		p, err := x.records.SignIn(context.Background(), "main")
 		return err == nil && p.User == 0
 	})
 }
@@ -127,17 +127,17 @@ func TestAnotherUserBeginsAnew(t *testing.T) {
 		lose   func(*rig) error
 	}{
 		{"signed in over", 1, func(*rig) error { return nil }},
-		{"removed, low", 1, func(x *rig) error { return x.store.Forget(ctx, "main") }},
-		{"removed, high", 10_000, func(x *rig) error { return x.store.Forget(ctx, "main") }},
+		{"removed, low", 1, func(x *rig) error { return x.records.Forget(ctx, "main") }},
+		{"removed, high", 10_000, func(x *rig) error { return x.records.Forget(ctx, "main") }},
 		{"owner record lost", 10_000, func(x *rig) error { return x.purge("tg.own.main") }},
 		{"record and position lost", 10_000, func(x *rig) error {
-			if err := x.store.Forget(ctx, "main"); err != nil {
+			if err := x.records.Forget(ctx, "main"); err != nil {
 				return err
 			}
 			return x.purge("tg.own.main")
 		}},
 		{"an old position came back", 1, func(x *rig) error {
-			return x.store.SavePosition(ctx, "main", stream.Position{Seq: 1, User: 2, State: json.RawMessage(`{"pts":3,"date":1}`)})
+			return x.records.SavePosition(ctx, "main", records.Position{Seq: 1, User: 2, State: json.RawMessage(`{"pts":3,"date":1}`)})
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -190,11 +190,11 @@ func TestSameUserGoesOn(t *testing.T) {
 	if err := x.end(); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.store.Forget(context.Background(), "main"); err != nil {
+	if err := x.records.Forget(context.Background(), "main"); err != nil {
 		t.Fatal(err)
 	}
 	x.signIn(1)
-	if err := stream.SignedIn(context.Background(), x.storage, "main", 1, json.RawMessage(`{"pts":13,"date":1700000000}`)); err != nil {
+	if err := x.records.SignedIn(context.Background(), "main", 1, json.RawMessage(`{"pts":13,"date":1700000000}`)); err != nil {
 		t.Fatal(err)
 	}
 	next := newTelegram(t)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -137,6 +138,7 @@ type rig struct {
 	js      jetstream.JetStream
 	storage *storage.Storage
 	store   *stream.Store
+	records *records.Records
 	vault   *vault.Vault
 	set     settings.Settings
 	g       *telegram
@@ -180,6 +182,9 @@ func (x *rig) open() {
 	if x.store, err = stream.Setup(context.Background(), x.storage); err != nil {
 		x.t.Fatal(err)
 	}
+	if x.records, err = records.Open(context.Background(), x.storage); err != nil {
+		x.t.Fatal(err)
+	}
 	key, _ := vault.KeyFromSecret("sixteen characters")
 	if x.vault, err = vault.Open(context.Background(), x.storage, key); err != nil {
 		x.t.Fatal(err)
@@ -210,7 +215,7 @@ func (x *rig) start(g *telegram) {
 	}
 	x.g = g
 	x.r = New(Config{
-		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Store: x.store, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
+		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Store: x.store, Records: x.records, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
 	if x.late > 0 {
@@ -302,7 +307,7 @@ func TestNextOwnerGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !keep {
-				if err := x.store.Forget(context.Background(), "main"); err != nil {
+				if err := x.records.Forget(context.Background(), "main"); err != nil {
 					t.Fatal(err)
 				}
 			}

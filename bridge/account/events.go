@@ -1,15 +1,24 @@
 package account
 
 import (
+	"encoding/json"
+	"maps"
 	"strconv"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
 )
 
-// event tells of the account's own life on tg.evt. Nobody has to listen.
+// event tells of the account's own life on tg.evt.<account>.<name>. It does not wait: the stream that keeps the last of each listens on
+// the subject like everybody else. fields go beside "event", "account" and "at".
 func (r *Runner) event(name string, fields map[string]any) {
-	if err := r.Store.Event(r.Name, name, fields); err != nil {
+	all := map[string]any{"event": name, "account": r.Name, "at": time.Now().UTC().Format(time.RFC3339Nano)}
+	maps.Copy(all, fields)
+	body, err := json.Marshal(all)
+	if err == nil {
+		err = r.Conn.Publish(r.Settings.Scheme().Event(r.Name, name), body)
+	}
+	if err != nil {
 		r.Log.Debug("telling an event", "event", name, "err", err)
 	}
 }

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -25,5 +27,38 @@ func TestNoticesToOperators(t *testing.T) {
 		if got := r.notice(tc.event)[tc.field]; got != tc.want {
 			t.Errorf("%s: %v", tc.event.Name(), got)
 		}
+	}
+}
+
+// The last of each event is kept, and says when it was.
+func TestLastEventIsKept(t *testing.T) {
+	x := newRig(t)
+	r := New(Config{Name: "main", Conn: x.nc, Settings: x.set})
+	for _, dc := range []int{2, 4} {
+		r.event("connected", map[string]any{"dc": dc})
+	}
+	if err := x.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := x.js.Stream(context.Background(), "TG_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Event, Account string
+		DC             int
+		At             time.Time
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for got.DC != 4 && ctx.Err() == nil { // the stream takes them in its own time
+		if m, err := st.GetLastMsgForSubject(ctx, "tg.evt.main.connected"); err == nil {
+			if err := json.Unmarshal(m.Data, &got); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got.DC != 4 || got.Event != "connected" || got.Account != "main" || got.At.IsZero() {
+		t.Error(got)
 	}
 }

@@ -3,8 +3,8 @@ package account
 import (
 	"context"
 
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/bridge/stream"
 )
 
 // eventStorageLost is told when a stream or bucket was deleted or emptied under the running daemon.
@@ -40,16 +40,16 @@ func (r *Runner) WriteLimits(ctx context.Context) error {
 }
 
 // Position is where the account's updates go on, by what this daemon stored of them; its State is empty where that is not known.
-func (r *Runner) Position() stream.Position {
+func (r *Runner) Position() records.Position {
 	t := r.tenure()
 	if t == nil {
-		return stream.Position{}
+		return records.Position{}
 	}
 	t.driver.durable.mu.Lock()
 	begun := t.driver.durable.begun
 	t.driver.durable.mu.Unlock()
 	if !begun {
-		return stream.Position{}
+		return records.Position{}
 	}
 	return t.driver.position()
 }
@@ -68,7 +68,7 @@ func (d *driver) writeAnew(ctx context.Context) error {
 	changes := d.watch.changes
 	d.mu.Unlock()
 	if len(changes.Add)+len(changes.Remove) > 0 {
-		if err := d.r.Store.SetWatched(ctx, d.r.Name, changes); err != nil {
+		if err := d.r.Records.SetWatched(ctx, d.r.Name, changes); err != nil {
 			return err
 		}
 	}
@@ -78,5 +78,5 @@ func (d *driver) writeAnew(ctx context.Context) error {
 	if !begun {
 		return nil
 	}
-	return d.r.Store.SavePosition(ctx, d.r.Name, d.position())
+	return d.r.Records.SavePosition(ctx, d.r.Name, d.position())
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -54,16 +55,16 @@ func (d *driver) figures() (pts int, total uint64) {
 }
 
 // position is what may be saved now.
-func (d *driver) position() stream.Position {
+func (d *driver) position() records.Position {
 	d.durable.mu.Lock()
 	defer d.durable.mu.Unlock()
 	state, err := json.Marshal(&d.durable.state)
 	if err != nil {
 		d.r.Log.Error("the state of updates cannot be written", "err", err)
-		return stream.Position{}
+		return records.Position{}
 	}
 	d.durable.stored = 0
-	return stream.Position{Seq: d.durable.seq, User: d.durable.user, State: state}
+	return records.Position{Seq: d.durable.seq, User: d.durable.user, State: state}
 }
 
 // maybeSave saves the position when it is due, and says that updates are followed once the stream holds where they begin.
@@ -88,7 +89,7 @@ func (d *driver) maybeSave() {
 
 // savePosition failing costs nothing but time at the next start.
 func (d *driver) savePosition(ctx context.Context) {
-	if err := d.r.Store.SavePosition(ctx, d.r.Name, d.position()); err != nil && ctx.Err() == nil {
+	if err := d.r.Records.SavePosition(ctx, d.r.Name, d.position()); err != nil && ctx.Err() == nil {
 		d.r.Log.Warn("saving the position", "err", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -64,7 +65,7 @@ func looks(every time.Duration) updates.Look {
 
 // signedIn is where the user's updates stood when he signed in, the zero state if nobody noted that.
 func (d *driver) signedIn(ctx context.Context, user int64) (st updates.State) {
-	p, err := d.r.Store.SignIn(ctx, d.r.Name)
+	p, err := d.r.Records.SignIn(ctx, d.r.Name)
 	if err == nil && p.User == user {
 		err = json.Unmarshal(p.State, &st)
 	}
@@ -77,10 +78,10 @@ func (d *driver) signedIn(ctx context.Context, user int64) (st updates.State) {
 
 // forgetSignIn removes what a later sign-in of the same user noted: the account goes on from where it stood.
 func (d *driver) forgetSignIn(ctx context.Context) {
-	if p, err := d.r.Store.SignIn(ctx, d.r.Name); err != nil || p.User == 0 {
+	if p, err := d.r.Records.SignIn(ctx, d.r.Name); err != nil || p.User == 0 {
 		return
 	}
-	if err := d.r.Store.HasBegun(ctx, d.r.Name); err != nil {
+	if err := d.r.Records.HasBegun(ctx, d.r.Name); err != nil {
 		d.r.Log.Debug("removing what the sign-in noted", "err", err)
 	}
 }
@@ -108,8 +109,8 @@ func (x *history) why() string {
 
 // find folds the state from the position and the stream behind it.
 func (d *driver) find(ctx context.Context, user int64) (*history, error) {
-	p, err := d.r.Store.Position(ctx, d.r.Name)
-	if errors.Is(err, stream.ErrPosition) {
+	p, err := d.r.Records.Position(ctx, d.r.Name)
+	if errors.Is(err, records.ErrPosition) {
 		d.r.Log.Warn("the stream is read from its beginning", "err", err)
 	} else if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (d *driver) find(ctx context.Context, user int64) (*history, error) {
 		if err := json.Unmarshal(p.State, &x.state); err != nil {
 			d.r.Log.Warn("the stream is read from its beginning: the position cannot be read", "err", err)
 			x.state = updates.State{}
-		} else if d.log.Counts(p) {
+		} else if d.log.Counts(p.Seq) {
 			from = p.Seq
 		}
 	}

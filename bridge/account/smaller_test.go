@@ -156,7 +156,7 @@ func TestHeadersOverTheLimit(t *testing.T) {
 	if err := x.end(); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.store.Forget(context.Background(), "main"); err != nil {
+	if err := x.records.Forget(context.Background(), "main"); err != nil {
 		t.Fatal(err)
 	}
 	next := newTelegram(t)

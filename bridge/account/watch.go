@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/settings"
-	"github.com/natsgram/natsgram/bridge/stream"
 )
 
 // watchList is the channels that Telegram is asked about again and again (design §8): those of the settings, and what
 // tg.ctl.<account>.watch changed of them.
 type watchList struct {
 	configured []int64
-	changes    stream.Watched
+	changes    records.Watched
 }
 
 // ids are the channels, those of the settings first.
@@ -31,7 +31,7 @@ func (w *watchList) ids() (all []int64) {
 }
 
 // changed is the record after a verb.
-func (w *watchList) changed(verb string, ids []int64) (to stream.Watched) {
+func (w *watchList) changed(verb string, ids []int64) (to records.Watched) {
 	without := func(all []int64) (rest []int64) {
 		for _, id := range all {
 			if !slices.Contains(ids, id) {
@@ -72,7 +72,7 @@ func (d *driver) watcher(verb string) func(context.Context, []byte) ([]byte, *an
 		defer cancel()
 		if verb != "list" {
 			to := d.watch.changed(verb, ids)
-			if err := d.r.Store.SetWatched(ctx, d.r.Name, to); err != nil {
+			if err := d.r.Records.SetWatched(ctx, d.r.Name, to); err != nil {
 				return nil, answer.Refuse(503, err.Error())
 			}
 			d.mu.Lock()
@@ -142,7 +142,7 @@ func texts(ids []int64) []string {
 // readWatched takes up what was watched before, here or by another owner. A record that cannot be had costs promptness
 // alone.
 func (d *driver) readWatched(ctx context.Context) {
-	changes, err := d.r.Store.Watched(ctx, d.r.Name)
+	changes, err := d.r.Records.Watched(ctx, d.r.Name)
 	if err != nil {
 		d.r.Log.Warn("watched channels", "err", err)
 	}

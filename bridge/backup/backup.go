@@ -16,8 +16,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -38,8 +38,8 @@ type Manifest struct {
 // Account is what is kept of one.
 type Account struct {
 	Session  []byte          // sealed; nil: nobody signed in
-	Position json.RawMessage // stream.Position; nil: it has none
-	Watched  json.RawMessage // stream.Watched
+	Position json.RawMessage // records.Position; nil: it has none
+	Watched  json.RawMessage // records.Watched
 	SignIn   json.RawMessage // where updates stood at the sign-in, of an account that has not begun
 }
 
@@ -108,7 +108,7 @@ func positions(ctx context.Context, st *storage.Storage, all map[string]*Account
 		return err
 	}
 	for name, a := range all {
-		for key, to := range map[string]*json.RawMessage{name: &a.Position, stream.WatchedKey(name): &a.Watched, stream.SignInKey(name): &a.SignIn} {
+		for key, to := range map[string]*json.RawMessage{name: &a.Position, records.WatchedKey(name): &a.Watched, records.SignInKey(name): &a.SignIn} {
 			entry, err := kv.Get(ctx, key)
 			switch {
 			case errors.Is(err, jetstream.ErrKeyNotFound):
@@ -133,7 +133,7 @@ type update struct {
 func updatesTo(ctx context.Context, st *storage.Storage, out *writer, all map[string]*Account) error {
 	upTo := map[string]uint64{}
 	for name, a := range all {
-		var p stream.Position
+		var p records.Position
 		if a.Position != nil && json.Unmarshal(a.Position, &p) == nil {
 			upTo[name] = p.Seq
 		}

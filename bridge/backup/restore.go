@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -119,7 +119,7 @@ func (b *Backup) check(ctx context.Context, st *storage.Storage, leases *lease.L
 }
 
 // restoreUpdates publishes the updates as they were, and gives the place behind them; nil: there were none.
-func (b *Backup) restoreUpdates(ctx context.Context, st *storage.Storage, out *Restored) (behind *stream.Position, err error) {
+func (b *Backup) restoreUpdates(ctx context.Context, st *storage.Storage, out *Restored) (behind *records.Position, err error) {
 	if !b.Manifest.Updates {
 		return nil, nil
 	}
@@ -132,7 +132,7 @@ func (b *Backup) restoreUpdates(ctx context.Context, st *storage.Storage, out *R
 		if err != nil {
 			return fmt.Errorf("restoring updates: %w", err)
 		}
-		behind = &stream.Position{Seq: ack.Sequence, Stream: st.Created(storage.Updates)}
+		behind = &records.Position{Seq: ack.Sequence, Stream: st.Created(storage.Updates)}
 		out.Updates++
 		return nil
 	})
@@ -140,14 +140,14 @@ func (b *Backup) restoreUpdates(ctx context.Context, st *storage.Storage, out *R
 }
 
 // restorePosition writes where an account's updates go on: behind what was restored, or else at its place in the stream of then.
-func (b *Backup) restorePosition(ctx context.Context, st *storage.Storage, name string, behind *stream.Position, out *Restored) error {
+func (b *Backup) restorePosition(ctx context.Context, st *storage.Storage, name string, behind *records.Position, out *Restored) error {
 	kv, err := st.Bucket(ctx, storage.Positions)
 	if err != nil {
 		return err
 	}
 	a := b.Accounts[name]
 	if a.Position != nil {
-		var p stream.Position
+		var p records.Position
 		if err := json.Unmarshal(a.Position, &p); err != nil {
 			return fmt.Errorf("%s: the position in the backup cannot be read: %w", name, err)
 		}
@@ -163,7 +163,7 @@ func (b *Backup) restorePosition(ctx context.Context, st *storage.Storage, name 
 		}
 		out.Positions++
 	}
-	for key, body := range map[string]json.RawMessage{stream.WatchedKey(name): a.Watched, stream.SignInKey(name): a.SignIn} {
+	for key, body := range map[string]json.RawMessage{records.WatchedKey(name): a.Watched, records.SignInKey(name): a.SignIn} {
 		if body == nil {
 			continue
 		}

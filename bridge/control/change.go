@@ -13,9 +13,9 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/share"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -201,8 +201,8 @@ func (c *Control) removeAccount(ctx context.Context, in request) (any, error) {
 	if err := c.close(ctx, in.Account); err != nil {
 		return nil, err
 	}
-	err := errors.Join(c.Services.Vault.Delete(ctx, in.Account), c.Store.Forget(ctx, in.Account),
-		c.Store.SetWatched(ctx, in.Account, stream.Watched{}))
+	err := errors.Join(c.Services.Vault.Delete(ctx, in.Account), c.Records.Forget(ctx, in.Account),
+		c.Records.SetWatched(ctx, in.Account, records.Watched{}))
 	if err == nil && in.Purge {
 		err = c.purge(ctx, in.Account)
 	}

@@ -19,10 +19,10 @@ import (
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/bridge/queue"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/share"
 	"github.com/natsgram/natsgram/bridge/signin"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -50,7 +50,7 @@ type Config struct {
 	Instance string // this process, by which other daemons ask it
 	Services *backing.Services
 	Answers  *answer.Answers
-	Store    *stream.Store
+	Records  *records.Records
 	Queue    *queue.Store
 	Leases   *lease.Leases
 	Crew     *lease.Crew

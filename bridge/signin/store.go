@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 )
@@ -40,7 +40,9 @@ func (s Store) keep(ctx context.Context, account string, state mtproto.State, st
 	}
 	if standing != nil {
 		// Without it updates begin when a daemon first runs the account; the stream says where.
-		_ = stream.SignedIn(ctx, s.Storage, account, state.UserID, standing)
+		if all, err := records.Open(ctx, s.Storage); err == nil {
+			_ = all.SignedIn(ctx, account, state.UserID, standing)
+		}
 	}
 	_, err = s.Vault.Replace(ctx, account, text)
 	return err

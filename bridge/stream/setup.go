@@ -1,5 +1,5 @@
 // Package stream is the bridge's write-ahead log: the stream of updates, in which every account's updates stand once and in
-// order (design §4), the events of the accounts' own life, and the positions that make recovery short.
+// order (design §4).
 //
 // The stream itself is the state. What the updates machine knows after a message travels in that message's headers
 // (Tg-State), so no second write can get ahead of the first. A [Log] is one account's pen: it owns the account by the
@@ -18,24 +18,20 @@ import (
 
 // Store is where all accounts' logs are. It is safe for concurrent use.
 type Store struct {
-	js        jetstream.JetStream
-	scheme    subjects.Scheme
-	storage   *storage.Storage
-	updates   jetstream.Stream
-	positions jetstream.KeyValue
-	extents   extent
+	js      jetstream.JetStream
+	scheme  subjects.Scheme
+	storage *storage.Storage
+	updates jetstream.Stream
+	extents extent
 }
 
-// Setup opens the streams and the bucket of positions.
+// Setup opens the stream of updates, and has that of events there, which listens as everybody else does.
 func Setup(ctx context.Context, st *storage.Storage) (s *Store, err error) {
 	s = &Store{js: st.JetStream(), scheme: st.Scheme(), storage: st}
 	if s.updates, err = st.Stream(ctx, storage.Updates); err != nil {
 		return nil, err
 	}
 	if _, err = st.Stream(ctx, storage.Events); err != nil {
-		return nil, err
-	}
-	if s.positions, err = st.Bucket(ctx, storage.Positions); err != nil {
 		return nil, err
 	}
 	return s, nil

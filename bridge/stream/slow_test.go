@@ -52,7 +52,7 @@ func TestSlowerThanWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	near := g.store
-	g.store = &Store{js: js, scheme: near.scheme, storage: near.storage, updates: st, positions: near.positions}
+	g.store = &Store{js: js, scheme: near.scheme, storage: near.storage, updates: st}
 	l, _, _ := g.open(Options{AckWait: 60 * time.Millisecond})
 	g.store = near
 	d.delay.Store(int64(100 * time.Millisecond))

@@ -348,18 +348,11 @@ func TestRecover(t *testing.T) {
 	if _, err := g.js.Conn().RequestMsg(foreign, 5*time.Second); err != nil { // 7: somebody has the right to publish there
 		t.Fatal(err)
 	}
-	if err := g.store.SavePosition(context.Background(), "main", Position{Seq: 3, State: json.RawMessage(`{"pts":2}`)}); err != nil {
-		t.Fatal(err)
-	}
 	two, err := g.store.Open(context.Background(), Options{Account: "main"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := g.store.Position(context.Background(), "main")
-	if err != nil || p.Seq != 3 || string(p.State) != `{"pts":2}` {
-		t.Fatal(p, err)
-	}
-	for from, want := range map[uint64]string{0: "1 2 3 4 5", p.Seq: "3 4 5", 6: "", 100: ""} {
+	for from, want := range map[uint64]string{0: "1 2 3 4 5", 3: "3 4 5", 6: "", 100: ""} {
 		var seen []string
 		err := two.Recover(context.Background(), from, func(seq uint64, h nats.Header) error {
 			seen = append(seen, h.Get("Tg-Pts"))
@@ -368,9 +361,6 @@ func TestRecover(t *testing.T) {
 		if got := strings.Join(seen, " "); err != nil || got != want {
 			t.Errorf("after %d: %s, want %s (%v)", from, got, want, err)
 		}
-	}
-	if other, err := g.store.Position(context.Background(), "other"); err != nil || other.Seq != 0 {
-		t.Error(other, err)
 	}
 }
 
@@ -397,39 +387,6 @@ func TestBackPressure(t *testing.T) {
 	}
 	cancel()
 	<-ended
-}
-
-func TestLastEventIsKept(t *testing.T) {
-	g := newRig(t, Retention{}, false)
-	for _, dc := range []int{2, 4} {
-		if err := g.store.Event("main", "connected", map[string]any{"dc": dc}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := g.nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := g.js.Stream(context.Background(), "TG_EVENTS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got struct {
-		Event, Account string
-		DC             int
-		At             time.Time
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for got.DC != 4 && ctx.Err() == nil { // the stream takes them in its own time
-		if m, err := st.GetLastMsgForSubject(ctx, "tg.evt.main.connected"); err == nil {
-			if err := json.Unmarshal(m.Data, &got); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if got.DC != 4 || got.Event != "connected" || got.Account != "main" || got.At.IsZero() {
-		t.Error(got)
-	}
 }
 
 // BenchmarkPublish is the figures behind package pace: messages a second with every write synced, by how many go out at once.

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -120,7 +120,7 @@ func (s *Supervisor) lost(c storage.Change) {
 // be too.
 type memory struct {
 	session  vault.Session
-	position stream.Position
+	position records.Position
 }
 
 // remember keeps what is known of an account that ran here.
@@ -154,7 +154,7 @@ func (s *Supervisor) recall(ctx context.Context, name string) error {
 		return nil
 	}
 	if len(m.position.State) > 0 {
-		if err := s.store.PutBackPosition(ctx, name, m.position); err != nil {
+		if err := s.Account.Records.PutBackPosition(ctx, name, m.position); err != nil {
 			return err
 		}
 	}

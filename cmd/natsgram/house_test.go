@@ -69,7 +69,7 @@ var rooms = []room{
 	{"bridge/layer", []string{"schemas", "tl", "tl/codec", "mtproto/crypto", "mtproto/dc", "mtproto/updates", "bridge/gate", "bridge/rpc", "bridge/settings"},
 		"what the settings say of Telegram, before anybody is connected to anything"},
 	{"bridge/signin", []string{"tl/codec", "mtproto", "mtproto/dc", "mtproto/signin", "mtproto/updates", "bridge/account", "bridge/layer",
-		"bridge/settings", "bridge/storage", "bridge/stream", "bridge/vault"}, "signs in and stores the session: who asks for that, and by what way, it does not know"},
+		"bridge/settings", "bridge/storage", "bridge/records", "bridge/vault"}, "signs in and stores the session: who asks for that, and by what way, it does not know"},
 	{"bridge/share", []string{"bridge/retry"}, "a machine: who is to run what, without leases, connections and clocks"},
 	{"bridge/client", []string{"bridge/retry", "schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/executed", "tl/tg", "bridge/parts"},
 		"for programs on the bus: nothing of the daemon comes with it but how to wait; the codec makes values of tg from the stream's JSON, and is linked only with that"},

@@ -1,4 +1,4 @@
-package stream
+package records
 
 import (
 	"context"
@@ -19,8 +19,8 @@ type Watched struct {
 func WatchedKey(account string) string { return account + ".watched" }
 
 // Watched reads the record, zero when there is none.
-func (s *Store) Watched(ctx context.Context, account string) (w Watched, err error) {
-	entry, err := s.positions.Get(ctx, WatchedKey(account))
+func (r *Records) Watched(ctx context.Context, account string) (w Watched, err error) {
+	entry, err := r.bucket.Get(ctx, WatchedKey(account))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return w, nil
 	}
@@ -34,12 +34,12 @@ func (s *Store) Watched(ctx context.Context, account string) (w Watched, err err
 }
 
 // SetWatched stores the record.
-func (s *Store) SetWatched(ctx context.Context, account string, w Watched) error {
+func (r *Records) SetWatched(ctx context.Context, account string, w Watched) error {
 	body, err := json.Marshal(w)
 	if err != nil {
 		return err
 	}
-	if _, err := s.positions.Put(ctx, WatchedKey(account), body); err != nil {
+	if _, err := r.bucket.Put(ctx, WatchedKey(account), body); err != nil {
 		return fmt.Errorf("%s: storing the watched channels: %w", account, err)
 	}
 	return nil
