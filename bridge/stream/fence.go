@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,54 +35,48 @@ func (e *FencedError) Error() string {
 	return fmt.Sprintf("%s: account was taken over by %s on %q", e.Account, e.By.ID, e.By.Host)
 }
 
-// Error codes of the server that this package answers to.
-const (
-	codeAccountFull    = jetstream.ErrorCode(10002)
-	codeTooLarge       = jetstream.ErrorCode(10054)
-	codeHeaderTooLarge = jetstream.ErrorCode(10097)
-	codeWrongSequence  = jetstream.ErrorCode(10071) // the fence
-	codeInProcess      = jetstream.ErrorCode(10164) // R3: another message with the same expectation is in flight
-	codeIncomplete     = jetstream.ErrorCode(10176) // a batch lost one of its messages
-	codeDuplicate      = jetstream.ErrorCode(10201) // a batch holds a message id that is known
-	codeTooManyBatches = jetstream.ErrorCode(10210)
-)
+// errUnsure keeps a log from taking the account back after its record was lost, and whoever came since may have lost his too.
+var errUnsure = errors.New("the owner record is gone, and it is not sure that the account is still this daemon's")
 
-// codeOf is the server's error code, 0 for other errors.
-func codeOf(err error) jetstream.ErrorCode {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode
-	}
-	return 0
+// fence is a log's owner record. Its sequence is the epoch, under which everything of the log is published: what was published under
+// an earlier one the server refuses from then on.
+type fence struct {
+	server  *server
+	account string
+	subject string // of the record
+	owner   Owner
+	former  Owner // whose record stood there when the log was opened
+	epoch   atomic.Uint64
+	isSure  func() bool // the account is this daemon's beyond doubt, at any instant; nil: always
 }
 
 // claim writes this log's record over the one that stands there, and takes its sequence as the epoch. Only a compare-and-set
 // goes through, so that a claim delayed on its way can never fence a later owner. steal: whoever owns the account now;
 // otherwise another owner is a FencedError: one whose record is newer than this log's. An older one is what a server says that lags
 // behind the others, or all that is left after this log's own was lost; the compare-and-set tells which.
-func (l *Log) claim(ctx context.Context, steal bool) error {
+func (f *fence) claim(ctx context.Context, steal bool) error {
 	for {
-		looking, answered := l.patiently(ctx)
-		last, by, err := l.store.Owner(looking, l.account)
+		looking, answered := f.server.patiently(ctx)
+		last, by, err := f.server.store.Owner(looking, f.account)
 		if answered(err); err != nil {
 			return err
 		}
-		if !steal && last > l.epoch.Load() && by.ID != l.owner.ID {
-			return &FencedError{l.account, by}
+		if !steal && last > f.epoch.Load() && by.ID != f.owner.ID {
+			return &FencedError{f.account, by}
 		}
-		if !steal && last < l.epoch.Load() && !l.sure() {
+		if !steal && last < f.epoch.Load() && !f.sure() {
 			return errUnsure
 		}
-		seq, err := l.writeOwner(ctx, last)
+		seq, err := f.write(ctx, last)
 		if err == nil {
 			if steal {
-				l.former = by
+				f.former = by
 			}
-			l.epoch.Store(seq)
+			f.epoch.Store(seq)
 			return nil
 		}
 		if code := codeOf(err); code != codeWrongSequence && code != codeInProcess {
-			return fmt.Errorf("%s: writing the owner record: %w", l.account, err)
+			return fmt.Errorf("%s: writing the owner record: %w", f.account, err)
 		}
 		if err := retry.Pause(ctx, backoff.Min); err != nil { // somebody wrote between reading and writing: look again
 			return err
@@ -89,24 +84,69 @@ func (l *Log) claim(ctx context.Context, steal bool) error {
 	}
 }
 
-// errUnsure keeps a log from taking the account back after its record was lost, and whoever came since may have lost his too.
-var errUnsure = errors.New("the owner record is gone, and it is not sure that the account is still this daemon's")
+func (f *fence) sure() bool { return f.isSure == nil || f.isSure() }
 
-func (l *Log) sure() bool { return l.opts.Sure == nil || l.opts.Sure() }
-
-// writeOwner gives the record no lifetime, whatever the stream's: an owner lives longer than updates do.
-func (l *Log) writeOwner(ctx context.Context, last uint64) (uint64, error) {
-	l.owner.At = time.Now().UTC().Truncate(time.Millisecond)
-	body, err := json.Marshal(l.owner)
+// write gives the record no lifetime, whatever the stream's: an owner lives longer than updates do.
+func (f *fence) write(ctx context.Context, last uint64) (uint64, error) {
+	f.owner.At = time.Now().UTC().Truncate(time.Millisecond)
+	body, err := json.Marshal(f.owner)
 	if err != nil {
 		return 0, err
 	}
-	msg := nats.NewMsg(l.ownSubject)
+	msg := nats.NewMsg(f.subject)
 	msg.Data = body
 	msg.Header.Set(jetstream.MsgTTLHeader, "never")
 	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last, 10))
-	ack, err := l.request(ctx, msg)
+	ack, err := f.server.request(ctx, msg)
 	return ack.Sequence, err
+}
+
+// stamp has the server refuse a message once the account has another owner.
+func (f *fence) stamp(h nats.Header) {
+	h[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(f.epoch.Load(), 10)}
+	h[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{f.subject}
+}
+
+// stamped tells what a log has published, this one or a former owner's, from what somebody else put on the subject: all of it
+// has the account's fence, or is a part of a batch whose first message had it. A user of NATS with the right to publish there
+// could imitate that; nobody does it by mistake.
+func (f *fence) stamped(h nats.Header) bool {
+	return h.Get(jetstream.ExpectedLastSubjSeqSubjHeader) == f.subject || h.Get(headerBatchID) != ""
+}
+
+// suspect looks whether another owner's record got into the stream. It has passed by before the stream takes it, or refuses
+// it, so that it is looked for more than once; something to publish, of which more tells, is the better question.
+func (f *fence) suspect(ctx context.Context, more <-chan struct{}) error {
+	for wait := backoff.Min; wait < backoff.Max; wait = backoff.After(wait) {
+		seq, o, err := f.server.store.Owner(ctx, f.account)
+		if err == nil && o.ID != f.owner.ID && seq > f.epoch.Load() {
+			return &FencedError{f.account, o}
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-more:
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// writes reports whether a message on the record's subject is this log's own.
+func (f *fence) writes(body []byte) bool {
+	var o Owner
+	return json.Unmarshal(body, &o) == nil && o.ID == f.owner.ID
+}
+
+// old reports whether the record stands in the older half of the stream.
+func (f *fence) old(ctx context.Context) (bool, error) {
+	first, last, err := f.server.store.extent(ctx)
+	epoch := f.epoch.Load()
+	return err == nil && epoch < first+(last-first)/2 && last >= epoch+renewAfter, err
 }
 
 // Owner reads who owns an account, and the sequence of the record: 0 when nobody ever did.
@@ -121,33 +161,4 @@ func (s *Store) Owner(ctx context.Context, account string) (seq uint64, o Owner,
 	// A record that cannot be read is somebody else's: its id is empty.
 	_ = json.Unmarshal(msg.Data, &o)
 	return msg.Sequence, o, nil
-}
-
-// pubAck is the server's answer to a publish or the commit of a batch.
-type pubAck struct {
-	Error     *jetstream.APIError `json:"error"`
-	Stream    string              `json:"stream"`
-	Sequence  uint64              `json:"seq"`
-	Duplicate bool                `json:"duplicate"`
-	BatchID   string              `json:"batch"`
-	BatchSize int                 `json:"count"`
-}
-
-// request publishes one message and waits for the server's word on it.
-func (l *Log) request(ctx context.Context, msg *nats.Msg) (ack pubAck, err error) {
-	ctx, answered := l.patiently(ctx)
-	reply, err := l.store.js.Conn().RequestMsgWithContext(ctx, msg)
-	if answered(err); err != nil {
-		return ack, err
-	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return ack, fmt.Errorf("acknowledgement of the server: %w", err)
-	}
-	if ack.Error != nil {
-		return ack, ack.Error
-	}
-	if ack.Stream == "" {
-		return ack, errors.New("acknowledgement of the server names no stream")
-	}
-	return ack, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +47,14 @@ type Group struct {
 // rest are the messages that are still to be stored.
 func (g *Group) rest() []Message { return g.Messages[g.done:] }
 
+func (g *Group) size() int64 {
+	n := groupWeight + int64(len(g.State))
+	for _, m := range g.Messages {
+		n += m.size()
+	}
+	return n
+}
+
 // MaxGroup is the most messages of a Whole group: the server's limit of an atomic batch.
 const MaxGroup = 1000
 
@@ -79,30 +86,19 @@ type Options struct {
 
 // Log writes one account's updates. Add and the questions are safe for concurrent use; Run runs once.
 type Log struct {
-	store      *Store
-	account    string
-	ownSubject string
-	owner      Owner
-	former     Owner // of Open
-	ackWait    time.Duration
-	opts       Options
-	epoch      atomic.Uint64
-	renewed    time.Time     // of Run: when it was looked last whether the record grows old
-	last       atomic.Uint64 // sequence of the last message known to be stored
-	pace       pace.Pace     // of Run
-	patience   atomic.Int32  // how often ackWait is doubled
-	limit      int64         // of Run: bytes that the stream takes of one message; 0: no limit, or not known
-	looked     time.Time     // of Run: when that was found out
-	ended      chan struct{} // Run has
-	err        error         // how, once it has
-	trouble    trouble
+	opts   Options
+	queue  queue
+	server server
+	fence  fence
+	reader reader
 
-	mu    sync.Mutex
-	queue []*Group
-	bytes int64
-	full  bool          // Pending was exceeded and Drained not yet called
-	more  chan struct{} // one token: the queue is not empty
-	idle  chan struct{} // closed when nothing waits; nil when it is so already
+	last    atomic.Uint64 // sequence of the last message known to be stored
+	trouble trouble
+	pace    pace.Pace     // of Run
+	sizes   sizes         // of Run
+	renewed time.Time     // of Run: when it was looked last whether the record grows old
+	ended   chan struct{} // Run has
+	err     error         // how, once it has
 }
 
 const (
@@ -124,103 +120,58 @@ func (s *Store) Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.AckWait <= 0 {
+		o.AckWait = defaultAckWait
+	}
 	host, _ := os.Hostname() // only told to people
-	l := &Log{
-		store: s, account: o.Account, ownSubject: s.scheme.Own(o.Account), owner: Owner{ID: nuid.Next(), Host: host, User: o.User},
-		ackWait: o.AckWait, opts: o, more: make(chan struct{}, 1), ended: make(chan struct{}),
-	}
-	if l.ackWait <= 0 {
-		l.ackWait = defaultAckWait
-	}
-	if err := l.claim(ctx, true); err != nil {
+	l := &Log{opts: o, ended: make(chan struct{})}
+	l.queue.most, l.queue.room, l.queue.drained, l.queue.more = o.Pending, o.Room, o.Drained, make(chan struct{}, 1)
+	l.server.store, l.server.wait = s, o.AckWait
+	l.fence.server, l.fence.account, l.fence.subject, l.fence.isSure = &l.server, o.Account, s.scheme.Own(o.Account), o.Sure
+	l.fence.owner = Owner{ID: nuid.Next(), Host: host, User: o.User}
+	l.reader.fence, l.reader.log = &l.fence, o.Log
+	if err := l.fence.claim(ctx, true); err != nil {
 		return nil, err
 	}
-	l.last.Store(l.epoch.Load())
+	l.last.Store(l.Epoch())
 	info, err := s.updates.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: looking at the stream: %w", o.Account, err)
 	}
-	l.limit = max(int64(info.Config.MaxMsgSize), 0)
+	l.sizes.set(info)
 	return l, nil
 }
 
 // Epoch is the sequence of the owner record that everything of this log is published under.
-func (l *Log) Epoch() uint64 { return l.epoch.Load() }
+func (l *Log) Epoch() uint64 { return l.fence.epoch.Load() }
 
 // Former is who owned the account before this log was opened, zero when nobody is known to have.
-func (l *Log) Former() Owner { return l.former }
+func (l *Log) Former() Owner { return l.fence.former }
 
 // OwnerID tells this log from all others in owner records.
-func (l *Log) OwnerID() string { return l.owner.ID }
+func (l *Log) OwnerID() string { return l.fence.owner.ID }
 
 // Add queues a group. It never blocks and never refuses: what a machine has put out cannot be taken back. Who adds asks Full
 // before making more.
-func (l *Log) Add(g *Group) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	g.added = time.Now()
-	l.queue = append(l.queue, g)
-	l.bytes += g.size()
-	l.opts.Room.Send(g.size())
-	if l.bytes > l.opts.Pending {
-		l.full = true
-	}
-	if l.idle == nil {
-		l.idle = make(chan struct{})
-	}
-	l.wake()
-}
+func (l *Log) Add(g *Group) { l.queue.add(g) }
 
-func (g *Group) size() int64 {
-	n := groupWeight + int64(len(g.State))
-	for _, m := range g.Messages {
-		n += m.size()
-	}
-	return n
-}
-
-func (l *Log) wake() {
-	select {
-	case l.more <- struct{}{}:
-	default:
-	}
-}
-
-// Full says that more than Options.Pending bytes wait for JetStream, or that the daemon has no room for more.
-func (l *Log) Full() bool {
-	l.mu.Lock()
-	full := l.full
-	l.mu.Unlock()
-	return full || l.opts.Room.Full()
-}
+// Full reports whether more than Options.Pending bytes wait for JetStream, or the daemon has no room for more.
+func (l *Log) Full() bool { return l.queue.isFull() }
 
 // Waiting is how many bytes wait for JetStream.
-func (l *Log) Waiting() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.bytes
-}
+func (l *Log) Waiting() int64 { return l.queue.waiting() }
 
 // Queued is how many messages wait for JetStream.
-func (l *Log) Queued() (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, g := range l.queue {
-		n += len(g.Messages)
-	}
-	return n
-}
+func (l *Log) Queued() int { return l.queue.messages() }
 
 // Flush waits until everything added so far is stored. When Run ends before, nothing more will be: its error.
 func (l *Log) Flush(ctx context.Context) error {
-	l.mu.Lock()
-	idle := l.idle
-	l.mu.Unlock()
-	if idle == nil {
+	emptied := l.queue.emptied()
+	if emptied == nil {
 		return nil
 	}
 	select {
-	case <-idle:
+	case <-emptied:
 		return nil
 	case <-l.ended:
 		return l.err
@@ -229,48 +180,25 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 }
 
-// peek is the head of the queue, as much as one publish may hold.
-func (l *Log) peek(dst []*Group) []*Group {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	messages, bytes := 0, int64(0)
-	for _, g := range l.queue {
-		messages += len(g.Messages)
-		bytes += g.size()
-		if len(dst) > 0 && (messages > MaxGroup || bytes > maxBatchBytes) {
-			break
-		}
-		dst = append(dst, g)
-	}
-	return dst
+// Recover tells of the headers of every message of the account after sequence `from` and before this log's epoch, in order.
+// That is all there is: nobody but this log can write any more.
+func (l *Log) Recover(ctx context.Context, from uint64, fold func(seq uint64, h nats.Header) error) error {
+	return l.reader.scan(ctx, from, fold)
 }
 
-// drop takes n groups from the queue: they are stored.
-func (l *Log) drop(n int) {
-	drained, freed := l.take(n)
-	l.opts.Room.Sent(freed)
-	if drained && l.opts.Drained != nil {
-		l.opts.Drained() // with no lock: it may look at the log
-	}
+// Counts reports whether a sequence of the stream stands below this log's own record. A stream out of a backup may end before it.
+func (l *Log) Counts(seq uint64) bool { return seq < l.Epoch() }
+
+// Doing is how the publishing of a log does.
+type Doing struct {
+	Oldest  time.Time // when the update that waits longest was added; zero: none waits
+	Failing time.Time // since when nothing that waits could be stored; zero: it can
+	Err     error     // why not
 }
 
-func (l *Log) take(n int) (drained bool, freed int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range n {
-		freed += l.queue[i].size()
-		l.queue[i] = nil
-	}
-	l.bytes -= freed
-	l.queue = l.queue[n:]
-	if len(l.queue) == 0 {
-		l.queue = nil
-		if l.idle != nil {
-			close(l.idle)
-			l.idle = nil
-		}
-	}
-	drained = l.full && l.bytes <= l.opts.Pending/2
-	l.full = l.full && !drained
-	return drained, freed
+// Doing tells how the publishing does.
+func (l *Log) Doing() (d Doing) {
+	d.Oldest = l.queue.oldest()
+	d.Failing, d.Err = l.trouble.told()
+	return d
 }

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,9 +42,9 @@ func (l *Log) Run(ctx context.Context) error {
 
 func (l *Log) run(ctx context.Context) error {
 	others := make(chan *nats.Msg, 16)
-	sub, err := l.store.js.Conn().ChanSubscribe(l.ownSubject, others)
+	sub, err := l.server.store.js.Conn().ChanSubscribe(l.fence.subject, others)
 	if err != nil {
-		return fmt.Errorf("%s: %w", l.account, err)
+		return fmt.Errorf("%s: %w", l.opts.Account, err)
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection may be closed
 	var head []*Group
@@ -57,7 +56,7 @@ func (l *Log) run(ctx context.Context) error {
 				return err
 			}
 		}
-		head = l.peek(head[:0])
+		head = l.queue.peek(head[:0])
 		if len(head) == 0 {
 			if err := l.await(ctx, others); err != nil {
 				return err
@@ -79,6 +78,32 @@ func (l *Log) run(ctx context.Context) error {
 	}
 }
 
+// renew writes the owner record again when it stands in the older half of the stream, long before limits could reach it.
+func (l *Log) renew(ctx context.Context) error {
+	old, err := l.fence.old(ctx)
+	if err != nil {
+		l.opts.Log.Warn("looking at the stream", "err", err)
+		return ctx.Err()
+	}
+	if !old {
+		return nil
+	}
+	return retry.Do(ctx, backoff, func(ctx context.Context) (again bool, err error) {
+		err = l.fence.claim(ctx, false)
+		var fenced *FencedError
+		if err == nil {
+			l.trouble.over()
+			return false, nil
+		}
+		if errors.As(err, &fenced) || ctx.Err() != nil {
+			return false, err
+		}
+		l.trouble.note(err)
+		l.troubled()
+		return true, err
+	})
+}
+
 // await waits for something to publish. An owner with nothing to publish learns here that another has come: its record
 // passes by, as everything on the subject does, whether the stream took it or not.
 func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
@@ -87,39 +112,16 @@ func (l *Log) await(ctx context.Context, others <-chan *nats.Msg) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-l.more:
+	case <-l.queue.more:
 		return nil
 	case <-look.C:
 		return nil
 	case msg := <-others:
-		var o Owner
-		if json.Unmarshal(msg.Data, &o) == nil && o.ID == l.owner.ID {
+		if l.fence.writes(msg.Data) {
 			return nil
 		}
-		return l.suspect(ctx)
+		return l.fence.suspect(ctx, l.queue.more)
 	}
-}
-
-// suspect looks whether another owner's record got into the stream. It has passed by before the stream takes it, or refuses
-// it, so that it is looked for more than once; something to publish is the better question.
-func (l *Log) suspect(ctx context.Context) error {
-	for wait := backoff.Min; wait < backoff.Max; wait = backoff.After(wait) {
-		seq, o, err := l.store.Owner(ctx, l.account)
-		if err == nil && o.ID != l.owner.ID && seq > l.epoch.Load() {
-			return &FencedError{l.account, o}
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		case <-l.more:
-			t.Stop()
-			return nil
-		case <-t.C:
-		}
-	}
-	return nil
 }
 
 // publish tries once to store the first groups of head, at least one, and gives how many of them, and of their messages, are
@@ -162,7 +164,7 @@ func (l *Log) together(ctx context.Context, groups []*Group, messages []Message)
 		// drops those it knows.
 		l.opts.Log.Error("updates were already in the stream", "messages", len(messages))
 		return l.oneByOne(ctx, groups)
-	case err != nil || !l.hopeless():
+	case err != nil || !l.trouble.hopeless():
 		return 0, err
 	}
 	for _, g := range groups {
@@ -180,7 +182,7 @@ func (l *Log) oneByOne(ctx context.Context, groups []*Group) (n int, err error) 
 		for len(g.rest()) > 0 {
 			there, seq, err := l.attempt(ctx, g.rest()[:1])
 			if err != nil || !there {
-				if err == nil && l.hopeless() {
+				if err == nil && l.trouble.hopeless() {
 					err = l.lessen(ctx, g, 1)
 				}
 				return n, err
@@ -222,7 +224,7 @@ func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq 
 		}
 		return false, 0, err
 	case refused(err):
-		l.relook(ctx, err)
+		l.sizes.doubt(ctx, &l.server, err)
 		return false, 0, nil
 	}
 	return l.resolve(ctx, messages)
@@ -279,7 +281,7 @@ func (l *Log) stored(groups []*Group, seq uint64) {
 			g.Done()
 		}
 	}
-	l.drop(len(groups))
+	l.queue.drop(len(groups))
 }
 
 // send publishes messages as one, and gives the sequence of the last.
@@ -288,7 +290,7 @@ func (l *Log) send(ctx context.Context, messages []Message) (uint64, error) {
 	case 0:
 		return 0, nil
 	case 1:
-		ack, err := l.request(ctx, l.plain(messages[0]))
+		ack, err := l.server.request(ctx, l.plain(messages[0]))
 		if err == nil && ack.Duplicate {
 			l.opts.Log.Error("an update was already in the stream", "id", messages[0].Header.Get(jetstream.MsgIDHeader))
 		}
@@ -301,20 +303,15 @@ func (l *Log) plain(m Message) *nats.Msg {
 	delete(m.Header, headerBatchID) // of an attempt as a batch
 	delete(m.Header, headerBatchSeq)
 	delete(m.Header, headerCommit)
-	l.fence(m.Header)
+	l.fence.stamp(m.Header)
 	return &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
-}
-
-func (l *Log) fence(h nats.Header) {
-	h[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(l.epoch.Load(), 10)}
-	h[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{l.ownSubject}
 }
 
 // batch publishes all or nothing. Only the last message is answered; the server judges the batch then, so that a fence on
 // the first message alone holds for all.
 func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
 	id := []string{nuid.Next()}
-	conn := l.store.js.Conn()
+	conn := l.server.store.js.Conn()
 	for i, m := range messages {
 		m.Header[headerBatchID] = id
 		m.Header[headerBatchSeq] = []string{strconv.Itoa(i + 1)}
@@ -322,12 +319,12 @@ func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
 		delete(m.Header, jetstream.ExpectedLastSubjSeqHeader)
 		delete(m.Header, jetstream.ExpectedLastSubjSeqSubjHeader)
 		if i == 0 {
-			l.fence(m.Header)
+			l.fence.stamp(m.Header)
 		}
 		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 		if i == len(messages)-1 {
 			m.Header[headerCommit] = []string{"1"}
-			ack, err := l.request(ctx, msg)
+			ack, err := l.server.request(ctx, msg)
 			if err == nil && (ack.BatchID != id[0] || ack.BatchSize != len(messages)) {
 				err = errors.New("the server did not take the messages as one batch: atomic publishing needs nats-server 2.12 or newer")
 			}
@@ -345,11 +342,11 @@ func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
 func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
 	from := l.last.Load()
 	err = retry.Do(ctx, backoff, func(ctx context.Context) (again bool, err error) {
-		if err = l.claim(ctx, false); err == nil {
-			if l.epoch.Load() <= from {
+		if err = l.fence.claim(ctx, false); err == nil {
+			if l.Epoch() <= from {
 				from = 0 // another stream, that begins anew
 			}
-			if there, seq, err = l.find(ctx, from, messages); err == nil {
+			if there, seq, err = l.reader.find(ctx, from, messages); err == nil {
 				return false, nil
 			}
 		}
@@ -359,7 +356,7 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 		}
 		l.trouble.note(err)
 		l.troubled()
-		l.store.storage.Suspect(err)
+		l.server.store.storage.Suspect(err)
 		l.opts.Log.Warn("finding out what was stored", "err", err)
 		return true, err
 	})
@@ -367,19 +364,4 @@ func (l *Log) resolve(ctx context.Context, messages []Message) (there bool, seq 
 		return false, 0, err
 	}
 	return there, seq, nil
-}
-
-// find looks for the last of messages, by its id, behind from. They went out as one: the last is there with all, or none is.
-func (l *Log) find(ctx context.Context, from uint64, messages []Message) (there bool, at uint64, err error) {
-	if len(messages) == 0 {
-		return true, 0, nil
-	}
-	id := messages[len(messages)-1].Header.Get(jetstream.MsgIDHeader)
-	err = l.scan(ctx, from, func(seq uint64, h nats.Header) error {
-		if id != "" && h.Get(jetstream.MsgIDHeader) == id {
-			there, at = true, seq
-		}
-		return nil
-	})
-	return there, at, err
 }

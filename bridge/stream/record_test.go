@@ -105,7 +105,7 @@ func TestStaleRecordFencesNobody(t *testing.T) {
 	}
 	lag.reads.Store(3)
 	var fenced *FencedError
-	if err := l.claim(context.Background(), false); !errors.As(err, &fenced) || fenced.By.ID != other.OwnerID() {
+	if err := l.fence.claim(context.Background(), false); !errors.As(err, &fenced) || fenced.By.ID != other.OwnerID() {
 		t.Errorf("%v", err)
 	}
 }

@@ -27,9 +27,9 @@ var planted = []mutant{
 	{
 		// What a former owner has in flight gets into the stream. The server's memory of message ids, which would hide that
 		// for two minutes, is out of the way too.
-		name: "no fence", file: "bridge/stream/publish.go", only: natsLate, want: "stands twice",
-		old: "func (l *Log) fence(h nats.Header) {\n",
-		new: "func (l *Log) fence(h nats.Header) {\n\tif true {\n\t\th[jetstream.MsgIDHeader] = []string{h.Get(jetstream.MsgIDHeader) + \"?\" + strconv.FormatUint(l.epoch.Load(), 10)}\n\t\treturn\n\t}\n",
+		name: "no fence", file: "bridge/stream/fence.go", only: natsLate, want: "stands twice",
+		old: "func (f *fence) stamp(h nats.Header) {\n",
+		new: "func (f *fence) stamp(h nats.Header) {\n\tif true {\n\t\th[jetstream.MsgIDHeader] = []string{h.Get(jetstream.MsgIDHeader) + \"?\" + strconv.FormatUint(f.epoch.Load(), 10)}\n\t\treturn\n\t}\n",
 	},
 	{
 		name: "state saved before the publish", file: "bridge/account/driver.go", only: daemonKilled, want: "is missing",

@@ -1,0 +1,98 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
+)
+
+// reader reads an account's messages back from the stream.
+type reader struct {
+	fence *fence
+	log   *slog.Logger
+}
+
+// scanWait is how long the next header may take. It passes when somebody removed this log's record meanwhile.
+const scanWait = 10 * time.Second
+
+// scan reads headers from the account's updates and owner records: its own record, at the epoch, is where it ends.
+func (r *reader) scan(ctx context.Context, from uint64, fold func(uint64, nats.Header) error) error {
+	if from >= r.fence.epoch.Load() {
+		return nil
+	}
+	s := r.fence.server.store
+	asking, answered := r.fence.server.patiently(ctx)
+	consumer, err := s.js.OrderedConsumer(asking, s.scheme.StreamName(storage.Updates), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{s.scheme.Updates(r.fence.account), r.fence.subject},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1, HeadersOnly: true,
+		InactiveThreshold: scanWait,
+	})
+	if answered(err); err != nil {
+		return fmt.Errorf("%s: reading the stream: %w", r.fence.account, err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("%s: reading the stream: %w", r.fence.account, err)
+	}
+	defer r.end(ctx, consumer, messages)
+	return r.drain(ctx, messages, fold)
+}
+
+// end removes the consumer: a server keeps about a thousand for a stream, and a daemon takes as many accounts.
+func (r *reader) end(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext) {
+	messages.Stop()
+	if info := consumer.CachedInfo(); info != nil {
+		_ = r.fence.server.store.js.DeleteConsumer(ctx, info.Stream, info.Name) // it passes away by itself as well
+	}
+}
+
+func (r *reader) drain(ctx context.Context, messages jetstream.MessagesContext, fold func(uint64, nats.Header) error) error {
+	for {
+		msg, err := messages.Next(jetstream.NextMaxWait(scanWait))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: reading the stream: %w", r.fence.account, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("%s: reading the stream: %w", r.fence.account, err)
+		}
+		seq := meta.Sequence.Stream
+		if seq >= r.fence.epoch.Load() {
+			return nil
+		}
+		if msg.Subject() == r.fence.subject {
+			continue
+		}
+		if !r.fence.stamped(msg.Headers()) {
+			r.log.Warn("a message in the stream of updates that no natsgram wrote", "seq", seq, "subject", msg.Subject())
+			continue
+		}
+		if err := fold(seq, msg.Headers()); err != nil {
+			return fmt.Errorf("%s: message %d of the stream: %w", r.fence.account, seq, err)
+		}
+	}
+}
+
+// find looks for the last of messages, by its id, behind from. They went out as one: the last is there with all, or none is.
+func (r *reader) find(ctx context.Context, from uint64, messages []Message) (there bool, at uint64, err error) {
+	if len(messages) == 0 {
+		return true, 0, nil
+	}
+	id := messages[len(messages)-1].Header.Get(jetstream.MsgIDHeader)
+	err = r.scan(ctx, from, func(seq uint64, h nats.Header) error {
+		if id != "" && h.Get(jetstream.MsgIDHeader) == id {
+			there, at = true, seq
+		}
+		return nil
+	})
+	return there, at, err
+}
