@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"runtime"
 	"sync"
 	"time"
 
@@ -32,7 +30,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/dc"
-	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
@@ -90,13 +87,16 @@ var ErrLost = errors.New("the account may be another daemon's now")
 
 // Runner runs one account. Run runs once.
 type Runner struct {
-	Config
-	status status
-	keeper keeper
-	legacy *legacy // what is to be passed on; set by Run before it returns
-	online presence
+	Name   string
+	c      Config
+	tell   teller
+	status status // what callers are told
+	keeper keeper // of the session
 
 	differenceLate, heldAfter time.Duration
+
+	mu    sync.Mutex
+	owned *ownership // nil: the account is not run yet, or nobody is signed in
 }
 
 // New prepares a runner.
@@ -108,7 +108,8 @@ func New(c Config) *Runner {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("account", c.Name)
-	r := &Runner{Config: c, differenceLate: differenceLate, heldAfter: heldAfter}
+	r := &Runner{Name: c.Name, c: c, differenceLate: differenceLate, heldAfter: heldAfter}
+	r.tell = teller{name: c.Name, log: c.Log, conn: c.Conn, scheme: c.Settings.Scheme(), metrics: c.Metrics}
 	r.status.init(c.Name)
 	r.keeper = keeper{vault: c.Vault, account: c.Name, told: r.foreign}
 	return r
@@ -128,171 +129,18 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.begin(ctx, state)
+	o, err := r.begin(ctx, state)
 	if err != nil {
 		return err
 	}
-	return t.run(ctx)
+	return o.run(ctx)
 }
 
-// tenure is the time from taking the account to letting go of it.
-type tenure struct {
-	*Runner
-	log     *stream.Log
-	client  Client
-	driver  *driver
-	service *rpc.Service
-	journal *once.Journal // nil: none
-	floods  *flood.Account
-	gate    *gate.Gate      // nil: all calls pass
-	jobs    *queue.Runner   // nil: none are run
-	hard    context.Context //nolint:containedctx // the tenure's life: ends when nothing may go on
-	stop    context.CancelFunc
-	work    sync.WaitGroup
-	ended   chan error // of the log
-	lost    chan error // of the client
-}
-
-// begin takes the account: from the owner record on nobody else can write its updates.
-func (r *Runner) begin(ctx context.Context, state mtproto.State) (*tenure, error) {
-	if r.Settings.APIID == 0 {
-		return nil, ErrNoAPI
-	}
-	t := &tenure{Runner: r, ended: make(chan error, 1), lost: make(chan error, 1)}
-	t.hard, t.stop = context.WithCancel(context.WithoutCancel(ctx))
-	t.driver = newDriver(r)
-	t.floods = r.Floods.Account(r.Name, r.Log)
-	var err error
-	t.log, err = r.Store.Open(ctx, stream.Options{
-		Account: r.Name, User: state.UserID, Pending: r.Settings.Pending, Log: r.Log, Stored: t.driver.stored, Drained: t.driver.drained,
-		Smaller: t.driver.smaller, Troubled: t.driver.troubled, Sure: r.Sure, Room: t.driver.room,
-		Tried: func(took time.Duration, err error) { r.Metrics.Published(r.Name, took, err) },
-	})
-	if err == nil {
-		err = t.driver.recover(ctx, t.log, state)
-	}
-	if err == nil {
-		t.client, err = t.newClient(ctx, state)
-	}
-	if err == nil {
-		err = t.serve(ctx, state)
-	}
-	if err != nil {
-		t.stop()
-		t.floods.Close(t.hard)
-		t.driver.room.Close()
-		return nil, err
-	}
-	r.status.owned(t, state)
-	r.event(eventGained, map[string]any{"epoch": t.log.Epoch(), "owner": t.log.OwnerID()})
-	return t, nil
-}
-
-// serve begins to take requests.
-func (t *tenure) serve(ctx context.Context, state mtproto.State) (err error) {
-	t.driver.reaches(t.client)
-	t.driver.peers = t.newDirectory(state.Bot)
-	if t.journal, err = t.newJournal(state.UserID); err != nil {
-		return err
-	}
-	if t.gate, err = t.newGate(ctx, t.client.Invoke); err != nil {
-		return err
-	}
-	c := t.rpcConfig(invoker(t.invoke), t.driver)
-	c.Resolve, c.Once = t.resolve, t.journal
-	govern(&c, t.gate)
-	c.Behind = t.former()
-	c.Locate, c.Whose, c.Self = t.driver.peers.Locate, t.driver.peers.Whose, state.UserID
-	c.Sequence = t.sequences()
-	t.takeJobs(&c, state.UserID)
-	t.service, err = rpc.Serve(c)
-	return err
-}
-
-// run starts everything and waits for the first reason to end.
-func (t *tenure) run(ctx context.Context) error {
-	t.work.Go(func() { t.ended <- t.log.Run(t.hard) })
-	t.work.Go(func() { t.driver.run(t.hard) })
-	client, disconnect := context.WithCancel(t.hard)
-	defer disconnect()
-	t.work.Go(func() { t.lost <- t.client.Run(client) })
-	t.runJobs()
-	offline := t.appear()
-	for {
-		select {
-		case <-ctx.Done():
-			return t.release(offline, disconnect)
-		case <-t.Lost:
-			return t.abandon(disconnect, ErrLost)
-		case err := <-t.ended:
-			return t.abandon(disconnect, err)
-		case err := <-t.lost:
-			if !signedOut(err) {
-				return t.abandon(disconnect, fmt.Errorf("%s: the client of Telegram ended: %w", t.Name, err))
-			}
-			// Nobody can help but a person, by a new sign-in. Requests are refused with what happened until then.
-			t.Log.Error("account is signed out of Telegram", "err", err)
-			t.status.set(SignedOut, err)
-		}
-	}
-}
-
-// release lets go in order: requests answered, updates stored, connection closed, position saved.
-func (t *tenure) release(offline, disconnect func()) error {
-	grace, cancel := context.WithTimeout(t.hard, Grace)
-	defer cancel()
-	t.work.Go(func() {
-		select {
-		case <-t.Lost:
-			t.stop()
-		case <-t.hard.Done():
-		}
-	})
-	t.status.set(Stopping, nil)
-	t.finishJobs(grace)
-	if passing := t.Successor != nil && t.Successor(); passing {
-		t.hold(grace)
-	} else {
-		t.service.Stop(grace)
-	}
-	offline()
-	disconnect()
-	t.closeGate(grace)
-	t.closeJournal(grace)
-	t.floods.Close(grace)
-	t.driver.finish(grace)
-	err := t.log.Flush(grace)
-	if err == nil {
-		t.driver.savePosition(grace)
-	}
-	t.event("owner.lost", map[string]any{"epoch": t.log.Epoch(), "reason": "released"})
-	t.end()
-	return err
-}
-
-// abandon ends at once: the account is somebody else's, or cannot go on.
-func (t *tenure) abandon(disconnect func(), err error) error {
-	disconnect()
-	t.status.set(Stopped, err)
-	now, cancel := context.WithCancel(t.hard)
-	cancel()
-	t.stop()
-	t.service.Stop(now)
-	t.closeGate(now)
-	t.closeJournal(now)
-	t.floods.Close(now)
-	var fenced *stream.FencedError
-	if errors.As(err, &fenced) {
-		t.event("owner.lost", map[string]any{"epoch": t.log.Epoch(), "reason": "taken over", "by": fenced.By.ID})
-	}
-	t.end()
-	return err
-}
-
-func (t *tenure) end() {
-	t.stop()
-	t.work.Wait()
-	t.driver.room.Close()
+// ownership is the present one; nil: the account is not run yet, or nobody is signed in.
+func (r *Runner) ownership() *ownership {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.owned
 }
 
 // serveSignedOut refuses requests with what to do, until ctx ends.
@@ -308,10 +156,10 @@ func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 		return err
 	}
 	r.status.set(why, vault.ErrNotFound)
-	r.event(eventGained, map[string]any{"owner": service.ID(), "signed_in": false})
+	r.tell.event(eventGained, map[string]any{"owner": service.ID(), "signed_in": false})
 	select {
 	case <-ctx.Done():
-	case <-r.Lost:
+	case <-r.c.Lost:
 		err = ErrLost
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace)
@@ -335,25 +183,26 @@ type nobody struct{}
 // Invoke refuses.
 func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vault.ErrNotFound }
 
-func (r *Runner) rpcConfig(invoke rpc.Invoker, d *driver) rpc.Config {
-	s := r.Settings
+// rpcConfig is how the account's methods are served; o is nil where nobody is signed in.
+func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
+	s := r.c.Settings
 	c := rpc.Config{
-		Answers: r.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.Methods, Invoke: invoke, Explain: r.explain,
-		Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency, Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.Budget,
-		PerMethod: s.Endpoints == "method", Version: r.Version,
-		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.Methods.Schema().Layer())}, Log: r.Log,
+		Answers: r.c.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.c.Methods, Invoke: invoke, Explain: r.status.explain,
+		Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency, Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.c.Budget,
+		PerMethod: s.Endpoints == "method", Version: r.c.Version,
+		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.c.Methods.Schema().Layer())}, Log: r.tell.log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
 	}
-	if r.Metrics != nil {
+	if r.c.Metrics != nil {
 		c.Measure = func(namespace, method string, took time.Duration, code int) {
-			r.Metrics.Call(r.Name, namespace, method, code, took)
+			r.c.Metrics.Call(r.Name, namespace, method, code, took)
 		}
 	}
-	if d != nil {
-		c.Observe = d.observe
-		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: r.logout}
+	if o != nil {
+		c.Observe, c.Resolve, c.Once = o.driver.observe, o.resolve, o.calls.journal
+		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
 		for _, verb := range []string{"list", "add", "remove"} {
-			c.Extra["watch_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "watch."+verb), Slow: true, Answer: d.watcher(verb)}
+			c.Extra["watch_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "watch."+verb), Slow: true, Answer: o.driver.watched.serve(verb)}
 		}
 	}
 	return c
@@ -365,47 +214,4 @@ func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *answer.Fault) {
 		return nil, answer.Refuse(500, err.Error())
 	}
 	return b, nil
-}
-
-func (t *tenure) newClient(ctx context.Context, state mtproto.State) (Client, error) {
-	o, err := ClientOptions(t.Settings, t.Env, t.Name, t.Version)
-	if err != nil {
-		return nil, err
-	}
-	o.Schema, o.State, o.Save = t.Methods.Schema(), state, t.save
-	o.Updates, o.Events, o.Log = t.driver.push, func(e mtproto.Event) { t.clientEvent(e, t.driver) }, t.Log
-	o.Pauses, o.Paused = t.floods.Load(ctx), t.floods.Note
-	if t.Sure != nil {
-		o.Dial = fenced(new(net.Dialer).DialContext, t.Sure)
-	}
-	return t.NewClient(o)
-}
-
-// ClientOptions are what the settings say of an account's client. Wrong ways are an error, never the direct way instead:
-// who goes by a proxy has reasons.
-func ClientOptions(s settings.Settings, env dc.Environment, name, version string) (mtproto.Options, error) {
-	system, app := s.SystemVersion, s.AppVersion
-	if system == "" {
-		system = runtime.GOOS
-	}
-	if app == "" {
-		app = version
-	}
-	ways, err := s.WaysOf(name)
-	return mtproto.Options{
-		API:    mtproto.API{ID: s.APIID, Hash: s.APIHash},
-		Device: mtproto.Device{Model: s.DeviceModel, System: system, App: app, Lang: s.LangCode, SystemLang: s.LangCode},
-		Env:    env,
-		Ways:   ways,
-		NoPFS:  !s.PFS,
-		Limits: limits(s),
-	}, err
-}
-
-func limits(s settings.Settings) mtproto.Limits {
-	l := mtproto.Limits{FloodWait: s.FloodWait, Session: session.Limits{PingAfter: s.Ping}}
-	if l.FloodWait == 0 {
-		l.FloodWait = -1 // where 0 is the default
-	}
-	return l
 }

@@ -46,9 +46,9 @@ func ahead(c Client) time.Duration {
 	return 0
 }
 
-// skewed looks at the clock when there is a connection.
-func (r *Runner) skewed(d *driver) {
-	if now := ahead(d.client); r.Clock.note(r.Log, now) {
-		r.event(eventSkew, map[string]any{"ahead_seconds": now.Seconds()})
+// lookAtClock tells how wrong the clock is, when there is a connection.
+func (o *ownership) lookAtClock() {
+	if now := ahead(o.client); o.c.Clock.note(o.tell.log, now) {
+		o.tell.event(eventSkew, map[string]any{"ahead_seconds": now.Seconds()})
 	}
 }

@@ -47,11 +47,12 @@ func TestDelayAllowsForTheClock(t *testing.T) {
 	if st := x.r.Status(); st.Skew != 480 {
 		t.Errorf("%+v", st)
 	}
-	d, late := x.r.status.t.driver, make(chan time.Duration, 1)
-	d.post(input{kind: inWatch, watch: func(time.Time) { // the writer is the driver's
-		d.writer.received = time.Unix(1_700_000_480, 0)
-		late <- d.writer.delay(&updates.Item{Date: 1_699_999_997})
-	}})
+	d, late := x.r.ownership().driver, make(chan time.Duration, 1)
+	d.loop.Post(func(time.Time, *updates.Machine) { // the writer is the loop's
+		w := d.publisher.writer
+		w.received = time.Unix(1_700_000_480, 0)
+		late <- w.delay(&updates.Item{Date: 1_699_999_997})
+	})
 	if late := <-late; late != 3*time.Second {
 		t.Error(late)
 	}
@@ -62,20 +63,20 @@ var errRefused = errors.New("handshake: no public key for any fingerprint that t
 // Who calls while there is no connection is told why.
 func TestNotConnectedIsTheReason(t *testing.T) {
 	r := New(Config{Name: "main"})
-	r.status.owned(nil, mtproto.State{Home: 2, UserID: 1})
+	r.status.owned(mtproto.State{Home: 2, UserID: 1})
 	none := &mtproto.Error{Err: context.DeadlineExceeded, Sent: mtproto.SentNo}
-	if f := r.explain(none); f.Code != 504 || f.Text != "not connected to Telegram: the connection is being made" {
+	if f := r.status.explain(none); f.Code != 504 || f.Text != "not connected to Telegram: the connection is being made" {
 		t.Errorf("%+v", f)
 	}
 	r.status.disconnected(2, errRefused)
-	if f := r.explain(none); f.Code != 504 || f.Sent != "no" || f.Text != "not connected to Telegram: "+errRefused.Error() {
+	if f := r.status.explain(none); f.Code != 504 || f.Sent != "no" || f.Text != "not connected to Telegram: "+errRefused.Error() {
 		t.Errorf("%+v", f)
 	}
-	if f := r.explain(&mtproto.Error{Err: context.DeadlineExceeded, Sent: mtproto.SentUnknown}); strings.Contains(f.Text, "not connected") {
+	if f := r.status.explain(&mtproto.Error{Err: context.DeadlineExceeded, Sent: mtproto.SentUnknown}); strings.Contains(f.Text, "not connected") {
 		t.Errorf("it was sent: %+v", f)
 	}
 	r.status.connected(2)
-	if f := r.explain(none); f.Text != "Telegram did not answer in time" {
+	if f := r.status.explain(none); f.Text != "Telegram did not answer in time" {
 		t.Errorf("%+v", f)
 	}
 }
@@ -84,7 +85,7 @@ func TestNotConnectedIsTheReason(t *testing.T) {
 func TestStatusAfterMigration(t *testing.T) {
 	r := New(Config{Name: "main"})
 	s := &r.status
-	s.owned(nil, mtproto.State{Home: 2, UserID: 1})
+	s.owned(mtproto.State{Home: 2, UserID: 1})
 	if !s.connected(2) || s.connected(4) {
 		t.Error("the home is 2")
 	}
@@ -92,13 +93,13 @@ func TestStatusAfterMigration(t *testing.T) {
 		t.Error("there is a connection to the new home")
 	}
 	s.disconnected(2, errRefused) // it is not wanted any more
-	if now, _ := s.now(); now != Connected || s.s.DC != 4 {
+	if now, _ := s.phase(); now != Connected || s.s.DC != 4 {
 		t.Errorf("%s at %d", now, s.s.DC)
 	}
 	if s.migrated(5) {
 		t.Error("there is no connection to it")
 	}
-	if now, _ := s.now(); now != Connecting {
+	if now, _ := s.phase(); now != Connecting {
 		t.Error(now)
 	}
 	if !s.connected(5) {

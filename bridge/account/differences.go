@@ -7,13 +7,8 @@ import (
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
-const (
-	// differenceLate is how long the account's difference may be due without a good answer before it is said to fail.
-	differenceLate = 3 * time.Minute
-	// fetchTime bounds one call for the machine, which repeats it. The client would repeat some refusals for ever (500), and
-	// nobody would be told of them.
-	fetchTime = time.Minute
-)
+// differenceLate is how long the account's difference may be due without a good answer before it is said to fail.
+const differenceLate = 3 * time.Minute
 
 // Events of an account whose difference fails, and of its recovery.
 const (
@@ -30,6 +25,10 @@ type differences struct {
 	good   time.Time // when the last was
 	err    error     // of the last that failed, since the last good one
 	behind bool      // it is said that they fail
+
+	tell     *teller
+	changed  func() // is called when Status may say something else
+	caughtUp bool   // of the loop's goroutine: changed was called when no difference was due
 }
 
 // counts reports whether f tells how the account does: its difference or state, not those of a channel.
@@ -37,7 +36,11 @@ func (x *differences) counts(f *updates.Fetch) bool {
 	return f.Method == "updates.getDifference" || f.Method == "updates.getState"
 }
 
-func (x *differences) asked(now time.Time) {
+// asked notes a call.
+func (x *differences) asked(now time.Time, f *updates.Fetch) {
+	if !x.counts(f) {
+		return
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.due.IsZero() {
@@ -98,31 +101,26 @@ func (x *differences) told() (good time.Time, behind bool, why string) {
 	return x.good, x.behind, why
 }
 
-// judge says it when the account's difference fails.
-func (d *driver) judge(now time.Time) {
-	if !d.differences.overdue(now) {
-		return
+// turned says it when the differences fail, and tells who waits when none is due any more. The loop's goroutine calls it.
+func (x *differences) turned(now time.Time) {
+	if x.overdue(now) {
+		good, _, why := x.told()
+		x.tell.log.Warn("updates are not followed: Telegram gives no difference", "last_good", good, "err", why)
+		x.tell.event(eventBehind, map[string]any{"error": why, "last_difference": good})
+		x.changed()
 	}
-	good, _, why := d.differences.told()
-	d.r.Log.Warn("updates are not followed: Telegram gives no difference", "last_good", good, "err", why)
-	d.r.event(eventBehind, map[string]any{"error": why, "last_difference": good})
-	d.r.status.changedFollowing()
-}
-
-// tellUpToDate tells who waits for it.
-func (d *driver) tellUpToDate() {
-	if now := d.differences.upToDate(); now != d.caughtUp {
-		d.caughtUp = now
-		d.r.status.changedFollowing()
+	if upToDate := x.upToDate(); upToDate != x.caughtUp {
+		x.caughtUp = upToDate
+		x.changed()
 	}
 }
 
-// learned notes the answer to a fetch.
-func (d *driver) learned(f *updates.Fetch, err error) {
-	if !d.differences.counts(f) || !d.differences.answered(time.Now(), err) {
+// learned notes the answer to a fetch, and says it when that ends a time in which there was none.
+func (x *differences) learned(now time.Time, f *updates.Fetch, err error) {
+	if !x.counts(f) || !x.answered(now, err) {
 		return
 	}
-	d.r.Log.Info("updates are followed again")
-	d.r.event(eventCaughtUp, nil)
-	d.r.status.changedFollowing()
+	x.tell.log.Info("updates are followed again")
+	x.tell.event(eventCaughtUp, nil)
+	x.changed()
 }

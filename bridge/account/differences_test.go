@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
 // An account whose difference Telegram refuses again and again is connected, and follows nothing: that is said, with the reason, until
@@ -20,7 +21,7 @@ func TestDifferenceThatFails(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	g.refuse(&mtproto.Error{Code: 500, Type: "AUTH_RESTART"})
-	x.r.status.t.driver.start()
+	x.r.ownership().driver.start()
 	x.until("behind", func(st Status) bool { return !st.Follows && strings.Contains(st.DifferenceError, "AUTH_RESTART") })
 	if st := x.r.Status(); st.State != Behind || !strings.Contains(st.Error, "AUTH_RESTART") {
 		t.Errorf("%+v", st)
@@ -37,8 +38,8 @@ func TestDifferences(t *testing.T) {
 	if x.overdue(at(0)) || x.wait(at(0)) <= x.late {
 		t.Error("nothing was asked for")
 	}
-	x.asked(at(0))
-	x.asked(at(100)) // again: the first counts
+	x.asked(at(0), &updates.Fetch{Method: "updates.getDifference"})
+	x.asked(at(100), &updates.Fetch{Method: "updates.getDifference"}) // again: the first counts
 	if x.overdue(at(179)) || x.wait(at(170)) != 10*time.Second {
 		t.Errorf("too early: %v", x.wait(at(170)))
 	}

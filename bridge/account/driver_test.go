@@ -424,7 +424,7 @@ func TestSignedOutIsSaid(t *testing.T) {
 	g.o.Events(mtproto.AuthLost{Err: mtproto.ErrAuthLost})
 	g.lost <- mtproto.ErrAuthLost
 	x.await(func(st Status) bool { return st.State == SignedOut })
-	f := x.r.explain(&mtproto.Error{Err: mtproto.ErrClosed, Sent: mtproto.SentNo})
+	f := x.r.status.explain(&mtproto.Error{Err: mtproto.ErrClosed, Sent: mtproto.SentNo})
 	if f.Code != 401 || !strings.Contains(f.Text, "natsgram login main") {
 		t.Errorf("%+v", f)
 	}
@@ -449,11 +449,11 @@ func TestFaults(t *testing.T) {
 		{vault.ErrNotFound, 401, "no"},
 		{errors.New("x"), 502, "unknown"},
 	} {
-		if f := r.explain(c.err); f.Code != c.code || f.Sent != c.sent || f.Text == "" {
+		if f := r.status.explain(c.err); f.Code != c.code || f.Sent != c.sent || f.Text == "" {
 			t.Errorf("%v: %+v", c.err, f)
 		}
 	}
-	if f := r.explain(&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35}); f.RetryAfter != 35*time.Second || f.Telegram != "FLOOD_WAIT_35" {
+	if f := r.status.explain(&mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35}); f.RetryAfter != 35*time.Second || f.Telegram != "FLOOD_WAIT_35" {
 		t.Errorf("%+v", f)
 	}
 }

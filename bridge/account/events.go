@@ -2,68 +2,82 @@ package account
 
 import (
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/subjects"
 )
+
+// teller tells what happens to an account: on the daemon's log, on tg.evt and in the metrics.
+type teller struct {
+	name    string
+	log     *slog.Logger
+	conn    *nats.Conn
+	scheme  subjects.Scheme
+	metrics *metrics.Metrics // nil: nobody looks
+}
 
 // event tells of the account's own life on tg.evt.<account>.<name>. It does not wait: the stream that keeps the last of each listens on
 // the subject like everybody else. fields go beside "event", "account" and "at".
-func (r *Runner) event(name string, fields map[string]any) {
-	all := map[string]any{"event": name, "account": r.Name, "at": time.Now().UTC().Format(time.RFC3339Nano)}
+func (t *teller) event(name string, fields map[string]any) {
+	all := map[string]any{"event": name, "account": t.name, "at": time.Now().UTC().Format(time.RFC3339Nano)}
 	maps.Copy(all, fields)
 	body, err := json.Marshal(all)
 	if err == nil {
-		err = r.Conn.Publish(r.Settings.Scheme().Event(r.Name, name), body)
+		err = t.conn.Publish(t.scheme.Event(t.name, name), body)
 	}
 	if err != nil {
-		r.Log.Debug("telling an event", "event", name, "err", err)
+		t.log.Debug("telling an event", "event", name, "err", err)
 	}
 }
 
 // clientEvent is told by the client, from within its loop: nothing here waits.
-func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
+func (o *ownership) clientEvent(e mtproto.Event) {
 	var fields map[string]any
 	switch e := e.(type) {
 	case mtproto.Connected:
 		fields = map[string]any{"dc": e.DC, "layer": e.Layer, "rtt_ms": milliseconds(e.RTT)}
-		r.Metrics.Connected(r.Name)
-		if r.status.connected(e.DC) {
-			r.skewed(d)
-			d.start()
+		o.tell.metrics.Connected(o.c.Name)
+		if o.status.connected(e.DC) {
+			o.lookAtClock()
+			o.driver.start()
 		}
 	case mtproto.Disconnected:
 		fields = map[string]any{"dc": e.DC, "attempt": e.Attempt, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
-		r.status.disconnected(e.DC, e.Err)
-		r.Metrics.Disconnected(r.Name)
+		o.status.disconnected(e.DC, e.Err)
+		o.tell.metrics.Disconnected(o.c.Name)
 	case mtproto.InitRefused:
 		fields = map[string]any{"dc": e.DC, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
-		r.status.disconnected(e.DC, e.Err) // nothing is answered until it is taken
+		o.status.disconnected(e.DC, e.Err) // nothing is answered until it is taken
 	case mtproto.Migrated:
 		fields = map[string]any{"from": e.From, "to": e.To}
-		if r.status.migrated(e.To) {
-			d.start()
+		if o.status.migrated(e.To) {
+			o.driver.start()
 		}
 	case mtproto.NewSession:
 		fields = map[string]any{"dc": e.DC}
-		d.start() // pushes may have been lost (C36, E18)
+		o.driver.start() // pushes may have been lost (C36, E18)
 	case mtproto.FloodWait:
 		fields = map[string]any{"method": e.Method, "seconds": e.Wait.Seconds(), "waits": e.Waits}
-		r.Metrics.FloodWait(r.Name, e.Method, e.Wait)
+		o.tell.metrics.FloodWait(o.c.Name, e.Method, e.Wait)
 	case mtproto.SpeedLimited:
 		fields = map[string]any{"upload": e.Upload, "seconds": e.Wait.Seconds()}
 	case mtproto.AuthLost:
 		fields = map[string]any{"error": text(e.Err)}
-		r.status.set(SignedOut, e.Err)
+		o.status.set(SignedOut, e.Err)
 	case mtproto.Authorized:
 		fields = map[string]any{"user_id": e.UserID, "bot": e.Bot}
 	case mtproto.KeyCreated:
 		fields = map[string]any{"dc": e.DC, "took_ms": milliseconds(e.Took), "temporary": !e.Until.IsZero()}
 	case mtproto.ConfigUpdated:
 		fields = map[string]any{"options": e.Options, "expires": e.Expires}
-		r.online.config(e.OnlineEvery)
+		o.online.config(e.OnlineEvery)
 	case mtproto.Throttled:
 		fields = map[string]any{"dc": e.DC, "wait_ms": milliseconds(e.Wait)}
 	case mtproto.KeyDoubted:
@@ -71,18 +85,18 @@ func (r *Runner) clientEvent(e mtproto.Event, d *driver) {
 	case mtproto.SaveFailed:
 		fields = map[string]any{"error": text(e.Err)}
 	default:
-		fields = r.notice(e)
+		fields = notice(e, o.c.Settings.ServiceMessages)
 	}
-	r.event(e.Name(), fields)
-	r.Log.Debug(e.Name(), "event", fields) // the client has its own log
+	o.tell.event(e.Name(), fields)
+	o.tell.log.Debug(e.Name(), "event", fields) // the client has its own log
 }
 
-// notice are the fields of what Telegram has to say to the owner of the account.
-func (r *Runner) notice(e mtproto.Event) map[string]any {
+// notice are the fields of what Telegram has to say to the owner of the account; codes: also what may hold a login code.
+func notice(e mtproto.Event, codes bool) map[string]any {
 	switch e := e.(type) {
 	case mtproto.ServiceNotice:
 		fields := map[string]any{"type": e.Type, "popup": e.Popup, "drops_key": e.DropsKey}
-		if e.DropsKey || r.Settings.ServiceMessages {
+		if e.DropsKey || codes {
 			fields["text"] = e.Text // others may hold a login code (F13)
 		}
 		return fields

@@ -11,7 +11,6 @@ import (
 
 // D20, D22, F12: what the operator is told of an account, and what not, as it may hold a code (F13).
 func TestNoticesToOperators(t *testing.T) {
-	r := &Runner{}
 	for _, tc := range []struct {
 		event mtproto.Event
 		field string
@@ -24,7 +23,7 @@ func TestNoticesToOperators(t *testing.T) {
 		{mtproto.KeyDestroyed{DC: 4}, "error", ""},
 		{mtproto.LoginChanged{State: mtproto.LoginState{Phone: "+1"}}, "state", nil},
 	} {
-		if got := r.notice(tc.event)[tc.field]; got != tc.want {
+		if got := notice(tc.event, false)[tc.field]; got != tc.want {
 			t.Errorf("%s: %v", tc.event.Name(), got)
 		}
 	}
@@ -35,7 +34,7 @@ func TestLastEventIsKept(t *testing.T) {
 	x := newRig(t)
 	r := New(Config{Name: "main", Conn: x.nc, Settings: x.set})
 	for _, dc := range []int{2, 4} {
-		r.event("connected", map[string]any{"dc": dc})
+		r.tell.event("connected", map[string]any{"dc": dc})
 	}
 	if err := x.nc.Flush(); err != nil {
 		t.Fatal(err)

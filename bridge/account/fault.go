@@ -9,14 +9,14 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 )
 
-// signedOut says whether err means that only a new sign-in helps.
+// signedOut reports whether err means that only a new sign-in helps.
 func signedOut(err error) bool {
 	return errors.Is(err, mtproto.ErrAuthLost) || errors.Is(err, mtproto.ErrKeyDuplicated) || errors.Is(err, mtproto.ErrLoggedOut) ||
 		errors.Is(err, mtproto.ErrWrongUser) || errors.Is(err, vault.ErrNotFound)
 }
 
 // explain tells a caller why a call failed: whose fault, whether it was sent, how long to wait (design §3).
-func (r *Runner) explain(err error) answer.Fault {
+func (s *status) explain(err error) answer.Fault {
 	if f, ok := Refused(err); ok {
 		return f
 	}
@@ -27,17 +27,17 @@ func (r *Runner) explain(err error) answer.Fault {
 	sent := answer.Sent(mtproto.Reached(err).String())
 	switch {
 	case errors.Is(err, vault.ErrNotFound):
-		return answer.Fault{Code: 401, Text: "account " + r.Name + " is not signed in: natsgram login " + r.Name, Sent: answer.No}
+		return answer.Fault{Code: 401, Text: "account " + s.s.Account + " is not signed in: natsgram login " + s.s.Account, Sent: answer.No}
 	case signedOut(err):
-		return answer.Fault{Code: 401, Text: "account " + r.Name + " was signed out of Telegram: natsgram login " + r.Name, Sent: sent}
+		return answer.Fault{Code: 401, Text: "account " + s.s.Account + " was signed out of Telegram: natsgram login " + s.s.Account, Sent: sent}
 	case errors.Is(err, context.DeadlineExceeded):
-		if why, not := r.status.notConnected(); not && sent == answer.No {
+		if why, not := s.notConnected(); not && sent == answer.No {
 			return answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: sent}
 		}
 		return answer.Fault{Code: 504, Text: "Telegram did not answer in time", Sent: sent}
 	case errors.Is(err, context.Canceled), errors.Is(err, mtproto.ErrClosed):
-		if now, lost := r.status.now(); now == SignedOut {
-			return r.explain(lost)
+		if now, lost := s.phase(); now == SignedOut {
+			return s.explain(lost)
 		}
 		return answer.Fault{Code: 503, Text: "the account is being stopped here", Sent: sent}
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/rpc"
-	"github.com/natsgram/natsgram/mtproto"
 )
 
 const (
@@ -17,11 +16,11 @@ const (
 
 // newGate is what decides which of the account's calls are made, from what was decided before. Nil: all are.
 func (r *Runner) newGate(ctx context.Context, invoke gate.Invoke) (*gate.Gate, error) {
-	if r.Limits == nil {
+	if r.c.Limits == nil {
 		return nil, nil
 	}
 	var standing []gate.Budget
-	of, err := r.Settings.BudgetsOf()
+	of, err := r.c.Settings.BudgetsOf()
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +28,7 @@ func (r *Runner) newGate(ctx context.Context, invoke gate.Invoke) (*gate.Gate, e
 		standing = append(standing, gate.Standing(method, calls))
 	}
 	g := gate.New(gate.Config{
-		Account: r.Name, Rules: r.Rates, Store: r.Limits, Invoke: invoke, Standing: standing, Sure: r.Sure, Tell: r.frozen, Log: r.Log,
+		Account: r.Name, Rules: r.c.Rates, Store: r.c.Limits, Invoke: invoke, Standing: standing, Sure: r.c.Sure, Tell: r.frozen, Log: r.tell.log,
 	})
 	return g, g.Load(ctx)
 }
@@ -38,12 +37,12 @@ func (r *Runner) newGate(ctx context.Context, invoke gate.Invoke) (*gate.Gate, e
 func (r *Runner) frozen(f *gate.Frozen) {
 	r.status.freeze(f)
 	if f == nil {
-		r.Log.Warn("the account may write again")
-		r.event(eventUnfrozen, nil)
+		r.tell.log.Warn("the account may write again")
+		r.tell.event(eventUnfrozen, nil)
 		return
 	}
-	r.Log.Warn("the account is frozen, and writes nothing", "reason", f.Reason, "since", f.Since)
-	r.event(eventFrozen, map[string]any{"reason": f.Reason, "since": f.Since})
+	r.tell.log.Warn("the account is frozen, and writes nothing", "reason", f.Reason, "since", f.Since)
+	r.tell.event(eventFrozen, map[string]any{"reason": f.Reason, "since": f.Since})
 }
 
 // govern adds the verbs of a gate to a service.
@@ -108,50 +107,4 @@ func frozenAnswer(f *gate.Frozen, fault *answer.Fault) (any, *answer.Fault) {
 		return nil, fault
 	}
 	return map[string]any{"frozen": true, "reason": f.Reason, "since": f.Since}, nil
-}
-
-// closeGate ends it before another owner has the account.
-func (t *tenure) closeGate(ctx context.Context) {
-	if t.gate != nil {
-		t.gate.Close(ctx)
-	}
-}
-
-// invoke makes the calls of others: as far as the gate lets them pass.
-func (t *tenure) invoke(ctx context.Context, query []byte) ([]byte, error) {
-	if t.gate != nil {
-		return t.gate.Invoke(ctx, query)
-	}
-	return t.client.Invoke(ctx, query)
-}
-
-// sequences is rpc.Config.Sequence: the calls of a sequence pass the gate in their turn. Nil for a client that has none.
-func (t *tenure) sequences() func() rpc.Sequence {
-	c, ok := t.client.(interface{ Sequence() *mtproto.Sequence })
-	if !ok {
-		return nil
-	}
-	return func() rpc.Sequence { return sequence{t, c.Sequence()} }
-}
-
-type sequence struct {
-	t *tenure
-	*mtproto.Sequence
-}
-
-// Next is the next place.
-func (s sequence) Next() rpc.Turn { return turn{s.t, s.Sequence.Next()} }
-
-type turn struct {
-	t *tenure
-	*mtproto.Place
-}
-
-// Invoke makes the call, as far as the gate lets it pass.
-func (t turn) Invoke(ctx context.Context, query []byte) ([]byte, error) {
-	defer t.Leave()
-	if t.t.gate != nil {
-		return t.t.gate.Through(ctx, query, t.Place.Invoke)
-	}
-	return t.Place.Invoke(ctx, query)
 }

@@ -11,26 +11,20 @@ import (
 
 // logout signs the account out at Telegram (F10), as tg.ctl.<account>.logout asks. The account is served with refusals then,
 // until somebody signs in anew.
-func (r *Runner) logout(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
+func (o *ownership) logout(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
 	if text := strings.Join(strings.Fields(string(request)), ""); text != "" && text != "{}" {
 		return nil, answer.Refuse(400, "logout: it takes no parameters, so this was meant for something else; nothing was done")
 	}
-	r.status.mu.Lock()
-	t := r.status.t
-	r.status.mu.Unlock()
-	var who interface{ Login() *mtproto.Login }
-	if t != nil {
-		who, _ = t.client.(interface{ Login() *mtproto.Login })
-	}
-	if who == nil {
+	who, ok := o.client.(interface{ Login() *mtproto.Login })
+	if !ok {
 		return nil, answer.Refuse(503, "the account is only just starting")
 	}
 	err := who.Login().LogOut(ctx)
 	if errors.Is(err, mtproto.ErrStep) {
-		return nil, answer.Refuse(409, "logout: account "+r.Name+" is not signed in")
+		return nil, answer.Refuse(409, "logout: account "+o.c.Name+" is not signed in")
 	}
 	if err != nil {
-		fault := r.explain(err)
+		fault := o.status.explain(err)
 		return nil, &fault
 	}
 	return []byte(`{"logged_out":true}`), nil

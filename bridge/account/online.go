@@ -24,29 +24,30 @@ const (
 // (E34): Telegram pushes more promptly to who is online (E31). Everybody sees it, and the owner's other devices may
 // stay silent, so that nobody is online unasked.
 type presence struct {
+	wanted bool
 	schema *codec.Schema
 	invoke func(ctx context.Context, query []byte) ([]byte, error)
 	failed func(error)
 	every  atomic.Int64 // nanoseconds; 0: onlineEvery
 }
 
-// appear shows the account as online, if its operator wants that, until what it returns is called or the tenure ends.
-func (t *tenure) appear() (offline func()) {
-	if !t.Settings.ShownOnline(t.Name) || t.Status().Bot {
+// appear shows the account as online, if its operator wants that, until what it returns is called or the ownership ends.
+func (o *ownership) appear() (offline func()) {
+	if !o.online.wanted {
 		return func() {}
 	}
-	t.online.schema, t.online.invoke = t.Methods.Schema(), t.invoke
-	t.online.failed = func(err error) { t.Log.Warn("telling Telegram that the account is online", "err", err) }
-	ctx, cancel := context.WithCancel(t.hard)
+	o.online.schema, o.online.invoke = o.c.Methods.Schema(), o.invoke
+	o.online.failed = func(err error) { o.tell.log.Warn("telling Telegram that the account is online", "err", err) }
+	ctx, cancel := context.WithCancel(o.hard)
 	gone := make(chan struct{})
-	t.work.Go(func() {
+	o.work.Go(func() {
 		defer close(gone)
-		t.online.keep(ctx)
+		o.online.keep(ctx)
 	})
 	return func() {
 		cancel()
 		<-gone
-		t.online.bye(t.hard)
+		o.online.bye(o.hard)
 	}
 }
 

@@ -8,40 +8,37 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // directory is what is known of the account's peers.
 type directory struct {
 	*peers.Directory
-	seen map[*byte]struct{}        // of one batch: many of its updates mention the same users
-	told map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
+	schema *codec.Schema
+	self   int64                     // the account's user
+	seen   map[*byte]struct{}        // of one batch: many of its updates mention the same users
+	told   map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
 }
 
 // mostTold is how many peers are remembered so; then begins another round.
 const mostTold = 20_000
 
-func (t *tenure) newDirectory(bot bool) *directory {
-	return &directory{seen: map[*byte]struct{}{}, told: map[updates.Peer]struct{}{}, Directory: peers.New(peers.Config{
-		Schema: t.Methods.Schema(), Invoke: t.client.Invoke, Channel: t.driver.channelHash, Bot: bot,
-	})}
+func newDirectory(c peers.Config, self int64) *directory {
+	return &directory{
+		Directory: peers.New(c), schema: c.Schema, self: self, seen: map[*byte]struct{}{}, told: map[updates.Peer]struct{}{},
+	}
 }
 
-// channelHash is what the updates know, through restarts.
-func (d *driver) channelHash(id int64) int64 {
-	d.durable.mu.Lock()
-	defer d.durable.mu.Unlock()
-	return d.durable.state.Channels[id].AccessHash
-}
-
-// told says whether the stream has told who somebody is. Of an updateShortMessage from somebody else the difference brings
+// knows reports whether the stream has told who somebody is. Of an updateShortMessage from somebody else the difference brings
 // message and peers (E5).
-func (d *driver) told(p updates.Peer) bool {
-	_, ok := d.peers.told[p]
-	return ok || p.ID == d.durable.user
+func (x *directory) knows(p updates.Peer) bool {
+	_, ok := x.told[p]
+	return ok || p.ID == x.self
 }
 
-func (d *driver) tell(object []byte) {
-	v, err := d.r.Methods.Schema().View(object)
+// note notes that the stream tells who somebody is.
+func (x *directory) note(object []byte) {
+	v, err := x.schema.View(object)
 	if err != nil {
 		return
 	}
@@ -52,22 +49,21 @@ func (d *driver) tell(object []byte) {
 	case v.Class() == "Chat":
 		kind = updates.PeerChat
 	}
-	if len(d.peers.told) >= mostTold {
-		clear(d.peers.told)
+	if len(x.told) >= mostTold {
+		clear(x.told)
 	}
-	d.peers.told[updates.Peer{Kind: kind, ID: v.Int("id")}] = struct{}{}
+	x.told[updates.Peer{Kind: kind, ID: v.Int("id")}] = struct{}{}
 }
 
 // learn takes in who is mentioned in a batch.
-func (d *driver) learn(b *updates.Batch) {
-	x := d.peers
+func (x *directory) learn(b *updates.Batch) {
 	for i := range b.Items {
 		for _, list := range [...][][]byte{b.Items[i].Users, b.Items[i].Chats} {
 			for _, object := range list {
 				if _, twice := x.seen[&object[0]]; !twice {
 					x.seen[&object[0]] = struct{}{}
 					x.Learn(object)
-					d.tell(object)
+					x.note(object)
 				}
 			}
 		}
@@ -76,8 +72,8 @@ func (d *driver) learn(b *updates.Batch) {
 }
 
 // resolve is rpc.Config.Resolve.
-func (t *tenure) resolve(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault) {
-	object, ok, err := t.driver.peers.Resolve(ctx, class, text)
+func (o *ownership) resolve(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault) {
+	object, ok, err := o.driver.publisher.directory.Resolve(ctx, class, text)
 	if err == nil {
 		return object, ok, nil
 	}
@@ -85,7 +81,7 @@ func (t *tenure) resolve(ctx context.Context, class, text string) ([]byte, bool,
 	if errors.As(err, &unknown) {
 		return nil, true, &answer.Fault{Code: 400, Text: err.Error()}
 	}
-	fault := t.explain(err)
+	fault := o.status.explain(err)
 	fault.Text = err.Error()
 	return nil, true, &fault
 }

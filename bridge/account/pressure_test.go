@@ -171,10 +171,11 @@ func TestBackPressure(t *testing.T) {
 func (x *rig) bounded(g *telegram) {
 	x.t.Helper()
 	st := x.r.Status()
-	d := x.r.status.t.driver
-	d.mu.Lock()
-	inbox, parked := d.bytes, d.pressure.bytes
-	d.mu.Unlock()
+	d := x.r.ownership().driver
+	inbox := d.loop.Waiting()
+	d.pressure.mu.Lock()
+	parked := d.pressure.bytes
+	d.pressure.mu.Unlock()
 	if most := x.set.Pending; st.Waiting > 2*most || inbox > 2*most || parked > most/parkedShare {
 		x.t.Errorf("%d bytes wait, %d in the inbox, %d are parked; at most %d may", st.Waiting, inbox, parked, most)
 	}
@@ -414,7 +415,7 @@ func TestResultsWithoutRoom(t *testing.T) {
 	g := newTelegram(t)
 	x.run(g)
 	x.pauseStream(true)
-	d := x.r.status.t.driver
+	d := x.r.ownership().driver
 	const n = 300
 	for range n {
 		pts := int(g.pts.Add(1))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
@@ -24,34 +25,28 @@ const (
 )
 
 // recover makes the machine that goes on from where the stream says that the account's user stands, or that begins.
-func (d *driver) recover(ctx context.Context, log *stream.Log, session mtproto.State) error {
-	d.log, d.durable.user = log, session.UserID
-	d.writer = newWriter(d.r, log.OwnerID(), session.UserID)
-	found, err := d.find(ctx, session.UserID)
+func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, session mtproto.State) error {
+	d.log, d.publisher.log, d.ledger.user = log, log, session.UserID
+	d.publisher.writer = newWriter(c, log.OwnerID(), session.UserID)
+	d.publisher.directory = newDirectory(peers.Config{
+		Schema: c.Methods.Schema(), Bot: session.Bot, Channel: d.ledger.accessHash,
+		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.client.Invoke(ctx, query) },
+	}, session.UserID)
+	from, begin, err := d.ledger.open(ctx, log)
 	if err != nil {
 		return err
 	}
-	d.durable.state, d.durable.seq = found.state, log.Epoch()
-	from, begin := found.state, ""
-	if d.durable.begun = !found.state.Empty(); d.durable.begun {
-		d.saving.begun = true
-		d.r.status.follows()
-		d.forgetSignIn(ctx)
-		d.r.Log.Info("updates go on", "pts", from.Pts, "qts", from.Qts, "channels", len(from.Channels), "read_back", found.read)
-	} else {
-		begin, from = found.why(), d.signedIn(ctx, session.UserID)
-		d.r.Log.Info("updates begin", "reason", begin, "pts", from.Pts, "user", session.UserID)
-	}
-	mostHeld, mostBytes := d.r.held()
-	d.machine, err = updates.New(d.r.Rules, from, updates.Config{
-		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.told,
+	mostHeld, mostBytes := d.memory.bounds()
+	d.machine, err = updates.New(d.rules, from, updates.Config{
+		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.publisher.directory.knows,
 		Begin: begin, Era: log.Epoch(), MaxHeld: mostHeld, MaxHeldBytes: mostBytes,
-		Look: looks(d.r.Settings.Look),
+		Look: looks(c.Settings.Look),
 	})
 	if err != nil {
 		return err
 	}
-	d.readWatched(ctx)
+	d.memory.machine = d.machine
+	d.watched.read(ctx, c.Settings.WatchedBy(c.Name))
 	return nil
 }
 
@@ -63,27 +58,23 @@ func looks(every time.Duration) updates.Look {
 	return updates.Look{Every: every, Most: 8 * every}
 }
 
-// signedIn is where the user's updates stood when he signed in, the zero state if nobody noted that.
-func (d *driver) signedIn(ctx context.Context, user int64) (st updates.State) {
-	p, err := d.r.Records.SignIn(ctx, d.r.Name)
-	if err == nil && p.User == user {
-		err = json.Unmarshal(p.State, &st)
-	}
+// open goes on from what the stream holds, and gives that state; or the one from which the account begins, and why it does.
+func (l *ledger) open(ctx context.Context, log *stream.Log) (from updates.State, begin string, err error) {
+	found, err := l.find(ctx, log)
 	if err != nil {
-		d.r.Log.Warn("where the updates stood at the sign-in is not known: they begin where they stand now", "err", err)
-		return updates.State{}
+		return updates.State{}, "", err
 	}
-	return st
-}
-
-// forgetSignIn removes what a later sign-in of the same user noted: the account goes on from where it stood.
-func (d *driver) forgetSignIn(ctx context.Context) {
-	if p, err := d.r.Records.SignIn(ctx, d.r.Name); err != nil || p.User == 0 {
-		return
+	l.state, l.seq, l.begun = found.state, log.Epoch(), !found.state.Empty()
+	if !l.begun {
+		begin, from = found.why(), l.signedIn(ctx)
+		l.tell.log.Info("updates begin", "reason", begin, "pts", from.Pts, "user", l.user)
+		return from, begin, nil
 	}
-	if err := d.r.Records.HasBegun(ctx, d.r.Name); err != nil {
-		d.r.Log.Debug("removing what the sign-in noted", "err", err)
-	}
+	l.said = true
+	l.follows()
+	l.forgetSignIn(ctx)
+	l.tell.log.Info("updates go on", "pts", l.state.Pts, "qts", l.state.Qts, "channels", len(l.state.Channels), "read_back", found.read)
+	return l.state, "", nil
 }
 
 // history is what the stream and the position say of an account.
@@ -108,31 +99,31 @@ func (x *history) why() string {
 }
 
 // find folds the state from the position and the stream behind it.
-func (d *driver) find(ctx context.Context, user int64) (*history, error) {
-	p, err := d.r.Records.Position(ctx, d.r.Name)
+func (l *ledger) find(ctx context.Context, log *stream.Log) (*history, error) {
+	p, err := l.records.Position(ctx, l.name)
 	if errors.Is(err, records.ErrPosition) {
-		d.r.Log.Warn("the stream is read from its beginning", "err", err)
+		l.tell.log.Warn("the stream is read from its beginning", "err", err)
 	} else if err != nil {
 		return nil, err
 	}
-	x := &history{user: user, known: p.User == user}
-	former := d.log.Former().User
-	if x.former = former == user; former != 0 && former != user {
+	x := &history{user: l.user, known: p.User == l.user}
+	former := log.Former().User
+	if x.former = former == l.user; former != 0 && former != l.user {
 		x.other = true
-		d.r.Log.Warn("another user is signed in under this name now: updates are counted anew", "before", former, "now", user)
+		l.tell.log.Warn("another user is signed in under this name now: updates are counted anew", "before", former, "now", l.user)
 		return x, nil
 	}
 	from := uint64(0)
 	if x.known && len(p.State) > 0 {
 		if err := json.Unmarshal(p.State, &x.state); err != nil {
-			d.r.Log.Warn("the stream is read from its beginning: the position cannot be read", "err", err)
+			l.tell.log.Warn("the stream is read from its beginning: the position cannot be read", "err", err)
 			x.state = updates.State{}
-		} else if d.log.Counts(p.Seq) {
+		} else if log.Counts(p.Seq) {
 			from = p.Seq
 		}
 	}
 	x.other = p.User != 0 && !x.known
-	return x, d.log.Recover(ctx, from, x.fold)
+	return x, log.Recover(ctx, from, x.fold)
 }
 
 // fold takes the state of one message, if it is this user's. Older versions did not say whose it was.

@@ -1,15 +1,18 @@
 package account
 
 import (
-	"time"
-
+	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
-// held bounds what a machine holds back, so that it does not fill the log at once.
-func (c *Config) held() (updates, bytes int) {
-	most := c.Settings.Pending / parkedShare
-	return int(max(most/heldWeight, 10)), int(max(most/heldGrowth, 64<<10))
+// memory is an account's share of what the updates of all accounts may take. It is the [loop.Memory] of the account's loop.
+type memory struct {
+	share   *room.Share // nil: as much as there is
+	pending int64       // bytes that may wait for JetStream
+
+	// Of the loop's goroutine.
+	machine *updates.Machine
+	held    int64 // bytes taken for what the machine holds
 }
 
 const (
@@ -19,57 +22,38 @@ const (
 	heldWeight, heldGrowth = 2300, 3
 )
 
-// answerWeight is what is set aside for an answer: less where an account may have little.
-func (d *driver) answerWeight() int64 {
-	if d.room == nil {
+// Take notes what came into the inbox.
+func (m *memory) Take(n int64) { m.share.Take(n) }
+
+// Handled gives back what went through the machine, and takes what the machine holds back of it until a difference comes: all of that
+// goes into the log at once then.
+func (m *memory) Handled(n int64) {
+	updates, bytes := m.machine.Postponed()
+	held := int64(updates)*heldWeight + int64(bytes)*heldGrowth
+	m.share.Take(held - m.held)
+	m.held = held
+	m.share.Give(n)
+}
+
+// bounds are those of what a machine may hold back, so that it does not fill the log at once.
+func (m *memory) bounds() (updates, bytes int) {
+	most := m.pending / parkedShare
+	return int(max(most/heldWeight, 10)), int(max(most/heldGrowth, 64<<10))
+}
+
+// parkable is how many bytes may be parked: so few that they alone never keep others waiting.
+func (m *memory) parkable() int64 {
+	most := m.pending / parkedShare
+	if m.share != nil {
+		most = min(most, m.share.Sure()/2)
+	}
+	return most
+}
+
+// answer is what is set aside for an answer: less where an account may have little.
+func (m *memory) answer() int64 {
+	if m.share == nil {
 		return 0
 	}
-	return min(mostAnswer, d.r.Settings.Pending/8)
-}
-
-// fetchIfRoom makes a call for the machine once the daemon has room for the answer.
-func (d *driver) fetchIfRoom(f *updates.Fetch) {
-	if weight := d.answerWeight(); d.room.Try(weight) {
-		d.fetch(f, weight)
-		return
-	}
-	if len(d.fetches.waiting) == 0 {
-		d.fetches.since = time.Now()
-	}
-	d.fetches.waiting = append(d.fetches.waiting, f)
-	d.fetches.roomless.Store(true)
-}
-
-// roomLate is how long until it has to be said that there is no room, if there is none until then.
-func (d *driver) roomLate(now time.Time) time.Duration {
-	if len(d.fetches.waiting) == 0 || d.held() != nil {
-		return time.Hour
-	}
-	return d.fetches.since.Add(d.r.heldAfter).Sub(now)
-}
-
-// fetchWaiting makes the calls for which there was no room.
-func (d *driver) fetchWaiting() {
-	waiting := d.fetches.waiting
-	d.fetches.waiting = nil
-	for i, f := range waiting {
-		weight := d.answerWeight()
-		if !d.room.Try(weight) {
-			d.fetches.waiting = waiting[i:]
-			break
-		}
-		d.fetch(f, weight)
-	}
-	d.fetches.roomless.Store(len(d.fetches.waiting) > 0)
-	if d.roomLate(time.Now()) <= 0 {
-		d.hold(0, 0)
-	}
-}
-
-// weighHeld takes room for what the machine holds back until a difference comes: all of it goes into the log at once then.
-func (d *driver) weighHeld() {
-	n, bytes := d.machine.Postponed()
-	now := int64(n)*heldWeight + int64(bytes)*heldGrowth
-	d.room.Take(now - d.heldBytes)
-	d.heldBytes = now
+	return min(mostAnswer, m.pending/8)
 }

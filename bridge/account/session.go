@@ -63,7 +63,7 @@ func (k *keeper) save(state mtproto.State) error {
 func (r *Runner) save(state mtproto.State) error {
 	err := r.keeper.save(state)
 	if errors.Is(err, vault.ErrChanged) {
-		r.Log.Info("the session was replaced: the state of this one is not stored")
+		r.tell.log.Info("the session was replaced: the state of this one is not stored")
 		return nil
 	}
 	return err
@@ -104,7 +104,7 @@ func (r *Runner) Reconcile(ctx context.Context) (anew bool, err error) {
 			anew = true // it runs with none
 			return "", nil
 		}
-		if r.Sure != nil && !r.Sure() {
+		if r.c.Sure != nil && !r.c.Sure() {
 			return "", ErrLost
 		}
 		k.session, foreign, err = k.vault.Check(ctx, k.account, k.session)
@@ -119,10 +119,10 @@ const eventForeign = "session.foreign"
 // foreign tells of a record that is not the account's session. The account goes on with the one in memory, which is stored again.
 func (r *Runner) foreign(what string) {
 	if what == vault.NoRecord {
-		r.Log.Warn("the vault did not hold this account's session any more; it is stored again")
+		r.tell.log.Warn("the vault did not hold this account's session any more; it is stored again")
 	} else {
-		r.Log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?", "found", what)
+		r.tell.log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?", "found", what)
 	}
 	r.status.foreign(what)
-	r.event(eventForeign, map[string]any{"found": what})
+	r.tell.event(eventForeign, map[string]any{"found": what})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/natsgram/natsgram/bridge/stream"
-	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -37,31 +36,6 @@ const longestRequest = 256
 
 // stateRoom is how many messages a batch leaves room for that may come of splitting a state.
 const stateRoom = 40
-
-// eventRedacted tells of an update whose contents are not in the stream.
-const eventRedacted = "updates.redacted"
-
-// smaller is stream.Options.Smaller.
-func (d *driver) smaller(m stream.Message, limits stream.Limits, refusal string) []stream.Message {
-	return d.writer.smaller(m, limits, refusal)
-}
-
-// tellRedacted tells of updates that were stored without their contents. Those of the service account are nobody's business.
-func (d *driver) tellRedacted(g *stream.Group) {
-	for _, m := range g.Messages {
-		why := first(m.Header, subjects.HeaderRedacted)
-		if m.Form < formSlim || why == "" || why == withhold.Message {
-			continue
-		}
-		fields := map[string]any{
-			"type": first(m.Header, subjects.HeaderType), "box": first(m.Header, subjects.HeaderBox), "pts": first(m.Header, subjects.HeaderPts),
-			"subject": m.Subject, "id": first(m.Header, subjects.HeaderMsgID), "reason": why,
-		}
-		d.r.Log.Warn("an update is in the stream without its contents", "update", fields)
-		d.r.event(eventRedacted, fields)
-		d.r.Metrics.Redacted(d.r.Name, why)
-	}
-}
 
 func (w *writer) smaller(m stream.Message, limits stream.Limits, refusal string) []stream.Message {
 	m.Header = cloned(m.Header)

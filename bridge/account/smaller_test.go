@@ -134,7 +134,7 @@ func TestHeadersOverTheLimit(t *testing.T) {
 	x := newRig(t)
 	g := newTelegram(t)
 	x.run(g)
-	d := x.r.status.t.driver
+	d := x.r.ownership().driver
 	pts := int(g.pts.Add(1))
 	d.observe(nil, encode(t, codec.M{"_": "updates", "users": []codec.M{}, "chats": []codec.M{}, "date": 1700000000, "seq": 0, "updates": []codec.M{
 		{"_": "updateNewMessage", "message": textMessage(pts), "pts": pts, "pts_count": 1},
@@ -149,9 +149,9 @@ func TestHeadersOverTheLimit(t *testing.T) {
 	}
 	item := *newMessage(t, 5, "with a long state")
 	item.Pts, item.Index, item.State = 2, 0, state.String()+"pts=2"
-	d.post(input{kind: inWatch, watch: func(time.Time) {
-		d.store(&updates.Batch{Items: []updates.Item{item}, State: item.State})
-	}})
+	d.loop.Post(func(time.Time, *updates.Machine) {
+		_ = d.Store(&updates.Batch{Items: []updates.Item{item}, State: item.State})
+	})
 	x.until("stored", func(st Status) bool { return st.Pts == 2 })
 	if err := x.end(); err != nil {
 		t.Fatal(err)
@@ -162,10 +162,10 @@ func TestHeadersOverTheLimit(t *testing.T) {
 	next := newTelegram(t)
 	next.pts.Store(2)
 	x.run(next)
-	d = x.r.status.t.driver
-	d.durable.mu.Lock()
-	defer d.durable.mu.Unlock()
-	if st := d.durable.state; len(st.Channels) != channels || st.Pts != 2 || !st.Channels[1_000_000_000+channels-1].Behind {
+	d = x.r.ownership().driver
+	d.ledger.mu.Lock()
+	defer d.ledger.mu.Unlock()
+	if st := d.ledger.state; len(st.Channels) != channels || st.Pts != 2 || !st.Channels[1_000_000_000+channels-1].Behind {
 		t.Errorf("%d channels, pts %d", len(st.Channels), st.Pts)
 	}
 }

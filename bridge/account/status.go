@@ -61,9 +61,6 @@ type Status struct {
 	MoreWaits  int          `json:"flood_waits_more,omitempty"` // beside those
 }
 
-// waitsShown is how many flood waits a status tells of.
-const waitsShown = 20
-
 // Foreign is what stood last in the vault in place of the account's session.
 type Foreign struct {
 	Found string    `json:"found"`
@@ -108,7 +105,6 @@ type status struct {
 	home    int
 	open    map[int]bool // data centres at which calls are answered
 	err     error
-	t       *tenure
 	changed chan struct{} // closed and made anew with every change of State
 }
 
@@ -126,18 +122,13 @@ func (s *status) set(p Phase, err error) {
 	}
 	if s.s.State != p {
 		s.s.State, s.s.Since = p, time.Now().UTC()
-		s.tell()
+		s.moved()
 	}
 	s.err, s.s.Error = err, text(err)
 }
 
-// follows: from now on no update of the account is missed.
-func (s *status) follows() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.s.Follows = true
-	s.tell()
-}
+// waitsShown is how many flood waits a status tells of.
+const waitsShown = 20
 
 // freeze notes that the account writes nothing, or does again.
 func (s *status) freeze(f *gate.Frozen) {
@@ -146,27 +137,37 @@ func (s *status) freeze(f *gate.Frozen) {
 	s.s.Frozen = f
 }
 
-// changedFollowing tells who waits that Status.Follows may have changed.
-func (s *status) changedFollowing() {
+// follows: from now on no update of the account is missed.
+func (s *status) follows() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tell()
+	s.s.Follows = true
+	s.moved()
 }
 
+// tell tells who waits that something may have changed.
 func (s *status) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.moved()
+}
+
+func (s *status) moved() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-func (s *status) now() (Phase, error) {
+// phase is what the account is doing, and what went wrong last.
+func (s *status) phase() (Phase, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.s.State, s.err
 }
 
-func (s *status) owned(t *tenure, state mtproto.State) {
+// owned notes that the account is this daemon's, and who is signed in.
+func (s *status) owned(state mtproto.State) {
 	s.mu.Lock()
-	s.t, s.home, s.s.UserID, s.s.Bot = t, state.Home, state.UserID, state.Bot
+	s.home, s.s.UserID, s.s.Bot = state.Home, state.UserID, state.Bot
 	s.mu.Unlock()
 	s.set(Connecting, nil)
 }
@@ -223,48 +224,57 @@ func (s *status) notConnected() (why string, not bool) {
 	return why, true
 }
 
+// told is what is known of the account where nobody owns it.
+func (s *status) told() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.s
+}
+
 // Status is how the account does.
 func (r *Runner) Status() Status {
-	r.status.mu.Lock()
-	out, t := r.status.s, r.status.t
-	r.status.mu.Unlock()
-	out.Layer = r.Methods.Schema().Layer()
-	if t != nil {
-		if out.State != Stopped && (r.Sure == nil || r.Sure()) {
-			out.Owner, out.Epoch = t.log.OwnerID(), t.log.Epoch()
-		}
-		out.Waiting = t.log.Waiting()
-		out.InFlight = t.service.InFlight()
-		out.Pts, out.Stored = t.driver.figures()
-		out.Held = t.driver.held()
-		out.WaitingSince = t.log.Doing().Oldest
-		out.Heard = heard(t.client)
-		out.Ways = ways(t.client)
-		out.FloodWaits = t.floods.Waits()
-		if out.MoreWaits = max(len(out.FloodWaits)-waitsShown, 0); out.MoreWaits > 0 {
-			out.FloodWaits = out.FloodWaits[:waitsShown]
-		}
-		if skew := ahead(t.client); skew.Abs() >= skewLeast {
-			out.Skew = math.Round(skew.Seconds())
-		}
-		var behind bool
-		out.Difference, behind, out.DifferenceError = t.driver.differences.told()
-		if out.Follows = out.Follows && !behind && !out.Difference.IsZero(); behind && out.State == Connected {
-			out.State, out.Error = Behind, out.DifferenceError
-		}
+	o := r.ownership() // first: what is told of it comes after
+	out := r.status.told()
+	out.Layer = r.c.Methods.Schema().Layer()
+	if o != nil {
+		o.tellStatus(&out)
 	}
 	return out
 }
 
+// tellStatus adds what the owner knows.
+func (o *ownership) tellStatus(out *Status) {
+	if out.State != Stopped && (o.c.Sure == nil || o.c.Sure()) {
+		out.Owner, out.Epoch = o.log.OwnerID(), o.log.Epoch()
+	}
+	out.Waiting = o.log.Waiting()
+	out.InFlight = o.service.InFlight()
+	out.Pts, out.Stored = o.driver.ledger.figures()
+	out.Held = o.driver.held()
+	out.WaitingSince = o.log.Doing().Oldest
+	out.Heard = heard(o.client)
+	out.Ways = ways(o.client)
+	out.FloodWaits = o.calls.floods.Waits()
+	if out.MoreWaits = max(len(out.FloodWaits)-waitsShown, 0); out.MoreWaits > 0 {
+		out.FloodWaits = out.FloodWaits[:waitsShown]
+	}
+	if skew := ahead(o.client); skew.Abs() >= skewLeast {
+		out.Skew = math.Round(skew.Seconds())
+	}
+	var behind bool
+	out.Difference, behind, out.DifferenceError = o.driver.differences.told()
+	if out.Follows = out.Follows && !behind && !out.Difference.IsZero(); behind && out.State == Connected {
+		out.State, out.Error = Behind, out.DifferenceError
+	}
+}
+
 // Busy is how long what puts the account's updates in order has been at one thing.
 func (r *Runner) Busy() time.Duration {
-	r.status.mu.Lock()
-	t := r.status.t
-	r.status.mu.Unlock()
-	if t == nil {
+	o := r.ownership()
+	if o == nil {
 		return 0
 	}
-	return t.driver.pulse.Busy()
+	return o.driver.pulse.Busy()
 }
 
 // heard is when Telegram last said something to a client.
@@ -277,18 +287,13 @@ func heard(c Client) time.Time {
 
 // UpToDate reports whether the account follows its updates, and no difference is due.
 func (r *Runner) UpToDate() bool {
-	r.status.mu.Lock()
-	t := r.status.t
-	r.status.mu.Unlock()
-	if t == nil || !r.Status().Follows {
-		return false
-	}
-	return t.driver.differences.upToDate()
+	o := r.ownership()
+	return o != nil && r.Status().Follows && o.driver.differences.upToDate()
 }
 
-// Starting says that the account is not this daemon's yet: what its stream holds is still being read.
+// Starting reports that the account is not this daemon's yet: what its stream holds is still being read.
 func (r *Runner) Starting() bool {
-	now, _ := r.status.now()
+	now, _ := r.status.phase()
 	return now == Starting
 }
 

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
 // watchList is the channels that Telegram is asked about again and again (design §8): those of the settings, and what
@@ -59,27 +61,40 @@ type watchAnswer struct {
 	Left     []string `json:"left,omitempty"` // not watched: more than updates.MaxWatched, or a bot's
 }
 
-// watcher serves tg.ctl.<account>.watch.<verb>.
-func (d *driver) watcher(verb string) func(context.Context, []byte) ([]byte, *answer.Fault) {
+// watched has the machine watch channels, and keeps which. It is safe for concurrent use.
+type watched struct {
+	name    string
+	records *records.Records
+	tell    *teller
+	wait    func(context.Context, func(time.Time, *updates.Machine)) error // of the loop
+
+	changing sync.Mutex // one change at a time
+	mu       sync.Mutex
+	list     watchList
+	started  bool // the machine knows them; of the loop's goroutine
+}
+
+// serve serves tg.ctl.<account>.watch.<verb>.
+func (w *watched) serve(verb string) func(context.Context, []byte) ([]byte, *answer.Fault) {
 	return func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
 		ids, err := watchRequest(verb, request)
 		if err != nil {
 			return nil, answer.Refuse(400, "watch."+verb+": "+err.Error())
 		}
-		d.watching.Lock()
-		defer d.watching.Unlock()
+		w.changing.Lock()
+		defer w.changing.Unlock()
 		ctx, cancel := context.WithTimeout(ctx, saveTime)
 		defer cancel()
 		if verb != "list" {
-			to := d.watch.changed(verb, ids)
-			if err := d.r.Records.SetWatched(ctx, d.r.Name, to); err != nil {
+			to := w.list.changed(verb, ids)
+			if err := w.records.SetWatched(ctx, w.name, to); err != nil {
 				return nil, answer.Refuse(503, err.Error())
 			}
-			d.mu.Lock()
-			d.watch.changes = to
-			d.mu.Unlock()
+			w.mu.Lock()
+			w.list.changes = to
+			w.mu.Unlock()
 		}
-		now, err := d.setWatched(ctx, d.watch.ids())
+		now, err := w.set(ctx, w.list.ids())
 		if err != nil {
 			return nil, answer.Refuse(503, "the account is being stopped here")
 		}
@@ -116,19 +131,16 @@ func watchRequest(verb string, request []byte) (ids []int64, err error) {
 	return ids, nil
 }
 
-// setWatched tells the machine, and gives what it took.
-func (d *driver) setWatched(ctx context.Context, ids []int64) (answer watchAnswer, err error) {
-	done := make(chan struct{})
-	d.post(input{kind: inWatch, watch: func(now time.Time) {
-		left := d.machine.SetWatched(now, ids)
-		answer = watchAnswer{Channels: texts(d.machine.Watched()), Left: texts(left)}
-	}, idle: done})
-	select {
-	case <-done:
-		return answer, nil
-	case <-ctx.Done():
-		return watchAnswer{}, ctx.Err()
+// set tells the machine, and gives what it took.
+func (w *watched) set(ctx context.Context, ids []int64) (answer watchAnswer, err error) {
+	err = w.wait(ctx, func(now time.Time, m *updates.Machine) {
+		left := m.SetWatched(now, ids)
+		answer = watchAnswer{Channels: texts(m.Watched()), Left: texts(left)}
+	})
+	if err != nil {
+		return watchAnswer{}, err
 	}
+	return answer, nil
 }
 
 func texts(ids []int64) []string {
@@ -139,26 +151,38 @@ func texts(ids []int64) []string {
 	return all
 }
 
-// readWatched takes up what was watched before, here or by another owner. A record that cannot be had costs promptness
-// alone.
-func (d *driver) readWatched(ctx context.Context) {
-	changes, err := d.r.Records.Watched(ctx, d.r.Name)
+// read takes up what was watched before, here or by another owner. A record that cannot be had costs promptness alone.
+func (w *watched) read(ctx context.Context, configured []int64) {
+	changes, err := w.records.Watched(ctx, w.name)
 	if err != nil {
-		d.r.Log.Warn("watched channels", "err", err)
+		w.tell.log.Warn("watched channels", "err", err)
 	}
-	d.watch = watchList{configured: d.r.Settings.WatchedBy(d.r.Name), changes: changes}
+	w.list = watchList{configured: configured, changes: changes}
 }
 
-// startWatching is the first thing after the first Start: there is a connection to ask by.
-func (d *driver) startWatching(now time.Time) {
-	if d.watches {
+// start is the first thing after the first Start: there is a connection to ask by. The loop's goroutine calls it.
+func (w *watched) start(now time.Time, m *updates.Machine) {
+	if w.started {
 		return
 	}
-	d.watches = true
-	d.mu.Lock()
-	ids := d.watch.ids()
-	d.mu.Unlock()
-	if left := d.machine.SetWatched(now, ids); len(left) > 0 {
-		d.r.Log.Warn("channels are not watched: 10 an account at most, and none by bots", "channels", left)
+	w.started = true
+	w.mu.Lock()
+	ids := w.list.ids()
+	w.mu.Unlock()
+	if left := m.SetWatched(now, ids); len(left) > 0 {
+		w.tell.log.Warn("channels are not watched: 10 an account at most, and none by bots", "channels", left)
 	}
+}
+
+// writeAnew stores again what was changed.
+func (w *watched) writeAnew(ctx context.Context) error {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	w.mu.Lock()
+	changes := w.list.changes
+	w.mu.Unlock()
+	if len(changes.Add)+len(changes.Remove) == 0 {
+		return nil
+	}
+	return w.records.SetWatched(ctx, w.name, changes)
 }

@@ -31,10 +31,10 @@ type writer struct {
 	ahead    func() time.Duration // how far our clock is ahead of Telegram's; nil: not at all
 }
 
-func newWriter(r *Runner, owner string, user int64) *writer {
+func newWriter(c *Config, owner string, user int64) *writer {
 	w := &writer{
-		account: r.Name, scheme: r.Settings.Scheme(), schema: r.Methods.Schema(), rules: r.Rules, layer: []string{strconv.Itoa(r.Methods.Schema().Layer())},
-		content: []string{subjects.ContentJSON}, msgpack: r.Settings.Encoding == "msgpack", withheld: r.Methods.Withheld(),
+		account: c.Name, scheme: c.Settings.Scheme(), schema: c.Methods.Schema(), rules: c.Rules, layer: []string{strconv.Itoa(c.Methods.Schema().Layer())},
+		content: []string{subjects.ContentJSON}, msgpack: c.Settings.Encoding == "msgpack", withheld: c.Methods.Withheld(),
 		owner: owner, user: []string{strconv.FormatInt(user, 10)},
 	}
 	if w.msgpack {

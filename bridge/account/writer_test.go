@@ -10,10 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -48,16 +46,6 @@ func encode(t testing.TB, m codec.M) []byte {
 
 func testWriter(t testing.TB, change func(*settings.Settings)) *writer {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true, MaxPayload: 64 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	nc, err := nats.Connect("", nats.InProcessServer(srv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
 	s, decl := layer()
 	set := settings.Defaults()
 	if change != nil {
@@ -67,8 +55,7 @@ func testWriter(t testing.TB, change func(*settings.Settings)) *writer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := New(Config{Name: "main", Settings: set, Conn: nc, Methods: rpc.NewMethods(s, decl, nil), Rules: rules})
-	return newWriter(r, "owner", 1)
+	return newWriter(&Config{Name: "main", Settings: set, Methods: rpc.NewMethods(s, decl, nil), Rules: rules}, "owner", 1)
 }
 
 // newMessage is an item as the machine puts it out.

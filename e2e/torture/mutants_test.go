@@ -33,8 +33,8 @@ var planted = []mutant{
 	},
 	{
 		name: "state saved before the publish", file: "bridge/account/driver.go", only: daemonKilled, want: "is missing",
-		old: "\td.log.Add(g)\n",
-		new: "\td.durable.mu.Lock()\n\t_ = d.durable.state.Apply(g.State)\n\td.durable.mu.Unlock()\n\td.savePosition(d.ctx)\n\td.log.Add(g)\n",
+		old: "\td.publisher.store(",
+		new: "\td.ledger.mu.Lock()\n\t_ = d.ledger.state.Apply(b.State)\n\td.ledger.mu.Unlock()\n\td.ledger.save(context.Background())\n\td.publisher.store(",
 	},
 	{
 		name: "Sure is always true", file: "bridge/lease/sure.go", test: "./bridge/lease TestSure", want: "and it is sure",
@@ -42,14 +42,14 @@ var planted = []mutant{
 		new: "\t\treturn true\n",
 	},
 	{
-		name: "a position one too far", file: "bridge/account/position.go", test: "./bridge/account TestNextOwnerGoesOn", want: "",
-		old: "\tstate, err := json.Marshal(&d.durable.state)\n",
-		new: "\tfar := d.durable.state\n\tfar.Pts++\n\tstate, err := json.Marshal(&far)\n",
+		name: "a position one too far", file: "bridge/account/ledger.go", test: "./bridge/account TestNextOwnerGoesOn", want: "",
+		old: "\tstate, err := json.Marshal(&l.state)\n",
+		new: "\tfar := l.state\n\tfar.Pts++\n\tstate, err := json.Marshal(&far)\n",
 	},
 	{
-		name: "a position one too far, under torture", file: "bridge/account/position.go", only: daemonEnded, want: "is missing",
-		old: "\tstate, err := json.Marshal(&d.durable.state)\n",
-		new: "\tfar := d.durable.state\n\tfar.Pts++\n\tstate, err := json.Marshal(&far)\n",
+		name: "a position one too far, under torture", file: "bridge/account/ledger.go", only: daemonEnded, want: "is missing",
+		old: "\tstate, err := json.Marshal(&l.state)\n",
+		new: "\tfar := l.state\n\tfar.Pts++\n\tstate, err := json.Marshal(&far)\n",
 	},
 	{
 		name: "Sure is always true, under torture", file: "bridge/lease/sure.go", only: frozenLong, want: "two spoke for one account",
@@ -67,10 +67,10 @@ var planted = []mutant{
 		new: "\tsent := answer.No\n",
 	},
 	{
-		name: "a beginning said before it is stored", file: "bridge/account/position.go", test: "./bridge/account TestBeginningIsStoredFirst",
+		name: "a beginning said before it is stored", file: "bridge/account/ledger.go", test: "./bridge/account TestBeginningIsStoredFirst",
 		want: "it is said to be followed",
-		old:  "\tif begun && !d.saving.begun {\n",
-		new:  "\tif begun || !d.saving.begun {\n",
+		old:  "\tcase begun && !l.said:\n",
+		new:  "\tcase (begun || stored == 0) && !l.said:\n",
 	},
 	{
 		// A claim that another daemon has left is taken for none, so that a call is made again of which nobody knows what became.

@@ -25,9 +25,11 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/mtproto/updates/loop"
 	"github.com/natsgram/natsgram/tl/api"
 )
 
@@ -58,8 +60,11 @@ const defaultWaiting = 16 << 20
 type Runner struct {
 	c      Config
 	client *mtproto.Client
-	inbox  inbox
-	ran    atomic.Bool
+	loop   *loop.Loop
+
+	signedIn chan struct{} // one token: somebody may be
+	declined atomic.Bool   // Telegram is to send updates again
+	ran      atomic.Bool
 }
 
 // New makes a client and its runner. Options.Updates has to be nil; Options.Events is told what it would be told without the
@@ -83,8 +88,8 @@ func New(o mtproto.Options, c Config) (*Runner, error) {
 	}
 	c.Updates.MaxBatch = cmp.Or(c.Updates.MaxBatch, 1)
 	c.MaxWaiting = cmp.Or(c.MaxWaiting, defaultWaiting)
-	r := &Runner{c: c, inbox: inbox{most: c.MaxWaiting, wake: make(chan struct{}, 1)}}
-	o.Updates = r.inbox.push
+	r := &Runner{c: c, loop: loop.New(nil, nil), signedIn: make(chan struct{}, 1)}
+	o.Updates = r.push
 	o.Events = r.events(o.Events)
 	var err error
 	r.client, err = mtproto.New(o)
@@ -110,7 +115,7 @@ func (r *Runner) Client() *mtproto.Client { return r.client }
 func (r *Runner) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	result, err := r.client.Invoke(ctx, query)
 	if err == nil && r.c.Rules.Relevant(result) {
-		r.inbox.post(input{kind: inResult, call: bytes.Clone(query), body: bytes.Clone(result)})
+		r.loop.Result(bytes.Clone(query), bytes.Clone(result), updates.Meta{})
 	}
 	return result, err
 }
@@ -120,16 +125,36 @@ func (r *Runner) events(next func(mtproto.Event)) func(mtproto.Event) {
 	return func(e mtproto.Event) {
 		switch e := e.(type) {
 		case mtproto.Connected:
-			r.inbox.post(input{kind: inConnected, dc: e.DC})
+			r.loop.Post(func(now time.Time, m *updates.Machine) {
+				if e.DC == r.client.Home() {
+					m.Start(now)
+				}
+			})
 		case mtproto.Migrated, mtproto.NewSession:
-			r.inbox.post(input{kind: inStart}) // pushes may have been lost (C36, E18)
+			r.loop.Post(start) // pushes may have been lost (C36, E18)
 		case mtproto.Authorized:
-			r.inbox.poke()
+			select {
+			case r.signedIn <- struct{}{}:
+			default:
+			}
 		}
 		if next != nil {
 			next(e)
 		}
 	}
+}
+
+func start(now time.Time, m *updates.Machine) { m.Start(now) }
+
+// push takes an update of the client's, or has Telegram keep it where there is no room.
+func (r *Runner) push(u mtproto.Update) {
+	if r.loop.Waiting() < int64(r.c.MaxWaiting) {
+		r.loop.Push(u)
+		return
+	}
+	r.declined.Store(true)
+	u.Decline()
+	r.loop.Poke()
 }
 
 // Run runs the client and hands out its updates, once somebody is signed in, until ctx ends, the client does, or Handle or
@@ -158,32 +183,28 @@ func (r *Runner) follow(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-r.inbox.wake:
+		case <-r.signedIn:
 			who = r.client.State()
 		}
 	}
-	l := &loop{r: r, done: make(map[uint64]func())}
-	if err := l.open(who); err != nil {
+	f := &follower{r: r, ctx: ctx}
+	if err := f.open(who); err != nil {
 		return err
 	}
-	r.inbox.poke() // for what came before
-	fetching, stop := context.WithCancel(ctx)
-	defer l.fetches.Wait()
-	defer stop()
-	err := l.run(fetching)
-	return errors.Join(err, l.saveUnsaved())
+	f.machine.Start(time.Now())
+	return errors.Join(r.loop.Run(ctx, f.machine, r.client, f), f.saveUnsaved())
 }
 
 // open goes on from the state that was saved.
-func (l *loop) open(who mtproto.State) (err error) {
-	c := l.r.c.Updates
-	if l.state, err = l.r.c.Store.Load(); err != nil {
+func (f *follower) open(who mtproto.State) (err error) {
+	c := f.r.c.Updates
+	if f.state, err = f.r.c.Store.Load(); err != nil {
 		return fmt.Errorf("runner: loading the state: %w", err)
 	}
-	if l.state.Date == 0 && l.state.Pts == 0 {
+	if f.state.Date == 0 && f.state.Pts == 0 {
 		c.Begin = updates.GapBeginning
 	}
 	c.SelfID, c.Bot, c.Rand = who.UserID, who.Bot, rand.Float64
-	l.machine, err = updates.New(l.r.c.Rules, l.state, c)
+	f.machine, err = updates.New(f.r.c.Rules, f.state, c)
 	return err
 }

@@ -1,0 +1,178 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// ownership is the time from taking an account to letting go of it, and what runs in it.
+type ownership struct {
+	c       *Config
+	tell    *teller
+	status  *status
+	log     *stream.Log
+	client  Client
+	driver  *driver
+	service *rpc.Service
+	calls   calls
+	online  presence
+	kept    *kept           // what is to be passed on; set by run before it returns
+	hard    context.Context //nolint:containedctx // the ownership's life: ends when nothing may go on
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	ended   chan error // of the log
+	lost    chan error // of the client
+}
+
+// begin takes the account: from the owner record on nobody else can write its updates.
+func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, error) {
+	if r.c.Settings.APIID == 0 {
+		return nil, ErrNoAPI
+	}
+	o := &ownership{c: &r.c, tell: &r.tell, status: &r.status, driver: r.newDriver(), ended: make(chan error, 1), lost: make(chan error, 1)}
+	o.hard, o.stop = context.WithCancel(context.WithoutCancel(ctx))
+	o.calls.floods = r.c.Floods.Account(r.Name, r.tell.log)
+	err := o.open(ctx, state)
+	if err == nil {
+		o.client, err = r.newClient(ctx, state, o)
+	}
+	if err == nil {
+		err = r.serve(ctx, state, o)
+	}
+	if err != nil {
+		o.stop()
+		o.calls.floods.Close(o.hard)
+		o.driver.memory.share.Close()
+		return nil, err
+	}
+	o.online.wanted = r.c.Settings.ShownOnline(r.Name) && !state.Bot
+	r.mu.Lock()
+	r.owned = o
+	r.mu.Unlock()
+	r.status.owned(state)
+	r.tell.event(eventGained, map[string]any{"epoch": o.log.Epoch(), "owner": o.log.OwnerID()})
+	return o, nil
+}
+
+// serve begins to take an owner's requests.
+func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (err error) {
+	o.driver.reaches(o.client)
+	if o.calls.journal, err = o.newJournal(state.UserID); err != nil {
+		return err
+	}
+	if o.calls.gate, err = r.newGate(ctx, o.client.Invoke); err != nil {
+		return err
+	}
+	c := r.rpcConfig(invoker(o.invoke), o)
+	govern(&c, o.calls.gate)
+	c.Behind = o.former()
+	known := o.driver.publisher.directory
+	c.Locate, c.Whose, c.Self = known.Locate, known.Whose, state.UserID
+	c.Sequence = o.sequences()
+	o.takeJobs(&c, state.UserID)
+	o.service, err = rpc.Serve(c)
+	return err
+}
+
+// open takes the account's log, and makes the machine that goes on with it.
+func (o *ownership) open(ctx context.Context, state mtproto.State) (err error) {
+	d := o.driver
+	o.log, err = o.c.Store.Open(ctx, stream.Options{
+		Account: o.c.Name, User: state.UserID, Pending: o.c.Settings.Pending, Log: o.tell.log, Stored: d.stored, Drained: d.loop.Poke,
+		Smaller: d.publisher.smaller, Troubled: d.troubled, Sure: o.c.Sure, Room: d.memory.share,
+		Tried: func(took time.Duration, err error) { o.tell.metrics.Published(o.c.Name, took, err) },
+	})
+	if err != nil {
+		return err
+	}
+	return d.recover(ctx, o.c, o.log, state)
+}
+
+// run starts everything and waits for the first reason to end.
+func (o *ownership) run(ctx context.Context) error {
+	o.work.Go(func() { o.ended <- o.log.Run(o.hard) })
+	o.work.Go(func() { o.driver.run(o.hard) })
+	client, disconnect := context.WithCancel(o.hard)
+	defer disconnect()
+	o.work.Go(func() { o.lost <- o.client.Run(client) })
+	o.runJobs()
+	offline := o.appear()
+	for {
+		select {
+		case <-ctx.Done():
+			return o.release(offline, disconnect)
+		case <-o.c.Lost:
+			return o.abandon(disconnect, ErrLost)
+		case err := <-o.ended:
+			return o.abandon(disconnect, err)
+		case err := <-o.lost:
+			if !signedOut(err) {
+				return o.abandon(disconnect, fmt.Errorf("%s: the client of Telegram ended: %w", o.c.Name, err))
+			}
+			// Nobody can help but a person, by a new sign-in. Requests are refused with what happened until then.
+			o.tell.log.Error("account is signed out of Telegram", "err", err)
+			o.status.set(SignedOut, err)
+		}
+	}
+}
+
+// release lets go in order: requests answered, updates stored, connection closed, position saved.
+func (o *ownership) release(offline, disconnect func()) error {
+	grace, cancel := context.WithTimeout(o.hard, Grace)
+	defer cancel()
+	o.work.Go(func() {
+		select {
+		case <-o.c.Lost:
+			o.stop()
+		case <-o.hard.Done():
+		}
+	})
+	o.status.set(Stopping, nil)
+	o.finishJobs(grace)
+	if passing := o.c.Successor != nil && o.c.Successor(); passing {
+		o.keepRequests(grace)
+	} else {
+		o.service.Stop(grace)
+	}
+	offline()
+	disconnect()
+	o.calls.close(grace)
+	o.driver.finish(grace)
+	err := o.log.Flush(grace)
+	if err == nil {
+		o.driver.ledger.save(grace)
+	}
+	o.tell.event("owner.lost", map[string]any{"epoch": o.log.Epoch(), "reason": "released"})
+	o.end()
+	return err
+}
+
+// abandon ends at once: the account is somebody else's, or cannot go on.
+func (o *ownership) abandon(disconnect func(), err error) error {
+	disconnect()
+	o.status.set(Stopped, err)
+	now, cancel := context.WithCancel(o.hard)
+	cancel()
+	o.stop()
+	o.service.Stop(now)
+	o.calls.close(now)
+	var fenced *stream.FencedError
+	if errors.As(err, &fenced) {
+		o.tell.event("owner.lost", map[string]any{"epoch": o.log.Epoch(), "reason": "taken over", "by": fenced.By.ID})
+	}
+	o.end()
+	return err
+}
+
+func (o *ownership) end() {
+	o.stop()
+	o.work.Wait()
+	o.driver.memory.share.Close()
+}
