@@ -250,7 +250,7 @@ func (b *Bridge) serve(ctx context.Context, services *backing.Services, each acc
 func (b *Bridge) accountConfig(services *backing.Services) account.Config {
 	return account.Config{
 		Settings: b.settings, Env: b.env, Version: b.options.Version, Methods: b.layer.Methods, Rules: b.layer.Rules, Rates: b.layer.Rates,
-		Conn: services.Conn, Answers: b.answers, Vault: services.Vault,
+		Conn: services.Conn, Answers: b.answers, Stores: account.Stores{Vault: services.Vault},
 		Budget: b.budget, Room: b.room, Metrics: b.metrics, Clock: &b.clock, Log: b.log,
 	}
 }

@@ -47,30 +47,40 @@ type Config struct {
 	Env      dc.Environment
 	Conn     *nats.Conn
 	Answers  *answer.Answers // of the same connection
-	Store    *stream.Store
-	Records  *records.Records
-	Vault    *vault.Vault
-	Queue    *queue.Store // of jobs; nil: none are run
-	Once     once.Store   // of requests with an id; nil: they are executed as often as they come
-	Floods   *flood.Board
-	Limits   gate.Store  // of what may be called; nil: everything
-	Rates    *gate.Rules // of the methods
+	Rates    *gate.Rules     // of the methods
 	Methods  *rpc.Methods
-	Budget   *rpc.Budget // of the bytes of requests; nil: none
 	Rules    *updates.Rules
 	Version  string
-	Metrics  *metrics.Metrics // nil: nobody looks
+	Budget   *rpc.Budget      // of the bytes of requests; nil: none
 	Room     *room.Budget     // of the daemon, for updates that wait; nil: as much as there is
+	Metrics  *metrics.Metrics // nil: nobody looks
 	Clock    *Clock           // the daemon's; nil: nobody is told that it is wrong
 	Log      *slog.Logger
-	// Sure says whether the account is this daemon's beyond doubt, at any instant; nil: always.
-	Sure func() bool
-	Lost <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
-	// Successor says whether another daemon would go on with the account, so that requests are kept for it when this one
-	// lets go; nil: none would.
-	Successor func() bool
+	Stores
+	Lease
 	// NewClient makes the client of Telegram; nil: mtproto.New.
 	NewClient func(mtproto.Options) (Client, error)
+}
+
+// Stores are where everything stands that outlives a daemon.
+type Stores struct {
+	Store   *stream.Store
+	Records *records.Records
+	Vault   *vault.Vault
+	Queue   *queue.Store // of jobs; nil: none are run
+	Once    once.Store   // of requests with an id; nil: they are executed as often as they come
+	Floods  *flood.Board
+	Limits  gate.Store // of what may be called; nil: everything
+}
+
+// Lease is the right to run the account.
+type Lease struct {
+	// Sure reports whether the account is this daemon's beyond doubt, at any instant; nil: always.
+	Sure func() bool
+	Lost <-chan struct{} // closed when the account may be another daemon's: everything ends at once; nil: never
+	// Successor reports whether another daemon would go on with the account, so that requests are kept for it when this one
+	// lets go; nil: none would.
+	Successor func() bool
 }
 
 // Grace is how long a planned end waits for requests at work and for updates on their way to the stream.
@@ -115,9 +125,9 @@ func New(c Config) *Runner {
 	return r
 }
 
-// Run owns the account until ctx ends, and then lets go of it in order. It returns nil then; a *stream.FencedError when
-// another owner took the account; ErrLost when Lost was closed; or what else makes going on senseless. An account that is not signed in, or not any
-// more, is served with clear refusals until ctx ends.
+// Run owns the account until ctx ends, and then lets go of it in order. It returns nil then; a *stream.FencedError when another
+// owner took the account; ErrLost when Lost was closed; or what else makes going on senseless. An account that is not signed in,
+// or not any more, is served with clear refusals until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
 	state, err := r.keeper.load(ctx)
 	switch {
@@ -188,7 +198,8 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 	s := r.c.Settings
 	c := rpc.Config{
 		Answers: r.c.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.c.Methods, Invoke: invoke, Explain: r.status.explain,
-		Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency, Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.c.Budget,
+		Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency,
+		Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.c.Budget,
 		PerMethod: s.Endpoints == "method", Version: r.c.Version,
 		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.c.Methods.Schema().Layer())}, Log: r.tell.log,
 		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
@@ -202,7 +213,8 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		c.Observe, c.Resolve, c.Once = o.driver.observe, o.resolve, o.calls.journal
 		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
 		for _, verb := range []string{"list", "add", "remove"} {
-			c.Extra["watch_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "watch."+verb), Slow: true, Answer: o.driver.watched.serve(verb)}
+			subject := s.Scheme().Ctl(r.Name, "watch."+verb)
+			c.Extra["watch_"+verb] = rpc.Extra{Subject: subject, Slow: true, Answer: o.driver.watched.serve(verb)}
 		}
 	}
 	return c

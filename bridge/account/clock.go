@@ -13,7 +13,8 @@ const skewLeast = 5 * time.Second
 // eventSkew says that the machine's clock is wrong, or right again.
 const eventSkew = "clock.skew"
 
-// Clock is what a daemon knows of its machine's clock. All its accounts share one, so that it is said once. The zero value is fine.
+// Clock is what a daemon knows of its machine's clock. All its accounts share one, so that it is said once. The zero value is
+// fine.
 type Clock struct {
 	mu   sync.Mutex
 	said time.Duration // how far ahead it was when that was said last
@@ -33,7 +34,8 @@ func (c *Clock) note(log *slog.Logger, ahead time.Duration) (news bool) {
 	if ahead.Abs() < skewLeast {
 		log.Info("this machine's clock agrees with Telegram's again")
 	} else {
-		log.Warn("this machine's clock differs from Telegram's: set it by NTP; Tg-Delay and the delay metric allow for it", "ahead", ahead.Round(time.Second))
+		log.Warn("this machine's clock differs from Telegram's: set it by NTP; Tg-Delay and the delay metric allow for it",
+			"ahead", ahead.Round(time.Second))
 	}
 	return true
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/natsgram/natsgram/mtproto/updates/loop"
 )
 
-// driver is the [loop.Owner] of an account: it has what the machine gives published, and sees to it that there is room for what comes in.
+// driver is the [loop.Owner] of an account: it has what the machine gives published, and sees to it that there is room for what
+// comes in.
 type driver struct {
 	loop      *loop.Loop
 	machine   *updates.Machine

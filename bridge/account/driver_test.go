@@ -215,7 +215,7 @@ func (x *rig) start(g *telegram) {
 	}
 	x.g = g
 	x.r = New(Config{
-		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Store: x.store, Records: x.records, Vault: x.vault, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lost: x.lost,
+		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lease: Lease{Lost: x.lost},
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
 	if x.late > 0 {

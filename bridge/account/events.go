@@ -23,8 +23,8 @@ type teller struct {
 	metrics *metrics.Metrics // nil: nobody looks
 }
 
-// event tells of the account's own life on tg.evt.<account>.<name>. It does not wait: the stream that keeps the last of each listens on
-// the subject like everybody else. fields go beside "event", "account" and "at".
+// event tells of the account's own life on tg.evt.<account>.<name>. It does not wait: the stream that keeps the last of each
+// listens on the subject like everybody else. fields go beside "event", "account" and "at".
 func (t *teller) event(name string, fields map[string]any) {
 	all := map[string]any{"event": name, "account": t.name, "at": time.Now().UTC().Format(time.RFC3339Nano)}
 	maps.Copy(all, fields)

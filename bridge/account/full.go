@@ -53,7 +53,8 @@ func (d *driver) troubled() {
 
 func (d *driver) sayHeld() {
 	reason, waiting := d.reason(), d.log.Waiting()
-	d.tell.log.Warn("JetStream does not take updates: they wait, and are left with Telegram where there is no room", "reason", reason, "waiting_bytes", waiting)
+	d.tell.log.Warn("JetStream does not take updates: they wait, and are left with Telegram where there is no room",
+		"reason", reason, "waiting_bytes", waiting)
 	d.tell.event(eventHeld, map[string]any{"reason": reason, "waiting_bytes": waiting})
 }
 
@@ -81,7 +82,10 @@ func (d *driver) roomLate(now time.Time) time.Duration {
 
 // relieved reports whether there was pressure, and is room again.
 func (d *driver) relieved() bool {
-	if !d.pressure.holds() || d.fetches.roomless.Load() || d.log.Full() && d.log.Waiting() > 0 { // an empty log has nothing more to give back
+	if !d.pressure.holds() || d.fetches.roomless.Load() {
+		return false
+	}
+	if d.log.Full() && d.log.Waiting() > 0 { // an empty log has nothing more to give back
 		return false
 	}
 	return d.log.Doing().Err == nil
@@ -101,7 +105,8 @@ func (d *driver) resume(now time.Time) error {
 		d.client.Reinit()
 	}
 	lasted := now.Sub(was.since)
-	d.tell.log.Info("JetStream takes updates again", "after", lasted, "left", was.left, "parked", len(was.parked), "declined", was.declined)
+	d.tell.log.Info("JetStream takes updates again",
+		"after", lasted, "left", was.left, "parked", len(was.parked), "declined", was.declined)
 	d.tell.event(eventResumed, map[string]any{
 		"held_ms": milliseconds(lasted), "left": was.left, "parked": len(was.parked), "declined": was.declined,
 	})

@@ -12,7 +12,8 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// ledger is the state of the account's updates as far as the stream holds them, and where that is saved. It is safe for concurrent use.
+// ledger is the state of the account's updates as far as the stream holds them, and where that is saved. It is safe for
+// concurrent use.
 type ledger struct {
 	name    string
 	user    int64
@@ -38,8 +39,8 @@ const (
 	savePositionEvery = 30 * time.Second
 )
 
-// fold takes in a group that is in the stream. It is told of every one, in order: the state is folded from exactly that. It reports
-// whether turned has to be called soon.
+// fold takes in a group that is in the stream. It is told of every one, in order: the state is folded from exactly that. It
+// reports whether turned has to be called soon.
 func (l *ledger) fold(g *stream.Group, seq uint64) (look bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,8 +106,8 @@ func (l *ledger) position() records.Position {
 	return records.Position{Seq: l.seq, User: l.user, State: state}
 }
 
-// turned saves the position when it is due, beside the loop by beside, and says that updates are followed once the stream holds where
-// they begin.
+// turned saves the position when it is due, beside the loop by beside, and says that updates are followed once the stream holds
+// where they begin.
 func (l *ledger) turned(now time.Time, beside func(func(context.Context))) {
 	stored, begun := l.counts()
 	switch {

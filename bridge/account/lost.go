@@ -10,13 +10,13 @@ import (
 // eventStorageLost is told when a stream or bucket was deleted or emptied under the running daemon.
 const eventStorageLost = "storage.lost"
 
-// StorageLost tells that storage of natsgram's was lost. Of updates it is told up to which sequence they are gone from the stream: those
-// that consumers have not read, they will not.
+// StorageLost tells that storage of natsgram's was lost. Of updates it is told up to which sequence they are gone from the
+// stream: those that consumers have not read, they will not.
 func (r *Runner) StorageLost(c storage.Change) {
 	if o := r.ownership(); o != nil && c.Name == storage.Updates && c.Anew {
 		o.driver.ledger.anotherStream()
 	}
-	r.tell.event(eventStorageLost, map[string]any{"storage": r.c.Settings.Scheme().StreamName(c.Name), "up_to": c.Lost, "cause": c.Cause})
+	r.tell.event(eventStorageLost, map[string]any{"storage": r.tell.scheme.StreamName(c.Name), "up_to": c.Lost, "cause": c.Cause})
 }
 
 // WritePosition writes everything down anew that stands in the bucket of positions.

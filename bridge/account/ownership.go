@@ -36,7 +36,9 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, er
 	if r.c.Settings.APIID == 0 {
 		return nil, ErrNoAPI
 	}
-	o := &ownership{c: &r.c, tell: &r.tell, status: &r.status, driver: r.newDriver(), ended: make(chan error, 1), lost: make(chan error, 1)}
+	o := &ownership{
+		c: &r.c, tell: &r.tell, status: &r.status, driver: r.newDriver(), ended: make(chan error, 1), lost: make(chan error, 1),
+	}
 	o.hard, o.stop = context.WithCancel(context.WithoutCancel(ctx))
 	o.calls.floods = r.c.Floods.Account(r.Name, r.tell.log)
 	err := o.open(ctx, state)

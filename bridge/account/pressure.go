@@ -9,8 +9,8 @@ import (
 )
 
 // pressure decides what becomes of updates while JetStream does not take what Telegram sends: slow, full or away. Updates that a
-// difference brings are acknowledged and left with Telegram; those that only their push brings (E27) are parked, within a limit, and
-// not acknowledged; beyond the limit Telegram is to send them again. It is safe for concurrent use.
+// difference brings are acknowledged and left with Telegram; those that only their push brings (E27) are parked, within a limit,
+// and not acknowledged; beyond the limit Telegram is to send them again. It is safe for concurrent use.
 type pressure struct {
 	only  func(update []byte) bool // reports whether no difference brings an update
 	most  func() int64             // how many bytes may be parked
@@ -40,8 +40,8 @@ const (
 	decline                 // have Telegram send it again
 )
 
-// decide says what becomes of an update, or of the result of a call of ours. Nobody sends that again: what of it no difference brings,
-// the caller has in the reply.
+// decide says what becomes of an update, or of the result of a call of ours. Nobody sends that again: what of it no difference
+// brings, the caller has in the reply.
 func (p *pressure) decide(in *loop.Input, full bool) decision {
 	if !full {
 		return take

@@ -81,7 +81,9 @@ func (p *publisher) tellGap(gap *updates.Gap) {
 	if gap == nil || gap.Reason == updates.GapBeginning {
 		return
 	}
-	p.tell.event("gap", map[string]any{"box": gap.Box.String(), "from": gap.From, "to": gap.To, "reason": gap.Reason, "filled": gap.Fill})
+	p.tell.event("gap", map[string]any{
+		"box": gap.Box.String(), "from": gap.From, "to": gap.To, "reason": gap.Reason, "filled": gap.Fill,
+	})
 }
 
 // eventRedacted tells of an update whose contents are not in the stream.
@@ -95,8 +97,8 @@ func (p *publisher) tellRedacted(g *stream.Group) {
 			continue
 		}
 		fields := map[string]any{
-			"type": first(m.Header, subjects.HeaderType), "box": first(m.Header, subjects.HeaderBox), "pts": first(m.Header, subjects.HeaderPts),
-			"subject": m.Subject, "id": first(m.Header, subjects.HeaderMsgID), "reason": why,
+			"type": first(m.Header, subjects.HeaderType), "subject": m.Subject,
+			"box": first(m.Header, subjects.HeaderBox), "pts": first(m.Header, subjects.HeaderPts), "id": first(m.Header, subjects.HeaderMsgID), "reason": why,
 		}
 		p.tell.log.Warn("an update is in the stream without its contents", "update", fields)
 		p.tell.event(eventRedacted, fields)

@@ -38,8 +38,8 @@ func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, sessio
 	}
 	mostHeld, mostBytes := d.memory.bounds()
 	d.machine, err = updates.New(d.rules, from, updates.Config{
-		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64, Known: d.publisher.directory.knows,
-		Begin: begin, Era: log.Epoch(), MaxHeld: mostHeld, MaxHeldBytes: mostBytes,
+		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64,
+		Known: d.publisher.directory.knows, Begin: begin, Era: log.Epoch(), MaxHeld: mostHeld, MaxHeldBytes: mostBytes,
 		Look: looks(c.Settings.Look),
 	})
 	if err != nil {
@@ -73,7 +73,8 @@ func (l *ledger) open(ctx context.Context, log *stream.Log) (from updates.State,
 	l.said = true
 	l.follows()
 	l.forgetSignIn(ctx)
-	l.tell.log.Info("updates go on", "pts", l.state.Pts, "qts", l.state.Qts, "channels", len(l.state.Channels), "read_back", found.read)
+	l.tell.log.Info("updates go on",
+		"pts", l.state.Pts, "qts", l.state.Qts, "channels", len(l.state.Channels), "read_back", found.read)
 	return l.state, "", nil
 }
 

@@ -18,15 +18,16 @@ type memory struct {
 const (
 	// mostAnswer is what is set aside for the answer to a fetch until it is there.
 	mostAnswer = 512 << 10
-	// heldWeight is what an update that the machine holds will weigh in the log beside its bytes, which are three times as many there.
+	// heldWeight is what an update that the machine holds will weigh in the log beside its bytes, which are three times as many
+	// there.
 	heldWeight, heldGrowth = 2300, 3
 )
 
 // Take notes what came into the inbox.
 func (m *memory) Take(n int64) { m.share.Take(n) }
 
-// Handled gives back what went through the machine, and takes what the machine holds back of it until a difference comes: all of that
-// goes into the log at once then.
+// Handled gives back what went through the machine, and takes what the machine holds back of it until a difference comes: all of
+// that goes into the log at once then.
 func (m *memory) Handled(n int64) {
 	updates, bytes := m.machine.Postponed()
 	held := int64(updates)*heldWeight + int64(bytes)*heldGrowth

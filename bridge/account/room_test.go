@@ -44,7 +44,7 @@ func (x *rig) crowd(n int, total int64) *crowd {
 			x.t.Fatal(err)
 		}
 		r := New(Config{
-			Name: name, Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Store: x.store, Records: x.records, Vault: x.vault, Methods: methods, Rules: rules,
+			Name: name, Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: methods, Rules: rules,
 			Room: c.budget, NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 		})
 		r.heldAfter = 100 * time.Millisecond

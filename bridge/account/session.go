@@ -58,8 +58,8 @@ func (k *keeper) save(state mtproto.State) error {
 	})
 }
 
-// save is mtproto.Options.Save. That somebody signed in anew is no fault: what is known of the former session is of no use, and the
-// account begins again.
+// save is mtproto.Options.Save. That somebody signed in anew is no fault: what is known of the former session is of no use, and
+// the account begins again.
 func (r *Runner) save(state mtproto.State) error {
 	err := r.keeper.save(state)
 	if errors.Is(err, vault.ErrChanged) {
@@ -87,7 +87,7 @@ func (r *Runner) Session() vault.Session {
 	return r.keeper.session
 }
 
-// Written says whether the vault's record of that revision is the one that this account wrote or read last.
+// Written reports whether the vault's record of that revision is the one that this account wrote or read last.
 func (r *Runner) Written(revision uint64) bool {
 	r.keeper.mu.Lock()
 	defer r.keeper.mu.Unlock()
@@ -95,7 +95,7 @@ func (r *Runner) Written(revision uint64) bool {
 }
 
 // Reconcile looks whether the vault still holds the session with which the account runs, and writes it back if it does not: the
-// record was deleted, purged, overwritten, or lost with the whole store. It says whether the account has to begin anew, because a
+// record was deleted, purged, overwritten, or lost with the whole store. It reports whether the account has to begin anew, because a
 // person signed in anew, or another daemon has the account.
 func (r *Runner) Reconcile(ctx context.Context) (anew bool, err error) {
 	k := &r.keeper
@@ -121,7 +121,8 @@ func (r *Runner) foreign(what string) {
 	if what == vault.NoRecord {
 		r.tell.log.Warn("the vault did not hold this account's session any more; it is stored again")
 	} else {
-		r.tell.log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?", "found", what)
+		r.tell.log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?",
+			"found", what)
 	}
 	r.status.foreign(what)
 	r.tell.event(eventForeign, map[string]any{"found": what})

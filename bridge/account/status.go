@@ -137,7 +137,7 @@ func (s *status) freeze(f *gate.Frozen) {
 	s.s.Frozen = f
 }
 
-// follows: from now on no update of the account is missed.
+// follows notes that from now on no update of the account is missed.
 func (s *status) follows() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,7 +33,8 @@ type writer struct {
 
 func newWriter(c *Config, owner string, user int64) *writer {
 	w := &writer{
-		account: c.Name, scheme: c.Settings.Scheme(), schema: c.Methods.Schema(), rules: c.Rules, layer: []string{strconv.Itoa(c.Methods.Schema().Layer())},
+		account: c.Name, scheme: c.Settings.Scheme(), schema: c.Methods.Schema(), rules: c.Rules,
+		layer:   []string{strconv.Itoa(c.Methods.Schema().Layer())},
 		content: []string{subjects.ContentJSON}, msgpack: c.Settings.Encoding == "msgpack", withheld: c.Methods.Withheld(),
 		owner: owner, user: []string{strconv.FormatInt(user, 10)},
 	}
@@ -127,13 +128,14 @@ func (w *writer) delay(item *updates.Item) time.Duration {
 	return max(received.Sub(time.Unix(int64(item.Date), 0)), 0)
 }
 
-// isNew: a message that was just written, as far as is known, so that its delay tells something.
+// isNew reports whether an item is a message that was just written, as far as is known, so that its delay tells something.
 func isNew(item *updates.Item) bool {
-	return item.Date > 0 && !item.Backfill && item.Origin == "" && strings.HasPrefix(item.Name, "updateNew") && strings.HasSuffix(item.Name, "Message")
+	return item.Date > 0 && !item.Backfill && item.Origin == "" &&
+		strings.HasPrefix(item.Name, "updateNew") && strings.HasSuffix(item.Name, "Message")
 }
 
-// id names an update for ever: account/user/era/box/pts/index. An era is a counting of Telegram's: it may begin anew (E10). What has no
-// place in a box is numbered under its owner (E23).
+// id names an update for ever: account/user/era/box/pts/index. An era is a counting of Telegram's: it may begin anew (E10). What
+// has no place in a box is numbered under its owner (E23).
 func (w *writer) id(item *updates.Item, box string) string {
 	whose := w.account + "/" + w.user[0] + "/"
 	if item.Box.Kind == updates.None {

@@ -1,5 +1,6 @@
-// Package records keeps what is known of an account beside the stream of updates: where recovery begins, where its updates
-// stood when it signed in, and which channels it watches. All of it stands in one bucket; the stream tells the truth where the two differ.
+// Package records keeps what is known of an account beside the stream of updates: where recovery begins, where its updates stood
+// when it signed in, and which channels it watches. All of it stands in one bucket; the stream tells the truth where the two
+// differ.
 package records
 
 import (

@@ -38,8 +38,8 @@ func (e *FencedError) Error() string {
 // errUnsure keeps a log from taking the account back after its record was lost, and whoever came since may have lost his too.
 var errUnsure = errors.New("the owner record is gone, and it is not sure that the account is still this daemon's")
 
-// fence is a log's owner record. Its sequence is the epoch, under which everything of the log is published: what was published under
-// an earlier one the server refuses from then on.
+// fence is a log's owner record. Its sequence is the epoch, under which everything of the log is published: what was published
+// under an earlier one the server refuses from then on.
 type fence struct {
 	server  *server
 	account string
@@ -51,9 +51,9 @@ type fence struct {
 }
 
 // claim writes this log's record over the one that stands there, and takes its sequence as the epoch. Only a compare-and-set
-// goes through, so that a claim delayed on its way can never fence a later owner. steal: whoever owns the account now;
-// otherwise another owner is a FencedError: one whose record is newer than this log's. An older one is what a server says that lags
-// behind the others, or all that is left after this log's own was lost; the compare-and-set tells which.
+// goes through, so that a claim delayed on its way can never fence a later owner. steal: whoever owns the account now; otherwise
+// another owner is a FencedError: one whose record is newer than this log's. An older one is what a server says that lags behind
+// the others, or all that is left after this log's own was lost; the compare-and-set tells which.
 func (f *fence) claim(ctx context.Context, steal bool) error {
 	for {
 		looking, answered := f.server.patiently(ctx)

@@ -26,8 +26,8 @@ func (l *Log) fit(ctx context.Context, groups []*Group) {
 	}
 }
 
-// replace gives one message another form, and tells how many messages that is. A refusal says why its size is not the reason. Where
-// no form is small enough it stays as it is, for when there is room.
+// replace gives one message another form, and tells how many messages that is. A refusal says why its size is not the reason.
+// Where no form is small enough it stays as it is, for when there is room.
 func (l *Log) replace(g *Group, i int, limits Limits, refusal string) int {
 	if l.opts.Smaller == nil {
 		return 1
@@ -40,8 +40,8 @@ func (l *Log) replace(g *Group, i int, limits Limits, refusal string) int {
 	return len(smaller)
 }
 
-// lessen tries the first n messages of a group, which are refused for good for whatever reason, in a form without contents, so that the
-// account goes on. Where that is refused too it is not the messages' fault, and they stay as they are.
+// lessen tries the first n messages of a group, which are refused for good for whatever reason, in a form without contents, so
+// that the account goes on. Where that is refused too it is not the messages' fault, and they stay as they are.
 func (l *Log) lessen(ctx context.Context, g *Group, n int) error {
 	if l.opts.Smaller == nil {
 		return nil

@@ -68,9 +68,9 @@ type Options struct {
 	// Stored is told of every group that is in the stream, in order, with the sequence of its last message (0: it had none).
 	// It is called from Run.
 	Stored func(g *Group, seq uint64)
-	// Smaller gives a message that the server does not take another form: within limits if that can be, else as little as can be. It
-	// may be several messages, to be stored all or nothing. refusal is why the server does not take it, if that is not its size. It is
-	// called from Run; nil: there is no other form.
+	// Smaller gives a message that the server does not take another form: within limits if that can be, else as little as can be.
+	// It may be several messages, to be stored all or nothing. refusal is why the server does not take it, if that is not its size.
+	// It is called from Run; nil: there is no other form.
 	Smaller func(m Message, limits Limits, refusal string) []Message
 	// Troubled is called from Run with every try that the server did not take.
 	Troubled func()

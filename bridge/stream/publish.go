@@ -197,7 +197,7 @@ func (l *Log) oneByOne(ctx context.Context, groups []*Group) (n int, err error) 
 	return n, nil
 }
 
-// attempt sends once. It says whether the messages are in the stream now; err is for what another attempt cannot mend.
+// attempt sends once. It reports whether the messages are in the stream now; err is for what another attempt cannot mend.
 func (l *Log) attempt(ctx context.Context, messages []Message) (there bool, seq uint64, err error) {
 	begun := time.Now()
 	seq, err = l.send(ctx, messages)

@@ -56,8 +56,8 @@ type sizes struct {
 
 func (s *sizes) set(info *jetstream.StreamInfo) { s.most = max(int64(info.Config.MaxMsgSize), 0) }
 
-// limits are those of now: a connection can be made anew to a server that takes less, and a stream be edited. owner is the subject
-// that the log adds to each message.
+// limits are those of now: a connection can be made anew to a server that takes less, and a stream be edited. owner is the
+// subject that the log adds to each message.
 func (s *sizes) limits(conn *nats.Conn, owner string) Limits {
 	room := int64(ownHeaders + len(owner))
 	message := conn.MaxPayload()
@@ -83,7 +83,8 @@ const lookEvery = 10 * time.Second
 // old reports whether there is a limit, and it was looked at too long ago.
 func (s *sizes) old() bool { return s.most > 0 && time.Since(s.looked) > lookEvery }
 
-// doubt looks anew after a refusal that may come of it. A batch is told no more than that one of its messages did not get through.
+// doubt looks anew after a refusal that may come of it. A batch is told no more than that one of its messages did not get
+// through.
 func (s *sizes) doubt(ctx context.Context, on *server, err error) {
 	switch codeOf(err) {
 	case codeTooLarge, codeIncomplete:

@@ -64,8 +64,8 @@ func (l *Log) troubled() {
 	}
 }
 
-// refused reports whether the server said no, so that nothing was stored. The fence says no too, but whose account it is has to be
-// found out then.
+// refused reports whether the server said no, so that nothing was stored. The fence says no too, but whose account it is has to
+// be found out then.
 func refused(err error) bool {
 	if errors.Is(err, nats.ErrMaxPayload) {
 		return true

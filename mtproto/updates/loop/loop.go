@@ -1,5 +1,5 @@
-// Package loop is the goroutine around a machine of updates. It hands in what arrived and the time, one thing after another, and has
-// done what the machine asks for: by its [Owner] where programs differ, by itself where they do not.
+// Package loop is the goroutine around a machine of updates. It hands in what arrived and the time, one thing after another, and
+// has done what the machine asks for: by its [Owner] where programs differ, by itself where they do not.
 package loop
 
 import (
@@ -61,8 +61,8 @@ type Loop struct {
 	token   uint64
 }
 
-// callTime bounds one call for the machine, which repeats it. The client would repeat some refusals for ever (500), and nobody would be
-// told of them.
+// callTime bounds one call for the machine, which repeats it. The client would repeat some refusals for ever (500), and nobody
+// would be told of them.
 const callTime = time.Minute
 
 // New makes a loop. Either of its watchers may be nil.
@@ -86,8 +86,8 @@ func (nothing) Handled(int64) {}
 func (nothing) Begin()        {}
 func (nothing) End()          {}
 
-// Run drives the machine until ctx ends, which it returns the cause of, or the owner returns an error. Calls and what else runs beside
-// the loop have ended when it returns. It runs once.
+// Run drives the machine until ctx ends, which it returns the cause of, or the owner returns an error. Calls and what else runs
+// beside the loop have ended when it returns. It runs once.
 func (l *Loop) Run(ctx context.Context, m *updates.Machine, client Invoker, owner Owner) error {
 	l.machine, l.client, l.owner = m, client, owner
 	var stop context.CancelFunc
@@ -172,7 +172,8 @@ func (l *Loop) handle(in Input) (err error) {
 	return err
 }
 
-// Give hands an update, a result or an answer to the machine, and has done what the machine asks for then. The loop's goroutine calls it.
+// Give hands an update, a result or an answer to the machine, and has done what the machine asks for then. The loop's goroutine
+// calls it.
 func (l *Loop) Give(now time.Time, in Input) error {
 	if l.at = in.At; in.At.IsZero() {
 		l.at = now
@@ -212,8 +213,8 @@ func (l *Loop) pump() error {
 	return nil
 }
 
-// Acknowledge tells Telegram that updates need not come again (C17), by the tokens that the machine has of them. The loop's goroutine
-// calls it.
+// Acknowledge tells Telegram that updates need not come again (C17), by the tokens that the machine has of them. The loop's
+// goroutine calls it.
 func (l *Loop) Acknowledge(tokens []uint64) {
 	for _, t := range tokens {
 		if done := l.acks[t]; done != nil {
@@ -223,8 +224,8 @@ func (l *Loop) Acknowledge(tokens []uint64) {
 	}
 }
 
-// Call makes a call for the machine beside the loop; the answer comes in as an Input. after, if it is not nil, is called when that is
-// there, or will not be. The machine judges FLOOD_WAIT and repeats calls by itself. The loop's goroutine calls it.
+// Call makes a call for the machine beside the loop; the answer comes in as an Input. after, if it is not nil, is called when
+// that is there, or will not be. The machine judges FLOOD_WAIT and repeats calls by itself. The loop's goroutine calls it.
 func (l *Loop) Call(f *updates.Fetch, after func()) {
 	l.Go(func(ctx context.Context) {
 		if after != nil {
