@@ -44,7 +44,7 @@ func (b *Bridge) ownFigures() (d metrics.Daemon) {
 		d.Connected, d.Reconnects = services.Conn.IsConnected(), services.Conn.Stats().Reconnects
 	}
 	if s != nil {
-		d.LeaseRenewed = s.Crew().Standing().Renewed
+		d.LeaseRenewed = s.Table().Standing().Renewed
 	}
 	return d
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -44,7 +44,7 @@ func TestAnotherSecretIsTurnedAway(t *testing.T) {
 	if b, err = New(none, d.o); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Run(ctx); !errors.Is(err, account.ErrNoAPI) {
+	if err := b.Run(ctx); !errors.Is(err, settings.ErrNoAPI) {
 		t.Errorf("a daemon without api_id: %v", err)
 	}
 	other.Accounts = []string{"else"} // accounts of its own beside the others': those are not its business

@@ -28,7 +28,7 @@ func (b *Bridge) problems() (all []health.Problem) {
 	if !services.Conn.IsConnected() {
 		add(health.NATS, "", textOfAway(services.Conn.LastError()))
 	}
-	if st := s.Crew().Standing(); st.ID == "" {
+	if st := s.Table().Standing(); st.ID == "" {
 		add(health.Lease, "", "this daemon has no lease, so that it may run no account: "+health.WhyNoLease(st.Err))
 	}
 	if err := services.Storage.Healthy(); err != nil {

@@ -73,7 +73,7 @@ func serving(t *testing.T, want []int, all ...*daemon) map[string]*daemon {
 func (b *Bridge) memberID() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.supervisor.Crew().Self()
+	return b.supervisor.Table().Self()
 }
 
 // Design §5: daemons share accounts evenly; one that comes or goes moves no more than its share.
@@ -218,8 +218,8 @@ func TestDeadDaemonIsNoHeir(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := one.b.supervisor
-	changed := s.Crew().Changed()
-	for ctx := soon(t); s.Fleet(time.Now()).Target("main", "") != "dead"; changed = s.Crew().Changed() {
+	changed := s.Table().Changed()
+	for ctx := soon(t); s.Fleet(time.Now()).Target("main", "") != "dead"; changed = s.Table().Changed() {
 		select {
 		case <-changed:
 		case <-ctx.Done():

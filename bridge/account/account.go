@@ -89,9 +89,6 @@ const Grace = 16 * time.Second
 // Within is how long an account takes to end at most: the grace, and telling Telegram that it is offline.
 const Within = Grace + offlineTime
 
-// ErrNoAPI says that nobody told as which application to speak to Telegram.
-var ErrNoAPI = errors.New("NATSGRAM_API_ID and NATSGRAM_API_HASH are not set: https://my.telegram.org/apps gives them")
-
 // ErrLost says that the right to run the account was lost.
 var ErrLost = errors.New("the account may be another daemon's now")
 

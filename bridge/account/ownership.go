@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 )
@@ -34,7 +35,7 @@ type ownership struct {
 // begin takes the account: from the owner record on nobody else can write its updates.
 func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, error) {
 	if r.c.Settings.APIID == 0 {
-		return nil, ErrNoAPI
+		return nil, settings.ErrNoAPI
 	}
 	o := &ownership{
 		c: &r.c, tell: &r.tell, status: &r.status, driver: r.newDriver(), ended: make(chan error, 1), lost: make(chan error, 1),

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -28,7 +28,7 @@ func (b *Services) Fits(ctx context.Context) error {
 		return nil
 	}
 	if s.APIID == 0 || s.APIHash == "" {
-		return account.ErrNoAPI
+		return settings.ErrNoAPI
 	}
 	names, err := b.Vault.Accounts(ctx)
 	if err != nil {

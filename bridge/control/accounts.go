@@ -97,10 +97,10 @@ func (c *Control) listAccounts(ctx context.Context, in request) (any, error) {
 // settings of a daemon name.
 func (c *Control) names(now time.Time) []string {
 	all := c.Daemon.Sessions()
-	for _, name := range c.Crew.Accounts() {
+	for _, name := range c.Table.Accounts() {
 		all[name] = true
 	}
-	for _, m := range c.Crew.Members(now) {
+	for _, m := range c.Table.Members(now) {
 		for _, name := range m.Accounts {
 			all[name] = true
 		}
@@ -115,12 +115,12 @@ func (c *Control) describe(ctx context.Context, names []string) []Account {
 	all := make([]Account, len(names))
 	asked := map[string][]string{} // by owner
 	for i, name := range names {
-		seat := c.Crew.Seat(name, now)
-		all[i] = c.place(name, seat, fleet)
+		holding := c.Table.Holding(name, now)
+		all[i] = c.place(name, holding, fleet)
 		all[i].SignedIn = sessions[name]
 		switch {
-		case seat.Taken:
-			asked[seat.By.ID] = append(asked[seat.By.ID], name)
+		case holding.Taken:
+			asked[holding.By.ID] = append(asked[holding.By.ID], name)
 		case all[i].State == StateFree && all[i].Error == "": // somebody may have tried, and knows why it fails
 			for _, m := range fleet.Members {
 				asked[m.ID] = append(asked[m.ID], name)
@@ -142,13 +142,13 @@ func (c *Control) describe(ctx context.Context, names []string) []Account {
 }
 
 // place is what an account's record tells.
-func (c *Control) place(name string, seat lease.Seat, f share.Fleet) Account {
+func (c *Control) place(name string, holding lease.Holding, f share.Fleet) Account {
 	a := Account{Account: name, State: StateFree}
 	switch {
-	case seat.By.Closed:
+	case holding.By.Closed:
 		a.State, a.Error = StateRemoving, "nobody runs it until it is removed: remove it again if that was cut short"
-	case seat.Taken:
-		a.State, a.Owner, a.Daemon, a.Since = StateSilent, seat.By.ID, seat.By.Host, seat.By.At
+	case holding.Taken:
+		a.State, a.Owner, a.Daemon, a.Since = StateSilent, holding.By.ID, holding.By.Host, holding.By.At
 	default:
 		a.Error = c.whyFree(name, f)
 	}
@@ -161,7 +161,7 @@ func (c *Control) whyFree(name string, f share.Fleet) string {
 	case err != nil:
 		return short(err.Error())
 	case f.Self == "":
-		return noLease(c.Crew.Standing().Err)
+		return noLease(c.Table.Standing().Err)
 	}
 	return cmp.Or(f.WhyFree(name), short(c.Daemon.WhyNotHere(name)))
 }
@@ -175,7 +175,7 @@ func (c *Control) states(ctx context.Context, asked map[string][]string) map[str
 	known := map[string]Account{}
 	var mu sync.Mutex
 	var work sync.WaitGroup
-	for _, m := range c.Crew.Members(time.Now()) {
+	for _, m := range c.Table.Members(time.Now()) {
 		names := asked[m.ID]
 		if len(names) == 0 {
 			continue
@@ -260,11 +260,11 @@ func (c *Control) known(ctx context.Context, name string) error {
 	if err := subjects.CheckAccount(name); err != nil {
 		return answer.Refuse(400, err.Error())
 	}
-	seat, err := c.Crew.Look(ctx, name) // it may just have been added by way of another daemon
+	holding, err := c.Table.Look(ctx, name) // it may just have been added by way of another daemon
 	if err != nil {
 		return answer.Refuse(503, "looking the account up: "+err.Error())
 	}
-	if _, found := slices.BinarySearch(c.names(time.Now()), name); !found && !seat.Known {
+	if _, found := slices.BinarySearch(c.names(time.Now()), name); !found && !holding.Known {
 		return answer.Refuse(404, "there is no account "+name)
 	}
 	return nil

@@ -51,11 +51,11 @@ func (c *Control) addAccount(ctx context.Context, in request) (any, error) {
 // taken reports whether there is an account of that name. It looks at what is stored: another daemon may just have removed it,
 // and the records that this one follows come a moment later.
 func (c *Control) taken(ctx context.Context, name string) (bool, error) {
-	seat, err := c.Crew.Look(ctx, name)
-	if err != nil || seat.Known {
-		return seat.Known, err
+	holding, err := c.Table.Look(ctx, name)
+	if err != nil || holding.Known {
+		return holding.Known, err
 	}
-	for _, m := range c.Crew.Members(time.Now()) {
+	for _, m := range c.Table.Members(time.Now()) {
 		if slices.Contains(m.Accounts, name) {
 			return true, nil
 		}
@@ -77,7 +77,7 @@ func (c *Control) until(ctx context.Context, d time.Duration, what func() bool) 
 	tick := time.NewTicker(100 * time.Millisecond) // what passes away, and how an account does, nobody tells
 	defer tick.Stop()
 	for {
-		changed := c.Crew.Changed()
+		changed := c.Table.Changed()
 		if what() {
 			return true
 		}
@@ -104,32 +104,32 @@ func (c *Control) moveAccount(ctx context.Context, in request) (any, error) {
 		return nil, err
 	}
 	begun := time.Now()
-	seat, err := c.Crew.Look(ctx, in.Account)
+	holding, err := c.Table.Look(ctx, in.Account)
 	if err != nil {
 		return nil, answer.Refuse(503, "finding out who runs the account: "+err.Error())
 	}
-	if !seat.Taken {
+	if !holding.Taken {
 		return nil, answer.Refuse(409, "nobody runs "+in.Account+" now, so there is nothing to move")
 	}
-	to, err := c.destination(in, seat)
+	to, err := c.destination(in, holding)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Crew.Ask(ctx, in.Account, lease.Move{From: seat.By.ID, To: to.ID}); err != nil {
+	if err := c.Table.Ask(ctx, in.Account, lease.Move{From: holding.By.ID, To: to.ID}); err != nil {
 		return nil, answer.Refuse(503, "the daemon could not be asked: "+err.Error())
 	}
-	var now lease.Seat
+	var now lease.Holding
 	if !c.until(ctx, letGo, func() bool {
-		now = c.Crew.Seat(in.Account, time.Now())
-		return now.Taken && now.By.ID != seat.By.ID
+		now = c.Table.Holding(in.Account, time.Now())
+		return now.Taken && now.By.ID != holding.By.ID
 	}) {
-		return nil, answer.Refuse(504, fmt.Sprintf("%s did not let go of %s within %v", seat.By.Host, in.Account, letGo))
+		return nil, answer.Refuse(504, fmt.Sprintf("%s did not let go of %s within %v", holding.By.Host, in.Account, letGo))
 	}
 	if now.By.ID != to.ID {
 		return nil, answer.Refuse(409, fmt.Sprintf("%s went to %s (%s) instead: %s was not there in time",
 			in.Account, now.By.Host, now.By.ID, to.Name))
 	}
-	out := Moved{From: seat.By.ID, FromDaemon: seat.By.Host, Took: float64(time.Since(begun).Microseconds()) / 1000}
+	out := Moved{From: holding.By.ID, FromDaemon: holding.By.Host, Took: float64(time.Since(begun).Microseconds()) / 1000}
 	c.until(ctx, moveWait, func() bool {
 		out.Account = c.describe(ctx, []string{in.Account})[0]
 		return out.State != StateSilent && out.State != string(account.Starting) && out.State != string(account.Connecting)
@@ -138,9 +138,9 @@ func (c *Control) moveAccount(ctx context.Context, in request) (any, error) {
 }
 
 // destination is the daemon that an account is to go to, or why it cannot.
-func (c *Control) destination(in request, seat lease.Seat) (to share.Member, err error) {
+func (c *Control) destination(in request, holding lease.Holding) (to share.Member, err error) {
 	all := c.Daemon.Fleet(time.Now())
-	all.Self = seat.By.ID
+	all.Self = holding.By.ID
 	if in.To == "" {
 		there := c.reachable(all)
 		id := there.Target(in.Account, "")
@@ -161,7 +161,7 @@ func (c *Control) destination(in request, seat lease.Seat) (to share.Member, err
 	if why := all.WhyNot(to, in.Account); why != "" {
 		return to, answer.Refuse(409, why)
 	}
-	if to.ID != c.Crew.Self() && !c.answers(to.ID) {
+	if to.ID != c.Table.Self() && !c.answers(to.ID) {
 		return to, answer.Refuse(409, to.Name+" does not answer; it may have died")
 	}
 	return to, nil
@@ -216,7 +216,7 @@ func (c *Control) removeAccount(ctx context.Context, in request) (any, error) {
 		}
 		return nil, answer.Refuse(503, text)
 	}
-	for _, m := range c.Crew.Members(time.Now()) {
+	for _, m := range c.Table.Members(time.Now()) {
 		if slices.Contains(m.Accounts, in.Account) {
 			out.NamedBy = append(out.NamedBy, m.Host)
 		}
@@ -249,10 +249,10 @@ func (c *Control) close(ctx context.Context, name string) error {
 	var last error
 	asked := ""
 	if c.until(ctx, letGo, func() bool {
-		if seat := c.Crew.Seat(name, time.Now()); seat.Taken {
-			if asked != seat.By.ID {
-				asked = seat.By.ID
-				last = c.Crew.Ask(ctx, name, lease.Move{From: asked, Close: true})
+		if holding := c.Table.Holding(name, time.Now()); holding.Taken {
+			if asked != holding.By.ID {
+				asked = holding.By.ID
+				last = c.Table.Ask(ctx, name, lease.Move{From: asked, Close: true})
 			}
 			return false
 		}
@@ -262,9 +262,9 @@ func (c *Control) close(ctx context.Context, name string) error {
 	}) {
 		return nil
 	}
-	seat := c.Crew.Seat(name, time.Now())
+	holding := c.Table.Holding(name, time.Now())
 	return answer.Refuse(504, fmt.Sprintf("%s did not let go of %s within %v; nothing was deleted (%v)",
-		seat.By.Host, name, letGo, last))
+		holding.By.Host, name, letGo, last))
 }
 
 // purge deletes what the streams hold of an account.

@@ -53,7 +53,7 @@ type Config struct {
 	Records  *records.Records
 	Queue    *queue.Store
 	Leases   *lease.Leases
-	Crew     *lease.Crew
+	Table    *lease.Table
 	SignIn   signin.Config
 	Daemon   Daemon
 }

@@ -43,7 +43,7 @@ func (c *Control) tellHealth(context.Context, *answer.Request) (any, error) { re
 
 func (c *Control) health() health.Health {
 	h := health.New(c.Settings.Name, c.Daemon.Problems())
-	h.ID = c.Crew.Self()
+	h.ID = c.Table.Self()
 	if h.Daemon == "" {
 		h.Daemon = c.Leases.Name()
 	}

@@ -65,12 +65,12 @@ func (c *Control) tellLogin(_ context.Context, r *answer.Request) (any, error) {
 // loginHome is where a login begins.
 func (c *Control) loginHome(name string) (instance string, err error) {
 	now := time.Now()
-	seat := c.Crew.Seat(name, now)
-	if seat.By.Closed {
+	holding := c.Table.Holding(name, now)
+	if holding.By.Closed {
 		return "", answer.Refuse(409, "the account "+name+" is being removed")
 	}
 	for _, m := range c.others() {
-		if seat.Taken && m.ID == seat.By.ID && c.answers(m.ID) {
+		if holding.Taken && m.ID == holding.By.ID && c.answers(m.ID) {
 			return m.Instance, nil
 		}
 	}
@@ -90,8 +90,8 @@ func (c *Control) answers(id string) bool { return c.Daemon.Answering([]string{i
 
 // others are the daemons beside this one.
 func (c *Control) others() []lease.Member {
-	self := c.Crew.Self()
-	return slices.DeleteFunc(c.Crew.Members(time.Now()), func(m lease.Member) bool { return m.ID == self })
+	self := c.Table.Self()
+	return slices.DeleteFunc(c.Table.Members(time.Now()), func(m lease.Member) bool { return m.ID == self })
 }
 
 // relay has another daemon answer.

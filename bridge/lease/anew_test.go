@@ -53,12 +53,12 @@ func madeAnew(t *testing.T, do func(*testing.T, *Leases, jetstream.JetStream)) {
 	one, _ := join(t, all[0], Member{})
 	two, _ := join(t, all[1], Member{})
 	l := acquire(t, all[0])
-	until(t, two, func(now time.Time) bool { return two.Seat("main", now).Taken })
+	until(t, two, func(now time.Time) bool { return two.Holding("main", now).Taken })
 	js, _ := jetstream.New(conns[0])
 	do(t, all[0], js)
 	before := time.Now()
 	three, _ := join(t, all[2], Member{}) // it has seen nothing of what was there before
-	for !one.Standing().Renewed.After(before) || !three.Seat("main", time.Now()).Taken {
+	for !one.Standing().Renewed.After(before) || !three.Holding("main", time.Now()).Taken {
 		for i, ls := range all[1:] {
 			if l, err := ls.Take(soon(t), "main", ever); l != nil || err != nil && !errors.As(err, new(*WaitError)) {
 				t.Fatalf("daemon %d takes the account: %v, %v", i+1, l, err)
@@ -72,9 +72,9 @@ func madeAnew(t *testing.T, do func(*testing.T, *Leases, jetstream.JetStream)) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	until(t, two, func(now time.Time) bool { return len(two.Members(now)) == 3 && two.Seat("main", now).Taken })
+	until(t, two, func(now time.Time) bool { return len(two.Members(now)) == 3 && two.Holding("main", now).Taken })
 	l.Release(soon(t), two.Self())
-	until(t, two, func(now time.Time) bool { return !two.Seat("main", now).Taken })
+	until(t, two, func(now time.Time) bool { return !two.Holding("main", now).Taken })
 	acquire(t, all[1]).Release(soon(t), "")
 }
 

@@ -19,8 +19,8 @@ import (
 
 // follow reads a bucket. The library's consumer begins anew after a loss of the connection, and tells all again; but of a bucket
 // that was deleted and made anew, or emptied, it would hear nothing, so that what it follows is looked at every now and then.
-func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan struct{}) {
-	f := &following{crew: c, kv: kv, known: known}
+func (c *Table) follow(ctx context.Context, kv jetstream.KeyValue, known chan struct{}) {
+	f := &following{table: c, kv: kv, known: known}
 	for ctx.Err() == nil {
 		w, err := f.begin(ctx)
 		if err == nil {
@@ -36,7 +36,7 @@ func (c *Crew) follow(ctx context.Context, kv jetstream.KeyValue, known chan str
 
 // following is the reading of one bucket.
 type following struct {
-	crew  *Crew
+	table *Table
 	kv    jetstream.KeyValue
 	known chan struct{} // closed when all was read that stood there first; nil: it is
 
@@ -55,7 +55,7 @@ type look struct {
 
 // begin begins to follow the bucket, in which this daemon's records stand by then.
 func (f *following) begin(ctx context.Context) (jetstream.KeyWatcher, error) {
-	c := f.crew
+	c := f.table
 	brief, cancel := context.WithTimeout(ctx, c.leases.ttl/attemptShare)
 	l, age, err := c.leases.look(brief, f.kv)
 	cancel()
@@ -76,7 +76,7 @@ func (f *following) begin(ctx context.Context) (jetstream.KeyWatcher, error) {
 
 // read takes in what the bucket tells, until it is another one, or tells too little.
 func (f *following) read(ctx context.Context, w jetstream.KeyWatcher) {
-	c := f.crew
+	c := f.table
 	next := time.NewTimer(c.leases.ttl / renewEvery)
 	defer next.Stop()
 	for begun := false; ; {
@@ -111,7 +111,7 @@ func (f *following) read(ctx context.Context, w jetstream.KeyWatcher) {
 // again looks at the bucket once more. False: it is another one, or what it held at the last look is not told, so that it has to
 // be read anew.
 func (f *following) again(ctx context.Context, begun bool) (wait time.Duration, ok bool) {
-	ls, told := f.crew.leases, f.told
+	ls, told := f.table.leases, f.told
 	f.told = false
 	if !begun || f.due != (look{}) {
 		return ls.ttl / renewEvery, told
@@ -137,7 +137,7 @@ func (f *following) settle(begun bool) {
 	if !begun || f.due == (look{}) || f.seen < f.due.seq {
 		return
 	}
-	if ls := f.crew.leases; f.kv == ls.accounts {
+	if ls := f.table.leases; f.kv == ls.accounts {
 		ls.confirm(f.due)
 	}
 	f.due = look{}
@@ -145,7 +145,7 @@ func (f *following) settle(begun bool) {
 
 // restore writes the records of this daemon's accounts into a bucket that was made anew. What is known of the others' stays as it
 // is until they have done the same.
-func (c *Crew) restore(ctx context.Context, made time.Time, age time.Duration) error {
+func (c *Table) restore(ctx context.Context, made time.Time, age time.Duration) error {
 	c.mu.Lock()
 	for account, h := range c.held {
 		h.rev = 0 // whatever clock the new bucket's revisions began by
@@ -197,7 +197,7 @@ func (l *Lease) restore(ctx context.Context, made time.Time) error {
 		return nil
 	}
 	rev, err := ls.accounts.Create(ctx, l.account, body)
-	if taken(err) {
+	if conflict(err) {
 		var by Holder
 		by, rev, err = ls.read(ctx, l.account)
 		switch {
@@ -284,7 +284,7 @@ func (ls *Leases) begin(ctx context.Context, kv jetstream.KeyValue) error {
 		return err
 	}
 	h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(mark.Revision, 10))
-	if _, err = ls.storage.PutKey(ctx, name, bornKey, []byte("{}"), h); taken(err) {
+	if _, err = ls.storage.PutKey(ctx, name, bornKey, []byte("{}"), h); conflict(err) {
 		return nil
 	}
 	return err

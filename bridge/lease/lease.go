@@ -155,27 +155,29 @@ const unknown = "?"
 // nobody: it does not say that somebody had the account.
 func (h Holder) nobody() bool { return h.ID == "" && !h.Closed }
 
-// free: the record keeps this daemon from nothing. The account was given back, or is of this daemon itself, or of one that
-// ran the NATS server which this one runs now, or of one whose lease has ended.
-func (ls *Leases) free(ctx context.Context, by Holder) (bool, error) {
+// mayTake reports whether the record leaves the account to this daemon: it was given back, or is of this daemon itself, or of one
+// that ran the NATS server which this one runs now, or of one whose lease has ended.
+func (ls *Leases) mayTake(ctx context.Context, by Holder) (bool, error) {
 	switch {
 	case by.Closed, by.ID == unknown:
 		return false, nil
-	case by.Free, by.ID == "", ls.own(by.ID), ls.former(by):
+	case by.Free, by.ID == "", ls.isOwn(by.ID), ls.isFormer(by):
 		return true, nil
 	}
 	return ls.bury(ctx, by.ID)
 }
 
-// own: the id is, or was, this daemon's.
-func (ls *Leases) own(id string) bool {
+// isOwn reports whether the id is, or was, this daemon's.
+func (ls *Leases) isOwn(id string) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return ls.mine[id]
 }
 
-// former: a daemon that ran the NATS server which this one runs now.
-func (ls *Leases) former(by Holder) bool { return ls.base.Embedded && by.Embedded && !ls.own(by.ID) }
+// isFormer reports whether a daemon ran the NATS server which this one runs now.
+func (ls *Leases) isFormer(by Holder) bool {
+	return ls.base.Embedded && by.Embedded && !ls.isOwn(by.ID)
+}
 
 // record is what is written into an account's record.
 func (ls *Leases) record(h Holder) ([]byte, error) {
@@ -183,8 +185,8 @@ func (ls *Leases) record(h Holder) ([]byte, error) {
 	return json.Marshal(h)
 }
 
-// taken: the compare-and-set failed, so the key is not what this holder wrote last.
-func taken(err error) bool {
+// conflict reports whether a compare-and-set failed: the key is not what this holder wrote last.
+func conflict(err error) bool {
 	var api jetstream.JetStreamError
 	return errors.Is(err, jetstream.ErrKeyExists) ||
 		errors.As(err, &api) && api.APIError() != nil && api.APIError().ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
@@ -217,7 +219,7 @@ func (l *Lease) giveBack(ctx context.Context, h Holder) {
 		ls.log.Warn("giving the lease back", "account", l.account, "err", err)
 		return
 	}
-	l.member.crew.noteRecord(l.account, h, rev) // or this daemon would take it for its own until the bucket tells
+	l.member.table.noteRecord(l.account, h, rev) // or this daemon would take it for its own until the bucket tells
 }
 
 // lose ends an account's lease before its time.
@@ -233,9 +235,9 @@ func (l *Lease) lose(why string) {
 	close(l.lost)
 }
 
-// seen is told of an account's record by the bucket. One that is not what this daemon wrote ends its lease, but for one by
+// recordSeen is told of an account's record by the bucket. One that is not what this daemon wrote ends its lease, but for one by
 // which somebody asks whose the account is, as its record was missing.
-func (ls *Leases) seen(ctx context.Context, account string, by Holder, rev uint64) {
+func (ls *Leases) recordSeen(ctx context.Context, account string, by Holder, rev uint64) {
 	ls.mu.Lock()
 	l := ls.held[account]
 	changed := l != nil && rev > l.rev

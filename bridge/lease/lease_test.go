@@ -42,7 +42,7 @@ func daemons(t *testing.T, n int, o Options) (all []*Leases, conns []*nats.Conn)
 }
 
 // join makes a daemon known until the test ends, or its connection does.
-func join(t *testing.T, ls *Leases, me Member) (c *Crew, end func()) {
+func join(t *testing.T, ls *Leases, me Member) (c *Table, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(soon(t))
 	var work sync.WaitGroup
@@ -217,45 +217,45 @@ func TestEmbeddedTakesOver(t *testing.T) {
 func TestCrew(t *testing.T) {
 	all, _ := daemons(t, 2, Options{TTL: time.Minute})
 	ctx := soon(t)
-	var crews []*Crew
+	var tables []*Table
 	for i, ls := range all {
 		c, _ := join(t, ls, Member{Capacity: i + 1})
-		crews = append(crews, c)
+		tables = append(tables, c)
 	}
 	one := acquire(t, all[0])
-	until(t, crews[1], func(now time.Time) bool {
-		return len(crews[1].Members(now)) == 2 && crews[1].Seat("main", now).Taken && crews[1].Loads(now)[crews[0].Self()] == 1
+	until(t, tables[1], func(now time.Time) bool {
+		return len(tables[1].Members(now)) == 2 && tables[1].Holding("main", now).Taken && tables[1].Loads(now)[tables[0].Self()] == 1
 	})
-	if err := crews[1].Ask(ctx, "main", Move{From: crews[0].Self(), To: crews[1].Self()}); err != nil {
+	if err := tables[1].Ask(ctx, "main", Move{From: tables[0].Self(), To: tables[1].Self()}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, crews[0], func(now time.Time) bool { m, ok := crews[0].Asked("main", now); return ok && m.To == crews[1].Self() })
-	if _, ok := crews[0].Asked("main", time.Now()); ok {
+	until(t, tables[0], func(now time.Time) bool { m, ok := tables[0].Asked("main", now); return ok && m.To == tables[1].Self() })
+	if _, ok := tables[0].Asked("main", time.Now()); ok {
 		t.Error("told twice")
 	}
-	if _, ok := crews[1].Asked("main", time.Now()); ok {
+	if _, ok := tables[1].Asked("main", time.Now()); ok {
 		t.Error("a wish of one daemon was told another")
 	}
-	one.Release(ctx, crews[1].Self())
-	until(t, crews[1], func(now time.Time) bool {
-		s := crews[1].Seat("main", now)
-		return !s.Taken && s.By.For == crews[1].Self()
+	one.Release(ctx, tables[1].Self())
+	until(t, tables[1], func(now time.Time) bool {
+		s := tables[1].Holding("main", now)
+		return !s.Taken && s.By.For == tables[1].Self()
 	})
 	acquire(t, all[1]).Release(ctx, "")
-	crews[0].Leave(ctx)
-	until(t, crews[1], func(now time.Time) bool {
-		for _, m := range crews[1].Members(now) {
+	tables[0].Leave(ctx)
+	until(t, tables[1], func(now time.Time) bool {
+		for _, m := range tables[1].Members(now) {
 			if m.Leaving {
 				return true
 			}
 		}
 		return false
 	})
-	crews[0].Gone(ctx)
-	until(t, crews[1], func(now time.Time) bool { return len(crews[1].Members(now)) == 1 })
+	tables[0].Gone(ctx)
+	until(t, tables[1], func(now time.Time) bool { return len(tables[1].Members(now)) == 1 })
 }
 
-func until(t *testing.T, c *Crew, what func(time.Time) bool) {
+func until(t *testing.T, c *Table, what func(time.Time) bool) {
 	t.Helper()
 	ctx := soon(t)
 	for {
@@ -293,7 +293,7 @@ func TestLostAnswerOfATaking(t *testing.T) {
 	if rev, err := b.try(soon(t)); rev == 0 || err != nil {
 		t.Fatal(rev, err)
 	}
-	until(t, c, func(now time.Time) bool { s := c.Seat("main", now); return s.Known && !s.Taken })
+	until(t, c, func(now time.Time) bool { s := c.Holding("main", now); return s.Known && !s.Taken })
 	acquire(t, all[0]).Release(soon(t), "")
 }
 
@@ -326,7 +326,7 @@ func TestAddCloseRemove(t *testing.T) {
 	if err := all[1].Remove(ctx, "main"); err != nil {
 		t.Error(err)
 	}
-	until(t, c, func(now time.Time) bool { return !c.Seat("main", now).Known && len(c.Accounts()) == 0 })
+	until(t, c, func(now time.Time) bool { return !c.Holding("main", now).Known && len(c.Accounts()) == 0 })
 	acquire(t, all[0]).Close(ctx)
 	if err := all[0].Remove(ctx, "main"); err != nil {
 		t.Error(err)

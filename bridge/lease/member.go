@@ -33,7 +33,7 @@ func (m Member) Serves(account string) bool {
 // membership is a lease of this daemon, from its first writing until it is lost.
 type membership struct {
 	id    string
-	crew  *Crew
+	table *Table
 	sure  atomic.Pointer[time.Time] // until then nobody else can have taken the lease
 	ended chan struct{}
 
@@ -52,9 +52,9 @@ type membership struct {
 var errLost = errors.New("the lease has passed on")
 
 // enter begins a membership under a new id.
-func (c *Crew) enter(ctx context.Context) (*membership, error) {
+func (c *Table) enter(ctx context.Context) (*membership, error) {
 	ls := c.leases
-	m := &membership{id: nuid.Next(), crew: c, ended: make(chan struct{})}
+	m := &membership{id: nuid.Next(), table: c, ended: make(chan struct{})}
 	body, err := c.card(m)
 	asked := time.Now()
 	if err == nil {
@@ -76,7 +76,7 @@ func (c *Crew) enter(ctx context.Context) (*membership, error) {
 }
 
 // card is this daemon's record.
-func (c *Crew) card(m *membership) ([]byte, error) {
+func (c *Table) card(m *membership) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	me := c.me
@@ -85,7 +85,7 @@ func (c *Crew) card(m *membership) ([]byte, error) {
 }
 
 // stay renews until life ends; a lease that was lost is followed by a new one.
-func (c *Crew) stay(life context.Context, m *membership) {
+func (c *Table) stay(life context.Context, m *membership) {
 	for life.Err() == nil {
 		if m != nil {
 			c.keep(life, m)
@@ -116,7 +116,7 @@ func (m *membership) end(why error) {
 	m.timer.Stop()
 	close(m.ended)
 	m.mu.Unlock()
-	ls := m.crew.leases
+	ls := m.table.leases
 	ls.mu.Lock()
 	if ls.now == m {
 		ls.now, ls.outside = nil, why
@@ -132,7 +132,7 @@ func (m *membership) end(why error) {
 	for _, l := range all {
 		l.lose("this daemon's lease is lost")
 	}
-	m.crew.tell()
+	m.table.tell()
 }
 
 // close ends a membership on which nothing rests any more.

@@ -20,7 +20,7 @@ const (
 )
 
 // keep renews until the lease is lost or life ends.
-func (c *Crew) keep(life context.Context, m *membership) {
+func (c *Table) keep(life context.Context, m *membership) {
 	defer m.close()
 	ttl := c.leases.ttl
 	for wait := ttl / renewEvery; ; {
@@ -50,7 +50,7 @@ func (c *Crew) keep(life context.Context, m *membership) {
 }
 
 // renew writes this daemon's record again. errLost: it is not this daemon's any more; any other error may pass.
-func (c *Crew) renew(ctx context.Context, m *membership) error {
+func (c *Table) renew(ctx context.Context, m *membership) error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, c.leases.ttl/attemptShare)
@@ -61,7 +61,7 @@ func (c *Crew) renew(ctx context.Context, m *membership) error {
 	}
 	asked := time.Now()
 	rev, err := c.leases.members.Update(ctx, memberKey+m.id, body, m.rev)
-	if taken(err) {
+	if conflict(err) {
 		rev, err = c.again(ctx, m, body)
 	}
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *Crew) renew(ctx context.Context, m *membership) error {
 // again renews when the record is not what this daemon knows to have written last. It may be its own, whose writing was not
 // answered. A read may be answered by a copy that is behind, so that only a grave, or somebody else, is believed at once; of
 // everything else compare-and-set is the judge, and time.
-func (c *Crew) again(ctx context.Context, m *membership, body []byte) (uint64, error) {
+func (c *Table) again(ctx context.Context, m *membership, body []byte) (uint64, error) {
 	kv, key := c.leases.members, memberKey+m.id
 	entry, err := kv.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -101,7 +101,7 @@ func (c *Crew) again(ctx context.Context, m *membership, body []byte) (uint64, e
 
 // remake writes the record where none is: the bucket was emptied, or is a new one. As long as the lease is sure by what was
 // confirmed before, nobody can have taken it, so that the record may stand there again; not a moment longer (a grave passes away as well).
-func (c *Crew) remake(ctx context.Context, m *membership, body []byte) (uint64, error) {
+func (c *Table) remake(ctx context.Context, m *membership, body []byte) (uint64, error) {
 	if !m.isSure() {
 		return 0, fmt.Errorf("%w: its record has passed away", errLost)
 	}

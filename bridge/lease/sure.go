@@ -12,14 +12,14 @@ func sureFor(ttl time.Duration) time.Duration { return ttl * 3 / 4 }
 
 // confirm notes a renewal that was asked for then, and sets the timer to the end of what it gives.
 func (m *membership) confirm(asked time.Time) {
-	until := asked.Add(sureFor(m.crew.leases.ttl))
+	until := asked.Add(sureFor(m.table.leases.ttl))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.over {
 		return
 	}
 	if m.trouble != nil {
-		m.crew.leases.log.Info("the lease is renewed again", "after", time.Since(m.renewed))
+		m.table.leases.log.Info("the lease is renewed again", "after", time.Since(m.renewed))
 	}
 	m.renewed, m.trouble = asked, nil
 	m.sure.Store(&until)
@@ -35,10 +35,10 @@ func (m *membership) doubt(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.trouble == nil && !m.over {
-		m.crew.leases.log.Warn("renewing the lease", "err", err)
+		m.table.leases.log.Warn("renewing the lease", "err", err)
 	}
 	m.trouble = err
-	m.crew.leases.storage.Suspect(err)
+	m.table.leases.storage.Suspect(err)
 }
 
 // expire ends the membership when no renewal was confirmed in time.
@@ -71,7 +71,7 @@ type Standing struct {
 }
 
 // Standing tells how this daemon's own lease does.
-func (c *Crew) Standing() Standing {
+func (c *Table) Standing() Standing {
 	ls := c.leases
 	ls.mu.Lock()
 	m, outside := ls.now, ls.outside

@@ -45,7 +45,7 @@ type bid struct {
 	ran     Ran
 }
 
-// Take takes the account if nobody holds it: nil if somebody does, [WaitError] if that is not known yet. It needs a [Crew] that
+// Take takes the account if nobody holds it: nil if somebody does, [WaitError] if that is not known yet. It needs a [Table] that
 // this daemon has joined.
 func (ls *Leases) Take(ctx context.Context, account string, ran Ran) (*Lease, error) {
 	ls.mu.Lock()
@@ -55,7 +55,7 @@ func (ls *Leases) Take(ctx context.Context, account string, ran Ran) (*Lease, er
 		return nil, ErrOutside
 	}
 	rev, err := b.try(ctx)
-	if taken(err) {
+	if conflict(err) {
 		return nil, nil // somebody was faster
 	}
 	if err != nil || rev == 0 {
@@ -102,7 +102,7 @@ func (b *bid) try(ctx context.Context) (rev uint64, err error) {
 	if err := b.vouched(ctx, by); err != nil {
 		return 0, err
 	}
-	if free, err := b.free(ctx, by); err != nil || !free {
+	if free, err := b.mayTake(ctx, by); err != nil || !free {
 		return 0, err
 	}
 	return b.accounts.Update(ctx, b.account, body, last)
@@ -111,7 +111,7 @@ func (b *bid) try(ctx context.Context) (rev uint64, err error) {
 // vouched: what the record says was true before records can have been lost, or is so whatever was lost.
 func (b *bid) vouched(ctx context.Context, by Holder) error {
 	switch {
-	case by.Free && !by.nobody(), by.Closed, b.former(by): // by its holder
+	case by.Free && !by.nobody(), by.Closed, b.isFormer(by): // by its holder
 		return nil
 	case b.young <= 0 && !by.nobody():
 		return nil

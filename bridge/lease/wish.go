@@ -17,7 +17,7 @@ type Move struct {
 }
 
 // Ask wishes something of the daemon that has an account. The wish passes away with the lifetime of a lease.
-func (c *Crew) Ask(ctx context.Context, account string, m Move) error {
+func (c *Table) Ask(ctx context.Context, account string, m Move) error {
 	body, err := json.Marshal(m)
 	if err == nil {
 		_, err = c.leases.members.Put(ctx, moveKey+account, body)
@@ -26,7 +26,7 @@ func (c *Crew) Ask(ctx context.Context, account string, m Move) error {
 }
 
 // Asked tells, once, what was wished of this daemon about an account.
-func (c *Crew) Asked(account string, now time.Time) (Move, bool) {
+func (c *Table) Asked(account string, now time.Time) (Move, bool) {
 	self := c.leases.id()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +60,7 @@ func (ls *Leases) Close(ctx context.Context, account string) (bool, error) {
 		return by.Closed, err
 	}
 	if last != 0 {
-		if free, err := ls.free(ctx, by); err != nil || !free || ls.holds(account) {
+		if free, err := ls.mayTake(ctx, by); err != nil || !free || ls.holds(account) {
 			return false, err
 		}
 	}
@@ -76,7 +76,7 @@ func (ls *Leases) Close(ctx context.Context, account string) (bool, error) {
 	} else if err == nil {
 		_, err = ls.accounts.Update(ctx, account, body, last)
 	}
-	if taken(err) {
+	if conflict(err) {
 		return false, nil
 	}
 	return err == nil, err

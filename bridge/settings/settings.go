@@ -242,6 +242,9 @@ func checkInbox(prefix string) error {
 	return nil
 }
 
+// ErrNoAPI says that nobody told as which application to speak to Telegram.
+var ErrNoAPI = errors.New("NATSGRAM_API_ID and NATSGRAM_API_HASH are not set: https://my.telegram.org/apps gives them")
+
 // checkEmbedded: a server is inside, or it is somebody else's.
 func (s Settings) checkEmbedded() error {
 	switch {

@@ -53,7 +53,7 @@ func Begin(ctx context.Context, c Config, account string) (*Attempt, error) {
 
 func (a *Attempt) newClient(c Config, name string) (*mtproto.Client, error) {
 	if c.Settings.APIID == 0 || c.Settings.APIHash == "" {
-		return nil, account.ErrNoAPI
+		return nil, settings.ErrNoAPI
 	}
 	o, err := account.ClientOptions(c.Settings, c.Env, name, c.Version)
 	if err != nil {

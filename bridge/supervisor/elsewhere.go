@@ -36,7 +36,7 @@ func (s *Supervisor) tellRuns(r answer.Request) {
 // ran reports whether a daemon has run an account that no record tells of, so that it may run it still. One that cannot be asked
 // will have let go when a lease's lifetime has passed.
 func (s *Supervisor) ran(ctx context.Context, name string, young bool) (bool, error) {
-	if s.Services.Server != nil && len(s.crew.Members(time.Now())) == 1 {
+	if s.Services.Server != nil && len(s.table.Members(time.Now())) == 1 {
 		return false, nil // nobody but this daemon can run anything
 	}
 	s.mu.Lock()

@@ -59,7 +59,7 @@ func (s *Supervisor) Answering(ids []string) map[string]bool {
 	all := map[string]bool{}
 	var mu sync.Mutex
 	var work sync.WaitGroup
-	for _, m := range s.crew.Members(time.Now()) {
+	for _, m := range s.table.Members(time.Now()) {
 		if slices.Contains(ids, m.ID) {
 			work.Go(func() {
 				answers := s.there(m)
@@ -79,7 +79,7 @@ func (s *Supervisor) Answering(ids []string) map[string]bool {
 // heard are the daemons, by id, whose last answer, or silence, is still good.
 func (s *Supervisor) heard(now time.Time) map[string]bool {
 	all := map[string]bool{}
-	members := s.crew.Members(now)
+	members := s.table.Members(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range members {

@@ -103,7 +103,7 @@ func (s *Supervisor) unfit(why error) {
 // exists reports whether there is such an account: it has a record, is named by the settings, or has a session. Of a session that
 // was removed together with the record the news may still be on its way.
 func (s *Supervisor) exists(name string) (bool, error) {
-	if s.crew.Seat(name, time.Now()).Known || slices.Contains(s.settings.Accounts, name) {
+	if s.table.Holding(name, time.Now()).Known || slices.Contains(s.settings.Accounts, name) {
 		return true, nil
 	}
 	_, err := s.Services.Vault.Load(s.ctx, name)

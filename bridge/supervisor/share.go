@@ -14,7 +14,7 @@ const lookLeast = 20 * time.Millisecond
 // share has the machine decide who is to run what, whenever something changed, and does what it says, until ctx ends.
 func (s *Supervisor) share() {
 	for s.ctx.Err() == nil {
-		changed := s.crew.Changed()
+		changed := s.table.Changed()
 		s.pulse.Begin()
 		wait := s.look()
 		s.pulse.End()
@@ -79,20 +79,20 @@ func (s *Supervisor) start(name string) {
 // view is what the machine has to know.
 func (s *Supervisor) view(now time.Time) share.View {
 	v := share.View{Now: now, Fleet: s.Fleet(now), Heard: s.heard(now), Wishes: map[string]share.Wish{}}
-	if !s.crew.Ready() {
+	if !s.table.Ready() {
 		v.Fleet.Self = "" // nothing is taken or given away until the records are confirmed
 	}
 	for _, name := range s.candidates() {
 		a := share.Account{Name: name, Here: s.accounts.get(name) != nil}
 		if !a.Here {
-			seat := s.crew.Seat(name, now)
-			a.Closed, a.Taken, a.Since, a.For = seat.By.Closed, seat.Taken, seat.Since, seat.By.For
+			holding := s.table.Holding(name, now)
+			a.Closed, a.Taken, a.Since, a.For = holding.By.Closed, holding.Taken, holding.Since, holding.By.For
 		}
 		v.Accounts = append(v.Accounts, a)
 	}
 	for _, a := range s.accounts.list() {
 		v.Own = append(v.Own, a.own())
-		if m, ok := s.crew.Asked(a.name, now); ok {
+		if m, ok := s.table.Asked(a.name, now); ok {
 			v.Wishes[a.name] = share.Wish{To: m.To, Close: m.Close}
 		}
 	}
@@ -103,7 +103,7 @@ func (s *Supervisor) view(now time.Time) share.View {
 // those that the settings name.
 func (s *Supervisor) candidates() []string {
 	names := map[string]bool{}
-	for _, name := range append(s.crew.Accounts(), s.settings.Accounts...) {
+	for _, name := range append(s.table.Accounts(), s.settings.Accounts...) {
 		names[name] = true
 	}
 	s.mu.Lock()
@@ -115,8 +115,8 @@ func (s *Supervisor) candidates() []string {
 
 // Fleet is the daemons that live, and how many accounts each has.
 func (s *Supervisor) Fleet(now time.Time) share.Fleet {
-	f := share.Fleet{Self: s.crew.Self(), Loads: s.crew.Loads(now)}
-	for _, m := range s.crew.Members(now) {
+	f := share.Fleet{Self: s.table.Self(), Loads: s.table.Loads(now)}
+	for _, m := range s.table.Members(now) {
 		f.Members = append(f.Members, share.Member{
 			ID: m.ID, Name: m.Host, Capacity: m.Capacity, Accounts: m.Accounts, Leaving: m.Leaving,
 		})

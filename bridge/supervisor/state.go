@@ -13,8 +13,8 @@ import (
 // Instance is this process, by which other daemons ask it.
 func (s *Supervisor) Instance() string { return s.id }
 
-// Crew is all daemons, as seen from this one.
-func (s *Supervisor) Crew() *lease.Crew { return s.crew }
+// Table is all daemons, as seen from this one.
+func (s *Supervisor) Table() *lease.Table { return s.table }
 
 // Busy is how long what shares the accounts out has been at the same; 0: it waits.
 func (s *Supervisor) Busy() time.Duration { return s.pulse.Busy() }

@@ -39,7 +39,7 @@ type Supervisor struct {
 	accounts *Accounts
 	log      *slog.Logger
 
-	crew  *lease.Crew
+	table *lease.Table
 	ctx   context.Context //nolint:containedctx // the daemon's life, for accounts
 	work  sync.WaitGroup
 	wake  chan struct{} // one token: look again who is to run what
@@ -73,14 +73,14 @@ func Join(ctx context.Context, c Config) (s *Supervisor, leave func(), err error
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	me := lease.Member{Instance: s.id, Capacity: s.settings.Capacity, Accounts: s.settings.Accounts}
-	s.crew, err = c.Leases.Join(ctx, life, me, &work)
+	s.table, err = c.Leases.Join(ctx, life, me, &work)
 	if err != nil {
 		unlisten()
 		end()
 		work.Wait()
 		return nil, nil, err
 	}
-	s.machine = share.New(share.Times{Lease: s.crew.TTL(), Heir: lease.HeirTime})
+	s.machine = share.New(share.Times{Lease: s.table.TTL(), Heir: lease.HeirTime})
 	// The others hear that this daemon goes before it lets go of the first account.
 	var stop context.CancelFunc
 	s.ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -89,7 +89,7 @@ func Join(ctx context.Context, c Config) (s *Supervisor, leave func(), err error
 	context.AfterFunc(ctx, func() {
 		defer close(told)
 		s.until = time.Now().Add(stopWithin)
-		s.crew.Leave(life)
+		s.table.Leave(life)
 		unlisten()
 		stop()
 	})
@@ -99,7 +99,7 @@ func Join(ctx context.Context, c Config) (s *Supervisor, leave func(), err error
 		work.Wait()
 		brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
-		s.crew.Gone(brief)
+		s.table.Gone(brief)
 	}, nil
 }
 

@@ -20,9 +20,9 @@ const (
 	moveKey   = "move."
 )
 
-// Crew is all daemons and who runs what, as seen from one of them: what was written into the buckets, and by this daemon's
+// Table is all daemons and who runs what, as seen from one of them: what was written into the buckets, and by this daemon's
 // clock what has passed away since.
-type Crew struct {
+type Table struct {
 	leases *Leases
 	since  time.Time // when this daemon joined
 
@@ -41,19 +41,19 @@ type seen[T any] struct {
 }
 
 // Look reads an account's record anew, for decisions that news on their way must not spoil.
-func (c *Crew) Look(ctx context.Context, account string) (Seat, error) {
+func (c *Table) Look(ctx context.Context, account string) (Holding, error) {
 	by, rev, err := c.leases.read(ctx, account)
 	if err != nil {
-		return Seat{}, err
+		return Holding{}, err
 	}
 	if rev != 0 {
 		c.noteRecord(account, by, rev)
 	}
-	return c.Seat(account, time.Now()), nil
+	return c.Holding(account, time.Now()), nil
 }
 
 // noteRecord takes in an account's record, unless a later one is known.
-func (c *Crew) noteRecord(account string, by Holder, rev uint64) {
+func (c *Table) noteRecord(account string, by Holder, rev uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held[account].rev < rev {
@@ -62,9 +62,9 @@ func (c *Crew) noteRecord(account string, by Holder, rev uint64) {
 }
 
 // Join makes this daemon known, and follows the others, until life ends. ctx bounds the joining.
-func (ls *Leases) Join(ctx, life context.Context, me Member, work *sync.WaitGroup) (*Crew, error) {
+func (ls *Leases) Join(ctx, life context.Context, me Member, work *sync.WaitGroup) (*Table, error) {
 	me.Holder = ls.base
-	c := &Crew{
+	c := &Table{
 		leases: ls, since: time.Now().UTC(), me: me, members: map[string]seen[Member]{}, held: map[string]seen[Holder]{},
 		moves: map[string]seen[Move]{}, changed: make(chan struct{}),
 	}
@@ -86,7 +86,7 @@ func (ls *Leases) Join(ctx, life context.Context, me Member, work *sync.WaitGrou
 }
 
 // Leave says that this daemon takes no more accounts.
-func (c *Crew) Leave(ctx context.Context) {
+func (c *Table) Leave(ctx context.Context) {
 	c.mu.Lock()
 	c.me.Leaving = true
 	c.mu.Unlock()
@@ -104,14 +104,14 @@ func (c *Crew) Leave(ctx context.Context) {
 }
 
 // Gone takes this daemon's record away. Everything that rests on its lease must have ended.
-func (c *Crew) Gone(ctx context.Context) {
+func (c *Table) Gone(ctx context.Context) {
 	if id := c.Self(); id != "" {
 		_ = c.leases.members.Delete(ctx, memberKey+id) // it passes away by itself as well
 	}
 }
 
 // note takes in one record. What cannot be read is somebody's all the same.
-func (c *Crew) note(ctx context.Context, e jetstream.KeyValueEntry) {
+func (c *Table) note(ctx context.Context, e jetstream.KeyValueEntry) {
 	if e.Key() == bornKey || e.Bucket() == c.leases.accounts.Bucket() && subjects.CheckAccount(e.Key()) != nil {
 		return // no account
 	}
@@ -135,7 +135,7 @@ func (c *Crew) note(ctx context.Context, e jetstream.KeyValueEntry) {
 }
 
 // noteAccount takes in an account's record as the bucket tells of it.
-func (c *Crew) noteAccount(ctx context.Context, e jetstream.KeyValueEntry) {
+func (c *Table) noteAccount(ctx context.Context, e jetstream.KeyValueEntry) {
 	var by Holder
 	if e.Operation() == jetstream.KeyValuePut {
 		_ = json.Unmarshal(e.Value(), &by)
@@ -147,12 +147,12 @@ func (c *Crew) noteAccount(ctx context.Context, e jetstream.KeyValueEntry) {
 		}
 		c.mu.Unlock()
 	}
-	c.leases.seen(ctx, e.Key(), by, e.Revision())
+	c.leases.recordSeen(ctx, e.Key(), by, e.Revision())
 	c.tell()
 }
 
 // noteMember says whether the daemon is not what it was; a renewal is no news.
-func (c *Crew) noteMember(id string, body []byte, there bool, now time.Time) bool {
+func (c *Table) noteMember(id string, body []byte, there bool, now time.Time) bool {
 	before, was := c.members[id]
 	put(c.members, id, body, there, now)
 	after, is := c.members[id]
@@ -178,7 +178,7 @@ func put[T any](all map[string]seen[T], key string, body []byte, there bool, now
 }
 
 // tell wakes those who wait for a change.
-func (c *Crew) tell() {
+func (c *Table) tell() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.changed)
@@ -186,29 +186,29 @@ func (c *Crew) tell() {
 }
 
 // Changed is closed when something is not as it was, but for what passes away.
-func (c *Crew) Changed() <-chan struct{} {
+func (c *Table) Changed() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.changed
 }
 
 // Self is this daemon's present id; empty: it has no lease now, and may take nothing.
-func (c *Crew) Self() string { return c.leases.id() }
+func (c *Table) Self() string { return c.leases.id() }
 
 // Ready: this daemon may take accounts.
-func (c *Crew) Ready() bool { return c.Self() != "" && c.leases.recordsSure() }
+func (c *Table) Ready() bool { return c.Self() != "" && c.leases.recordsSure() }
 
 // TTL is how long a lease outlives its holder.
-func (c *Crew) TTL() time.Duration { return c.leases.ttl }
+func (c *Table) TTL() time.Duration { return c.leases.ttl }
 
 // Members are the daemons that live, by id.
-func (c *Crew) Members(now time.Time) []Member {
+func (c *Table) Members(now time.Time) []Member {
 	self := c.leases.id()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []Member
 	for id, m := range c.members {
-		if id != self && c.alive(id, now) {
+		if id != self && c.isAlive(id, now) {
 			all = append(all, m.v)
 		}
 	}
@@ -221,52 +221,52 @@ func (c *Crew) Members(now time.Time) []Member {
 	return all
 }
 
-// alive: another daemon's lease may live.
-func (c *Crew) alive(id string, now time.Time) bool {
+// isAlive reports whether another daemon's lease may live.
+func (c *Table) isAlive(id string, now time.Time) bool {
 	m, ok := c.members[id]
-	return ok && now.Before(m.at.Add(c.leases.ttl)) && !c.leases.former(m.v.Holder) && !c.leases.own(id)
+	return ok && now.Before(m.at.Add(c.leases.ttl)) && !c.leases.isFormer(m.v.Holder) && !c.leases.isOwn(id)
 }
 
-// Seat is where an account is.
-type Seat struct {
+// Holding is where an account is.
+type Holding struct {
 	By    Holder    // who has it, or had it last; For: whom it was given to
 	Known bool      // there is a record of it
 	Taken bool      // it is held
 	Since time.Time // taken: when its holder was seen last; free: when it became so; zero: always
 }
 
-// Seat looks an account up.
-func (c *Crew) Seat(account string, now time.Time) Seat {
+// Holding looks an account up.
+func (c *Table) Holding(account string, now time.Time) Holding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.seat(account, now)
+	return c.holding(account, now)
 }
 
-func (c *Crew) seat(account string, now time.Time) Seat {
+func (c *Table) holding(account string, now time.Time) Holding {
 	h, ok := c.held[account]
-	s := Seat{By: h.v, Known: ok}
+	s := Holding{By: h.v, Known: ok}
 	switch {
 	case c.leases.holds(account): // the bucket may not have told yet
 		me := c.me.Holder
-		if c.leases.own(h.v.ID) {
+		if c.leases.isOwn(h.v.ID) {
 			me.At = h.v.At
 		}
 		me.ID = c.leases.id()
-		return Seat{By: me, Known: true, Taken: true, Since: h.at}
+		return Holding{By: me, Known: true, Taken: true, Since: h.at}
 	case !ok:
 	case h.v.Free:
 		s.Since = h.at
-	case c.leases.own(h.v.ID): // and not held: it was lost, or never known to be taken
-	case c.alive(h.v.ID, now):
+	case c.leases.isOwn(h.v.ID): // and not held: it was lost, or never known to be taken
+	case c.isAlive(h.v.ID, now):
 		s.Taken, s.Since = true, c.members[h.v.ID].at
-	case !c.leases.former(h.v):
+	case !c.leases.isFormer(h.v):
 		s.Since = c.ended(h.v.ID)
 	}
 	return s
 }
 
 // ended is when a daemon's lease ended, as far as this one knows.
-func (c *Crew) ended(id string) time.Time {
+func (c *Table) ended(id string) time.Time {
 	at, dead := c.leases.grave(id)
 	if m, ok := c.members[id]; ok && !dead {
 		at = m.at.Add(c.leases.ttl)
@@ -278,12 +278,12 @@ func (c *Crew) ended(id string) time.Time {
 const HeirTime = 3 * time.Second
 
 // Loads counts the accounts of every daemon, with those that were given to it and that it has not taken yet.
-func (c *Crew) Loads(now time.Time) map[string]int {
+func (c *Table) Loads(now time.Time) map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	loads := map[string]int{}
 	for account := range c.held {
-		switch s := c.seat(account, now); {
+		switch s := c.holding(account, now); {
 		case s.Taken:
 			loads[s.By.ID]++
 		case s.By.For != "" && now.Before(s.Since.Add(HeirTime)):
@@ -294,7 +294,7 @@ func (c *Crew) Loads(now time.Time) map[string]int {
 }
 
 // Accounts are the names of all accounts that have a record, sorted.
-func (c *Crew) Accounts() []string {
+func (c *Table) Accounts() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Sorted(maps.Keys(c.held))
