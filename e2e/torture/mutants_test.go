@@ -85,8 +85,8 @@ var planted = []mutant{
 	},
 	{
 		name: "requests passed on twice", file: "bridge/rpc/handover.go", test: "./bridge TestHandOverUnderLoad", want: "",
-		old: "\t\t\tif s.pass(&j, served) {\n",
-		new: "\t\t\tif s.pass(&j, served) && s.pass(&j, served) {\n",
+		old: "\t\t\tif s.pass(j, served) {\n",
+		new: "\t\t\tif s.pass(j, served) && s.pass(j, served) {\n",
 	},
 }
 
