@@ -72,6 +72,7 @@ func (m *model) work(j *job, lookup, wait, call time.Duration, fails bool) {
 		m.mu.Lock()
 		m.known[name] = chatOfName(name)
 		m.mu.Unlock()
+		time.Sleep(call) // others hear of it before the job goes on
 		m.p.settle(j, chatOfName(name))
 	}
 	if wait > 0 {
@@ -136,6 +137,11 @@ func (m *model) run(jobs int) {
 		if m.p.submit(fmt.Sprint("caller", m.r.IntN(5)), j) == nil {
 			taken = append(taken, j)
 			m.came[named] = append(m.came[named], j)
+		}
+		if m.r.IntN(10) == 0 { // names are known for a while
+			m.mu.Lock()
+			clear(m.known)
+			m.mu.Unlock()
 		}
 		m.check()
 		if m.r.IntN(3) == 0 {
