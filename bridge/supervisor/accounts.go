@@ -26,6 +26,7 @@ func NewAccounts() *Accounts {
 
 func (t *Accounts) add(name string) *supervised {
 	a := &supervised{name: name, since: time.Now()}
+	a.holds, a.letGo = context.WithCancel(context.Background())
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all[name] = a
@@ -123,9 +124,12 @@ type supervised struct {
 	restart context.CancelFunc // ends the present runner
 	heir    string             // the daemon it was asked to give the account to
 	leaving bool               // it was told to let go
+	closing bool               // and nobody is to take it: the account is being removed
 
-	checking, again bool // its session in the vault is being looked at; and is to be once more
-	closing         bool // and nobody is to take it: the account is being removed
+	checking, again bool               // its session in the vault is being looked at; and is to be once more
+	checks          sync.WaitGroup     // the looking
+	holds           context.Context    //nolint:containedctx // this daemon holds the account: its session may be written back
+	letGo           context.CancelFunc // ends holds
 }
 
 // own is the account as the machine sees it.
@@ -158,6 +162,15 @@ func (a *supervised) leave() {
 	if a.restart != nil {
 		a.restart()
 	}
+}
+
+// endChecks has nothing written into the vault for the account any more. What another daemon deletes there once the account was given
+// back would be taken for lost.
+func (a *supervised) endChecks() {
+	a.mu.Lock()
+	a.letGo()
+	a.mu.Unlock()
+	a.checks.Wait()
 }
 
 // heirID is the daemon that is to have the account; empty: any may.

@@ -49,17 +49,19 @@ func (s *Supervisor) change(c vault.Change) {
 // check has an account's record looked at, once more if that is being done.
 func (s *Supervisor) check(a *supervised) {
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.holds.Err() != nil {
+		return
+	}
 	a.again = true
-	begin := !a.checking
-	a.checking = true
-	a.mu.Unlock()
-	if begin {
-		s.work.Go(func() { s.checks(a) })
+	if !a.checking {
+		a.checking = true
+		a.checks.Go(func() { s.checks(a) })
 	}
 }
 
 func (s *Supervisor) checks(a *supervised) {
-	for s.ctx.Err() == nil {
+	for a.holds.Err() == nil {
 		a.mu.Lock()
 		a.checking, a.again = a.again, false
 		more, runner, restart := a.checking, a.runner, a.restart
@@ -67,17 +69,17 @@ func (s *Supervisor) checks(a *supervised) {
 		if !more {
 			return
 		}
-		if runner != nil && s.reconcile(runner) {
+		if runner != nil && s.reconcile(a.holds, runner) {
 			s.log.Info("the session was replaced", "account", a.name)
 			restart()
 		}
-		_ = retry.Pause(s.ctx, checkPause) // its end is seen above
+		_ = retry.Pause(a.holds, checkPause) // its end is seen above
 	}
 }
 
 // reconcile looks until it is known what stands in the vault, or the account is not this daemon's any more.
-func (s *Supervisor) reconcile(r *account.Runner) (anew bool) {
-	_ = retry.Do(s.ctx, eachSecond, func(ctx context.Context) (again bool, err error) {
+func (s *Supervisor) reconcile(ctx context.Context, r *account.Runner) (anew bool) {
+	_ = retry.Do(ctx, eachSecond, func(ctx context.Context) (again bool, err error) {
 		brief, cancel := context.WithTimeout(ctx, checkTime)
 		defer cancel()
 		anew, err = r.Reconcile(brief)

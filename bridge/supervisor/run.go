@@ -20,6 +20,7 @@ func (s *Supervisor) tend(a *supervised) {
 		err = s.once(a, held)
 		s.unfit(err)
 	}
+	a.endChecks()
 	s.accounts.drop(a)
 	if err == nil && held == nil {
 		s.later(a.name, share.Turn) // it is somebody's, or may be, as will be seen soon
@@ -36,8 +37,9 @@ func (s *Supervisor) once(a *supervised, held *lease.Lease) error {
 	err := s.recall(ctx, a.name)
 	if err == nil {
 		err = r.Run(ctx)
-		s.remember(r)
 	}
+	a.endChecks()
+	s.remember(r)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to end before it had begun: its session was replaced, or it goes elsewhere
 	}
