@@ -68,7 +68,7 @@ func ParseChat(text string) (ChatRef, error) {
 // Queued is a job's subject taken apart.
 type Queued struct {
 	Account string
-	Place   string // the two tokens that name the chat, as they stand there
+	Place   string // the two tokens that name the chat, as they stand there; empty where they could name none
 	Chat    ChatRef
 	Method  string
 }
@@ -104,6 +104,9 @@ func (s Scheme) ParseQueue(subject string) (q Queued, ok bool) {
 	q.Account = tokens[0]
 	if len(tokens) < 4 {
 		return q, false
+	}
+	if !plain(tokens[1]) || !plain(tokens[2]) {
+		return q, false // a wildcard, which a publisher can write, would name other places
 	}
 	q.Place = tokens[1] + "." + tokens[2]
 	id, valid := parseID(tokens[2])

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +27,10 @@ type job struct {
 	fault   *answer.Fault // what is wrong with it; nil: nothing, as far as can be seen here
 }
 
-// headersOfJob are the headers that are read here. What else there is goes on to the call.
-var headersOfJob = []string{subjects.HeaderPriority, subjects.HeaderNotBefore, subjects.HeaderExpires, subjects.HeaderCoalesce}
+// headersOfJob are the headers that are read here, or mean nothing in a job: a result is one message. What else there is goes on to
+// the call.
+var headersOfJob = []string{subjects.HeaderPriority, subjects.HeaderNotBefore, subjects.HeaderExpires, subjects.HeaderCoalesce,
+	subjects.HeaderMsgID, subjects.HeaderReply}
 
 const (
 	maxHeader  = 256        // bytes of one that is read here
@@ -59,7 +62,12 @@ func (s *Store) read(subject string, seq uint64, stored time.Time, h nats.Header
 
 // name gives a job the id that its sender chose.
 func (j *job) name() {
-	id := j.header.Get(subjects.HeaderMsgID)
+	id := ""
+	for k, v := range j.header { // as JetStream reads it, or written in another case
+		if strings.EqualFold(k, subjects.HeaderMsgID) && len(v) > 0 && (id == "" || k == subjects.HeaderMsgID) {
+			id = v[0]
+		}
+	}
 	switch {
 	case id == "":
 	case len(id) > subjects.MaxJob || !printable(id):
@@ -71,7 +79,7 @@ func (j *job) name() {
 
 func (j *job) readHeaders() {
 	for k := range j.header {
-		if strings.HasPrefix(k, scheduler) {
+		if len(k) >= len(scheduler) && strings.EqualFold(k[:len(scheduler)], scheduler) {
 			// Whose right to this subject was judged is not known: see docs/decisions/0006.
 			j.fault = answer.Refuse(403, k+": a job that a schedule of NATS made is not run: say "+subjects.HeaderNotBefore)
 		}
@@ -96,7 +104,12 @@ func (j *job) readHeaders() {
 
 // comfort is a header that may be there once.
 func (j *job) comfort(name string) string {
-	all := j.header[name]
+	var all []string
+	for k, v := range j.header {
+		if strings.EqualFold(k, name) {
+			all = append(all, v...)
+		}
+	}
 	switch {
 	case len(all) == 0:
 		return ""
@@ -158,10 +171,9 @@ func (j *job) digest() string {
 func (j *job) callHeader() nats.Header {
 	h := nats.Header{}
 	for k, v := range j.header {
-		h[k] = v
-	}
-	for _, name := range headersOfJob {
-		delete(h, name)
+		if !slices.ContainsFunc(headersOfJob, func(name string) bool { return strings.EqualFold(k, name) }) {
+			h[k] = v
+		}
 	}
 	h[subjects.HeaderMsgID] = []string{j.callID()}
 	return h

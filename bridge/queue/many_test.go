@@ -2,12 +2,15 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/queue/plan"
@@ -20,8 +23,11 @@ func (g *rig) fill(jobs, chats, size int) {
 	g.t.Helper()
 	body := []byte(strings.Repeat("x", size))
 	for i := range jobs {
-		if _, err := g.js.PublishAsync(fmt.Sprintf("tg.queue.main.channel.%d.%s", i%chats+1, edit), body); err != nil {
-			g.t.Fatal(err)
+		subject := fmt.Sprintf("tg.queue.main.channel.%d.%s", i%chats+1, edit)
+		for _, err := g.js.PublishAsync(subject, body); err != nil; _, err = g.js.PublishAsync(subject, body) {
+			if !errors.Is(err, jetstream.ErrTooManyStalledMsgs) {
+				g.t.Fatal(err)
+			}
 		}
 	}
 	select {

@@ -361,7 +361,7 @@ func TestAChatInAFloodWaitHoldsNoOther(t *testing.T) {
 	}
 	var l *List
 	await(t, "the first job waits", func() bool {
-		l, _ = d.r.list(context.Background(), "", 0, 0)
+		l, _ = d.r.list(context.Background(), "channel.1", 0, 0)
 		return l != nil && len(l.Jobs) == 2 && l.Jobs[0].State == "waiting"
 	})
 	one := l.Jobs[0]
@@ -659,6 +659,17 @@ func TestAnotherUser(t *testing.T) {
 		if st, err := g.js.Stream(context.Background(), stream); err != nil || st.CachedInfo().State.Msgs != want {
 			t.Errorf("%s: %d %v", stream, st.CachedInfo().State.Msgs, err)
 		}
+	}
+}
+
+// What was executed and has an answer that cannot be told is done all the same.
+func TestAnswerThatCannotBeTold(t *testing.T) {
+	g := newRig(t)
+	g.tg.lose = func(Call, string) *answer.Fault { return &answer.Fault{Code: 413, Text: "too large", Sent: answer.Yes} }
+	g.daemon()
+	m := g.wants("channel.1", g.publish("channel.1", edit, "x"), Done, "yes")
+	if m.Header.Get("Nats-Service-Error-Code") != "413" || g.tg.times["channel.1 x"] != 1 {
+		t.Error(m.Header)
 	}
 }
 

@@ -198,6 +198,8 @@ func (a *attempt) judge(ctx context.Context, f *answer.Fault) {
 		a.end(ctx, &result{end: Done, tries: a.tries, header: nats.Header{
 			subjects.HeaderContentType: {subjects.ContentJSON}, subjects.HeaderSent: {string(answer.Yes)}, subjects.HeaderError: {f.Telegram},
 		}, body: []byte(`{"_":"executed before, and the answer was lost"}`)})
+	case f.Sent == answer.Yes && f.Telegram == "": // executed, and only its answer cannot be told
+		a.end(ctx, a.j.failed(Done, f, a.tries))
 	case f.Sent == answer.No && passes(f):
 		a.wait(ctx, f)
 	case f.Sent == answer.No && a.again && !a.reads:

@@ -156,7 +156,7 @@ func (p *Plan) Fill(now time.Time, name string, jobs []Job, next uint64) {
 	for _, j := range jobs {
 		last = j.Seq + 1
 		switch {
-		case p.knows(j):
+		case j.Chat != name, p.knows(j):
 		case j.NotBefore.After(now) && !expired(now, j):
 			p.delay(j)
 		default:
