@@ -18,7 +18,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/backing"
-	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/control"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
@@ -296,6 +295,3 @@ func (b *Bridge) ClientURL() string {
 	defer b.mu.Unlock()
 	return b.url
 }
-
-// Connect reaches NATS as a command does: the external servers, or those of the running daemon.
-func Connect(s Settings) (*nats.Conn, error) { return bus.Connect(s, "natsgram cli") }

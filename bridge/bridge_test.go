@@ -77,7 +77,7 @@ func newDaemon(t *testing.T, w *town, change ...func(*Settings)) *daemon {
 // connect connects as a program does, or as a command where everybody is asked who they are.
 func (d *daemon) connect() (*nats.Conn, error) {
 	if !d.o.Open {
-		return Connect(d.s)
+		return bus.Connect(d.s, "test")
 	}
 	return nats.Connect(d.b.ClientURL(), nats.MaxReconnects(-1))
 }
@@ -604,7 +604,7 @@ func TestWrongStartsAreExplained(t *testing.T) {
 	}
 	s := DefaultSettings()
 	s.StateDir, s.Port = t.TempDir(), -1
-	if _, err := Connect(s); !errors.Is(err, bus.ErrNotRunning) {
+	if _, err := bus.Connect(s, "test"); !errors.Is(err, bus.ErrNotRunning) {
 		t.Error(err)
 	}
 	if _, err := Login(soon(t), s, Options{NoSync: true}, SignIn{Account: "main", Phone: "1"}); err == nil || !strings.Contains(err.Error(), "NATSGRAM_API_ID") {

@@ -122,9 +122,6 @@ var table = []Item{
 // byLeader has records read from the stream's leader alone: a copy that lags would tell of former owners and sessions.
 func byLeader(c *jetstream.StreamConfig) { c.AllowDirect = false }
 
-// Table lists all items.
-func Table() []Item { return append([]Item(nil), table...) }
-
 // item finds one by its name.
 func item(name string) (Item, error) {
 	for _, it := range table {
