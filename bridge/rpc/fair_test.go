@@ -56,7 +56,7 @@ func TestWaitersTakeNoPlace(t *testing.T) {
 					}
 				}
 			}
-			for g.s.InFlight() > n { // who has just answered is about to end
+			for end := time.Now().Add(10 * time.Second); g.s.InFlight() > n && time.Now().Before(end); { // who has just answered is about to end
 				runtime.Gosched()
 			}
 			if left := g.s.InFlight(); left != n || len(codes) != 0 {
