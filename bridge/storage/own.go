@@ -44,7 +44,7 @@ func AddOwn(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme,
 	if err != nil {
 		return nil, err
 	}
-	st, err := js.CreateStream(ctx, c)
+	st, err := Create(ctx, js, c)
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", c.Name, err)
 	}

@@ -11,12 +11,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/subjects"
 )
 
 // Error codes of the server that this package answers to.
 const (
 	codeNoRoom        = jetstream.ErrorCode(10047) // the account's or server's storage is given away
+	codeStoreFailed   = jetstream.ErrorCode(10049) // the store could not be made: the disk, or what a deleted stream of that name leaves
 	codeLimitRequired = jetstream.ErrorCode(10113) // this account wants a limit for every stream
 )
 
@@ -114,20 +116,31 @@ func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.
 		first = max(first, uint64(time.Now().UnixMicro()))
 	}
 	c.FirstSeq = first
-	st, err := s.js.CreateStream(ctx, c)
+	st, err := Create(ctx, s.js, c)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 		return s.js.Stream(ctx, c.Name) // another daemon was faster
 	case codeOf(err) == codeLimitRequired && c.MaxBytes <= 0:
 		c.MaxBytes = it.Limit
-		st, err = s.js.CreateStream(ctx, c)
+		st, err = Create(ctx, s.js, c)
 	case codeOf(err) == codeNoRoom && byDefault:
 		c.MaxBytes = -1 // a limit is reserved as a whole; what there is may be enough all the same
-		st, err = s.js.CreateStream(ctx, c)
+		st, err = Create(ctx, s.js, c)
 	}
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return s.js.Stream(ctx, c.Name)
 	}
+	return st, err
+}
+
+// Create makes a stream. A server takes the files of a deleted one away after it has answered, and may meet them when a stream of
+// that name is made at once: that is tried again for two seconds.
+func Create(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (st jetstream.Stream, err error) {
+	until := time.Now().Add(2 * time.Second)
+	err = retry.Do(ctx, retry.Backoff{Min: 10 * time.Millisecond, Max: 200 * time.Millisecond}, func(ctx context.Context) (bool, error) {
+		st, err = js.CreateStream(ctx, c)
+		return codeOf(err) == codeStoreFailed && time.Now().Before(until), err
+	})
 	return st, err
 }
 

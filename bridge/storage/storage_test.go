@@ -248,6 +248,32 @@ func serve(t *testing.T, o *server.Options) *server.Server {
 	return srv
 }
 
+// A stream that is made right after one of its name was deleted may meet the former one's files: here something stands where its folder
+// has to be. The server's attempt fails, and takes it away.
+func TestFilesOfTheFormerOne(t *testing.T) {
+	for _, name := range []string{"KV_TG_SESSIONS", "TG_UPDATES_main"} {
+		dir := t.TempDir()
+		js := dial(t, serve(t, &server.Options{JetStream: true, StoreDir: dir}).ClientURL())
+		s := Daemon(js, Options{}, nil)
+		if _, err := s.Stream(soon(t), Updates); err != nil {
+			t.Fatal(err)
+		}
+		former := filepath.Join(dir, "jetstream", "$G", "streams", name)
+		if err := os.WriteFile(former, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if name == "KV_TG_SESSIONS" {
+			_, err = s.Bucket(soon(t), Sessions)
+		} else {
+			_, err = AddOwn(soon(t), js, subjects.Scheme{}, "main", OwnLimits{})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // An account of hosted NATS wants a limit for everything, and has little room.
 func TestLimitsRequired(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nats.conf")

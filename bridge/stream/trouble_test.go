@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // slim is a Smaller that leaves one byte, and no header that the server finds fault with.
@@ -65,7 +67,7 @@ func TestRefusedInEveryForm(t *testing.T) {
 	if err := g.js.DeleteStream(context.Background(), name); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.js.CreateStream(context.Background(), refusing); err != nil { // it takes no lifetimes
+	if _, err := storage.Create(context.Background(), g.js, refusing); err != nil { // it takes no lifetimes
 		t.Fatal(err)
 	}
 	l.Add(bad)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // record is what stands in the bucket.
@@ -46,7 +48,7 @@ func TestForeignRecordsLoseNothing(t *testing.T) {
 		"another bucket": {func(t *testing.T, _ Session, _ []byte) {
 			c := v.stream.CachedInfo().Config
 			must(t, js.DeleteStream(ctx, c.Name))
-			st, err := js.CreateStream(ctx, c)
+			st, err := storage.Create(ctx, js, c)
 			must(t, err)
 			must(t, st.Purge(ctx)) // the server may find the files of the former one still there
 		}, "no record"},
