@@ -437,7 +437,7 @@ func (c *client) users() (ids []int64) {
 		c.t.Fatalf("users.getUsers: %v\n%v", err, c.seen())
 	}
 	vector, _ := c.Schema().Type("Vector<User>")
-	for v := range c.Schema().Vector(body, vector) {
+	for v := range c.Schema().Objects(body, vector) {
 		ids = append(ids, v.Int("id"))
 	}
 	return ids

@@ -41,7 +41,7 @@ func (u *userCheck) answered(l *link, k *rpc) {
 		return
 	}
 	want := l.c.State().UserID
-	for user := range l.c.o.Schema.Vector(body, t) {
+	for user := range l.c.o.Schema.Objects(body, t) {
 		l.c.files.premium.Store(user.Bool("premium"))
 		if got := user.Int("id"); got != want {
 			l.c.fatal(fmt.Errorf("%w: it is %d, not %d", ErrWrongUser, got, want))

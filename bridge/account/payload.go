@@ -135,9 +135,9 @@ func (p *payload) object(tl []byte) {
 	s := p.w.schema
 	var err error
 	if p.w.msgpack {
-		p.b, err = s.AppendMsgpack(p.b, tl, s.Object())
+		p.b, err = s.AppendMsgpack(p.b, tl, s.AnyObject())
 	} else {
-		p.b, err = s.AppendJSON(p.b, tl, s.Object())
+		p.b, err = s.AppendJSON(p.b, tl, s.AnyObject())
 	}
 	p.fail(err)
 }

@@ -200,9 +200,9 @@ func (w *writer) viewOf(update []byte) (codec.View, error) {
 	var tl []byte
 	var err error
 	if w.msgpack {
-		tl, err = w.schema.AppendTLFromMsgpack(nil, update, w.schema.Object(), nil)
+		tl, err = w.schema.AppendTLFromMsgpack(nil, update, w.schema.AnyObject(), nil)
 	} else {
-		tl, err = w.schema.AppendTLFromJSON(nil, update, w.schema.Object(), nil)
+		tl, err = w.schema.AppendTLFromJSON(nil, update, w.schema.AnyObject(), nil)
 	}
 	if err != nil {
 		return codec.View{}, err

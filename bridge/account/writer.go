@@ -50,7 +50,7 @@ func (w *writer) message(item *updates.Item) stream.Message {
 	if item.Name == updates.Unknown {
 		return w.unknown(item, m)
 	}
-	update, why, err := w.withheld.Redact(nil, item.Update, w.schema.Object())
+	update, why, err := w.withheld.Redact(nil, item.Update, w.schema.AnyObject())
 	if err != nil { // nobody can tell what is in it
 		m.Header[subjects.HeaderRedacted] = []string{withhold.Message}
 		m.Data, m.Form = w.redacted(w.about(m, codec.View{}, withhold.Message)), formSlim

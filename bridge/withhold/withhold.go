@@ -60,25 +60,25 @@ func (r *Rule) Check(value []byte, t codec.Type) error {
 }
 
 // Names tells whether raw TL that cannot be read may name one of Users. It sees no more than their ids.
-func (r *Rule) Names(value []byte) bool { return r != nil && r.redactor.Suspect(value) }
+func (r *Rule) Names(value []byte) bool { return r != nil && r.redactor.MayHold(value) }
 
 // Tells tells whether a value of t can hold text. Without a rule nobody has to know.
 func (r *Rule) Tells(t codec.Type) bool { return r != nil && r.redactor.HoldsText(t) }
 
 // Addresses tells whether a call names one of Users, as its peer or anywhere else.
-func (r *Rule) Addresses(call []byte) bool { return r != nil && r.redactor.Names(call) }
+func (r *Rule) Addresses(call []byte) bool { return r != nil && r.redactor.Mentions(call) }
 
 // redaction is the rule for one constructor.
 func redaction(c *tl.Combinator) codec.Redaction {
 	if c.Name == "config" { // by it a browser is signed in at Telegram's own sites
 		return codec.Redaction{Why: Token, Always: true, Fields: []string{"autologin_token"}}
 	}
-	r := codec.Redaction{Why: Message, Who: peopleIn(c), Text: isMessage(c.Result.Name)}
+	r := codec.Redaction{Why: Message, UserFields: peopleIn(c), Text: isMessage(c.Result.Name)}
 	for _, p := range c.Params {
 		if p.Type.Name == "DraftMessage" { // it may quote the chat that it belongs to
 			r.Fields = append(r.Fields, p.Name)
 		}
-		if isText(p) && c.Result.Name == "Update" && len(r.Who) == 0 {
+		if isText(p) && c.Result.Name == "Update" && len(r.UserFields) == 0 {
 			r.Always = true // updateServiceNotification: from nobody, and may be a code
 		}
 	}

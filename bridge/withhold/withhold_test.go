@@ -30,11 +30,11 @@ func redacted(t *testing.T, m codec.M) (text string, cut bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, why, err := New(s).Redact(nil, src, s.Object())
+	out, why, err := New(s).Redact(nil, src, s.AnyObject())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.AppendJSON(nil, out, s.Object())
+	got, err := s.AppendJSON(nil, out, s.AnyObject())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestSignInToken(t *testing.T) {
 
 func TestNoRule(t *testing.T) {
 	var r *Rule
-	typ := layer().Object()
+	typ := layer().AnyObject()
 	if out, why, err := r.Redact(nil, []byte("anything"), typ); why != "" || err != nil || string(out) != "anything" || r.Check(nil, typ) != nil || r.Names(nil) {
 		t.Error("a nil rule withholds something")
 	}

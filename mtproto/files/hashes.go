@@ -136,7 +136,7 @@ func (f *Files) hashes(ctx context.Context, dc int, call codec.M) ([]fileHash, e
 	if !ok {
 		return nil, fmt.Errorf("%w: no FileHash in the schema", errAnswer)
 	}
-	return readHashes(f.s.Vector(body, t)), nil
+	return readHashes(f.s.Objects(body, t)), nil
 }
 
 // span is what has to be read to check n bytes at an offset.

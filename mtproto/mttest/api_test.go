@@ -188,7 +188,7 @@ func TestGroupsAndChannels(t *testing.T) {
 	b, err := c.try(M{"_": "users.getUsers", "id": []M{{"_": "inputUserSelf"}, {"_": "inputUser", "user_id": bob.ID(), "access_hash": 1}}})
 	f, _ := s.Schema().Function("users.getUsers")
 	var shown []string
-	for u := range s.Schema().Vector(b, f.Result()) {
+	for u := range s.Schema().Objects(b, f.Result()) {
 		shown = append(shown, u.Name())
 	}
 	if err != nil || strings.Join(shown, " ") != "user userEmpty" {

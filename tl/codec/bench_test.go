@@ -100,14 +100,14 @@ func benchOut(b *testing.B, convert func(dst, src []byte, t Type) ([]byte, error
 
 func BenchmarkJSONToTL(b *testing.B) {
 	benchHistory(b, func(b *testing.B, src []byte) {
-		text, _ := api().AppendJSON(nil, src, api().Object())
+		text, _ := api().AppendJSON(nil, src, api().AnyObject())
 		benchIn(b, api().AppendTLFromJSON, text)
 	})
 }
 
 func BenchmarkMsgpackToTL(b *testing.B) {
 	benchHistory(b, func(b *testing.B, src []byte) {
-		text, _ := api().AppendMsgpack(nil, src, api().Object())
+		text, _ := api().AppendMsgpack(nil, src, api().AnyObject())
 		benchIn(b, api().AppendTLFromMsgpack, text)
 	})
 }

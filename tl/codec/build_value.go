@@ -61,7 +61,8 @@ func (b *builder) vectorHead(t *typ) int {
 // vectorEnd fills in the count.
 func (b *builder) vectorEnd(t *typ, at, n, off int) bool {
 	if t.elem.min == 0 && n > maxEmptyItems {
-		return b.fail(&Error{Offset: off, What: "at most " + strconv.Itoa(maxEmptyItems) + " items without bytes", Got: strconv.Itoa(n)})
+		what := "at most " + strconv.Itoa(maxEmptyItems) + " items without bytes"
+		return b.fail(&Error{Offset: off, What: what, Got: strconv.Itoa(n)})
 	}
 	if len(b.dst) > b.limit {
 		return b.fail(errOutput(off))

@@ -6,7 +6,7 @@ import (
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
-// CheckCall tells whether call is exactly one well-formed call of f and nothing more, so that raw TL from outside can
+// CheckCall reports whether call is exactly one well-formed call of f and nothing more, so that raw TL from outside can
 // be passed on as it is. The error is an [*Error].
 func (s *Schema) CheckCall(call []byte, f *Function) error {
 	w := walker{s: s, src: call}

@@ -115,8 +115,8 @@ func TestMsgpackCallErrors(t *testing.T) {
 func TestTLErrors(t *testing.T) {
 	src := history(t, 5)
 	for cut := 0; cut < len(src); cut += 4 {
-		_, err := api().AppendJSON(nil, src[:cut], api().Object())
-		_, err2 := api().AppendMsgpack(nil, src[:cut], api().Object())
+		_, err := api().AppendJSON(nil, src[:cut], api().AnyObject())
+		_, err2 := api().AppendMsgpack(nil, src[:cut], api().AnyObject())
 		_, err3 := api().View(src[:cut])
 		for _, err := range []error{err, err2, err3} {
 			var short *bin.ShortError
@@ -126,12 +126,12 @@ func TestTLErrors(t *testing.T) {
 			}
 		}
 	}
-	if _, err := api().AppendJSON(nil, append(src, 0, 0, 0, 0), api().Object()); !errors.As(err, new(*bin.TrailingError)) { // H9
+	if _, err := api().AppendJSON(nil, append(src, 0, 0, 0, 0), api().AnyObject()); !errors.As(err, new(*bin.TrailingError)) { // H9
 		t.Errorf("trailing: %v", err)
 	}
 	bad := append([]byte(nil), src...)
 	copy(bad[12:], "\x01\x02\x03\x04") // the id of the first message
-	_, err := api().AppendJSON(nil, bad, api().Object())
+	_, err := api().AppendJSON(nil, bad, api().AnyObject())
 	var id *bin.UnexpectedIDError
 	if !errors.As(err, &id) || id.ID != 0x04030201 || id.Offset != 12 {
 		t.Errorf("unknown id: %v", err)
@@ -140,7 +140,7 @@ func TestTLErrors(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	copy(bad[8:], "\xff\xff\xff\x7f") // the count (H2)
-	if _, err = api().AppendMsgpack(nil, bad, api().Object()); err == nil || !strings.Contains(err.Error(), "vector of 2147483647 items") {
+	if _, err = api().AppendMsgpack(nil, bad, api().AnyObject()); err == nil || !strings.Contains(err.Error(), "vector of 2147483647 items") {
 		t.Errorf("count: %v", err)
 	}
 }
@@ -197,7 +197,7 @@ func TestDeepNesting(t *testing.T) {
 	for range n {
 		tl = append(tl, 0x0d, 0x0d, 0x9b, 0xda, 1, 0, 0, 0)
 	}
-	if _, err := api().AppendJSON(nil, tl, api().Object()); err == nil || !strings.HasSuffix(err.Error(), "nested deeper than 128") {
+	if _, err := api().AppendJSON(nil, tl, api().AnyObject()); err == nil || !strings.HasSuffix(err.Error(), "nested deeper than 128") {
 		t.Errorf("TL: %v", err)
 	}
 	if _, err := api().ResultOf(tl); err == nil || !strings.HasSuffix(err.Error(), "nested deeper than 128") {
@@ -229,7 +229,7 @@ func TestGarbage(t *testing.T) {
 		for name, err := range map[string]error{
 			"json":    second(api().AppendCallFromJSON(nil, in, f, nil)),
 			"msgpack": second(api().AppendCallFromMsgpack(nil, in, f, nil)),
-			"tl":      second(api().AppendJSON(nil, in, api().Object())),
+			"tl":      second(api().AppendJSON(nil, in, api().AnyObject())),
 			"check":   api().CheckCall(in, f),
 		} {
 			if unit == " " && name == "json" {
@@ -253,19 +253,19 @@ func TestExpansion(t *testing.T) {
 	for _, id := range []string{"\x11\x11\x11\x11", "\x33\x33\x33\x33"} {
 		for n, good := range map[byte]bool{3: true, maxEmptyItems: true, maxEmptyItems + 1: false} {
 			src := []byte(id + "\x15\xc4\xb5\x1c" + string([]byte{n, 0, 0, 0}))
-			out, err := s.AppendJSON(nil, src, s.Object())
+			out, err := s.AppendJSON(nil, src, s.AnyObject())
 			if (err == nil) != good {
 				t.Errorf("%d items: %v", n, err)
 			}
 			if good {
-				if back, err := s.AppendTLFromJSON(nil, out, s.Object(), nil); err != nil || string(back) != string(src) {
+				if back, err := s.AppendTLFromJSON(nil, out, s.AnyObject(), nil); err != nil || string(back) != string(src) {
 					t.Errorf("%s: %v", out, err)
 				}
 			}
 		}
 	}
 	in := `{"_":"many","items":[true` + strings.Repeat(",true", 1000) + `]}`
-	if _, err := s.AppendTLFromJSON(nil, []byte(in), s.Object(), nil); err == nil {
+	if _, err := s.AppendTLFromJSON(nil, []byte(in), s.AnyObject(), nil); err == nil {
 		t.Error("a thousand items without bytes")
 	}
 }
@@ -281,7 +281,7 @@ func TestMaxOutput(t *testing.T) {
 	src := []byte("\x22\x22\x22\x22" + string([]byte{0, 0, n >> 16, 0}))
 	src = append(src, strings.Repeat("\xff", 4*n)...)
 	for _, out := range []func(dst, src []byte, t Type) ([]byte, error){s.AppendJSON, s.AppendMsgpack} {
-		dst, err := out(nil, src, s.Object())
+		dst, err := out(nil, src, s.AnyObject())
 		if err == nil || !strings.Contains(err.Error(), "would take more than") || dst != nil {
 			t.Errorf("%d bytes: %v", len(dst), err)
 		}

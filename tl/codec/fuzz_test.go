@@ -36,7 +36,7 @@ func FuzzTLToJSON(f *testing.F) {
 	schemas := fuzzed(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		for _, s := range schemas {
-			out, err := s.AppendJSON(nil, src, s.Object())
+			out, err := s.AppendJSON(nil, src, s.AnyObject())
 			if err != nil {
 				checkError(t, err)
 				continue
@@ -44,12 +44,12 @@ func FuzzTLToJSON(f *testing.F) {
 			if !json.Valid(out) {
 				t.Fatalf("not JSON: %s", out)
 			}
-			back, err := s.AppendTLFromJSON(nil, out, s.Object(), nil)
+			back, err := s.AppendTLFromJSON(nil, out, s.AnyObject(), nil)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			// src may have flags without meaning and long forms of short strings; what came back has not.
-			if again, err := s.AppendJSON(nil, back, s.Object()); err != nil || !bytes.Equal(again, out) || len(back) > len(src) {
+			if again, err := s.AppendJSON(nil, back, s.AnyObject()); err != nil || !bytes.Equal(again, out) || len(back) > len(src) {
 				t.Fatalf("%v\n%s\n%s", err, out, again)
 			}
 		}
@@ -61,7 +61,7 @@ func FuzzTLToMsgpack(f *testing.F) {
 	schemas := fuzzed(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		for _, s := range schemas {
-			out, err := s.AppendMsgpack(nil, src, s.Object())
+			out, err := s.AppendMsgpack(nil, src, s.AnyObject())
 			if err != nil {
 				checkError(t, err)
 				continue
@@ -73,11 +73,11 @@ func FuzzTLToMsgpack(f *testing.F) {
 			if _, err := d.DecodeInterface(); !errors.Is(err, io.EOF) {
 				t.Fatalf("more than one value: %x", out)
 			}
-			back, err := s.AppendTLFromMsgpack(nil, out, s.Object(), nil)
+			back, err := s.AppendTLFromMsgpack(nil, out, s.AnyObject(), nil)
 			if err != nil {
 				t.Fatalf("%v\n%x", err, out)
 			}
-			if again, err := s.AppendMsgpack(nil, back, s.Object()); err != nil || !bytes.Equal(again, out) || len(back) > len(src) {
+			if again, err := s.AppendMsgpack(nil, back, s.AnyObject()); err != nil || !bytes.Equal(again, out) || len(back) > len(src) {
 				t.Fatalf("%v\n%x\n%x", err, out, again)
 			}
 		}
@@ -109,7 +109,7 @@ func FuzzJSONToTL(f *testing.F) {
 		g := newGenerator(s, 5)
 		for i, c := range s.combs {
 			if i%61 == 0 && g.possible(c) {
-				text, _ := s.AppendJSON(nil, g.boxed(nil, c, 2), s.Object())
+				text, _ := s.AppendJSON(nil, g.boxed(nil, c, 2), s.AnyObject())
 				f.Add(text)
 			}
 		}
@@ -120,7 +120,7 @@ func FuzzJSONToTL(f *testing.F) {
 			if _, err := s.AppendCallFromJSON(nil, src, s.sorted[len(src)%len(s.sorted)], fuzzOptions); err != nil {
 				checkError(t, err)
 			}
-			out, err := s.AppendTLFromJSON(nil, src, s.Object(), fuzzOptions)
+			out, err := s.AppendTLFromJSON(nil, src, s.AnyObject(), fuzzOptions)
 			if err != nil {
 				checkError(t, err)
 				continue
@@ -128,11 +128,11 @@ func FuzzJSONToTL(f *testing.F) {
 			if !json.Valid(src) {
 				t.Fatalf("encoding/json refuses %q", src)
 			}
-			back, err := s.AppendJSON(nil, out, s.Object())
+			back, err := s.AppendJSON(nil, out, s.AnyObject())
 			if err != nil {
 				t.Fatalf("%v\n%x", err, out)
 			}
-			if again, err := s.AppendTLFromJSON(nil, back, s.Object(), nil); err != nil || !bytes.Equal(again, out) {
+			if again, err := s.AppendTLFromJSON(nil, back, s.AnyObject(), nil); err != nil || !bytes.Equal(again, out) {
 				t.Fatalf("%v\n%s\n%x\n%x", err, back, out, again)
 			}
 		}
@@ -145,7 +145,7 @@ func FuzzMsgpackToTL(f *testing.F) {
 		g := newGenerator(s, 5)
 		for i, c := range s.combs {
 			if (i%61 == 0 || len(s.combs) < 30) && g.possible(c) {
-				text, _ := s.AppendMsgpack(nil, g.boxed(nil, c, 2), s.Object())
+				text, _ := s.AppendMsgpack(nil, g.boxed(nil, c, 2), s.AnyObject())
 				f.Add(text)
 			}
 		}
@@ -156,16 +156,16 @@ func FuzzMsgpackToTL(f *testing.F) {
 			if _, err := s.AppendCallFromMsgpack(nil, src, s.sorted[len(src)%len(s.sorted)], fuzzOptions); err != nil {
 				checkError(t, err)
 			}
-			out, err := s.AppendTLFromMsgpack(nil, src, s.Object(), fuzzOptions)
+			out, err := s.AppendTLFromMsgpack(nil, src, s.AnyObject(), fuzzOptions)
 			if err != nil {
 				checkError(t, err)
 				continue
 			}
-			back, err := s.AppendMsgpack(nil, out, s.Object())
+			back, err := s.AppendMsgpack(nil, out, s.AnyObject())
 			if err != nil {
 				t.Fatalf("%v\n%x", err, out)
 			}
-			if again, err := s.AppendTLFromMsgpack(nil, back, s.Object(), nil); err != nil || !bytes.Equal(again, out) {
+			if again, err := s.AppendTLFromMsgpack(nil, back, s.AnyObject(), nil); err != nil || !bytes.Equal(again, out) {
 				t.Fatalf("%v\n%x\n%x\n%x", err, back, out, again)
 			}
 		}
@@ -184,7 +184,7 @@ func FuzzView(f *testing.F) {
 				checkError(t, err)
 				continue
 			}
-			if _, err := s.AppendJSON(nil, v.Raw(), s.Object()); err != nil {
+			if _, err := s.AppendJSON(nil, v.Raw(), s.AnyObject()); err != nil {
 				t.Fatal(err)
 			}
 			for _, name := range names {
@@ -233,7 +233,7 @@ func FuzzCheckCall(f *testing.F) {
 			if !ok {
 				continue
 			}
-			_, jsonErr := s.AppendJSON(nil, src, s.Object())
+			_, jsonErr := s.AppendJSON(nil, src, s.AnyObject())
 			_, resultErr := s.ResultOf(src)
 			if err := s.CheckCall(src, fn); err != nil {
 				checkError(t, err)

@@ -37,7 +37,7 @@ func appendJSONString(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
-// inspect tells whether s has bytes that JSON must escape, and whether it has any beyond ASCII.
+// inspect reports whether s has bytes that JSON must escape, and whether it has any beyond ASCII.
 func inspect(s []byte) (escapes, high bool) {
 	var found, all uint64
 	i := 0

@@ -61,19 +61,19 @@ var allTL = unhex(`
 // Design §3: one mapping, exactly.
 func TestMapping(t *testing.T) {
 	s := schema(t, everything)
-	got, err := s.AppendJSON(nil, allTL, s.Object())
+	got, err := s.AppendJSON(nil, allTL, s.AnyObject())
 	if err != nil || string(got) != allJSON {
 		t.Errorf("%v\n got %s\nwant %s", err, got, allJSON)
 	}
-	back, err := s.AppendTLFromJSON(nil, []byte(allJSON), s.Object(), nil)
+	back, err := s.AppendTLFromJSON(nil, []byte(allJSON), s.AnyObject(), nil)
 	if err != nil || !bytes.Equal(back, allTL) {
 		t.Errorf("%v\n got %x\nwant %x", err, back, allTL)
 	}
-	pack, err := s.AppendMsgpack(nil, allTL, s.Object())
+	pack, err := s.AppendMsgpack(nil, allTL, s.AnyObject())
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err = s.AppendTLFromMsgpack(nil, pack, s.Object(), nil)
+	back, err = s.AppendTLFromMsgpack(nil, pack, s.AnyObject(), nil)
 	if err != nil || !bytes.Equal(back, allTL) {
 		t.Errorf("%v\n got %x\nwant %x", err, back, allTL)
 	}
@@ -87,7 +87,7 @@ func TestAcceptedJSON(t *testing.T) {
 		"p":{"y":2,"x":1}, "v":[1,-2.00], "u":[{"_":"point","y":4,"x":3}], "\u005f":"\u0061ll" } `
 	// null for an optional field is absence, so z must be said otherwise
 	in := strings.Replace(other, `"z" : null`, `"z":{}`, 1)
-	back, err := s.AppendTLFromJSON(nil, []byte(in), s.Object(), nil)
+	back, err := s.AppendTLFromJSON(nil, []byte(in), s.AnyObject(), nil)
 	if err != nil || !bytes.Equal(back, allTL) {
 		t.Errorf("%v\n got %x\nwant %x", err, back, allTL)
 	}
@@ -202,7 +202,7 @@ func TestJSONValues(t *testing.T) {
 // H3: bits that no field describes are dropped; fields of one bit come together.
 func TestFlags(t *testing.T) {
 	s := schema(t, everything)
-	out, err := s.AppendJSON(nil, unhex("05000000f0ffffff"), s.Object())
+	out, err := s.AppendJSON(nil, unhex("05000000f0ffffff"), s.AnyObject())
 	if err != nil || string(out) != `{"_":"shared"}` {
 		t.Errorf("%v %s", err, out)
 	}
@@ -356,7 +356,7 @@ func TestOptions(t *testing.T) {
 			}
 			continue
 		}
-		out, _ := s.AppendJSON(nil, tl, s.Object())
+		out, _ := s.AppendJSON(nil, tl, s.AnyObject())
 		if err != nil || string(out) != c.out {
 			t.Errorf("%s %s: %v, %s", c.fn, c.in, err, out)
 		}
@@ -390,7 +390,7 @@ func TestMissingText(t *testing.T) {
 		`{}`:                                     ``,
 	} {
 		tl, err := s.AppendCallFromJSON(nil, []byte(in), f, o)
-		out, _ := s.AppendJSON(nil, tl, s.Object())
+		out, _ := s.AppendJSON(nil, tl, s.AnyObject())
 		if want == "" && err == nil || want != "" && (err != nil || string(out) != want) {
 			t.Errorf("%s: %s %v", in, out, err)
 		}

@@ -22,7 +22,9 @@ const (
 	kindNone
 )
 
-var packKinds = [...]string{"nil", "a bool", "a number", "a number", "a number", "a string", "bytes", "an array", "an object", "an extension", ""}
+var packKinds = [...]string{
+	"nil", "a bool", "a number", "a number", "a number", "a string", "bytes", "an array", "an object", "an extension", "",
+}
 
 // packToken is one MessagePack value, of an array or map just its head.
 type packToken struct {

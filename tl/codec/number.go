@@ -32,7 +32,7 @@ func parseInteger(text []byte) (int64, bool) {
 	return 0, false
 }
 
-// zeroFraction tells whether a number may end so and still be whole: "", ".0", ".00" ...
+// zeroFraction reports whether a number may end so and still be whole: "", ".0", ".00" ...
 func zeroFraction(text []byte) bool {
 	if len(text) == 0 {
 		return true

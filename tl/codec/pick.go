@@ -65,7 +65,8 @@ func (b *builder) errName(t *typ, name string, off int) *Error {
 			names = append(names, c.name)
 		}
 	}
-	return &Error{Offset: off, What: "want " + t.described() + ", there is no " + what + " " + quoted(name) + didYouMean(name, names)}
+	what = "want " + t.described() + ", there is no " + what + " " + quoted(name) + didYouMean(name, names)
+	return &Error{Offset: off, What: what}
 }
 
 // same checks the name that an input gives for an object that is already known to be a c.

@@ -59,7 +59,7 @@ func (p place) bool(src []byte) bool {
 	return p.f.op == opTrue
 }
 
-// object tells whether there is one.
+// object reports whether there is one.
 func (p place) object() bool {
 	if p.f == nil {
 		return false

@@ -43,7 +43,7 @@ func (r *reach) field(c *comb) bool {
 	return false
 }
 
-// in tells whether a value of t can hold it. An object of any class can.
+// in reports whether a value of t can hold it. An object of any class can.
 func (r *reach) in(t *typ) bool {
 	switch t.op {
 	case opClass:

@@ -13,9 +13,9 @@ import (
 type Redaction struct {
 	// Why is said of what was taken out; never empty.
 	Why string
-	// Who are the fields that may name a user: a long is the user's id; of an object, every long within that is called
+	// UserFields are the fields that may name a user: a long is the user's id; of an object, every long within that is called
 	// user_id, at any depth.
-	Who []string
+	UserFields []string
 	// Always: whoever is named.
 	Always bool
 	// Text: all that can hold text goes. Otherwise only Fields.
@@ -72,7 +72,7 @@ func (s *Schema) NewRedactor(users []int64, rule func(*tl.Combinator) Redaction)
 func nowhere(op) bool { return false }
 
 func (r *Redactor) add(c *comb, rule Redaction) {
-	if len(rule.Who) == 0 && !rule.Always {
+	if len(rule.UserFields) == 0 && !rule.Always {
 		return
 	}
 	one := &redaction{always: rule.Always, why: rule.Why, cut: r.texts[c], who: make([]bool, len(c.fields))}
@@ -80,7 +80,7 @@ func (r *Redactor) add(c *comb, rule Redaction) {
 		one.cut = sharedBits(c, func(f *field) bool { return slices.Contains(rule.Fields, f.name) && r.text.in(f.t) })
 	}
 	for i := range c.fields {
-		one.who[i] = slices.Contains(rule.Who, c.fields[i].name)
+		one.who[i] = slices.Contains(rule.UserFields, c.fields[i].name)
 	}
 	if !slices.Contains(one.cut, true) || !one.always && !slices.Contains(one.who, true) {
 		return
@@ -106,15 +106,15 @@ func sharedBits(c *comb, marks func(*field) bool) []bool {
 	return marked
 }
 
-// Holds tells whether a value of t can hold something that would be taken out.
+// Holds reports whether a value of t can hold something that would be taken out.
 func (r *Redactor) Holds(t Type) bool { return t.t != nil && r.redactive.in(t.t) }
 
-// Suspect tells, fast, whether src may hold something to take out: false is sure, of TL of any layer as far as users are
+// MayHold reports, fast, whether src may hold something to take out: false is sure, of TL of any layer as far as users are
 // named. It looks for their ids where longs can stand.
-func (r *Redactor) Suspect(src []byte) bool { return r.suspect(src, objectType) }
+func (r *Redactor) MayHold(src []byte) bool { return r.mayHold(src, objectType) }
 
-// suspect is Suspect of a value of t.
-func (r *Redactor) suspect(src []byte, t *typ) bool {
+// mayHold is MayHold of a value of t.
+func (r *Redactor) mayHold(src []byte, t *typ) bool {
 	some := false
 	for _, a := range r.always {
 		if a.reach.in(t) {
@@ -172,7 +172,7 @@ func (r *Redactor) Redact(dst, src []byte, t Type) (out []byte, why string, err 
 	if t.t == nil {
 		return dst, "", errVoid(0, nil)
 	}
-	if !r.redactive.in(t.t) || !r.suspect(src, t.t) {
+	if !r.redactive.in(t.t) || !r.mayHold(src, t.t) {
 		return dst, "", nil
 	}
 	w := redacting{walker: walker{s: r.s, src: src}, r: r, dst: dst}
@@ -327,7 +327,7 @@ func (w *redacting) empty(off int, t *typ, depth int) int {
 	return next
 }
 
-// names tells whether the fields that may name a user name one of those wanted. What cannot be read names nobody; who
+// names reports whether the fields that may name a user name one of those wanted. What cannot be read names nobody; who
 // copies it then finds that out.
 func (w *redacting) names(off int, c *comb, rule *redaction, depth int) bool {
 	search := longSearch{finder: w.r.userIDs}
@@ -369,11 +369,11 @@ func userID(field string, vector bool) uint8 {
 	return 1
 }
 
-// Names tells whether the object or call src, of any type, names one of the users in an object within: a peer of a call.
-func (r *Redactor) Names(src []byte) bool {
+// Mentions reports whether the object or call src, of any type, names one of the users in an object within: a peer of a call.
+func (r *Redactor) Mentions(src []byte) bool {
 	v, err := r.s.View(src)
-	return err == nil && r.Suspect(src) && r.anyUser(r.userIDs.Append(nil, v.src))
+	return err == nil && r.MayHold(src) && r.anyUser(r.userIDs.Append(nil, v.src))
 }
 
-// HoldsText tells whether a value of t can hold text at all.
+// HoldsText reports whether a value of t can hold text at all.
 func (r *Redactor) HoldsText(t Type) bool { return t.t != nil && r.text.in(t.t) }

@@ -25,7 +25,7 @@ page flags:# notes:Vector<Note> alarm:flags.0?Alarm any:flags.1?Object title:str
 func secretRule(c *tl.Combinator) Redaction {
 	switch c.Name {
 	case "note":
-		return Redaction{Why: "note", Who: []string{"from", "header"}, Text: true}
+		return Redaction{Why: "note", UserFields: []string{"from", "header"}, Text: true}
 	case "alarm":
 		return Redaction{Why: "alarm", Always: true, Text: true}
 	}
@@ -84,7 +84,7 @@ func TestRedact(t *testing.T) {
 			continue
 		}
 		got, err := s.AppendJSON(nil, out, typ)
-		if n := strings.Count(string(got), c.want); err != nil || n != 2 || why != "note" || !r.Suspect(src) || strings.Count(string(got), `"secret"`) != 5 {
+		if n := strings.Count(string(got), c.want); err != nil || n != 2 || why != "note" || !r.MayHold(src) || strings.Count(string(got), `"secret"`) != 5 {
 			t.Errorf("%s: %v, %d times\n%s", c.about, err, n, got)
 		}
 		if again, why, err := r.Redact(nil, out, typ); err != nil || why != "" || len(again) != 0 {
@@ -98,8 +98,8 @@ func TestRedactAlways(t *testing.T) {
 	s, r := redactor(t)
 	for text, want := range map[string]string{"secret": "alarm", "": "", "abc": "alarm", strings.Repeat("x", 300): "alarm", "\x00\x00\x00": "alarm"} {
 		src, _ := s.Encode(nil, M{"_": "alarm", "text": text})
-		out, why, err := r.Redact(nil, src, s.Object())
-		if err != nil || why != want || want != "" && !bytes.Equal(out[4:], make([]byte, 4)) || !r.Suspect(src) {
+		out, why, err := r.Redact(nil, src, s.AnyObject())
+		if err != nil || why != want || want != "" && !bytes.Equal(out[4:], make([]byte, 4)) || !r.MayHold(src) {
 			t.Errorf("%q: %q %v %x", text, why, err, out)
 		}
 	}
@@ -120,17 +120,17 @@ func TestSuspect(t *testing.T) {
 		for size := 8; size < 100; size += 4 {
 			for at := 0; at+8 <= size; at += 4 {
 				src := bytes.Repeat([]byte{0x11}, size)
-				if r.Suspect(src) {
+				if r.MayHold(src) {
 					t.Fatalf("%x", src)
 				}
 				copy(src[at:], needle)
-				if !r.Suspect(src[:size:size]) {
+				if !r.MayHold(src[:size:size]) {
 					t.Fatalf("not found at %d of %d", at, size)
 				}
 			}
 		}
 	}
-	if none := s.NewRedactor(nil, func(*tl.Combinator) Redaction { return Redaction{} }); none.Suspect(make([]byte, 64)) || none.Holds(s.Object()) != true {
+	if none := s.NewRedactor(nil, func(*tl.Combinator) Redaction { return Redaction{} }); none.MayHold(make([]byte, 64)) || none.Holds(s.AnyObject()) != true {
 		t.Error("no rules find something")
 	}
 }
@@ -141,7 +141,7 @@ func TestRedactAllocatesNothing(t *testing.T) {
 	}
 	s := api()
 	r := s.NewRedactor([]int64{777000}, func(c *tl.Combinator) Redaction {
-		return Redaction{Why: "x", Who: []string{"peer_id"}, Text: c.Result.Name == "Message"}
+		return Redaction{Why: "x", UserFields: []string{"peer_id"}, Text: c.Result.Name == "Message"}
 	})
 	src := history(t, 20)
 	typ, _ := s.Type("messages.Messages")
@@ -165,17 +165,17 @@ func FuzzRedact(f *testing.F) {
 		f.Add(src)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		out, why, err := r.Redact(nil, src, s.Object())
-		if bad := s.Check(src, s.Object()); bad != nil && r.Suspect(src) != (err != nil) || bad == nil && err != nil {
+		out, why, err := r.Redact(nil, src, s.AnyObject())
+		if bad := s.Check(src, s.AnyObject()); bad != nil && r.MayHold(src) != (err != nil) || bad == nil && err != nil {
 			t.Fatalf("checking says %v, redacting %v", bad, err)
 		}
 		if why == "" {
 			return
 		}
-		if !r.Suspect(src) || len(out) > len(src) || s.Check(out, s.Object()) != nil {
-			t.Fatalf("%x from %x: %v", out, src, s.Check(out, s.Object()))
+		if !r.MayHold(src) || len(out) > len(src) || s.Check(out, s.AnyObject()) != nil {
+			t.Fatalf("%x from %x: %v", out, src, s.Check(out, s.AnyObject()))
 		}
-		if _, again, err := r.Redact(nil, out, s.Object()); again != "" || err != nil {
+		if _, again, err := r.Redact(nil, out, s.AnyObject()); again != "" || err != nil {
 			t.Fatalf("%x: %s left, %v", out, again, err)
 		}
 	})
@@ -183,7 +183,7 @@ func FuzzRedact(f *testing.F) {
 
 func BenchmarkRedactNothing(b *testing.B) {
 	r := api().NewRedactor([]int64{42777, 333000, 489000, 777000}, func(c *tl.Combinator) Redaction {
-		return Redaction{Why: "x", Who: []string{"peer_id"}, Always: c.Name == "updateServiceNotification" || c.Name == "config", Text: true}
+		return Redaction{Why: "x", UserFields: []string{"peer_id"}, Always: c.Name == "updateServiceNotification" || c.Name == "config", Text: true}
 	})
 	typ, _ := api().Type("messages.Messages")
 	benchHistory(b, func(b *testing.B, src []byte) {

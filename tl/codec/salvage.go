@@ -190,7 +190,7 @@ func (g *salvager) step(t *trial) {
 	}
 }
 
-// plausible tells whether an item can begin at p.
+// plausible reports whether an item can begin at p.
 func (g *salvager) plausible(l vectorOfItems, p int) bool {
 	if len(g.src)-p < 4 {
 		return false

@@ -86,8 +86,8 @@ func (f *Function) Result() Type { return f.result }
 // Decl is the method's declaration.
 func (f *Function) Decl() *tl.Combinator { return f.c.decl }
 
-// Object is the type of any boxed object or call that the schema knows.
-func (s *Schema) Object() Type { return Type{objectType} }
+// AnyObject is the type of any boxed object or call that the schema knows.
+func (s *Schema) AnyObject() Type { return Type{objectType} }
 
 var objectType = &typ{op: opObject, min: 4, name: "Object"}
 

@@ -18,7 +18,7 @@ func (t Type) String() string {
 	return t.t.name
 }
 
-// Valid tells whether t is a type.
+// Valid reports whether t is a type.
 func (t Type) Valid() bool { return t.t != nil }
 
 // typ is the compiled form of a type as it stands in the declaration d, which binds type variables; d may be nil.

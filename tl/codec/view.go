@@ -58,7 +58,7 @@ func (w *walker) view(off int, t *typ) (View, int) {
 	return v, next
 }
 
-// Valid tells whether there is an object.
+// Valid reports whether there is an object.
 func (v View) Valid() bool { return v.c != nil }
 
 // Name is the object's constructor or method, "" for no object.
@@ -114,7 +114,7 @@ func (v View) place(name string) place {
 	return place{}
 }
 
-// Has tells whether the field is present.
+// Has reports whether the field is present.
 func (v View) Has(name string) bool { return v.place(name).f != nil }
 
 // Offset is where in [View.Raw] the field's value begins, -1 if it is absent.
@@ -180,8 +180,8 @@ func (v View) Strs(name string) iter.Seq[[]byte] {
 	}
 }
 
-// Vector goes over the objects of a result that is a vector. Nothing comes of one that is malformed or holds no objects.
-func (s *Schema) Vector(src []byte, t Type) iter.Seq[View] {
+// Objects goes over the objects of a result that is a vector. Nothing comes of one that is malformed or holds no objects.
+func (s *Schema) Objects(src []byte, t Type) iter.Seq[View] {
 	return func(yield func(View) bool) {
 		if t.t == nil || t.t.op != opVector && t.t.op != opBareVector || s.whole(src, t.t) != nil {
 			return

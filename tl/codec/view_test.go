@@ -134,17 +134,17 @@ func TestVectorOfObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ids []int64
-	for u := range api().Vector(src, users) {
+	for u := range api().Objects(src, users) {
 		ids = append(ids, u.Int("id"))
 	}
 	if !slices.Equal(ids, []int64{1, 2}) {
 		t.Errorf("%v", ids)
 	}
-	for range api().Vector(src[:len(src)-1], users) {
+	for range api().Objects(src[:len(src)-1], users) {
 		t.Error("objects of a broken vector")
 	}
 	class, _ := api().Type("User")
-	for range api().Vector(src, class) {
+	for range api().Objects(src, class) {
 		t.Error("objects of no vector")
 	}
 }

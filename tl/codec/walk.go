@@ -88,7 +88,7 @@ func (w *walker) boxed(off int, t *typ) (*comb, int) {
 	return c, off + 4
 }
 
-// admits tells whether c may stand, boxed, where t is wanted.
+// admits reports whether c may stand, boxed, where t is wanted.
 func (t *typ) admits(c *comb) bool {
 	switch t.op {
 	case opClass:
@@ -223,5 +223,5 @@ func (w *walker) refuse(off, depth int) int {
 	return w.fail(errOutput(off))
 }
 
-// Check tells whether src is exactly one value of t. The error is an [*Error].
+// Check reports whether src is exactly one value of t. The error is an [*Error].
 func (s *Schema) Check(src []byte, t Type) error { return s.whole(src, t.t).root(t.String()) }

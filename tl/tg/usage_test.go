@@ -52,7 +52,7 @@ func TestCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := compiled().AppendJSON(nil, inv.query, compiled().Object())
+	got, err := compiled().AppendJSON(nil, inv.query, compiled().AnyObject())
 	want := `{"_":"messages.sendMessage","silent":true,"peer":{"_":"inputPeerUser","user_id":"5","access_hash":"-6"},` +
 		`"message":"hello","random_id":"9","entities":[{"_":"messageEntityBold","offset":0,"length":5}],"schedule_date":1000,"effect":"0"}`
 	if d := cmp.Diff(want, string(got)); d != "" || err != nil {
