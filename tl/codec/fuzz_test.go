@@ -95,7 +95,11 @@ func checkError(t *testing.T, err error) {
 // fuzzOptions answer everything.
 var fuzzOptions = &Options{
 	MissingLong: func(string, string) (int64, bool) { return -1, true },
-	Resolve:     func(_, text string) ([]byte, bool, error) { return []byte(text), len(text) == 4, nil },
+	MissingValue: func(_, param string, beside Beside) ([]byte, bool) {
+		beside.TL(param)
+		return beside.TL("id"), true
+	},
+	Resolve: func(_, text string) ([]byte, bool, error) { return []byte(text), len(text) == 4, nil },
 }
 
 func FuzzJSONToTL(f *testing.F) {

@@ -406,6 +406,52 @@ func TestMissingText(t *testing.T) {
 	}
 }
 
+// A value that is left out can be filled in by what stands beside it, in whatever order that came.
+func TestMissingValue(t *testing.T) {
+	s := api()
+	f, _ := s.Function("account.uploadRingtone")
+	var beside []byte
+	o := &Options{
+		MissingValue: func(fn, param string, of Beside) ([]byte, bool) {
+			beside = bytes.Clone(of.TL("file"))
+			return []byte("\x03a/b"), param == "mime_type" && fn == "account.uploadRingtone" && of.TL(param) == nil && of.TL("nothing") == nil
+		},
+		Resolve: func(class, _ string) ([]byte, bool, error) {
+			file, err := s.Encode(nil, M{"_": "inputFileBig", "id": 5, "parts": 1, "name": "x"})
+			return file, class == "InputFile", err
+		},
+	}
+	for in, want := range map[string]string{
+		`{"file":"it","file_name":"n"}`:                   `{"_":"account.uploadRingtone","file":{"_":"inputFileBig","id":"5","parts":1,"name":"x"},"file_name":"n","mime_type":"a/b"}`,
+		`{"file_name":"n","file":"it"}`:                   `{"_":"account.uploadRingtone","file":{"_":"inputFileBig","id":"5","parts":1,"name":"x"},"file_name":"n","mime_type":"a/b"}`,
+		`{"file":"it","file_name":"n","mime_type":"c/d"}`: `{"_":"account.uploadRingtone","file":{"_":"inputFileBig","id":"5","parts":1,"name":"x"},"file_name":"n","mime_type":"c/d"}`,
+		`{"file":"it"}`:                                   `account.uploadRingtone: file_name: missing, want string`,
+	} {
+		tl, err := s.AppendCallFromJSON(nil, []byte(in), f, o)
+		var generic any
+		_ = json.Unmarshal([]byte(in), &generic)
+		pack, _ := msgpack.Marshal(generic)
+		again, err2 := s.AppendCallFromMsgpack(nil, pack, f, o)
+		if err != nil {
+			if err.Error() != want || err2 == nil || err2.Error() != want {
+				t.Errorf("%s: %v, %v", in, err, err2)
+			}
+			continue
+		}
+		out, _ := s.AppendJSON(nil, tl, s.AnyObject())
+		if string(out) != want || !bytes.Equal(again, tl) {
+			t.Errorf("%s: %s, %x %v", in, out, again, err2)
+		}
+	}
+	if v, err := s.View(beside); err != nil || v.Int("id") != 5 {
+		t.Errorf("beside stood %x: %v", beside, err)
+	}
+	o.MissingValue = func(string, string, Beside) ([]byte, bool) { return []byte{1}, true }
+	if _, err := s.AppendCallFromJSON(nil, []byte(`{"file":"it","file_name":"n"}`), f, o); err == nil || !strings.Contains(err.Error(), "mime_type: what it is filled in with is no string") {
+		t.Error(err)
+	}
+}
+
 func TestEmptyCall(t *testing.T) {
 	f, _ := api().Function("help.getConfig")
 	for _, in := range []string{"", " \n", "{}"} {

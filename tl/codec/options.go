@@ -19,11 +19,36 @@ type Options struct {
 	// MissingText is asked for a required object that the input leaves out: what it answers is taken as if it stood there, for Resolve.
 	// False: it stays an error.
 	MissingText func(fn, param string) (string, bool)
+	// MissingValue is asked for any other required field that the input leaves out, and answers the TL of its value, with a look
+	// at what the input has of the same object. False: it stays an error.
+	MissingValue func(fn, param string, beside Beside) ([]byte, bool)
 	// AsText keeps such a text instead, as what it is. What comes of it tells one input from another, and is no TL.
 	AsText bool
 }
 
 var noOptions Options
+
+// Beside is the fields that an object has already. It is only lent.
+type Beside struct {
+	c    *comb
+	segs []seg
+	dst  []byte
+}
+
+// TL is that of a field; nil: there is none yet.
+func (o Beside) TL(param string) []byte {
+	i := o.c.find([]byte(param))
+	for n, sg := range o.segs {
+		switch {
+		case sg.field != i:
+		case n+1 < len(o.segs):
+			return o.dst[sg.start:o.segs[n+1].start]
+		default:
+			return o.dst[sg.start:]
+		}
+	}
+	return nil
+}
 
 // missing fills in a required field, where the options know how.
 func (b *builder) missing(fr *frame, i, off int) bool {
@@ -32,11 +57,12 @@ func (b *builder) missing(fr *frame, i, off int) bool {
 	switch {
 	case f.op == opClass && b.o.MissingText != nil:
 		return b.missingObject(fr, i, off)
-	case b.o.MissingLong == nil:
-	case f.op == opLong || f.op == opInt:
+	case b.o.MissingLong != nil && (f.op == opLong || f.op == opInt):
 		ok = b.missingNumber(fr, i)
-	case f.op == opVector && f.t.elem.op == opLong:
+	case b.o.MissingLong != nil && f.op == opVector && f.t.elem.op == opLong:
 		ok = b.missingNumbers(fr, i)
+	case b.o.MissingValue != nil:
+		return b.missingValue(fr, i, off)
 	}
 	if !ok {
 		return b.fail(&Error{Path: f.name, Offset: off, What: "missing, want " + f.t.name})
@@ -96,6 +122,20 @@ func (b *builder) missingNumbers(fr *frame, i int) bool {
 		}
 		b.dst = binary.LittleEndian.AppendUint64(b.dst, uint64(v))
 	}
+	return true
+}
+
+func (b *builder) missingValue(fr *frame, i, off int) bool {
+	f := &fr.c.fields[i]
+	value, ok := b.o.MissingValue(fr.c.name, f.name, Beside{fr.c, b.segs[fr.base:], b.dst})
+	if !ok {
+		return b.fail(&Error{Path: f.name, Offset: off, What: "missing, want " + f.t.name})
+	}
+	if bad := b.s.whole(value, f.t); bad != nil {
+		return b.fail(&Error{Path: f.name, Offset: off, What: "what it is filled in with is no " + f.t.name, Err: bad})
+	}
+	b.begin(fr, i)
+	b.dst = append(b.dst, value...)
 	return true
 }
 
