@@ -43,3 +43,25 @@ func TestPeersByText(t *testing.T) {
 		t.Errorf("%d names were asked for", n)
 	}
 }
+
+// Who was in an answer can be named afterwards.
+func TestPeersOfAnswers(t *testing.T) {
+	w := newTown(t)
+	zoe := w.AddUser(mttest.User{First: "Zoe"})
+	group := w.AddChannel(mttest.ChannelConfig{Title: "G", Creator: w.alice, Members: []*mttest.Account{w.dora, zoe}})
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	unknown := d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, zoe.ID()))
+	if got := unknown.Header.Get("Nats-Service-Error"); !strings.Contains(got, "no peer with the id") {
+		t.Errorf("before: %q", got)
+	}
+	reply := d.ask("tg.rpc.main.channels.getParticipants", fmt.Sprintf(
+		`{"channel":"channel.%d","filter":{"_":"channelParticipantsRecent"},"offset":0,"limit":100,"hash":0}`, group.ID()))
+	if !strings.Contains(string(reply.Data), `"Zoe"`) {
+		t.Fatalf("%v %s", reply.Header, reply.Data)
+	}
+	reply = d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, zoe.ID()))
+	if got := reply.Header.Get("Nats-Service-Error"); got != "" {
+		t.Errorf("after: %q", got)
+	}
+}

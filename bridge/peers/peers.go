@@ -9,7 +9,7 @@
 //	5                           a bare id, of whatever kind it is known to be
 //	-1005, -5                   a channel's or basic group's id, as the Bot API writes them
 //
-// An access hash is the account's own (E22). A [Directory] learns them from what comes with updates; what it does not know it
+// An access hash is the account's own (E22). A [Directory] learns them from what comes with updates and in answers; what it does not know it
 // looks for once a minute at most among the account's newest dialogs and its contacts. Names and phone numbers are
 // asked of Telegram each time, but for some minutes: they can pass to somebody else, and who has none today may have one tomorrow.
 package peers
@@ -93,6 +93,13 @@ func unknown(format string, args ...any) error { return &UnknownError{fmt.Sprint
 func (d *Directory) Learn(object []byte) {
 	if v, err := d.c.Schema.View(object); err == nil {
 		d.learn(v)
+	}
+}
+
+// Met takes in the users and chats that an answer holds.
+func (d *Directory) Met(objects [][]byte, _ []byte) {
+	for _, o := range objects {
+		d.Learn(o)
 	}
 }
 

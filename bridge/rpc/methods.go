@@ -21,6 +21,7 @@ type Methods struct {
 	spaces   []namespace
 	withheld *withhold.Rule
 	confine  *confine.Rule
+	people   *codec.ObjectFinder // users and chats
 }
 
 // method is a function of the schema with what has to be known of it before it is called.
@@ -46,6 +47,7 @@ type namespace struct {
 // NewMethods judges every function of a schema. allow lists refused methods to serve all the same: names, `ns.*` or `*`.
 func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods {
 	ms := &Methods{schema: schema, byName: map[string]*method{}, withheld: withhold.New(schema), confine: confine.New(schema)}
+	ms.people = schema.NewObjectFinder(func(c *tl.Combinator) bool { return c.Result.Name == "User" || c.Result.Name == "Chat" })
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
 		m := &method{name: fn.Name(), fn: fn, readOnly: subjects.ReadOnly(fn.Name()), refused: Refusal(fn.Decl(), allow), random: randomOf(fn)}

@@ -61,3 +61,26 @@ func TestPeersByText(t *testing.T) {
 		t.Error("a request that was refused was sent")
 	}
 }
+
+// Users and chats in an answer are met in whatever encoding it is told, before the caller has it.
+func TestMet(t *testing.T) {
+	answer := func(context.Context, codec.View) ([]byte, error) {
+		return tlOf(codec.M{"_": "contacts.resolvedPeer", "peer": codec.M{"_": "peerUser", "user_id": 5}, "chats": []codec.M{{"_": "chatEmpty", "id": 9}},
+			"users": []codec.M{{"_": "user", "id": 5, "access_hash": 55}}})
+	}
+	met, calls := 0, 0
+	g := newRig(t, answer, func(c *Config) {
+		c.Met = func(objects [][]byte, result []byte) {
+			met += len(objects)
+			if calls++; len(result) == 0 {
+				t.Error("no answer was shown")
+			}
+		}
+	})
+	for i, accept := range []string{"application/json", "application/msgpack", "application/x-tl"} {
+		g.ask("tg.rpc.main.contacts.resolveUsername", `{"username":"eve"}`, subjects.HeaderAccept, accept)
+		if met != 2*(i+1) || calls != i+1 {
+			t.Errorf("%s: %d met in %d answers", accept, met, calls)
+		}
+	}
+}

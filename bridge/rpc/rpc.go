@@ -42,6 +42,10 @@ type Config struct {
 	// for what it does not know. It may ask Telegram; may be nil.
 	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
 
+	// Met is shown the users and chats in the answer to a call, in TL, before its caller is; and the answer. All of it is only lent. May
+	// be nil.
+	Met func(objects [][]byte, result []byte)
+
 	// Once knows requests by their Nats-Msg-Id; nil: none.
 	Once *once.Journal
 	// Behind names a former owner that still has requests for this one: they are awaited, so that they come before what comes here.

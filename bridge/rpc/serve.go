@@ -15,12 +15,17 @@ import (
 // buffers are for calls and answers, reused.
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-type buffer struct{ b []byte }
+type buffer struct {
+	b     []byte
+	found [][]byte // users and chats in an answer, which they alias
+}
 
 // maxKept is the largest buffer worth keeping, in bytes.
 const maxKept = 256 << 10
 
 func (b *buffer) free() {
+	clear(b.found)
+	b.found = b.found[:0]
 	if cap(b.b) <= maxKept {
 		b.b = b.b[:0]
 		buffers.Put(b)
@@ -184,16 +189,19 @@ func (s *Service) answer(j *job, m *method, call, result []byte) {
 	if err == nil {
 		result, err = s.redact(clean, j, result, t)
 	}
-	if err == nil && j.out != TL {
-		out.b, err = s.transcode(out.b[:0], j.out, result, t)
-		result = out.b
+	told := result
+	if err == nil {
+		told, err = s.transcode(out, j, result, t)
 	}
 	if err != nil {
 		// Telegram has executed the call, only its answer cannot be read with this layer.
 		s.reply(j, nil, answer.Done(502, "reading Telegram's answer: "+err.Error()))
 		return
 	}
-	s.reply(j, result, nil)
+	if len(out.found) > 0 {
+		s.c.Met(out.found, result) // before the caller can name them
+	}
+	s.reply(j, told, nil)
 }
 
 func (s *Service) resultOf(m *method, call []byte) (codec.Type, error) {
@@ -219,10 +227,24 @@ func (s *Service) redact(clean *buffer, j *job, result []byte, t codec.Type) ([]
 	return result, err
 }
 
-func (s *Service) transcode(dst []byte, e Encoding, result []byte, t codec.Type) ([]byte, error) {
-	schema := s.c.Methods.schema
-	if e == Msgpack {
-		return schema.AppendMsgpack(dst, result, t)
+// transcode is a result in the encoding of the answer. On the way through it the users and chats in it are met, but for those of an
+// answer of some time ago: what is known of them may be newer.
+func (s *Service) transcode(out *buffer, j *job, result []byte, t codec.Type) (told []byte, err error) {
+	schema, meet := s.c.Methods.schema, s.c.Met != nil && j.before.IsZero()
+	switch people := s.c.Methods.people; {
+	case j.out == TL && meet:
+		out.found = people.Append(out.found, result, t)
+		return result, nil
+	case j.out == TL:
+		return result, nil
+	case j.out == Msgpack && meet:
+		out.b, out.found, err = people.AppendMsgpack(out.b[:0], out.found, result, t)
+	case j.out == Msgpack:
+		out.b, err = schema.AppendMsgpack(out.b[:0], result, t)
+	case meet:
+		out.b, out.found, err = people.AppendJSON(out.b[:0], out.found, result, t)
+	default:
+		out.b, err = schema.AppendJSON(out.b[:0], result, t)
 	}
-	return schema.AppendJSON(dst, result, t)
+	return out.b, err
 }

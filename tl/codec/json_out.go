@@ -101,6 +101,7 @@ func (e *jsonOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 		name = c.json[1]
 	}
 	dst = appendKey(dst, name)
+	start := off
 	var flags [maxFlags]uint32
 	for i := range c.fields {
 		f := &c.fields[i]
@@ -122,6 +123,9 @@ func (e *jsonOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 			e.err.in(f)
 			return dst, off
 		}
+	}
+	if e.finder != nil && t.op != opBare {
+		e.see(&e.walker, c, start, off)
 	}
 	return append(dst, '}'), off
 }

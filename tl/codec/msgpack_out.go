@@ -107,6 +107,7 @@ func (e *packOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 		dst = append(dst, packMap16, 0, 0)
 	}
 	dst = appendKey(dst, name)
+	start := off
 	var flags [maxFlags]uint32
 	for i := range c.fields {
 		f := &c.fields[i]
@@ -134,6 +135,9 @@ func (e *packOut) object(dst []byte, off int, c *comb, t *typ, depth int) ([]byt
 		dst[head] |= byte(count)
 	} else {
 		binary.BigEndian.PutUint16(dst[head+1:], uint16(count))
+	}
+	if e.finder != nil && t.op != opBare {
+		e.see(&e.walker, c, start, off)
 	}
 	return dst, off
 }

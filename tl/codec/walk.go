@@ -13,7 +13,8 @@ type walker struct {
 	src []byte
 	err *Error
 
-	search *longSearch // nil: nothing is looked for
+	search *longSearch // nil: no longs are looked for
+	objects
 }
 
 func (w *walker) fail(e *Error) int {
@@ -140,7 +141,11 @@ func (w *walker) value(off int, t *typ, depth int) int {
 		if off < 0 {
 			return off
 		}
-		return w.fields(off, c, depth)
+		end := w.fields(off, c, depth)
+		if w.finder != nil {
+			w.see(w, c, off, end)
+		}
+		return end
 	case opBare:
 		return w.fields(off, t.comb, depth)
 	case opVector, opBareVector:
