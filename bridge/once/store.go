@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/batch"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -35,7 +36,7 @@ type bucket struct {
 	st     *storage.Storage
 	stream jetstream.Stream
 	prefix string // of the subjects of keys
-	writer
+	batch  *batch.Writer
 }
 
 // NewStore makes the bucket where it is missing.
@@ -45,7 +46,7 @@ func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
 		return nil, err
 	}
 	return &bucket{
-		st: st, stream: s, prefix: "$KV." + st.Scheme().StreamName(storage.Once) + ".", writer: writer{conn: st.JetStream().Conn()},
+		st: st, stream: s, prefix: "$KV." + st.Scheme().StreamName(storage.Once) + ".", batch: batch.New(st.JetStream().Conn()),
 	}, nil
 }
 
@@ -77,7 +78,7 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	revision, err := b.put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}}))
+	revision, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}}))
 	var api *jetstream.APIError
 	if errors.As(err, &api) && (api.ErrorCode == codeLastSequence || api.ErrorCode == codeInFlight) {
 		return 0, errTaken
@@ -89,7 +90,7 @@ func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64
 func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	_, err := b.put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nil))
+	_, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nil))
 	b.st.Suspect(err)
 	return err
 }

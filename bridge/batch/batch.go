@@ -1,4 +1,7 @@
-package once
+// Package batch stores single messages together where many come at a time. Where every write is synced the disk does some hundreds to
+// thousands a second, so what gathers while others are on their way goes as one atomic batch, where that is faster: it costs some
+// syncs however large it is.
+package batch
 
 import (
 	"context"
@@ -17,15 +20,15 @@ import (
 	"github.com/natsgram/natsgram/bridge/pace"
 )
 
-// Where every write is synced the disk does some hundreds to thousands a second, and each call with an id has two. So what gathers
-// while others are on their way goes as one atomic batch, where that is faster: it costs some syncs however large it is.
-
 const (
 	// tellingFrom is how many side by side tell what each adds: of fewer most of the time is the way there and back.
 	tellingFrom = 4
 
-	batchMost  = 256
-	batchBytes = 1 << 20
+	most      = 256
+	mostBytes = 1 << 20
+
+	// askTime bounds the wait for an acknowledgement.
+	askTime = 3 * time.Second
 
 	headerBatchID  = "Nats-Batch-Id"
 	headerBatchSeq = "Nats-Batch-Sequence"
@@ -44,8 +47,8 @@ type stored struct {
 	err      error
 }
 
-// writer stores writes, together where many come.
-type writer struct {
+// Writer stores messages, together where many come. It is safe for concurrent use.
+type Writer struct {
 	conn  *nats.Conn
 	pace  pace.Pace // of run, as the next
 	tried bool      // it is known how long single writes take
@@ -55,8 +58,12 @@ type writer struct {
 	busy  bool
 }
 
-// put stores a message. When ctx ends before, it may be stored all the same.
-func (w *writer) put(ctx context.Context, key string, msg *nats.Msg) (uint64, error) {
+// New makes a writer.
+func New(conn *nats.Conn) *Writer { return &Writer{conn: conn} }
+
+// Put stores a message, and gives its sequence. Two with one key are never in one batch, and keep their order. When ctx ends before, it
+// may be stored all the same. What the server refuses is a [*jetstream.APIError].
+func (w *Writer) Put(ctx context.Context, key string, msg *nats.Msg) (uint64, error) {
 	one := &write{key, msg, make(chan stored, 1)}
 	w.mu.Lock()
 	w.queue = append(w.queue, one)
@@ -75,7 +82,7 @@ func (w *writer) put(ctx context.Context, key string, msg *nats.Msg) (uint64, er
 }
 
 // run stores until nothing waits.
-func (w *writer) run() {
+func (w *Writer) run() {
 	for all := w.next(); len(all) > 0; all = w.next() {
 		begun := time.Now()
 		if w.tried && len(all) >= w.pace.From() {
@@ -106,12 +113,12 @@ func (w *writer) run() {
 }
 
 // next takes what goes next: of a key one write at a time.
-func (w *writer) next() (all []*write) {
+func (w *Writer) next() (all []*write) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	size, keys := 0, map[string]bool{}
 	w.queue = slices.DeleteFunc(w.queue, func(one *write) bool {
-		if len(all) >= batchMost || len(all) > 0 && size+one.msg.Size() > batchBytes || keys[one.key] {
+		if len(all) >= most || len(all) > 0 && size+one.msg.Size() > mostBytes || keys[one.key] {
 			keys[one.key] = true // and none behind it comes before it
 			return false
 		}
@@ -125,7 +132,7 @@ func (w *writer) next() (all []*write) {
 }
 
 // singly stores each by itself, side by side.
-func (w *writer) singly(all []*write) {
+func (w *Writer) singly(all []*write) {
 	var work sync.WaitGroup
 	for _, one := range all {
 		work.Go(func() {
@@ -140,7 +147,7 @@ func (w *writer) singly(all []*write) {
 }
 
 // batch stores all or nothing, and gives the sequence of the last.
-func (w *writer) batch(all []*write) (uint64, error) {
+func (w *Writer) batch(all []*write) (uint64, error) {
 	id := []string{nuid.Next()}
 	for i, one := range all {
 		if one.msg.Header == nil {
@@ -172,8 +179,8 @@ type pubAck struct {
 	BatchSize int                 `json:"count"`
 }
 
-func (w *writer) ask(msg *nats.Msg) (ack pubAck, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+func (w *Writer) ask(msg *nats.Msg) (ack pubAck, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	reply, err := w.conn.RequestMsgWithContext(ctx, msg)
 	switch {
