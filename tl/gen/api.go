@@ -63,6 +63,8 @@ type api struct {
 	structs   []*apiStruct // constructors, in the schema's order
 	functions []*apiFunction
 	sizes     map[string]int // least size of a class's values, on the wire with the id
+
+	byNamespace map[string]*apiNamespace // with functions
 }
 
 // apiClass is a class of the schema that is a type in Go.
@@ -131,6 +133,7 @@ func (a *api) name() error {
 		f.name, f.call = a.names.function(c)
 		a.functions = append(a.functions, f)
 	}
+	a.nameNamespaces()
 	return a.names.err
 }
 

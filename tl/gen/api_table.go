@@ -28,7 +28,11 @@ func APITable(s *tl.Schema, o APIOptions, pkg, path string) (Output, error) {
 	}
 	b.WriteString("}\n\n// Functions are all methods, in the schema's order.\nvar Functions = []Function{\n")
 	for _, f := range a.functions {
-		fmt.Fprintf(&b, "{%q, %s.%s},\n", f.decl.Name, o.Package, f.call)
+		method := "nil"
+		if n := a.byNamespace[namespace(f.decl.Name)]; n != nil {
+			method = fmt.Sprintf("func(inv %s.Invoker) any { return %s.%s(inv).%s }", o.Package, o.Package, n.constructor, n.names[f])
+		}
+		fmt.Fprintf(&b, "{%q, %s.%s, %s},\n", f.decl.Name, o.Package, f.call, method)
 	}
 	b.WriteString("}\n")
 	src, err := format.Source(b.Bytes())

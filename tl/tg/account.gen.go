@@ -3880,3 +3880,649 @@ type AccountDeleteWebBrowserSettingsExceptionsRequest struct {
 func (*AccountDeleteWebBrowserSettingsExceptionsRequest) tl(c *coder) {
 	c.head(0x86a0765d, "account.deleteWebBrowserSettingsExceptions")
 }
+
+// AccountMethods has the methods account.* as methods in Go, for [Account].
+type AccountMethods struct{ inv Invoker }
+
+// Account returns the methods account.* as they are called over inv. A program links those that it calls.
+func Account(inv Invoker) AccountMethods { return AccountMethods{inv} }
+
+// RegisterDevice is [AccountRegisterDevice].
+func (m AccountMethods) RegisterDevice(ctx context.Context, req *AccountRegisterDeviceRequest) (bool, error) {
+	return AccountRegisterDevice(ctx, m.inv, req)
+}
+
+// UnregisterDevice is [AccountUnregisterDevice].
+func (m AccountMethods) UnregisterDevice(ctx context.Context, req *AccountUnregisterDeviceRequest) (bool, error) {
+	return AccountUnregisterDevice(ctx, m.inv, req)
+}
+
+// UpdateNotifySettings is [AccountUpdateNotifySettings].
+func (m AccountMethods) UpdateNotifySettings(ctx context.Context, req *AccountUpdateNotifySettingsRequest) (bool, error) {
+	return AccountUpdateNotifySettings(ctx, m.inv, req)
+}
+
+// GetNotifySettings is [AccountGetNotifySettings].
+func (m AccountMethods) GetNotifySettings(ctx context.Context, req *AccountGetNotifySettingsRequest) (*PeerNotifySettings, error) {
+	return AccountGetNotifySettings(ctx, m.inv, req)
+}
+
+// ResetNotifySettings is [AccountResetNotifySettings].
+func (m AccountMethods) ResetNotifySettings(ctx context.Context, req *AccountResetNotifySettingsRequest) (bool, error) {
+	return AccountResetNotifySettings(ctx, m.inv, req)
+}
+
+// UpdateProfile is [AccountUpdateProfile].
+func (m AccountMethods) UpdateProfile(ctx context.Context, req *AccountUpdateProfileRequest) (UserClass, error) {
+	return AccountUpdateProfile(ctx, m.inv, req)
+}
+
+// UpdateStatus is [AccountUpdateStatus].
+func (m AccountMethods) UpdateStatus(ctx context.Context, req *AccountUpdateStatusRequest) (bool, error) {
+	return AccountUpdateStatus(ctx, m.inv, req)
+}
+
+// GetWallPapers is [AccountGetWallPapers].
+func (m AccountMethods) GetWallPapers(ctx context.Context, req *AccountGetWallPapersRequest) (AccountWallPapersClass, error) {
+	return AccountGetWallPapers(ctx, m.inv, req)
+}
+
+// ReportPeer is [AccountReportPeer].
+func (m AccountMethods) ReportPeer(ctx context.Context, req *AccountReportPeerRequest) (bool, error) {
+	return AccountReportPeer(ctx, m.inv, req)
+}
+
+// CheckUsername is [AccountCheckUsername].
+func (m AccountMethods) CheckUsername(ctx context.Context, req *AccountCheckUsernameRequest) (bool, error) {
+	return AccountCheckUsername(ctx, m.inv, req)
+}
+
+// UpdateUsername is [AccountUpdateUsername].
+func (m AccountMethods) UpdateUsername(ctx context.Context, req *AccountUpdateUsernameRequest) (UserClass, error) {
+	return AccountUpdateUsername(ctx, m.inv, req)
+}
+
+// GetPrivacy is [AccountGetPrivacy].
+func (m AccountMethods) GetPrivacy(ctx context.Context, req *AccountGetPrivacyRequest) (*AccountPrivacyRules, error) {
+	return AccountGetPrivacy(ctx, m.inv, req)
+}
+
+// SetPrivacy is [AccountSetPrivacy].
+func (m AccountMethods) SetPrivacy(ctx context.Context, req *AccountSetPrivacyRequest) (*AccountPrivacyRules, error) {
+	return AccountSetPrivacy(ctx, m.inv, req)
+}
+
+// DeleteAccount is [AccountDeleteAccount].
+func (m AccountMethods) DeleteAccount(ctx context.Context, req *AccountDeleteAccountRequest) (bool, error) {
+	return AccountDeleteAccount(ctx, m.inv, req)
+}
+
+// GetAccountTTL is [AccountGetAccountTTL].
+func (m AccountMethods) GetAccountTTL(ctx context.Context, req *AccountGetAccountTTLRequest) (*AccountDaysTTL, error) {
+	return AccountGetAccountTTL(ctx, m.inv, req)
+}
+
+// SetAccountTTL is [AccountSetAccountTTL].
+func (m AccountMethods) SetAccountTTL(ctx context.Context, req *AccountSetAccountTTLRequest) (bool, error) {
+	return AccountSetAccountTTL(ctx, m.inv, req)
+}
+
+// SendChangePhoneCode is [AccountSendChangePhoneCode].
+func (m AccountMethods) SendChangePhoneCode(ctx context.Context, req *AccountSendChangePhoneCodeRequest) (AuthSentCodeClass, error) {
+	return AccountSendChangePhoneCode(ctx, m.inv, req)
+}
+
+// ChangePhone is [AccountChangePhone].
+func (m AccountMethods) ChangePhone(ctx context.Context, req *AccountChangePhoneRequest) (UserClass, error) {
+	return AccountChangePhone(ctx, m.inv, req)
+}
+
+// UpdateDeviceLocked is [AccountUpdateDeviceLocked].
+func (m AccountMethods) UpdateDeviceLocked(ctx context.Context, req *AccountUpdateDeviceLockedRequest) (bool, error) {
+	return AccountUpdateDeviceLocked(ctx, m.inv, req)
+}
+
+// GetAuthorizations is [AccountGetAuthorizations].
+func (m AccountMethods) GetAuthorizations(ctx context.Context, req *AccountGetAuthorizationsRequest) (*AccountAuthorizations, error) {
+	return AccountGetAuthorizations(ctx, m.inv, req)
+}
+
+// ResetAuthorization is [AccountResetAuthorization].
+func (m AccountMethods) ResetAuthorization(ctx context.Context, req *AccountResetAuthorizationRequest) (bool, error) {
+	return AccountResetAuthorization(ctx, m.inv, req)
+}
+
+// GetPassword is [AccountGetPassword].
+func (m AccountMethods) GetPassword(ctx context.Context, req *AccountGetPasswordRequest) (*AccountPassword, error) {
+	return AccountGetPassword(ctx, m.inv, req)
+}
+
+// GetPasswordSettings is [AccountGetPasswordSettings].
+func (m AccountMethods) GetPasswordSettings(ctx context.Context, req *AccountGetPasswordSettingsRequest) (*AccountPasswordSettings, error) {
+	return AccountGetPasswordSettings(ctx, m.inv, req)
+}
+
+// UpdatePasswordSettings is [AccountUpdatePasswordSettings].
+func (m AccountMethods) UpdatePasswordSettings(ctx context.Context, req *AccountUpdatePasswordSettingsRequest) (bool, error) {
+	return AccountUpdatePasswordSettings(ctx, m.inv, req)
+}
+
+// SendConfirmPhoneCode is [AccountSendConfirmPhoneCode].
+func (m AccountMethods) SendConfirmPhoneCode(ctx context.Context, req *AccountSendConfirmPhoneCodeRequest) (AuthSentCodeClass, error) {
+	return AccountSendConfirmPhoneCode(ctx, m.inv, req)
+}
+
+// ConfirmPhone is [AccountConfirmPhone].
+func (m AccountMethods) ConfirmPhone(ctx context.Context, req *AccountConfirmPhoneRequest) (bool, error) {
+	return AccountConfirmPhone(ctx, m.inv, req)
+}
+
+// GetTmpPassword is [AccountGetTmpPassword].
+func (m AccountMethods) GetTmpPassword(ctx context.Context, req *AccountGetTmpPasswordRequest) (*AccountTmpPassword, error) {
+	return AccountGetTmpPassword(ctx, m.inv, req)
+}
+
+// GetWebAuthorizations is [AccountGetWebAuthorizations].
+func (m AccountMethods) GetWebAuthorizations(ctx context.Context, req *AccountGetWebAuthorizationsRequest) (*AccountWebAuthorizations, error) {
+	return AccountGetWebAuthorizations(ctx, m.inv, req)
+}
+
+// ResetWebAuthorization is [AccountResetWebAuthorization].
+func (m AccountMethods) ResetWebAuthorization(ctx context.Context, req *AccountResetWebAuthorizationRequest) (bool, error) {
+	return AccountResetWebAuthorization(ctx, m.inv, req)
+}
+
+// ResetWebAuthorizations is [AccountResetWebAuthorizations].
+func (m AccountMethods) ResetWebAuthorizations(ctx context.Context, req *AccountResetWebAuthorizationsRequest) (bool, error) {
+	return AccountResetWebAuthorizations(ctx, m.inv, req)
+}
+
+// GetAllSecureValues is [AccountGetAllSecureValues].
+func (m AccountMethods) GetAllSecureValues(ctx context.Context, req *AccountGetAllSecureValuesRequest) ([]*SecureValue, error) {
+	return AccountGetAllSecureValues(ctx, m.inv, req)
+}
+
+// GetSecureValue is [AccountGetSecureValue].
+func (m AccountMethods) GetSecureValue(ctx context.Context, req *AccountGetSecureValueRequest) ([]*SecureValue, error) {
+	return AccountGetSecureValue(ctx, m.inv, req)
+}
+
+// SaveSecureValue is [AccountSaveSecureValue].
+func (m AccountMethods) SaveSecureValue(ctx context.Context, req *AccountSaveSecureValueRequest) (*SecureValue, error) {
+	return AccountSaveSecureValue(ctx, m.inv, req)
+}
+
+// DeleteSecureValue is [AccountDeleteSecureValue].
+func (m AccountMethods) DeleteSecureValue(ctx context.Context, req *AccountDeleteSecureValueRequest) (bool, error) {
+	return AccountDeleteSecureValue(ctx, m.inv, req)
+}
+
+// GetAuthorizationForm is [AccountGetAuthorizationForm].
+func (m AccountMethods) GetAuthorizationForm(ctx context.Context, req *AccountGetAuthorizationFormRequest) (*AccountAuthorizationForm, error) {
+	return AccountGetAuthorizationForm(ctx, m.inv, req)
+}
+
+// AcceptAuthorization is [AccountAcceptAuthorization].
+func (m AccountMethods) AcceptAuthorization(ctx context.Context, req *AccountAcceptAuthorizationRequest) (bool, error) {
+	return AccountAcceptAuthorization(ctx, m.inv, req)
+}
+
+// SendVerifyPhoneCode is [AccountSendVerifyPhoneCode].
+func (m AccountMethods) SendVerifyPhoneCode(ctx context.Context, req *AccountSendVerifyPhoneCodeRequest) (AuthSentCodeClass, error) {
+	return AccountSendVerifyPhoneCode(ctx, m.inv, req)
+}
+
+// VerifyPhone is [AccountVerifyPhone].
+func (m AccountMethods) VerifyPhone(ctx context.Context, req *AccountVerifyPhoneRequest) (bool, error) {
+	return AccountVerifyPhone(ctx, m.inv, req)
+}
+
+// SendVerifyEmailCode is [AccountSendVerifyEmailCode].
+func (m AccountMethods) SendVerifyEmailCode(ctx context.Context, req *AccountSendVerifyEmailCodeRequest) (*AccountSentEmailCode, error) {
+	return AccountSendVerifyEmailCode(ctx, m.inv, req)
+}
+
+// VerifyEmail is [AccountVerifyEmail].
+func (m AccountMethods) VerifyEmail(ctx context.Context, req *AccountVerifyEmailRequest) (AccountEmailVerifiedClass, error) {
+	return AccountVerifyEmail(ctx, m.inv, req)
+}
+
+// InitTakeoutSession is [AccountInitTakeoutSession].
+func (m AccountMethods) InitTakeoutSession(ctx context.Context, req *AccountInitTakeoutSessionRequest) (*AccountTakeout, error) {
+	return AccountInitTakeoutSession(ctx, m.inv, req)
+}
+
+// FinishTakeoutSession is [AccountFinishTakeoutSession].
+func (m AccountMethods) FinishTakeoutSession(ctx context.Context, req *AccountFinishTakeoutSessionRequest) (bool, error) {
+	return AccountFinishTakeoutSession(ctx, m.inv, req)
+}
+
+// ConfirmPasswordEmail is [AccountConfirmPasswordEmail].
+func (m AccountMethods) ConfirmPasswordEmail(ctx context.Context, req *AccountConfirmPasswordEmailRequest) (bool, error) {
+	return AccountConfirmPasswordEmail(ctx, m.inv, req)
+}
+
+// ResendPasswordEmail is [AccountResendPasswordEmail].
+func (m AccountMethods) ResendPasswordEmail(ctx context.Context, req *AccountResendPasswordEmailRequest) (bool, error) {
+	return AccountResendPasswordEmail(ctx, m.inv, req)
+}
+
+// CancelPasswordEmail is [AccountCancelPasswordEmail].
+func (m AccountMethods) CancelPasswordEmail(ctx context.Context, req *AccountCancelPasswordEmailRequest) (bool, error) {
+	return AccountCancelPasswordEmail(ctx, m.inv, req)
+}
+
+// GetContactSignUpNotification is [AccountGetContactSignUpNotification].
+func (m AccountMethods) GetContactSignUpNotification(ctx context.Context, req *AccountGetContactSignUpNotificationRequest) (bool, error) {
+	return AccountGetContactSignUpNotification(ctx, m.inv, req)
+}
+
+// SetContactSignUpNotification is [AccountSetContactSignUpNotification].
+func (m AccountMethods) SetContactSignUpNotification(ctx context.Context, req *AccountSetContactSignUpNotificationRequest) (bool, error) {
+	return AccountSetContactSignUpNotification(ctx, m.inv, req)
+}
+
+// GetNotifyExceptions is [AccountGetNotifyExceptions].
+func (m AccountMethods) GetNotifyExceptions(ctx context.Context, req *AccountGetNotifyExceptionsRequest) (UpdatesClass, error) {
+	return AccountGetNotifyExceptions(ctx, m.inv, req)
+}
+
+// GetWallPaper is [AccountGetWallPaper].
+func (m AccountMethods) GetWallPaper(ctx context.Context, req *AccountGetWallPaperRequest) (WallPaperClass, error) {
+	return AccountGetWallPaper(ctx, m.inv, req)
+}
+
+// UploadWallPaper is [AccountUploadWallPaper].
+func (m AccountMethods) UploadWallPaper(ctx context.Context, req *AccountUploadWallPaperRequest) (WallPaperClass, error) {
+	return AccountUploadWallPaper(ctx, m.inv, req)
+}
+
+// SaveWallPaper is [AccountSaveWallPaper].
+func (m AccountMethods) SaveWallPaper(ctx context.Context, req *AccountSaveWallPaperRequest) (bool, error) {
+	return AccountSaveWallPaper(ctx, m.inv, req)
+}
+
+// InstallWallPaper is [AccountInstallWallPaper].
+func (m AccountMethods) InstallWallPaper(ctx context.Context, req *AccountInstallWallPaperRequest) (bool, error) {
+	return AccountInstallWallPaper(ctx, m.inv, req)
+}
+
+// ResetWallPapers is [AccountResetWallPapers].
+func (m AccountMethods) ResetWallPapers(ctx context.Context, req *AccountResetWallPapersRequest) (bool, error) {
+	return AccountResetWallPapers(ctx, m.inv, req)
+}
+
+// GetAutoDownloadSettings is [AccountGetAutoDownloadSettings].
+func (m AccountMethods) GetAutoDownloadSettings(ctx context.Context, req *AccountGetAutoDownloadSettingsRequest) (*AccountAutoDownloadSettings, error) {
+	return AccountGetAutoDownloadSettings(ctx, m.inv, req)
+}
+
+// SaveAutoDownloadSettings is [AccountSaveAutoDownloadSettings].
+func (m AccountMethods) SaveAutoDownloadSettings(ctx context.Context, req *AccountSaveAutoDownloadSettingsRequest) (bool, error) {
+	return AccountSaveAutoDownloadSettings(ctx, m.inv, req)
+}
+
+// UploadTheme is [AccountUploadTheme].
+func (m AccountMethods) UploadTheme(ctx context.Context, req *AccountUploadThemeRequest) (DocumentClass, error) {
+	return AccountUploadTheme(ctx, m.inv, req)
+}
+
+// CreateTheme is [AccountCreateTheme].
+func (m AccountMethods) CreateTheme(ctx context.Context, req *AccountCreateThemeRequest) (*Theme, error) {
+	return AccountCreateTheme(ctx, m.inv, req)
+}
+
+// UpdateTheme is [AccountUpdateTheme].
+func (m AccountMethods) UpdateTheme(ctx context.Context, req *AccountUpdateThemeRequest) (*Theme, error) {
+	return AccountUpdateTheme(ctx, m.inv, req)
+}
+
+// SaveTheme is [AccountSaveTheme].
+func (m AccountMethods) SaveTheme(ctx context.Context, req *AccountSaveThemeRequest) (bool, error) {
+	return AccountSaveTheme(ctx, m.inv, req)
+}
+
+// InstallTheme is [AccountInstallTheme].
+func (m AccountMethods) InstallTheme(ctx context.Context, req *AccountInstallThemeRequest) (bool, error) {
+	return AccountInstallTheme(ctx, m.inv, req)
+}
+
+// GetTheme is [AccountGetTheme].
+func (m AccountMethods) GetTheme(ctx context.Context, req *AccountGetThemeRequest) (*Theme, error) {
+	return AccountGetTheme(ctx, m.inv, req)
+}
+
+// GetThemes is [AccountGetThemes].
+func (m AccountMethods) GetThemes(ctx context.Context, req *AccountGetThemesRequest) (AccountThemesClass, error) {
+	return AccountGetThemes(ctx, m.inv, req)
+}
+
+// SetContentSettings is [AccountSetContentSettings].
+func (m AccountMethods) SetContentSettings(ctx context.Context, req *AccountSetContentSettingsRequest) (bool, error) {
+	return AccountSetContentSettings(ctx, m.inv, req)
+}
+
+// GetContentSettings is [AccountGetContentSettings].
+func (m AccountMethods) GetContentSettings(ctx context.Context, req *AccountGetContentSettingsRequest) (*AccountContentSettings, error) {
+	return AccountGetContentSettings(ctx, m.inv, req)
+}
+
+// GetMultiWallPapers is [AccountGetMultiWallPapers].
+func (m AccountMethods) GetMultiWallPapers(ctx context.Context, req *AccountGetMultiWallPapersRequest) ([]WallPaperClass, error) {
+	return AccountGetMultiWallPapers(ctx, m.inv, req)
+}
+
+// GetGlobalPrivacySettings is [AccountGetGlobalPrivacySettings].
+func (m AccountMethods) GetGlobalPrivacySettings(ctx context.Context, req *AccountGetGlobalPrivacySettingsRequest) (*GlobalPrivacySettings, error) {
+	return AccountGetGlobalPrivacySettings(ctx, m.inv, req)
+}
+
+// SetGlobalPrivacySettings is [AccountSetGlobalPrivacySettings].
+func (m AccountMethods) SetGlobalPrivacySettings(ctx context.Context, req *AccountSetGlobalPrivacySettingsRequest) (*GlobalPrivacySettings, error) {
+	return AccountSetGlobalPrivacySettings(ctx, m.inv, req)
+}
+
+// ReportProfilePhoto is [AccountReportProfilePhoto].
+func (m AccountMethods) ReportProfilePhoto(ctx context.Context, req *AccountReportProfilePhotoRequest) (bool, error) {
+	return AccountReportProfilePhoto(ctx, m.inv, req)
+}
+
+// ResetPassword is [AccountResetPassword].
+func (m AccountMethods) ResetPassword(ctx context.Context, req *AccountResetPasswordRequest) (AccountResetPasswordResultClass, error) {
+	return AccountResetPassword(ctx, m.inv, req)
+}
+
+// DeclinePasswordReset is [AccountDeclinePasswordReset].
+func (m AccountMethods) DeclinePasswordReset(ctx context.Context, req *AccountDeclinePasswordResetRequest) (bool, error) {
+	return AccountDeclinePasswordReset(ctx, m.inv, req)
+}
+
+// GetChatThemes is [AccountGetChatThemes].
+func (m AccountMethods) GetChatThemes(ctx context.Context, req *AccountGetChatThemesRequest) (AccountThemesClass, error) {
+	return AccountGetChatThemes(ctx, m.inv, req)
+}
+
+// SetAuthorizationTTL is [AccountSetAuthorizationTTL].
+func (m AccountMethods) SetAuthorizationTTL(ctx context.Context, req *AccountSetAuthorizationTTLRequest) (bool, error) {
+	return AccountSetAuthorizationTTL(ctx, m.inv, req)
+}
+
+// ChangeAuthorizationSettings is [AccountChangeAuthorizationSettings].
+func (m AccountMethods) ChangeAuthorizationSettings(ctx context.Context, req *AccountChangeAuthorizationSettingsRequest) (bool, error) {
+	return AccountChangeAuthorizationSettings(ctx, m.inv, req)
+}
+
+// GetSavedRingtones is [AccountGetSavedRingtones].
+func (m AccountMethods) GetSavedRingtones(ctx context.Context, req *AccountGetSavedRingtonesRequest) (AccountSavedRingtonesClass, error) {
+	return AccountGetSavedRingtones(ctx, m.inv, req)
+}
+
+// SaveRingtone is [AccountSaveRingtone].
+func (m AccountMethods) SaveRingtone(ctx context.Context, req *AccountSaveRingtoneRequest) (AccountSavedRingtoneClass, error) {
+	return AccountSaveRingtone(ctx, m.inv, req)
+}
+
+// UploadRingtone is [AccountUploadRingtone].
+func (m AccountMethods) UploadRingtone(ctx context.Context, req *AccountUploadRingtoneRequest) (DocumentClass, error) {
+	return AccountUploadRingtone(ctx, m.inv, req)
+}
+
+// UpdateEmojiStatus is [AccountUpdateEmojiStatus].
+func (m AccountMethods) UpdateEmojiStatus(ctx context.Context, req *AccountUpdateEmojiStatusRequest) (bool, error) {
+	return AccountUpdateEmojiStatus(ctx, m.inv, req)
+}
+
+// GetDefaultEmojiStatuses is [AccountGetDefaultEmojiStatuses].
+func (m AccountMethods) GetDefaultEmojiStatuses(ctx context.Context, req *AccountGetDefaultEmojiStatusesRequest) (AccountEmojiStatusesClass, error) {
+	return AccountGetDefaultEmojiStatuses(ctx, m.inv, req)
+}
+
+// GetRecentEmojiStatuses is [AccountGetRecentEmojiStatuses].
+func (m AccountMethods) GetRecentEmojiStatuses(ctx context.Context, req *AccountGetRecentEmojiStatusesRequest) (AccountEmojiStatusesClass, error) {
+	return AccountGetRecentEmojiStatuses(ctx, m.inv, req)
+}
+
+// ClearRecentEmojiStatuses is [AccountClearRecentEmojiStatuses].
+func (m AccountMethods) ClearRecentEmojiStatuses(ctx context.Context, req *AccountClearRecentEmojiStatusesRequest) (bool, error) {
+	return AccountClearRecentEmojiStatuses(ctx, m.inv, req)
+}
+
+// ReorderUsernames is [AccountReorderUsernames].
+func (m AccountMethods) ReorderUsernames(ctx context.Context, req *AccountReorderUsernamesRequest) (bool, error) {
+	return AccountReorderUsernames(ctx, m.inv, req)
+}
+
+// ToggleUsername is [AccountToggleUsername].
+func (m AccountMethods) ToggleUsername(ctx context.Context, req *AccountToggleUsernameRequest) (bool, error) {
+	return AccountToggleUsername(ctx, m.inv, req)
+}
+
+// GetDefaultProfilePhotoEmojis is [AccountGetDefaultProfilePhotoEmojis].
+func (m AccountMethods) GetDefaultProfilePhotoEmojis(ctx context.Context, req *AccountGetDefaultProfilePhotoEmojisRequest) (EmojiListClass, error) {
+	return AccountGetDefaultProfilePhotoEmojis(ctx, m.inv, req)
+}
+
+// GetDefaultGroupPhotoEmojis is [AccountGetDefaultGroupPhotoEmojis].
+func (m AccountMethods) GetDefaultGroupPhotoEmojis(ctx context.Context, req *AccountGetDefaultGroupPhotoEmojisRequest) (EmojiListClass, error) {
+	return AccountGetDefaultGroupPhotoEmojis(ctx, m.inv, req)
+}
+
+// GetAutoSaveSettings is [AccountGetAutoSaveSettings].
+func (m AccountMethods) GetAutoSaveSettings(ctx context.Context, req *AccountGetAutoSaveSettingsRequest) (*AccountAutoSaveSettings, error) {
+	return AccountGetAutoSaveSettings(ctx, m.inv, req)
+}
+
+// SaveAutoSaveSettings is [AccountSaveAutoSaveSettings].
+func (m AccountMethods) SaveAutoSaveSettings(ctx context.Context, req *AccountSaveAutoSaveSettingsRequest) (bool, error) {
+	return AccountSaveAutoSaveSettings(ctx, m.inv, req)
+}
+
+// DeleteAutoSaveExceptions is [AccountDeleteAutoSaveExceptions].
+func (m AccountMethods) DeleteAutoSaveExceptions(ctx context.Context, req *AccountDeleteAutoSaveExceptionsRequest) (bool, error) {
+	return AccountDeleteAutoSaveExceptions(ctx, m.inv, req)
+}
+
+// InvalidateSignInCodes is [AccountInvalidateSignInCodes].
+func (m AccountMethods) InvalidateSignInCodes(ctx context.Context, req *AccountInvalidateSignInCodesRequest) (bool, error) {
+	return AccountInvalidateSignInCodes(ctx, m.inv, req)
+}
+
+// UpdateColor is [AccountUpdateColor].
+func (m AccountMethods) UpdateColor(ctx context.Context, req *AccountUpdateColorRequest) (bool, error) {
+	return AccountUpdateColor(ctx, m.inv, req)
+}
+
+// GetDefaultBackgroundEmojis is [AccountGetDefaultBackgroundEmojis].
+func (m AccountMethods) GetDefaultBackgroundEmojis(ctx context.Context, req *AccountGetDefaultBackgroundEmojisRequest) (EmojiListClass, error) {
+	return AccountGetDefaultBackgroundEmojis(ctx, m.inv, req)
+}
+
+// GetChannelDefaultEmojiStatuses is [AccountGetChannelDefaultEmojiStatuses].
+func (m AccountMethods) GetChannelDefaultEmojiStatuses(ctx context.Context, req *AccountGetChannelDefaultEmojiStatusesRequest) (AccountEmojiStatusesClass, error) {
+	return AccountGetChannelDefaultEmojiStatuses(ctx, m.inv, req)
+}
+
+// GetChannelRestrictedStatusEmojis is [AccountGetChannelRestrictedStatusEmojis].
+func (m AccountMethods) GetChannelRestrictedStatusEmojis(ctx context.Context, req *AccountGetChannelRestrictedStatusEmojisRequest) (EmojiListClass, error) {
+	return AccountGetChannelRestrictedStatusEmojis(ctx, m.inv, req)
+}
+
+// UpdateBusinessWorkHours is [AccountUpdateBusinessWorkHours].
+func (m AccountMethods) UpdateBusinessWorkHours(ctx context.Context, req *AccountUpdateBusinessWorkHoursRequest) (bool, error) {
+	return AccountUpdateBusinessWorkHours(ctx, m.inv, req)
+}
+
+// UpdateBusinessLocation is [AccountUpdateBusinessLocation].
+func (m AccountMethods) UpdateBusinessLocation(ctx context.Context, req *AccountUpdateBusinessLocationRequest) (bool, error) {
+	return AccountUpdateBusinessLocation(ctx, m.inv, req)
+}
+
+// UpdateBusinessGreetingMessage is [AccountUpdateBusinessGreetingMessage].
+func (m AccountMethods) UpdateBusinessGreetingMessage(ctx context.Context, req *AccountUpdateBusinessGreetingMessageRequest) (bool, error) {
+	return AccountUpdateBusinessGreetingMessage(ctx, m.inv, req)
+}
+
+// UpdateBusinessAwayMessage is [AccountUpdateBusinessAwayMessage].
+func (m AccountMethods) UpdateBusinessAwayMessage(ctx context.Context, req *AccountUpdateBusinessAwayMessageRequest) (bool, error) {
+	return AccountUpdateBusinessAwayMessage(ctx, m.inv, req)
+}
+
+// UpdateConnectedBot is [AccountUpdateConnectedBot].
+func (m AccountMethods) UpdateConnectedBot(ctx context.Context, req *AccountUpdateConnectedBotRequest) (UpdatesClass, error) {
+	return AccountUpdateConnectedBot(ctx, m.inv, req)
+}
+
+// GetConnectedBots is [AccountGetConnectedBots].
+func (m AccountMethods) GetConnectedBots(ctx context.Context, req *AccountGetConnectedBotsRequest) (*AccountConnectedBots, error) {
+	return AccountGetConnectedBots(ctx, m.inv, req)
+}
+
+// GetBotBusinessConnection is [AccountGetBotBusinessConnection].
+func (m AccountMethods) GetBotBusinessConnection(ctx context.Context, req *AccountGetBotBusinessConnectionRequest) (UpdatesClass, error) {
+	return AccountGetBotBusinessConnection(ctx, m.inv, req)
+}
+
+// UpdateBusinessIntro is [AccountUpdateBusinessIntro].
+func (m AccountMethods) UpdateBusinessIntro(ctx context.Context, req *AccountUpdateBusinessIntroRequest) (bool, error) {
+	return AccountUpdateBusinessIntro(ctx, m.inv, req)
+}
+
+// ToggleConnectedBotPaused is [AccountToggleConnectedBotPaused].
+func (m AccountMethods) ToggleConnectedBotPaused(ctx context.Context, req *AccountToggleConnectedBotPausedRequest) (bool, error) {
+	return AccountToggleConnectedBotPaused(ctx, m.inv, req)
+}
+
+// DisablePeerConnectedBot is [AccountDisablePeerConnectedBot].
+func (m AccountMethods) DisablePeerConnectedBot(ctx context.Context, req *AccountDisablePeerConnectedBotRequest) (bool, error) {
+	return AccountDisablePeerConnectedBot(ctx, m.inv, req)
+}
+
+// UpdateBirthday is [AccountUpdateBirthday].
+func (m AccountMethods) UpdateBirthday(ctx context.Context, req *AccountUpdateBirthdayRequest) (bool, error) {
+	return AccountUpdateBirthday(ctx, m.inv, req)
+}
+
+// CreateBusinessChatLink is [AccountCreateBusinessChatLink].
+func (m AccountMethods) CreateBusinessChatLink(ctx context.Context, req *AccountCreateBusinessChatLinkRequest) (*BusinessChatLink, error) {
+	return AccountCreateBusinessChatLink(ctx, m.inv, req)
+}
+
+// EditBusinessChatLink is [AccountEditBusinessChatLink].
+func (m AccountMethods) EditBusinessChatLink(ctx context.Context, req *AccountEditBusinessChatLinkRequest) (*BusinessChatLink, error) {
+	return AccountEditBusinessChatLink(ctx, m.inv, req)
+}
+
+// DeleteBusinessChatLink is [AccountDeleteBusinessChatLink].
+func (m AccountMethods) DeleteBusinessChatLink(ctx context.Context, req *AccountDeleteBusinessChatLinkRequest) (bool, error) {
+	return AccountDeleteBusinessChatLink(ctx, m.inv, req)
+}
+
+// GetBusinessChatLinks is [AccountGetBusinessChatLinks].
+func (m AccountMethods) GetBusinessChatLinks(ctx context.Context, req *AccountGetBusinessChatLinksRequest) (*AccountBusinessChatLinks, error) {
+	return AccountGetBusinessChatLinks(ctx, m.inv, req)
+}
+
+// ResolveBusinessChatLink is [AccountResolveBusinessChatLink].
+func (m AccountMethods) ResolveBusinessChatLink(ctx context.Context, req *AccountResolveBusinessChatLinkRequest) (*AccountResolvedBusinessChatLinks, error) {
+	return AccountResolveBusinessChatLink(ctx, m.inv, req)
+}
+
+// UpdatePersonalChannel is [AccountUpdatePersonalChannel].
+func (m AccountMethods) UpdatePersonalChannel(ctx context.Context, req *AccountUpdatePersonalChannelRequest) (bool, error) {
+	return AccountUpdatePersonalChannel(ctx, m.inv, req)
+}
+
+// ToggleSponsoredMessages is [AccountToggleSponsoredMessages].
+func (m AccountMethods) ToggleSponsoredMessages(ctx context.Context, req *AccountToggleSponsoredMessagesRequest) (bool, error) {
+	return AccountToggleSponsoredMessages(ctx, m.inv, req)
+}
+
+// GetReactionsNotifySettings is [AccountGetReactionsNotifySettings].
+func (m AccountMethods) GetReactionsNotifySettings(ctx context.Context, req *AccountGetReactionsNotifySettingsRequest) (*ReactionsNotifySettings, error) {
+	return AccountGetReactionsNotifySettings(ctx, m.inv, req)
+}
+
+// SetReactionsNotifySettings is [AccountSetReactionsNotifySettings].
+func (m AccountMethods) SetReactionsNotifySettings(ctx context.Context, req *AccountSetReactionsNotifySettingsRequest) (*ReactionsNotifySettings, error) {
+	return AccountSetReactionsNotifySettings(ctx, m.inv, req)
+}
+
+// GetCollectibleEmojiStatuses is [AccountGetCollectibleEmojiStatuses].
+func (m AccountMethods) GetCollectibleEmojiStatuses(ctx context.Context, req *AccountGetCollectibleEmojiStatusesRequest) (AccountEmojiStatusesClass, error) {
+	return AccountGetCollectibleEmojiStatuses(ctx, m.inv, req)
+}
+
+// GetPaidMessagesRevenue is [AccountGetPaidMessagesRevenue].
+func (m AccountMethods) GetPaidMessagesRevenue(ctx context.Context, req *AccountGetPaidMessagesRevenueRequest) (*AccountPaidMessagesRevenue, error) {
+	return AccountGetPaidMessagesRevenue(ctx, m.inv, req)
+}
+
+// ToggleNoPaidMessagesException is [AccountToggleNoPaidMessagesException].
+func (m AccountMethods) ToggleNoPaidMessagesException(ctx context.Context, req *AccountToggleNoPaidMessagesExceptionRequest) (bool, error) {
+	return AccountToggleNoPaidMessagesException(ctx, m.inv, req)
+}
+
+// SetMainProfileTab is [AccountSetMainProfileTab].
+func (m AccountMethods) SetMainProfileTab(ctx context.Context, req *AccountSetMainProfileTabRequest) (bool, error) {
+	return AccountSetMainProfileTab(ctx, m.inv, req)
+}
+
+// SaveMusic is [AccountSaveMusic].
+func (m AccountMethods) SaveMusic(ctx context.Context, req *AccountSaveMusicRequest) (bool, error) {
+	return AccountSaveMusic(ctx, m.inv, req)
+}
+
+// GetSavedMusicIds is [AccountGetSavedMusicIds].
+func (m AccountMethods) GetSavedMusicIds(ctx context.Context, req *AccountGetSavedMusicIdsRequest) (AccountSavedMusicIdsClass, error) {
+	return AccountGetSavedMusicIds(ctx, m.inv, req)
+}
+
+// GetUniqueGiftChatThemes is [AccountGetUniqueGiftChatThemes].
+func (m AccountMethods) GetUniqueGiftChatThemes(ctx context.Context, req *AccountGetUniqueGiftChatThemesRequest) (AccountChatThemesClass, error) {
+	return AccountGetUniqueGiftChatThemes(ctx, m.inv, req)
+}
+
+// InitPasskeyRegistration is [AccountInitPasskeyRegistration].
+func (m AccountMethods) InitPasskeyRegistration(ctx context.Context, req *AccountInitPasskeyRegistrationRequest) (*AccountPasskeyRegistrationOptions, error) {
+	return AccountInitPasskeyRegistration(ctx, m.inv, req)
+}
+
+// RegisterPasskey is [AccountRegisterPasskey].
+func (m AccountMethods) RegisterPasskey(ctx context.Context, req *AccountRegisterPasskeyRequest) (*Passkey, error) {
+	return AccountRegisterPasskey(ctx, m.inv, req)
+}
+
+// GetPasskeys is [AccountGetPasskeys].
+func (m AccountMethods) GetPasskeys(ctx context.Context, req *AccountGetPasskeysRequest) (*AccountPasskeys, error) {
+	return AccountGetPasskeys(ctx, m.inv, req)
+}
+
+// DeletePasskey is [AccountDeletePasskey].
+func (m AccountMethods) DeletePasskey(ctx context.Context, req *AccountDeletePasskeyRequest) (bool, error) {
+	return AccountDeletePasskey(ctx, m.inv, req)
+}
+
+// ConfirmBotConnection is [AccountConfirmBotConnection].
+func (m AccountMethods) ConfirmBotConnection(ctx context.Context, req *AccountConfirmBotConnectionRequest) (bool, error) {
+	return AccountConfirmBotConnection(ctx, m.inv, req)
+}
+
+// GetWebBrowserSettings is [AccountGetWebBrowserSettings].
+func (m AccountMethods) GetWebBrowserSettings(ctx context.Context, req *AccountGetWebBrowserSettingsRequest) (AccountWebBrowserSettingsClass, error) {
+	return AccountGetWebBrowserSettings(ctx, m.inv, req)
+}
+
+// UpdateWebBrowserSettings is [AccountUpdateWebBrowserSettings].
+func (m AccountMethods) UpdateWebBrowserSettings(ctx context.Context, req *AccountUpdateWebBrowserSettingsRequest) (AccountWebBrowserSettingsClass, error) {
+	return AccountUpdateWebBrowserSettings(ctx, m.inv, req)
+}
+
+// ToggleWebBrowserSettingsException is [AccountToggleWebBrowserSettingsException].
+func (m AccountMethods) ToggleWebBrowserSettingsException(ctx context.Context, req *AccountToggleWebBrowserSettingsExceptionRequest) (UpdatesClass, error) {
+	return AccountToggleWebBrowserSettingsException(ctx, m.inv, req)
+}
+
+// DeleteWebBrowserSettingsExceptions is [AccountDeleteWebBrowserSettingsExceptions].
+func (m AccountMethods) DeleteWebBrowserSettingsExceptions(ctx context.Context, req *AccountDeleteWebBrowserSettingsExceptionsRequest) (AccountWebBrowserSettingsClass, error) {
+	return AccountDeleteWebBrowserSettingsExceptions(ctx, m.inv, req)
+}

@@ -215,3 +215,44 @@ func (x *AicomposeGetToneExampleRequest) tl(c *coder) {
 	tlInputAiComposeTone(c, &x.Tone)
 	c.int(&x.Num)
 }
+
+// AicomposeMethods has the methods aicompose.* as methods in Go, for [Aicompose].
+type AicomposeMethods struct{ inv Invoker }
+
+// Aicompose returns the methods aicompose.* as they are called over inv. A program links those that it calls.
+func Aicompose(inv Invoker) AicomposeMethods { return AicomposeMethods{inv} }
+
+// CreateTone is [AicomposeCreateTone].
+func (m AicomposeMethods) CreateTone(ctx context.Context, req *AicomposeCreateToneRequest) (AiComposeToneClass, error) {
+	return AicomposeCreateTone(ctx, m.inv, req)
+}
+
+// UpdateTone is [AicomposeUpdateTone].
+func (m AicomposeMethods) UpdateTone(ctx context.Context, req *AicomposeUpdateToneRequest) (AiComposeToneClass, error) {
+	return AicomposeUpdateTone(ctx, m.inv, req)
+}
+
+// SaveTone is [AicomposeSaveTone].
+func (m AicomposeMethods) SaveTone(ctx context.Context, req *AicomposeSaveToneRequest) (bool, error) {
+	return AicomposeSaveTone(ctx, m.inv, req)
+}
+
+// DeleteTone is [AicomposeDeleteTone].
+func (m AicomposeMethods) DeleteTone(ctx context.Context, req *AicomposeDeleteToneRequest) (bool, error) {
+	return AicomposeDeleteTone(ctx, m.inv, req)
+}
+
+// GetTone is [AicomposeGetTone].
+func (m AicomposeMethods) GetTone(ctx context.Context, req *AicomposeGetToneRequest) (AicomposeTonesClass, error) {
+	return AicomposeGetTone(ctx, m.inv, req)
+}
+
+// GetTones is [AicomposeGetTones].
+func (m AicomposeMethods) GetTones(ctx context.Context, req *AicomposeGetTonesRequest) (AicomposeTonesClass, error) {
+	return AicomposeGetTones(ctx, m.inv, req)
+}
+
+// GetToneExample is [AicomposeGetToneExample].
+func (m AicomposeMethods) GetToneExample(ctx context.Context, req *AicomposeGetToneExampleRequest) (*AiComposeToneExample, error) {
+	return AicomposeGetToneExample(ctx, m.inv, req)
+}

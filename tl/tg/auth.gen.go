@@ -1300,3 +1300,139 @@ func (x *AuthFinishPasskeyLoginRequest) tl(c *coder) {
 	c.need(&x.FromAuthKeyID, (x.FromAuthKeyID.Ok) == (x.FromDcID.Ok))
 	c.optLong(f, 0, &x.FromAuthKeyID)
 }
+
+// AuthMethods has the methods auth.* as methods in Go, for [Auth].
+type AuthMethods struct{ inv Invoker }
+
+// Auth returns the methods auth.* as they are called over inv. A program links those that it calls.
+func Auth(inv Invoker) AuthMethods { return AuthMethods{inv} }
+
+// SendCode is [AuthSendCode].
+func (m AuthMethods) SendCode(ctx context.Context, req *AuthSendCodeRequest) (AuthSentCodeClass, error) {
+	return AuthSendCode(ctx, m.inv, req)
+}
+
+// SignUp is [AuthSignUp].
+func (m AuthMethods) SignUp(ctx context.Context, req *AuthSignUpRequest) (AuthAuthorizationClass, error) {
+	return AuthSignUp(ctx, m.inv, req)
+}
+
+// SignIn is [AuthSignIn].
+func (m AuthMethods) SignIn(ctx context.Context, req *AuthSignInRequest) (AuthAuthorizationClass, error) {
+	return AuthSignIn(ctx, m.inv, req)
+}
+
+// LogOut is [AuthLogOut].
+func (m AuthMethods) LogOut(ctx context.Context, req *AuthLogOutRequest) (*AuthLoggedOut, error) {
+	return AuthLogOut(ctx, m.inv, req)
+}
+
+// ResetAuthorizations is [AuthResetAuthorizations].
+func (m AuthMethods) ResetAuthorizations(ctx context.Context, req *AuthResetAuthorizationsRequest) (bool, error) {
+	return AuthResetAuthorizations(ctx, m.inv, req)
+}
+
+// ExportAuthorization is [AuthExportAuthorization].
+func (m AuthMethods) ExportAuthorization(ctx context.Context, req *AuthExportAuthorizationRequest) (*AuthExportedAuthorization, error) {
+	return AuthExportAuthorization(ctx, m.inv, req)
+}
+
+// ImportAuthorization is [AuthImportAuthorization].
+func (m AuthMethods) ImportAuthorization(ctx context.Context, req *AuthImportAuthorizationRequest) (AuthAuthorizationClass, error) {
+	return AuthImportAuthorization(ctx, m.inv, req)
+}
+
+// BindTempAuthKey is [AuthBindTempAuthKey].
+func (m AuthMethods) BindTempAuthKey(ctx context.Context, req *AuthBindTempAuthKeyRequest) (bool, error) {
+	return AuthBindTempAuthKey(ctx, m.inv, req)
+}
+
+// ImportBotAuthorization is [AuthImportBotAuthorization].
+func (m AuthMethods) ImportBotAuthorization(ctx context.Context, req *AuthImportBotAuthorizationRequest) (AuthAuthorizationClass, error) {
+	return AuthImportBotAuthorization(ctx, m.inv, req)
+}
+
+// CheckPassword is [AuthCheckPassword].
+func (m AuthMethods) CheckPassword(ctx context.Context, req *AuthCheckPasswordRequest) (AuthAuthorizationClass, error) {
+	return AuthCheckPassword(ctx, m.inv, req)
+}
+
+// RequestPasswordRecovery is [AuthRequestPasswordRecovery].
+func (m AuthMethods) RequestPasswordRecovery(ctx context.Context, req *AuthRequestPasswordRecoveryRequest) (*AuthPasswordRecovery, error) {
+	return AuthRequestPasswordRecovery(ctx, m.inv, req)
+}
+
+// RecoverPassword is [AuthRecoverPassword].
+func (m AuthMethods) RecoverPassword(ctx context.Context, req *AuthRecoverPasswordRequest) (AuthAuthorizationClass, error) {
+	return AuthRecoverPassword(ctx, m.inv, req)
+}
+
+// ResendCode is [AuthResendCode].
+func (m AuthMethods) ResendCode(ctx context.Context, req *AuthResendCodeRequest) (AuthSentCodeClass, error) {
+	return AuthResendCode(ctx, m.inv, req)
+}
+
+// CancelCode is [AuthCancelCode].
+func (m AuthMethods) CancelCode(ctx context.Context, req *AuthCancelCodeRequest) (bool, error) {
+	return AuthCancelCode(ctx, m.inv, req)
+}
+
+// DropTempAuthKeys is [AuthDropTempAuthKeys].
+func (m AuthMethods) DropTempAuthKeys(ctx context.Context, req *AuthDropTempAuthKeysRequest) (bool, error) {
+	return AuthDropTempAuthKeys(ctx, m.inv, req)
+}
+
+// ExportLoginToken is [AuthExportLoginToken].
+func (m AuthMethods) ExportLoginToken(ctx context.Context, req *AuthExportLoginTokenRequest) (AuthLoginTokenClass, error) {
+	return AuthExportLoginToken(ctx, m.inv, req)
+}
+
+// ImportLoginToken is [AuthImportLoginToken].
+func (m AuthMethods) ImportLoginToken(ctx context.Context, req *AuthImportLoginTokenRequest) (AuthLoginTokenClass, error) {
+	return AuthImportLoginToken(ctx, m.inv, req)
+}
+
+// AcceptLoginToken is [AuthAcceptLoginToken].
+func (m AuthMethods) AcceptLoginToken(ctx context.Context, req *AuthAcceptLoginTokenRequest) (*Authorization, error) {
+	return AuthAcceptLoginToken(ctx, m.inv, req)
+}
+
+// CheckRecoveryPassword is [AuthCheckRecoveryPassword].
+func (m AuthMethods) CheckRecoveryPassword(ctx context.Context, req *AuthCheckRecoveryPasswordRequest) (bool, error) {
+	return AuthCheckRecoveryPassword(ctx, m.inv, req)
+}
+
+// ImportWebTokenAuthorization is [AuthImportWebTokenAuthorization].
+func (m AuthMethods) ImportWebTokenAuthorization(ctx context.Context, req *AuthImportWebTokenAuthorizationRequest) (AuthAuthorizationClass, error) {
+	return AuthImportWebTokenAuthorization(ctx, m.inv, req)
+}
+
+// RequestFirebaseSms is [AuthRequestFirebaseSms].
+func (m AuthMethods) RequestFirebaseSms(ctx context.Context, req *AuthRequestFirebaseSmsRequest) (bool, error) {
+	return AuthRequestFirebaseSms(ctx, m.inv, req)
+}
+
+// ResetLoginEmail is [AuthResetLoginEmail].
+func (m AuthMethods) ResetLoginEmail(ctx context.Context, req *AuthResetLoginEmailRequest) (AuthSentCodeClass, error) {
+	return AuthResetLoginEmail(ctx, m.inv, req)
+}
+
+// ReportMissingCode is [AuthReportMissingCode].
+func (m AuthMethods) ReportMissingCode(ctx context.Context, req *AuthReportMissingCodeRequest) (bool, error) {
+	return AuthReportMissingCode(ctx, m.inv, req)
+}
+
+// CheckPaidAuth is [AuthCheckPaidAuth].
+func (m AuthMethods) CheckPaidAuth(ctx context.Context, req *AuthCheckPaidAuthRequest) (AuthSentCodeClass, error) {
+	return AuthCheckPaidAuth(ctx, m.inv, req)
+}
+
+// InitPasskeyLogin is [AuthInitPasskeyLogin].
+func (m AuthMethods) InitPasskeyLogin(ctx context.Context, req *AuthInitPasskeyLoginRequest) (*AuthPasskeyLoginOptions, error) {
+	return AuthInitPasskeyLogin(ctx, m.inv, req)
+}
+
+// FinishPasskeyLogin is [AuthFinishPasskeyLogin].
+func (m AuthMethods) FinishPasskeyLogin(ctx context.Context, req *AuthFinishPasskeyLoginRequest) (AuthAuthorizationClass, error) {
+	return AuthFinishPasskeyLogin(ctx, m.inv, req)
+}

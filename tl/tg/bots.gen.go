@@ -1002,3 +1002,199 @@ func (x *BotsSetJoinChatResultsRequest) tl(c *coder) {
 	c.long(&x.QueryID)
 	tlJoinChatBotResult(c, &x.Result)
 }
+
+// BotsMethods has the methods bots.* as methods in Go, for [Bots].
+type BotsMethods struct{ inv Invoker }
+
+// Bots returns the methods bots.* as they are called over inv. A program links those that it calls.
+func Bots(inv Invoker) BotsMethods { return BotsMethods{inv} }
+
+// SendCustomRequest is [BotsSendCustomRequest].
+func (m BotsMethods) SendCustomRequest(ctx context.Context, req *BotsSendCustomRequestRequest) (*DataJSON, error) {
+	return BotsSendCustomRequest(ctx, m.inv, req)
+}
+
+// AnswerWebhookJSONQuery is [BotsAnswerWebhookJSONQuery].
+func (m BotsMethods) AnswerWebhookJSONQuery(ctx context.Context, req *BotsAnswerWebhookJSONQueryRequest) (bool, error) {
+	return BotsAnswerWebhookJSONQuery(ctx, m.inv, req)
+}
+
+// SetBotCommands is [BotsSetBotCommands].
+func (m BotsMethods) SetBotCommands(ctx context.Context, req *BotsSetBotCommandsRequest) (bool, error) {
+	return BotsSetBotCommands(ctx, m.inv, req)
+}
+
+// ResetBotCommands is [BotsResetBotCommands].
+func (m BotsMethods) ResetBotCommands(ctx context.Context, req *BotsResetBotCommandsRequest) (bool, error) {
+	return BotsResetBotCommands(ctx, m.inv, req)
+}
+
+// GetBotCommands is [BotsGetBotCommands].
+func (m BotsMethods) GetBotCommands(ctx context.Context, req *BotsGetBotCommandsRequest) ([]*BotCommand, error) {
+	return BotsGetBotCommands(ctx, m.inv, req)
+}
+
+// SetBotMenuButton is [BotsSetBotMenuButton].
+func (m BotsMethods) SetBotMenuButton(ctx context.Context, req *BotsSetBotMenuButtonRequest) (bool, error) {
+	return BotsSetBotMenuButton(ctx, m.inv, req)
+}
+
+// GetBotMenuButton is [BotsGetBotMenuButton].
+func (m BotsMethods) GetBotMenuButton(ctx context.Context, req *BotsGetBotMenuButtonRequest) (BotMenuButtonClass, error) {
+	return BotsGetBotMenuButton(ctx, m.inv, req)
+}
+
+// SetBotBroadcastDefaultAdminRights is [BotsSetBotBroadcastDefaultAdminRights].
+func (m BotsMethods) SetBotBroadcastDefaultAdminRights(ctx context.Context, req *BotsSetBotBroadcastDefaultAdminRightsRequest) (bool, error) {
+	return BotsSetBotBroadcastDefaultAdminRights(ctx, m.inv, req)
+}
+
+// SetBotGroupDefaultAdminRights is [BotsSetBotGroupDefaultAdminRights].
+func (m BotsMethods) SetBotGroupDefaultAdminRights(ctx context.Context, req *BotsSetBotGroupDefaultAdminRightsRequest) (bool, error) {
+	return BotsSetBotGroupDefaultAdminRights(ctx, m.inv, req)
+}
+
+// SetBotInfo is [BotsSetBotInfo].
+func (m BotsMethods) SetBotInfo(ctx context.Context, req *BotsSetBotInfoRequest) (bool, error) {
+	return BotsSetBotInfo(ctx, m.inv, req)
+}
+
+// GetBotInfo is [BotsGetBotInfo].
+func (m BotsMethods) GetBotInfo(ctx context.Context, req *BotsGetBotInfoRequest) (*BotsBotInfo, error) {
+	return BotsGetBotInfo(ctx, m.inv, req)
+}
+
+// ReorderUsernames is [BotsReorderUsernames].
+func (m BotsMethods) ReorderUsernames(ctx context.Context, req *BotsReorderUsernamesRequest) (bool, error) {
+	return BotsReorderUsernames(ctx, m.inv, req)
+}
+
+// ToggleUsername is [BotsToggleUsername].
+func (m BotsMethods) ToggleUsername(ctx context.Context, req *BotsToggleUsernameRequest) (bool, error) {
+	return BotsToggleUsername(ctx, m.inv, req)
+}
+
+// CanSendMessage is [BotsCanSendMessage].
+func (m BotsMethods) CanSendMessage(ctx context.Context, req *BotsCanSendMessageRequest) (bool, error) {
+	return BotsCanSendMessage(ctx, m.inv, req)
+}
+
+// AllowSendMessage is [BotsAllowSendMessage].
+func (m BotsMethods) AllowSendMessage(ctx context.Context, req *BotsAllowSendMessageRequest) (UpdatesClass, error) {
+	return BotsAllowSendMessage(ctx, m.inv, req)
+}
+
+// InvokeWebViewCustomMethod is [BotsInvokeWebViewCustomMethod].
+func (m BotsMethods) InvokeWebViewCustomMethod(ctx context.Context, req *BotsInvokeWebViewCustomMethodRequest) (*DataJSON, error) {
+	return BotsInvokeWebViewCustomMethod(ctx, m.inv, req)
+}
+
+// GetPopularAppBots is [BotsGetPopularAppBots].
+func (m BotsMethods) GetPopularAppBots(ctx context.Context, req *BotsGetPopularAppBotsRequest) (*BotsPopularAppBots, error) {
+	return BotsGetPopularAppBots(ctx, m.inv, req)
+}
+
+// AddPreviewMedia is [BotsAddPreviewMedia].
+func (m BotsMethods) AddPreviewMedia(ctx context.Context, req *BotsAddPreviewMediaRequest) (*BotPreviewMedia, error) {
+	return BotsAddPreviewMedia(ctx, m.inv, req)
+}
+
+// EditPreviewMedia is [BotsEditPreviewMedia].
+func (m BotsMethods) EditPreviewMedia(ctx context.Context, req *BotsEditPreviewMediaRequest) (*BotPreviewMedia, error) {
+	return BotsEditPreviewMedia(ctx, m.inv, req)
+}
+
+// DeletePreviewMedia is [BotsDeletePreviewMedia].
+func (m BotsMethods) DeletePreviewMedia(ctx context.Context, req *BotsDeletePreviewMediaRequest) (bool, error) {
+	return BotsDeletePreviewMedia(ctx, m.inv, req)
+}
+
+// ReorderPreviewMedias is [BotsReorderPreviewMedias].
+func (m BotsMethods) ReorderPreviewMedias(ctx context.Context, req *BotsReorderPreviewMediasRequest) (bool, error) {
+	return BotsReorderPreviewMedias(ctx, m.inv, req)
+}
+
+// GetPreviewInfo is [BotsGetPreviewInfo].
+func (m BotsMethods) GetPreviewInfo(ctx context.Context, req *BotsGetPreviewInfoRequest) (*BotsPreviewInfo, error) {
+	return BotsGetPreviewInfo(ctx, m.inv, req)
+}
+
+// GetPreviewMedias is [BotsGetPreviewMedias].
+func (m BotsMethods) GetPreviewMedias(ctx context.Context, req *BotsGetPreviewMediasRequest) ([]*BotPreviewMedia, error) {
+	return BotsGetPreviewMedias(ctx, m.inv, req)
+}
+
+// UpdateUserEmojiStatus is [BotsUpdateUserEmojiStatus].
+func (m BotsMethods) UpdateUserEmojiStatus(ctx context.Context, req *BotsUpdateUserEmojiStatusRequest) (bool, error) {
+	return BotsUpdateUserEmojiStatus(ctx, m.inv, req)
+}
+
+// ToggleUserEmojiStatusPermission is [BotsToggleUserEmojiStatusPermission].
+func (m BotsMethods) ToggleUserEmojiStatusPermission(ctx context.Context, req *BotsToggleUserEmojiStatusPermissionRequest) (bool, error) {
+	return BotsToggleUserEmojiStatusPermission(ctx, m.inv, req)
+}
+
+// CheckDownloadFileParams is [BotsCheckDownloadFileParams].
+func (m BotsMethods) CheckDownloadFileParams(ctx context.Context, req *BotsCheckDownloadFileParamsRequest) (bool, error) {
+	return BotsCheckDownloadFileParams(ctx, m.inv, req)
+}
+
+// GetAdminedBots is [BotsGetAdminedBots].
+func (m BotsMethods) GetAdminedBots(ctx context.Context, req *BotsGetAdminedBotsRequest) ([]UserClass, error) {
+	return BotsGetAdminedBots(ctx, m.inv, req)
+}
+
+// UpdateStarRefProgram is [BotsUpdateStarRefProgram].
+func (m BotsMethods) UpdateStarRefProgram(ctx context.Context, req *BotsUpdateStarRefProgramRequest) (*StarRefProgram, error) {
+	return BotsUpdateStarRefProgram(ctx, m.inv, req)
+}
+
+// SetCustomVerification is [BotsSetCustomVerification].
+func (m BotsMethods) SetCustomVerification(ctx context.Context, req *BotsSetCustomVerificationRequest) (bool, error) {
+	return BotsSetCustomVerification(ctx, m.inv, req)
+}
+
+// GetBotRecommendations is [BotsGetBotRecommendations].
+func (m BotsMethods) GetBotRecommendations(ctx context.Context, req *BotsGetBotRecommendationsRequest) (UsersUsersClass, error) {
+	return BotsGetBotRecommendations(ctx, m.inv, req)
+}
+
+// CheckUsername is [BotsCheckUsername].
+func (m BotsMethods) CheckUsername(ctx context.Context, req *BotsCheckUsernameRequest) (bool, error) {
+	return BotsCheckUsername(ctx, m.inv, req)
+}
+
+// CreateBot is [BotsCreateBot].
+func (m BotsMethods) CreateBot(ctx context.Context, req *BotsCreateBotRequest) (UserClass, error) {
+	return BotsCreateBot(ctx, m.inv, req)
+}
+
+// ExportBotToken is [BotsExportBotToken].
+func (m BotsMethods) ExportBotToken(ctx context.Context, req *BotsExportBotTokenRequest) (*BotsExportedBotToken, error) {
+	return BotsExportBotToken(ctx, m.inv, req)
+}
+
+// RequestWebViewButton is [BotsRequestWebViewButton].
+func (m BotsMethods) RequestWebViewButton(ctx context.Context, req *BotsRequestWebViewButtonRequest) (*BotsRequestedButton, error) {
+	return BotsRequestWebViewButton(ctx, m.inv, req)
+}
+
+// GetRequestedWebViewButton is [BotsGetRequestedWebViewButton].
+func (m BotsMethods) GetRequestedWebViewButton(ctx context.Context, req *BotsGetRequestedWebViewButtonRequest) (KeyboardButtonClass, error) {
+	return BotsGetRequestedWebViewButton(ctx, m.inv, req)
+}
+
+// GetAccessSettings is [BotsGetAccessSettings].
+func (m BotsMethods) GetAccessSettings(ctx context.Context, req *BotsGetAccessSettingsRequest) (*BotsAccessSettings, error) {
+	return BotsGetAccessSettings(ctx, m.inv, req)
+}
+
+// EditAccessSettings is [BotsEditAccessSettings].
+func (m BotsMethods) EditAccessSettings(ctx context.Context, req *BotsEditAccessSettingsRequest) (bool, error) {
+	return BotsEditAccessSettings(ctx, m.inv, req)
+}
+
+// SetJoinChatResults is [BotsSetJoinChatResults].
+func (m BotsMethods) SetJoinChatResults(ctx context.Context, req *BotsSetJoinChatResultsRequest) (bool, error) {
+	return BotsSetJoinChatResults(ctx, m.inv, req)
+}

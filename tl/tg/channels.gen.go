@@ -1610,3 +1610,299 @@ func (x *ChannelsSetMainProfileTabRequest) tl(c *coder) {
 	tlInputChannel(c, &x.Channel)
 	tlProfileTab(c, &x.Tab)
 }
+
+// ChannelsMethods has the methods channels.* as methods in Go, for [Channels].
+type ChannelsMethods struct{ inv Invoker }
+
+// Channels returns the methods channels.* as they are called over inv. A program links those that it calls.
+func Channels(inv Invoker) ChannelsMethods { return ChannelsMethods{inv} }
+
+// ReadHistory is [ChannelsReadHistory].
+func (m ChannelsMethods) ReadHistory(ctx context.Context, req *ChannelsReadHistoryRequest) (bool, error) {
+	return ChannelsReadHistory(ctx, m.inv, req)
+}
+
+// DeleteMessages is [ChannelsDeleteMessages].
+func (m ChannelsMethods) DeleteMessages(ctx context.Context, req *ChannelsDeleteMessagesRequest) (*MessagesAffectedMessages, error) {
+	return ChannelsDeleteMessages(ctx, m.inv, req)
+}
+
+// ReportSpam is [ChannelsReportSpam].
+func (m ChannelsMethods) ReportSpam(ctx context.Context, req *ChannelsReportSpamRequest) (bool, error) {
+	return ChannelsReportSpam(ctx, m.inv, req)
+}
+
+// GetMessages is [ChannelsGetMessages].
+func (m ChannelsMethods) GetMessages(ctx context.Context, req *ChannelsGetMessagesRequest) (MessagesMessagesClass, error) {
+	return ChannelsGetMessages(ctx, m.inv, req)
+}
+
+// GetParticipants is [ChannelsGetParticipants].
+func (m ChannelsMethods) GetParticipants(ctx context.Context, req *ChannelsGetParticipantsRequest) (ChannelsChannelParticipantsClass, error) {
+	return ChannelsGetParticipants(ctx, m.inv, req)
+}
+
+// GetParticipant is [ChannelsGetParticipant].
+func (m ChannelsMethods) GetParticipant(ctx context.Context, req *ChannelsGetParticipantRequest) (*ChannelsChannelParticipant, error) {
+	return ChannelsGetParticipant(ctx, m.inv, req)
+}
+
+// GetChannels is [ChannelsGetChannels].
+func (m ChannelsMethods) GetChannels(ctx context.Context, req *ChannelsGetChannelsRequest) (MessagesChatsClass, error) {
+	return ChannelsGetChannels(ctx, m.inv, req)
+}
+
+// GetFullChannel is [ChannelsGetFullChannel].
+func (m ChannelsMethods) GetFullChannel(ctx context.Context, req *ChannelsGetFullChannelRequest) (*MessagesChatFull, error) {
+	return ChannelsGetFullChannel(ctx, m.inv, req)
+}
+
+// CreateChannel is [ChannelsCreateChannel].
+func (m ChannelsMethods) CreateChannel(ctx context.Context, req *ChannelsCreateChannelRequest) (UpdatesClass, error) {
+	return ChannelsCreateChannel(ctx, m.inv, req)
+}
+
+// EditAdmin is [ChannelsEditAdmin].
+func (m ChannelsMethods) EditAdmin(ctx context.Context, req *ChannelsEditAdminRequest) (UpdatesClass, error) {
+	return ChannelsEditAdmin(ctx, m.inv, req)
+}
+
+// EditTitle is [ChannelsEditTitle].
+func (m ChannelsMethods) EditTitle(ctx context.Context, req *ChannelsEditTitleRequest) (UpdatesClass, error) {
+	return ChannelsEditTitle(ctx, m.inv, req)
+}
+
+// EditPhoto is [ChannelsEditPhoto].
+func (m ChannelsMethods) EditPhoto(ctx context.Context, req *ChannelsEditPhotoRequest) (UpdatesClass, error) {
+	return ChannelsEditPhoto(ctx, m.inv, req)
+}
+
+// CheckUsername is [ChannelsCheckUsername].
+func (m ChannelsMethods) CheckUsername(ctx context.Context, req *ChannelsCheckUsernameRequest) (bool, error) {
+	return ChannelsCheckUsername(ctx, m.inv, req)
+}
+
+// UpdateUsername is [ChannelsUpdateUsername].
+func (m ChannelsMethods) UpdateUsername(ctx context.Context, req *ChannelsUpdateUsernameRequest) (bool, error) {
+	return ChannelsUpdateUsername(ctx, m.inv, req)
+}
+
+// JoinChannel is [ChannelsJoinChannel].
+func (m ChannelsMethods) JoinChannel(ctx context.Context, req *ChannelsJoinChannelRequest) (MessagesChatInviteJoinResultClass, error) {
+	return ChannelsJoinChannel(ctx, m.inv, req)
+}
+
+// LeaveChannel is [ChannelsLeaveChannel].
+func (m ChannelsMethods) LeaveChannel(ctx context.Context, req *ChannelsLeaveChannelRequest) (UpdatesClass, error) {
+	return ChannelsLeaveChannel(ctx, m.inv, req)
+}
+
+// InviteToChannel is [ChannelsInviteToChannel].
+func (m ChannelsMethods) InviteToChannel(ctx context.Context, req *ChannelsInviteToChannelRequest) (*MessagesInvitedUsers, error) {
+	return ChannelsInviteToChannel(ctx, m.inv, req)
+}
+
+// DeleteChannel is [ChannelsDeleteChannel].
+func (m ChannelsMethods) DeleteChannel(ctx context.Context, req *ChannelsDeleteChannelRequest) (UpdatesClass, error) {
+	return ChannelsDeleteChannel(ctx, m.inv, req)
+}
+
+// ExportMessageLink is [ChannelsExportMessageLink].
+func (m ChannelsMethods) ExportMessageLink(ctx context.Context, req *ChannelsExportMessageLinkRequest) (*ExportedMessageLink, error) {
+	return ChannelsExportMessageLink(ctx, m.inv, req)
+}
+
+// ToggleSignatures is [ChannelsToggleSignatures].
+func (m ChannelsMethods) ToggleSignatures(ctx context.Context, req *ChannelsToggleSignaturesRequest) (UpdatesClass, error) {
+	return ChannelsToggleSignatures(ctx, m.inv, req)
+}
+
+// GetAdminedPublicChannels is [ChannelsGetAdminedPublicChannels].
+func (m ChannelsMethods) GetAdminedPublicChannels(ctx context.Context, req *ChannelsGetAdminedPublicChannelsRequest) (MessagesChatsClass, error) {
+	return ChannelsGetAdminedPublicChannels(ctx, m.inv, req)
+}
+
+// EditBanned is [ChannelsEditBanned].
+func (m ChannelsMethods) EditBanned(ctx context.Context, req *ChannelsEditBannedRequest) (UpdatesClass, error) {
+	return ChannelsEditBanned(ctx, m.inv, req)
+}
+
+// GetAdminLog is [ChannelsGetAdminLog].
+func (m ChannelsMethods) GetAdminLog(ctx context.Context, req *ChannelsGetAdminLogRequest) (*ChannelsAdminLogResults, error) {
+	return ChannelsGetAdminLog(ctx, m.inv, req)
+}
+
+// SetStickers is [ChannelsSetStickers].
+func (m ChannelsMethods) SetStickers(ctx context.Context, req *ChannelsSetStickersRequest) (bool, error) {
+	return ChannelsSetStickers(ctx, m.inv, req)
+}
+
+// ReadMessageContents is [ChannelsReadMessageContents].
+func (m ChannelsMethods) ReadMessageContents(ctx context.Context, req *ChannelsReadMessageContentsRequest) (bool, error) {
+	return ChannelsReadMessageContents(ctx, m.inv, req)
+}
+
+// DeleteHistory is [ChannelsDeleteHistory].
+func (m ChannelsMethods) DeleteHistory(ctx context.Context, req *ChannelsDeleteHistoryRequest) (UpdatesClass, error) {
+	return ChannelsDeleteHistory(ctx, m.inv, req)
+}
+
+// TogglePreHistoryHidden is [ChannelsTogglePreHistoryHidden].
+func (m ChannelsMethods) TogglePreHistoryHidden(ctx context.Context, req *ChannelsTogglePreHistoryHiddenRequest) (UpdatesClass, error) {
+	return ChannelsTogglePreHistoryHidden(ctx, m.inv, req)
+}
+
+// GetLeftChannels is [ChannelsGetLeftChannels].
+func (m ChannelsMethods) GetLeftChannels(ctx context.Context, req *ChannelsGetLeftChannelsRequest) (MessagesChatsClass, error) {
+	return ChannelsGetLeftChannels(ctx, m.inv, req)
+}
+
+// GetGroupsForDiscussion is [ChannelsGetGroupsForDiscussion].
+func (m ChannelsMethods) GetGroupsForDiscussion(ctx context.Context, req *ChannelsGetGroupsForDiscussionRequest) (MessagesChatsClass, error) {
+	return ChannelsGetGroupsForDiscussion(ctx, m.inv, req)
+}
+
+// SetDiscussionGroup is [ChannelsSetDiscussionGroup].
+func (m ChannelsMethods) SetDiscussionGroup(ctx context.Context, req *ChannelsSetDiscussionGroupRequest) (bool, error) {
+	return ChannelsSetDiscussionGroup(ctx, m.inv, req)
+}
+
+// EditLocation is [ChannelsEditLocation].
+func (m ChannelsMethods) EditLocation(ctx context.Context, req *ChannelsEditLocationRequest) (bool, error) {
+	return ChannelsEditLocation(ctx, m.inv, req)
+}
+
+// ToggleSlowMode is [ChannelsToggleSlowMode].
+func (m ChannelsMethods) ToggleSlowMode(ctx context.Context, req *ChannelsToggleSlowModeRequest) (UpdatesClass, error) {
+	return ChannelsToggleSlowMode(ctx, m.inv, req)
+}
+
+// GetInactiveChannels is [ChannelsGetInactiveChannels].
+func (m ChannelsMethods) GetInactiveChannels(ctx context.Context, req *ChannelsGetInactiveChannelsRequest) (*MessagesInactiveChats, error) {
+	return ChannelsGetInactiveChannels(ctx, m.inv, req)
+}
+
+// ConvertToGigagroup is [ChannelsConvertToGigagroup].
+func (m ChannelsMethods) ConvertToGigagroup(ctx context.Context, req *ChannelsConvertToGigagroupRequest) (UpdatesClass, error) {
+	return ChannelsConvertToGigagroup(ctx, m.inv, req)
+}
+
+// GetSendAs is [ChannelsGetSendAs].
+func (m ChannelsMethods) GetSendAs(ctx context.Context, req *ChannelsGetSendAsRequest) (*ChannelsSendAsPeers, error) {
+	return ChannelsGetSendAs(ctx, m.inv, req)
+}
+
+// DeleteParticipantHistory is [ChannelsDeleteParticipantHistory].
+func (m ChannelsMethods) DeleteParticipantHistory(ctx context.Context, req *ChannelsDeleteParticipantHistoryRequest) (*MessagesAffectedHistory, error) {
+	return ChannelsDeleteParticipantHistory(ctx, m.inv, req)
+}
+
+// ToggleJoinToSend is [ChannelsToggleJoinToSend].
+func (m ChannelsMethods) ToggleJoinToSend(ctx context.Context, req *ChannelsToggleJoinToSendRequest) (UpdatesClass, error) {
+	return ChannelsToggleJoinToSend(ctx, m.inv, req)
+}
+
+// ToggleJoinRequest is [ChannelsToggleJoinRequest].
+func (m ChannelsMethods) ToggleJoinRequest(ctx context.Context, req *ChannelsToggleJoinRequestRequest) (UpdatesClass, error) {
+	return ChannelsToggleJoinRequest(ctx, m.inv, req)
+}
+
+// ReorderUsernames is [ChannelsReorderUsernames].
+func (m ChannelsMethods) ReorderUsernames(ctx context.Context, req *ChannelsReorderUsernamesRequest) (bool, error) {
+	return ChannelsReorderUsernames(ctx, m.inv, req)
+}
+
+// ToggleUsername is [ChannelsToggleUsername].
+func (m ChannelsMethods) ToggleUsername(ctx context.Context, req *ChannelsToggleUsernameRequest) (bool, error) {
+	return ChannelsToggleUsername(ctx, m.inv, req)
+}
+
+// DeactivateAllUsernames is [ChannelsDeactivateAllUsernames].
+func (m ChannelsMethods) DeactivateAllUsernames(ctx context.Context, req *ChannelsDeactivateAllUsernamesRequest) (bool, error) {
+	return ChannelsDeactivateAllUsernames(ctx, m.inv, req)
+}
+
+// ToggleForum is [ChannelsToggleForum].
+func (m ChannelsMethods) ToggleForum(ctx context.Context, req *ChannelsToggleForumRequest) (UpdatesClass, error) {
+	return ChannelsToggleForum(ctx, m.inv, req)
+}
+
+// ToggleAntiSpam is [ChannelsToggleAntiSpam].
+func (m ChannelsMethods) ToggleAntiSpam(ctx context.Context, req *ChannelsToggleAntiSpamRequest) (UpdatesClass, error) {
+	return ChannelsToggleAntiSpam(ctx, m.inv, req)
+}
+
+// ReportAntiSpamFalsePositive is [ChannelsReportAntiSpamFalsePositive].
+func (m ChannelsMethods) ReportAntiSpamFalsePositive(ctx context.Context, req *ChannelsReportAntiSpamFalsePositiveRequest) (bool, error) {
+	return ChannelsReportAntiSpamFalsePositive(ctx, m.inv, req)
+}
+
+// ToggleParticipantsHidden is [ChannelsToggleParticipantsHidden].
+func (m ChannelsMethods) ToggleParticipantsHidden(ctx context.Context, req *ChannelsToggleParticipantsHiddenRequest) (UpdatesClass, error) {
+	return ChannelsToggleParticipantsHidden(ctx, m.inv, req)
+}
+
+// UpdateColor is [ChannelsUpdateColor].
+func (m ChannelsMethods) UpdateColor(ctx context.Context, req *ChannelsUpdateColorRequest) (UpdatesClass, error) {
+	return ChannelsUpdateColor(ctx, m.inv, req)
+}
+
+// ToggleViewForumAsMessages is [ChannelsToggleViewForumAsMessages].
+func (m ChannelsMethods) ToggleViewForumAsMessages(ctx context.Context, req *ChannelsToggleViewForumAsMessagesRequest) (UpdatesClass, error) {
+	return ChannelsToggleViewForumAsMessages(ctx, m.inv, req)
+}
+
+// GetChannelRecommendations is [ChannelsGetChannelRecommendations].
+func (m ChannelsMethods) GetChannelRecommendations(ctx context.Context, req *ChannelsGetChannelRecommendationsRequest) (MessagesChatsClass, error) {
+	return ChannelsGetChannelRecommendations(ctx, m.inv, req)
+}
+
+// UpdateEmojiStatus is [ChannelsUpdateEmojiStatus].
+func (m ChannelsMethods) UpdateEmojiStatus(ctx context.Context, req *ChannelsUpdateEmojiStatusRequest) (UpdatesClass, error) {
+	return ChannelsUpdateEmojiStatus(ctx, m.inv, req)
+}
+
+// SetBoostsToUnblockRestrictions is [ChannelsSetBoostsToUnblockRestrictions].
+func (m ChannelsMethods) SetBoostsToUnblockRestrictions(ctx context.Context, req *ChannelsSetBoostsToUnblockRestrictionsRequest) (UpdatesClass, error) {
+	return ChannelsSetBoostsToUnblockRestrictions(ctx, m.inv, req)
+}
+
+// SetEmojiStickers is [ChannelsSetEmojiStickers].
+func (m ChannelsMethods) SetEmojiStickers(ctx context.Context, req *ChannelsSetEmojiStickersRequest) (bool, error) {
+	return ChannelsSetEmojiStickers(ctx, m.inv, req)
+}
+
+// RestrictSponsoredMessages is [ChannelsRestrictSponsoredMessages].
+func (m ChannelsMethods) RestrictSponsoredMessages(ctx context.Context, req *ChannelsRestrictSponsoredMessagesRequest) (UpdatesClass, error) {
+	return ChannelsRestrictSponsoredMessages(ctx, m.inv, req)
+}
+
+// SearchPosts is [ChannelsSearchPosts].
+func (m ChannelsMethods) SearchPosts(ctx context.Context, req *ChannelsSearchPostsRequest) (MessagesMessagesClass, error) {
+	return ChannelsSearchPosts(ctx, m.inv, req)
+}
+
+// UpdatePaidMessagesPrice is [ChannelsUpdatePaidMessagesPrice].
+func (m ChannelsMethods) UpdatePaidMessagesPrice(ctx context.Context, req *ChannelsUpdatePaidMessagesPriceRequest) (UpdatesClass, error) {
+	return ChannelsUpdatePaidMessagesPrice(ctx, m.inv, req)
+}
+
+// ToggleAutotranslation is [ChannelsToggleAutotranslation].
+func (m ChannelsMethods) ToggleAutotranslation(ctx context.Context, req *ChannelsToggleAutotranslationRequest) (UpdatesClass, error) {
+	return ChannelsToggleAutotranslation(ctx, m.inv, req)
+}
+
+// GetMessageAuthor is [ChannelsGetMessageAuthor].
+func (m ChannelsMethods) GetMessageAuthor(ctx context.Context, req *ChannelsGetMessageAuthorRequest) (UserClass, error) {
+	return ChannelsGetMessageAuthor(ctx, m.inv, req)
+}
+
+// CheckSearchPostsFlood is [ChannelsCheckSearchPostsFlood].
+func (m ChannelsMethods) CheckSearchPostsFlood(ctx context.Context, req *ChannelsCheckSearchPostsFloodRequest) (*SearchPostsFlood, error) {
+	return ChannelsCheckSearchPostsFlood(ctx, m.inv, req)
+}
+
+// SetMainProfileTab is [ChannelsSetMainProfileTab].
+func (m ChannelsMethods) SetMainProfileTab(ctx context.Context, req *ChannelsSetMainProfileTabRequest) (bool, error) {
+	return ChannelsSetMainProfileTab(ctx, m.inv, req)
+}

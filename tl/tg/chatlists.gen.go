@@ -395,3 +395,64 @@ func (x *ChatlistsLeaveChatlistRequest) tl(c *coder) {
 	tlInputChatlist(c, &x.Chatlist)
 	vector(c, &x.Peers, 4, tlInputPeer)
 }
+
+// ChatlistsMethods has the methods chatlists.* as methods in Go, for [Chatlists].
+type ChatlistsMethods struct{ inv Invoker }
+
+// Chatlists returns the methods chatlists.* as they are called over inv. A program links those that it calls.
+func Chatlists(inv Invoker) ChatlistsMethods { return ChatlistsMethods{inv} }
+
+// ExportChatlistInvite is [ChatlistsExportChatlistInvite].
+func (m ChatlistsMethods) ExportChatlistInvite(ctx context.Context, req *ChatlistsExportChatlistInviteRequest) (*ChatlistsExportedChatlistInvite, error) {
+	return ChatlistsExportChatlistInvite(ctx, m.inv, req)
+}
+
+// DeleteExportedInvite is [ChatlistsDeleteExportedInvite].
+func (m ChatlistsMethods) DeleteExportedInvite(ctx context.Context, req *ChatlistsDeleteExportedInviteRequest) (bool, error) {
+	return ChatlistsDeleteExportedInvite(ctx, m.inv, req)
+}
+
+// EditExportedInvite is [ChatlistsEditExportedInvite].
+func (m ChatlistsMethods) EditExportedInvite(ctx context.Context, req *ChatlistsEditExportedInviteRequest) (*ExportedChatlistInvite, error) {
+	return ChatlistsEditExportedInvite(ctx, m.inv, req)
+}
+
+// GetExportedInvites is [ChatlistsGetExportedInvites].
+func (m ChatlistsMethods) GetExportedInvites(ctx context.Context, req *ChatlistsGetExportedInvitesRequest) (*ChatlistsExportedInvites, error) {
+	return ChatlistsGetExportedInvites(ctx, m.inv, req)
+}
+
+// CheckChatlistInvite is [ChatlistsCheckChatlistInvite].
+func (m ChatlistsMethods) CheckChatlistInvite(ctx context.Context, req *ChatlistsCheckChatlistInviteRequest) (ChatlistsChatlistInviteClass, error) {
+	return ChatlistsCheckChatlistInvite(ctx, m.inv, req)
+}
+
+// JoinChatlistInvite is [ChatlistsJoinChatlistInvite].
+func (m ChatlistsMethods) JoinChatlistInvite(ctx context.Context, req *ChatlistsJoinChatlistInviteRequest) (UpdatesClass, error) {
+	return ChatlistsJoinChatlistInvite(ctx, m.inv, req)
+}
+
+// GetChatlistUpdates is [ChatlistsGetChatlistUpdates].
+func (m ChatlistsMethods) GetChatlistUpdates(ctx context.Context, req *ChatlistsGetChatlistUpdatesRequest) (*ChatlistsChatlistUpdates, error) {
+	return ChatlistsGetChatlistUpdates(ctx, m.inv, req)
+}
+
+// JoinChatlistUpdates is [ChatlistsJoinChatlistUpdates].
+func (m ChatlistsMethods) JoinChatlistUpdates(ctx context.Context, req *ChatlistsJoinChatlistUpdatesRequest) (UpdatesClass, error) {
+	return ChatlistsJoinChatlistUpdates(ctx, m.inv, req)
+}
+
+// HideChatlistUpdates is [ChatlistsHideChatlistUpdates].
+func (m ChatlistsMethods) HideChatlistUpdates(ctx context.Context, req *ChatlistsHideChatlistUpdatesRequest) (bool, error) {
+	return ChatlistsHideChatlistUpdates(ctx, m.inv, req)
+}
+
+// GetLeaveChatlistSuggestions is [ChatlistsGetLeaveChatlistSuggestions].
+func (m ChatlistsMethods) GetLeaveChatlistSuggestions(ctx context.Context, req *ChatlistsGetLeaveChatlistSuggestionsRequest) ([]PeerClass, error) {
+	return ChatlistsGetLeaveChatlistSuggestions(ctx, m.inv, req)
+}
+
+// LeaveChatlist is [ChatlistsLeaveChatlist].
+func (m ChatlistsMethods) LeaveChatlist(ctx context.Context, req *ChatlistsLeaveChatlistRequest) (UpdatesClass, error) {
+	return ChatlistsLeaveChatlist(ctx, m.inv, req)
+}

@@ -269,3 +269,54 @@ func (x *CommunitiesGetParticipantJoinedChatsRequest) tl(c *coder) {
 	tlInputChannel(c, &x.Community)
 	tlInputPeer(c, &x.Participant)
 }
+
+// CommunitiesMethods has the methods communities.* as methods in Go, for [Communities].
+type CommunitiesMethods struct{ inv Invoker }
+
+// Communities returns the methods communities.* as they are called over inv. A program links those that it calls.
+func Communities(inv Invoker) CommunitiesMethods { return CommunitiesMethods{inv} }
+
+// Create is [CommunitiesCreate].
+func (m CommunitiesMethods) Create(ctx context.Context, req *CommunitiesCreateRequest) (UpdatesClass, error) {
+	return CommunitiesCreate(ctx, m.inv, req)
+}
+
+// TogglePeerLink is [CommunitiesTogglePeerLink].
+func (m CommunitiesMethods) TogglePeerLink(ctx context.Context, req *CommunitiesTogglePeerLinkRequest) (bool, error) {
+	return CommunitiesTogglePeerLink(ctx, m.inv, req)
+}
+
+// GetJoinedCommunities is [CommunitiesGetJoinedCommunities].
+func (m CommunitiesMethods) GetJoinedCommunities(ctx context.Context, req *CommunitiesGetJoinedCommunitiesRequest) (MessagesChatsClass, error) {
+	return CommunitiesGetJoinedCommunities(ctx, m.inv, req)
+}
+
+// ToggleCommunityCollapsedInDialogs is [CommunitiesToggleCommunityCollapsedInDialogs].
+func (m CommunitiesMethods) ToggleCommunityCollapsedInDialogs(ctx context.Context, req *CommunitiesToggleCommunityCollapsedInDialogsRequest) (UpdatesClass, error) {
+	return CommunitiesToggleCommunityCollapsedInDialogs(ctx, m.inv, req)
+}
+
+// GetPeerLinkRequests is [CommunitiesGetPeerLinkRequests].
+func (m CommunitiesMethods) GetPeerLinkRequests(ctx context.Context, req *CommunitiesGetPeerLinkRequestsRequest) (*CommunitiesPeerLinkRequests, error) {
+	return CommunitiesGetPeerLinkRequests(ctx, m.inv, req)
+}
+
+// TogglePeerLinkRequestApproval is [CommunitiesTogglePeerLinkRequestApproval].
+func (m CommunitiesMethods) TogglePeerLinkRequestApproval(ctx context.Context, req *CommunitiesTogglePeerLinkRequestApprovalRequest) (bool, error) {
+	return CommunitiesTogglePeerLinkRequestApproval(ctx, m.inv, req)
+}
+
+// ToggleAllPeerLinkRequestApproval is [CommunitiesToggleAllPeerLinkRequestApproval].
+func (m CommunitiesMethods) ToggleAllPeerLinkRequestApproval(ctx context.Context, req *CommunitiesToggleAllPeerLinkRequestApprovalRequest) (bool, error) {
+	return CommunitiesToggleAllPeerLinkRequestApproval(ctx, m.inv, req)
+}
+
+// ToggleParticipantBanned is [CommunitiesToggleParticipantBanned].
+func (m CommunitiesMethods) ToggleParticipantBanned(ctx context.Context, req *CommunitiesToggleParticipantBannedRequest) (bool, error) {
+	return CommunitiesToggleParticipantBanned(ctx, m.inv, req)
+}
+
+// GetParticipantJoinedChats is [CommunitiesGetParticipantJoinedChats].
+func (m CommunitiesMethods) GetParticipantJoinedChats(ctx context.Context, req *CommunitiesGetParticipantJoinedChatsRequest) (*CommunitiesParticipantJoinedChats, error) {
+	return CommunitiesGetParticipantJoinedChats(ctx, m.inv, req)
+}

@@ -994,3 +994,149 @@ func (x *ContactsUpdateContactNoteRequest) tl(c *coder) {
 	tlInputUser(c, &x.ID)
 	tlTextWithEntities(c, &x.Note)
 }
+
+// ContactsMethods has the methods contacts.* as methods in Go, for [Contacts].
+type ContactsMethods struct{ inv Invoker }
+
+// Contacts returns the methods contacts.* as they are called over inv. A program links those that it calls.
+func Contacts(inv Invoker) ContactsMethods { return ContactsMethods{inv} }
+
+// GetContactIDs is [ContactsGetContactIDs].
+func (m ContactsMethods) GetContactIDs(ctx context.Context, req *ContactsGetContactIDsRequest) ([]int, error) {
+	return ContactsGetContactIDs(ctx, m.inv, req)
+}
+
+// GetStatuses is [ContactsGetStatuses].
+func (m ContactsMethods) GetStatuses(ctx context.Context, req *ContactsGetStatusesRequest) ([]*ContactStatus, error) {
+	return ContactsGetStatuses(ctx, m.inv, req)
+}
+
+// GetContacts is [ContactsGetContacts].
+func (m ContactsMethods) GetContacts(ctx context.Context, req *ContactsGetContactsRequest) (ContactsContactsClass, error) {
+	return ContactsGetContacts(ctx, m.inv, req)
+}
+
+// ImportContacts is [ContactsImportContacts].
+func (m ContactsMethods) ImportContacts(ctx context.Context, req *ContactsImportContactsRequest) (*ContactsImportedContacts, error) {
+	return ContactsImportContacts(ctx, m.inv, req)
+}
+
+// DeleteContacts is [ContactsDeleteContacts].
+func (m ContactsMethods) DeleteContacts(ctx context.Context, req *ContactsDeleteContactsRequest) (UpdatesClass, error) {
+	return ContactsDeleteContacts(ctx, m.inv, req)
+}
+
+// DeleteByPhones is [ContactsDeleteByPhones].
+func (m ContactsMethods) DeleteByPhones(ctx context.Context, req *ContactsDeleteByPhonesRequest) (bool, error) {
+	return ContactsDeleteByPhones(ctx, m.inv, req)
+}
+
+// Block is [ContactsBlock].
+func (m ContactsMethods) Block(ctx context.Context, req *ContactsBlockRequest) (bool, error) {
+	return ContactsBlock(ctx, m.inv, req)
+}
+
+// Unblock is [ContactsUnblock].
+func (m ContactsMethods) Unblock(ctx context.Context, req *ContactsUnblockRequest) (bool, error) {
+	return ContactsUnblock(ctx, m.inv, req)
+}
+
+// GetBlocked is [ContactsGetBlocked].
+func (m ContactsMethods) GetBlocked(ctx context.Context, req *ContactsGetBlockedRequest) (ContactsBlockedClass, error) {
+	return ContactsGetBlocked(ctx, m.inv, req)
+}
+
+// Search is [ContactsSearch].
+func (m ContactsMethods) Search(ctx context.Context, req *ContactsSearchRequest) (*ContactsFound, error) {
+	return ContactsSearch(ctx, m.inv, req)
+}
+
+// ResolveUsername is [ContactsResolveUsername].
+func (m ContactsMethods) ResolveUsername(ctx context.Context, req *ContactsResolveUsernameRequest) (*ContactsResolvedPeer, error) {
+	return ContactsResolveUsername(ctx, m.inv, req)
+}
+
+// GetTopPeers is [ContactsGetTopPeers].
+func (m ContactsMethods) GetTopPeers(ctx context.Context, req *ContactsGetTopPeersRequest) (ContactsTopPeersClass, error) {
+	return ContactsGetTopPeers(ctx, m.inv, req)
+}
+
+// ResetTopPeerRating is [ContactsResetTopPeerRating].
+func (m ContactsMethods) ResetTopPeerRating(ctx context.Context, req *ContactsResetTopPeerRatingRequest) (bool, error) {
+	return ContactsResetTopPeerRating(ctx, m.inv, req)
+}
+
+// ResetSaved is [ContactsResetSaved].
+func (m ContactsMethods) ResetSaved(ctx context.Context, req *ContactsResetSavedRequest) (bool, error) {
+	return ContactsResetSaved(ctx, m.inv, req)
+}
+
+// GetSaved is [ContactsGetSaved].
+func (m ContactsMethods) GetSaved(ctx context.Context, req *ContactsGetSavedRequest) ([]*SavedPhoneContact, error) {
+	return ContactsGetSaved(ctx, m.inv, req)
+}
+
+// ToggleTopPeers is [ContactsToggleTopPeers].
+func (m ContactsMethods) ToggleTopPeers(ctx context.Context, req *ContactsToggleTopPeersRequest) (bool, error) {
+	return ContactsToggleTopPeers(ctx, m.inv, req)
+}
+
+// AddContact is [ContactsAddContact].
+func (m ContactsMethods) AddContact(ctx context.Context, req *ContactsAddContactRequest) (UpdatesClass, error) {
+	return ContactsAddContact(ctx, m.inv, req)
+}
+
+// AcceptContact is [ContactsAcceptContact].
+func (m ContactsMethods) AcceptContact(ctx context.Context, req *ContactsAcceptContactRequest) (UpdatesClass, error) {
+	return ContactsAcceptContact(ctx, m.inv, req)
+}
+
+// GetLocated is [ContactsGetLocated].
+func (m ContactsMethods) GetLocated(ctx context.Context, req *ContactsGetLocatedRequest) (UpdatesClass, error) {
+	return ContactsGetLocated(ctx, m.inv, req)
+}
+
+// BlockFromReplies is [ContactsBlockFromReplies].
+func (m ContactsMethods) BlockFromReplies(ctx context.Context, req *ContactsBlockFromRepliesRequest) (UpdatesClass, error) {
+	return ContactsBlockFromReplies(ctx, m.inv, req)
+}
+
+// ResolvePhone is [ContactsResolvePhone].
+func (m ContactsMethods) ResolvePhone(ctx context.Context, req *ContactsResolvePhoneRequest) (*ContactsResolvedPeer, error) {
+	return ContactsResolvePhone(ctx, m.inv, req)
+}
+
+// ExportContactToken is [ContactsExportContactToken].
+func (m ContactsMethods) ExportContactToken(ctx context.Context, req *ContactsExportContactTokenRequest) (*ExportedContactToken, error) {
+	return ContactsExportContactToken(ctx, m.inv, req)
+}
+
+// ImportContactToken is [ContactsImportContactToken].
+func (m ContactsMethods) ImportContactToken(ctx context.Context, req *ContactsImportContactTokenRequest) (UserClass, error) {
+	return ContactsImportContactToken(ctx, m.inv, req)
+}
+
+// EditCloseFriends is [ContactsEditCloseFriends].
+func (m ContactsMethods) EditCloseFriends(ctx context.Context, req *ContactsEditCloseFriendsRequest) (bool, error) {
+	return ContactsEditCloseFriends(ctx, m.inv, req)
+}
+
+// SetBlocked is [ContactsSetBlocked].
+func (m ContactsMethods) SetBlocked(ctx context.Context, req *ContactsSetBlockedRequest) (bool, error) {
+	return ContactsSetBlocked(ctx, m.inv, req)
+}
+
+// GetBirthdays is [ContactsGetBirthdays].
+func (m ContactsMethods) GetBirthdays(ctx context.Context, req *ContactsGetBirthdaysRequest) (*ContactsContactBirthdays, error) {
+	return ContactsGetBirthdays(ctx, m.inv, req)
+}
+
+// GetSponsoredPeers is [ContactsGetSponsoredPeers].
+func (m ContactsMethods) GetSponsoredPeers(ctx context.Context, req *ContactsGetSponsoredPeersRequest) (ContactsSponsoredPeersClass, error) {
+	return ContactsGetSponsoredPeers(ctx, m.inv, req)
+}
+
+// UpdateContactNote is [ContactsUpdateContactNote].
+func (m ContactsMethods) UpdateContactNote(ctx context.Context, req *ContactsUpdateContactNoteRequest) (bool, error) {
+	return ContactsUpdateContactNote(ctx, m.inv, req)
+}

@@ -8,6 +8,9 @@
 //		ScheduleDate: tg.Some(int(time.Now().Add(time.Hour).Unix())),
 //	})
 //
+// The methods of a namespace also stand on a value, which an editor completes: tg.Messages(inv).SendMessage(ctx, req) is the same
+// call. (That of updates is [UpdatesCalls], as Updates is a type.) Either way a program links what it calls and nothing else.
+//
 // The [Invoker] decides where the call goes: the client of package mtproto sends it straight to Telegram, that of package
 // bridge/client over NATS to the daemon that holds the account. Both carry the same bytes, so the same program runs over
 // either.

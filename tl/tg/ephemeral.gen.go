@@ -163,3 +163,34 @@ func (x *EphemeralEditMessageRequest) tl(c *coder) {
 		tlReplyMarkup(c, &x.ReplyMarkup)
 	}
 }
+
+// EphemeralMethods has the methods ephemeral.* as methods in Go, for [Ephemeral].
+type EphemeralMethods struct{ inv Invoker }
+
+// Ephemeral returns the methods ephemeral.* as they are called over inv. A program links those that it calls.
+func Ephemeral(inv Invoker) EphemeralMethods { return EphemeralMethods{inv} }
+
+// SendMessage is [EphemeralSendMessage].
+func (m EphemeralMethods) SendMessage(ctx context.Context, req *EphemeralSendMessageRequest) (UpdatesClass, error) {
+	return EphemeralSendMessage(ctx, m.inv, req)
+}
+
+// DeleteMessage is [EphemeralDeleteMessage].
+func (m EphemeralMethods) DeleteMessage(ctx context.Context, req *EphemeralDeleteMessageRequest) (bool, error) {
+	return EphemeralDeleteMessage(ctx, m.inv, req)
+}
+
+// ReportMessage is [EphemeralReportMessage].
+func (m EphemeralMethods) ReportMessage(ctx context.Context, req *EphemeralReportMessageRequest) (ReportResultClass, error) {
+	return EphemeralReportMessage(ctx, m.inv, req)
+}
+
+// GetCallbackAnswer is [EphemeralGetCallbackAnswer].
+func (m EphemeralMethods) GetCallbackAnswer(ctx context.Context, req *EphemeralGetCallbackAnswerRequest) (*MessagesBotCallbackAnswer, error) {
+	return EphemeralGetCallbackAnswer(ctx, m.inv, req)
+}
+
+// EditMessage is [EphemeralEditMessage].
+func (m EphemeralMethods) EditMessage(ctx context.Context, req *EphemeralEditMessageRequest) (UpdatesClass, error) {
+	return EphemeralEditMessage(ctx, m.inv, req)
+}

@@ -1,10 +1,176 @@
 package tg_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/tl/tg"
 )
+
+// answering is an Invoker that answers every call alike. A program has a client of package mtproto, or of bridge/client, in its place.
+type answering struct {
+	result tg.Object
+	err    error
+}
+
+func (a answering) Invoke(_ context.Context, query []byte) ([]byte, error) {
+	name, _ := tg.MethodName(query)
+	fmt.Println("called:", name)
+	if a.err != nil {
+		return nil, a.err
+	}
+	return tg.Append(nil, a.result)
+}
+
+// A method is a function, whose result is what the schema says. Classes with several constructors are told apart by a type switch.
+func Example() {
+	ctx, inv := context.Background(), answering{result: &tg.UpdateShortSentMessage{ID: 41, Pts: 8, PtsCount: 1, TtlPeriod: tg.Some(60)}}
+	sent, err := tg.MessagesSendMessage(ctx, inv, &tg.MessagesSendMessageRequest{Peer: &tg.InputPeerSelf{}, Message: "hello", RandomID: 7})
+	if err != nil {
+		panic(err)
+	}
+	switch sent := sent.(type) {
+	case *tg.UpdateShortSentMessage:
+		fmt.Println(sent.ID, sent.TtlPeriod.V, sent.Media == nil)
+	case *tg.Updates:
+		fmt.Println(len(sent.Updates), "updates")
+	}
+	// Output:
+	// called: messages.sendMessage
+	// 41 60 true
+}
+
+// The methods of a namespace are also on a value, which an editor completes.
+func ExampleMessages() {
+	ctx, inv := context.Background(), answering{result: &tg.MessagesAffectedMessages{Pts: 9, PtsCount: 1}}
+	messages := tg.Messages(inv)
+	read, err := messages.ReadHistory(ctx, &tg.MessagesReadHistoryRequest{Peer: &tg.InputPeerSelf{}, MaxID: 41})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(read.Pts)
+	// Output:
+	// called: messages.readHistory
+	// 9
+}
+
+// A wrapper of the API goes around all calls of an Invoker.
+func ExampleWith() {
+	ctx, inv := context.Background(), answering{result: &tg.MessagesAffectedMessages{}}
+	quiet := tg.With(inv, &tg.InvokeWithoutUpdatesRequest{})
+	_, err := tg.Messages(quiet).ReadHistory(ctx, &tg.MessagesReadHistoryRequest{Peer: &tg.InputPeerSelf{}})
+	fmt.Println(err)
+	// Output:
+	// called: invokeWithoutUpdates
+	// <nil>
+}
+
+// Telegram's refusals are told apart by their kind, without the number in their text.
+func ExampleIsKind() {
+	ctx := context.Background()
+	call := func(err error) error {
+		_, err = tg.HelpGetConfig(ctx, answering{err: err}, nil)
+		return err
+	}
+	fmt.Println(tg.IsKind(call(&mtproto.Error{Code: 400, Type: "USERNAME_INVALID"}), "USERNAME_INVALID", "USERNAME_NOT_OCCUPIED"))
+	fmt.Println(tg.IsKind(call(&mtproto.Error{Code: 400, Type: "FILE_REFERENCE_2_EXPIRED"}), "FILE_REFERENCE_EXPIRED"))
+	// Output:
+	// called: help.getConfig
+	// true
+	// called: help.getConfig
+	// true
+}
+
+func ExampleErrorKind() {
+	fmt.Println(tg.ErrorKind("SLOWMODE_WAIT_35"))
+	fmt.Println(tg.ErrorKind("PEER_ID_INVALID"))
+	// Output:
+	// SLOWMODE_WAIT 35
+	// PEER_ID_INVALID 0
+}
+
+func ExampleRetryAfter() {
+	_, err := tg.HelpGetConfig(context.Background(), answering{err: &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35, Sent: mtproto.SentRefused}}, nil)
+	fmt.Println(tg.RetryAfter(err) == 35*time.Second)
+	// Output:
+	// called: help.getConfig
+	// true
+}
+
+// Errors of calls say whether Telegram may have executed them, over the bus and without it.
+func ExampleCallError() {
+	_, err := tg.HelpGetConfig(context.Background(), answering{err: &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_35", Arg: 35, Sent: mtproto.SentRefused}}, nil)
+	var e tg.CallError
+	if errors.As(err, &e) {
+		code, text := e.Telegram()
+		fmt.Println(code, text, e.Executed())
+	}
+	// Output:
+	// called: help.getConfig
+	// 420 FLOOD_WAIT_35 refused
+}
+
+// A request that cannot be encoded names the field, and nothing is sent.
+func ExampleFieldError() {
+	_, err := tg.MessagesSendMessage(context.Background(), answering{}, &tg.MessagesSendMessageRequest{
+		Peer:     &tg.InputPeerSelf{},
+		Message:  "hello",
+		Entities: []tg.MessageEntityClass{&tg.MessageEntityBold{Length: 5}, nil},
+	})
+	var e *tg.FieldError
+	fmt.Println(errors.As(err, &e), err)
+	// Output:
+	// true tg: MessagesSendMessageRequest.Entities[1]: no MessageEntity
+}
+
+// An answer that is not what the schema promises is most likely of a newer layer.
+func ExampleResultError() {
+	_, err := tg.MessagesReadHistory(context.Background(), answering{result: &tg.PeerUser{UserID: 7}}, &tg.MessagesReadHistoryRequest{Peer: &tg.InputPeerSelf{}})
+	var e *tg.ResultError
+	fmt.Println(errors.As(err, &e), e.Method)
+	// Output:
+	// called: messages.readHistory
+	// true messages.readHistory
+}
+
+// What may be absent, and is no pointer, slice or interface, is an Opt. Its V can be read without asking.
+func ExampleOpt() {
+	alice := &tg.User{ID: 7, FirstName: tg.Some("Alice")}
+	fmt.Printf("%q %q %v\n", alice.FirstName.V, alice.Username.V, alice.Username.Ok)
+	fmt.Println(alice.Username.Or("nobody"))
+	// Output:
+	// "Alice" "" false
+	// nobody
+}
+
+// Values are written and read without a call too, to be kept: with the id of their constructor, so of this layer.
+func ExampleAppend() {
+	b, err := tg.Append(nil, &tg.PeerChannel{ChannelID: 5})
+	if err != nil {
+		panic(err)
+	}
+	peer, err := tg.DecodePeer(b)
+	fmt.Printf("%T %+v %v\n", peer, peer, err)
+
+	var channel tg.PeerChannel
+	fmt.Println(tg.Decode(b, &channel), channel.ChannelID)
+	// Output:
+	// *tg.PeerChannel &{ChannelID:5} <nil>
+	// <nil> 5
+}
+
+func ExampleMethodName() {
+	call, err := tg.Append(nil, &tg.UsersGetFullUserRequest{ID: &tg.InputUserSelf{}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(tg.MethodName(call))
+	// Output:
+	// users.getFullUser true
+}
 
 // Users come along with what mentions them, some of them min: these cannot be addressed by what is in them.
 func ExampleUser_AsInputPeer() {

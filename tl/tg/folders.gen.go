@@ -24,3 +24,14 @@ func (x *FoldersEditPeerFoldersRequest) tl(c *coder) {
 	c.head(0x6847d0ab, "folders.editPeerFolders")
 	vector(c, &x.FolderPeers, 12, tlInputFolderPeer)
 }
+
+// FoldersMethods has the methods folders.* as methods in Go, for [Folders].
+type FoldersMethods struct{ inv Invoker }
+
+// Folders returns the methods folders.* as they are called over inv. A program links those that it calls.
+func Folders(inv Invoker) FoldersMethods { return FoldersMethods{inv} }
+
+// EditPeerFolders is [FoldersEditPeerFolders].
+func (m FoldersMethods) EditPeerFolders(ctx context.Context, req *FoldersEditPeerFoldersRequest) (UpdatesClass, error) {
+	return FoldersEditPeerFolders(ctx, m.inv, req)
+}

@@ -54,3 +54,14 @@ func (x *FragmentGetCollectibleInfoRequest) tl(c *coder) {
 	c.head(0xbe1e85ba, "fragment.getCollectibleInfo")
 	tlInputCollectible(c, &x.Collectible)
 }
+
+// FragmentMethods has the methods fragment.* as methods in Go, for [Fragment].
+type FragmentMethods struct{ inv Invoker }
+
+// Fragment returns the methods fragment.* as they are called over inv. A program links those that it calls.
+func Fragment(inv Invoker) FragmentMethods { return FragmentMethods{inv} }
+
+// GetCollectibleInfo is [FragmentGetCollectibleInfo].
+func (m FragmentMethods) GetCollectibleInfo(ctx context.Context, req *FragmentGetCollectibleInfoRequest) (*FragmentCollectibleInfo, error) {
+	return FragmentGetCollectibleInfo(ctx, m.inv, req)
+}

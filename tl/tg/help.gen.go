@@ -1437,3 +1437,134 @@ func (x *HelpGetTimezonesListRequest) tl(c *coder) {
 	c.head(0x49b30240, "help.getTimezonesList")
 	c.int(&x.Hash)
 }
+
+// HelpMethods has the methods help.* as methods in Go, for [Help].
+type HelpMethods struct{ inv Invoker }
+
+// Help returns the methods help.* as they are called over inv. A program links those that it calls.
+func Help(inv Invoker) HelpMethods { return HelpMethods{inv} }
+
+// GetConfig is [HelpGetConfig].
+func (m HelpMethods) GetConfig(ctx context.Context, req *HelpGetConfigRequest) (*Config, error) {
+	return HelpGetConfig(ctx, m.inv, req)
+}
+
+// GetNearestDc is [HelpGetNearestDc].
+func (m HelpMethods) GetNearestDc(ctx context.Context, req *HelpGetNearestDcRequest) (*NearestDc, error) {
+	return HelpGetNearestDc(ctx, m.inv, req)
+}
+
+// GetAppUpdate is [HelpGetAppUpdate].
+func (m HelpMethods) GetAppUpdate(ctx context.Context, req *HelpGetAppUpdateRequest) (HelpAppUpdateClass, error) {
+	return HelpGetAppUpdate(ctx, m.inv, req)
+}
+
+// GetInviteText is [HelpGetInviteText].
+func (m HelpMethods) GetInviteText(ctx context.Context, req *HelpGetInviteTextRequest) (*HelpInviteText, error) {
+	return HelpGetInviteText(ctx, m.inv, req)
+}
+
+// GetSupport is [HelpGetSupport].
+func (m HelpMethods) GetSupport(ctx context.Context, req *HelpGetSupportRequest) (*HelpSupport, error) {
+	return HelpGetSupport(ctx, m.inv, req)
+}
+
+// SetBotUpdatesStatus is [HelpSetBotUpdatesStatus].
+func (m HelpMethods) SetBotUpdatesStatus(ctx context.Context, req *HelpSetBotUpdatesStatusRequest) (bool, error) {
+	return HelpSetBotUpdatesStatus(ctx, m.inv, req)
+}
+
+// GetCdnConfig is [HelpGetCdnConfig].
+func (m HelpMethods) GetCdnConfig(ctx context.Context, req *HelpGetCdnConfigRequest) (*CdnConfig, error) {
+	return HelpGetCdnConfig(ctx, m.inv, req)
+}
+
+// GetRecentMeUrls is [HelpGetRecentMeUrls].
+func (m HelpMethods) GetRecentMeUrls(ctx context.Context, req *HelpGetRecentMeUrlsRequest) (*HelpRecentMeUrls, error) {
+	return HelpGetRecentMeUrls(ctx, m.inv, req)
+}
+
+// GetTermsOfServiceUpdate is [HelpGetTermsOfServiceUpdate].
+func (m HelpMethods) GetTermsOfServiceUpdate(ctx context.Context, req *HelpGetTermsOfServiceUpdateRequest) (HelpTermsOfServiceUpdateClass, error) {
+	return HelpGetTermsOfServiceUpdate(ctx, m.inv, req)
+}
+
+// AcceptTermsOfService is [HelpAcceptTermsOfService].
+func (m HelpMethods) AcceptTermsOfService(ctx context.Context, req *HelpAcceptTermsOfServiceRequest) (bool, error) {
+	return HelpAcceptTermsOfService(ctx, m.inv, req)
+}
+
+// GetDeepLinkInfo is [HelpGetDeepLinkInfo].
+func (m HelpMethods) GetDeepLinkInfo(ctx context.Context, req *HelpGetDeepLinkInfoRequest) (HelpDeepLinkInfoClass, error) {
+	return HelpGetDeepLinkInfo(ctx, m.inv, req)
+}
+
+// GetAppConfig is [HelpGetAppConfig].
+func (m HelpMethods) GetAppConfig(ctx context.Context, req *HelpGetAppConfigRequest) (HelpAppConfigClass, error) {
+	return HelpGetAppConfig(ctx, m.inv, req)
+}
+
+// SaveAppLog is [HelpSaveAppLog].
+func (m HelpMethods) SaveAppLog(ctx context.Context, req *HelpSaveAppLogRequest) (bool, error) {
+	return HelpSaveAppLog(ctx, m.inv, req)
+}
+
+// GetPassportConfig is [HelpGetPassportConfig].
+func (m HelpMethods) GetPassportConfig(ctx context.Context, req *HelpGetPassportConfigRequest) (HelpPassportConfigClass, error) {
+	return HelpGetPassportConfig(ctx, m.inv, req)
+}
+
+// GetSupportName is [HelpGetSupportName].
+func (m HelpMethods) GetSupportName(ctx context.Context, req *HelpGetSupportNameRequest) (*HelpSupportName, error) {
+	return HelpGetSupportName(ctx, m.inv, req)
+}
+
+// GetUserInfo is [HelpGetUserInfo].
+func (m HelpMethods) GetUserInfo(ctx context.Context, req *HelpGetUserInfoRequest) (HelpUserInfoClass, error) {
+	return HelpGetUserInfo(ctx, m.inv, req)
+}
+
+// EditUserInfo is [HelpEditUserInfo].
+func (m HelpMethods) EditUserInfo(ctx context.Context, req *HelpEditUserInfoRequest) (HelpUserInfoClass, error) {
+	return HelpEditUserInfo(ctx, m.inv, req)
+}
+
+// GetPromoData is [HelpGetPromoData].
+func (m HelpMethods) GetPromoData(ctx context.Context, req *HelpGetPromoDataRequest) (HelpPromoDataClass, error) {
+	return HelpGetPromoData(ctx, m.inv, req)
+}
+
+// HidePromoData is [HelpHidePromoData].
+func (m HelpMethods) HidePromoData(ctx context.Context, req *HelpHidePromoDataRequest) (bool, error) {
+	return HelpHidePromoData(ctx, m.inv, req)
+}
+
+// DismissSuggestion is [HelpDismissSuggestion].
+func (m HelpMethods) DismissSuggestion(ctx context.Context, req *HelpDismissSuggestionRequest) (bool, error) {
+	return HelpDismissSuggestion(ctx, m.inv, req)
+}
+
+// GetCountriesList is [HelpGetCountriesList].
+func (m HelpMethods) GetCountriesList(ctx context.Context, req *HelpGetCountriesListRequest) (HelpCountriesListClass, error) {
+	return HelpGetCountriesList(ctx, m.inv, req)
+}
+
+// GetPremiumPromo is [HelpGetPremiumPromo].
+func (m HelpMethods) GetPremiumPromo(ctx context.Context, req *HelpGetPremiumPromoRequest) (*HelpPremiumPromo, error) {
+	return HelpGetPremiumPromo(ctx, m.inv, req)
+}
+
+// GetPeerColors is [HelpGetPeerColors].
+func (m HelpMethods) GetPeerColors(ctx context.Context, req *HelpGetPeerColorsRequest) (HelpPeerColorsClass, error) {
+	return HelpGetPeerColors(ctx, m.inv, req)
+}
+
+// GetPeerProfileColors is [HelpGetPeerProfileColors].
+func (m HelpMethods) GetPeerProfileColors(ctx context.Context, req *HelpGetPeerProfileColorsRequest) (HelpPeerColorsClass, error) {
+	return HelpGetPeerProfileColors(ctx, m.inv, req)
+}
+
+// GetTimezonesList is [HelpGetTimezonesList].
+func (m HelpMethods) GetTimezonesList(ctx context.Context, req *HelpGetTimezonesListRequest) (HelpTimezonesListClass, error) {
+	return HelpGetTimezonesList(ctx, m.inv, req)
+}

@@ -120,3 +120,34 @@ func (x *LangpackGetLanguageRequest) tl(c *coder) {
 	c.string(&x.LangPack)
 	c.string(&x.LangCode)
 }
+
+// LangpackMethods has the methods langpack.* as methods in Go, for [Langpack].
+type LangpackMethods struct{ inv Invoker }
+
+// Langpack returns the methods langpack.* as they are called over inv. A program links those that it calls.
+func Langpack(inv Invoker) LangpackMethods { return LangpackMethods{inv} }
+
+// GetLangPack is [LangpackGetLangPack].
+func (m LangpackMethods) GetLangPack(ctx context.Context, req *LangpackGetLangPackRequest) (*LangPackDifference, error) {
+	return LangpackGetLangPack(ctx, m.inv, req)
+}
+
+// GetStrings is [LangpackGetStrings].
+func (m LangpackMethods) GetStrings(ctx context.Context, req *LangpackGetStringsRequest) ([]LangPackStringClass, error) {
+	return LangpackGetStrings(ctx, m.inv, req)
+}
+
+// GetDifference is [LangpackGetDifference].
+func (m LangpackMethods) GetDifference(ctx context.Context, req *LangpackGetDifferenceRequest) (*LangPackDifference, error) {
+	return LangpackGetDifference(ctx, m.inv, req)
+}
+
+// GetLanguages is [LangpackGetLanguages].
+func (m LangpackMethods) GetLanguages(ctx context.Context, req *LangpackGetLanguagesRequest) ([]*LangPackLanguage, error) {
+	return LangpackGetLanguages(ctx, m.inv, req)
+}
+
+// GetLanguage is [LangpackGetLanguage].
+func (m LangpackMethods) GetLanguage(ctx context.Context, req *LangpackGetLanguageRequest) (*LangPackLanguage, error) {
+	return LangpackGetLanguage(ctx, m.inv, req)
+}

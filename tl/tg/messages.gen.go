@@ -9500,3 +9500,1304 @@ func (x *MessagesRequestChatJoinWebViewRequest) tl(c *coder) {
 	}
 	c.string(&x.Platform)
 }
+
+// MessagesMethods has the methods messages.* as methods in Go, for [Messages].
+type MessagesMethods struct{ inv Invoker }
+
+// Messages returns the methods messages.* as they are called over inv. A program links those that it calls.
+func Messages(inv Invoker) MessagesMethods { return MessagesMethods{inv} }
+
+// GetMessages is [MessagesGetMessages].
+func (m MessagesMethods) GetMessages(ctx context.Context, req *MessagesGetMessagesRequest) (MessagesMessagesClass, error) {
+	return MessagesGetMessages(ctx, m.inv, req)
+}
+
+// GetDialogs is [MessagesGetDialogs].
+func (m MessagesMethods) GetDialogs(ctx context.Context, req *MessagesGetDialogsRequest) (MessagesDialogsClass, error) {
+	return MessagesGetDialogs(ctx, m.inv, req)
+}
+
+// GetHistory is [MessagesGetHistory].
+func (m MessagesMethods) GetHistory(ctx context.Context, req *MessagesGetHistoryRequest) (MessagesMessagesClass, error) {
+	return MessagesGetHistory(ctx, m.inv, req)
+}
+
+// Search is [MessagesSearch].
+func (m MessagesMethods) Search(ctx context.Context, req *MessagesSearchRequest) (MessagesMessagesClass, error) {
+	return MessagesSearch(ctx, m.inv, req)
+}
+
+// ReadHistory is [MessagesReadHistory].
+func (m MessagesMethods) ReadHistory(ctx context.Context, req *MessagesReadHistoryRequest) (*MessagesAffectedMessages, error) {
+	return MessagesReadHistory(ctx, m.inv, req)
+}
+
+// DeleteHistory is [MessagesDeleteHistory].
+func (m MessagesMethods) DeleteHistory(ctx context.Context, req *MessagesDeleteHistoryRequest) (*MessagesAffectedHistory, error) {
+	return MessagesDeleteHistory(ctx, m.inv, req)
+}
+
+// DeleteMessages is [MessagesDeleteMessages].
+func (m MessagesMethods) DeleteMessages(ctx context.Context, req *MessagesDeleteMessagesRequest) (*MessagesAffectedMessages, error) {
+	return MessagesDeleteMessages(ctx, m.inv, req)
+}
+
+// ReceivedMessages is [MessagesReceivedMessages].
+func (m MessagesMethods) ReceivedMessages(ctx context.Context, req *MessagesReceivedMessagesRequest) ([]*ReceivedNotifyMessage, error) {
+	return MessagesReceivedMessages(ctx, m.inv, req)
+}
+
+// SetTyping is [MessagesSetTyping].
+func (m MessagesMethods) SetTyping(ctx context.Context, req *MessagesSetTypingRequest) (bool, error) {
+	return MessagesSetTyping(ctx, m.inv, req)
+}
+
+// SendMessage is [MessagesSendMessage].
+func (m MessagesMethods) SendMessage(ctx context.Context, req *MessagesSendMessageRequest) (UpdatesClass, error) {
+	return MessagesSendMessage(ctx, m.inv, req)
+}
+
+// SendMedia is [MessagesSendMedia].
+func (m MessagesMethods) SendMedia(ctx context.Context, req *MessagesSendMediaRequest) (UpdatesClass, error) {
+	return MessagesSendMedia(ctx, m.inv, req)
+}
+
+// ForwardMessages is [MessagesForwardMessages].
+func (m MessagesMethods) ForwardMessages(ctx context.Context, req *MessagesForwardMessagesRequest) (UpdatesClass, error) {
+	return MessagesForwardMessages(ctx, m.inv, req)
+}
+
+// ReportSpam is [MessagesReportSpam].
+func (m MessagesMethods) ReportSpam(ctx context.Context, req *MessagesReportSpamRequest) (bool, error) {
+	return MessagesReportSpam(ctx, m.inv, req)
+}
+
+// GetPeerSettings is [MessagesGetPeerSettings].
+func (m MessagesMethods) GetPeerSettings(ctx context.Context, req *MessagesGetPeerSettingsRequest) (*MessagesPeerSettings, error) {
+	return MessagesGetPeerSettings(ctx, m.inv, req)
+}
+
+// Report is [MessagesReport].
+func (m MessagesMethods) Report(ctx context.Context, req *MessagesReportRequest) (ReportResultClass, error) {
+	return MessagesReport(ctx, m.inv, req)
+}
+
+// GetChats is [MessagesGetChats].
+func (m MessagesMethods) GetChats(ctx context.Context, req *MessagesGetChatsRequest) (MessagesChatsClass, error) {
+	return MessagesGetChats(ctx, m.inv, req)
+}
+
+// GetFullChat is [MessagesGetFullChat].
+func (m MessagesMethods) GetFullChat(ctx context.Context, req *MessagesGetFullChatRequest) (*MessagesChatFull, error) {
+	return MessagesGetFullChat(ctx, m.inv, req)
+}
+
+// EditChatTitle is [MessagesEditChatTitle].
+func (m MessagesMethods) EditChatTitle(ctx context.Context, req *MessagesEditChatTitleRequest) (UpdatesClass, error) {
+	return MessagesEditChatTitle(ctx, m.inv, req)
+}
+
+// EditChatPhoto is [MessagesEditChatPhoto].
+func (m MessagesMethods) EditChatPhoto(ctx context.Context, req *MessagesEditChatPhotoRequest) (UpdatesClass, error) {
+	return MessagesEditChatPhoto(ctx, m.inv, req)
+}
+
+// AddChatUser is [MessagesAddChatUser].
+func (m MessagesMethods) AddChatUser(ctx context.Context, req *MessagesAddChatUserRequest) (*MessagesInvitedUsers, error) {
+	return MessagesAddChatUser(ctx, m.inv, req)
+}
+
+// DeleteChatUser is [MessagesDeleteChatUser].
+func (m MessagesMethods) DeleteChatUser(ctx context.Context, req *MessagesDeleteChatUserRequest) (UpdatesClass, error) {
+	return MessagesDeleteChatUser(ctx, m.inv, req)
+}
+
+// CreateChat is [MessagesCreateChat].
+func (m MessagesMethods) CreateChat(ctx context.Context, req *MessagesCreateChatRequest) (*MessagesInvitedUsers, error) {
+	return MessagesCreateChat(ctx, m.inv, req)
+}
+
+// GetDhConfig is [MessagesGetDhConfig].
+func (m MessagesMethods) GetDhConfig(ctx context.Context, req *MessagesGetDhConfigRequest) (MessagesDhConfigClass, error) {
+	return MessagesGetDhConfig(ctx, m.inv, req)
+}
+
+// RequestEncryption is [MessagesRequestEncryption].
+func (m MessagesMethods) RequestEncryption(ctx context.Context, req *MessagesRequestEncryptionRequest) (EncryptedChatClass, error) {
+	return MessagesRequestEncryption(ctx, m.inv, req)
+}
+
+// AcceptEncryption is [MessagesAcceptEncryption].
+func (m MessagesMethods) AcceptEncryption(ctx context.Context, req *MessagesAcceptEncryptionRequest) (EncryptedChatClass, error) {
+	return MessagesAcceptEncryption(ctx, m.inv, req)
+}
+
+// DiscardEncryption is [MessagesDiscardEncryption].
+func (m MessagesMethods) DiscardEncryption(ctx context.Context, req *MessagesDiscardEncryptionRequest) (bool, error) {
+	return MessagesDiscardEncryption(ctx, m.inv, req)
+}
+
+// SetEncryptedTyping is [MessagesSetEncryptedTyping].
+func (m MessagesMethods) SetEncryptedTyping(ctx context.Context, req *MessagesSetEncryptedTypingRequest) (bool, error) {
+	return MessagesSetEncryptedTyping(ctx, m.inv, req)
+}
+
+// ReadEncryptedHistory is [MessagesReadEncryptedHistory].
+func (m MessagesMethods) ReadEncryptedHistory(ctx context.Context, req *MessagesReadEncryptedHistoryRequest) (bool, error) {
+	return MessagesReadEncryptedHistory(ctx, m.inv, req)
+}
+
+// SendEncrypted is [MessagesSendEncrypted].
+func (m MessagesMethods) SendEncrypted(ctx context.Context, req *MessagesSendEncryptedRequest) (MessagesSentEncryptedMessageClass, error) {
+	return MessagesSendEncrypted(ctx, m.inv, req)
+}
+
+// SendEncryptedFile is [MessagesSendEncryptedFile].
+func (m MessagesMethods) SendEncryptedFile(ctx context.Context, req *MessagesSendEncryptedFileRequest) (MessagesSentEncryptedMessageClass, error) {
+	return MessagesSendEncryptedFile(ctx, m.inv, req)
+}
+
+// SendEncryptedService is [MessagesSendEncryptedService].
+func (m MessagesMethods) SendEncryptedService(ctx context.Context, req *MessagesSendEncryptedServiceRequest) (MessagesSentEncryptedMessageClass, error) {
+	return MessagesSendEncryptedService(ctx, m.inv, req)
+}
+
+// ReceivedQueue is [MessagesReceivedQueue].
+func (m MessagesMethods) ReceivedQueue(ctx context.Context, req *MessagesReceivedQueueRequest) ([]int64, error) {
+	return MessagesReceivedQueue(ctx, m.inv, req)
+}
+
+// ReportEncryptedSpam is [MessagesReportEncryptedSpam].
+func (m MessagesMethods) ReportEncryptedSpam(ctx context.Context, req *MessagesReportEncryptedSpamRequest) (bool, error) {
+	return MessagesReportEncryptedSpam(ctx, m.inv, req)
+}
+
+// ReadMessageContents is [MessagesReadMessageContents].
+func (m MessagesMethods) ReadMessageContents(ctx context.Context, req *MessagesReadMessageContentsRequest) (*MessagesAffectedMessages, error) {
+	return MessagesReadMessageContents(ctx, m.inv, req)
+}
+
+// GetStickers is [MessagesGetStickers].
+func (m MessagesMethods) GetStickers(ctx context.Context, req *MessagesGetStickersRequest) (MessagesStickersClass, error) {
+	return MessagesGetStickers(ctx, m.inv, req)
+}
+
+// GetAllStickers is [MessagesGetAllStickers].
+func (m MessagesMethods) GetAllStickers(ctx context.Context, req *MessagesGetAllStickersRequest) (MessagesAllStickersClass, error) {
+	return MessagesGetAllStickers(ctx, m.inv, req)
+}
+
+// GetWebPagePreview is [MessagesGetWebPagePreview].
+func (m MessagesMethods) GetWebPagePreview(ctx context.Context, req *MessagesGetWebPagePreviewRequest) (*MessagesWebPagePreview, error) {
+	return MessagesGetWebPagePreview(ctx, m.inv, req)
+}
+
+// ExportChatInvite is [MessagesExportChatInvite].
+func (m MessagesMethods) ExportChatInvite(ctx context.Context, req *MessagesExportChatInviteRequest) (ExportedChatInviteClass, error) {
+	return MessagesExportChatInvite(ctx, m.inv, req)
+}
+
+// CheckChatInvite is [MessagesCheckChatInvite].
+func (m MessagesMethods) CheckChatInvite(ctx context.Context, req *MessagesCheckChatInviteRequest) (ChatInviteClass, error) {
+	return MessagesCheckChatInvite(ctx, m.inv, req)
+}
+
+// ImportChatInvite is [MessagesImportChatInvite].
+func (m MessagesMethods) ImportChatInvite(ctx context.Context, req *MessagesImportChatInviteRequest) (MessagesChatInviteJoinResultClass, error) {
+	return MessagesImportChatInvite(ctx, m.inv, req)
+}
+
+// GetStickerSet is [MessagesGetStickerSet].
+func (m MessagesMethods) GetStickerSet(ctx context.Context, req *MessagesGetStickerSetRequest) (MessagesStickerSetClass, error) {
+	return MessagesGetStickerSet(ctx, m.inv, req)
+}
+
+// InstallStickerSet is [MessagesInstallStickerSet].
+func (m MessagesMethods) InstallStickerSet(ctx context.Context, req *MessagesInstallStickerSetRequest) (MessagesStickerSetInstallResultClass, error) {
+	return MessagesInstallStickerSet(ctx, m.inv, req)
+}
+
+// UninstallStickerSet is [MessagesUninstallStickerSet].
+func (m MessagesMethods) UninstallStickerSet(ctx context.Context, req *MessagesUninstallStickerSetRequest) (bool, error) {
+	return MessagesUninstallStickerSet(ctx, m.inv, req)
+}
+
+// StartBot is [MessagesStartBot].
+func (m MessagesMethods) StartBot(ctx context.Context, req *MessagesStartBotRequest) (UpdatesClass, error) {
+	return MessagesStartBot(ctx, m.inv, req)
+}
+
+// GetMessagesViews is [MessagesGetMessagesViews].
+func (m MessagesMethods) GetMessagesViews(ctx context.Context, req *MessagesGetMessagesViewsRequest) (*MessagesMessageViews, error) {
+	return MessagesGetMessagesViews(ctx, m.inv, req)
+}
+
+// EditChatAdmin is [MessagesEditChatAdmin].
+func (m MessagesMethods) EditChatAdmin(ctx context.Context, req *MessagesEditChatAdminRequest) (bool, error) {
+	return MessagesEditChatAdmin(ctx, m.inv, req)
+}
+
+// MigrateChat is [MessagesMigrateChat].
+func (m MessagesMethods) MigrateChat(ctx context.Context, req *MessagesMigrateChatRequest) (UpdatesClass, error) {
+	return MessagesMigrateChat(ctx, m.inv, req)
+}
+
+// SearchGlobal is [MessagesSearchGlobal].
+func (m MessagesMethods) SearchGlobal(ctx context.Context, req *MessagesSearchGlobalRequest) (MessagesMessagesClass, error) {
+	return MessagesSearchGlobal(ctx, m.inv, req)
+}
+
+// ReorderStickerSets is [MessagesReorderStickerSets].
+func (m MessagesMethods) ReorderStickerSets(ctx context.Context, req *MessagesReorderStickerSetsRequest) (bool, error) {
+	return MessagesReorderStickerSets(ctx, m.inv, req)
+}
+
+// GetDocumentByHash is [MessagesGetDocumentByHash].
+func (m MessagesMethods) GetDocumentByHash(ctx context.Context, req *MessagesGetDocumentByHashRequest) (DocumentClass, error) {
+	return MessagesGetDocumentByHash(ctx, m.inv, req)
+}
+
+// GetSavedGifs is [MessagesGetSavedGifs].
+func (m MessagesMethods) GetSavedGifs(ctx context.Context, req *MessagesGetSavedGifsRequest) (MessagesSavedGifsClass, error) {
+	return MessagesGetSavedGifs(ctx, m.inv, req)
+}
+
+// SaveGif is [MessagesSaveGif].
+func (m MessagesMethods) SaveGif(ctx context.Context, req *MessagesSaveGifRequest) (bool, error) {
+	return MessagesSaveGif(ctx, m.inv, req)
+}
+
+// GetInlineBotResults is [MessagesGetInlineBotResults].
+func (m MessagesMethods) GetInlineBotResults(ctx context.Context, req *MessagesGetInlineBotResultsRequest) (*MessagesBotResults, error) {
+	return MessagesGetInlineBotResults(ctx, m.inv, req)
+}
+
+// SetInlineBotResults is [MessagesSetInlineBotResults].
+func (m MessagesMethods) SetInlineBotResults(ctx context.Context, req *MessagesSetInlineBotResultsRequest) (bool, error) {
+	return MessagesSetInlineBotResults(ctx, m.inv, req)
+}
+
+// SendInlineBotResult is [MessagesSendInlineBotResult].
+func (m MessagesMethods) SendInlineBotResult(ctx context.Context, req *MessagesSendInlineBotResultRequest) (UpdatesClass, error) {
+	return MessagesSendInlineBotResult(ctx, m.inv, req)
+}
+
+// GetMessageEditData is [MessagesGetMessageEditData].
+func (m MessagesMethods) GetMessageEditData(ctx context.Context, req *MessagesGetMessageEditDataRequest) (*MessagesMessageEditData, error) {
+	return MessagesGetMessageEditData(ctx, m.inv, req)
+}
+
+// EditMessage is [MessagesEditMessage].
+func (m MessagesMethods) EditMessage(ctx context.Context, req *MessagesEditMessageRequest) (UpdatesClass, error) {
+	return MessagesEditMessage(ctx, m.inv, req)
+}
+
+// EditInlineBotMessage is [MessagesEditInlineBotMessage].
+func (m MessagesMethods) EditInlineBotMessage(ctx context.Context, req *MessagesEditInlineBotMessageRequest) (bool, error) {
+	return MessagesEditInlineBotMessage(ctx, m.inv, req)
+}
+
+// GetBotCallbackAnswer is [MessagesGetBotCallbackAnswer].
+func (m MessagesMethods) GetBotCallbackAnswer(ctx context.Context, req *MessagesGetBotCallbackAnswerRequest) (*MessagesBotCallbackAnswer, error) {
+	return MessagesGetBotCallbackAnswer(ctx, m.inv, req)
+}
+
+// SetBotCallbackAnswer is [MessagesSetBotCallbackAnswer].
+func (m MessagesMethods) SetBotCallbackAnswer(ctx context.Context, req *MessagesSetBotCallbackAnswerRequest) (bool, error) {
+	return MessagesSetBotCallbackAnswer(ctx, m.inv, req)
+}
+
+// GetPeerDialogs is [MessagesGetPeerDialogs].
+func (m MessagesMethods) GetPeerDialogs(ctx context.Context, req *MessagesGetPeerDialogsRequest) (*MessagesPeerDialogs, error) {
+	return MessagesGetPeerDialogs(ctx, m.inv, req)
+}
+
+// SaveDraft is [MessagesSaveDraft].
+func (m MessagesMethods) SaveDraft(ctx context.Context, req *MessagesSaveDraftRequest) (bool, error) {
+	return MessagesSaveDraft(ctx, m.inv, req)
+}
+
+// GetAllDrafts is [MessagesGetAllDrafts].
+func (m MessagesMethods) GetAllDrafts(ctx context.Context, req *MessagesGetAllDraftsRequest) (UpdatesClass, error) {
+	return MessagesGetAllDrafts(ctx, m.inv, req)
+}
+
+// GetFeaturedStickers is [MessagesGetFeaturedStickers].
+func (m MessagesMethods) GetFeaturedStickers(ctx context.Context, req *MessagesGetFeaturedStickersRequest) (MessagesFeaturedStickersClass, error) {
+	return MessagesGetFeaturedStickers(ctx, m.inv, req)
+}
+
+// ReadFeaturedStickers is [MessagesReadFeaturedStickers].
+func (m MessagesMethods) ReadFeaturedStickers(ctx context.Context, req *MessagesReadFeaturedStickersRequest) (bool, error) {
+	return MessagesReadFeaturedStickers(ctx, m.inv, req)
+}
+
+// GetRecentStickers is [MessagesGetRecentStickers].
+func (m MessagesMethods) GetRecentStickers(ctx context.Context, req *MessagesGetRecentStickersRequest) (MessagesRecentStickersClass, error) {
+	return MessagesGetRecentStickers(ctx, m.inv, req)
+}
+
+// SaveRecentSticker is [MessagesSaveRecentSticker].
+func (m MessagesMethods) SaveRecentSticker(ctx context.Context, req *MessagesSaveRecentStickerRequest) (bool, error) {
+	return MessagesSaveRecentSticker(ctx, m.inv, req)
+}
+
+// ClearRecentStickers is [MessagesClearRecentStickers].
+func (m MessagesMethods) ClearRecentStickers(ctx context.Context, req *MessagesClearRecentStickersRequest) (bool, error) {
+	return MessagesClearRecentStickers(ctx, m.inv, req)
+}
+
+// GetArchivedStickers is [MessagesGetArchivedStickers].
+func (m MessagesMethods) GetArchivedStickers(ctx context.Context, req *MessagesGetArchivedStickersRequest) (*MessagesArchivedStickers, error) {
+	return MessagesGetArchivedStickers(ctx, m.inv, req)
+}
+
+// GetMaskStickers is [MessagesGetMaskStickers].
+func (m MessagesMethods) GetMaskStickers(ctx context.Context, req *MessagesGetMaskStickersRequest) (MessagesAllStickersClass, error) {
+	return MessagesGetMaskStickers(ctx, m.inv, req)
+}
+
+// GetAttachedStickers is [MessagesGetAttachedStickers].
+func (m MessagesMethods) GetAttachedStickers(ctx context.Context, req *MessagesGetAttachedStickersRequest) ([]StickerSetCoveredClass, error) {
+	return MessagesGetAttachedStickers(ctx, m.inv, req)
+}
+
+// SetGameScore is [MessagesSetGameScore].
+func (m MessagesMethods) SetGameScore(ctx context.Context, req *MessagesSetGameScoreRequest) (UpdatesClass, error) {
+	return MessagesSetGameScore(ctx, m.inv, req)
+}
+
+// SetInlineGameScore is [MessagesSetInlineGameScore].
+func (m MessagesMethods) SetInlineGameScore(ctx context.Context, req *MessagesSetInlineGameScoreRequest) (bool, error) {
+	return MessagesSetInlineGameScore(ctx, m.inv, req)
+}
+
+// GetGameHighScores is [MessagesGetGameHighScores].
+func (m MessagesMethods) GetGameHighScores(ctx context.Context, req *MessagesGetGameHighScoresRequest) (*MessagesHighScores, error) {
+	return MessagesGetGameHighScores(ctx, m.inv, req)
+}
+
+// GetInlineGameHighScores is [MessagesGetInlineGameHighScores].
+func (m MessagesMethods) GetInlineGameHighScores(ctx context.Context, req *MessagesGetInlineGameHighScoresRequest) (*MessagesHighScores, error) {
+	return MessagesGetInlineGameHighScores(ctx, m.inv, req)
+}
+
+// GetCommonChats is [MessagesGetCommonChats].
+func (m MessagesMethods) GetCommonChats(ctx context.Context, req *MessagesGetCommonChatsRequest) (MessagesChatsClass, error) {
+	return MessagesGetCommonChats(ctx, m.inv, req)
+}
+
+// GetWebPage is [MessagesGetWebPage].
+func (m MessagesMethods) GetWebPage(ctx context.Context, req *MessagesGetWebPageRequest) (*MessagesWebPage, error) {
+	return MessagesGetWebPage(ctx, m.inv, req)
+}
+
+// ToggleDialogPin is [MessagesToggleDialogPin].
+func (m MessagesMethods) ToggleDialogPin(ctx context.Context, req *MessagesToggleDialogPinRequest) (bool, error) {
+	return MessagesToggleDialogPin(ctx, m.inv, req)
+}
+
+// ReorderPinnedDialogs is [MessagesReorderPinnedDialogs].
+func (m MessagesMethods) ReorderPinnedDialogs(ctx context.Context, req *MessagesReorderPinnedDialogsRequest) (bool, error) {
+	return MessagesReorderPinnedDialogs(ctx, m.inv, req)
+}
+
+// GetPinnedDialogs is [MessagesGetPinnedDialogs].
+func (m MessagesMethods) GetPinnedDialogs(ctx context.Context, req *MessagesGetPinnedDialogsRequest) (*MessagesPeerDialogs, error) {
+	return MessagesGetPinnedDialogs(ctx, m.inv, req)
+}
+
+// SetBotShippingResults is [MessagesSetBotShippingResults].
+func (m MessagesMethods) SetBotShippingResults(ctx context.Context, req *MessagesSetBotShippingResultsRequest) (bool, error) {
+	return MessagesSetBotShippingResults(ctx, m.inv, req)
+}
+
+// SetBotPrecheckoutResults is [MessagesSetBotPrecheckoutResults].
+func (m MessagesMethods) SetBotPrecheckoutResults(ctx context.Context, req *MessagesSetBotPrecheckoutResultsRequest) (bool, error) {
+	return MessagesSetBotPrecheckoutResults(ctx, m.inv, req)
+}
+
+// UploadMedia is [MessagesUploadMedia].
+func (m MessagesMethods) UploadMedia(ctx context.Context, req *MessagesUploadMediaRequest) (MessageMediaClass, error) {
+	return MessagesUploadMedia(ctx, m.inv, req)
+}
+
+// SendScreenshotNotification is [MessagesSendScreenshotNotification].
+func (m MessagesMethods) SendScreenshotNotification(ctx context.Context, req *MessagesSendScreenshotNotificationRequest) (UpdatesClass, error) {
+	return MessagesSendScreenshotNotification(ctx, m.inv, req)
+}
+
+// GetFavedStickers is [MessagesGetFavedStickers].
+func (m MessagesMethods) GetFavedStickers(ctx context.Context, req *MessagesGetFavedStickersRequest) (MessagesFavedStickersClass, error) {
+	return MessagesGetFavedStickers(ctx, m.inv, req)
+}
+
+// FaveSticker is [MessagesFaveSticker].
+func (m MessagesMethods) FaveSticker(ctx context.Context, req *MessagesFaveStickerRequest) (bool, error) {
+	return MessagesFaveSticker(ctx, m.inv, req)
+}
+
+// GetUnreadMentions is [MessagesGetUnreadMentions].
+func (m MessagesMethods) GetUnreadMentions(ctx context.Context, req *MessagesGetUnreadMentionsRequest) (MessagesMessagesClass, error) {
+	return MessagesGetUnreadMentions(ctx, m.inv, req)
+}
+
+// ReadMentions is [MessagesReadMentions].
+func (m MessagesMethods) ReadMentions(ctx context.Context, req *MessagesReadMentionsRequest) (*MessagesAffectedHistory, error) {
+	return MessagesReadMentions(ctx, m.inv, req)
+}
+
+// GetRecentLocations is [MessagesGetRecentLocations].
+func (m MessagesMethods) GetRecentLocations(ctx context.Context, req *MessagesGetRecentLocationsRequest) (MessagesMessagesClass, error) {
+	return MessagesGetRecentLocations(ctx, m.inv, req)
+}
+
+// SendMultiMedia is [MessagesSendMultiMedia].
+func (m MessagesMethods) SendMultiMedia(ctx context.Context, req *MessagesSendMultiMediaRequest) (UpdatesClass, error) {
+	return MessagesSendMultiMedia(ctx, m.inv, req)
+}
+
+// UploadEncryptedFile is [MessagesUploadEncryptedFile].
+func (m MessagesMethods) UploadEncryptedFile(ctx context.Context, req *MessagesUploadEncryptedFileRequest) (EncryptedFileClass, error) {
+	return MessagesUploadEncryptedFile(ctx, m.inv, req)
+}
+
+// SearchStickerSets is [MessagesSearchStickerSets].
+func (m MessagesMethods) SearchStickerSets(ctx context.Context, req *MessagesSearchStickerSetsRequest) (MessagesFoundStickerSetsClass, error) {
+	return MessagesSearchStickerSets(ctx, m.inv, req)
+}
+
+// GetSplitRanges is [MessagesGetSplitRanges].
+func (m MessagesMethods) GetSplitRanges(ctx context.Context, req *MessagesGetSplitRangesRequest) ([]*MessageRange, error) {
+	return MessagesGetSplitRanges(ctx, m.inv, req)
+}
+
+// MarkDialogUnread is [MessagesMarkDialogUnread].
+func (m MessagesMethods) MarkDialogUnread(ctx context.Context, req *MessagesMarkDialogUnreadRequest) (bool, error) {
+	return MessagesMarkDialogUnread(ctx, m.inv, req)
+}
+
+// GetDialogUnreadMarks is [MessagesGetDialogUnreadMarks].
+func (m MessagesMethods) GetDialogUnreadMarks(ctx context.Context, req *MessagesGetDialogUnreadMarksRequest) ([]DialogPeerClass, error) {
+	return MessagesGetDialogUnreadMarks(ctx, m.inv, req)
+}
+
+// ClearAllDrafts is [MessagesClearAllDrafts].
+func (m MessagesMethods) ClearAllDrafts(ctx context.Context, req *MessagesClearAllDraftsRequest) (bool, error) {
+	return MessagesClearAllDrafts(ctx, m.inv, req)
+}
+
+// UpdatePinnedMessage is [MessagesUpdatePinnedMessage].
+func (m MessagesMethods) UpdatePinnedMessage(ctx context.Context, req *MessagesUpdatePinnedMessageRequest) (UpdatesClass, error) {
+	return MessagesUpdatePinnedMessage(ctx, m.inv, req)
+}
+
+// SendVote is [MessagesSendVote].
+func (m MessagesMethods) SendVote(ctx context.Context, req *MessagesSendVoteRequest) (UpdatesClass, error) {
+	return MessagesSendVote(ctx, m.inv, req)
+}
+
+// GetPollResults is [MessagesGetPollResults].
+func (m MessagesMethods) GetPollResults(ctx context.Context, req *MessagesGetPollResultsRequest) (UpdatesClass, error) {
+	return MessagesGetPollResults(ctx, m.inv, req)
+}
+
+// GetOnlines is [MessagesGetOnlines].
+func (m MessagesMethods) GetOnlines(ctx context.Context, req *MessagesGetOnlinesRequest) (*ChatOnlines, error) {
+	return MessagesGetOnlines(ctx, m.inv, req)
+}
+
+// EditChatAbout is [MessagesEditChatAbout].
+func (m MessagesMethods) EditChatAbout(ctx context.Context, req *MessagesEditChatAboutRequest) (bool, error) {
+	return MessagesEditChatAbout(ctx, m.inv, req)
+}
+
+// EditChatDefaultBannedRights is [MessagesEditChatDefaultBannedRights].
+func (m MessagesMethods) EditChatDefaultBannedRights(ctx context.Context, req *MessagesEditChatDefaultBannedRightsRequest) (UpdatesClass, error) {
+	return MessagesEditChatDefaultBannedRights(ctx, m.inv, req)
+}
+
+// GetEmojiKeywords is [MessagesGetEmojiKeywords].
+func (m MessagesMethods) GetEmojiKeywords(ctx context.Context, req *MessagesGetEmojiKeywordsRequest) (*EmojiKeywordsDifference, error) {
+	return MessagesGetEmojiKeywords(ctx, m.inv, req)
+}
+
+// GetEmojiKeywordsDifference is [MessagesGetEmojiKeywordsDifference].
+func (m MessagesMethods) GetEmojiKeywordsDifference(ctx context.Context, req *MessagesGetEmojiKeywordsDifferenceRequest) (*EmojiKeywordsDifference, error) {
+	return MessagesGetEmojiKeywordsDifference(ctx, m.inv, req)
+}
+
+// GetEmojiKeywordsLanguages is [MessagesGetEmojiKeywordsLanguages].
+func (m MessagesMethods) GetEmojiKeywordsLanguages(ctx context.Context, req *MessagesGetEmojiKeywordsLanguagesRequest) ([]*EmojiLanguage, error) {
+	return MessagesGetEmojiKeywordsLanguages(ctx, m.inv, req)
+}
+
+// GetEmojiURL is [MessagesGetEmojiURL].
+func (m MessagesMethods) GetEmojiURL(ctx context.Context, req *MessagesGetEmojiURLRequest) (*EmojiURL, error) {
+	return MessagesGetEmojiURL(ctx, m.inv, req)
+}
+
+// GetSearchCounters is [MessagesGetSearchCounters].
+func (m MessagesMethods) GetSearchCounters(ctx context.Context, req *MessagesGetSearchCountersRequest) ([]*MessagesSearchCounter, error) {
+	return MessagesGetSearchCounters(ctx, m.inv, req)
+}
+
+// RequestUrlAuth is [MessagesRequestUrlAuth].
+func (m MessagesMethods) RequestUrlAuth(ctx context.Context, req *MessagesRequestUrlAuthRequest) (UrlAuthResultClass, error) {
+	return MessagesRequestUrlAuth(ctx, m.inv, req)
+}
+
+// AcceptUrlAuth is [MessagesAcceptUrlAuth].
+func (m MessagesMethods) AcceptUrlAuth(ctx context.Context, req *MessagesAcceptUrlAuthRequest) (UrlAuthResultClass, error) {
+	return MessagesAcceptUrlAuth(ctx, m.inv, req)
+}
+
+// HidePeerSettingsBar is [MessagesHidePeerSettingsBar].
+func (m MessagesMethods) HidePeerSettingsBar(ctx context.Context, req *MessagesHidePeerSettingsBarRequest) (bool, error) {
+	return MessagesHidePeerSettingsBar(ctx, m.inv, req)
+}
+
+// GetScheduledHistory is [MessagesGetScheduledHistory].
+func (m MessagesMethods) GetScheduledHistory(ctx context.Context, req *MessagesGetScheduledHistoryRequest) (MessagesMessagesClass, error) {
+	return MessagesGetScheduledHistory(ctx, m.inv, req)
+}
+
+// GetScheduledMessages is [MessagesGetScheduledMessages].
+func (m MessagesMethods) GetScheduledMessages(ctx context.Context, req *MessagesGetScheduledMessagesRequest) (MessagesMessagesClass, error) {
+	return MessagesGetScheduledMessages(ctx, m.inv, req)
+}
+
+// SendScheduledMessages is [MessagesSendScheduledMessages].
+func (m MessagesMethods) SendScheduledMessages(ctx context.Context, req *MessagesSendScheduledMessagesRequest) (UpdatesClass, error) {
+	return MessagesSendScheduledMessages(ctx, m.inv, req)
+}
+
+// DeleteScheduledMessages is [MessagesDeleteScheduledMessages].
+func (m MessagesMethods) DeleteScheduledMessages(ctx context.Context, req *MessagesDeleteScheduledMessagesRequest) (UpdatesClass, error) {
+	return MessagesDeleteScheduledMessages(ctx, m.inv, req)
+}
+
+// GetPollVotes is [MessagesGetPollVotes].
+func (m MessagesMethods) GetPollVotes(ctx context.Context, req *MessagesGetPollVotesRequest) (*MessagesVotesList, error) {
+	return MessagesGetPollVotes(ctx, m.inv, req)
+}
+
+// ToggleStickerSets is [MessagesToggleStickerSets].
+func (m MessagesMethods) ToggleStickerSets(ctx context.Context, req *MessagesToggleStickerSetsRequest) (bool, error) {
+	return MessagesToggleStickerSets(ctx, m.inv, req)
+}
+
+// GetDialogFilters is [MessagesGetDialogFilters].
+func (m MessagesMethods) GetDialogFilters(ctx context.Context, req *MessagesGetDialogFiltersRequest) (*MessagesDialogFilters, error) {
+	return MessagesGetDialogFilters(ctx, m.inv, req)
+}
+
+// GetSuggestedDialogFilters is [MessagesGetSuggestedDialogFilters].
+func (m MessagesMethods) GetSuggestedDialogFilters(ctx context.Context, req *MessagesGetSuggestedDialogFiltersRequest) ([]*DialogFilterSuggested, error) {
+	return MessagesGetSuggestedDialogFilters(ctx, m.inv, req)
+}
+
+// UpdateDialogFilter is [MessagesUpdateDialogFilter].
+func (m MessagesMethods) UpdateDialogFilter(ctx context.Context, req *MessagesUpdateDialogFilterRequest) (bool, error) {
+	return MessagesUpdateDialogFilter(ctx, m.inv, req)
+}
+
+// UpdateDialogFiltersOrder is [MessagesUpdateDialogFiltersOrder].
+func (m MessagesMethods) UpdateDialogFiltersOrder(ctx context.Context, req *MessagesUpdateDialogFiltersOrderRequest) (bool, error) {
+	return MessagesUpdateDialogFiltersOrder(ctx, m.inv, req)
+}
+
+// GetOldFeaturedStickers is [MessagesGetOldFeaturedStickers].
+func (m MessagesMethods) GetOldFeaturedStickers(ctx context.Context, req *MessagesGetOldFeaturedStickersRequest) (MessagesFeaturedStickersClass, error) {
+	return MessagesGetOldFeaturedStickers(ctx, m.inv, req)
+}
+
+// GetReplies is [MessagesGetReplies].
+func (m MessagesMethods) GetReplies(ctx context.Context, req *MessagesGetRepliesRequest) (MessagesMessagesClass, error) {
+	return MessagesGetReplies(ctx, m.inv, req)
+}
+
+// GetDiscussionMessage is [MessagesGetDiscussionMessage].
+func (m MessagesMethods) GetDiscussionMessage(ctx context.Context, req *MessagesGetDiscussionMessageRequest) (*MessagesDiscussionMessage, error) {
+	return MessagesGetDiscussionMessage(ctx, m.inv, req)
+}
+
+// ReadDiscussion is [MessagesReadDiscussion].
+func (m MessagesMethods) ReadDiscussion(ctx context.Context, req *MessagesReadDiscussionRequest) (bool, error) {
+	return MessagesReadDiscussion(ctx, m.inv, req)
+}
+
+// UnpinAllMessages is [MessagesUnpinAllMessages].
+func (m MessagesMethods) UnpinAllMessages(ctx context.Context, req *MessagesUnpinAllMessagesRequest) (*MessagesAffectedHistory, error) {
+	return MessagesUnpinAllMessages(ctx, m.inv, req)
+}
+
+// DeleteChat is [MessagesDeleteChat].
+func (m MessagesMethods) DeleteChat(ctx context.Context, req *MessagesDeleteChatRequest) (bool, error) {
+	return MessagesDeleteChat(ctx, m.inv, req)
+}
+
+// DeletePhoneCallHistory is [MessagesDeletePhoneCallHistory].
+func (m MessagesMethods) DeletePhoneCallHistory(ctx context.Context, req *MessagesDeletePhoneCallHistoryRequest) (*MessagesAffectedFoundMessages, error) {
+	return MessagesDeletePhoneCallHistory(ctx, m.inv, req)
+}
+
+// CheckHistoryImport is [MessagesCheckHistoryImport].
+func (m MessagesMethods) CheckHistoryImport(ctx context.Context, req *MessagesCheckHistoryImportRequest) (*MessagesHistoryImportParsed, error) {
+	return MessagesCheckHistoryImport(ctx, m.inv, req)
+}
+
+// InitHistoryImport is [MessagesInitHistoryImport].
+func (m MessagesMethods) InitHistoryImport(ctx context.Context, req *MessagesInitHistoryImportRequest) (*MessagesHistoryImport, error) {
+	return MessagesInitHistoryImport(ctx, m.inv, req)
+}
+
+// UploadImportedMedia is [MessagesUploadImportedMedia].
+func (m MessagesMethods) UploadImportedMedia(ctx context.Context, req *MessagesUploadImportedMediaRequest) (MessageMediaClass, error) {
+	return MessagesUploadImportedMedia(ctx, m.inv, req)
+}
+
+// StartHistoryImport is [MessagesStartHistoryImport].
+func (m MessagesMethods) StartHistoryImport(ctx context.Context, req *MessagesStartHistoryImportRequest) (bool, error) {
+	return MessagesStartHistoryImport(ctx, m.inv, req)
+}
+
+// GetExportedChatInvites is [MessagesGetExportedChatInvites].
+func (m MessagesMethods) GetExportedChatInvites(ctx context.Context, req *MessagesGetExportedChatInvitesRequest) (*MessagesExportedChatInvites, error) {
+	return MessagesGetExportedChatInvites(ctx, m.inv, req)
+}
+
+// GetExportedChatInvite is [MessagesGetExportedChatInvite].
+func (m MessagesMethods) GetExportedChatInvite(ctx context.Context, req *MessagesGetExportedChatInviteRequest) (MessagesExportedChatInviteClass, error) {
+	return MessagesGetExportedChatInvite(ctx, m.inv, req)
+}
+
+// EditExportedChatInvite is [MessagesEditExportedChatInvite].
+func (m MessagesMethods) EditExportedChatInvite(ctx context.Context, req *MessagesEditExportedChatInviteRequest) (MessagesExportedChatInviteClass, error) {
+	return MessagesEditExportedChatInvite(ctx, m.inv, req)
+}
+
+// DeleteRevokedExportedChatInvites is [MessagesDeleteRevokedExportedChatInvites].
+func (m MessagesMethods) DeleteRevokedExportedChatInvites(ctx context.Context, req *MessagesDeleteRevokedExportedChatInvitesRequest) (bool, error) {
+	return MessagesDeleteRevokedExportedChatInvites(ctx, m.inv, req)
+}
+
+// DeleteExportedChatInvite is [MessagesDeleteExportedChatInvite].
+func (m MessagesMethods) DeleteExportedChatInvite(ctx context.Context, req *MessagesDeleteExportedChatInviteRequest) (bool, error) {
+	return MessagesDeleteExportedChatInvite(ctx, m.inv, req)
+}
+
+// GetAdminsWithInvites is [MessagesGetAdminsWithInvites].
+func (m MessagesMethods) GetAdminsWithInvites(ctx context.Context, req *MessagesGetAdminsWithInvitesRequest) (*MessagesChatAdminsWithInvites, error) {
+	return MessagesGetAdminsWithInvites(ctx, m.inv, req)
+}
+
+// GetChatInviteImporters is [MessagesGetChatInviteImporters].
+func (m MessagesMethods) GetChatInviteImporters(ctx context.Context, req *MessagesGetChatInviteImportersRequest) (*MessagesChatInviteImporters, error) {
+	return MessagesGetChatInviteImporters(ctx, m.inv, req)
+}
+
+// SetHistoryTTL is [MessagesSetHistoryTTL].
+func (m MessagesMethods) SetHistoryTTL(ctx context.Context, req *MessagesSetHistoryTTLRequest) (UpdatesClass, error) {
+	return MessagesSetHistoryTTL(ctx, m.inv, req)
+}
+
+// CheckHistoryImportPeer is [MessagesCheckHistoryImportPeer].
+func (m MessagesMethods) CheckHistoryImportPeer(ctx context.Context, req *MessagesCheckHistoryImportPeerRequest) (*MessagesCheckedHistoryImportPeer, error) {
+	return MessagesCheckHistoryImportPeer(ctx, m.inv, req)
+}
+
+// SetChatTheme is [MessagesSetChatTheme].
+func (m MessagesMethods) SetChatTheme(ctx context.Context, req *MessagesSetChatThemeRequest) (UpdatesClass, error) {
+	return MessagesSetChatTheme(ctx, m.inv, req)
+}
+
+// GetMessageReadParticipants is [MessagesGetMessageReadParticipants].
+func (m MessagesMethods) GetMessageReadParticipants(ctx context.Context, req *MessagesGetMessageReadParticipantsRequest) ([]*ReadParticipantDate, error) {
+	return MessagesGetMessageReadParticipants(ctx, m.inv, req)
+}
+
+// GetSearchResultsCalendar is [MessagesGetSearchResultsCalendar].
+func (m MessagesMethods) GetSearchResultsCalendar(ctx context.Context, req *MessagesGetSearchResultsCalendarRequest) (*MessagesSearchResultsCalendar, error) {
+	return MessagesGetSearchResultsCalendar(ctx, m.inv, req)
+}
+
+// GetSearchResultsPositions is [MessagesGetSearchResultsPositions].
+func (m MessagesMethods) GetSearchResultsPositions(ctx context.Context, req *MessagesGetSearchResultsPositionsRequest) (*MessagesSearchResultsPositions, error) {
+	return MessagesGetSearchResultsPositions(ctx, m.inv, req)
+}
+
+// HideChatJoinRequest is [MessagesHideChatJoinRequest].
+func (m MessagesMethods) HideChatJoinRequest(ctx context.Context, req *MessagesHideChatJoinRequestRequest) (UpdatesClass, error) {
+	return MessagesHideChatJoinRequest(ctx, m.inv, req)
+}
+
+// HideAllChatJoinRequests is [MessagesHideAllChatJoinRequests].
+func (m MessagesMethods) HideAllChatJoinRequests(ctx context.Context, req *MessagesHideAllChatJoinRequestsRequest) (UpdatesClass, error) {
+	return MessagesHideAllChatJoinRequests(ctx, m.inv, req)
+}
+
+// ToggleNoForwards is [MessagesToggleNoForwards].
+func (m MessagesMethods) ToggleNoForwards(ctx context.Context, req *MessagesToggleNoForwardsRequest) (UpdatesClass, error) {
+	return MessagesToggleNoForwards(ctx, m.inv, req)
+}
+
+// SaveDefaultSendAs is [MessagesSaveDefaultSendAs].
+func (m MessagesMethods) SaveDefaultSendAs(ctx context.Context, req *MessagesSaveDefaultSendAsRequest) (bool, error) {
+	return MessagesSaveDefaultSendAs(ctx, m.inv, req)
+}
+
+// SendReaction is [MessagesSendReaction].
+func (m MessagesMethods) SendReaction(ctx context.Context, req *MessagesSendReactionRequest) (UpdatesClass, error) {
+	return MessagesSendReaction(ctx, m.inv, req)
+}
+
+// GetMessagesReactions is [MessagesGetMessagesReactions].
+func (m MessagesMethods) GetMessagesReactions(ctx context.Context, req *MessagesGetMessagesReactionsRequest) (UpdatesClass, error) {
+	return MessagesGetMessagesReactions(ctx, m.inv, req)
+}
+
+// GetMessageReactionsList is [MessagesGetMessageReactionsList].
+func (m MessagesMethods) GetMessageReactionsList(ctx context.Context, req *MessagesGetMessageReactionsListRequest) (*MessagesMessageReactionsList, error) {
+	return MessagesGetMessageReactionsList(ctx, m.inv, req)
+}
+
+// SetChatAvailableReactions is [MessagesSetChatAvailableReactions].
+func (m MessagesMethods) SetChatAvailableReactions(ctx context.Context, req *MessagesSetChatAvailableReactionsRequest) (UpdatesClass, error) {
+	return MessagesSetChatAvailableReactions(ctx, m.inv, req)
+}
+
+// GetAvailableReactions is [MessagesGetAvailableReactions].
+func (m MessagesMethods) GetAvailableReactions(ctx context.Context, req *MessagesGetAvailableReactionsRequest) (MessagesAvailableReactionsClass, error) {
+	return MessagesGetAvailableReactions(ctx, m.inv, req)
+}
+
+// SetDefaultReaction is [MessagesSetDefaultReaction].
+func (m MessagesMethods) SetDefaultReaction(ctx context.Context, req *MessagesSetDefaultReactionRequest) (bool, error) {
+	return MessagesSetDefaultReaction(ctx, m.inv, req)
+}
+
+// TranslateText is [MessagesTranslateText].
+func (m MessagesMethods) TranslateText(ctx context.Context, req *MessagesTranslateTextRequest) (*MessagesTranslateResult, error) {
+	return MessagesTranslateText(ctx, m.inv, req)
+}
+
+// GetUnreadReactions is [MessagesGetUnreadReactions].
+func (m MessagesMethods) GetUnreadReactions(ctx context.Context, req *MessagesGetUnreadReactionsRequest) (MessagesMessagesClass, error) {
+	return MessagesGetUnreadReactions(ctx, m.inv, req)
+}
+
+// ReadReactions is [MessagesReadReactions].
+func (m MessagesMethods) ReadReactions(ctx context.Context, req *MessagesReadReactionsRequest) (*MessagesAffectedHistory, error) {
+	return MessagesReadReactions(ctx, m.inv, req)
+}
+
+// SearchSentMedia is [MessagesSearchSentMedia].
+func (m MessagesMethods) SearchSentMedia(ctx context.Context, req *MessagesSearchSentMediaRequest) (MessagesMessagesClass, error) {
+	return MessagesSearchSentMedia(ctx, m.inv, req)
+}
+
+// GetAttachMenuBots is [MessagesGetAttachMenuBots].
+func (m MessagesMethods) GetAttachMenuBots(ctx context.Context, req *MessagesGetAttachMenuBotsRequest) (AttachMenuBotsClass, error) {
+	return MessagesGetAttachMenuBots(ctx, m.inv, req)
+}
+
+// GetAttachMenuBot is [MessagesGetAttachMenuBot].
+func (m MessagesMethods) GetAttachMenuBot(ctx context.Context, req *MessagesGetAttachMenuBotRequest) (*AttachMenuBotsBot, error) {
+	return MessagesGetAttachMenuBot(ctx, m.inv, req)
+}
+
+// ToggleBotInAttachMenu is [MessagesToggleBotInAttachMenu].
+func (m MessagesMethods) ToggleBotInAttachMenu(ctx context.Context, req *MessagesToggleBotInAttachMenuRequest) (bool, error) {
+	return MessagesToggleBotInAttachMenu(ctx, m.inv, req)
+}
+
+// RequestWebView is [MessagesRequestWebView].
+func (m MessagesMethods) RequestWebView(ctx context.Context, req *MessagesRequestWebViewRequest) (*WebViewResultUrl, error) {
+	return MessagesRequestWebView(ctx, m.inv, req)
+}
+
+// ProlongWebView is [MessagesProlongWebView].
+func (m MessagesMethods) ProlongWebView(ctx context.Context, req *MessagesProlongWebViewRequest) (bool, error) {
+	return MessagesProlongWebView(ctx, m.inv, req)
+}
+
+// RequestSimpleWebView is [MessagesRequestSimpleWebView].
+func (m MessagesMethods) RequestSimpleWebView(ctx context.Context, req *MessagesRequestSimpleWebViewRequest) (*WebViewResultUrl, error) {
+	return MessagesRequestSimpleWebView(ctx, m.inv, req)
+}
+
+// SendWebViewResultMessage is [MessagesSendWebViewResultMessage].
+func (m MessagesMethods) SendWebViewResultMessage(ctx context.Context, req *MessagesSendWebViewResultMessageRequest) (*WebViewMessageSent, error) {
+	return MessagesSendWebViewResultMessage(ctx, m.inv, req)
+}
+
+// SendWebViewData is [MessagesSendWebViewData].
+func (m MessagesMethods) SendWebViewData(ctx context.Context, req *MessagesSendWebViewDataRequest) (UpdatesClass, error) {
+	return MessagesSendWebViewData(ctx, m.inv, req)
+}
+
+// TranscribeAudio is [MessagesTranscribeAudio].
+func (m MessagesMethods) TranscribeAudio(ctx context.Context, req *MessagesTranscribeAudioRequest) (*MessagesTranscribedAudio, error) {
+	return MessagesTranscribeAudio(ctx, m.inv, req)
+}
+
+// RateTranscribedAudio is [MessagesRateTranscribedAudio].
+func (m MessagesMethods) RateTranscribedAudio(ctx context.Context, req *MessagesRateTranscribedAudioRequest) (bool, error) {
+	return MessagesRateTranscribedAudio(ctx, m.inv, req)
+}
+
+// GetCustomEmojiDocuments is [MessagesGetCustomEmojiDocuments].
+func (m MessagesMethods) GetCustomEmojiDocuments(ctx context.Context, req *MessagesGetCustomEmojiDocumentsRequest) ([]DocumentClass, error) {
+	return MessagesGetCustomEmojiDocuments(ctx, m.inv, req)
+}
+
+// GetEmojiStickers is [MessagesGetEmojiStickers].
+func (m MessagesMethods) GetEmojiStickers(ctx context.Context, req *MessagesGetEmojiStickersRequest) (MessagesAllStickersClass, error) {
+	return MessagesGetEmojiStickers(ctx, m.inv, req)
+}
+
+// GetFeaturedEmojiStickers is [MessagesGetFeaturedEmojiStickers].
+func (m MessagesMethods) GetFeaturedEmojiStickers(ctx context.Context, req *MessagesGetFeaturedEmojiStickersRequest) (MessagesFeaturedStickersClass, error) {
+	return MessagesGetFeaturedEmojiStickers(ctx, m.inv, req)
+}
+
+// ReportReaction is [MessagesReportReaction].
+func (m MessagesMethods) ReportReaction(ctx context.Context, req *MessagesReportReactionRequest) (bool, error) {
+	return MessagesReportReaction(ctx, m.inv, req)
+}
+
+// GetTopReactions is [MessagesGetTopReactions].
+func (m MessagesMethods) GetTopReactions(ctx context.Context, req *MessagesGetTopReactionsRequest) (MessagesReactionsClass, error) {
+	return MessagesGetTopReactions(ctx, m.inv, req)
+}
+
+// GetRecentReactions is [MessagesGetRecentReactions].
+func (m MessagesMethods) GetRecentReactions(ctx context.Context, req *MessagesGetRecentReactionsRequest) (MessagesReactionsClass, error) {
+	return MessagesGetRecentReactions(ctx, m.inv, req)
+}
+
+// ClearRecentReactions is [MessagesClearRecentReactions].
+func (m MessagesMethods) ClearRecentReactions(ctx context.Context, req *MessagesClearRecentReactionsRequest) (bool, error) {
+	return MessagesClearRecentReactions(ctx, m.inv, req)
+}
+
+// GetExtendedMedia is [MessagesGetExtendedMedia].
+func (m MessagesMethods) GetExtendedMedia(ctx context.Context, req *MessagesGetExtendedMediaRequest) (UpdatesClass, error) {
+	return MessagesGetExtendedMedia(ctx, m.inv, req)
+}
+
+// SetDefaultHistoryTTL is [MessagesSetDefaultHistoryTTL].
+func (m MessagesMethods) SetDefaultHistoryTTL(ctx context.Context, req *MessagesSetDefaultHistoryTTLRequest) (bool, error) {
+	return MessagesSetDefaultHistoryTTL(ctx, m.inv, req)
+}
+
+// GetDefaultHistoryTTL is [MessagesGetDefaultHistoryTTL].
+func (m MessagesMethods) GetDefaultHistoryTTL(ctx context.Context, req *MessagesGetDefaultHistoryTTLRequest) (*DefaultHistoryTTL, error) {
+	return MessagesGetDefaultHistoryTTL(ctx, m.inv, req)
+}
+
+// SendBotRequestedPeer is [MessagesSendBotRequestedPeer].
+func (m MessagesMethods) SendBotRequestedPeer(ctx context.Context, req *MessagesSendBotRequestedPeerRequest) (UpdatesClass, error) {
+	return MessagesSendBotRequestedPeer(ctx, m.inv, req)
+}
+
+// GetEmojiGroups is [MessagesGetEmojiGroups].
+func (m MessagesMethods) GetEmojiGroups(ctx context.Context, req *MessagesGetEmojiGroupsRequest) (MessagesEmojiGroupsClass, error) {
+	return MessagesGetEmojiGroups(ctx, m.inv, req)
+}
+
+// GetEmojiStatusGroups is [MessagesGetEmojiStatusGroups].
+func (m MessagesMethods) GetEmojiStatusGroups(ctx context.Context, req *MessagesGetEmojiStatusGroupsRequest) (MessagesEmojiGroupsClass, error) {
+	return MessagesGetEmojiStatusGroups(ctx, m.inv, req)
+}
+
+// GetEmojiProfilePhotoGroups is [MessagesGetEmojiProfilePhotoGroups].
+func (m MessagesMethods) GetEmojiProfilePhotoGroups(ctx context.Context, req *MessagesGetEmojiProfilePhotoGroupsRequest) (MessagesEmojiGroupsClass, error) {
+	return MessagesGetEmojiProfilePhotoGroups(ctx, m.inv, req)
+}
+
+// SearchCustomEmoji is [MessagesSearchCustomEmoji].
+func (m MessagesMethods) SearchCustomEmoji(ctx context.Context, req *MessagesSearchCustomEmojiRequest) (EmojiListClass, error) {
+	return MessagesSearchCustomEmoji(ctx, m.inv, req)
+}
+
+// TogglePeerTranslations is [MessagesTogglePeerTranslations].
+func (m MessagesMethods) TogglePeerTranslations(ctx context.Context, req *MessagesTogglePeerTranslationsRequest) (bool, error) {
+	return MessagesTogglePeerTranslations(ctx, m.inv, req)
+}
+
+// GetBotApp is [MessagesGetBotApp].
+func (m MessagesMethods) GetBotApp(ctx context.Context, req *MessagesGetBotAppRequest) (*MessagesBotApp, error) {
+	return MessagesGetBotApp(ctx, m.inv, req)
+}
+
+// RequestAppWebView is [MessagesRequestAppWebView].
+func (m MessagesMethods) RequestAppWebView(ctx context.Context, req *MessagesRequestAppWebViewRequest) (*WebViewResultUrl, error) {
+	return MessagesRequestAppWebView(ctx, m.inv, req)
+}
+
+// SetChatWallPaper is [MessagesSetChatWallPaper].
+func (m MessagesMethods) SetChatWallPaper(ctx context.Context, req *MessagesSetChatWallPaperRequest) (UpdatesClass, error) {
+	return MessagesSetChatWallPaper(ctx, m.inv, req)
+}
+
+// SearchEmojiStickerSets is [MessagesSearchEmojiStickerSets].
+func (m MessagesMethods) SearchEmojiStickerSets(ctx context.Context, req *MessagesSearchEmojiStickerSetsRequest) (MessagesFoundStickerSetsClass, error) {
+	return MessagesSearchEmojiStickerSets(ctx, m.inv, req)
+}
+
+// GetSavedDialogs is [MessagesGetSavedDialogs].
+func (m MessagesMethods) GetSavedDialogs(ctx context.Context, req *MessagesGetSavedDialogsRequest) (MessagesSavedDialogsClass, error) {
+	return MessagesGetSavedDialogs(ctx, m.inv, req)
+}
+
+// GetSavedHistory is [MessagesGetSavedHistory].
+func (m MessagesMethods) GetSavedHistory(ctx context.Context, req *MessagesGetSavedHistoryRequest) (MessagesMessagesClass, error) {
+	return MessagesGetSavedHistory(ctx, m.inv, req)
+}
+
+// DeleteSavedHistory is [MessagesDeleteSavedHistory].
+func (m MessagesMethods) DeleteSavedHistory(ctx context.Context, req *MessagesDeleteSavedHistoryRequest) (*MessagesAffectedHistory, error) {
+	return MessagesDeleteSavedHistory(ctx, m.inv, req)
+}
+
+// GetPinnedSavedDialogs is [MessagesGetPinnedSavedDialogs].
+func (m MessagesMethods) GetPinnedSavedDialogs(ctx context.Context, req *MessagesGetPinnedSavedDialogsRequest) (MessagesSavedDialogsClass, error) {
+	return MessagesGetPinnedSavedDialogs(ctx, m.inv, req)
+}
+
+// ToggleSavedDialogPin is [MessagesToggleSavedDialogPin].
+func (m MessagesMethods) ToggleSavedDialogPin(ctx context.Context, req *MessagesToggleSavedDialogPinRequest) (bool, error) {
+	return MessagesToggleSavedDialogPin(ctx, m.inv, req)
+}
+
+// ReorderPinnedSavedDialogs is [MessagesReorderPinnedSavedDialogs].
+func (m MessagesMethods) ReorderPinnedSavedDialogs(ctx context.Context, req *MessagesReorderPinnedSavedDialogsRequest) (bool, error) {
+	return MessagesReorderPinnedSavedDialogs(ctx, m.inv, req)
+}
+
+// GetSavedReactionTags is [MessagesGetSavedReactionTags].
+func (m MessagesMethods) GetSavedReactionTags(ctx context.Context, req *MessagesGetSavedReactionTagsRequest) (MessagesSavedReactionTagsClass, error) {
+	return MessagesGetSavedReactionTags(ctx, m.inv, req)
+}
+
+// UpdateSavedReactionTag is [MessagesUpdateSavedReactionTag].
+func (m MessagesMethods) UpdateSavedReactionTag(ctx context.Context, req *MessagesUpdateSavedReactionTagRequest) (bool, error) {
+	return MessagesUpdateSavedReactionTag(ctx, m.inv, req)
+}
+
+// GetDefaultTagReactions is [MessagesGetDefaultTagReactions].
+func (m MessagesMethods) GetDefaultTagReactions(ctx context.Context, req *MessagesGetDefaultTagReactionsRequest) (MessagesReactionsClass, error) {
+	return MessagesGetDefaultTagReactions(ctx, m.inv, req)
+}
+
+// GetOutboxReadDate is [MessagesGetOutboxReadDate].
+func (m MessagesMethods) GetOutboxReadDate(ctx context.Context, req *MessagesGetOutboxReadDateRequest) (*OutboxReadDate, error) {
+	return MessagesGetOutboxReadDate(ctx, m.inv, req)
+}
+
+// GetQuickReplies is [MessagesGetQuickReplies].
+func (m MessagesMethods) GetQuickReplies(ctx context.Context, req *MessagesGetQuickRepliesRequest) (MessagesQuickRepliesClass, error) {
+	return MessagesGetQuickReplies(ctx, m.inv, req)
+}
+
+// ReorderQuickReplies is [MessagesReorderQuickReplies].
+func (m MessagesMethods) ReorderQuickReplies(ctx context.Context, req *MessagesReorderQuickRepliesRequest) (bool, error) {
+	return MessagesReorderQuickReplies(ctx, m.inv, req)
+}
+
+// CheckQuickReplyShortcut is [MessagesCheckQuickReplyShortcut].
+func (m MessagesMethods) CheckQuickReplyShortcut(ctx context.Context, req *MessagesCheckQuickReplyShortcutRequest) (bool, error) {
+	return MessagesCheckQuickReplyShortcut(ctx, m.inv, req)
+}
+
+// EditQuickReplyShortcut is [MessagesEditQuickReplyShortcut].
+func (m MessagesMethods) EditQuickReplyShortcut(ctx context.Context, req *MessagesEditQuickReplyShortcutRequest) (bool, error) {
+	return MessagesEditQuickReplyShortcut(ctx, m.inv, req)
+}
+
+// DeleteQuickReplyShortcut is [MessagesDeleteQuickReplyShortcut].
+func (m MessagesMethods) DeleteQuickReplyShortcut(ctx context.Context, req *MessagesDeleteQuickReplyShortcutRequest) (bool, error) {
+	return MessagesDeleteQuickReplyShortcut(ctx, m.inv, req)
+}
+
+// GetQuickReplyMessages is [MessagesGetQuickReplyMessages].
+func (m MessagesMethods) GetQuickReplyMessages(ctx context.Context, req *MessagesGetQuickReplyMessagesRequest) (MessagesMessagesClass, error) {
+	return MessagesGetQuickReplyMessages(ctx, m.inv, req)
+}
+
+// SendQuickReplyMessages is [MessagesSendQuickReplyMessages].
+func (m MessagesMethods) SendQuickReplyMessages(ctx context.Context, req *MessagesSendQuickReplyMessagesRequest) (UpdatesClass, error) {
+	return MessagesSendQuickReplyMessages(ctx, m.inv, req)
+}
+
+// DeleteQuickReplyMessages is [MessagesDeleteQuickReplyMessages].
+func (m MessagesMethods) DeleteQuickReplyMessages(ctx context.Context, req *MessagesDeleteQuickReplyMessagesRequest) (UpdatesClass, error) {
+	return MessagesDeleteQuickReplyMessages(ctx, m.inv, req)
+}
+
+// ToggleDialogFilterTags is [MessagesToggleDialogFilterTags].
+func (m MessagesMethods) ToggleDialogFilterTags(ctx context.Context, req *MessagesToggleDialogFilterTagsRequest) (bool, error) {
+	return MessagesToggleDialogFilterTags(ctx, m.inv, req)
+}
+
+// GetMyStickers is [MessagesGetMyStickers].
+func (m MessagesMethods) GetMyStickers(ctx context.Context, req *MessagesGetMyStickersRequest) (*MessagesMyStickers, error) {
+	return MessagesGetMyStickers(ctx, m.inv, req)
+}
+
+// GetEmojiStickerGroups is [MessagesGetEmojiStickerGroups].
+func (m MessagesMethods) GetEmojiStickerGroups(ctx context.Context, req *MessagesGetEmojiStickerGroupsRequest) (MessagesEmojiGroupsClass, error) {
+	return MessagesGetEmojiStickerGroups(ctx, m.inv, req)
+}
+
+// GetAvailableEffects is [MessagesGetAvailableEffects].
+func (m MessagesMethods) GetAvailableEffects(ctx context.Context, req *MessagesGetAvailableEffectsRequest) (MessagesAvailableEffectsClass, error) {
+	return MessagesGetAvailableEffects(ctx, m.inv, req)
+}
+
+// EditFactCheck is [MessagesEditFactCheck].
+func (m MessagesMethods) EditFactCheck(ctx context.Context, req *MessagesEditFactCheckRequest) (UpdatesClass, error) {
+	return MessagesEditFactCheck(ctx, m.inv, req)
+}
+
+// DeleteFactCheck is [MessagesDeleteFactCheck].
+func (m MessagesMethods) DeleteFactCheck(ctx context.Context, req *MessagesDeleteFactCheckRequest) (UpdatesClass, error) {
+	return MessagesDeleteFactCheck(ctx, m.inv, req)
+}
+
+// GetFactCheck is [MessagesGetFactCheck].
+func (m MessagesMethods) GetFactCheck(ctx context.Context, req *MessagesGetFactCheckRequest) ([]*FactCheck, error) {
+	return MessagesGetFactCheck(ctx, m.inv, req)
+}
+
+// RequestMainWebView is [MessagesRequestMainWebView].
+func (m MessagesMethods) RequestMainWebView(ctx context.Context, req *MessagesRequestMainWebViewRequest) (*WebViewResultUrl, error) {
+	return MessagesRequestMainWebView(ctx, m.inv, req)
+}
+
+// SendPaidReaction is [MessagesSendPaidReaction].
+func (m MessagesMethods) SendPaidReaction(ctx context.Context, req *MessagesSendPaidReactionRequest) (UpdatesClass, error) {
+	return MessagesSendPaidReaction(ctx, m.inv, req)
+}
+
+// TogglePaidReactionPrivacy is [MessagesTogglePaidReactionPrivacy].
+func (m MessagesMethods) TogglePaidReactionPrivacy(ctx context.Context, req *MessagesTogglePaidReactionPrivacyRequest) (bool, error) {
+	return MessagesTogglePaidReactionPrivacy(ctx, m.inv, req)
+}
+
+// GetPaidReactionPrivacy is [MessagesGetPaidReactionPrivacy].
+func (m MessagesMethods) GetPaidReactionPrivacy(ctx context.Context, req *MessagesGetPaidReactionPrivacyRequest) (UpdatesClass, error) {
+	return MessagesGetPaidReactionPrivacy(ctx, m.inv, req)
+}
+
+// ViewSponsoredMessage is [MessagesViewSponsoredMessage].
+func (m MessagesMethods) ViewSponsoredMessage(ctx context.Context, req *MessagesViewSponsoredMessageRequest) (bool, error) {
+	return MessagesViewSponsoredMessage(ctx, m.inv, req)
+}
+
+// ClickSponsoredMessage is [MessagesClickSponsoredMessage].
+func (m MessagesMethods) ClickSponsoredMessage(ctx context.Context, req *MessagesClickSponsoredMessageRequest) (bool, error) {
+	return MessagesClickSponsoredMessage(ctx, m.inv, req)
+}
+
+// ReportSponsoredMessage is [MessagesReportSponsoredMessage].
+func (m MessagesMethods) ReportSponsoredMessage(ctx context.Context, req *MessagesReportSponsoredMessageRequest) (ChannelsSponsoredMessageReportResultClass, error) {
+	return MessagesReportSponsoredMessage(ctx, m.inv, req)
+}
+
+// GetSponsoredMessages is [MessagesGetSponsoredMessages].
+func (m MessagesMethods) GetSponsoredMessages(ctx context.Context, req *MessagesGetSponsoredMessagesRequest) (MessagesSponsoredMessagesClass, error) {
+	return MessagesGetSponsoredMessages(ctx, m.inv, req)
+}
+
+// SavePreparedInlineMessage is [MessagesSavePreparedInlineMessage].
+func (m MessagesMethods) SavePreparedInlineMessage(ctx context.Context, req *MessagesSavePreparedInlineMessageRequest) (*MessagesBotPreparedInlineMessage, error) {
+	return MessagesSavePreparedInlineMessage(ctx, m.inv, req)
+}
+
+// GetPreparedInlineMessage is [MessagesGetPreparedInlineMessage].
+func (m MessagesMethods) GetPreparedInlineMessage(ctx context.Context, req *MessagesGetPreparedInlineMessageRequest) (*MessagesPreparedInlineMessage, error) {
+	return MessagesGetPreparedInlineMessage(ctx, m.inv, req)
+}
+
+// SearchStickers is [MessagesSearchStickers].
+func (m MessagesMethods) SearchStickers(ctx context.Context, req *MessagesSearchStickersRequest) (MessagesFoundStickersClass, error) {
+	return MessagesSearchStickers(ctx, m.inv, req)
+}
+
+// ReportMessagesDelivery is [MessagesReportMessagesDelivery].
+func (m MessagesMethods) ReportMessagesDelivery(ctx context.Context, req *MessagesReportMessagesDeliveryRequest) (bool, error) {
+	return MessagesReportMessagesDelivery(ctx, m.inv, req)
+}
+
+// GetSavedDialogsByID is [MessagesGetSavedDialogsByID].
+func (m MessagesMethods) GetSavedDialogsByID(ctx context.Context, req *MessagesGetSavedDialogsByIDRequest) (MessagesSavedDialogsClass, error) {
+	return MessagesGetSavedDialogsByID(ctx, m.inv, req)
+}
+
+// ReadSavedHistory is [MessagesReadSavedHistory].
+func (m MessagesMethods) ReadSavedHistory(ctx context.Context, req *MessagesReadSavedHistoryRequest) (bool, error) {
+	return MessagesReadSavedHistory(ctx, m.inv, req)
+}
+
+// ToggleTodoCompleted is [MessagesToggleTodoCompleted].
+func (m MessagesMethods) ToggleTodoCompleted(ctx context.Context, req *MessagesToggleTodoCompletedRequest) (UpdatesClass, error) {
+	return MessagesToggleTodoCompleted(ctx, m.inv, req)
+}
+
+// AppendTodoList is [MessagesAppendTodoList].
+func (m MessagesMethods) AppendTodoList(ctx context.Context, req *MessagesAppendTodoListRequest) (UpdatesClass, error) {
+	return MessagesAppendTodoList(ctx, m.inv, req)
+}
+
+// ToggleSuggestedPostApproval is [MessagesToggleSuggestedPostApproval].
+func (m MessagesMethods) ToggleSuggestedPostApproval(ctx context.Context, req *MessagesToggleSuggestedPostApprovalRequest) (UpdatesClass, error) {
+	return MessagesToggleSuggestedPostApproval(ctx, m.inv, req)
+}
+
+// GetForumTopics is [MessagesGetForumTopics].
+func (m MessagesMethods) GetForumTopics(ctx context.Context, req *MessagesGetForumTopicsRequest) (*MessagesForumTopics, error) {
+	return MessagesGetForumTopics(ctx, m.inv, req)
+}
+
+// GetForumTopicsByID is [MessagesGetForumTopicsByID].
+func (m MessagesMethods) GetForumTopicsByID(ctx context.Context, req *MessagesGetForumTopicsByIDRequest) (*MessagesForumTopics, error) {
+	return MessagesGetForumTopicsByID(ctx, m.inv, req)
+}
+
+// EditForumTopic is [MessagesEditForumTopic].
+func (m MessagesMethods) EditForumTopic(ctx context.Context, req *MessagesEditForumTopicRequest) (UpdatesClass, error) {
+	return MessagesEditForumTopic(ctx, m.inv, req)
+}
+
+// UpdatePinnedForumTopic is [MessagesUpdatePinnedForumTopic].
+func (m MessagesMethods) UpdatePinnedForumTopic(ctx context.Context, req *MessagesUpdatePinnedForumTopicRequest) (UpdatesClass, error) {
+	return MessagesUpdatePinnedForumTopic(ctx, m.inv, req)
+}
+
+// ReorderPinnedForumTopics is [MessagesReorderPinnedForumTopics].
+func (m MessagesMethods) ReorderPinnedForumTopics(ctx context.Context, req *MessagesReorderPinnedForumTopicsRequest) (UpdatesClass, error) {
+	return MessagesReorderPinnedForumTopics(ctx, m.inv, req)
+}
+
+// CreateForumTopic is [MessagesCreateForumTopic].
+func (m MessagesMethods) CreateForumTopic(ctx context.Context, req *MessagesCreateForumTopicRequest) (UpdatesClass, error) {
+	return MessagesCreateForumTopic(ctx, m.inv, req)
+}
+
+// DeleteTopicHistory is [MessagesDeleteTopicHistory].
+func (m MessagesMethods) DeleteTopicHistory(ctx context.Context, req *MessagesDeleteTopicHistoryRequest) (*MessagesAffectedHistory, error) {
+	return MessagesDeleteTopicHistory(ctx, m.inv, req)
+}
+
+// GetEmojiGameInfo is [MessagesGetEmojiGameInfo].
+func (m MessagesMethods) GetEmojiGameInfo(ctx context.Context, req *MessagesGetEmojiGameInfoRequest) (MessagesEmojiGameInfoClass, error) {
+	return MessagesGetEmojiGameInfo(ctx, m.inv, req)
+}
+
+// SummarizeText is [MessagesSummarizeText].
+func (m MessagesMethods) SummarizeText(ctx context.Context, req *MessagesSummarizeTextRequest) (*TextWithEntities, error) {
+	return MessagesSummarizeText(ctx, m.inv, req)
+}
+
+// EditChatCreator is [MessagesEditChatCreator].
+func (m MessagesMethods) EditChatCreator(ctx context.Context, req *MessagesEditChatCreatorRequest) (UpdatesClass, error) {
+	return MessagesEditChatCreator(ctx, m.inv, req)
+}
+
+// GetFutureChatCreatorAfterLeave is [MessagesGetFutureChatCreatorAfterLeave].
+func (m MessagesMethods) GetFutureChatCreatorAfterLeave(ctx context.Context, req *MessagesGetFutureChatCreatorAfterLeaveRequest) (UserClass, error) {
+	return MessagesGetFutureChatCreatorAfterLeave(ctx, m.inv, req)
+}
+
+// EditChatParticipantRank is [MessagesEditChatParticipantRank].
+func (m MessagesMethods) EditChatParticipantRank(ctx context.Context, req *MessagesEditChatParticipantRankRequest) (UpdatesClass, error) {
+	return MessagesEditChatParticipantRank(ctx, m.inv, req)
+}
+
+// DeclineUrlAuth is [MessagesDeclineUrlAuth].
+func (m MessagesMethods) DeclineUrlAuth(ctx context.Context, req *MessagesDeclineUrlAuthRequest) (bool, error) {
+	return MessagesDeclineUrlAuth(ctx, m.inv, req)
+}
+
+// CheckUrlAuthMatchCode is [MessagesCheckUrlAuthMatchCode].
+func (m MessagesMethods) CheckUrlAuthMatchCode(ctx context.Context, req *MessagesCheckUrlAuthMatchCodeRequest) (bool, error) {
+	return MessagesCheckUrlAuthMatchCode(ctx, m.inv, req)
+}
+
+// ComposeMessageWithAI is [MessagesComposeMessageWithAI].
+func (m MessagesMethods) ComposeMessageWithAI(ctx context.Context, req *MessagesComposeMessageWithAIRequest) (*MessagesComposedMessageWithAI, error) {
+	return MessagesComposeMessageWithAI(ctx, m.inv, req)
+}
+
+// ReportReadMetrics is [MessagesReportReadMetrics].
+func (m MessagesMethods) ReportReadMetrics(ctx context.Context, req *MessagesReportReadMetricsRequest) (bool, error) {
+	return MessagesReportReadMetrics(ctx, m.inv, req)
+}
+
+// ReportMusicListen is [MessagesReportMusicListen].
+func (m MessagesMethods) ReportMusicListen(ctx context.Context, req *MessagesReportMusicListenRequest) (bool, error) {
+	return MessagesReportMusicListen(ctx, m.inv, req)
+}
+
+// AddPollAnswer is [MessagesAddPollAnswer].
+func (m MessagesMethods) AddPollAnswer(ctx context.Context, req *MessagesAddPollAnswerRequest) (UpdatesClass, error) {
+	return MessagesAddPollAnswer(ctx, m.inv, req)
+}
+
+// DeletePollAnswer is [MessagesDeletePollAnswer].
+func (m MessagesMethods) DeletePollAnswer(ctx context.Context, req *MessagesDeletePollAnswerRequest) (UpdatesClass, error) {
+	return MessagesDeletePollAnswer(ctx, m.inv, req)
+}
+
+// GetUnreadPollVotes is [MessagesGetUnreadPollVotes].
+func (m MessagesMethods) GetUnreadPollVotes(ctx context.Context, req *MessagesGetUnreadPollVotesRequest) (MessagesMessagesClass, error) {
+	return MessagesGetUnreadPollVotes(ctx, m.inv, req)
+}
+
+// ReadPollVotes is [MessagesReadPollVotes].
+func (m MessagesMethods) ReadPollVotes(ctx context.Context, req *MessagesReadPollVotesRequest) (*MessagesAffectedHistory, error) {
+	return MessagesReadPollVotes(ctx, m.inv, req)
+}
+
+// SetBotGuestChatResult is [MessagesSetBotGuestChatResult].
+func (m MessagesMethods) SetBotGuestChatResult(ctx context.Context, req *MessagesSetBotGuestChatResultRequest) (InputBotInlineMessageIDClass, error) {
+	return MessagesSetBotGuestChatResult(ctx, m.inv, req)
+}
+
+// DeleteParticipantReactions is [MessagesDeleteParticipantReactions].
+func (m MessagesMethods) DeleteParticipantReactions(ctx context.Context, req *MessagesDeleteParticipantReactionsRequest) (bool, error) {
+	return MessagesDeleteParticipantReactions(ctx, m.inv, req)
+}
+
+// DeleteParticipantReaction is [MessagesDeleteParticipantReaction].
+func (m MessagesMethods) DeleteParticipantReaction(ctx context.Context, req *MessagesDeleteParticipantReactionRequest) (UpdatesClass, error) {
+	return MessagesDeleteParticipantReaction(ctx, m.inv, req)
+}
+
+// GetPersonalChannelHistory is [MessagesGetPersonalChannelHistory].
+func (m MessagesMethods) GetPersonalChannelHistory(ctx context.Context, req *MessagesGetPersonalChannelHistoryRequest) (MessagesMessagesClass, error) {
+	return MessagesGetPersonalChannelHistory(ctx, m.inv, req)
+}
+
+// GetRichMessage is [MessagesGetRichMessage].
+func (m MessagesMethods) GetRichMessage(ctx context.Context, req *MessagesGetRichMessageRequest) (MessagesMessagesClass, error) {
+	return MessagesGetRichMessage(ctx, m.inv, req)
+}
+
+// TranslateRichMessage is [MessagesTranslateRichMessage].
+func (m MessagesMethods) TranslateRichMessage(ctx context.Context, req *MessagesTranslateRichMessageRequest) (*MessagesTranslatedRichMessage, error) {
+	return MessagesTranslateRichMessage(ctx, m.inv, req)
+}
+
+// ComposeRichMessageWithAI is [MessagesComposeRichMessageWithAI].
+func (m MessagesMethods) ComposeRichMessageWithAI(ctx context.Context, req *MessagesComposeRichMessageWithAIRequest) (*MessagesComposedRichMessageWithAI, error) {
+	return MessagesComposeRichMessageWithAI(ctx, m.inv, req)
+}
+
+// RequestChatJoinWebView is [MessagesRequestChatJoinWebView].
+func (m MessagesMethods) RequestChatJoinWebView(ctx context.Context, req *MessagesRequestChatJoinWebViewRequest) (*WebViewResultUrl, error) {
+	return MessagesRequestChatJoinWebView(ctx, m.inv, req)
+}

@@ -2682,3 +2682,334 @@ func (x *PaymentsCraftStarGiftRequest) tl(c *coder) {
 	c.head(0xb0f9684f, "payments.craftStarGift")
 	vector(c, &x.Stargift, 8, tlInputSavedStarGift)
 }
+
+// PaymentsMethods has the methods payments.* as methods in Go, for [Payments].
+type PaymentsMethods struct{ inv Invoker }
+
+// Payments returns the methods payments.* as they are called over inv. A program links those that it calls.
+func Payments(inv Invoker) PaymentsMethods { return PaymentsMethods{inv} }
+
+// GetPaymentForm is [PaymentsGetPaymentForm].
+func (m PaymentsMethods) GetPaymentForm(ctx context.Context, req *PaymentsGetPaymentFormRequest) (PaymentsPaymentFormClass, error) {
+	return PaymentsGetPaymentForm(ctx, m.inv, req)
+}
+
+// GetPaymentReceipt is [PaymentsGetPaymentReceipt].
+func (m PaymentsMethods) GetPaymentReceipt(ctx context.Context, req *PaymentsGetPaymentReceiptRequest) (PaymentsPaymentReceiptClass, error) {
+	return PaymentsGetPaymentReceipt(ctx, m.inv, req)
+}
+
+// ValidateRequestedInfo is [PaymentsValidateRequestedInfo].
+func (m PaymentsMethods) ValidateRequestedInfo(ctx context.Context, req *PaymentsValidateRequestedInfoRequest) (*PaymentsValidatedRequestedInfo, error) {
+	return PaymentsValidateRequestedInfo(ctx, m.inv, req)
+}
+
+// SendPaymentForm is [PaymentsSendPaymentForm].
+func (m PaymentsMethods) SendPaymentForm(ctx context.Context, req *PaymentsSendPaymentFormRequest) (PaymentsPaymentResultClass, error) {
+	return PaymentsSendPaymentForm(ctx, m.inv, req)
+}
+
+// GetSavedInfo is [PaymentsGetSavedInfo].
+func (m PaymentsMethods) GetSavedInfo(ctx context.Context, req *PaymentsGetSavedInfoRequest) (*PaymentsSavedInfo, error) {
+	return PaymentsGetSavedInfo(ctx, m.inv, req)
+}
+
+// ClearSavedInfo is [PaymentsClearSavedInfo].
+func (m PaymentsMethods) ClearSavedInfo(ctx context.Context, req *PaymentsClearSavedInfoRequest) (bool, error) {
+	return PaymentsClearSavedInfo(ctx, m.inv, req)
+}
+
+// GetBankCardData is [PaymentsGetBankCardData].
+func (m PaymentsMethods) GetBankCardData(ctx context.Context, req *PaymentsGetBankCardDataRequest) (*PaymentsBankCardData, error) {
+	return PaymentsGetBankCardData(ctx, m.inv, req)
+}
+
+// ExportInvoice is [PaymentsExportInvoice].
+func (m PaymentsMethods) ExportInvoice(ctx context.Context, req *PaymentsExportInvoiceRequest) (*PaymentsExportedInvoice, error) {
+	return PaymentsExportInvoice(ctx, m.inv, req)
+}
+
+// AssignAppStoreTransaction is [PaymentsAssignAppStoreTransaction].
+func (m PaymentsMethods) AssignAppStoreTransaction(ctx context.Context, req *PaymentsAssignAppStoreTransactionRequest) (UpdatesClass, error) {
+	return PaymentsAssignAppStoreTransaction(ctx, m.inv, req)
+}
+
+// AssignPlayMarketTransaction is [PaymentsAssignPlayMarketTransaction].
+func (m PaymentsMethods) AssignPlayMarketTransaction(ctx context.Context, req *PaymentsAssignPlayMarketTransactionRequest) (UpdatesClass, error) {
+	return PaymentsAssignPlayMarketTransaction(ctx, m.inv, req)
+}
+
+// GetPremiumGiftCodeOptions is [PaymentsGetPremiumGiftCodeOptions].
+func (m PaymentsMethods) GetPremiumGiftCodeOptions(ctx context.Context, req *PaymentsGetPremiumGiftCodeOptionsRequest) ([]*PremiumGiftCodeOption, error) {
+	return PaymentsGetPremiumGiftCodeOptions(ctx, m.inv, req)
+}
+
+// CheckGiftCode is [PaymentsCheckGiftCode].
+func (m PaymentsMethods) CheckGiftCode(ctx context.Context, req *PaymentsCheckGiftCodeRequest) (*PaymentsCheckedGiftCode, error) {
+	return PaymentsCheckGiftCode(ctx, m.inv, req)
+}
+
+// ApplyGiftCode is [PaymentsApplyGiftCode].
+func (m PaymentsMethods) ApplyGiftCode(ctx context.Context, req *PaymentsApplyGiftCodeRequest) (UpdatesClass, error) {
+	return PaymentsApplyGiftCode(ctx, m.inv, req)
+}
+
+// GetGiveawayInfo is [PaymentsGetGiveawayInfo].
+func (m PaymentsMethods) GetGiveawayInfo(ctx context.Context, req *PaymentsGetGiveawayInfoRequest) (PaymentsGiveawayInfoClass, error) {
+	return PaymentsGetGiveawayInfo(ctx, m.inv, req)
+}
+
+// LaunchPrepaidGiveaway is [PaymentsLaunchPrepaidGiveaway].
+func (m PaymentsMethods) LaunchPrepaidGiveaway(ctx context.Context, req *PaymentsLaunchPrepaidGiveawayRequest) (UpdatesClass, error) {
+	return PaymentsLaunchPrepaidGiveaway(ctx, m.inv, req)
+}
+
+// GetStarsTopupOptions is [PaymentsGetStarsTopupOptions].
+func (m PaymentsMethods) GetStarsTopupOptions(ctx context.Context, req *PaymentsGetStarsTopupOptionsRequest) ([]*StarsTopupOption, error) {
+	return PaymentsGetStarsTopupOptions(ctx, m.inv, req)
+}
+
+// GetStarsStatus is [PaymentsGetStarsStatus].
+func (m PaymentsMethods) GetStarsStatus(ctx context.Context, req *PaymentsGetStarsStatusRequest) (*PaymentsStarsStatus, error) {
+	return PaymentsGetStarsStatus(ctx, m.inv, req)
+}
+
+// GetStarsTransactions is [PaymentsGetStarsTransactions].
+func (m PaymentsMethods) GetStarsTransactions(ctx context.Context, req *PaymentsGetStarsTransactionsRequest) (*PaymentsStarsStatus, error) {
+	return PaymentsGetStarsTransactions(ctx, m.inv, req)
+}
+
+// SendStarsForm is [PaymentsSendStarsForm].
+func (m PaymentsMethods) SendStarsForm(ctx context.Context, req *PaymentsSendStarsFormRequest) (PaymentsPaymentResultClass, error) {
+	return PaymentsSendStarsForm(ctx, m.inv, req)
+}
+
+// RefundStarsCharge is [PaymentsRefundStarsCharge].
+func (m PaymentsMethods) RefundStarsCharge(ctx context.Context, req *PaymentsRefundStarsChargeRequest) (UpdatesClass, error) {
+	return PaymentsRefundStarsCharge(ctx, m.inv, req)
+}
+
+// GetStarsRevenueStats is [PaymentsGetStarsRevenueStats].
+func (m PaymentsMethods) GetStarsRevenueStats(ctx context.Context, req *PaymentsGetStarsRevenueStatsRequest) (*PaymentsStarsRevenueStats, error) {
+	return PaymentsGetStarsRevenueStats(ctx, m.inv, req)
+}
+
+// GetStarsRevenueWithdrawalUrl is [PaymentsGetStarsRevenueWithdrawalUrl].
+func (m PaymentsMethods) GetStarsRevenueWithdrawalUrl(ctx context.Context, req *PaymentsGetStarsRevenueWithdrawalUrlRequest) (*PaymentsStarsRevenueWithdrawalUrl, error) {
+	return PaymentsGetStarsRevenueWithdrawalUrl(ctx, m.inv, req)
+}
+
+// GetStarsRevenueAdsAccountUrl is [PaymentsGetStarsRevenueAdsAccountUrl].
+func (m PaymentsMethods) GetStarsRevenueAdsAccountUrl(ctx context.Context, req *PaymentsGetStarsRevenueAdsAccountUrlRequest) (*PaymentsStarsRevenueAdsAccountUrl, error) {
+	return PaymentsGetStarsRevenueAdsAccountUrl(ctx, m.inv, req)
+}
+
+// GetStarsTransactionsByID is [PaymentsGetStarsTransactionsByID].
+func (m PaymentsMethods) GetStarsTransactionsByID(ctx context.Context, req *PaymentsGetStarsTransactionsByIDRequest) (*PaymentsStarsStatus, error) {
+	return PaymentsGetStarsTransactionsByID(ctx, m.inv, req)
+}
+
+// GetStarsGiftOptions is [PaymentsGetStarsGiftOptions].
+func (m PaymentsMethods) GetStarsGiftOptions(ctx context.Context, req *PaymentsGetStarsGiftOptionsRequest) ([]*StarsGiftOption, error) {
+	return PaymentsGetStarsGiftOptions(ctx, m.inv, req)
+}
+
+// GetStarsSubscriptions is [PaymentsGetStarsSubscriptions].
+func (m PaymentsMethods) GetStarsSubscriptions(ctx context.Context, req *PaymentsGetStarsSubscriptionsRequest) (*PaymentsStarsStatus, error) {
+	return PaymentsGetStarsSubscriptions(ctx, m.inv, req)
+}
+
+// ChangeStarsSubscription is [PaymentsChangeStarsSubscription].
+func (m PaymentsMethods) ChangeStarsSubscription(ctx context.Context, req *PaymentsChangeStarsSubscriptionRequest) (bool, error) {
+	return PaymentsChangeStarsSubscription(ctx, m.inv, req)
+}
+
+// FulfillStarsSubscription is [PaymentsFulfillStarsSubscription].
+func (m PaymentsMethods) FulfillStarsSubscription(ctx context.Context, req *PaymentsFulfillStarsSubscriptionRequest) (bool, error) {
+	return PaymentsFulfillStarsSubscription(ctx, m.inv, req)
+}
+
+// GetStarsGiveawayOptions is [PaymentsGetStarsGiveawayOptions].
+func (m PaymentsMethods) GetStarsGiveawayOptions(ctx context.Context, req *PaymentsGetStarsGiveawayOptionsRequest) ([]*StarsGiveawayOption, error) {
+	return PaymentsGetStarsGiveawayOptions(ctx, m.inv, req)
+}
+
+// GetStarGifts is [PaymentsGetStarGifts].
+func (m PaymentsMethods) GetStarGifts(ctx context.Context, req *PaymentsGetStarGiftsRequest) (PaymentsStarGiftsClass, error) {
+	return PaymentsGetStarGifts(ctx, m.inv, req)
+}
+
+// SaveStarGift is [PaymentsSaveStarGift].
+func (m PaymentsMethods) SaveStarGift(ctx context.Context, req *PaymentsSaveStarGiftRequest) (bool, error) {
+	return PaymentsSaveStarGift(ctx, m.inv, req)
+}
+
+// ConvertStarGift is [PaymentsConvertStarGift].
+func (m PaymentsMethods) ConvertStarGift(ctx context.Context, req *PaymentsConvertStarGiftRequest) (bool, error) {
+	return PaymentsConvertStarGift(ctx, m.inv, req)
+}
+
+// BotCancelStarsSubscription is [PaymentsBotCancelStarsSubscription].
+func (m PaymentsMethods) BotCancelStarsSubscription(ctx context.Context, req *PaymentsBotCancelStarsSubscriptionRequest) (bool, error) {
+	return PaymentsBotCancelStarsSubscription(ctx, m.inv, req)
+}
+
+// GetConnectedStarRefBots is [PaymentsGetConnectedStarRefBots].
+func (m PaymentsMethods) GetConnectedStarRefBots(ctx context.Context, req *PaymentsGetConnectedStarRefBotsRequest) (*PaymentsConnectedStarRefBots, error) {
+	return PaymentsGetConnectedStarRefBots(ctx, m.inv, req)
+}
+
+// GetConnectedStarRefBot is [PaymentsGetConnectedStarRefBot].
+func (m PaymentsMethods) GetConnectedStarRefBot(ctx context.Context, req *PaymentsGetConnectedStarRefBotRequest) (*PaymentsConnectedStarRefBots, error) {
+	return PaymentsGetConnectedStarRefBot(ctx, m.inv, req)
+}
+
+// GetSuggestedStarRefBots is [PaymentsGetSuggestedStarRefBots].
+func (m PaymentsMethods) GetSuggestedStarRefBots(ctx context.Context, req *PaymentsGetSuggestedStarRefBotsRequest) (*PaymentsSuggestedStarRefBots, error) {
+	return PaymentsGetSuggestedStarRefBots(ctx, m.inv, req)
+}
+
+// ConnectStarRefBot is [PaymentsConnectStarRefBot].
+func (m PaymentsMethods) ConnectStarRefBot(ctx context.Context, req *PaymentsConnectStarRefBotRequest) (*PaymentsConnectedStarRefBots, error) {
+	return PaymentsConnectStarRefBot(ctx, m.inv, req)
+}
+
+// EditConnectedStarRefBot is [PaymentsEditConnectedStarRefBot].
+func (m PaymentsMethods) EditConnectedStarRefBot(ctx context.Context, req *PaymentsEditConnectedStarRefBotRequest) (*PaymentsConnectedStarRefBots, error) {
+	return PaymentsEditConnectedStarRefBot(ctx, m.inv, req)
+}
+
+// GetStarGiftUpgradePreview is [PaymentsGetStarGiftUpgradePreview].
+func (m PaymentsMethods) GetStarGiftUpgradePreview(ctx context.Context, req *PaymentsGetStarGiftUpgradePreviewRequest) (*PaymentsStarGiftUpgradePreview, error) {
+	return PaymentsGetStarGiftUpgradePreview(ctx, m.inv, req)
+}
+
+// UpgradeStarGift is [PaymentsUpgradeStarGift].
+func (m PaymentsMethods) UpgradeStarGift(ctx context.Context, req *PaymentsUpgradeStarGiftRequest) (UpdatesClass, error) {
+	return PaymentsUpgradeStarGift(ctx, m.inv, req)
+}
+
+// TransferStarGift is [PaymentsTransferStarGift].
+func (m PaymentsMethods) TransferStarGift(ctx context.Context, req *PaymentsTransferStarGiftRequest) (UpdatesClass, error) {
+	return PaymentsTransferStarGift(ctx, m.inv, req)
+}
+
+// GetUniqueStarGift is [PaymentsGetUniqueStarGift].
+func (m PaymentsMethods) GetUniqueStarGift(ctx context.Context, req *PaymentsGetUniqueStarGiftRequest) (*PaymentsUniqueStarGift, error) {
+	return PaymentsGetUniqueStarGift(ctx, m.inv, req)
+}
+
+// GetSavedStarGifts is [PaymentsGetSavedStarGifts].
+func (m PaymentsMethods) GetSavedStarGifts(ctx context.Context, req *PaymentsGetSavedStarGiftsRequest) (*PaymentsSavedStarGifts, error) {
+	return PaymentsGetSavedStarGifts(ctx, m.inv, req)
+}
+
+// GetSavedStarGift is [PaymentsGetSavedStarGift].
+func (m PaymentsMethods) GetSavedStarGift(ctx context.Context, req *PaymentsGetSavedStarGiftRequest) (*PaymentsSavedStarGifts, error) {
+	return PaymentsGetSavedStarGift(ctx, m.inv, req)
+}
+
+// GetStarGiftWithdrawalUrl is [PaymentsGetStarGiftWithdrawalUrl].
+func (m PaymentsMethods) GetStarGiftWithdrawalUrl(ctx context.Context, req *PaymentsGetStarGiftWithdrawalUrlRequest) (*PaymentsStarGiftWithdrawalUrl, error) {
+	return PaymentsGetStarGiftWithdrawalUrl(ctx, m.inv, req)
+}
+
+// ToggleChatStarGiftNotifications is [PaymentsToggleChatStarGiftNotifications].
+func (m PaymentsMethods) ToggleChatStarGiftNotifications(ctx context.Context, req *PaymentsToggleChatStarGiftNotificationsRequest) (bool, error) {
+	return PaymentsToggleChatStarGiftNotifications(ctx, m.inv, req)
+}
+
+// ToggleStarGiftsPinnedToTop is [PaymentsToggleStarGiftsPinnedToTop].
+func (m PaymentsMethods) ToggleStarGiftsPinnedToTop(ctx context.Context, req *PaymentsToggleStarGiftsPinnedToTopRequest) (bool, error) {
+	return PaymentsToggleStarGiftsPinnedToTop(ctx, m.inv, req)
+}
+
+// CanPurchaseStore is [PaymentsCanPurchaseStore].
+func (m PaymentsMethods) CanPurchaseStore(ctx context.Context, req *PaymentsCanPurchaseStoreRequest) (bool, error) {
+	return PaymentsCanPurchaseStore(ctx, m.inv, req)
+}
+
+// GetResaleStarGifts is [PaymentsGetResaleStarGifts].
+func (m PaymentsMethods) GetResaleStarGifts(ctx context.Context, req *PaymentsGetResaleStarGiftsRequest) (*PaymentsResaleStarGifts, error) {
+	return PaymentsGetResaleStarGifts(ctx, m.inv, req)
+}
+
+// UpdateStarGiftPrice is [PaymentsUpdateStarGiftPrice].
+func (m PaymentsMethods) UpdateStarGiftPrice(ctx context.Context, req *PaymentsUpdateStarGiftPriceRequest) (UpdatesClass, error) {
+	return PaymentsUpdateStarGiftPrice(ctx, m.inv, req)
+}
+
+// CreateStarGiftCollection is [PaymentsCreateStarGiftCollection].
+func (m PaymentsMethods) CreateStarGiftCollection(ctx context.Context, req *PaymentsCreateStarGiftCollectionRequest) (*StarGiftCollection, error) {
+	return PaymentsCreateStarGiftCollection(ctx, m.inv, req)
+}
+
+// UpdateStarGiftCollection is [PaymentsUpdateStarGiftCollection].
+func (m PaymentsMethods) UpdateStarGiftCollection(ctx context.Context, req *PaymentsUpdateStarGiftCollectionRequest) (*StarGiftCollection, error) {
+	return PaymentsUpdateStarGiftCollection(ctx, m.inv, req)
+}
+
+// ReorderStarGiftCollections is [PaymentsReorderStarGiftCollections].
+func (m PaymentsMethods) ReorderStarGiftCollections(ctx context.Context, req *PaymentsReorderStarGiftCollectionsRequest) (bool, error) {
+	return PaymentsReorderStarGiftCollections(ctx, m.inv, req)
+}
+
+// DeleteStarGiftCollection is [PaymentsDeleteStarGiftCollection].
+func (m PaymentsMethods) DeleteStarGiftCollection(ctx context.Context, req *PaymentsDeleteStarGiftCollectionRequest) (bool, error) {
+	return PaymentsDeleteStarGiftCollection(ctx, m.inv, req)
+}
+
+// GetStarGiftCollections is [PaymentsGetStarGiftCollections].
+func (m PaymentsMethods) GetStarGiftCollections(ctx context.Context, req *PaymentsGetStarGiftCollectionsRequest) (PaymentsStarGiftCollectionsClass, error) {
+	return PaymentsGetStarGiftCollections(ctx, m.inv, req)
+}
+
+// GetUniqueStarGiftValueInfo is [PaymentsGetUniqueStarGiftValueInfo].
+func (m PaymentsMethods) GetUniqueStarGiftValueInfo(ctx context.Context, req *PaymentsGetUniqueStarGiftValueInfoRequest) (*PaymentsUniqueStarGiftValueInfo, error) {
+	return PaymentsGetUniqueStarGiftValueInfo(ctx, m.inv, req)
+}
+
+// CheckCanSendGift is [PaymentsCheckCanSendGift].
+func (m PaymentsMethods) CheckCanSendGift(ctx context.Context, req *PaymentsCheckCanSendGiftRequest) (PaymentsCheckCanSendGiftResultClass, error) {
+	return PaymentsCheckCanSendGift(ctx, m.inv, req)
+}
+
+// GetStarGiftAuctionState is [PaymentsGetStarGiftAuctionState].
+func (m PaymentsMethods) GetStarGiftAuctionState(ctx context.Context, req *PaymentsGetStarGiftAuctionStateRequest) (*PaymentsStarGiftAuctionState, error) {
+	return PaymentsGetStarGiftAuctionState(ctx, m.inv, req)
+}
+
+// GetStarGiftAuctionAcquiredGifts is [PaymentsGetStarGiftAuctionAcquiredGifts].
+func (m PaymentsMethods) GetStarGiftAuctionAcquiredGifts(ctx context.Context, req *PaymentsGetStarGiftAuctionAcquiredGiftsRequest) (*PaymentsStarGiftAuctionAcquiredGifts, error) {
+	return PaymentsGetStarGiftAuctionAcquiredGifts(ctx, m.inv, req)
+}
+
+// GetStarGiftActiveAuctions is [PaymentsGetStarGiftActiveAuctions].
+func (m PaymentsMethods) GetStarGiftActiveAuctions(ctx context.Context, req *PaymentsGetStarGiftActiveAuctionsRequest) (PaymentsStarGiftActiveAuctionsClass, error) {
+	return PaymentsGetStarGiftActiveAuctions(ctx, m.inv, req)
+}
+
+// ResolveStarGiftOffer is [PaymentsResolveStarGiftOffer].
+func (m PaymentsMethods) ResolveStarGiftOffer(ctx context.Context, req *PaymentsResolveStarGiftOfferRequest) (UpdatesClass, error) {
+	return PaymentsResolveStarGiftOffer(ctx, m.inv, req)
+}
+
+// SendStarGiftOffer is [PaymentsSendStarGiftOffer].
+func (m PaymentsMethods) SendStarGiftOffer(ctx context.Context, req *PaymentsSendStarGiftOfferRequest) (UpdatesClass, error) {
+	return PaymentsSendStarGiftOffer(ctx, m.inv, req)
+}
+
+// GetStarGiftUpgradeAttributes is [PaymentsGetStarGiftUpgradeAttributes].
+func (m PaymentsMethods) GetStarGiftUpgradeAttributes(ctx context.Context, req *PaymentsGetStarGiftUpgradeAttributesRequest) (*PaymentsStarGiftUpgradeAttributes, error) {
+	return PaymentsGetStarGiftUpgradeAttributes(ctx, m.inv, req)
+}
+
+// GetCraftStarGifts is [PaymentsGetCraftStarGifts].
+func (m PaymentsMethods) GetCraftStarGifts(ctx context.Context, req *PaymentsGetCraftStarGiftsRequest) (*PaymentsSavedStarGifts, error) {
+	return PaymentsGetCraftStarGifts(ctx, m.inv, req)
+}
+
+// CraftStarGift is [PaymentsCraftStarGift].
+func (m PaymentsMethods) CraftStarGift(ctx context.Context, req *PaymentsCraftStarGiftRequest) (UpdatesClass, error) {
+	return PaymentsCraftStarGift(ctx, m.inv, req)
+}

@@ -1278,3 +1278,224 @@ func (x *PhoneSaveDefaultSendAsRequest) tl(c *coder) {
 	tlInputGroupCall(c, &x.Call)
 	tlInputPeer(c, &x.SendAs)
 }
+
+// PhoneMethods has the methods phone.* as methods in Go, for [Phone].
+type PhoneMethods struct{ inv Invoker }
+
+// Phone returns the methods phone.* as they are called over inv. A program links those that it calls.
+func Phone(inv Invoker) PhoneMethods { return PhoneMethods{inv} }
+
+// GetCallConfig is [PhoneGetCallConfig].
+func (m PhoneMethods) GetCallConfig(ctx context.Context, req *PhoneGetCallConfigRequest) (*DataJSON, error) {
+	return PhoneGetCallConfig(ctx, m.inv, req)
+}
+
+// RequestCall is [PhoneRequestCall].
+func (m PhoneMethods) RequestCall(ctx context.Context, req *PhoneRequestCallRequest) (*PhonePhoneCall, error) {
+	return PhoneRequestCall(ctx, m.inv, req)
+}
+
+// AcceptCall is [PhoneAcceptCall].
+func (m PhoneMethods) AcceptCall(ctx context.Context, req *PhoneAcceptCallRequest) (*PhonePhoneCall, error) {
+	return PhoneAcceptCall(ctx, m.inv, req)
+}
+
+// ConfirmCall is [PhoneConfirmCall].
+func (m PhoneMethods) ConfirmCall(ctx context.Context, req *PhoneConfirmCallRequest) (*PhonePhoneCall, error) {
+	return PhoneConfirmCall(ctx, m.inv, req)
+}
+
+// ReceivedCall is [PhoneReceivedCall].
+func (m PhoneMethods) ReceivedCall(ctx context.Context, req *PhoneReceivedCallRequest) (bool, error) {
+	return PhoneReceivedCall(ctx, m.inv, req)
+}
+
+// DiscardCall is [PhoneDiscardCall].
+func (m PhoneMethods) DiscardCall(ctx context.Context, req *PhoneDiscardCallRequest) (UpdatesClass, error) {
+	return PhoneDiscardCall(ctx, m.inv, req)
+}
+
+// SetCallRating is [PhoneSetCallRating].
+func (m PhoneMethods) SetCallRating(ctx context.Context, req *PhoneSetCallRatingRequest) (UpdatesClass, error) {
+	return PhoneSetCallRating(ctx, m.inv, req)
+}
+
+// SaveCallDebug is [PhoneSaveCallDebug].
+func (m PhoneMethods) SaveCallDebug(ctx context.Context, req *PhoneSaveCallDebugRequest) (bool, error) {
+	return PhoneSaveCallDebug(ctx, m.inv, req)
+}
+
+// SendSignalingData is [PhoneSendSignalingData].
+func (m PhoneMethods) SendSignalingData(ctx context.Context, req *PhoneSendSignalingDataRequest) (bool, error) {
+	return PhoneSendSignalingData(ctx, m.inv, req)
+}
+
+// CreateGroupCall is [PhoneCreateGroupCall].
+func (m PhoneMethods) CreateGroupCall(ctx context.Context, req *PhoneCreateGroupCallRequest) (UpdatesClass, error) {
+	return PhoneCreateGroupCall(ctx, m.inv, req)
+}
+
+// JoinGroupCall is [PhoneJoinGroupCall].
+func (m PhoneMethods) JoinGroupCall(ctx context.Context, req *PhoneJoinGroupCallRequest) (UpdatesClass, error) {
+	return PhoneJoinGroupCall(ctx, m.inv, req)
+}
+
+// LeaveGroupCall is [PhoneLeaveGroupCall].
+func (m PhoneMethods) LeaveGroupCall(ctx context.Context, req *PhoneLeaveGroupCallRequest) (UpdatesClass, error) {
+	return PhoneLeaveGroupCall(ctx, m.inv, req)
+}
+
+// InviteToGroupCall is [PhoneInviteToGroupCall].
+func (m PhoneMethods) InviteToGroupCall(ctx context.Context, req *PhoneInviteToGroupCallRequest) (UpdatesClass, error) {
+	return PhoneInviteToGroupCall(ctx, m.inv, req)
+}
+
+// DiscardGroupCall is [PhoneDiscardGroupCall].
+func (m PhoneMethods) DiscardGroupCall(ctx context.Context, req *PhoneDiscardGroupCallRequest) (UpdatesClass, error) {
+	return PhoneDiscardGroupCall(ctx, m.inv, req)
+}
+
+// ToggleGroupCallSettings is [PhoneToggleGroupCallSettings].
+func (m PhoneMethods) ToggleGroupCallSettings(ctx context.Context, req *PhoneToggleGroupCallSettingsRequest) (UpdatesClass, error) {
+	return PhoneToggleGroupCallSettings(ctx, m.inv, req)
+}
+
+// GetGroupCall is [PhoneGetGroupCall].
+func (m PhoneMethods) GetGroupCall(ctx context.Context, req *PhoneGetGroupCallRequest) (*PhoneGroupCall, error) {
+	return PhoneGetGroupCall(ctx, m.inv, req)
+}
+
+// GetGroupParticipants is [PhoneGetGroupParticipants].
+func (m PhoneMethods) GetGroupParticipants(ctx context.Context, req *PhoneGetGroupParticipantsRequest) (*PhoneGroupParticipants, error) {
+	return PhoneGetGroupParticipants(ctx, m.inv, req)
+}
+
+// CheckGroupCall is [PhoneCheckGroupCall].
+func (m PhoneMethods) CheckGroupCall(ctx context.Context, req *PhoneCheckGroupCallRequest) ([]int, error) {
+	return PhoneCheckGroupCall(ctx, m.inv, req)
+}
+
+// ToggleGroupCallRecord is [PhoneToggleGroupCallRecord].
+func (m PhoneMethods) ToggleGroupCallRecord(ctx context.Context, req *PhoneToggleGroupCallRecordRequest) (UpdatesClass, error) {
+	return PhoneToggleGroupCallRecord(ctx, m.inv, req)
+}
+
+// EditGroupCallParticipant is [PhoneEditGroupCallParticipant].
+func (m PhoneMethods) EditGroupCallParticipant(ctx context.Context, req *PhoneEditGroupCallParticipantRequest) (UpdatesClass, error) {
+	return PhoneEditGroupCallParticipant(ctx, m.inv, req)
+}
+
+// EditGroupCallTitle is [PhoneEditGroupCallTitle].
+func (m PhoneMethods) EditGroupCallTitle(ctx context.Context, req *PhoneEditGroupCallTitleRequest) (UpdatesClass, error) {
+	return PhoneEditGroupCallTitle(ctx, m.inv, req)
+}
+
+// GetGroupCallJoinAs is [PhoneGetGroupCallJoinAs].
+func (m PhoneMethods) GetGroupCallJoinAs(ctx context.Context, req *PhoneGetGroupCallJoinAsRequest) (*PhoneJoinAsPeers, error) {
+	return PhoneGetGroupCallJoinAs(ctx, m.inv, req)
+}
+
+// ExportGroupCallInvite is [PhoneExportGroupCallInvite].
+func (m PhoneMethods) ExportGroupCallInvite(ctx context.Context, req *PhoneExportGroupCallInviteRequest) (*PhoneExportedGroupCallInvite, error) {
+	return PhoneExportGroupCallInvite(ctx, m.inv, req)
+}
+
+// ToggleGroupCallStartSubscription is [PhoneToggleGroupCallStartSubscription].
+func (m PhoneMethods) ToggleGroupCallStartSubscription(ctx context.Context, req *PhoneToggleGroupCallStartSubscriptionRequest) (UpdatesClass, error) {
+	return PhoneToggleGroupCallStartSubscription(ctx, m.inv, req)
+}
+
+// StartScheduledGroupCall is [PhoneStartScheduledGroupCall].
+func (m PhoneMethods) StartScheduledGroupCall(ctx context.Context, req *PhoneStartScheduledGroupCallRequest) (UpdatesClass, error) {
+	return PhoneStartScheduledGroupCall(ctx, m.inv, req)
+}
+
+// SaveDefaultGroupCallJoinAs is [PhoneSaveDefaultGroupCallJoinAs].
+func (m PhoneMethods) SaveDefaultGroupCallJoinAs(ctx context.Context, req *PhoneSaveDefaultGroupCallJoinAsRequest) (bool, error) {
+	return PhoneSaveDefaultGroupCallJoinAs(ctx, m.inv, req)
+}
+
+// JoinGroupCallPresentation is [PhoneJoinGroupCallPresentation].
+func (m PhoneMethods) JoinGroupCallPresentation(ctx context.Context, req *PhoneJoinGroupCallPresentationRequest) (UpdatesClass, error) {
+	return PhoneJoinGroupCallPresentation(ctx, m.inv, req)
+}
+
+// LeaveGroupCallPresentation is [PhoneLeaveGroupCallPresentation].
+func (m PhoneMethods) LeaveGroupCallPresentation(ctx context.Context, req *PhoneLeaveGroupCallPresentationRequest) (UpdatesClass, error) {
+	return PhoneLeaveGroupCallPresentation(ctx, m.inv, req)
+}
+
+// GetGroupCallStreamChannels is [PhoneGetGroupCallStreamChannels].
+func (m PhoneMethods) GetGroupCallStreamChannels(ctx context.Context, req *PhoneGetGroupCallStreamChannelsRequest) (*PhoneGroupCallStreamChannels, error) {
+	return PhoneGetGroupCallStreamChannels(ctx, m.inv, req)
+}
+
+// GetGroupCallStreamRtmpUrl is [PhoneGetGroupCallStreamRtmpUrl].
+func (m PhoneMethods) GetGroupCallStreamRtmpUrl(ctx context.Context, req *PhoneGetGroupCallStreamRtmpUrlRequest) (*PhoneGroupCallStreamRtmpUrl, error) {
+	return PhoneGetGroupCallStreamRtmpUrl(ctx, m.inv, req)
+}
+
+// SaveCallLog is [PhoneSaveCallLog].
+func (m PhoneMethods) SaveCallLog(ctx context.Context, req *PhoneSaveCallLogRequest) (bool, error) {
+	return PhoneSaveCallLog(ctx, m.inv, req)
+}
+
+// CreateConferenceCall is [PhoneCreateConferenceCall].
+func (m PhoneMethods) CreateConferenceCall(ctx context.Context, req *PhoneCreateConferenceCallRequest) (UpdatesClass, error) {
+	return PhoneCreateConferenceCall(ctx, m.inv, req)
+}
+
+// DeleteConferenceCallParticipants is [PhoneDeleteConferenceCallParticipants].
+func (m PhoneMethods) DeleteConferenceCallParticipants(ctx context.Context, req *PhoneDeleteConferenceCallParticipantsRequest) (UpdatesClass, error) {
+	return PhoneDeleteConferenceCallParticipants(ctx, m.inv, req)
+}
+
+// SendConferenceCallBroadcast is [PhoneSendConferenceCallBroadcast].
+func (m PhoneMethods) SendConferenceCallBroadcast(ctx context.Context, req *PhoneSendConferenceCallBroadcastRequest) (UpdatesClass, error) {
+	return PhoneSendConferenceCallBroadcast(ctx, m.inv, req)
+}
+
+// InviteConferenceCallParticipant is [PhoneInviteConferenceCallParticipant].
+func (m PhoneMethods) InviteConferenceCallParticipant(ctx context.Context, req *PhoneInviteConferenceCallParticipantRequest) (UpdatesClass, error) {
+	return PhoneInviteConferenceCallParticipant(ctx, m.inv, req)
+}
+
+// DeclineConferenceCallInvite is [PhoneDeclineConferenceCallInvite].
+func (m PhoneMethods) DeclineConferenceCallInvite(ctx context.Context, req *PhoneDeclineConferenceCallInviteRequest) (UpdatesClass, error) {
+	return PhoneDeclineConferenceCallInvite(ctx, m.inv, req)
+}
+
+// GetGroupCallChainBlocks is [PhoneGetGroupCallChainBlocks].
+func (m PhoneMethods) GetGroupCallChainBlocks(ctx context.Context, req *PhoneGetGroupCallChainBlocksRequest) (UpdatesClass, error) {
+	return PhoneGetGroupCallChainBlocks(ctx, m.inv, req)
+}
+
+// SendGroupCallMessage is [PhoneSendGroupCallMessage].
+func (m PhoneMethods) SendGroupCallMessage(ctx context.Context, req *PhoneSendGroupCallMessageRequest) (UpdatesClass, error) {
+	return PhoneSendGroupCallMessage(ctx, m.inv, req)
+}
+
+// SendGroupCallEncryptedMessage is [PhoneSendGroupCallEncryptedMessage].
+func (m PhoneMethods) SendGroupCallEncryptedMessage(ctx context.Context, req *PhoneSendGroupCallEncryptedMessageRequest) (bool, error) {
+	return PhoneSendGroupCallEncryptedMessage(ctx, m.inv, req)
+}
+
+// DeleteGroupCallMessages is [PhoneDeleteGroupCallMessages].
+func (m PhoneMethods) DeleteGroupCallMessages(ctx context.Context, req *PhoneDeleteGroupCallMessagesRequest) (UpdatesClass, error) {
+	return PhoneDeleteGroupCallMessages(ctx, m.inv, req)
+}
+
+// DeleteGroupCallParticipantMessages is [PhoneDeleteGroupCallParticipantMessages].
+func (m PhoneMethods) DeleteGroupCallParticipantMessages(ctx context.Context, req *PhoneDeleteGroupCallParticipantMessagesRequest) (UpdatesClass, error) {
+	return PhoneDeleteGroupCallParticipantMessages(ctx, m.inv, req)
+}
+
+// GetGroupCallStars is [PhoneGetGroupCallStars].
+func (m PhoneMethods) GetGroupCallStars(ctx context.Context, req *PhoneGetGroupCallStarsRequest) (*PhoneGroupCallStars, error) {
+	return PhoneGetGroupCallStars(ctx, m.inv, req)
+}
+
+// SaveDefaultSendAs is [PhoneSaveDefaultSendAs].
+func (m PhoneMethods) SaveDefaultSendAs(ctx context.Context, req *PhoneSaveDefaultSendAsRequest) (bool, error) {
+	return PhoneSaveDefaultSendAs(ctx, m.inv, req)
+}

@@ -245,3 +245,34 @@ func (x *PhotosUploadContactProfilePhotoRequest) tl(c *coder) {
 		tlVideoSize(c, &x.VideoEmojiMarkup)
 	}
 }
+
+// PhotosMethods has the methods photos.* as methods in Go, for [Photos].
+type PhotosMethods struct{ inv Invoker }
+
+// Photos returns the methods photos.* as they are called over inv. A program links those that it calls.
+func Photos(inv Invoker) PhotosMethods { return PhotosMethods{inv} }
+
+// UpdateProfilePhoto is [PhotosUpdateProfilePhoto].
+func (m PhotosMethods) UpdateProfilePhoto(ctx context.Context, req *PhotosUpdateProfilePhotoRequest) (*PhotosPhoto, error) {
+	return PhotosUpdateProfilePhoto(ctx, m.inv, req)
+}
+
+// UploadProfilePhoto is [PhotosUploadProfilePhoto].
+func (m PhotosMethods) UploadProfilePhoto(ctx context.Context, req *PhotosUploadProfilePhotoRequest) (*PhotosPhoto, error) {
+	return PhotosUploadProfilePhoto(ctx, m.inv, req)
+}
+
+// DeletePhotos is [PhotosDeletePhotos].
+func (m PhotosMethods) DeletePhotos(ctx context.Context, req *PhotosDeletePhotosRequest) ([]int64, error) {
+	return PhotosDeletePhotos(ctx, m.inv, req)
+}
+
+// GetUserPhotos is [PhotosGetUserPhotos].
+func (m PhotosMethods) GetUserPhotos(ctx context.Context, req *PhotosGetUserPhotosRequest) (PhotosPhotosClass, error) {
+	return PhotosGetUserPhotos(ctx, m.inv, req)
+}
+
+// UploadContactProfilePhoto is [PhotosUploadContactProfilePhoto].
+func (m PhotosMethods) UploadContactProfilePhoto(ctx context.Context, req *PhotosUploadContactProfilePhotoRequest) (*PhotosPhoto, error) {
+	return PhotosUploadContactProfilePhoto(ctx, m.inv, req)
+}

@@ -213,3 +213,34 @@ func (x *PremiumGetUserBoostsRequest) tl(c *coder) {
 	tlInputPeer(c, &x.Peer)
 	tlInputUser(c, &x.UserID)
 }
+
+// PremiumMethods has the methods premium.* as methods in Go, for [Premium].
+type PremiumMethods struct{ inv Invoker }
+
+// Premium returns the methods premium.* as they are called over inv. A program links those that it calls.
+func Premium(inv Invoker) PremiumMethods { return PremiumMethods{inv} }
+
+// GetBoostsList is [PremiumGetBoostsList].
+func (m PremiumMethods) GetBoostsList(ctx context.Context, req *PremiumGetBoostsListRequest) (*PremiumBoostsList, error) {
+	return PremiumGetBoostsList(ctx, m.inv, req)
+}
+
+// GetMyBoosts is [PremiumGetMyBoosts].
+func (m PremiumMethods) GetMyBoosts(ctx context.Context, req *PremiumGetMyBoostsRequest) (*PremiumMyBoosts, error) {
+	return PremiumGetMyBoosts(ctx, m.inv, req)
+}
+
+// ApplyBoost is [PremiumApplyBoost].
+func (m PremiumMethods) ApplyBoost(ctx context.Context, req *PremiumApplyBoostRequest) (*PremiumMyBoosts, error) {
+	return PremiumApplyBoost(ctx, m.inv, req)
+}
+
+// GetBoostsStatus is [PremiumGetBoostsStatus].
+func (m PremiumMethods) GetBoostsStatus(ctx context.Context, req *PremiumGetBoostsStatusRequest) (*PremiumBoostsStatus, error) {
+	return PremiumGetBoostsStatus(ctx, m.inv, req)
+}
+
+// GetUserBoosts is [PremiumGetUserBoosts].
+func (m PremiumMethods) GetUserBoosts(ctx context.Context, req *PremiumGetUserBoostsRequest) (*PremiumBoostsList, error) {
+	return PremiumGetUserBoosts(ctx, m.inv, req)
+}

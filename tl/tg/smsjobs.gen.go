@@ -193,3 +193,44 @@ func (x *SmsjobsFinishJobRequest) tl(c *coder) {
 	c.string(&x.JobID)
 	c.optString(f, 0, &x.Error)
 }
+
+// SmsjobsMethods has the methods smsjobs.* as methods in Go, for [Smsjobs].
+type SmsjobsMethods struct{ inv Invoker }
+
+// Smsjobs returns the methods smsjobs.* as they are called over inv. A program links those that it calls.
+func Smsjobs(inv Invoker) SmsjobsMethods { return SmsjobsMethods{inv} }
+
+// IsEligibleToJoin is [SmsjobsIsEligibleToJoin].
+func (m SmsjobsMethods) IsEligibleToJoin(ctx context.Context, req *SmsjobsIsEligibleToJoinRequest) (*SmsjobsEligibleToJoin, error) {
+	return SmsjobsIsEligibleToJoin(ctx, m.inv, req)
+}
+
+// Join is [SmsjobsJoin].
+func (m SmsjobsMethods) Join(ctx context.Context, req *SmsjobsJoinRequest) (bool, error) {
+	return SmsjobsJoin(ctx, m.inv, req)
+}
+
+// Leave is [SmsjobsLeave].
+func (m SmsjobsMethods) Leave(ctx context.Context, req *SmsjobsLeaveRequest) (bool, error) {
+	return SmsjobsLeave(ctx, m.inv, req)
+}
+
+// UpdateSettings is [SmsjobsUpdateSettings].
+func (m SmsjobsMethods) UpdateSettings(ctx context.Context, req *SmsjobsUpdateSettingsRequest) (bool, error) {
+	return SmsjobsUpdateSettings(ctx, m.inv, req)
+}
+
+// GetStatus is [SmsjobsGetStatus].
+func (m SmsjobsMethods) GetStatus(ctx context.Context, req *SmsjobsGetStatusRequest) (*SmsjobsStatus, error) {
+	return SmsjobsGetStatus(ctx, m.inv, req)
+}
+
+// GetSmsJob is [SmsjobsGetSmsJob].
+func (m SmsjobsMethods) GetSmsJob(ctx context.Context, req *SmsjobsGetSmsJobRequest) (*SmsJob, error) {
+	return SmsjobsGetSmsJob(ctx, m.inv, req)
+}
+
+// FinishJob is [SmsjobsFinishJob].
+func (m SmsjobsMethods) FinishJob(ctx context.Context, req *SmsjobsFinishJobRequest) (bool, error) {
+	return SmsjobsFinishJob(ctx, m.inv, req)
+}

@@ -420,3 +420,49 @@ func (x *StatsGetPollStatsRequest) tl(c *coder) {
 	tlInputPeer(c, &x.Peer)
 	c.int(&x.MsgID)
 }
+
+// StatsMethods has the methods stats.* as methods in Go, for [Stats].
+type StatsMethods struct{ inv Invoker }
+
+// Stats returns the methods stats.* as they are called over inv. A program links those that it calls.
+func Stats(inv Invoker) StatsMethods { return StatsMethods{inv} }
+
+// GetBroadcastStats is [StatsGetBroadcastStats].
+func (m StatsMethods) GetBroadcastStats(ctx context.Context, req *StatsGetBroadcastStatsRequest) (*StatsBroadcastStats, error) {
+	return StatsGetBroadcastStats(ctx, m.inv, req)
+}
+
+// LoadAsyncGraph is [StatsLoadAsyncGraph].
+func (m StatsMethods) LoadAsyncGraph(ctx context.Context, req *StatsLoadAsyncGraphRequest) (StatsGraphClass, error) {
+	return StatsLoadAsyncGraph(ctx, m.inv, req)
+}
+
+// GetMegagroupStats is [StatsGetMegagroupStats].
+func (m StatsMethods) GetMegagroupStats(ctx context.Context, req *StatsGetMegagroupStatsRequest) (*StatsMegagroupStats, error) {
+	return StatsGetMegagroupStats(ctx, m.inv, req)
+}
+
+// GetMessagePublicForwards is [StatsGetMessagePublicForwards].
+func (m StatsMethods) GetMessagePublicForwards(ctx context.Context, req *StatsGetMessagePublicForwardsRequest) (*StatsPublicForwards, error) {
+	return StatsGetMessagePublicForwards(ctx, m.inv, req)
+}
+
+// GetMessageStats is [StatsGetMessageStats].
+func (m StatsMethods) GetMessageStats(ctx context.Context, req *StatsGetMessageStatsRequest) (*StatsMessageStats, error) {
+	return StatsGetMessageStats(ctx, m.inv, req)
+}
+
+// GetStoryStats is [StatsGetStoryStats].
+func (m StatsMethods) GetStoryStats(ctx context.Context, req *StatsGetStoryStatsRequest) (*StatsStoryStats, error) {
+	return StatsGetStoryStats(ctx, m.inv, req)
+}
+
+// GetStoryPublicForwards is [StatsGetStoryPublicForwards].
+func (m StatsMethods) GetStoryPublicForwards(ctx context.Context, req *StatsGetStoryPublicForwardsRequest) (*StatsPublicForwards, error) {
+	return StatsGetStoryPublicForwards(ctx, m.inv, req)
+}
+
+// GetPollStats is [StatsGetPollStats].
+func (m StatsMethods) GetPollStats(ctx context.Context, req *StatsGetPollStatsRequest) (*StatsPollStats, error) {
+	return StatsGetPollStats(ctx, m.inv, req)
+}

@@ -301,3 +301,64 @@ func (x *StickersReplaceStickerRequest) tl(c *coder) {
 	tlInputDocument(c, &x.Sticker)
 	tlInputStickerSetItem(c, &x.NewSticker)
 }
+
+// StickersMethods has the methods stickers.* as methods in Go, for [Stickers].
+type StickersMethods struct{ inv Invoker }
+
+// Stickers returns the methods stickers.* as they are called over inv. A program links those that it calls.
+func Stickers(inv Invoker) StickersMethods { return StickersMethods{inv} }
+
+// CreateStickerSet is [StickersCreateStickerSet].
+func (m StickersMethods) CreateStickerSet(ctx context.Context, req *StickersCreateStickerSetRequest) (MessagesStickerSetClass, error) {
+	return StickersCreateStickerSet(ctx, m.inv, req)
+}
+
+// RemoveStickerFromSet is [StickersRemoveStickerFromSet].
+func (m StickersMethods) RemoveStickerFromSet(ctx context.Context, req *StickersRemoveStickerFromSetRequest) (MessagesStickerSetClass, error) {
+	return StickersRemoveStickerFromSet(ctx, m.inv, req)
+}
+
+// ChangeStickerPosition is [StickersChangeStickerPosition].
+func (m StickersMethods) ChangeStickerPosition(ctx context.Context, req *StickersChangeStickerPositionRequest) (MessagesStickerSetClass, error) {
+	return StickersChangeStickerPosition(ctx, m.inv, req)
+}
+
+// AddStickerToSet is [StickersAddStickerToSet].
+func (m StickersMethods) AddStickerToSet(ctx context.Context, req *StickersAddStickerToSetRequest) (MessagesStickerSetClass, error) {
+	return StickersAddStickerToSet(ctx, m.inv, req)
+}
+
+// SetStickerSetThumb is [StickersSetStickerSetThumb].
+func (m StickersMethods) SetStickerSetThumb(ctx context.Context, req *StickersSetStickerSetThumbRequest) (MessagesStickerSetClass, error) {
+	return StickersSetStickerSetThumb(ctx, m.inv, req)
+}
+
+// CheckShortName is [StickersCheckShortName].
+func (m StickersMethods) CheckShortName(ctx context.Context, req *StickersCheckShortNameRequest) (bool, error) {
+	return StickersCheckShortName(ctx, m.inv, req)
+}
+
+// SuggestShortName is [StickersSuggestShortName].
+func (m StickersMethods) SuggestShortName(ctx context.Context, req *StickersSuggestShortNameRequest) (*StickersSuggestedShortName, error) {
+	return StickersSuggestShortName(ctx, m.inv, req)
+}
+
+// ChangeSticker is [StickersChangeSticker].
+func (m StickersMethods) ChangeSticker(ctx context.Context, req *StickersChangeStickerRequest) (MessagesStickerSetClass, error) {
+	return StickersChangeSticker(ctx, m.inv, req)
+}
+
+// RenameStickerSet is [StickersRenameStickerSet].
+func (m StickersMethods) RenameStickerSet(ctx context.Context, req *StickersRenameStickerSetRequest) (MessagesStickerSetClass, error) {
+	return StickersRenameStickerSet(ctx, m.inv, req)
+}
+
+// DeleteStickerSet is [StickersDeleteStickerSet].
+func (m StickersMethods) DeleteStickerSet(ctx context.Context, req *StickersDeleteStickerSetRequest) (bool, error) {
+	return StickersDeleteStickerSet(ctx, m.inv, req)
+}
+
+// ReplaceSticker is [StickersReplaceSticker].
+func (m StickersMethods) ReplaceSticker(ctx context.Context, req *StickersReplaceStickerRequest) (MessagesStickerSetClass, error) {
+	return StickersReplaceSticker(ctx, m.inv, req)
+}

@@ -1168,3 +1168,174 @@ func (x *StoriesStartLiveRequest) tl(c *coder) {
 	c.optBool(f, 6, &x.MessagesEnabled)
 	c.optLong(f, 7, &x.SendPaidMessagesStars)
 }
+
+// StoriesMethods has the methods stories.* as methods in Go, for [Stories].
+type StoriesMethods struct{ inv Invoker }
+
+// Stories returns the methods stories.* as they are called over inv. A program links those that it calls.
+func Stories(inv Invoker) StoriesMethods { return StoriesMethods{inv} }
+
+// CanSendStory is [StoriesCanSendStory].
+func (m StoriesMethods) CanSendStory(ctx context.Context, req *StoriesCanSendStoryRequest) (*StoriesCanSendStoryCount, error) {
+	return StoriesCanSendStory(ctx, m.inv, req)
+}
+
+// SendStory is [StoriesSendStory].
+func (m StoriesMethods) SendStory(ctx context.Context, req *StoriesSendStoryRequest) (UpdatesClass, error) {
+	return StoriesSendStory(ctx, m.inv, req)
+}
+
+// EditStory is [StoriesEditStory].
+func (m StoriesMethods) EditStory(ctx context.Context, req *StoriesEditStoryRequest) (UpdatesClass, error) {
+	return StoriesEditStory(ctx, m.inv, req)
+}
+
+// DeleteStories is [StoriesDeleteStories].
+func (m StoriesMethods) DeleteStories(ctx context.Context, req *StoriesDeleteStoriesRequest) ([]int, error) {
+	return StoriesDeleteStories(ctx, m.inv, req)
+}
+
+// TogglePinned is [StoriesTogglePinned].
+func (m StoriesMethods) TogglePinned(ctx context.Context, req *StoriesTogglePinnedRequest) ([]int, error) {
+	return StoriesTogglePinned(ctx, m.inv, req)
+}
+
+// GetAllStories is [StoriesGetAllStories].
+func (m StoriesMethods) GetAllStories(ctx context.Context, req *StoriesGetAllStoriesRequest) (StoriesAllStoriesClass, error) {
+	return StoriesGetAllStories(ctx, m.inv, req)
+}
+
+// GetPinnedStories is [StoriesGetPinnedStories].
+func (m StoriesMethods) GetPinnedStories(ctx context.Context, req *StoriesGetPinnedStoriesRequest) (*StoriesStories, error) {
+	return StoriesGetPinnedStories(ctx, m.inv, req)
+}
+
+// GetStoriesArchive is [StoriesGetStoriesArchive].
+func (m StoriesMethods) GetStoriesArchive(ctx context.Context, req *StoriesGetStoriesArchiveRequest) (*StoriesStories, error) {
+	return StoriesGetStoriesArchive(ctx, m.inv, req)
+}
+
+// GetStoriesByID is [StoriesGetStoriesByID].
+func (m StoriesMethods) GetStoriesByID(ctx context.Context, req *StoriesGetStoriesByIDRequest) (*StoriesStories, error) {
+	return StoriesGetStoriesByID(ctx, m.inv, req)
+}
+
+// ToggleAllStoriesHidden is [StoriesToggleAllStoriesHidden].
+func (m StoriesMethods) ToggleAllStoriesHidden(ctx context.Context, req *StoriesToggleAllStoriesHiddenRequest) (bool, error) {
+	return StoriesToggleAllStoriesHidden(ctx, m.inv, req)
+}
+
+// ReadStories is [StoriesReadStories].
+func (m StoriesMethods) ReadStories(ctx context.Context, req *StoriesReadStoriesRequest) ([]int, error) {
+	return StoriesReadStories(ctx, m.inv, req)
+}
+
+// IncrementStoryViews is [StoriesIncrementStoryViews].
+func (m StoriesMethods) IncrementStoryViews(ctx context.Context, req *StoriesIncrementStoryViewsRequest) (bool, error) {
+	return StoriesIncrementStoryViews(ctx, m.inv, req)
+}
+
+// GetStoryViewsList is [StoriesGetStoryViewsList].
+func (m StoriesMethods) GetStoryViewsList(ctx context.Context, req *StoriesGetStoryViewsListRequest) (*StoriesStoryViewsList, error) {
+	return StoriesGetStoryViewsList(ctx, m.inv, req)
+}
+
+// GetStoriesViews is [StoriesGetStoriesViews].
+func (m StoriesMethods) GetStoriesViews(ctx context.Context, req *StoriesGetStoriesViewsRequest) (*StoriesStoryViews, error) {
+	return StoriesGetStoriesViews(ctx, m.inv, req)
+}
+
+// ExportStoryLink is [StoriesExportStoryLink].
+func (m StoriesMethods) ExportStoryLink(ctx context.Context, req *StoriesExportStoryLinkRequest) (*ExportedStoryLink, error) {
+	return StoriesExportStoryLink(ctx, m.inv, req)
+}
+
+// Report is [StoriesReport].
+func (m StoriesMethods) Report(ctx context.Context, req *StoriesReportRequest) (ReportResultClass, error) {
+	return StoriesReport(ctx, m.inv, req)
+}
+
+// ActivateStealthMode is [StoriesActivateStealthMode].
+func (m StoriesMethods) ActivateStealthMode(ctx context.Context, req *StoriesActivateStealthModeRequest) (UpdatesClass, error) {
+	return StoriesActivateStealthMode(ctx, m.inv, req)
+}
+
+// SendReaction is [StoriesSendReaction].
+func (m StoriesMethods) SendReaction(ctx context.Context, req *StoriesSendReactionRequest) (UpdatesClass, error) {
+	return StoriesSendReaction(ctx, m.inv, req)
+}
+
+// GetPeerStories is [StoriesGetPeerStories].
+func (m StoriesMethods) GetPeerStories(ctx context.Context, req *StoriesGetPeerStoriesRequest) (*StoriesPeerStories, error) {
+	return StoriesGetPeerStories(ctx, m.inv, req)
+}
+
+// GetAllReadPeerStories is [StoriesGetAllReadPeerStories].
+func (m StoriesMethods) GetAllReadPeerStories(ctx context.Context, req *StoriesGetAllReadPeerStoriesRequest) (UpdatesClass, error) {
+	return StoriesGetAllReadPeerStories(ctx, m.inv, req)
+}
+
+// GetPeerMaxIDs is [StoriesGetPeerMaxIDs].
+func (m StoriesMethods) GetPeerMaxIDs(ctx context.Context, req *StoriesGetPeerMaxIDsRequest) ([]*RecentStory, error) {
+	return StoriesGetPeerMaxIDs(ctx, m.inv, req)
+}
+
+// GetChatsToSend is [StoriesGetChatsToSend].
+func (m StoriesMethods) GetChatsToSend(ctx context.Context, req *StoriesGetChatsToSendRequest) (MessagesChatsClass, error) {
+	return StoriesGetChatsToSend(ctx, m.inv, req)
+}
+
+// TogglePeerStoriesHidden is [StoriesTogglePeerStoriesHidden].
+func (m StoriesMethods) TogglePeerStoriesHidden(ctx context.Context, req *StoriesTogglePeerStoriesHiddenRequest) (bool, error) {
+	return StoriesTogglePeerStoriesHidden(ctx, m.inv, req)
+}
+
+// GetStoryReactionsList is [StoriesGetStoryReactionsList].
+func (m StoriesMethods) GetStoryReactionsList(ctx context.Context, req *StoriesGetStoryReactionsListRequest) (*StoriesStoryReactionsList, error) {
+	return StoriesGetStoryReactionsList(ctx, m.inv, req)
+}
+
+// TogglePinnedToTop is [StoriesTogglePinnedToTop].
+func (m StoriesMethods) TogglePinnedToTop(ctx context.Context, req *StoriesTogglePinnedToTopRequest) (bool, error) {
+	return StoriesTogglePinnedToTop(ctx, m.inv, req)
+}
+
+// SearchPosts is [StoriesSearchPosts].
+func (m StoriesMethods) SearchPosts(ctx context.Context, req *StoriesSearchPostsRequest) (*StoriesFoundStories, error) {
+	return StoriesSearchPosts(ctx, m.inv, req)
+}
+
+// CreateAlbum is [StoriesCreateAlbum].
+func (m StoriesMethods) CreateAlbum(ctx context.Context, req *StoriesCreateAlbumRequest) (*StoryAlbum, error) {
+	return StoriesCreateAlbum(ctx, m.inv, req)
+}
+
+// UpdateAlbum is [StoriesUpdateAlbum].
+func (m StoriesMethods) UpdateAlbum(ctx context.Context, req *StoriesUpdateAlbumRequest) (*StoryAlbum, error) {
+	return StoriesUpdateAlbum(ctx, m.inv, req)
+}
+
+// ReorderAlbums is [StoriesReorderAlbums].
+func (m StoriesMethods) ReorderAlbums(ctx context.Context, req *StoriesReorderAlbumsRequest) (bool, error) {
+	return StoriesReorderAlbums(ctx, m.inv, req)
+}
+
+// DeleteAlbum is [StoriesDeleteAlbum].
+func (m StoriesMethods) DeleteAlbum(ctx context.Context, req *StoriesDeleteAlbumRequest) (bool, error) {
+	return StoriesDeleteAlbum(ctx, m.inv, req)
+}
+
+// GetAlbums is [StoriesGetAlbums].
+func (m StoriesMethods) GetAlbums(ctx context.Context, req *StoriesGetAlbumsRequest) (StoriesAlbumsClass, error) {
+	return StoriesGetAlbums(ctx, m.inv, req)
+}
+
+// GetAlbumStories is [StoriesGetAlbumStories].
+func (m StoriesMethods) GetAlbumStories(ctx context.Context, req *StoriesGetAlbumStoriesRequest) (*StoriesStories, error) {
+	return StoriesGetAlbumStories(ctx, m.inv, req)
+}
+
+// StartLive is [StoriesStartLive].
+func (m StoriesMethods) StartLive(ctx context.Context, req *StoriesStartLiveRequest) (UpdatesClass, error) {
+	return StoriesStartLive(ctx, m.inv, req)
+}

@@ -37,3 +37,19 @@ type TestParseInputAppEventRequest struct {
 func (*TestParseInputAppEventRequest) tl(c *coder) {
 	c.head(0xbb0d87f1, "test.parseInputAppEvent")
 }
+
+// TestMethods has the methods test.* as methods in Go, for [Test].
+type TestMethods struct{ inv Invoker }
+
+// Test returns the methods test.* as they are called over inv. A program links those that it calls.
+func Test(inv Invoker) TestMethods { return TestMethods{inv} }
+
+// UseConfigSimple is [TestUseConfigSimple].
+func (m TestMethods) UseConfigSimple(ctx context.Context, req *TestUseConfigSimpleRequest) (*HelpConfigSimple, error) {
+	return TestUseConfigSimple(ctx, m.inv, req)
+}
+
+// ParseInputAppEvent is [TestParseInputAppEvent].
+func (m TestMethods) ParseInputAppEvent(ctx context.Context, req *TestParseInputAppEventRequest) (*InputAppEvent, error) {
+	return TestParseInputAppEvent(ctx, m.inv, req)
+}

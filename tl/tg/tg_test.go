@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -136,7 +137,7 @@ func (p *peer) Invoke(_ context.Context, query []byte) ([]byte, error) {
 	return p.sent, nil
 }
 
-// Every function sends what codec takes for a call of its method, and returns what was answered.
+// Every function, and the method of its namespace, sends what codec takes for a call of its method, and returns what was answered.
 func TestCallEverything(t *testing.T) {
 	g := codectest.New(api(), 13)
 	if len(tgtest.Functions) != len(api().Functions) {
@@ -152,12 +153,24 @@ func TestCallEverything(t *testing.T) {
 		if err := tg.Decode(p.query, req); err != nil {
 			t.Fatal(err)
 		}
-		result, err := f.Call(t.Context(), p, req)
-		if err != nil || p.calls != 1 {
-			t.Fatalf("%s: %v, %d calls", f.Name, err, p.calls)
+		p.expect(f.Call(t.Context(), p, req))
+		if f.HasMethod() != strings.Contains(f.Name, ".") {
+			t.Errorf("%s: a method %v", f.Name, f.HasMethod())
 		}
-		if got, err := tgtest.AppendResult(nil, result); err != nil || !bytes.Equal(got, p.sent) {
-			t.Errorf("%s: %v\nanswered %x\nreturned %x", f.Name, err, p.sent, got)
+		if f.HasMethod() {
+			p.expect(f.CallMethod(t.Context(), p, req))
 		}
+	}
+}
+
+// expect is told what a call returned.
+func (p *peer) expect(result any, err error) {
+	p.t.Helper()
+	if err != nil || p.calls != 1 {
+		p.t.Fatalf("%s: %v, %d calls", p.f.Name(), err, p.calls)
+	}
+	p.calls = 0
+	if got, err := tgtest.AppendResult(nil, result); err != nil || !bytes.Equal(got, p.sent) {
+		p.t.Errorf("%s: %v\nanswered %x\nreturned %x", p.f.Name(), err, p.sent, got)
 	}
 }

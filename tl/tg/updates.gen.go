@@ -332,3 +332,24 @@ func (x *UpdatesGetChannelDifferenceRequest) tl(c *coder) {
 	c.int(&x.Pts)
 	c.int(&x.Limit)
 }
+
+// UpdatesCallsMethods has the methods updates.* as methods in Go, for [UpdatesCalls].
+type UpdatesCallsMethods struct{ inv Invoker }
+
+// UpdatesCalls returns the methods updates.* as they are called over inv. A program links those that it calls.
+func UpdatesCalls(inv Invoker) UpdatesCallsMethods { return UpdatesCallsMethods{inv} }
+
+// GetState is [UpdatesGetState].
+func (m UpdatesCallsMethods) GetState(ctx context.Context, req *UpdatesGetStateRequest) (*UpdatesState, error) {
+	return UpdatesGetState(ctx, m.inv, req)
+}
+
+// GetDifference is [UpdatesGetDifference].
+func (m UpdatesCallsMethods) GetDifference(ctx context.Context, req *UpdatesGetDifferenceRequest) (UpdatesDifferenceClass, error) {
+	return UpdatesGetDifference(ctx, m.inv, req)
+}
+
+// GetChannelDifference is [UpdatesGetChannelDifference].
+func (m UpdatesCallsMethods) GetChannelDifference(ctx context.Context, req *UpdatesGetChannelDifferenceRequest) (UpdatesChannelDifferenceClass, error) {
+	return UpdatesGetChannelDifference(ctx, m.inv, req)
+}

@@ -357,3 +357,49 @@ func (x *UploadGetFileHashesRequest) tl(c *coder) {
 	tlInputFileLocation(c, &x.Location)
 	c.long(&x.Offset)
 }
+
+// UploadMethods has the methods upload.* as methods in Go, for [Upload].
+type UploadMethods struct{ inv Invoker }
+
+// Upload returns the methods upload.* as they are called over inv. A program links those that it calls.
+func Upload(inv Invoker) UploadMethods { return UploadMethods{inv} }
+
+// SaveFilePart is [UploadSaveFilePart].
+func (m UploadMethods) SaveFilePart(ctx context.Context, req *UploadSaveFilePartRequest) (bool, error) {
+	return UploadSaveFilePart(ctx, m.inv, req)
+}
+
+// GetFile is [UploadGetFile].
+func (m UploadMethods) GetFile(ctx context.Context, req *UploadGetFileRequest) (UploadFileClass, error) {
+	return UploadGetFile(ctx, m.inv, req)
+}
+
+// SaveBigFilePart is [UploadSaveBigFilePart].
+func (m UploadMethods) SaveBigFilePart(ctx context.Context, req *UploadSaveBigFilePartRequest) (bool, error) {
+	return UploadSaveBigFilePart(ctx, m.inv, req)
+}
+
+// GetWebFile is [UploadGetWebFile].
+func (m UploadMethods) GetWebFile(ctx context.Context, req *UploadGetWebFileRequest) (*UploadWebFile, error) {
+	return UploadGetWebFile(ctx, m.inv, req)
+}
+
+// GetCdnFile is [UploadGetCdnFile].
+func (m UploadMethods) GetCdnFile(ctx context.Context, req *UploadGetCdnFileRequest) (UploadCdnFileClass, error) {
+	return UploadGetCdnFile(ctx, m.inv, req)
+}
+
+// ReuploadCdnFile is [UploadReuploadCdnFile].
+func (m UploadMethods) ReuploadCdnFile(ctx context.Context, req *UploadReuploadCdnFileRequest) ([]*FileHash, error) {
+	return UploadReuploadCdnFile(ctx, m.inv, req)
+}
+
+// GetCdnFileHashes is [UploadGetCdnFileHashes].
+func (m UploadMethods) GetCdnFileHashes(ctx context.Context, req *UploadGetCdnFileHashesRequest) ([]*FileHash, error) {
+	return UploadGetCdnFileHashes(ctx, m.inv, req)
+}
+
+// GetFileHashes is [UploadGetFileHashes].
+func (m UploadMethods) GetFileHashes(ctx context.Context, req *UploadGetFileHashesRequest) ([]*FileHash, error) {
+	return UploadGetFileHashes(ctx, m.inv, req)
+}

@@ -296,3 +296,44 @@ func (x *UsersSuggestBirthdayRequest) tl(c *coder) {
 	tlInputUser(c, &x.ID)
 	tlBirthday(c, &x.Birthday)
 }
+
+// UsersMethods has the methods users.* as methods in Go, for [Users].
+type UsersMethods struct{ inv Invoker }
+
+// Users returns the methods users.* as they are called over inv. A program links those that it calls.
+func Users(inv Invoker) UsersMethods { return UsersMethods{inv} }
+
+// GetUsers is [UsersGetUsers].
+func (m UsersMethods) GetUsers(ctx context.Context, req *UsersGetUsersRequest) ([]UserClass, error) {
+	return UsersGetUsers(ctx, m.inv, req)
+}
+
+// GetFullUser is [UsersGetFullUser].
+func (m UsersMethods) GetFullUser(ctx context.Context, req *UsersGetFullUserRequest) (*UsersUserFull, error) {
+	return UsersGetFullUser(ctx, m.inv, req)
+}
+
+// SetSecureValueErrors is [UsersSetSecureValueErrors].
+func (m UsersMethods) SetSecureValueErrors(ctx context.Context, req *UsersSetSecureValueErrorsRequest) (bool, error) {
+	return UsersSetSecureValueErrors(ctx, m.inv, req)
+}
+
+// GetRequirementsToContact is [UsersGetRequirementsToContact].
+func (m UsersMethods) GetRequirementsToContact(ctx context.Context, req *UsersGetRequirementsToContactRequest) ([]RequirementToContactClass, error) {
+	return UsersGetRequirementsToContact(ctx, m.inv, req)
+}
+
+// GetSavedMusic is [UsersGetSavedMusic].
+func (m UsersMethods) GetSavedMusic(ctx context.Context, req *UsersGetSavedMusicRequest) (UsersSavedMusicClass, error) {
+	return UsersGetSavedMusic(ctx, m.inv, req)
+}
+
+// GetSavedMusicByID is [UsersGetSavedMusicByID].
+func (m UsersMethods) GetSavedMusicByID(ctx context.Context, req *UsersGetSavedMusicByIDRequest) (UsersSavedMusicClass, error) {
+	return UsersGetSavedMusicByID(ctx, m.inv, req)
+}
+
+// SuggestBirthday is [UsersSuggestBirthday].
+func (m UsersMethods) SuggestBirthday(ctx context.Context, req *UsersSuggestBirthdayRequest) (UpdatesClass, error) {
+	return UsersSuggestBirthday(ctx, m.inv, req)
+}

@@ -40,8 +40,9 @@ func (c Class) Decode(src []byte) (tg.Object, error) {
 
 // Function is a method.
 type Function struct {
-	Name string
-	call any
+	Name   string
+	call   any
+	method func(tg.Invoker) any // of its namespace; nil without one
 }
 
 // NewRequest is an empty request.
@@ -51,7 +52,19 @@ func (f Function) NewRequest() tg.Object {
 
 // Call calls the function. Its result is nil for those that have none.
 func (f Function) Call(ctx context.Context, inv tg.Invoker, req tg.Object) (result any, err error) {
-	out := reflect.ValueOf(f.call).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(&inv).Elem(), reflect.ValueOf(req)})
+	return call(f.call, reflect.ValueOf(ctx), reflect.ValueOf(&inv).Elem(), reflect.ValueOf(req))
+}
+
+// HasMethod reports whether the function's namespace has it as a method.
+func (f Function) HasMethod() bool { return f.method != nil }
+
+// CallMethod is Call by that method.
+func (f Function) CallMethod(ctx context.Context, inv tg.Invoker, req tg.Object) (result any, err error) {
+	return call(f.method(inv), reflect.ValueOf(ctx), reflect.ValueOf(req))
+}
+
+func call(f any, in ...reflect.Value) (result any, err error) {
+	out := reflect.ValueOf(f).Call(in)
 	err, _ = out[len(out)-1].Interface().(error)
 	if len(out) > 1 && err == nil {
 		result = out[0].Interface()
