@@ -52,6 +52,9 @@ const (
 	HeaderDelay     = "Tg-Delay"               // of a new message: how long after its date it came, in milliseconds (E36)
 	HeaderBackfill  = "Tg-Backfill"            // true: out of history, into a gap that was said before (E12)
 	HeaderBusiness  = "Tg-Business-Connection" // id of the connection by which an update came to a bot
+	HeaderMessage   = "Tg-Msg-Id"              // of the message that it is about; of several, between commas
+	HeaderTopic     = "Tg-Topic"               // the forum topic that the message stands in
+	HeaderAlbum     = "Tg-Grouped-Id"          // what the messages of an album share
 	HeaderRedacted  = "Tg-Redacted"            // of an answer too: why contents are missing
 )
 

@@ -104,6 +104,7 @@ func (w *writer) header(item *updates.Item) nats.Header {
 	if isNew(item) {
 		h[subjects.HeaderDelay] = []string{strconv.FormatInt(w.delay(item).Milliseconds(), 10)}
 	}
+	about(h, &item.About)
 	if item.Backfill {
 		h[subjects.HeaderBackfill] = []string{"true"}
 	}
@@ -117,6 +118,31 @@ func (w *writer) header(item *updates.Item) nats.Header {
 		h[subjects.HeaderMsgID] = []string{w.id(item, box)}
 	}
 	return h
+}
+
+// mostNamed is how many messages a header names: a difference can tell of thousands that were deleted.
+const mostNamed = 100
+
+// about says in headers which messages an update is about, so that nobody has to read it for that.
+func about(h nats.Header, a *updates.About) {
+	if a.MsgID != 0 {
+		h[subjects.HeaderMessage] = []string{strconv.Itoa(a.MsgID)}
+	} else if n := len(a.MsgIDs); 0 < n && n <= mostNamed {
+		all := make([]byte, 0, 8*n)
+		for i, id := range a.MsgIDs {
+			if i > 0 {
+				all = append(all, ',')
+			}
+			all = strconv.AppendInt(all, id, 10)
+		}
+		h[subjects.HeaderMessage] = []string{string(all)}
+	}
+	if a.Topic != 0 {
+		h[subjects.HeaderTopic] = []string{strconv.Itoa(a.Topic)}
+	}
+	if a.Album != 0 {
+		h[subjects.HeaderAlbum] = []string{strconv.FormatInt(a.Album, 10)}
+	}
 }
 
 // delay is how late a new message came, as far as its date tells: that has whole seconds.

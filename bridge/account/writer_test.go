@@ -107,6 +107,27 @@ func TestMessageOfAnUpdate(t *testing.T) {
 	}
 }
 
+// Who reads the headers alone knows which message an update is about.
+func TestWhichMessage(t *testing.T) {
+	w := testWriter(t, nil)
+	for _, c := range []struct {
+		about                 updates.About
+		message, topic, album string
+	}{
+		{updates.About{}, "", "", ""},
+		{updates.About{MsgID: 7, Topic: 3, Album: -9}, "7", "3", "-9"},
+		{updates.About{MsgIDs: []int64{7, 8}}, "7,8", "", ""},
+		{updates.About{MsgIDs: make([]int64, mostNamed+1)}, "", "", ""},
+	} {
+		item := newMessage(t, 42, "hi")
+		item.About = c.about
+		h := w.message(item).Header
+		if got := [3]string{h.Get(subjects.HeaderMessage), h.Get(subjects.HeaderTopic), h.Get(subjects.HeaderAlbum)}; got != [3]string{c.message, c.topic, c.album} {
+			t.Errorf("%+v: %q", c.about, got)
+		}
+	}
+}
+
 // F13: a login code must not get onto the bus, unless the operator wants it. What is no secret stays: which message it is.
 func TestServiceMessagesAreRedacted(t *testing.T) {
 	const service = 777000

@@ -25,17 +25,20 @@ const unknownName = "unknown"
 
 // Meta is what is known of an update without reading it.
 type Meta struct {
-	Type      string        // constructor: updateNewMessage; gap for a [Gap], unknown with [ErrUnknown]
-	Kind      Kind          // of the chat
-	ChatID    int64         // bare id of the chat, 0 with None
-	Box       string        // common, secret, none, or channel.<id>: what Pts counts in
-	Pts       int           // place in the box (qts in secret); 0 without one
-	Date      time.Time     // of the message, or when Telegram sent the update; to the second
-	Layer     int           // of the API, in which the daemon has read it
-	RequestID string        // Nats-Msg-Id of the call that caused it; empty when it was not one on this bus
-	Delay     time.Duration // of a new message: how late Telegram told of it
-	Backfill  bool          // out of history, into a gap that was said before
-	Redacted  string        // why contents are missing, all or some: service message, too large; empty: they are not
+	Type       string        // constructor: updateNewMessage; gap for a [Gap], unknown with [ErrUnknown]
+	Kind       Kind          // of the chat
+	ChatID     int64         // bare id of the chat, 0 with None
+	Box        string        // common, secret, none, or channel.<id>: what Pts counts in
+	Pts        int           // place in the box (qts in secret); 0 without one
+	Date       time.Time     // of the message, or when Telegram sent the update; to the second
+	Layer      int           // of the API, in which the daemon has read it
+	RequestID  string        // Nats-Msg-Id of the call that caused it; empty when it was not one on this bus
+	Delay      time.Duration // of a new message: how late Telegram told of it
+	Backfill   bool          // out of history, into a gap that was said before
+	MessageIDs []int         // of the messages that it is about, up to 100: one, or as many as were deleted
+	Topic      int           // the forum topic that the message stands in, by the id of the message that made it; 0: none, or General
+	Album      int64         // what the messages of an album share; 0: of none
+	Redacted   string        // why contents are missing, all or some: service message, too large; empty: they are not
 }
 
 // Update is one message of the stream, or of the live updates.
@@ -90,6 +93,7 @@ func readMeta(subject string, h nats.Header) Meta {
 		RequestID: h.Get(subjects.HeaderRequestID), Delay: time.Duration(number(h, subjects.HeaderDelay)) * time.Millisecond,
 		Backfill: h.Get(subjects.HeaderBackfill) == "true", Redacted: h.Get(subjects.HeaderRedacted),
 	}
+	m.MessageIDs, m.Topic, m.Album = messageIDs(h.Get(subjects.HeaderMessage)), int(number(h, subjects.HeaderTopic)), number(h, subjects.HeaderAlbum)
 	if at := number(h, subjects.HeaderDate); at > 0 {
 		m.Date = time.Unix(at, 0)
 	}
@@ -104,6 +108,18 @@ func readMeta(subject string, h nats.Header) Meta {
 		m.Type = name
 	}
 	return m
+}
+
+// messageIDs reads ids between commas. Of a text that is anything else it takes what comes before that.
+func messageIDs(text string) (all []int) {
+	for one := range strings.SplitSeq(text, ",") {
+		id, err := strconv.Atoi(one)
+		if err != nil {
+			break
+		}
+		all = append(all, id)
+	}
+	return all
 }
 
 // number is a header's, 0 where there is none.

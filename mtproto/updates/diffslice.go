@@ -102,6 +102,7 @@ func (s *diffSlice) message(message codec.View, w *wrapper, box Box) {
 		Box:    box,
 		Peer:   w.peer(l),
 		Date:   date,
+		About:  aboutMessage(&l.Fields),
 	}, message.Raw())
 }
 
@@ -150,7 +151,7 @@ func (s *diffSlice) own(u codec.View, rule *rule, box Box) {
 		return
 	}
 	l := s.d.out.read.look(u)
-	it := Item{Update: u.Raw(), Name: rule.name, Box: box, Peer: peerOf(l, rule.peers), Date: dateOf(l, rule, s.c)}
+	it := Item{Update: u.Raw(), Name: rule.name, Box: box, Peer: peerOf(l, rule.peers), Date: dateOf(l, rule, s.c), About: aboutOf(l, rule)}
 	s.item(it, it.Update)
 }
 

@@ -45,6 +45,7 @@ func (h *backfiller) publish(box Box, c *container, message codec.View, done Ran
 		Index:    int(message.Int("id")),
 		Peer:     w.peer(l),
 		Date:     int(l.Int("date")),
+		About:    aboutMessage(&l.Fields),
 		Backfill: true,
 		State:    string(appendRange(nil, "had", box, done)),
 	}, message.Raw())

@@ -39,6 +39,7 @@ type Item struct {
 	Origin string // of the Meta that it came with: whose call caused it
 	State  string // for Tg-State: what changed with this item; may be empty in a Whole batch, and in box none
 	Gap    *Gap   // not nil: not an update, but a hole
+	About
 
 	// Backfill: a message out of history, which belongs into a Gap said before. It is as it reads now, Pts is 0, and Index
 	// is its id, so that Box, Pts and Index name it for ever too.

@@ -63,7 +63,7 @@ func (p *publisher) unreadable(b Box, err error) {
 // emit adds an update to the batch. What it returns is good until the next one.
 func (p *publisher) emit(c *container, u codec.View, rule *rule) *Item {
 	l := p.read.look(u)
-	it := Item{Update: u.Raw(), Name: rule.name, Peer: peerOf(l, rule.peers), Date: dateOf(l, rule, c), Live: rule.live}
+	it := Item{Update: u.Raw(), Name: rule.name, Peer: peerOf(l, rule.peers), Date: dateOf(l, rule, c), Live: rule.live, About: aboutOf(l, rule)}
 	return p.add(c, it, it.Update)
 }
 

@@ -32,6 +32,7 @@ type rule struct {
 	message string // name of the field that holds a Message, "" for none
 	by      finder // the business connection by which it came
 	peers   []finder
+	about   aboutPlan
 }
 
 // result is what an answer of some constructor holds for us: updates themselves, or in a field, or a moved pts (D19).
@@ -116,7 +117,7 @@ func (r *Rules) compileWrappers(decl *tl.Schema) (err error) {
 }
 
 func newRule(decl *tl.Schema, c *tl.Combinator) *rule {
-	u := &rule{name: c.Name, live: Live(c.Name), control: Control(c.Name), peers: findPeers(decl, c)}
+	u := &rule{name: c.Name, live: Live(c.Name), control: Control(c.Name), peers: findPeers(decl, c), about: planAbout(c)}
 	for _, p := range c.Params {
 		if p.Type.Name == "Message" && p.Cond == nil && u.message == "" {
 			u.message = p.Name

@@ -1,0 +1,64 @@
+package updates
+
+import (
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// About is which messages an update is about, as far as it tells. The ids count in its box; those of scheduled messages,
+// quick replies and business connections count for themselves.
+type About struct {
+	MsgID  int     // of the message; 0: none, or several
+	MsgIDs []int64 // of the messages, where the update is about a list of them
+	Topic  int     // the forum topic that the message stands in, by the id of the message that made it; 0: none, or not told
+	Album  int64   // what the messages of an album share; 0: of none
+}
+
+// aboutPlan is where an update has that, beside in a message.
+type aboutPlan struct {
+	id  string // field of one message's id
+	ids string // field of a list of ids
+}
+
+// planAbout reads it off a declaration, by the names that the API has for ids in all its layers.
+func planAbout(c *tl.Combinator) (p aboutPlan) {
+	for _, name := range []string{"messages", "ids"} {
+		if list := c.Param(name); list != nil && len(list.Type.Args) == 1 && list.Type.Args[0].Name == "int" {
+			p.ids = name
+		}
+	}
+	if has(c, "msg_id", "int") {
+		p.id = "msg_id"
+	}
+	return p
+}
+
+// aboutOf is what an update that was looked at is about.
+func aboutOf(u *looked, rule *rule) (a About) {
+	if rule.message != "" {
+		if message := u.inner(rule.message); message.View().Valid() {
+			return aboutMessage(message)
+		}
+	}
+	if rule.about.ids != "" {
+		a.MsgIDs = u.View().Longs(rule.about.ids)
+	}
+	if rule.about.id != "" {
+		a.MsgID = int(u.Int(rule.about.id))
+	}
+	a.Topic = int(u.Int("topic_id"))
+	return a
+}
+
+// aboutMessage is the same of a message.
+func aboutMessage(message *codec.Fields) About {
+	a := About{MsgID: int(message.Int("id")), Album: message.Int("grouped_id")}
+	if action, ok := message.Object("action"); ok && action.Name() == "messageActionTopicCreate" {
+		a.Topic = a.MsgID
+	} else if reply, ok := message.Object("reply_to"); ok && reply.Bool("forum_topic") {
+		if a.Topic = int(reply.Int("reply_to_top_id")); a.Topic == 0 {
+			a.Topic = int(reply.Int("reply_to_msg_id"))
+		}
+	}
+	return a
+}

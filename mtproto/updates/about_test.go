@@ -1,0 +1,64 @@
+package updates
+
+import (
+	"reflect"
+	"testing"
+)
+
+// abouts is what the items are about that came out.
+func abouts(b *bench) (all []About) {
+	for i := range b.items {
+		all = append(all, b.items[i].About)
+	}
+	return all
+}
+
+func with(m M, more M) M {
+	for k, v := range more {
+		m[k] = v
+	}
+	return m
+}
+
+func TestAbout(t *testing.T) {
+	inChannel := func(id int, more M) M {
+		return M{"_": "updateNewChannelMessage", "pts": 41, "pts_count": 1, "message": with(message(id, peerChannel(77)), more)}
+	}
+	for _, c := range []struct {
+		name   string
+		update M
+		want   About
+	}{
+		{"a message", newMessage(5, 101), About{MsgID: 5}},
+		{"one of an album", M{"_": "updateNewMessage", "pts": 101, "pts_count": 1, "message": with(message(5, peerUser(7)), M{"grouped_id": int64(-9)})}, About{MsgID: 5, Album: -9}},
+		{"an edited one", M{"_": "updateEditMessage", "pts": 101, "pts_count": 1, "message": message(5, peerUser(7))}, About{MsgID: 5}},
+		{"deleted ones", M{"_": "updateDeleteMessages", "messages": []int{4, 5}, "pts": 101, "pts_count": 1}, About{MsgIDs: []int64{4, 5}}},
+		{"reactions", M{"_": "updateMessageReactions", "peer": peerUser(7), "msg_id": 5, "reactions": M{"_": "messageReactions", "results": []M{}}}, About{MsgID: 5}},
+		{"a reply that is in no topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "reply_to_msg_id": 4}}), About{MsgID: 5}},
+		{"in a topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "forum_topic": true, "reply_to_msg_id": 3}}), About{MsgID: 5, Topic: 3}},
+		{"a reply in a topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "forum_topic": true, "reply_to_msg_id": 4, "reply_to_top_id": 3}}), About{MsgID: 5, Topic: 3}},
+		{"a topic that is made", M{"_": "updateNewChannelMessage", "pts": 41, "pts_count": 1, "message": M{"_": "messageService", "id": 5, "peer_id": peerChannel(77), "date": 1,
+			"action": M{"_": "messageActionTopicCreate", "title": "t", "icon_color": 1}}}, About{MsgID: 5, Topic: 5}},
+		{"about no message", userName(7), About{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, at(), Config{})
+			b.push(short(c.update))
+			if got := abouts(b); len(got) != 1 || !reflect.DeepEqual(got[0], c.want) {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// What a difference and history bring is told as what is pushed.
+func TestAboutOfADifference(t *testing.T) {
+	b := newBench(t, at(), Config{})
+	b.push(M{"_": "updatesTooLong"})
+	album := with(message(6, peerUser(7)), M{"grouped_id": int64(9)})
+	b.answer(Box{Kind: Common}, difference("updates.difference", state(102, 10, 60, 0), []M{album}, nil,
+		[]M{{"_": "updateDeleteMessages", "messages": []int{4}, "pts": 102, "pts_count": 1}}, nil))
+	if got, want := abouts(b), []About{{MsgID: 6, Album: 9}, {MsgIDs: []int64{4}}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
