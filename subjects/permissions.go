@@ -17,12 +17,15 @@ const (
 	Consumer Role = "consumer" // read updates from JetStream
 	Watcher  Role = "watcher"  // see updates, events and flood waits as they come, without JetStream
 	Sender   Role = "queue"    // put jobs into the queue, and see what became of them
+	Fetcher  Role = "files"    // fetch files of Telegram's, and send objects there
 	Operator Role = "operator" // sign in and out, status, watched channels, freeze, budgets; of all accounts also which there are
 	Runner   Role = "daemon"   // natsgram itself
 )
 
 // Roles are all of them.
-func Roles() []Role { return []Role{Reader, Writer, Consumer, Watcher, Sender, Operator, Runner} }
+func Roles() []Role {
+	return []Role{Reader, Writer, Consumer, Watcher, Sender, Fetcher, Operator, Runner}
+}
 
 // Grant says what a user is to be allowed.
 type Grant struct {
@@ -30,6 +33,7 @@ type Grant struct {
 	Account string   // empty: every account. A consumer by durables needs none, the daemon takes none
 	Methods []string // of a reader, a writer or the queue: these alone
 	Chats   []string // of the queue: those about these alone, such as channel.123
+	Buckets []string // of files: object stores that the user reads and writes itself
 	// A consumer reads by these durables, which are there, by their names in JetStream; or by any consumer of the account's own
 	// stream.
 	Durables []string
@@ -90,6 +94,8 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent), s.FloodBoard(account)), ""
 	case Sender:
 		p.Publish, p.Subscribe = s.sender(account, g)
+	case Fetcher:
+		p.Publish = s.fetcher(account, g)
 	case Operator:
 		p.Publish, p.Subscribe = s.operator(account), s.trees(account, TreeEvent)
 	case Runner:
@@ -117,6 +123,8 @@ func (g Grant) check() error {
 		return errors.New("methods go with the roles reader, writer and queue")
 	case len(g.Chats) > 0 && g.Role != Sender:
 		return errors.New("chats go with the role queue")
+	case len(g.Buckets) > 0 && g.Role != Fetcher:
+		return errors.New("buckets go with the role files")
 	case (len(g.Durables) > 0 || g.Own) && g.Role != Consumer:
 		return errors.New("durables, or a stream of the account's own, go with the role consumer")
 	case (len(g.Replies) > 0 || g.API != "") && g.Role != Runner:
@@ -125,6 +133,11 @@ func (g Grant) check() error {
 	for _, c := range g.Chats {
 		if _, err := ParseChat(c); err != nil {
 			return err
+		}
+	}
+	for _, b := range g.Buckets {
+		if !plain(b) {
+			return fmt.Errorf("bucket %.40q: want letters, digits, _ and -", b)
 		}
 	}
 	switch g.Role {
@@ -227,6 +240,18 @@ func (s Scheme) sender(account string, g Grant) (publish, subscribe []string) {
 		publish = append(s.trees(account, TreeQueue), s.join(TreeCtl, account, "queue.*"))
 	}
 	return publish, subscribe
+}
+
+// fetcher is an account's files, in the answers of the daemon, and object stores to read and write. There is no right to make consumers
+// of these: one that pushes would deliver what the user has written to any subject of natsgram's NATS account.
+func (s Scheme) fetcher(account string, g Grant) []string {
+	all := []string{s.Files(account)}
+	for _, b := range g.Buckets {
+		stream := "OBJ_" + b
+		all = append(all, join(jsAPI, "STREAM.INFO", stream), join(jsAPI, "STREAM.MSG.GET", stream), join(jsAPI, "DIRECT.GET", stream),
+			join(jsAPI, "DIRECT.GET", stream, ">"), join(jsAPI, "STREAM.PURGE", stream), join("$O", b, ">"))
+	}
+	return all
 }
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.

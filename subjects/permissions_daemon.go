@@ -22,10 +22,10 @@ func (s Scheme) daemon(g Grant) Permissions {
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
 	// Requests are passed on to the next owner of an account, so they are published as well.
-	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside, TreeDone} {
+	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside, TreeDone, TreeFile} {
 		p.Publish = append(p.Publish, s.join(tree, ">"))
 	}
-	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
+	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeFile, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
 	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
 	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads

@@ -20,6 +20,10 @@ func TestGrantsThatCannotBe(t *testing.T) {
 		{Grant{Role: Reader, Own: true}, "go with the role consumer"},
 		{Grant{Role: Reader, Replies: []string{"_INBOX_a"}}, "go with the role daemon"},
 		{Grant{Role: Reader, Chats: []string{"channel.1"}}, "go with the role queue"},
+		{Grant{Role: Sender, Buckets: []string{"B"}}, "go with the role files"},
+		{Grant{Role: Fetcher, Buckets: []string{"B.>"}}, "want letters"},
+		{Grant{Role: Fetcher, Buckets: []string{""}}, "want letters"},
+		{Grant{Role: Fetcher, Methods: []string{"help.getConfig"}}, "methods go with"},
 		{Grant{Role: Sender, Chats: []string{"channel.*"}}, "want KIND.ID"},
 		{Grant{Role: Sender, Chats: []string{"secret.1"}}, "want KIND.ID"},
 		{Grant{Role: Sender, Chats: []string{"none.1"}}, "want KIND.ID"},
@@ -55,7 +59,7 @@ func TestPermissionsBelowAPrefix(t *testing.T) {
 	}
 	for _, g := range []Grant{
 		{Role: Reader}, {Role: Writer, Account: "main"}, {Role: Consumer, Durables: []string{"a"}}, {Role: Consumer, Account: "main", Own: true},
-		{Role: Watcher}, {Role: Operator}, {Role: Sender}, {Role: Sender, Account: "main", Chats: []string{"user.1"}, Methods: []string{"messages.sendMessage"}}, {Role: Runner},
+		{Role: Watcher}, {Role: Operator}, {Role: Fetcher}, {Role: Fetcher, Account: "main", Buckets: []string{"PROD_TG_FILES"}}, {Role: Sender}, {Role: Sender, Account: "main", Chats: []string{"user.1"}, Methods: []string{"messages.sendMessage"}}, {Role: Runner},
 	} {
 		g.Inbox = "_INBOX_x"
 		p, err := s.Permissions(g)

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/metrics"
@@ -158,8 +159,11 @@ func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 		return err
 	}
 	govern(&c, g)
+	f := files.New(r.filesConfig(nil))
+	takeFiles(&c, f)
 	service, err := rpc.Serve(c)
 	if err != nil {
+		f.Close()
 		return err
 	}
 	r.status.set(why, vault.ErrNotFound)
@@ -171,6 +175,7 @@ func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace)
 	defer cancel()
+	f.Close()
 	service.Stop(grace)
 	if g != nil {
 		g.Close(grace)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -23,6 +24,7 @@ type ownership struct {
 	driver  *driver
 	service *rpc.Service
 	calls   calls
+	files   *files.Service
 	online  presence
 	kept    *kept           // what is to be passed on; set by run before it returns
 	hard    context.Context //nolint:containedctx // the ownership's life: ends when nothing may go on
@@ -80,7 +82,11 @@ func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (
 	c.Locate, c.Whose, c.Self = known.Locate, known.Whose, state.UserID
 	c.Sequence = o.sequences()
 	o.takeJobs(&c, state.UserID)
-	o.service, err = rpc.Serve(c)
+	o.files = files.New(r.filesConfig(o))
+	takeFiles(&c, o.files)
+	if o.service, err = rpc.Serve(c); err != nil {
+		o.files.Close()
+	}
 	return err
 }
 
@@ -139,6 +145,7 @@ func (o *ownership) release(offline, disconnect func()) error {
 	})
 	o.status.set(Stopping, nil)
 	o.finishJobs(grace)
+	o.files.Close()
 	if passing := o.c.Successor != nil && o.c.Successor(); passing {
 		o.keepRequests(grace)
 	} else {
@@ -164,6 +171,7 @@ func (o *ownership) abandon(disconnect func(), err error) error {
 	now, cancel := context.WithCancel(o.hard)
 	cancel()
 	o.stop()
+	o.files.Close()
 	o.service.Stop(now)
 	o.calls.close(now)
 	var fenced *stream.FencedError

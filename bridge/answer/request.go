@@ -131,6 +131,20 @@ func (r *Request) JSON(v any, f *Fault) *Fault {
 // server's own reply is refused.
 var ErrReserved = errors.New("it came by a service import, and cannot be passed on")
 
+// ParseTimeout reads seconds, or a duration with its unit; 0: it is neither, or less than a millisecond. What is too long for any
+// request is cut, and that is no fault: it says how long the caller waits.
+func ParseTimeout(text string) time.Duration {
+	text = strings.TrimSpace(text)
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d < time.Millisecond {
+		return 0
+	}
+	return d
+}
+
 // PassOn publishes the request again, for whoever serves the account now. left is what is left of its time, passed what the next
 // owner is told of it.
 func (r *Request) PassOn(left time.Duration, passed string) error {

@@ -40,7 +40,7 @@ func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 		return r, wrong
 	}
 	if in.timeout != "" {
-		if r.timeout = parseTimeout(in.timeout); r.timeout == 0 {
+		if r.timeout = answer.ParseTimeout(in.timeout); r.timeout == 0 {
 			return r, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+quote(in.timeout))
 		}
 	}
@@ -149,18 +149,4 @@ func parseAccept(text string, same Encoding) (Encoding, bool) {
 		}
 	}
 	return JSON, false
-}
-
-// parseTimeout reads seconds, or a duration with its unit; 0: it is neither, or less than a millisecond. What is too long for any
-// request is cut, and that is no fault: it says how long the caller waits.
-func parseTimeout(text string) time.Duration {
-	text = strings.TrimSpace(text)
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		d, err = time.ParseDuration(text + "s")
-	}
-	if err != nil || d < time.Millisecond {
-		return 0
-	}
-	return d
 }

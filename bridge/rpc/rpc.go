@@ -76,6 +76,7 @@ type Config struct {
 	Version     string        // of the service, semantic; 0.0.0
 	Metadata    map[string]string
 	Extra       map[string]Extra // endpoints of the daemon's own, by name
+	Others      []Other          // endpoints of other rooms
 	Log         *slog.Logger
 }
 
@@ -84,6 +85,13 @@ type Extra struct {
 	Subject string
 	Answer  func(ctx context.Context, request []byte) ([]byte, *Fault) // must not block, unless Slow
 	Slow    bool                                                       // Answer runs in a goroutine of its own
+}
+
+// Other is what another room serves in the account's micro service: it takes and answers the requests by itself.
+type Other struct {
+	Subject string                                    // a pattern; of all owners that there are, one gets each request
+	Verbs   map[string]string                         // endpoints: their subjects, by name
+	Take    func(r answer.Request, e *micro.Endpoint) // must not wait; e is nil for what is none of the verbs
 }
 
 func (c Config) withDefaults() Config {
@@ -118,9 +126,10 @@ type Service struct {
 	pool      *pool
 	endpoints map[string]*micro.Endpoint // by namespace, by method with PerMethod
 	readOnly  *micro.Endpoint
-	stray     *micro.Endpoint  // counts requests to nowhere
-	extras    map[string]extra // by subject
-	rpcPrefix string           // tg.rpc.main.
+	stray     *micro.Endpoint            // counts requests to nowhere
+	extras    map[string]extra           // by subject
+	others    map[string]*micro.Endpoint // the same, of other rooms
+	rpcPrefix string                     // tg.rpc.main.
 	roPrefix  string
 	ctx       context.Context //nolint:containedctx // the service's life, for the calls at work
 	cancel    context.CancelFunc
@@ -134,7 +143,7 @@ type Service struct {
 func Serve(c Config) (*Service, error) {
 	c = c.withDefaults()
 	s := &Service{
-		c: c, extraWork: make(chan struct{}, extraMost), endpoints: map[string]*micro.Endpoint{}, extras: map[string]extra{},
+		c: c, extraWork: make(chan struct{}, extraMost), endpoints: map[string]*micro.Endpoint{}, extras: map[string]extra{}, others: map[string]*micro.Endpoint{},
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -170,6 +179,11 @@ func (s *Service) addEndpoints() {
 	for name, x := range c.Extra {
 		s.extras[x.Subject] = extra{s.micro.Add(name, x.Subject, nil), x}
 	}
+	for _, o := range c.Others {
+		for name, subject := range o.Verbs {
+			s.others[subject] = s.micro.Add(name, subject, nil)
+		}
+	}
 	s.stray = &micro.Endpoint{}
 	s.readOnly = s.micro.Add("read-only", c.Scheme.RO(c.Account, ">"), map[string]string{"about": "the same, methods that only read"})
 }
@@ -177,6 +191,11 @@ func (s *Service) addEndpoints() {
 func (s *Service) subscribe() error {
 	for _, tree := range []string{s.rpcPrefix, s.roPrefix} {
 		if err := s.micro.Subscribe(tree+">", s.take); err != nil {
+			return err
+		}
+	}
+	for _, o := range s.c.Others {
+		if err := s.micro.Subscribe(o.Subject, func(r answer.Request) { o.Take(r, s.others[r.Subject()]) }); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,7 @@ type Settings struct {
 	Patience
 	Calls
 	Jobs
+	Files
 	Updates
 	Storage
 	NATS
@@ -91,6 +92,11 @@ type Calls struct {
 type Jobs struct {
 	JobsAtWork int           `envconfig:"NATSGRAM_JOBS" default:"32" desc:"jobs of the queue of one account at work at the same time, each of another chat"`
 	DoneMaxAge time.Duration `envconfig:"NATSGRAM_DONE_MAX_AGE" default:"168h" desc:"how long it is kept what became of jobs, and their ids are known again; 0: for ever"`
+}
+
+// Files is how files are kept.
+type Files struct {
+	FilesAge time.Duration `envconfig:"NATSGRAM_FILES_AGE" default:"72h" desc:"how long files stay in the object store TG_FILES; 0: for ever"`
 }
 
 // Updates is how updates are kept.
@@ -297,6 +303,7 @@ func (s Settings) checkTimes() error {
 		{"NATSGRAM_PING", s.Ping, time.Second, 25 * time.Second},
 		{"NATSGRAM_FLOOD_WAIT", s.FloodWait, 0, 24 * time.Hour},
 		{"NATSGRAM_LOOK", s.Look, 0, 24 * time.Hour},
+		{"NATSGRAM_FILES_AGE", s.FilesAge, 0, 10 * 365 * 24 * time.Hour},
 		{"NATSGRAM_DONE_MAX_AGE", s.DoneMaxAge, 0, 10 * 365 * 24 * time.Hour},
 	} {
 		if c.value < c.lo || c.value > c.hi {

@@ -26,5 +26,6 @@ func FromSettings(s settings.Settings) (Options, error) {
 	o.Replicas.Value, o.Replicas.Set = s.Replicas, s.IsSet("NATSGRAM_REPLICAS") || s.Replicas != d.Replicas
 	o.MaxAge.Value, o.MaxAge.Set = s.MaxAge, s.IsSet("NATSGRAM_UPDATES_MAX_AGE") || s.MaxAge != d.MaxAge
 	o.DoneAge.Value, o.DoneAge.Set = s.DoneMaxAge, s.IsSet("NATSGRAM_DONE_MAX_AGE") || s.DoneMaxAge != d.DoneMaxAge
+	o.FilesAge.Value, o.FilesAge.Set = s.FilesAge, s.IsSet("NATSGRAM_FILES_AGE") || s.FilesAge != d.FilesAge
 	return o, nil
 }

@@ -120,11 +120,12 @@ func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 		return s.js.Stream(ctx, c.Name) // another daemon was faster
-	case codeOf(err) == codeLimitRequired && c.MaxBytes <= 0:
-		c.MaxBytes = it.Limit
-		st, err = Create(ctx, s.js, c)
 	case codeOf(err) == codeNoRoom && byDefault:
 		c.MaxBytes = -1 // a limit is reserved as a whole; what there is may be enough all the same
+		st, err = Create(ctx, s.js, c)
+	}
+	if codeOf(err) == codeLimitRequired && c.MaxBytes <= 0 {
+		c.MaxBytes = it.Limit
 		st, err = Create(ctx, s.js, c)
 	}
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -156,7 +157,7 @@ func (s *Storage) limited(ctx context.Context, it Item) (c jetstream.StreamConfi
 	}
 	switch {
 	case it.Most > 0 && room > 0:
-		c.MaxBytes = min(it.Most, max(room/32, 1))
+		c.MaxBytes = min(it.Most, max(room/it.part(), 1))
 	case it.Most > 0:
 		c.MaxBytes = it.Most
 	case room > 0:

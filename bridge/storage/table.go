@@ -30,6 +30,7 @@ const (
 	Queue     = "QUEUE"
 	Done      = "DONE"
 	Jobs      = "JOBS"
+	Files     = "FILES"
 )
 
 // Kind is what an item is to its users.
@@ -52,6 +53,14 @@ type Item struct {
 	Most  int64 // bytes that it grows to where no limit is set; 0: as it needs
 	// shape is what natsgram needs of it, beside what its kind does.
 	shape func(*jetstream.StreamConfig, Options)
+}
+
+// part is which part of the room an item gets that grows to Most.
+func (it Item) part() int64 {
+	if it.Kind == Objects {
+		return 4
+	}
+	return 32
 }
 
 // SessionVersions is how many versions of a session are kept: whatever is written over one, the last good one is not far.
@@ -117,6 +126,9 @@ var table = []Item{
 		byLeader(c)
 	}},
 	{Jobs, Bucket, "which jobs may have been run", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
+	{Files, Objects, "files of Telegram's, and such as are to go there", true, 32 * mib, 16 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {
+		c.MaxAge = o.FilesAge.Value
+	}},
 }
 
 // byLeader has records read from the stream's leader alone: a copy that lags would tell of former owners and sessions.
@@ -144,6 +156,7 @@ type Options struct {
 	Replicas Opt[int]           // 0: 1
 	MaxAge   Opt[time.Duration] // of updates; 0: for ever
 	DoneAge  Opt[time.Duration] // of what became of jobs; 0: for ever
+	FilesAge Opt[time.Duration] // of files; 0: for ever
 	Limits   map[string]int64   // bytes, by name; what the environment sets alone. -1: none
 	Cluster  string             // placement
 	Tags     []string

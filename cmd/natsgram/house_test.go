@@ -61,8 +61,10 @@ var rooms = []room{
 		"mtproto/transport", "mtproto/handshake", "mtproto/mttest/..."},
 		"the other end: were it to use the client or its session, it would prove nothing"},
 	{"bridge", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/export", "mtproto", "mtproto/dc", "mtproto/crypto",
-		"mtproto/reach", "mtproto/session", "mtproto/signin", "mtproto/updates", "mtproto/updates/loop", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
+		"mtproto/reach", "mtproto/files", "mtproto/session", "mtproto/signin", "mtproto/updates", "mtproto/updates/loop", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
 	{"bridge/confine", []string{"subjects", "tl", "tl/codec", "bridge/answer"}, "a rule about calls: it knows neither who calls nor by what subject"},
+	{"bridge/files", []string{"subjects", "tl/codec", "mtproto", "mtproto/files", "bridge/answer", "bridge/micro", "bridge/parts", "bridge/storage"},
+		"which file is meant, and whom to answer how; whose account it is others know"},
 	{"bridge/queue/plan", nil, "which job may run: a machine that knows neither NATS nor Telegram"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
 	{"bridge/stream", []string{"subjects", "bridge/pace", "bridge/retry", "bridge/room", "bridge/storage"}, "a log of messages, which it cannot read"},
@@ -80,7 +82,7 @@ var rooms = []room{
 }
 
 // natsKnown are the rooms that may know NATS.
-var natsKnown = []string{"bridge", "bridge/client", "bridge/parts", "bridge/records", "bridge/stream", "cmd"}
+var natsKnown = []string{"bridge", "bridge/client", "bridge/files", "bridge/parts", "bridge/records", "bridge/stream", "cmd"}
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
 var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan"}

@@ -37,11 +37,13 @@ configuration. What each role can do at worst: docs/operating.md. Roles:
   watcher   see updates and events as they come, without JetStream
   queue     put jobs into the queue and see what becomes of them; with --chat just those about the chats that are named, with
             --method by those methods; without both also list, cancel and retry jobs
+  files     fetch files, in the daemon's answers; with --bucket also read and write the objects of that object store, which uploads
+            are taken from (TG_FILES)
   operator  sign in and out, ask for the status, watch channels; without an account also list, add, move and remove accounts
   daemon    natsgram itself
 
-With --from the user is in another NATS account than natsgram, called --to: one exports what the other imports. Only so are consumer
-and queue safe, and so they are printed from the account NATSGRAM unless --from says another. In natsgram's own account whoever may
+With --from the user is in another NATS account than natsgram, called --to: one exports what the other imports. Only so are consumer,
+queue, and files with --bucket safe, and so they are printed from the account NATSGRAM unless --from says another. In natsgram's own account whoever may
 use JetStream can have it write to any subject, by the reply subject of a request: --trusted prints that. There JetStream
 seems to be in the domain natsgram.
 
@@ -51,6 +53,7 @@ nats CLI, an option of the connection for others.`,
   natsgram permissions writer main --method messages.sendMessage --method messages.editMessage
   natsgram permissions consumer main --durable archive --to ARCHIVE
   natsgram permissions queue main --chat channel.1234567890 --method messages.sendMessage --user news
+  natsgram permissions files main --bucket TG_FILES --user media
   natsgram permissions operator --nsc           all accounts`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -82,13 +85,14 @@ func (f *permissionsFlags) flags(c *cobra.Command) {
 	fs.StringVar(&f.grant.Inbox, "inbox", "", "prefix of the user's inboxes (default: _INBOX_ and the user)")
 	fs.StringArrayVar(&f.grant.Methods, "method", nil, "with reader, writer or queue: this method alone; may be given again")
 	fs.StringArrayVar(&f.grant.Chats, "chat", nil, "with queue: jobs about this chat alone, as KIND.ID; none.0: about no chat; may be given again")
+	fs.StringArrayVar(&f.grant.Buckets, "bucket", nil, "with files: an object store that the user reads and writes itself; may be given again")
 	fs.StringArrayVar(&f.grant.Durables, "durable", nil, "with consumer: a durable of the stream of updates, by its name in JetStream; may be given again")
 	fs.BoolVar(&f.grant.Own, "stream", false, "with consumer: the account's own stream")
 	fs.StringArrayVar(&f.grant.Replies, "reply", nil, "with daemon: inbox prefix of callers that wait for more than six minutes (NATSGRAM_TIMEOUT_MAX); may be given again")
 	fs.StringVar(&f.grant.API, "api", "", "with daemon: JetStream's API prefix, such as $JS.hub.API for the domain hub (default: $JS.API)")
 	fs.StringVar(&f.from, "from", "", "natsgram's NATS account, where the user is in another")
 	fs.StringVar(&f.to, "to", "", "with --from: the user's NATS account (default: the user in capitals)")
-	fs.BoolVar(&f.trusted, "trusted", false, "with consumer or queue: in natsgram's own NATS account, where it can do everything")
+	fs.BoolVar(&f.trusted, "trusted", false, "with consumer, queue, or files and --bucket: in natsgram's own NATS account, where it can do everything")
 	fs.BoolVar(&f.nsc, "nsc", false, "as commands of nsc, for servers in operator mode")
 	fs.BoolVar(&f.json, "json", false, "as JSON, in the shapes that JWTs have")
 	c.MarkFlagsMutuallyExclusive("nsc", "json")
@@ -97,9 +101,9 @@ func (f *permissionsFlags) flags(c *cobra.Command) {
 
 // natsUser fills in what was not said.
 func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser, err error) {
-	stored := f.grant.Role == subjects.Consumer || f.grant.Role == subjects.Sender
+	stored := f.grant.Role == subjects.Consumer || f.grant.Role == subjects.Sender || len(f.grant.Buckets) > 0
 	if f.trusted && !stored {
-		return u, errors.New("--trusted goes with consumer and queue")
+		return u, errors.New("--trusted goes with consumer, queue, and files with --bucket")
 	}
 	if f.user == "" {
 		f.user = strings.TrimSuffix(string(f.grant.Role)+"-"+f.grant.Account, "-")

@@ -117,6 +117,8 @@ func (r *rights) furnish() {
 		_, e := r.js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: subjects})
 		err = errors.Join(err, e)
 	}
+	_, e = r.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: "TG_FILES"})
+	err = errors.Join(err, e)
 	kv, e := r.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "TG_SESSIONS"})
 	if err = errors.Join(err, e); err != nil {
 		r.t.Fatal(err)
@@ -231,6 +233,15 @@ func (r *rights) turnsJetStream() bool {
 		r.settle()
 		r.await("$JS.API.CONSUMER.MSG.NEXT."+c, `{"no_wait":true,"batch":1}`) // answered after those before it
 		r.await("$JS.API.CONSUMER.INFO."+c, "")
+	}
+	for _, subject := range []string{"$JS.API.STREAM.INFO.OBJ_TG_FILES", "$JS.API.DIRECT.GET.OBJ_TG_FILES.$O.TG_FILES.M.x", "$O.TG_FILES.C.x", "$O.TG_FILES.M.x"} {
+		for _, name := range names(subject) {
+			if err := r.user.PublishMsg(&nats.Msg{Subject: name, Reply: target}); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		r.settle()
+		r.await("$JS.API.STREAM.INFO.OBJ_TG_FILES", "") // answered after those before it
 	}
 	if err := r.user.PublishMsg(&nats.Msg{Subject: "tg.queue.main.channel.1.messages.sendMessage", Reply: target}); err != nil {
 		r.t.Fatal(err)

@@ -29,6 +29,8 @@ var roleColumns = []roleColumn{
 	{"queue", "queue main", "queue"},
 	{"queue `--chat`", "queue main --chat channel.1 --method messages.sendMessage", ""},
 	{"queue `--trusted`", "queue main --trusted", ""},
+	{"files", "files main", "files"},
+	{"files `--bucket`", "files main --bucket TG_FILES", "files --bucket TG_FILES"},
 	{"operator", "operator main", "operator"},
 	{"daemon", "", "daemon"},
 }
@@ -77,6 +79,11 @@ func reaches() []reach {
 		to("queue other jobs (`tg.queue.A.*`)", "tg.queue.%s.channel.1.messages.deleteHistory", "tg.queue.%s.channel.2.messages.sendMessage", "tg.queue.%s.none.0.messages.deleteMessages"),
 		to("list, cancel, retry jobs (`tg.ctl.A.queue.*`)", "tg.ctl.%s.queue.list", "tg.ctl.%s.queue.cancel", "tg.ctl.%s.queue.retry"),
 		to("forge what became of jobs (`tg.done.A.*`)", "tg.done.%s.channel.1.x"),
+		to("fetch and send files (`tg.file.A.*`)", "tg.file.%s.get", "tg.file.%s.put", "tg.file.%s.list", "tg.file.%s.cancel"),
+		to("read objects of TG_FILES", append(verbs("OBJ_TG_FILES", "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"), "$JS.API.DIRECT.GET.OBJ_TG_FILES.$O.TG_FILES.M.x")...),
+		to("write objects of TG_FILES, and delete them", "$O.TG_FILES.M.x", "$O.TG_FILES.C.x", "$JS.API.STREAM.PURGE.OBJ_TG_FILES"),
+		to("make consumers of TG_FILES, change or delete it", append(verbs("OBJ_TG_FILES", "STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.MSG.DELETE", "STREAM.SNAPSHOT", "STREAM.RESTORE",
+			"CONSUMER.CREATE", "CONSUMER.NAMES"), "$JS.API.CONSUMER.CREATE.OBJ_TG_FILES.x", "$JS.API.CONSUMER.CREATE.OBJ_TG_FILES.x.$O.TG_FILES.C.y", "$JS.API.CONSUMER.DURABLE.CREATE.OBJ_TG_FILES.x")...),
 		to("add, move, remove accounts (`tg.ctl._.accounts.*`)", "tg.ctl._.accounts.remove", "tg.ctl._.accounts.list"),
 		to("ask for documents, and how the daemons do (`tg.ctl._.schema`, `health`)", "tg.ctl._.schema", "tg.ctl._.health"),
 		to("say what daemons say to each other", "tg.int.abc.login", "tg.int.abc.ping"),
@@ -111,8 +118,8 @@ func reaches() []reach {
 		hears("see what became of jobs about channel 1", "tg.done.%s.channel.1.*", "tg.done.%s.channel.1.x"),
 		hears("see what became of other jobs", "tg.done.%s.>", "tg.done.%s.channel.2.x"),
 		hears("see events", "tg.evt.%s.>", "tg.evt.%s.connected"),
-		{what: "see, or take, what others ask (`tg.rpc`, `tg.ro`, `tg.ctl`)", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.>", "tg.ctl.main.login.password"}}},
-		{what: "the same, in the daemon's queue group", queue: "q", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.main.login.*", "tg.ctl.main.login.password"}}},
+		{what: "see, or take, what others ask (`tg.rpc`, `tg.ro`, `tg.ctl`, `tg.file`)", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.file.main.*", "tg.file.main.get"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.>", "tg.ctl.main.login.password"}}},
+		{what: "the same, in the daemon's queue group", queue: "q", hear: [][2]string{{"tg.file.main.*", "tg.file.main.get"}, {"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.main.login.*", "tg.ctl.main.login.password"}}},
 		hears("see others' jobs (`tg.queue.A.*`)", "tg.queue.%s.>", "tg.queue.%s.channel.1.a.b"),
 		{what: "see others' answers", hear: [][2]string{{"_INBOX.>", "_INBOX.a.b"}, {"_INBOX_other.>", "_INBOX_other.x"}, {"*.>", "_INBOX_other.x"}}},
 		{what: "see everything (`>`), JetStream's requests, buckets, other servers", hear: [][2]string{{">", "x"}, {"$JS.>", "$JS.API.x"}, {"$KV.>", "$KV.a.b"}, {"$SYS.>", "$SYS.x"}, {"_R_.>", "_R_.x"}}},
@@ -211,7 +218,7 @@ func TestRights(t *testing.T) {
 				same(t, byJWT(t, strings.Fields(words)...).cells(), columns[words], "by JWT", "by configuration")
 			})
 		}
-		if words := strings.Fields(c.one); c.one != "" && words[0] != "consumer" && words[0] != "queue" {
+		if words := strings.Fields(c.one); c.one != "" && words[0] != "consumer" && words[0] != "queue" && !strings.Contains(c.one, "--bucket") {
 			words = append(words, "--from", "NATSGRAM")
 			t.Run(strings.Join(words, " "), func(t *testing.T) {
 				same(t, byConfig(t, words...).cells(), columns[c.one], "in another NATS account", "in natsgram's")

@@ -1,0 +1,75 @@
+package account
+
+import (
+	"context"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/files"
+	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto"
+	tgfiles "github.com/natsgram/natsgram/mtproto/files"
+)
+
+// filesConfig is how the account's files are served; o is nil where nobody is signed in.
+func (r *Runner) filesConfig(o *ownership) files.Config {
+	s := r.c.Settings
+	c := files.Config{
+		Account: r.Name, Scheme: s.Scheme(), Explain: r.status.explain, Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Log: r.tell.log,
+	}
+	if o == nil {
+		c.Explain = func(error) answer.Fault { return r.status.explain(vault.ErrNotFound) }
+		return c
+	}
+	c.Resolve = o.resolve
+	if client, ok := o.client.(tgfiles.Client); ok {
+		c.Client = gated{client, o.calls.gate}
+	}
+	return c
+}
+
+// takeFiles has a service serve files too.
+func takeFiles(c *rpc.Config, f *files.Service) {
+	c.Others = append(c.Others, rpc.Other{Subject: c.Scheme.Files(c.Account), Verbs: f.Verbs(), Take: f.Take})
+}
+
+// gated is a client whose calls are made as far as the gate lets them pass.
+type gated struct {
+	tgfiles.Client
+	gate *gate.Gate // nil: all pass
+}
+
+func (g gated) through(ctx context.Context, query []byte, invoke gate.Invoke) ([]byte, error) {
+	if g.gate == nil {
+		return invoke(ctx, query)
+	}
+	return g.gate.Through(ctx, query, invoke)
+}
+
+// Invoke makes a call.
+func (g gated) Invoke(ctx context.Context, query []byte) ([]byte, error) {
+	return g.through(ctx, query, g.Client.Invoke)
+}
+
+// InvokeFile makes a call of file traffic.
+func (g gated) InvokeFile(ctx context.Context, dc int, t mtproto.Traffic, query []byte) ([]byte, error) {
+	return g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeFile(ctx, dc, t, query) })
+}
+
+// InvokeCDN makes a call to a CDN.
+func (g gated) InvokeCDN(ctx context.Context, dc int, query []byte) ([]byte, error) {
+	return g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeCDN(ctx, dc, query) })
+}
+
+// HasMediaAddress is the client's.
+func (g gated) HasMediaAddress(dc int) bool {
+	c, ok := g.Client.(interface{ HasMediaAddress(dc int) bool })
+	return !ok || c.HasMediaAddress(dc)
+}
+
+// Premium is the client's.
+func (g gated) Premium() bool {
+	c, ok := g.Client.(interface{ Premium() bool })
+	return ok && c.Premium()
+}
