@@ -86,6 +86,7 @@ func (l *link) do(ctx context.Context, m method, query []byte, t *turn) ([]byte,
 
 // add takes a call, unless the link has ended.
 func (l *link) add(k *rpc) error {
+	defer k.turn.tell()
 	l.conn.Lock()
 	defer l.conn.Unlock()
 	if l.closed != nil {
@@ -101,7 +102,7 @@ func (l *link) add(k *rpc) error {
 	return nil
 }
 
-// submit gives a call to the session. The lock is held.
+// submit gives a call to the session. The lock is held. The one behind the call has to be told.
 func (l *link) submit(k *rpc) {
 	now, sess := time.Now(), l.conn.Session()
 	after, ok := k.turn.after(sess)
@@ -163,7 +164,9 @@ func (l *link) isOpen() bool {
 func (l *link) release() {
 	l.init.open = true
 	for _, k := range l.held {
+		t := k.turn // one that fails is its caller's at once
 		l.submit(k)
+		t.tell()
 	}
 	l.held = nil
 	l.conn.Wake()
@@ -190,6 +193,7 @@ func (l *link) abandon() {
 		case sent == SentNo || k.safe:
 			l.held = append(l.held, k)
 			k.turn.taken()
+			k.turn.tell()
 		default:
 			l.fail(k, sent, ErrKeyUnknown)
 		}

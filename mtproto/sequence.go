@@ -107,10 +107,23 @@ type step struct {
 
 // change does something to a step, and tells the one who waits.
 func (p *step) change(do func(*step)) {
+	p.set(do)
+	p.tell()
+}
+
+// set does something to a step. The one who waits has to be told of it.
+func (p *step) set(do func(*step)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	do(p)
-	if p.count++; p.changed != nil {
+	p.count++
+}
+
+// tell tells the one who waits that the step has changed.
+func (p *step) tell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.changed != nil {
 		close(p.changed)
 		p.changed = nil
 	}
@@ -206,17 +219,25 @@ func (t *turn) after(s *session.Session) (id session.CallID, ok bool) {
 	return p.id, p.sess == s
 }
 
-// taken notes that a link has the call.
+// taken notes that a link has the call. The one behind it has to be told.
 func (t *turn) taken() {
 	if t != nil {
-		t.own.change(func(s *step) { s.given, s.paused = true, pause{} })
+		t.own.set(func(s *step) { s.given, s.paused = true, pause{} })
 	}
 }
 
-// enter notes that the call waits in a session.
+// enter notes that the call waits in a session. The one behind it has to be told, as it was given to a session that was left.
 func (t *turn) enter(in *session.Session, id session.CallID) {
 	if t != nil {
-		t.own.change(func(s *step) { s.sess, s.id = in, id })
+		t.own.set(func(s *step) { s.sess, s.id = in, id })
+	}
+}
+
+// tell has the one behind the call go on, if it waits. Whoever gives a call to a link does so last: so the connection's loop runs after
+// the one behind, and sends both at once.
+func (t *turn) tell() {
+	if t != nil {
+		t.own.tell()
 	}
 }
 

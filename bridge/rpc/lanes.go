@@ -51,7 +51,8 @@ type lane struct {
 	begun   int
 	last    *job     // that has begun; nil: none, or it is done
 	calls   Sequence // nil: nobody has begun yet
-	listed  bool     // in the turns of a group
+	listed  *group   // in whose turns it is; nil: in none
+	listing uint64   // which of its listings is the last
 	flood   *flood   // that somebody in the lane sits out
 }
 

@@ -94,7 +94,7 @@ func (m *model) end(j *job) {
 func chatOfName(name string) chat { return chat{kind: aUser, id: int64(len(name) / 2)} }
 
 // However callers come and go, and whatever becomes of single jobs: no bound is passed, jobs that name one chat alike take their turns
-// in the order in which they came, what was taken is answered, and nothing stays counted.
+// in the order in which they came, what was taken is answered, nothing that may begin waits, and nothing stays counted.
 func TestLanesModel(t *testing.T) {
 	for seed := range uint64(300) {
 		synctest.Test(t, func(t *testing.T) { newModel(t, seed).run(300) })
@@ -199,7 +199,7 @@ func (m *model) check() {
 		}
 		n.working, n.begun, n.waiting, bytes = n.working+of.working, n.begun+of.begun, n.waiting+of.waiting, bytes+c.bytes
 	}
-	if n != p.load || bytes != p.bytes || n.working > p.limits.work || n.begun > p.limits.begun || n.waiting > p.limits.queue+p.limits.begun || p.bytes > p.limits.bytes {
+	if n != p.load || bytes != p.bytes || n.working > p.limits.work || n.begun > p.limits.begun || n.waiting+n.begun > p.limits.queue+p.limits.begun || p.bytes > p.limits.bytes {
 		m.t.Fatalf("seed %d: %+v and %d bytes, counted as %+v and %d; bounds %+v", m.seed, n, bytes, p.load, p.bytes, p.limits)
 	}
 	waiting := 0
@@ -209,6 +209,9 @@ func (m *model) check() {
 			if i > 0 && j.ticket < l.waiting[i-1].ticket {
 				m.t.Fatalf("seed %d: %+v: %d waits behind %d", m.seed, l.chat, j.ticket, l.waiting[i-1].ticket)
 			}
+		}
+		if len(l.waiting) > 0 && l.open() && p.mayBegin(l.waiting[0].group) {
+			m.t.Fatalf("seed %d: %+v: %d of %d wait, and the first may begin: %+v", m.seed, l.chat, len(l.waiting), p.waiting, p.load)
 		}
 	})
 	if waiting != p.waiting {

@@ -71,11 +71,18 @@ type caller struct {
 type group struct {
 	caller *caller
 	method string
-	free   lane    // its jobs without a chat
-	turns  []*lane // those whose first job is of this group, and may begin
-	woken  []*job  // those that waited for something and may go on
-	listed bool    // in the caller's turns
+	free   lane      // its jobs without a chat
+	turns  []listing // of lanes whose first job is of this group, and may begin
+	woken  []*job    // those that waited for something and may go on
+	listed bool      // in the caller's turns
 	load
+}
+
+// listing is a lane's place in the turns of a group. It is void when the lane was listed anew: its first job was taken away, and the
+// next is of another group.
+type listing struct {
+	lane *lane
+	n    uint64
 }
 
 func newPool(l limits, budget *Budget, do func(*job)) *pool {
@@ -154,6 +161,8 @@ func (p *pool) admitLocked(l *lane, j *job, start bool) *Fault {
 	switch {
 	case !start && l.flood.outlasts(p.deadline(j)):
 		return l.flood.told(time.Now())
+	case p.waiting+p.begun >= p.limits.queue+p.limits.begun: // those that have begun and wait in a lane again count as waiting
+		return crowded()
 	case !start && !most(p.limits.queue, p.waiting, g.caller.waiting, g.waiting), !p.takeBytesLocked(g.caller, int64(j.Size())):
 		return crowded()
 	}
@@ -224,6 +233,7 @@ func (p *pool) beginLocked(l *lane, j *job) {
 	j.begins()
 	l.begin(p, j)
 	p.count(j.group, load{working: 1, begun: 1})
+	p.listLocked(l) // the next may begin as well
 }
 
 // worker does its job, and then others until none may begin.
@@ -328,28 +338,33 @@ func (p *pool) pickFrom(g *group) (j *job, l *lane, moved bool) {
 		return nil, nil, true
 	}
 	for len(g.turns) > 0 {
-		l = g.turns[0]
-		ours := len(l.waiting) > 0 && l.open() && l.waiting[0].group == g
+		at := g.turns[0]
+		l = at.lane
+		valid := l.listed == g && l.listing == at.n
+		ours := valid && len(l.waiting) > 0 && l.open()
 		if ours && !p.mayBegin(g) {
 			return nil, nil, false
 		}
-		g.turns, l.listed = slices.Delete(g.turns, 0, 1), false
+		g.turns = slices.Delete(g.turns, 0, 1)
+		if valid {
+			l.listed = nil
+		}
 		if ours {
 			return l.take(), l, true
 		}
-		p.listLocked(l) // it may be another group's turn
 	}
 	return nil, nil, false
 }
 
 // listLocked puts a lane whose first job may begin among the turns of that job's group.
 func (p *pool) listLocked(l *lane) {
-	if l.listed || len(l.waiting) == 0 || !l.open() {
+	if len(l.waiting) == 0 || !l.open() || l.listed == l.waiting[0].group {
 		return
 	}
 	g := l.waiting[0].group
-	l.listed = true
-	g.turns = append(g.turns, l)
+	l.listed = g
+	l.listing++
+	g.turns = append(g.turns, listing{l, l.listing})
 	p.listGroupLocked(g)
 }
 

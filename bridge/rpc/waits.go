@@ -161,6 +161,7 @@ func (p *pool) sweep() {
 		late = append(late, l.remove(func(j *job) bool { return !p.deadline(j).After(now) })...)
 	})
 	p.dropLocked(late)
+	p.fillLocked()
 	if p.sweeper = nil; p.waiting > 0 {
 		p.sweepLaterLocked()
 	}
