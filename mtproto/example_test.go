@@ -89,12 +89,12 @@ func ExampleError() {
 	go func() { ended <- c.Run(ctx) }()
 
 	_, err = tg.HelpGetNearestDc(ctx, c, nil)
-	fmt.Println("executed:", mtproto.Reached(err) == mtproto.SentYes && !mtproto.IsKind(err, "FLOOD_WAIT"))
+	fmt.Println("executed:", mtproto.SentOf(err))
 	fmt.Println("again in:", mtproto.RetryAfter(err))
 
 	cancel()
 	<-ended
 	// Output:
-	// executed: false
+	// executed: refused
 	// again in: 1m30s
 }

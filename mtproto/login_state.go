@@ -24,6 +24,7 @@ const (
 // beforeLogin are the steps from which a login may begin anew, in another way.
 var beforeLogin = []LoginStep{WaitPhone, WaitCode, WaitPassword, WaitSignUp, WaitQR, WaitEmail, WaitEmailCode}
 
+// String is the step as JSON and events have it: wait_code.
 func (s LoginStep) String() string {
 	names := [...]string{
 		"wait_phone", "wait_code", "wait_password", "wait_sign_up", "ready", "logged_out", "wait_qr", "wait_email", "wait_email_code",

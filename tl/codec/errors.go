@@ -26,6 +26,7 @@ type Error struct {
 	kind string // what may be said of a secret Got
 }
 
+// Error returns one line: Path, What and Got.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Path != "" {
@@ -40,6 +41,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // in puts a field before the path. A secret field hides the value, even one deep within it.
