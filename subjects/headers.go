@@ -7,7 +7,7 @@ const (
 	HeaderLayer       = "Tg-Layer"    // of an answer and of an update too
 	HeaderTimeout     = "Tg-Timeout"  // seconds, or 500ms, 2m
 	HeaderRetry       = "Tg-Retry"    // any value: repeats a request of which the caller does not know what became
-	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/user/era/box/pts/index
+	HeaderMsgID       = "Nats-Msg-Id" // names a request; of an update: account/user/era/box/pts/index, and .1 ... of further parts
 	HeaderRequestInfo = "Nats-Request-Info"
 	HeaderReply       = "Tg-Reply" // parts: the answer may come in several messages
 	HeaderOrder       = "Tg-Order" // free: in no order with other calls to the same chat

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/index"
 	"github.com/natsgram/natsgram/bridge/pulse"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
@@ -42,8 +43,9 @@ func (r *Runner) newDriver() *driver {
 	d.fetches.memory, d.fetches.call = &d.memory, d.call
 	d.differences = differences{late: r.differenceLate, tell: &r.tell, changed: r.status.tell}
 	d.ledger.name, d.ledger.records, d.ledger.tell, d.ledger.follows = c.Name, c.Records, &r.tell, r.status.follows
+	d.ledger.places = &places{Index: index.New(), name: c.Name, records: c.Records, log: c.Log}
 	d.watched.name, d.watched.records, d.watched.tell, d.watched.wait = c.Name, c.Records, &r.tell, d.loop.Wait
-	d.publisher.conn, d.publisher.tell, d.publisher.release = c.Conn, &r.tell, d.loop.Release
+	d.publisher.conn, d.publisher.tell, d.publisher.release, d.publisher.places = c.Conn, &r.tell, d.loop.Release, d.ledger.places
 	return d
 }
 

@@ -41,6 +41,7 @@ type telegram struct {
 	calls   []string
 	open    map[int]*pushed // not acknowledged
 	users   []codec.M       // that come along with differences
+	other   map[int]codec.M // updates by pts that are no text of Eve's
 	refusal error           // of differences and states
 	offset  atomic.Int64    // its clock minus ours
 	started chan struct{}
@@ -84,15 +85,12 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 	case "updates.getState":
 		return s.Encode(nil, state)
 	case "updates.getDifference":
-		var messages []codec.M
-		for n := int(v.Int("pts")) + 1; n <= pts; n++ {
-			messages = append(messages, textMessage(n))
-		}
-		if len(messages) == 0 {
+		messages, others := g.missed(int(v.Int("pts")), pts)
+		if len(messages)+len(others) == 0 {
 			return s.Encode(nil, codec.M{"_": "updates.differenceEmpty", "date": 1700000000, "seq": 0})
 		}
 		answer := codec.M{"_": "updates.difference", "new_messages": messages, "new_encrypted_messages": []codec.M{},
-			"other_updates": []codec.M{}, "chats": []codec.M{}, "users": append([]codec.M{}, g.users...), "state": state}
+			"other_updates": others, "chats": []codec.M{}, "users": append([]codec.M{}, g.users...), "state": state}
 		if len(messages) > slice {
 			answer["_"], answer["new_messages"] = "updates.differenceSlice", messages[:slice]
 			state["pts"] = int(v.Int("pts")) + slice
@@ -102,6 +100,24 @@ func (g *telegram) Invoke(_ context.Context, query []byte) ([]byte, error) {
 		return s.Encode(nil, answer)
 	}
 	return nil, &mtproto.Error{Code: 400, Type: "METHOD_INVALID"}
+}
+
+// missed are messages and other updates between two places.
+func (g *telegram) missed(from, to int) (messages, others []codec.M) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	others = []codec.M{}
+	for n := from + 1; n <= to; n++ {
+		switch u := g.other[n]; {
+		case u == nil:
+			messages = append(messages, textMessage(n))
+		case u["message"] != nil:
+			messages = append(messages, u["message"].(codec.M))
+		default:
+			others = append(others, u)
+		}
+	}
+	return messages, others
 }
 
 func (g *telegram) ClockOffset() time.Duration { return time.Duration(g.offset.Load()) }

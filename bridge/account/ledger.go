@@ -19,7 +19,10 @@ type ledger struct {
 	user    int64
 	records *records.Records
 	tell    *teller
-	follows func() // is called once the stream holds where the account begins
+	places  *places // what it has learned of the messages in the stream
+	follows func()  // is called once the stream holds where the account begins
+
+	saving sync.Mutex // one position after the other
 
 	mu     sync.Mutex
 	state  updates.State
@@ -131,7 +134,19 @@ func (l *ledger) writeAnew(ctx context.Context) error {
 	if _, begun := l.counts(); !begun {
 		return nil
 	}
-	return l.records.SavePosition(ctx, l.name, l.position())
+	l.places.Lost()
+	return l.write(ctx)
+}
+
+// write stores the position, and before it what is known by then of the messages: recovery reads only what stands behind it.
+func (l *ledger) write(ctx context.Context) error {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	p := l.position()
+	if err := l.places.save(ctx, l.user); err != nil {
+		return err
+	}
+	return l.records.SavePosition(ctx, l.name, p)
 }
 
 // due is how long until turned has to be called.
@@ -144,7 +159,7 @@ func (l *ledger) due(now time.Time) time.Duration {
 
 // save failing costs nothing but time at the next start.
 func (l *ledger) save(ctx context.Context) {
-	if err := l.records.SavePosition(ctx, l.name, l.position()); err != nil && ctx.Err() == nil {
+	if err := l.write(ctx); err != nil && ctx.Err() == nil {
 		l.tell.log.Warn("saving the position", "err", err)
 	}
 }

@@ -111,6 +111,9 @@ func (o *ownership) run(ctx context.Context) error {
 	client, disconnect := context.WithCancel(o.hard)
 	defer disconnect()
 	o.work.Go(func() { o.lost <- o.client.Run(client) })
+	if o.driver.ledger.places.lost {
+		o.work.Go(func() { o.driver.ledger.places.rebuild(o.hard, o.log) })
+	}
 	o.runJobs()
 	offline := o.appear()
 	for {

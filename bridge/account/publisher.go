@@ -20,6 +20,7 @@ type publisher struct {
 	log       *stream.Log
 	writer    *writer
 	directory *directory
+	places    *places
 	tell      *teller
 	release   func(tokens []uint64) // acknowledges updates that are stored
 }
@@ -33,16 +34,33 @@ func (p *publisher) store(b *updates.Batch, at time.Time, watched func() []int64
 		item := &b.Items[i]
 		p.measure(item, watched)
 		p.tellGap(item.Gap)
-		if m := p.writer.message(item); item.Live {
-			p.live(m)
+		if p.places.learn(item); item.Live {
+			p.live(p.writer.message(item))
 		} else {
-			g.Messages = append(g.Messages, m)
+			g.Messages = p.write(g.Messages, item, len(b.Items)-i)
 		}
 	}
+	g.Whole = g.Whole || len(g.Messages) > len(b.Items) // the state goes with the last part of an item
 	if len(b.Release) > 0 {
 		g.Done = func() { p.release(b.Release) }
 	}
 	p.log.Add(g)
+}
+
+// write appends the messages of an item, behind which as many items more are to come as are left, itself included.
+func (p *publisher) write(all []stream.Message, item *updates.Item, left int) []stream.Message {
+	parts := p.places.parts(item, stream.MaxGroup-stateRoom-len(all)-left+1)
+	if parts == nil {
+		return append(all, p.writer.message(item))
+	}
+	for i := range parts {
+		m := p.writer.message(&parts[i])
+		if i > 0 {
+			m.Header[subjects.HeaderMsgID] = []string{first(m.Header, subjects.HeaderMsgID) + "." + strconv.Itoa(i)}
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 func (p *publisher) live(m stream.Message) {

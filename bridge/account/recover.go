@@ -32,13 +32,14 @@ func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, sessio
 		Schema: c.Methods.Schema(), Bot: session.Bot, Channel: d.ledger.accessHash,
 		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.client.Invoke(ctx, query) },
 	}, session.UserID)
+	d.ledger.places.open(ctx, session.UserID, c.Rules)
 	from, begin, err := d.ledger.open(ctx, log)
 	if err != nil {
 		return err
 	}
 	mostHeld, mostBytes := d.memory.bounds()
 	d.machine, err = updates.New(d.rules, from, updates.Config{
-		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom, Rand: rand.Float64,
+		SelfID: session.UserID, Bot: session.Bot, MaxBatch: stream.MaxGroup - stateRoom - partsRoom, Rand: rand.Float64,
 		Known: d.publisher.directory.knows, Begin: begin, Era: log.Epoch(), MaxHeld: mostHeld, MaxHeldBytes: mostBytes,
 		Look: looks(c.Settings.Look),
 	})
@@ -86,6 +87,7 @@ type history struct {
 	other  bool // somebody else's updates, or record, come last
 	former bool // this user was here before
 	read   int  // messages
+	places *places
 }
 
 // why is the reason for a beginning.
@@ -107,7 +109,7 @@ func (l *ledger) find(ctx context.Context, log *stream.Log) (*history, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	x := &history{user: l.user, known: p.User == l.user}
+	x := &history{user: l.user, known: p.User == l.user, places: l.places}
 	former := log.Former().User
 	if x.former = former == l.user; former != 0 && former != l.user {
 		x.other = true
@@ -128,8 +130,11 @@ func (l *ledger) find(ctx context.Context, log *stream.Log) (*history, error) {
 }
 
 // fold takes the state of one message, if it is this user's. Older versions did not say whose it was.
-func (x *history) fold(_ uint64, h nats.Header) error {
+func (x *history) fold(seq uint64, subject string, h nats.Header) error {
 	x.read++
+	if err := x.places.fold(seq, subject, h); err != nil {
+		return err
+	}
 	whose := first(h, subjects.HeaderUser)
 	switch {
 	case whose == "" && !x.known:

@@ -161,7 +161,7 @@ func isNew(item *updates.Item) bool {
 }
 
 // id names an update for ever: account/user/era/box/pts/index. An era is a counting of Telegram's: it may begin anew (E10). What
-// has no place in a box is numbered under its owner (E23).
+// has no place in a box is numbered under its owner (E23). Parts of an update about several chats have their number behind it.
 func (w *writer) id(item *updates.Item, box string) string {
 	whose := w.account + "/" + w.user[0] + "/"
 	if item.Box.Kind == updates.None {

@@ -232,7 +232,7 @@ var (
 		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},
 		{subjects.HeaderRedacted, "why contents are missing: users and chats (the update is whole), too large, refused, service message", "", nil},
 		{subjects.HeaderUser, "the id of the user whose update it is: the account's name can pass on to another", "^[0-9]+$", nil},
-		{subjects.HeaderMsgID, "account/user/era/box/pts/index: unique", "", nil},
+		{subjects.HeaderMsgID, "account/user/era/box/pts/index: unique; .1, .2 ... behind it are further parts of an update about several chats", "", nil},
 	}
 )
 

@@ -86,9 +86,10 @@ func (r *Records) PutBackPosition(ctx context.Context, account string, p Positio
 	return nil
 }
 
-// Forget removes where an account's updates go on or begin, so that recovery reads the stream alone. What it watches stays.
+// Forget removes where an account's updates go on or begin, so that recovery reads the stream alone, and in which chats its messages
+// are. What it watches stays.
 func (r *Records) Forget(ctx context.Context, account string) error {
-	return errors.Join(r.bucket.Purge(ctx, account), r.bucket.Purge(ctx, SignInKey(account)))
+	return errors.Join(r.bucket.Purge(ctx, account), r.bucket.Purge(ctx, SignInKey(account)), r.forgetPages(ctx, account))
 }
 
 // SignInKey is the key of what SignedIn notes. It stands beside the position: an account's name has no dot.

@@ -100,7 +100,7 @@ var table = []Item{
 		byLeader(c)
 	}},
 	{Accounts, Bucket, "the accounts, and which daemon runs which", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
-	{Positions, Bucket, "where recovery begins", false, 32 * mib, 0, nil},
+	{Positions, Bucket, "where recovery begins, and which messages are in which chats", false, 32 * mib, 0, nil},
 	{Once, Bucket, "requests with a Nats-Msg-Id, and their answers, sealed", false, 64 * mib, 512 * mib, func(c *jetstream.StreamConfig, _ Options) {
 		c.MaxAge = OnceTTL
 		c.AllowAtomicPublish = true

@@ -180,9 +180,9 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 }
 
-// Recover tells of the headers of every message of the account after sequence `from` and before this log's epoch, in order.
+// Recover tells of subject and headers of every message of the account after sequence `from` and before this log's epoch, in order.
 // That is all there is: nobody but this log can write any more.
-func (l *Log) Recover(ctx context.Context, from uint64, fold func(seq uint64, h nats.Header) error) error {
+func (l *Log) Recover(ctx context.Context, from uint64, fold func(seq uint64, subject string, h nats.Header) error) error {
 	return l.reader.scan(ctx, from, fold)
 }
 

@@ -22,7 +22,7 @@ type reader struct {
 const scanWait = 10 * time.Second
 
 // scan reads headers from the account's updates and owner records: its own record, at the epoch, is where it ends.
-func (r *reader) scan(ctx context.Context, from uint64, fold func(uint64, nats.Header) error) error {
+func (r *reader) scan(ctx context.Context, from uint64, fold func(uint64, string, nats.Header) error) error {
 	if from >= r.fence.epoch.Load() {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (r *reader) end(ctx context.Context, consumer jetstream.Consumer, messages 
 	}
 }
 
-func (r *reader) drain(ctx context.Context, messages jetstream.MessagesContext, fold func(uint64, nats.Header) error) error {
+func (r *reader) drain(ctx context.Context, messages jetstream.MessagesContext, fold func(uint64, string, nats.Header) error) error {
 	for {
 		msg, err := messages.Next(jetstream.NextMaxWait(scanWait))
 		if ctx.Err() != nil {
@@ -76,7 +76,7 @@ func (r *reader) drain(ctx context.Context, messages jetstream.MessagesContext, 
 			r.log.Warn("a message in the stream of updates that no natsgram wrote", "seq", seq, "subject", msg.Subject())
 			continue
 		}
-		if err := fold(seq, msg.Headers()); err != nil {
+		if err := fold(seq, msg.Subject(), msg.Headers()); err != nil {
 			return fmt.Errorf("%s: message %d of the stream: %w", r.fence.account, seq, err)
 		}
 	}
@@ -88,7 +88,7 @@ func (r *reader) find(ctx context.Context, from uint64, messages []Message) (the
 		return true, 0, nil
 	}
 	id := messages[len(messages)-1].Header.Get(jetstream.MsgIDHeader)
-	err = r.scan(ctx, from, func(seq uint64, h nats.Header) error {
+	err = r.scan(ctx, from, func(seq uint64, _ string, h nats.Header) error {
 		if id != "" && h.Get(jetstream.MsgIDHeader) == id {
 			there, at = true, seq
 		}

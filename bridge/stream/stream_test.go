@@ -354,7 +354,7 @@ func TestRecover(t *testing.T) {
 	}
 	for from, want := range map[uint64]string{0: "1 2 3 4 5", 3: "3 4 5", 6: "", 100: ""} {
 		var seen []string
-		err := two.Recover(context.Background(), from, func(seq uint64, h nats.Header) error {
+		err := two.Recover(context.Background(), from, func(seq uint64, _ string, h nats.Header) error {
 			seen = append(seen, h.Get("Tg-Pts"))
 			return nil
 		})

@@ -1,6 +1,8 @@
 package updates
 
 import (
+	"encoding/binary"
+
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -61,4 +63,28 @@ func aboutMessage(message *codec.Fields) About {
 		}
 	}
 	return a
+}
+
+// boxedVector is the constructor of a Vector.
+const boxedVector = 0x1cb5c415
+
+// Only is an update about a list of messages as if it were about some of them alone. It reports false where the update is about
+// no list.
+func (r *Rules) Only(update []byte, ids []int64) (only []byte, ok bool) {
+	v, err := r.s.View(update)
+	if err != nil {
+		return nil, false
+	}
+	field := r.rule(v).about.ids
+	at, n := v.Offset(field), v.Len(field)
+	if field == "" || !v.Has(field) || at+8 > len(update) || binary.LittleEndian.Uint32(update[at:]) != boxedVector {
+		return nil, false
+	}
+	only = append(make([]byte, 0, len(update)), update[:at]...)
+	only = binary.LittleEndian.AppendUint32(only, boxedVector)
+	only = binary.LittleEndian.AppendUint32(only, uint32(len(ids))) //nolint:gosec // of a list that was read
+	for _, id := range ids {
+		only = binary.LittleEndian.AppendUint32(only, uint32(id)) //nolint:gosec // ids are ints
+	}
+	return append(only, update[at+8+4*n:]...), true
 }

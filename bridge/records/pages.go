@@ -1,0 +1,55 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// pagesOf stands before the slots of a user's pages: another user under the account's name has other messages.
+func pagesOf(account string, user int64) string {
+	return account + ".chats." + strconv.FormatInt(user, 10) + "."
+}
+
+// SavePage stores a page of which messages are in which chats, over what stood in its slot.
+func (r *Records) SavePage(ctx context.Context, account string, user int64, slot int, body []byte) error {
+	if _, err := r.bucket.Put(ctx, pagesOf(account, user)+strconv.Itoa(slot), body); err != nil {
+		return fmt.Errorf("%s: saving which messages are in which chats: %w", account, err)
+	}
+	return nil
+}
+
+// Pages are those that were saved for a user.
+func (r *Records) Pages(ctx context.Context, account string, user int64) (all [][]byte, err error) {
+	w, err := r.bucket.Watch(ctx, pagesOf(account, user)+"*", jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading which messages are in which chats: %w", account, err)
+	}
+	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
+	for {
+		select {
+		case e, open := <-w.Updates():
+			if !open || e == nil { // all that is there
+				return all, ctx.Err()
+			}
+			all = append(all, e.Value())
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// forgetPages removes the pages of every user that an account had.
+func (r *Records) forgetPages(ctx context.Context, account string) error {
+	st, err := r.storage.JetStream().Stream(ctx, "KV_"+r.bucket.Bucket())
+	if err == nil {
+		err = st.Purge(ctx, jetstream.WithPurgeSubject("$KV."+r.bucket.Bucket()+"."+account+".chats.>"))
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	return err
+}
