@@ -15,11 +15,37 @@ import (
 
 // asked is a request for a file, as it is written.
 type asked struct {
-	Location json.RawMessage `json:"location,omitempty"` // an InputFileLocation
+	Link     string          `json:"link,omitempty"`     // to a message or a story
+	Message  *place          `json:"message,omitempty"`  // a message's file
+	Story    *place          `json:"story,omitempty"`    // a story's
+	PhotoOf  json.RawMessage `json:"photo_of,omitempty"` // the photo of a peer
+	Emoji    string          `json:"emoji,omitempty"`    // the id of a custom emoji
+	Document json.RawMessage `json:"document,omitempty"` // a Document
+	Photo    json.RawMessage `json:"photo,omitempty"`    // a Photo
+	Location json.RawMessage `json:"location,omitempty"` // an InputFileLocation or InputWebFileLocation
 
+	Size   string `json:"size,omitempty"` // thumb, original, or a type of Telegram's
 	Offset int64  `json:"offset,omitempty"`
 	Limit  int64  `json:"limit,omitempty"`
 	To     string `json:"to,omitempty"` // parts
+}
+
+// place is where a message or story is.
+type place struct {
+	Peer json.RawMessage `json:"peer"` // an InputPeer, or text in its place
+	ID   int64           `json:"id"`
+}
+
+// sources is how many files a request names.
+func (a *asked) sources() (n int) {
+	for _, there := range []bool{
+		a.Link != "", a.Message != nil, a.Story != nil, a.PhotoOf != nil, a.Emoji != "", a.Document != nil, a.Photo != nil, a.Location != nil,
+	} {
+		if there {
+			n++
+		}
+	}
+	return n
 }
 
 // toParts is where the bytes go that are the answer.
@@ -37,8 +63,10 @@ func read(r *answer.Request) (a asked, f *answer.Fault) {
 		return a, bad(err.Error())
 	}
 	switch {
-	case a.Location == nil:
-		return a, bad(`want {"location": an InputFileLocation}`)
+	case a.sources() != 1:
+		return a, bad("want one of link, message, story, photo_of, emoji, document, photo and location")
+	case len(a.Size) > 16:
+		return a, bad("size: want thumb, original, or a type of Telegram's such as m, x, y, got " + quote(a.Size))
 	case a.Offset < 0 || a.Limit < 0:
 		return a, bad("offset and limit: want 0 or more")
 	case a.To != "" && a.To != toParts:

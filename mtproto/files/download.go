@@ -14,7 +14,7 @@ import (
 
 // Source is a file that Telegram has.
 type Source struct {
-	// Location is an InputFileLocation.
+	// Location is an InputFileLocation, or an InputWebFileLocation: then DC is the webfile_dc_id of help.getConfig.
 	Location codec.M
 
 	// DC is where the file is, as its document or photo says; 0: ask at home, and be told.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/natsgram/natsgram/mtproto"
@@ -39,7 +40,7 @@ type stand struct {
 
 func newPath(f *Files, from Source) *path {
 	return &path{f: f, refresh: from.Refresh, turn: make(chan struct{}, 1), now: stand{
-		dc: from.DC, location: from.Location, noCDN: f.NoCDN, hashes: newHashes(!f.NoVerify),
+		dc: from.DC, location: from.Location, noCDN: f.NoCDN, hashes: newHashes(!f.NoVerify && !onWeb(from.Location)),
 	}}
 }
 
@@ -200,6 +201,9 @@ func (p *path) piece(ctx context.Context, s *stand, q request) ([]byte, error) {
 	if s.cdn != nil {
 		return p.cdnPiece(ctx, s, q)
 	}
+	if onWeb(s.location) {
+		return p.webPiece(ctx, s, q)
+	}
 	v, err := p.f.call(ctx, s.dc, mtproto.Download, codec.M{
 		"_": "upload.getFile", "cdn_supported": !s.noCDN, "location": s.location, "offset": q.offset, "limit": q.limit,
 	})
@@ -217,6 +221,23 @@ func (p *path) piece(ctx context.Context, s *stand, q request) ([]byte, error) {
 		return nil, &redirect{c}
 	}
 	return nil, fmt.Errorf("%w: %s", errAnswer, v.Name())
+}
+
+// onWeb says that a file is on the web, where Telegram fetches it, and has no hashes of it.
+func onWeb(location codec.M) bool {
+	name, _ := location["_"].(string)
+	return strings.HasPrefix(name, "inputWebFile")
+}
+
+func (p *path) webPiece(ctx context.Context, s *stand, q request) ([]byte, error) {
+	v, err := p.f.call(ctx, s.dc, mtproto.Download, codec.M{"_": "upload.getWebFile", "location": s.location, "offset": q.offset, "limit": q.limit})
+	if err != nil {
+		return nil, err
+	}
+	if v.Name() != "upload.webFile" {
+		return nil, fmt.Errorf("%w: %s", errAnswer, v.Name())
+	}
+	return v.Bytes("bytes"), nil
 }
 
 // request is what one call asks for.

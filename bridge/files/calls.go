@@ -1,0 +1,131 @@
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"strconv"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+func (s *Service) invoke(ctx context.Context, call codec.M) ([]byte, error) {
+	query, err := s.c.Client.Schema().Encode(nil, call)
+	if err != nil {
+		return nil, err
+	}
+	return s.c.Client.Invoke(ctx, query)
+}
+
+// call makes a call whose answer is an object.
+func (s *Service) call(ctx context.Context, call codec.M) (codec.View, error) {
+	body, err := s.invoke(ctx, call)
+	if err != nil {
+		return codec.View{}, err
+	}
+	v, err := s.c.Client.Schema().View(body)
+	if err != nil {
+		return v, fmt.Errorf("reading what %v answers: %w", call["_"], err)
+	}
+	return v, nil
+}
+
+// list makes a call whose answer is a vector of a class.
+func (s *Service) list(ctx context.Context, call codec.M, class string) iter.Seq2[codec.View, error] {
+	return func(yield func(codec.View, error) bool) {
+		schema := s.c.Client.Schema()
+		body, err := s.invoke(ctx, call)
+		if err != nil {
+			yield(codec.View{}, err)
+			return
+		}
+		t, ok := schema.Type("Vector<" + class + ">")
+		if !ok {
+			yield(codec.View{}, fmt.Errorf("this layer has no %s", class))
+			return
+		}
+		for v := range schema.Objects(body, t) {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// fieldsOf is an object as Go programs write it.
+func fieldsOf(schema *codec.Schema, v codec.View) codec.M {
+	m := codec.M{"_": v.Name()}
+	c, ok := schema.Constructor(v.Name())
+	if !ok {
+		return m
+	}
+	for _, p := range c.Params {
+		if !v.Has(p.Name) {
+			continue
+		}
+		switch p.Type.Name {
+		case "#":
+		case "true", "Bool":
+			m[p.Name] = v.Bool(p.Name)
+		case "int", "long":
+			m[p.Name] = v.Int(p.Name)
+		case "double":
+			m[p.Name] = v.Double(p.Name)
+		case "string", "bytes":
+			m[p.Name] = v.Bytes(p.Name)
+		case "Vector":
+			all := []codec.View{}
+			for o := range v.Objects(p.Name) {
+				all = append(all, o)
+			}
+			m[p.Name] = all
+		default:
+			if o, ok := v.Object(p.Name); ok {
+				m[p.Name] = o
+			}
+		}
+	}
+	return m
+}
+
+// nameIn is the constructor that a caller's JSON names.
+func nameIn(body []byte) string {
+	var named struct {
+		Name string `json:"_"`
+	}
+	_ = json.Unmarshal(body, &named) // what it is not, the codec tells
+	return named.Name
+}
+
+// keyOf tells a location from all others, whatever its reference.
+func (s *Service) keyOf(location codec.M) (string, error) {
+	size, _ := location["thumb_size"].([]byte)
+	switch id, _ := location["id"].(int64); location["_"] {
+	case "inputDocumentFileLocation":
+		return keyOf("document", id, string(size)), nil
+	case "inputPhotoFileLocation":
+		return keyOf("photo", id, string(size)), nil
+	}
+	plain := maps.Clone(location)
+	if _, ok := plain["file_reference"]; ok {
+		plain["file_reference"] = []byte(nil)
+	}
+	b, err := s.c.Client.Schema().Encode(nil, plain)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return "location/" + hex.EncodeToString(sum[:12]), nil
+}
+
+func keyOf(kind string, id int64, size string) string {
+	key := kind + "/" + strconv.FormatInt(id, 10)
+	if size != "" {
+		key += "_" + size
+	}
+	return key
+}
