@@ -1,8 +1,6 @@
 package mttest
 
 import (
-	"slices"
-
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -164,96 +162,6 @@ func getMessages(r *Request) (any, error) {
 	ids := messageIDs(r.Args)
 	shown, c := r.listed(ids, r.server.world.Messages(r.Account.id, ids))
 	return M{"_": "messages.messages", "messages": shown, "users": c.users(), "chats": c.chats()}, nil
-}
-
-// archive is the folder that everybody has; here nothing is ever put into it.
-const archive = 1
-
-func getDialogs(r *Request) (any, error) {
-	all := r.server.world.Dialogs(r.Account.id)
-	if r.Args.Int("folder_id") == archive {
-		all = nil
-	}
-	total := len(all)
-	all = all[r.dialogOffset(all):]
-	limit := int(r.Args.Int("limit"))
-	if limit <= 0 || limit > maxHistory {
-		limit = maxHistory
-	}
-	all = all[:min(limit, len(all))]
-	m := r.dialogs("messages.dialogs", all)
-	if len(all) < total {
-		m["_"], m["count"] = "messages.dialogsSlice", total
-	}
-	return m, nil
-}
-
-// dialogOffset is where the page begins: behind the dialog that is named, by its peer (the access hash does not matter: TDLib
-// sends 0) or else by the date and id of its last message.
-func (r *Request) dialogOffset(all []world.Dialog) int {
-	if v, ok := r.Args.Object("offset_peer"); ok {
-		if p, ok := bareInput(v); ok {
-			if i := slices.IndexFunc(all, func(d world.Dialog) bool { return d.Peer == p }); i >= 0 {
-				return i + 1
-			}
-		}
-	}
-	date, id := int(r.Args.Int("offset_date")), int(r.Args.Int("offset_id"))
-	if date == 0 && id == 0 {
-		return 0
-	}
-	for i, d := range all {
-		if d.Top == nil || date > 0 && d.Top.Date < date || (date == 0 || d.Top.Date == date) && id > 0 && d.Top.ID < id {
-			return i
-		}
-	}
-	return len(all)
-}
-
-// bareInput is whom an InputPeer means, without looking whether the access hash is right.
-func bareInput(v codec.View) (world.Peer, bool) {
-	switch v.Name() {
-	case "inputPeerUser":
-		return world.UserPeer(v.Int("user_id")), true
-	case "inputPeerChat":
-		return world.ChatPeer(v.Int("chat_id")), true
-	case "inputPeerChannel":
-		return world.ChannelPeer(v.Int("channel_id")), true
-	}
-	return world.Peer{}, false
-}
-
-// getPinnedDialogs has none to show.
-func getPinnedDialogs(r *Request) (any, error) {
-	m := r.dialogs("messages.peerDialogs", nil)
-	m["state"] = state(r.server.world.State(r.Account.id))
-	return m, nil
-}
-
-func (r *Request) dialogs(form string, all []world.Dialog) M {
-	c := r.server.scene(r.Account.id)
-	var dialogs, messages []M
-	for _, d := range all {
-		dialogs = append(dialogs, c.dialog(d))
-		if d.Top != nil {
-			messages = append(messages, c.message(d.Top))
-		}
-	}
-	return M{"_": form, "dialogs": dialogs, "messages": messages, "users": c.users(), "chats": c.chats()}
-}
-
-func getPeerDialogs(r *Request) (any, error) {
-	var all []world.Dialog
-	for v := range r.Args.Objects("peers") {
-		p, err := r.peerOf(v)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r.server.world.Dialog(r.Account.id, p))
-	}
-	m := r.dialogs("messages.peerDialogs", all)
-	m["state"] = state(r.server.world.State(r.Account.id))
-	return m, nil
 }
 
 // invited is the answer of what brings people into a group: recent layers list who could not be.

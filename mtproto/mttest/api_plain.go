@@ -3,9 +3,8 @@ package mttest
 import "github.com/natsgram/natsgram/mtproto/mttest/world"
 
 // plain are methods that clients ask at every start, and whose answer holds nothing here: TDLib and others take a refusal of
-// them for something that passes, or do not get on (messages.getDialogFilters).
+// them for something that passes, or do not get on.
 var plain = map[string]any{
-	"messages.getDialogFilters":      M{"_": "messages.dialogFilters", "filters": []M{}},
 	"messages.getAvailableReactions": M{"_": "messages.availableReactionsNotModified"},
 	"messages.getPeerSettings":       M{"_": "messages.peerSettings", "settings": M{"_": "peerSettings"}, "chats": []M{}, "users": []M{}},
 	"account.getNotifySettings":      M{"_": "peerNotifySettings"},

@@ -118,6 +118,12 @@ func (c *scene) update(e world.Event) M {
 	case world.ReadOutbox:
 		c.mention(e.Peer)
 		return M{"_": "updateReadHistoryOutbox", "peer": peer(e.Peer), "max_id": e.MaxID, "pts": e.Pts, "pts_count": e.Count}
+	case world.Moved:
+		p, _ := e.Body[0].(world.Peer)
+		c.mention(p)
+		return M{
+			"_": "updateFolderPeers", "folder_peers": []M{{"_": "folderPeer", "peer": peer(p), "folder_id": e.MaxID}}, "pts": e.Pts, "pts_count": e.Count,
+		}
 	case world.Typing:
 		if e.Peer.Kind == world.KindChat {
 			return M{"_": "updateChatUserTyping", "chat_id": e.Peer.ID, "from_id": peer(world.UserPeer(e.From)), "action": e.Body[0]}

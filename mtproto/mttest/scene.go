@@ -222,5 +222,13 @@ func (c *scene) dialog(d world.Dialog) M {
 	if d.Peer.Kind == world.KindChannel {
 		m["pts"] = d.Pts
 	}
+	m["pinned"], m["unread_mark"] = d.Pinned, d.UnreadMark
+	optional(m, "folder_id", d.Folder)
+	if d.Draft != nil {
+		m["draft"] = d.Draft
+	}
+	if d.Notify != nil {
+		m["notify_settings"] = d.Notify
+	}
 	return m
 }

@@ -14,6 +14,7 @@ const (
 	Raw                           // Body, by qts, by seq or by neither
 	Typing                        // From, Peer, Body
 	Status                        // From, Online
+	Moved                         // Body: a Peer; MaxID: the folder that it is in now
 	Membership                    // Peer: the user came into it or went out of it
 )
 

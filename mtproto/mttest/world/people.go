@@ -36,6 +36,7 @@ type user struct {
 	qts, seq int
 	qtsLog   []Event
 	seqLog   []Event
+	marks    Marks
 }
 
 type dialog struct {
@@ -64,7 +65,7 @@ func (w *World) AddUser(p Profile) User {
 		w.lastID.user++
 		id = w.lastID.user
 	}
-	u := &user{User: User{ID: id, Profile: p}, dialogs: map[Peer]*dialog{}, sent: map[int64]Sent{}}
+	u := &user{User: User{ID: id, Profile: p}, dialogs: map[Peer]*dialog{}, sent: map[int64]Sent{}, marks: newMarks()}
 	w.users[u.ID] = u
 	if p.Phone != "" {
 		w.phones[p.Phone] = u.ID
@@ -149,11 +150,14 @@ func (w *World) SetOnline(id int64, online bool) {
 func (w *World) PushRaw(id int64, by Numbering, bodies ...any) Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e := Event{What: Raw, Body: bodies, Date: w.Date()}
-	u := w.users[id]
-	if u == nil {
-		return e
+	if u := w.users[id]; u != nil {
+		return w.pushRaw(u, by, nil, bodies...)
 	}
+	return Event{What: Raw, Body: bodies, Date: w.Date()}
+}
+
+func (w *World) pushRaw(u *user, by Numbering, origin any, bodies ...any) Event {
+	e := Event{What: Raw, Body: bodies, Date: w.Date(), Origin: origin}
 	switch by {
 	case ByQts:
 		u.qts++
@@ -165,7 +169,7 @@ func (w *World) PushRaw(id int64, by Numbering, bodies ...any) Event {
 		e.Seq, e.Date = u.seq, w.stamp()
 		u.seqLog = append(u.seqLog, e)
 	}
-	w.deliver(id, e)
+	w.deliver(u.ID, e)
 	return e
 }
 

@@ -108,6 +108,9 @@ type Dialog struct {
 	Top                     *Message // nil: empty
 	ReadIn, ReadOut, Unread int
 	Pts                     int // of a channel
+	Pinned, UnreadMark      bool
+	Folder                  int
+	Draft, Notify           any // nil: none was set
 }
 
 // Dialogs is the list of a user's conversations, the last spoken in first.
@@ -125,7 +128,7 @@ func (w *World) Dialogs(id int64) []Dialog {
 	for _, c := range u.joined {
 		all = append(all, w.dialogOf(u, ChannelPeer(c)))
 	}
-	slices.SortStableFunc(all, func(a, b Dialog) int { return b.date() - a.date() })
+	u.marks.sort(all)
 	return all
 }
 
@@ -147,7 +150,10 @@ func (d Dialog) date() int {
 	return d.Top.Date
 }
 
-func (w *World) dialogOf(u *user, p Peer) Dialog {
+func (w *World) dialogOf(u *user, p Peer) Dialog { return u.marks.mark(w.spoken(u, p)) }
+
+// spoken is a conversation without what the user has set of it.
+func (w *World) spoken(u *user, p Peer) Dialog {
 	if p.Kind == KindChannel {
 		c := w.channels[p.ID]
 		if c == nil {
