@@ -296,15 +296,15 @@ func TestGotdClientMessages(t *testing.T) {
 	}
 }
 
-// town is where a client of gotd talks to somebody.
-type town struct {
+// fixture is where a client of gotd talks to somebody.
+type fixture struct {
 	me, other *mttest.Account
 	group     *mttest.Group
 	channel   *mttest.Channel
 }
 
-func newTown(s *mttest.Server) town {
-	w := town{me: s.AddUser(mttest.User{First: "Me", Phone: "+15551"}), other: s.AddUser(mttest.User{First: "Other", Username: "the_other"})}
+func newFixture(s *mttest.Server) fixture {
+	w := fixture{me: s.AddUser(mttest.User{First: "Me", Phone: "+15551"}), other: s.AddUser(mttest.User{First: "Other", Username: "the_other"})}
 	w.group = s.AddGroup("Group", w.me, w.other)
 	w.channel = s.AddChannel(mttest.ChannelConfig{
 		Title: "Channel", Username: "the_channel", Megagroup: true, Creator: w.other, Members: []*mttest.Account{w.me},
@@ -313,7 +313,7 @@ func newTown(s *mttest.Server) town {
 }
 
 // peers are those that both write to, as each of the two sees them.
-func (w town) peers() map[string]struct {
+func (w fixture) peers() map[string]struct {
 	mine tg.InputPeerClass
 	its  mttest.Peer
 } {
@@ -329,7 +329,7 @@ func (w town) peers() map[string]struct {
 }
 
 func messages(t *testing.T, s *mttest.Server) {
-	w, in := newTown(s), newInbox()
+	w, in := newFixture(s), newInbox()
 	c := gotdAs(t, s, w.me, telegram.Options{UpdateHandler: in.dispatcher()})
 	runGotd(t, c, func(ctx context.Context) error {
 		for name, p := range w.peers() {
@@ -353,7 +353,7 @@ func messages(t *testing.T, s *mttest.Server) {
 }
 
 // surroundings asks what programs ask besides.
-func surroundings(ctx context.Context, c *telegram.Client, w town) error {
+func surroundings(ctx context.Context, c *telegram.Client, w fixture) error {
 	d, err := c.API().MessagesGetDialogs(ctx, &tg.MessagesGetDialogsRequest{OffsetPeer: &tg.InputPeerEmpty{}, Limit: 20})
 	if err != nil {
 		return err
@@ -415,7 +415,7 @@ func TestGotdClientRecoversDifference(t *testing.T) {
 
 func recovers(t *testing.T, miss func(s *mttest.Server, g *gate, say func(n int))) {
 	s := telegramInABox(t, func(c *mttest.Config) { c.Updates.Page = 20 })
-	w, in, g := newTown(s), newInbox(), newGate()
+	w, in, g := newFixture(s), newInbox(), newGate()
 	m := updates.New(updates.Config{Handler: in.dispatcher()})
 	c := gotdAs(t, s, w.me, telegram.Options{UpdateHandler: m, Resolver: dcs.Plain(dcs.PlainOptions{Dial: g.dial})})
 	var want []string
@@ -486,7 +486,7 @@ func manage(ctx context.Context, m *updates.Manager, c *telegram.Client, a *mtte
 func TestGotdClientFiles(t *testing.T) {
 	leaves(t)
 	s := telegramInABox(t, func(c *mttest.Config) { c.Centres = []int{2, 4} })
-	w, in := newTown(s), newInbox()
+	w, in := newFixture(s), newInbox()
 	c := gotdAs(t, s, w.me, telegram.Options{UpdateHandler: in.dispatcher()})
 	runGotd(t, c, func(ctx context.Context) error {
 		for _, size := range []int{1, 300_000, 11 << 20} {
@@ -498,7 +498,7 @@ func TestGotdClientFiles(t *testing.T) {
 	})
 }
 
-func upAndDown(ctx context.Context, c *telegram.Client, w town, size int) error {
+func upAndDown(ctx context.Context, c *telegram.Client, w fixture, size int) error {
 	data := make([]byte, size)
 	_, _ = rand.Read(data)
 	file, err := uploader.NewUploader(c.API()).WithPartSize(512<<10).WithThreads(2).FromBytes(ctx, "file.bin", data)
@@ -558,7 +558,7 @@ func downloads(ctx context.Context, c *telegram.Client, doc *tg.Document, want [
 }
 
 // fromElsewhere downloads a file of data centre 4: FILE_MIGRATE, and the authorization brought there (D6, D7).
-func fromElsewhere(ctx context.Context, s *mttest.Server, c *telegram.Client, w town) error {
+func fromElsewhere(ctx context.Context, s *mttest.Server, c *telegram.Client, w fixture) error {
 	data := bytes.Repeat([]byte("far away "), 5000)
 	f := s.World().AddFile(world.File{DC: 4, Name: "far.bin", MimeType: "application/octet-stream", Data: data})
 	w.other.SendDraft(w.me, world.Draft{Text: "from far away", Media: f})
@@ -578,7 +578,7 @@ func fromElsewhere(ctx context.Context, s *mttest.Server, c *telegram.Client, w 
 func TestGotdClientAndFaults(t *testing.T) {
 	leaves(t)
 	s := telegramInABox(t)
-	w, in := newTown(s), newInbox()
+	w, in := newFixture(s), newInbox()
 	// What it asks again too early, before it has learnt the new salt, counts for it as a second wrong salt.
 	c := gotdAs(t, s, w.me, telegram.Options{UpdateHandler: in.dispatcher(), RetryInterval: 2 * time.Second})
 	runGotd(t, c, func(ctx context.Context) error {

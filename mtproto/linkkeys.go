@@ -77,7 +77,7 @@ func (k *linkKeys) ensurePermanent(w *wire) error {
 
 // ensureCDN has a session with the key of a CDN data centre (D13).
 func (k *linkKeys) ensureCDN(w *wire) error {
-	at := keys.Place{DC: k.l.id}
+	at := keys.Scope{DC: k.l.id}
 	t := k.l.c.keys.Get(at)
 	if t == nil {
 		r, err := k.exchange(w, 0)
@@ -139,11 +139,11 @@ func (k *linkKeys) overTemporary(t *keys.Temporary) error {
 // if need be.
 func (k *linkKeys) temporaryFor(w *wire) (*keys.Temporary, error) {
 	l := k.l
-	at, now, wall := keys.Place{DC: l.id, Media: w.to.MediaOnly}, time.Now(), l.c.life.wall()
+	at, now, wall := keys.Scope{DC: l.id, Media: w.to.MediaOnly}, time.Now(), l.c.life.wall()
 	l.conn.Lock()
 	own, waiting := l.temp.Key(), len(l.calls) > 0
 	l.conn.Unlock()
-	if own != nil && own.Place() == at && waiting && !own.Ends(now, wall, keys.ForcedLeast) {
+	if own != nil && own.Scope() == at && waiting && !own.Ends(now, wall, keys.ForcedLeast) {
 		return own, nil
 	}
 	if t := l.c.keys.Get(at); t != nil && !t.Ends(now, wall, keys.BeginLeast) {
@@ -163,7 +163,7 @@ func (k *linkKeys) makeTemporary(w *wire) (*keys.Temporary, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := keys.New(keys.Place{DC: k.l.id, Media: w.to.MediaOnly}, r, life)
+	t := keys.New(keys.Scope{DC: k.l.id, Media: w.to.MediaOnly}, r, life)
 	k.l.c.events.emit(KeyCreated{DC: k.l.id, Took: time.Since(began), Until: t.Until()})
 	return t, nil
 }

@@ -16,7 +16,7 @@ type Sequence struct {
 	c    *Client
 	room chan struct{} // has an element for each call of Start that is not over
 	mu   sync.Mutex
-	last *step
+	last *sequenced
 }
 
 // sequenceMost is how many calls of Start are under way at once; each has a goroutine.
@@ -30,7 +30,7 @@ func (c *Client) Sequence() *Sequence {
 // Next takes the next place. All after it wait until its call is over, or it is left: one of these has to be.
 func (s *Sequence) Next() *Place {
 	p := &Place{c: s.c}
-	p.turn.own = &step{}
+	p.turn.own = &sequenced{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.turn.before, s.last = s.last, p.turn.own
@@ -57,7 +57,7 @@ func (p *Place) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 
 // Leave gives the place up: there will be no call, or it is over. Who comes after it comes after the one before it.
 func (p *Place) Leave() {
-	p.turn.own.change(func(s *step) {
+	p.turn.own.change(func(s *sequenced) {
 		if !s.over {
 			s.over, s.before = true, p.turn.before
 		}
@@ -92,12 +92,12 @@ func (s *Sequence) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	return s.Start(ctx, query)()
 }
 
-// step is a call of a sequence, as the one after it sees it.
-type step struct {
+// sequenced is a call of a sequence, as the one after it sees it.
+type sequenced struct {
 	mu      sync.Mutex
-	given   bool  // a link has it
-	over    bool  // it has an answer, has failed or will not be
-	before  *step // once it is over: whom it was waiting for then; nil: nobody
+	given   bool       // a link has it
+	over    bool       // it has an answer, has failed or will not be
+	before  *sequenced // once it is over: whom it was waiting for then; nil: nobody
 	sess    *session.Session
 	id      session.CallID // in sess, where it waits for an answer; nil: nowhere
 	paused  pause          // of this call, or of one before it
@@ -105,22 +105,22 @@ type step struct {
 	changed chan struct{}  // closed with the next change; nil: nobody waits for it
 }
 
-// change does something to a step, and tells the one who waits.
-func (p *step) change(do func(*step)) {
+// change does something to the call, and tells the one who waits.
+func (p *sequenced) change(do func(*sequenced)) {
 	p.set(do)
 	p.tell()
 }
 
-// set does something to a step. The one who waits has to be told of it.
-func (p *step) set(do func(*step)) {
+// set does something to the call. The one who waits has to be told of it.
+func (p *sequenced) set(do func(*sequenced)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	do(p)
 	p.count++
 }
 
-// tell tells the one who waits that the step has changed.
-func (p *step) tell() {
+// tell tells the one who waits that the call has changed.
+func (p *sequenced) tell() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.changed != nil {
@@ -152,10 +152,10 @@ func (t *turn) look() (ready bool, paused pause, next <-chan struct{}) {
 
 // turn is a call's place in a sequence; nil: in none. Its methods do nothing then.
 type turn struct {
-	own    *step
-	before *step  // nil: nobody, any more
-	used   uint64 // the change of before by which this call was last given to a session
-	stale  uint64 // the change of before after which the call was refused: it takes another one
+	own    *sequenced
+	before *sequenced // nil: nobody, any more
+	used   uint64     // the change of before by which this call was last given to a session
+	stale  uint64     // the change of before after which the call was refused: it takes another one
 }
 
 // awaitTurn waits until the call before has been given to a link, so that it is sent first. Where that one sits out a flood wait
@@ -222,14 +222,14 @@ func (t *turn) after(s *session.Session) (id session.CallID, ok bool) {
 // taken notes that a link has the call. The one behind it has to be told.
 func (t *turn) taken() {
 	if t != nil {
-		t.own.set(func(s *step) { s.given, s.paused = true, pause{} })
+		t.own.set(func(s *sequenced) { s.given, s.paused = true, pause{} })
 	}
 }
 
 // enter notes that the call waits in a session. The one behind it has to be told, as it was given to a session that was left.
 func (t *turn) enter(in *session.Session, id session.CallID) {
 	if t != nil {
-		t.own.set(func(s *step) { s.sess, s.id = in, id })
+		t.own.set(func(s *sequenced) { s.sess, s.id = in, id })
 	}
 }
 
@@ -244,13 +244,13 @@ func (t *turn) tell() {
 // leave notes that no link has the call any more.
 func (t *turn) leave() {
 	if t != nil {
-		t.own.change(func(s *step) { s.given, s.sess, s.id = false, nil, 0 })
+		t.own.change(func(s *sequenced) { s.given, s.sess, s.id = false, nil, 0 })
 	}
 }
 
 // pause notes that the call, or one before it, has to wait.
 func (t *turn) pause(p pause) {
 	if t != nil {
-		t.own.change(func(s *step) { s.paused = s.paused.longer(p) })
+		t.own.change(func(s *sequenced) { s.paused = s.paused.longer(p) })
 	}
 }

@@ -59,7 +59,7 @@ func TestCallEverythingOverTheBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Drawn queries name messages without saying in which chat, which is refused where login codes are withheld.
-	w := newTown(t, func(s *bridge.Settings) { s.ServiceMessages = true })
+	w := newFixture(t, func(s *bridge.Settings) { s.ServiceMessages = true })
 	bus, r, g := client.New(w.nc, "main"), &relay{}, codectest.New(api, 23)
 	w.Intercept(r.intercept)
 	if _, err := w.nc.Request("tg.ctl.main.budget.set", []byte(`{"name":"all","methods":["*"],"any_price":true}`), 10*time.Second); err != nil {
@@ -101,7 +101,7 @@ func TestCallEverythingOverTheBus(t *testing.T) {
 
 // H4: what wraps a call goes around it, and is sent where the wrapper's permissions are.
 func TestWrappersOverTheBus(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	w.InterceptMethod("account.getBotBusinessConnection", func(r *mttest.Request) mttest.Action {
 		about := mttest.M{"_": "botBusinessConnection", "connection_id": r.Args.Str("connection_id"), "user_id": 7, "dc_id": 2, "date": 1}
 		return mttest.Answer(mttest.M{"_": "updates", "date": 1, "seq": 0, "users": []mttest.M{}, "chats": []mttest.M{},
@@ -140,7 +140,7 @@ func TestWrappersOverTheBus(t *testing.T) {
 
 // Telegram's refusals look the same as straight from Telegram.
 func TestErrorsOfTelegram(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	bus := client.New(w.nc, "main")
 	_, err := tg.HelpGetSupport(soon(t), bus, nil)
 	var e *client.Error
@@ -177,7 +177,7 @@ func lossy(t *testing.T, nc *nats.Conn, lose *atomic.Int32) {
 // D18: the answer is lost on its way, and the client asks again with the same id: what reads is read again, what writes is made once,
 // and its answer told again.
 func TestLostAnswers(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	bus := client.New(w.nc, "main", client.Prefix("lossy"), client.Timeout(300*time.Millisecond))
 	var lose atomic.Int32
 	lossy(t, connect(t, w.url), &lose)
@@ -217,7 +217,7 @@ func TestDaemonGoneAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Close)
-	w := newTown(t, func(s *bridge.Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
+	w := newFixture(t, func(s *bridge.Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
 	bus := client.New(w.nc, "main")
 	w.stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // for one attempt at least, however busy the machine

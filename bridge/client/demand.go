@@ -15,7 +15,7 @@ import (
 // after the other, since the first may well have something; and what comes although nobody waits any more goes back.
 type onDemand struct {
 	demand  chan struct{} // somebody waits
-	out     chan taken
+	out     chan delivery
 	quit    chan struct{}
 	once    sync.Once
 	workers sync.WaitGroup
@@ -23,13 +23,13 @@ type onDemand struct {
 	deliver int // how often a message is handed out at most, 0 for ever
 }
 
-type taken struct {
+type delivery struct {
 	msg jetstream.Msg
 	err error
 }
 
 func newOnDemand(consumers []jetstream.Consumer, cfg *UpdatesConfig) *onDemand {
-	p := &onDemand{demand: make(chan struct{}), out: make(chan taken), quit: make(chan struct{}), ackWait: cfg.AckWait, deliver: cfg.MaxDeliver}
+	p := &onDemand{demand: make(chan struct{}), out: make(chan delivery), quit: make(chan struct{}), ackWait: cfg.AckWait, deliver: cfg.MaxDeliver}
 	for _, c := range consumers {
 		p.workers.Go(func() { p.work(c) })
 	}
@@ -85,10 +85,10 @@ func (p *onDemand) work(c jetstream.Consumer) {
 		msg, err := c.Next(jetstream.FetchMaxWait(pullWait))
 		switch {
 		case err == nil:
-			p.hand(taken{msg: msg})
+			p.hand(delivery{msg: msg})
 		case errors.Is(err, nats.ErrTimeout):
 		case p.over(c, err):
-			p.hand(taken{err: err})
+			p.hand(delivery{err: err})
 			return
 		}
 	}
@@ -116,7 +116,7 @@ const moment = 100 * time.Millisecond
 
 // hand gives what was taken to whoever asks; a message goes back to the server when for a moment nobody does, or nobody ever
 // will. One that the server would not hand out again is kept.
-func (p *onDemand) hand(t taken) {
+func (p *onDemand) hand(t delivery) {
 	for {
 		patient := time.NewTimer(min(moment, p.ackWait/2))
 		select {
@@ -139,14 +139,14 @@ func (p *onDemand) hand(t taken) {
 	}
 }
 
-func (p *onDemand) back(t taken) {
+func (p *onDemand) back(t delivery) {
 	if t.msg != nil {
 		_ = t.msg.Nak() // the same
 	}
 }
 
 // comesAgain tells whether the server would hand a message out once more.
-func (p *onDemand) comesAgain(t taken) bool {
+func (p *onDemand) comesAgain(t delivery) bool {
 	if t.msg == nil {
 		return false
 	}

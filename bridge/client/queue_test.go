@@ -13,7 +13,7 @@ import (
 
 // Jobs of a chat are run in their order, once, and what becomes of each is told.
 func TestQueue(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	bus := client.New(w.nc, "main")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -58,7 +58,7 @@ func subscribe(t *testing.T, c *client.Client, cfg client.UpdatesConfig) *client
 // A program as in the package's comment: it calls, and reads what comes of it, in either encoding of the stream.
 func TestSendAndRead(t *testing.T) {
 	for _, encoding := range []string{"json", "msgpack"} {
-		w := newTown(t, func(s *bridge.Settings) { s.Encoding = encoding })
+		w := newFixture(t, func(s *bridge.Settings) { s.Encoding = encoding })
 		c := client.New(w.nc, "main")
 		s := subscribe(t, c, client.UpdatesConfig{})
 		send := &tg.MessagesSendMessageRequest{Peer: w.peer(w.alice), Message: "hello"}
@@ -87,7 +87,7 @@ func TestSendAndRead(t *testing.T) {
 
 // D18: a program that was ended and does its work again with the same id sends it once.
 func TestMsgID(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	c := client.New(w.nc, "main")
 	for _, id := range []string{"order 17", "order 17", "order 18"} {
 		if _, err := tg.MessagesSendMessage(client.WithMsgID(soon(t), id), c, &tg.MessagesSendMessageRequest{Peer: w.peer(w.alice), Message: "pay"}); err != nil {
@@ -111,7 +111,7 @@ func again(ctx context.Context, do func()) {
 
 // What is not kept: who types.
 func TestLive(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	c := client.New(w.nc, "main")
 	ctx, cancel := context.WithCancel(soon(t))
 	defer cancel()
@@ -144,7 +144,7 @@ func TestLive(t *testing.T) {
 
 // The account's own life, as the daemon tells it.
 func TestEvents(t *testing.T) {
-	w := newTown(t)
+	w := newFixture(t)
 	ctx, cancel := context.WithCancel(soon(t))
 	defer cancel()
 	var cuts sync.WaitGroup

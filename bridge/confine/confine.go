@@ -25,7 +25,7 @@ type Chat = subjects.ChatRef
 type Rule struct {
 	schema  *codec.Schema
 	methods map[string]*method
-	looks   map[string][]look // by constructor or method: the fields that name or hold peers
+	looks   map[string][]field // by constructor or method: the fields that name or hold peers
 }
 
 // method is how a method is confined.
@@ -36,25 +36,25 @@ type method struct {
 	wraps  bool   // it carries another call
 }
 
-// look is a field that is looked at.
-type look struct {
-	name string
-	how  how
-	kind subjects.Kind // of an id
+// field is one that names or holds peers.
+type field struct {
+	name  string
+	holds holds
+	kind  subjects.Kind // of an id
 }
 
-type how uint8
+type holds uint8
 
 const (
-	anID    how = iota // a number that is a peer's
-	someIDs            // several
-	object             // an object that holds peers
+	anID    holds = iota // a number that is a peer's
+	someIDs              // several
+	object               // an object that holds peers
 	objects
 )
 
 // New makes the rule for a layer.
 func New(schema *codec.Schema) *Rule {
-	r := &Rule{schema: schema, methods: map[string]*method{}, looks: map[string][]look{}}
+	r := &Rule{schema: schema, methods: map[string]*method{}, looks: map[string][]field{}}
 	reach := r.reach()
 	for _, c := range reach.all {
 		if all := reach.looks(c); len(all) > 0 {
@@ -201,7 +201,7 @@ func (c *check) fields(v codec.View, path string) {
 			return
 		}
 		at := path + "." + l.name
-		switch l.how {
+		switch l.holds {
 		case anID:
 			if v.Class() == "Peer" || slices.Contains(peerClasses, v.Class()) {
 				at = path // the object is the peer
@@ -239,7 +239,7 @@ func (c *check) object(v codec.View, path string) {
 
 // named reports whether objects of a constructor say by an id which peer they are.
 func (c *check) named(constructor string) bool {
-	return slices.ContainsFunc(c.r.looks[constructor], func(l look) bool { return l.how == anID })
+	return slices.ContainsFunc(c.r.looks[constructor], func(f field) bool { return f.holds == anID })
 }
 
 // id looks at the id of a peer.

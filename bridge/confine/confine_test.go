@@ -384,7 +384,7 @@ func TestNoPeerIsOverlooked(t *testing.T) {
 			if typ.Name != "long" && (typ.Name != "int" || !strings.HasSuffix(p.Name, "_id")) || !sounds.MatchString(p.Name) {
 				continue
 			}
-			if !slices.ContainsFunc(r.looks[c.Name], func(l look) bool { return l.name == p.Name }) {
+			if !slices.ContainsFunc(r.looks[c.Name], func(f field) bool { return f.name == p.Name }) {
 				t.Errorf("%s.%s: %s is not looked at", c.Name, p.Name, p.Type.Name)
 			}
 		}

@@ -80,16 +80,16 @@ func element(t *tl.Type) *tl.Type {
 }
 
 // looks are the fields of a combinator that name or hold peers, as far as is known yet.
-func (x *reaching) looks(c *tl.Combinator) (all []look) {
+func (x *reaching) looks(c *tl.Combinator) (all []field) {
 	for _, p := range c.Params {
 		if kind, ok := idOf(p); ok {
-			all = append(all, look{p.Name, anID, kind})
+			all = append(all, field{p.Name, anID, kind})
 		} else if kind, ok := idsOf(p); ok {
-			all = append(all, look{p.Name, someIDs, kind})
+			all = append(all, field{p.Name, someIDs, kind})
 		} else if x.holds[p.Type.Name] {
-			all = append(all, look{name: p.Name, how: object})
+			all = append(all, field{name: p.Name, holds: object})
 		} else if e := element(&p.Type); e != nil && x.holds[e.Name] {
-			all = append(all, look{name: p.Name, how: objects})
+			all = append(all, field{name: p.Name, holds: objects})
 		}
 	}
 	return all

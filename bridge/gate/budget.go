@@ -69,8 +69,8 @@ type budgets struct {
 	all  map[string]*meter
 }
 
-// taken is what a call took of a budget.
-type taken struct {
+// spent is what a call took of a budget.
+type spent struct {
 	m      *meter
 	day    string
 	caller string
@@ -187,7 +187,7 @@ func today(now time.Time) string { return now.UTC().Format(time.DateOnly) }
 func tomorrow(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour) }
 
 // take takes of all budgets that are about a call, or says why it is not made.
-func (b *budgets) take(ctx context.Context, r *rule, v codec.View, caller string) ([]taken, *answer.Fault) {
+func (b *budgets) take(ctx context.Context, r *rule, v codec.View, caller string) ([]spent, *answer.Fault) {
 	if !r.money && !b.some.Load() {
 		return nil, nil
 	}
@@ -213,7 +213,7 @@ func (b *budgets) take(ctx context.Context, r *rule, v codec.View, caller string
 }
 
 // fits says what a call would take, if there is enough of everything.
-func (b *budgets) fits(r *rule, stars int64, unpriced bool, caller string, now time.Time) (took []taken, fault *answer.Fault) {
+func (b *budgets) fits(r *rule, stars int64, unpriced bool, caller string, now time.Time) (took []spent, fault *answer.Fault) {
 	priced, paid := false, false
 	for _, n := range slices.Sorted(maps.Keys(b.all)) {
 		m := b.all[n]
@@ -233,7 +233,7 @@ func (b *budgets) fits(r *rule, stars int64, unpriced bool, caller string, now t
 			priced = true
 		}
 		paid = paid || m.AnyPrice
-		took = append(took, taken{m, m.day, who, count{1, stars}})
+		took = append(took, spent{m, m.day, who, count{1, stars}})
 	}
 	switch {
 	case unpriced && !paid:
@@ -257,7 +257,7 @@ func (b *budgets) spent(m *meter, limit string, now time.Time) *answer.Fault {
 const aheadPart = 20
 
 // use counts a call. It is stored before, unless enough is stored as used already.
-func (b *budgets) use(ctx context.Context, t taken) error {
+func (b *budgets) use(ctx context.Context, t spent) error {
 	m := t.m
 	used := m.used[t.caller]
 	used.Calls += t.Calls
@@ -289,13 +289,13 @@ func (b *budgets) store(ctx context.Context, m *meter, used map[string]count) er
 	return b.c.Store.Put(ctx, b.key("used", m.Name), value)
 }
 
-func (b *budgets) giveBack(took []taken) {
+func (b *budgets) giveBack(took []spent) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.giveBackLocked(took)
 }
 
-func (b *budgets) giveBackLocked(took []taken) {
+func (b *budgets) giveBackLocked(took []spent) {
 	for _, t := range took {
 		used, there := t.m.used[t.caller]
 		if !there || t.m.day != t.day {

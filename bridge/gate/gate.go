@@ -125,7 +125,7 @@ func (g *Gate) Through(ctx context.Context, query []byte, invoke Invoke) ([]byte
 }
 
 // settle gives back what a call did not use: Telegram has executed nothing.
-func (g *Gate) settle(took []taken, err error) {
+func (g *Gate) settle(took []spent, err error) {
 	if len(took) == 0 || err == nil {
 		return
 	}

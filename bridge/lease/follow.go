@@ -40,14 +40,14 @@ type following struct {
 	kv    jetstream.KeyValue
 	known chan struct{} // closed when all was read that stood there first; nil: it is
 
-	made time.Time // when the bucket was, that is followed
-	seen uint64    // all up to this sequence was told
-	due  look      // what has to be seen yet
-	told bool      // something was told since the last look
+	made time.Time   // when the bucket was, that is followed
+	seen uint64      // all up to this sequence was told
+	due  bucketState // what has to be seen yet
+	told bool        // something was told since the last look
 }
 
-// look is one at a bucket: whoever has seen all up to seq knows how the bucket stood when it was asked for.
-type look struct {
+// bucketState is what a look at a bucket found: whoever has seen all up to seq knows how the bucket stood when it was asked for.
+type bucketState struct {
 	asked time.Time
 	made  time.Time
 	seq   uint64
@@ -113,7 +113,7 @@ func (f *following) read(ctx context.Context, w jetstream.KeyWatcher) {
 func (f *following) again(ctx context.Context, begun bool) (wait time.Duration, ok bool) {
 	ls, told := f.table.leases, f.told
 	f.told = false
-	if !begun || f.due != (look{}) {
+	if !begun || f.due != (bucketState{}) {
 		return ls.ttl / renewEvery, told
 	}
 	ctx, cancel := context.WithTimeout(ctx, ls.ttl/attemptShare)
@@ -134,13 +134,13 @@ func (f *following) again(ctx context.Context, begun bool) (wait time.Duration, 
 // settle confirms the accounts' records when all is told that stood in their bucket at the last look: had one of this daemon's
 // been changed, its account would be lost.
 func (f *following) settle(begun bool) {
-	if !begun || f.due == (look{}) || f.seen < f.due.seq {
+	if !begun || f.due == (bucketState{}) || f.seen < f.due.seq {
 		return
 	}
 	if ls := f.table.leases; f.kv == ls.accounts {
 		ls.confirm(f.due)
 	}
-	f.due = look{}
+	f.due = bucketState{}
 }
 
 // restore writes the records of this daemon's accounts into a bucket that was made anew. What is known of the others' stays as it
@@ -227,14 +227,14 @@ func (l *Lease) restore(ctx context.Context, made time.Time) error {
 const bornKey = "bucket.born"
 
 // look looks at a bucket: when it was made or emptied, how long ago that is, and how far it has come, by its server.
-func (ls *Leases) look(ctx context.Context, kv jetstream.KeyValue) (l look, age time.Duration, err error) {
+func (ls *Leases) look(ctx context.Context, kv jetstream.KeyValue) (l bucketState, age time.Duration, err error) {
 	l.asked = time.Now()
 	if l.made, err = ls.born(ctx, kv); err != nil {
-		return look{}, 0, err
+		return bucketState{}, 0, err
 	}
 	info, err := status(ctx, kv)
 	if err != nil {
-		return look{}, 0, err
+		return bucketState{}, 0, err
 	}
 	l.seq = info.State.LastSeq
 	return l, info.TimeStamp.Sub(l.made), nil

@@ -177,7 +177,7 @@ func (b *bid) ask(ctx context.Context) error {
 
 // confirm notes that the records of all that is held stood in their bucket at a time, and sets the timer to the end of what
 // that gives.
-func (ls *Leases) confirm(l look) {
+func (ls *Leases) confirm(l bucketState) {
 	until := l.asked.Add(sureFor(ls.ttl))
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

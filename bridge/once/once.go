@@ -41,7 +41,7 @@ type Journal struct {
 
 	mu     sync.Mutex
 	runs   map[string]*Run // at work, or not yet stored
-	memory memory
+	recent recentIDs
 	unsaved
 }
 
@@ -53,7 +53,7 @@ func New(c Config) *Journal {
 	if c.Sure == nil {
 		c.Sure = func() bool { return true }
 	}
-	return &Journal{c: c, runs: map[string]*Run{}, memory: memory{last: map[string]memo{}}}
+	return &Journal{c: c, runs: map[string]*Run{}, recent: recentIDs{last: map[string]memo{}}}
 }
 
 // Request is one that has an id.

@@ -429,11 +429,11 @@ func TestAnotherUser(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	g := newRig(t)
 	j := g.owner()
-	for i := range memoryMost + 10 {
+	for i := range recentMost + 10 {
 		j.remember(&Run{key: string(rune(i)), writes: true})
 	}
-	if len(j.memory.last) != memoryMost || len(j.memory.ring) != memoryMost {
-		t.Error(len(j.memory.last), len(j.memory.ring))
+	if len(j.recent.last) != recentMost || len(j.recent.ring) != recentMost {
+		t.Error(len(j.recent.last), len(j.recent.ring))
 	}
 }
 

@@ -111,9 +111,9 @@ func (r *Run) leave(a *Answer, f *answer.Fault) {
 	r.finish(a, f)
 }
 
-// memory is which ids were used lately, for when the bucket is deleted under the daemon: a request whose record is gone may have
+// recentIDs is which ids were used lately, for when the bucket is deleted under the daemon: a request whose record is gone may have
 // been executed.
-type memory struct {
+type recentIDs struct {
 	last map[string]memo
 	ring []string // keys, in the order in which they came; the oldest is at next
 	next int
@@ -127,7 +127,7 @@ type memo struct {
 }
 
 const (
-	memoryMost = 10_000
+	recentMost = 10_000
 	doubtMost  = 1000
 	// memoryFor is a little shorter than the time that the bucket keeps records.
 	memoryFor = 23 * time.Hour
@@ -140,14 +140,14 @@ func (j *Journal) remember(r *Run) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	m := &j.memory
+	m := &j.recent
 	if _, known := m.last[r.key]; !known {
-		if len(m.ring) < memoryMost {
+		if len(m.ring) < recentMost {
 			m.ring = append(m.ring, r.key)
 		} else {
 			delete(m.last, m.ring[m.next])
 			m.ring[m.next] = r.key
-			m.next = (m.next + 1) % memoryMost
+			m.next = (m.next + 1) % recentMost
 		}
 	}
 	m.last[r.key] = memo{r.hash, time.Now()}
@@ -157,7 +157,7 @@ func (j *Journal) remember(r *Run) {
 func (j *Journal) remembers(r *Run) (used, same bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	was, known := j.memory.last[r.key]
+	was, known := j.recent.last[r.key]
 	return known && time.Since(was.at) <= memoryFor, was.hash == r.hash
 }
 
@@ -165,7 +165,7 @@ func (j *Journal) remembers(r *Run) (used, same bool) {
 func (j *Journal) doubt(r *Run) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	m := &j.memory
+	m := &j.recent
 	if m.doubted == nil || len(m.doubted) >= doubtMost {
 		m.doubted = map[string]nonce{} // of those forgotten it is said that their outcome is not known
 	}
@@ -176,6 +176,6 @@ func (j *Journal) doubt(r *Run) {
 func (j *Journal) unconfirmed(k string, n nonce) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	d, known := j.memory.doubted[k]
+	d, known := j.recent.doubted[k]
 	return known && d == n
 }

@@ -69,7 +69,7 @@ func (a *Attempt) Do(ctx context.Context, step string, in signin.Answers) (mtpro
 }
 
 // WhyWaiting is why there is no connection to Telegram, for a person; empty: there is one.
-func (a *Attempt) WhyWaiting() string { return a.reasons.now() }
+func (a *Attempt) WhyWaiting() string { return a.reasons.current() }
 
 // Ended is closed when the client's connections are closed.
 func (a *Attempt) Ended() <-chan struct{} { return a.ended }

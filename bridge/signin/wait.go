@@ -62,8 +62,8 @@ func (r *reasons) failed(dc int, err error) {
 	}
 }
 
-// now is the reason, for a person; empty: there is a connection.
-func (r *reasons) now() string {
+// current is why there is no connection, for a person; empty: there is one.
+func (r *reasons) current() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, err := range r.failing {
@@ -77,7 +77,7 @@ func (r *reasons) now() string {
 
 const silent = "Telegram does not answer. If something is in the way to it, NATSGRAM_WAYS names proxies"
 
-// due is a reason that was not said before and lasts for a while; empty: there is none.
+// due is the reason, once it has lasted for a while and was not told before; else empty.
 func (r *reasons) due(now time.Time) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +148,7 @@ func (r *reasons) limited(ctx context.Context, limit time.Duration, do func(cont
 	}
 	err := do(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		why := cmp.Or(r.now(), "connected, but it did not answer")
+		why := cmp.Or(r.current(), "connected, but it did not answer")
 		return fmt.Errorf("Telegram was waited for %v (NATSGRAM_TIMEOUT): %s", limit, why) //nolint:staticcheck // a name
 	}
 	return err

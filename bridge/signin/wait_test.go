@@ -34,8 +34,8 @@ func TestReasons(t *testing.T) {
 		check(time.Second)
 		r.event(mtproto.Connected{DC: 2})
 		check(10 * time.Second)
-		if r.now() != "" {
-			t.Error(r.now())
+		if r.current() != "" {
+			t.Error(r.current())
 		}
 		failed(2)
 		check(time.Second)
@@ -50,8 +50,8 @@ func TestReasons(t *testing.T) {
 		check(time.Second, one, advise(mtproto.ErrProxySecret))
 		r.event(mtproto.Migrated{From: 2, To: 4})
 		r.event(mtproto.Connected{DC: 4})
-		if r.now() != "" {
-			t.Error(r.now())
+		if r.current() != "" {
+			t.Error(r.current())
 		}
 		cancel()
 		synctest.Wait()

@@ -40,7 +40,7 @@ func (s *Supervisor) ran(ctx context.Context, name string, young bool) (bool, er
 		return false, nil // nobody but this daemon can run anything
 	}
 	s.mu.Lock()
-	_, here := s.memories[name]
+	_, here := s.formers[name]
 	s.mu.Unlock()
 	if here {
 		return true, nil

@@ -34,7 +34,7 @@ func (s *Supervisor) change(c vault.Change) {
 	s.noteSession(c.Account, !c.Gone)
 	if c.Gone {
 		s.mu.Lock()
-		delete(s.memories, c.Account)
+		delete(s.formers, c.Account)
 		s.mu.Unlock()
 	}
 	a := s.accounts.get(c.Account)
@@ -118,27 +118,27 @@ func (s *Supervisor) lost(c storage.Change) {
 	}
 }
 
-// memory is what this daemon knows of an account that ran here and does not now: the lease is lost when NATS is, and the rest may
+// formerAccount is what this daemon knows of an account that ran here and does not now: the lease is lost when NATS is, and the rest may
 // be too.
-type memory struct {
+type formerAccount struct {
 	session  vault.Session
 	position records.Position
 }
 
 // remember keeps what is known of an account that ran here.
 func (s *Supervisor) remember(r *account.Runner) {
-	m := memory{r.Session(), r.Position()}
+	m := formerAccount{r.Session(), r.Position()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.session.State != nil {
-		s.memories[r.Name] = m
+		s.formers[r.Name] = m
 	}
 }
 
 // putBack stores what is remembered, where there is none any more.
 func (s *Supervisor) putBack() {
 	s.mu.Lock()
-	names := slices.Sorted(maps.Keys(s.memories))
+	names := slices.Sorted(maps.Keys(s.formers))
 	s.mu.Unlock()
 	for _, name := range names {
 		if s.accounts.get(name) == nil {
@@ -150,7 +150,7 @@ func (s *Supervisor) putBack() {
 // recall puts back what is remembered of an account: the position first, or whoever finds the session would begin to count anew.
 func (s *Supervisor) recall(ctx context.Context, name string) error {
 	s.mu.Lock()
-	m, known := s.memories[name]
+	m, known := s.formers[name]
 	s.mu.Unlock()
 	if !known {
 		return nil

@@ -51,11 +51,11 @@ type Supervisor struct {
 
 	pulse    pulse.Pulse // of share
 	mu       sync.Mutex
-	stored   map[string]bool    // accounts with a session in the vault
-	memories map[string]memory  // of accounts that ran here
-	unfollow context.CancelFunc // ends the following of the vault, which begins anew then
-	machine  *share.Machine     // what falls to this daemon
-	pinged   map[string]ping    // other daemons, by instance
+	stored   map[string]bool          // accounts with a session in the vault
+	formers  map[string]formerAccount // of accounts that ran here
+	unfollow context.CancelFunc       // ends the following of the vault, which begins anew then
+	machine  *share.Machine           // what falls to this daemon
+	pinged   map[string]ping          // other daemons, by instance
 }
 
 // Join makes this daemon known to the others. It works until ctx ends; leave then takes it out of their sight.
@@ -64,7 +64,7 @@ func Join(ctx context.Context, c Config) (s *Supervisor, leave func(), err error
 		Config: c, settings: c.Account.Settings, answers: c.Account.Answers, store: c.Account.Store, log: c.Account.Log,
 		accounts: c.Accounts,
 		wake:     make(chan struct{}, 1), id: nuid.Next(),
-		stored: map[string]bool{}, memories: map[string]memory{}, pinged: map[string]ping{},
+		stored: map[string]bool{}, formers: map[string]formerAccount{}, pinged: map[string]ping{},
 	}
 	unlisten, err := s.listen()
 	if err != nil {

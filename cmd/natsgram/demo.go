@@ -104,12 +104,12 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	town, err := demoTown(set)
+	d, err := startPeople(set)
 	if err != nil {
 		return err
 	}
-	defer town.server.Close()
-	env := town.server.Env()
+	defer d.server.Close()
+	env := d.server.Env()
 	options := bridge.Options{Log: newLogger(set, errs), Env: &env, Version: version, NoSync: true, Open: true}
 	b, err := bridge.New(set, options)
 	if err != nil {
@@ -136,7 +136,7 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 		if err := rest(); err != nil {
 			return err
 		}
-		err := town.perform(ctx, out, b, set, options, o)
+		err := d.perform(ctx, out, b, set, options, o)
 		if running.Err() == nil {
 			err = errors.Join(err, rest())
 		}
@@ -149,7 +149,7 @@ func demo(ctx context.Context, out, errs io.Writer, o demoOptions) (err error) {
 }
 
 // perform shows the demo until ctx ends.
-func (t *town) perform(ctx context.Context, out io.Writer, b *bridge.Bridge, set bridge.Settings, options bridge.Options, o demoOptions) error {
+func (t *people) perform(ctx context.Context, out io.Writer, b *bridge.Bridge, set bridge.Settings, options bridge.Options, o demoOptions) error {
 	if err := t.signIn(ctx, set, options); err != nil {
 		return err
 	}
@@ -223,16 +223,16 @@ func clearDemo(ctx context.Context, set bridge.Settings) error {
 	}
 }
 
-// demoTown is a town of the layer that the daemon will speak.
-func demoTown(set bridge.Settings) (*town, error) {
+// startPeople starts them, in the layer that the daemon will speak.
+func startPeople(set bridge.Settings) (*people, error) {
 	if set.Schema == "" {
-		return newTown(nil)
+		return newPeople(nil)
 	}
 	api, err := readSchema(set.Schema)
 	if err != nil {
 		return nil, fmt.Errorf("NATSGRAM_SCHEMA: %w", err)
 	}
-	return newTown(api)
+	return newPeople(api)
 }
 
 func portFree(ctx context.Context, port int) bool {
@@ -244,7 +244,7 @@ func portFree(ctx context.Context, port int) bool {
 }
 
 // signIn signs the account in as a person would, but that the code is known.
-func (t *town) signIn(ctx context.Context, set bridge.Settings, options bridge.Options) error {
+func (t *people) signIn(ctx context.Context, set bridge.Settings, options bridge.Options) error {
 	_, err := bridge.Login(ctx, set, options, bridge.SignIn{
 		Account: demoAccount,
 		Phone:   t.dora.Phone(),

@@ -29,13 +29,13 @@ func TestDemoSpeaksTheLayerThatIsSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	town, err := demoTown(set)
+	d, err := startPeople(set)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer town.server.Close()
-	if town.layer != 999 {
-		t.Errorf("layer %d", town.layer)
+	defer d.server.Close()
+	if d.layer != 999 {
+		t.Errorf("layer %d", d.layer)
 	}
 }
 
@@ -66,11 +66,11 @@ func TestDemoOnServersThatOutlastIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	town, err := demoTown(set)
+	d, err := startPeople(set)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := town.server.Env()
+	env := d.server.Env()
 	options := bridge.Options{Env: &env}
 	b, err := bridge.New(set, options)
 	if err != nil {
@@ -80,7 +80,7 @@ func TestDemoOnServersThatOutlastIt(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- b.Run(ctx) }()
 	<-b.Ready()
-	if err := town.signIn(ctx, set, options); err != nil {
+	if err := d.signIn(ctx, set, options); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.WaitServing(ctx, demoAccount); err != nil {
@@ -90,7 +90,7 @@ func TestDemoOnServersThatOutlastIt(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	town.server.Close()
+	d.server.Close()
 	perform("after one that left its account behind")
 
 	nc, err := nats.Connect(srv.ClientURL())

@@ -38,12 +38,12 @@ func TestQueueCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	town, err := demoTown(set)
+	d, err := startPeople(set)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer town.server.Close()
-	env := town.server.Env()
+	defer d.server.Close()
+	env := d.server.Env()
 	options := bridge.Options{Env: &env}
 	b, err := bridge.New(set, options)
 	if err != nil {
@@ -59,7 +59,7 @@ func TestQueueCommands(t *testing.T) {
 		}
 	}()
 	<-b.Ready()
-	if err := town.signIn(ctx, set, options); err != nil {
+	if err := d.signIn(ctx, set, options); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.WaitServing(ctx, demoAccount); err != nil {

@@ -32,8 +32,8 @@ type daemon struct {
 	log  []string // what the stream holds
 }
 
-// daemonOf is how a daemon of the town is set.
-func (w *town) daemonOf(dir string, ways ...string) (bridge.Settings, bridge.Options) {
+// daemonOf is how a daemon before the fixture is set.
+func (w *fixture) daemonOf(dir string, ways ...string) (bridge.Settings, bridge.Options) {
 	set := bridge.DefaultSettings()
 	set.StateDir, set.Accounts, set.APIID, set.APIHash, set.Port = dir, []string{account}, 1, "box", -1
 	set.Ways = ways
@@ -42,7 +42,7 @@ func (w *town) daemonOf(dir string, ways ...string) (bridge.Settings, bridge.Opt
 }
 
 // startDaemon runs natsgram until the test ends, and signs the account in where nobody is yet. Ways are those to Telegram.
-func (w *town) startDaemon(t *testing.T, dir string, who *mttest.Account, ways ...string) *daemon {
+func (w *fixture) startDaemon(t *testing.T, dir string, who *mttest.Account, ways ...string) *daemon {
 	t.Helper()
 	set, o := w.daemonOf(dir, ways...)
 	before, err := os.ReadDir(dir)
@@ -80,7 +80,7 @@ func (w *town) startDaemon(t *testing.T, dir string, who *mttest.Account, ways .
 	return d
 }
 
-func (w *town) login(ctx context.Context, set bridge.Settings, o bridge.Options, who *mttest.Account) error {
+func (w *fixture) login(ctx context.Context, set bridge.Settings, o bridge.Options, who *mttest.Account) error {
 	_, err := bridge.Login(ctx, set, o, bridge.SignIn{Account: account, Phone: who.Phone(), Prompt: func(_ context.Context, s mtproto.LoginState, wrong error) (string, error) {
 		if wrong != nil {
 			return "", wrong

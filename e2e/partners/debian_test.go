@@ -85,7 +85,7 @@ func TestOthersProxies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			port := freePort(t)
 			scheme := start(t, port)
-			w := newTown(t, proxyKey)
+			w := newFixture(t, proxyKey)
 			d := w.startDaemon(t, t.TempDir(), w.alice, fmt.Sprintf("%s://me:horse7@127.0.0.1:%d", scheme, port))
 			d.call("messages.sendMessage", object{"peer": "me", "message": "through " + name})
 			w.bob.Send(w.alice, "hello through "+name)

@@ -18,7 +18,7 @@ var (
 	from  = flag.Uint64("partners.from", 1, "the first one's seed")
 )
 
-// TDLib and natsgram have the same account, in a town where people write, edit, delete and read, lines are cut, salts and
+// TDLib and natsgram have the same account, while people write, edit, delete and read, lines are cut, salts and
 // sessions forgotten, and each of the two is away now and then. What TDLib ends up knowing of every chat is what the stream
 // of updates says.
 func TestBesideTDLib(t *testing.T) {
@@ -30,7 +30,7 @@ func TestBesideTDLib(t *testing.T) {
 
 // beside is one run.
 type beside struct {
-	*town
+	*fixture
 	t            *testing.T
 	r            *rand.Rand
 	td           *tdClient
@@ -50,8 +50,8 @@ type sent struct {
 }
 
 func besideTDLib(t *testing.T, seed uint64) {
-	w := newTown(t, "dd"+proxyKey)
-	b := &beside{town: w, t: t, r: rand.New(rand.NewPCG(seed, 7)), tdDir: t.TempDir(), ngDir: t.TempDir()}
+	w := newFixture(t, "dd"+proxyKey)
+	b := &beside{fixture: w, t: t, r: rand.New(rand.NewPCG(seed, 7)), tdDir: t.TempDir(), ngDir: t.TempDir()}
 	w.bob.Send(w.alice, "hello")
 	w.carol.Send(w.alice, "hello")
 	b.td = w.tdlib(t, b.tdDir)

@@ -24,7 +24,7 @@ func TestMtcute(t *testing.T) {
 			needNode(t)
 			dir, err := packages()
 			must(t, err)
-			w := newTown(t, orKey(secret), func(c *mttest.Config) { c.Schema = mtcuteSchema(t, dir) })
+			w := newFixture(t, orKey(secret), func(c *mttest.Config) { c.Schema = mtcuteSchema(t, dir) })
 			w.SetPassword(w.alice, "right horse")
 			w.bob.Send(w.alice, "hello")
 			w.carol.Send(w.news, "The bridge is open again.")
@@ -50,7 +50,7 @@ func mtcuteSchema(t *testing.T, dir string) *tl.Schema {
 	return s
 }
 
-func runMtcute(t *testing.T, dir string, w *town, proxied bool) {
+func runMtcute(t *testing.T, dir string, w *fixture, proxied bool) {
 	t.Helper()
 	env := w.Env()
 	host, port := address(t, env.Options[0].Addr)
@@ -87,8 +87,8 @@ func address(t *testing.T, addr string) (string, int) {
 	return host, n
 }
 
-// control has the people of the town do what a page is asked for.
-func control(t *testing.T, w *town) string {
+// control has the people of the fixture do what a page is asked for.
+func control(t *testing.T, w *fixture) string {
 	var last *world.Message
 	m := http.NewServeMux()
 	m.HandleFunc("/code", func(out http.ResponseWriter, r *http.Request) { fmt.Fprint(out, w.Code(r.FormValue("phone"))) })

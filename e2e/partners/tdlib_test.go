@@ -14,7 +14,7 @@ import (
 func TestTDLib(t *testing.T) {
 	for name, secret := range map[string]string{"simple": proxyKey, "dd": "dd" + proxyKey, "fake TLS": "ee" + proxyKey + proxyDomain} {
 		t.Run(name, func(t *testing.T) {
-			w := newTown(t, secret)
+			w := newFixture(t, secret)
 			c := w.tdlib(t, t.TempDir())
 			w.signIn(t, c, w.alice)
 			if me := c.call(object{"@type": "getMe"}); me.text("first_name") != "Alice" {
@@ -29,7 +29,7 @@ func TestTDLib(t *testing.T) {
 
 // TDLib asks for the password of an account that has one, and says what is wrong.
 func TestTDLibPassword(t *testing.T) {
-	w := newTown(t, proxyKey)
+	w := newFixture(t, proxyKey)
 	w.SetPassword(w.carol, "right horse")
 	c := w.tdlib(t, t.TempDir())
 	c.reaches("authorizationStateWaitPhoneNumber")
@@ -49,7 +49,7 @@ func TestTDLibPassword(t *testing.T) {
 
 // D6: an account that lives in another data centre.
 func TestTDLibMoves(t *testing.T) {
-	w := newTown(t, proxyKey)
+	w := newFixture(t, proxyKey)
 	dave := w.AddUser(mttest.User{First: "Dave", Phone: "+99966 4 0004", DC: 4})
 	c := w.tdlib(t, t.TempDir())
 	w.signIn(t, c, dave)
@@ -60,7 +60,7 @@ func TestTDLibMoves(t *testing.T) {
 
 // What TDLib sends, edits and deletes arrives, and what others do comes to it, through cut lines, new salts and forgotten sessions.
 func TestTDLibTalks(t *testing.T) {
-	w := newTown(t, "dd"+proxyKey)
+	w := newFixture(t, "dd"+proxyKey)
 	w.bob.Send(w.alice, "hello")
 	w.carol.Send(w.news, "The bridge is open again.")
 	c := w.tdlib(t, t.TempDir())
@@ -107,7 +107,7 @@ func TestTDLibTalks(t *testing.T) {
 // and from a data centre that is not the account's.
 func TestTDLibFiles(t *testing.T) {
 	for _, size := range []int{300_000, 11 << 20} {
-		w := newTown(t, proxyKey)
+		w := newFixture(t, proxyKey)
 		w.bob.Send(w.alice, "hello")
 		dir := t.TempDir()
 		c := w.tdlib(t, dir)
@@ -130,7 +130,7 @@ func TestTDLibFiles(t *testing.T) {
 
 // A file that lies in another data centre than the account comes from there, by an authorization brought along.
 func TestTDLibFileElsewhere(t *testing.T) {
-	w := newTown(t, proxyKey)
+	w := newFixture(t, proxyKey)
 	data := make([]byte, 3<<20)
 	_, _ = rand.Read(data)
 	file := w.AddFile(4, "far.bin", data)

@@ -143,15 +143,15 @@ func mustParse(t testing.TB, text string) Way {
 	return w
 }
 
-// town is a data centre with a proxy of every kind before it.
-type town struct {
+// proxied is a data centre with a proxy of every kind before it.
+type proxied struct {
 	*centre
 	socks, locked, web, simple, padded, tls, socket *proxy.Server
 }
 
 const hexKey = "00112233445566778899aabbccddeeff"
 
-func newTown(t testing.TB) *town {
+func newProxied(t testing.TB) *proxied {
 	c := newCentre(t)
 	upstream := proxy.Centres(c.env(), new(net.Dialer).DialContext)
 	mtproxy := func(text string) *proxy.Server {
@@ -163,7 +163,7 @@ func newTown(t testing.TB) *town {
 		p := &proxy.MTProxy{Secret: s, Centre: upstream}
 		return listen(t, p.Serve)
 	}
-	return &town{
+	return &proxied{
 		centre: c,
 		socks:  listen(t, proxy.Hop{}.SOCKS5),
 		locked: listen(t, proxy.Hop{User: "me", Password: "hu:sh"}.SOCKS5),
@@ -174,7 +174,7 @@ func newTown(t testing.TB) *town {
 }
 
 // fill replaces names of proxies by their addresses.
-func (w *town) fill(text string) string {
+func (w *proxied) fill(text string) string {
 	return strings.NewReplacer(
 		"SOCKS", w.socks.Addr(), "LOCKED", w.locked.Addr(), "WEB", w.web.Addr(), "SIMPLE", w.simple.Addr(), "PADDED", w.padded.Addr(),
 		"TLS", w.tls.Addr(), "SOCKET", w.socket.Addr(), "KEY", hexKey, "NAME", "7777772e6578616d706c652e6f7267",
@@ -183,7 +183,7 @@ func (w *town) fill(text string) string {
 
 // A1 to A5, A16, A18, A20, A21, A26, A29, A32: every way, and in which framing packets arrive.
 func TestWays(t *testing.T) {
-	town := newTown(t)
+	p := newProxied(t)
 	for way, want := range map[string]transport.Kind{
 		"direct":                                        transport.Abridged,
 		"direct+plain":                                  transport.Abridged,
@@ -207,12 +207,12 @@ func TestWays(t *testing.T) {
 		"http://me:hu%3Ash@WEB|mtproxy://eeKEYNAME@TLS": transport.Padded,
 	} {
 		t.Run(way, func(t *testing.T) {
-			if err := goThere(t, &Dialer{}, mustParse(t, town.fill(way)), town.env()); err != nil {
+			if err := goThere(t, &Dialer{}, mustParse(t, p.fill(way)), p.env()); err != nil {
 				t.Fatal(err)
 			}
-			town.mu.Lock()
-			defer town.mu.Unlock()
-			if got := town.kinds[len(town.kinds)-1]; got != want {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if got := p.kinds[len(p.kinds)-1]; got != want {
 				t.Errorf("%v arrives, want %v", got, want)
 			}
 		})
@@ -221,7 +221,7 @@ func TestWays(t *testing.T) {
 
 // A24, A25, A29, A32: who is refused, and that the error says so without the secret.
 func TestWaysRefused(t *testing.T) {
-	town := newTown(t)
+	p := newProxied(t)
 	nobody := listen(t, func(context.Context, net.Conn) error { return nil }) // hangs up
 	page := listen(t, func(_ context.Context, conn net.Conn) error {
 		_, _ = conn.Read(make([]byte, 4096))
@@ -255,7 +255,7 @@ func TestWaysRefused(t *testing.T) {
 			if d == nil {
 				d = &Dialer{}
 			}
-			conn, err := d.Dial(t.Context(), mustParse(t, town.fill(way)), town.env(), town.env().Options)
+			conn, err := d.Dial(t.Context(), mustParse(t, p.fill(way)), p.env(), p.env().Options)
 			if err == nil {
 				conn.Close()
 				t.Fatal("went through")
@@ -269,9 +269,9 @@ func TestWaysRefused(t *testing.T) {
 
 // A24: the server's time saves a machine whose clock is wrong.
 func TestServerTime(t *testing.T) {
-	town := newTown(t)
+	p := newProxied(t)
 	if err := goThere(t, &Dialer{Now: func() time.Time { return time.Now().Add(5 * time.Minute) }},
-		mustParse(t, town.fill("mtproxy://eeKEYNAME@TLS")), town.env()); err != nil {
+		mustParse(t, p.fill("mtproxy://eeKEYNAME@TLS")), p.env()); err != nil {
 		t.Error(err)
 	}
 }
@@ -420,13 +420,13 @@ func TestSpread(t *testing.T) {
 }
 
 func BenchmarkDial(b *testing.B) {
-	town := newTown(b)
+	p := newProxied(b)
 	for _, way := range []string{"direct", "socks5://SOCKS", "mtproxy://KEY@SIMPLE", "mtproxy://eeKEYNAME@TLS", "ws://SOCKET/{dc}/apiws"} {
-		w := mustParse(b, town.fill(way))
+		w := mustParse(b, p.fill(way))
 		b.Run(strings.SplitN(way, ":", 2)[0], func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				conn, err := new(Dialer).Dial(b.Context(), w, town.env(), town.env().Options)
+				conn, err := new(Dialer).Dial(b.Context(), w, p.env(), p.env().Options)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -75,7 +75,7 @@ func (w *Way) add(part string, last bool) error {
 		}
 		w.framing = &f
 	}
-	if link, ok := proxyLink(scheme, rest); ok {
+	if link, ok := readProxyLink(scheme, rest); ok {
 		return w.addLink(link, last)
 	}
 	if kind := slices.Index(hopSchemes[:], strings.TrimSuffix(scheme, "h")); kind >= 0 { // socks5h: curl's name for it
@@ -204,14 +204,14 @@ func (w *Way) addMTProxy(addr, secret string) error {
 	return nil
 }
 
-// link is what Telegram's links to proxies say.
-type link struct {
+// proxyLink is what Telegram's links to proxies say.
+type proxyLink struct {
 	socks bool
 	query string
 }
 
-// proxyLink recognizes tg://proxy?..., tg:proxy?..., https://t.me/proxy?..., and the same with socks.
-func proxyLink(scheme, rest string) (link, bool) {
+// readProxyLink recognizes tg://proxy?..., tg:proxy?..., https://t.me/proxy?..., and the same with socks.
+func readProxyLink(scheme, rest string) (proxyLink, bool) {
 	rest = strings.TrimPrefix(rest, "//")
 	switch scheme {
 	case "tg":
@@ -221,17 +221,17 @@ func proxyLink(scheme, rest string) (link, bool) {
 		case "t.me", "telegram.me", "telegram.dog":
 			rest = path
 		default:
-			return link{}, false
+			return proxyLink{}, false
 		}
 	default:
-		return link{}, false
+		return proxyLink{}, false
 	}
 	kind, query, ok := strings.Cut(rest, "?")
 	kind = strings.ToLower(strings.TrimSuffix(kind, "/"))
-	return link{socks: kind == "socks", query: query}, ok && (kind == "socks" || kind == "proxy")
+	return proxyLink{socks: kind == "socks", query: query}, ok && (kind == "socks" || kind == "proxy")
 }
 
-func (w *Way) addLink(l link, last bool) error {
+func (w *Way) addLink(l proxyLink, last bool) error {
 	query, _, _ := strings.Cut(l.query, "#")
 	// A + in a secret is one of base64, not a space.
 	q, err := url.ParseQuery(strings.ReplaceAll(query, "+", "%2B"))

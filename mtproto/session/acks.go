@@ -47,7 +47,7 @@ func (a *acks) hold(id int64) {
 func (s *Session) Release(msgID int64) {
 	if _, held := s.acks.held[msgID]; held {
 		delete(s.acks.held, msgID)
-		s.acknowledge(s.link.now, msgID)
+		s.acknowledge(s.conn.now, msgID)
 	}
 }
 

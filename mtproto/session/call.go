@@ -33,7 +33,7 @@ type call struct {
 	follower  CallID
 	seq       int32
 	witness   int64 // a message that the server was known to have when this one went; 0: none was known
-	place     place
+	where     where
 	received  bool      // the server said that it has it
 	ask       bool      // its state is to be asked for
 	alone     bool      // not in a container again (code 64)
@@ -46,10 +46,10 @@ type call struct {
 	prev, next *call
 }
 
-type place uint8
+type where uint8
 
 const (
-	free     place = iota
+	free     where = iota
 	inQueue        // not with the server, as far as this copy goes
 	inFlight       // sent in this session
 	inFormer       // sent in the session that was left last
@@ -58,7 +58,7 @@ const (
 // fate is whether the server received the call.
 func (c *call) fate() Sent {
 	switch {
-	case c.place == inQueue:
+	case c.where == inQueue:
 		return c.past
 	case c.received:
 		return Yes
@@ -111,7 +111,7 @@ func (t *calls) drop(c *call) {
 }
 
 func (t *calls) unplace(c *call) {
-	switch c.place {
+	switch c.where {
 	case inQueue:
 		t.queue.remove(c)
 	case inFlight:
@@ -122,21 +122,21 @@ func (t *calls) unplace(c *call) {
 	if c.msgID != 0 {
 		delete(t.byMsg, c.msgID)
 	}
-	c.place, c.msgID, c.container = free, 0, 0
+	c.where, c.msgID, c.container = free, 0, 0
 	c.received, c.ask, c.answered = false, false, 0
 }
 
 // enqueue puts a call where its turn is: before all that were made later.
 func (t *calls) enqueue(c *call) {
 	t.unplace(c)
-	c.place = inQueue
+	c.where = inQueue
 	t.queue.insert(c)
 }
 
 // fly notes that a queued call is being sent under an id.
 func (t *calls) fly(c *call, msgID int64, seq int32, now time.Time) {
 	t.queue.remove(c)
-	c.place, c.msgID, c.seq, c.sent = inFlight, msgID, seq, now
+	c.where, c.msgID, c.seq, c.sent = inFlight, msgID, seq, now
 	t.byMsg[msgID] = c
 	t.flight.push(c)
 }
@@ -145,7 +145,7 @@ func (t *calls) fly(c *call, msgID int64, seq int32, now time.Time) {
 func (t *calls) leave() {
 	for c := t.flight.head; c != nil; c = t.flight.head {
 		t.flight.remove(c)
-		c.place, c.ask = inFormer, false
+		c.where, c.ask = inFormer, false
 		t.former.push(c)
 	}
 }

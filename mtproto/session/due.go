@@ -7,10 +7,10 @@ import (
 // Due says whether [Session.Append] has something to send, so that a loop need not be woken for every packet that came.
 // It may be wrong in one direction: that Append finds nothing after all.
 func (s *Session) Due() bool {
-	if !s.link.up || s.err != nil {
+	if !s.conn.up || s.err != nil {
 		return false
 	}
-	return s.calls.queue.head != nil || s.calls.ask || s.link.ping.due || s.acks.now && len(s.acks.ids) > 0 ||
+	return s.calls.queue.head != nil || s.calls.ask || s.conn.ping.due || s.acks.now && len(s.acks.ids) > 0 ||
 		len(s.asks.answers) > 0 || len(s.asks.replies) > 0
 }
 

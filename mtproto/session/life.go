@@ -23,14 +23,14 @@ func (s *Session) renew(now time.Time, code int32, reason string) {
 	s.former = former{s.self.id, now.Add(s.cfg.Limits.Linger)}
 	s.calls.leave()
 	s.calls.ask = false
-	s.link.check = time.Time{}
+	s.conn.check = time.Time{}
 	s.acks.forget()
 	s.log.forget()
 	s.ackLog.forget()
 	if timeOf(s.clock.last)-s.clock.server(now) > int64(farBehind) {
 		s.clock.last, s.loop.mark = 0, 0 // the ids of the old session lie in the future (code 17)
 	}
-	s.link.ping.due = true
+	s.conn.ping.due = true
 	s.begun()
 	s.events.add(Reset{code, reason})
 }
@@ -49,7 +49,7 @@ func (s *Session) settleFormer() {
 
 // firstLife says that whatever was sent in this session can only have been received by its present life: it began on
 // this connection, and the server has begun it not more than once.
-func (s *Session) firstLife() bool { return s.self.lives <= 1 && s.self.born == s.link.number }
+func (s *Session) firstLife() bool { return s.self.lives <= 1 && s.self.born == s.conn.number }
 
 // newSession takes the notice that the server has begun the session, anew perhaps (C36). Each counts once.
 func (s *Session) newSession(f frame, r *bin.Reader) error {

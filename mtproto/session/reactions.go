@@ -133,7 +133,7 @@ func (s *Session) refusedCalls(f frame, id int64) []*call {
 		from = s.calls.former.head
 	}
 	if c := s.calls.byMsg[id]; c != nil {
-		if (c.place == inFormer) == f.former {
+		if (c.where == inFormer) == f.former {
 			found = append(found, c)
 		}
 		return found
@@ -152,7 +152,7 @@ func (s *Session) refusedService(id int64) bool {
 	found := s.refusedPing(id)
 	found = s.ackLog.take(id, func(r *record) {
 		for _, id := range r.ids {
-			s.acknowledge(s.link.now, id)
+			s.acknowledge(s.conn.now, id)
 		}
 	}) || found
 	return s.log.take(id, s.wantAgain) || found
@@ -160,7 +160,7 @@ func (s *Session) refusedService(id int64) bool {
 
 // refusedPing wants another ping instead of a refused one, of which the last is remembered alone.
 func (s *Session) refusedPing(id int64) bool {
-	p := &s.link.ping
+	p := &s.conn.ping
 	if id == 0 || id != p.msgID && id != p.box {
 		return false
 	}
@@ -178,7 +178,7 @@ func (s *Session) wantAgain(r *record) {
 		s.asks.replies = append(s.asks.replies, reply{r.body, r.content})
 	case statesAsked:
 		for _, id := range r.ids {
-			if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
+			if c := s.calls.byMsg[id]; c != nil && c.where == inFlight {
 				c.ask, s.calls.ask = true, true
 			}
 		}
@@ -188,7 +188,7 @@ func (s *Session) wantAgain(r *record) {
 // remedy does for one call what its refusal asks for.
 func (s *Session) remedy(now time.Time, c *call, re reaction, code int32) {
 	if c.refused++; re.then == enquire {
-		if c.place == inFlight { // in a session that was left nothing can be asked
+		if c.where == inFlight { // in a session that was left nothing can be asked
 			c.ask, s.calls.ask = true, true
 			s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
 		}

@@ -34,7 +34,7 @@ type frame struct {
 // Receive takes an encrypted packet. An error means that the packet, or what is in it, failed a check: close the
 // connection (C9).
 func (s *Session) Receive(now time.Time, packet []byte) error {
-	s.link.now, s.in.unpacked = now, 0
+	s.conn.now, s.in.unpacked = now, 0
 	plain, err := crypto.Open(s.in.plain[:0], s.cfg.Key, crypto.Server, packet)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPacket, err)

@@ -83,7 +83,7 @@ func (s *Session) wanted(f frame, r *bin.Reader) error {
 		return nil
 	}
 	for _, id := range m.MsgIDs {
-		if c := s.calls.byMsg[id]; c != nil && c.place == inFlight {
+		if c := s.calls.byMsg[id]; c != nil && c.where == inFlight {
 			c.ask, s.calls.ask = true, true
 		}
 	}

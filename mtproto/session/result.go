@@ -20,7 +20,7 @@ func (s *Session) result(f frame, body []byte) error {
 		return nil
 	}
 	c := s.calls.byMsg[int64(binary.LittleEndian.Uint64(body[4:]))]
-	if c == nil || (c.place == inFormer) != f.former {
+	if c == nil || (c.where == inFormer) != f.former {
 		return nil
 	}
 	s.loop.ended()

@@ -104,7 +104,7 @@ var sayings = map[string]func(*line) mt.Object{
 		return l.result(encode(&mt.RPCError{ErrorCode: 420, ErrorMessage: l.words[1]}))
 	},
 	"pong": func(l *line) mt.Object {
-		return &mt.Pong{MsgID: l.p.last["ping"], PingID: l.p.s.link.ping.id}
+		return &mt.Pong{MsgID: l.p.last["ping"], PingID: l.p.s.conn.ping.id}
 	},
 	"session": func(l *line) mt.Object {
 		l.content()

@@ -49,8 +49,8 @@ type packer struct {
 // A packet holds all that is there to be sent, within limits: acknowledgements, service messages, then queries in the
 // order of their calls (C16, C18). Ids are given here and not before, so nothing grows old in a queue (C12).
 func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
-	s.link.now = now
-	if !s.link.up || s.err != nil {
+	s.conn.now = now
+	if !s.conn.up || s.err != nil {
 		return dst, false
 	}
 	s.pack.reset()
@@ -66,7 +66,7 @@ func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
 	}
 	s.pack.tokens[s.pack.token%len(s.pack.tokens)] = token
 	s.pack.token++
-	s.link.wrote(now, len(packet)-len(dst), s.pack.live)
+	s.conn.wrote(now, len(packet)-len(dst), s.pack.live)
 	return packet, true
 }
 
@@ -137,7 +137,7 @@ func (s *Session) wrap(now time.Time) []byte {
 		c.container = container
 	}
 	if p.ping {
-		s.link.ping.box = container
+		s.conn.ping.box = container
 	}
 	s.log.packed(container)
 	s.ackLog.packed(container)

@@ -17,7 +17,7 @@ type Session struct {
 	clock  clock
 	self   self   // the session as the server knows it
 	former former // the one before, for late answers
-	link   link   // the connection
+	conn   connection
 	salts  salts
 	acks   acks
 	calls  calls
@@ -73,8 +73,8 @@ func (s *Session) begun() {
 			return
 		}
 	}
-	s.self = self{id: int64(binary.LittleEndian.Uint64(b[:])), born: s.link.number}
-	if !s.link.up {
+	s.self = self{id: int64(binary.LittleEndian.Uint64(b[:])), born: s.conn.number}
+	if !s.conn.up {
 		s.self.born++
 	}
 }
@@ -87,7 +87,7 @@ func (s *Session) Pending() int { return len(s.calls.byID) }
 
 // Call queues a query: one TL function, wrapped as the API wants it. The session keeps the slice until the call ends.
 func (s *Session) Call(now time.Time, query []byte, o CallOptions) CallID {
-	s.link.now = now
+	s.conn.now = now
 	c := s.calls.make()
 	c.query, c.opts = query, o
 	id := c.id
@@ -111,13 +111,13 @@ func sound(query []byte) bool {
 // Cancel forgets a call: neither [Result] nor [Failed] will come. It tells whether the server received it. If that may
 // be so, the server is asked not to send the answer (C31). A call that has ended already is Unknown.
 func (s *Session) Cancel(now time.Time, id CallID) Sent {
-	s.link.now = now
+	s.conn.now = now
 	c := s.calls.byID[id]
 	if c == nil {
 		return Unknown
 	}
 	fate := c.fate()
-	if c.place == inFlight && s.link.up && !c.ask {
+	if c.where == inFlight && s.conn.up && !c.ask {
 		s.asks.dropAnswer(c.msgID)
 	}
 	s.calls.drop(c)
@@ -126,7 +126,7 @@ func (s *Session) Cancel(now time.Time, id CallID) Sent {
 
 // Close fails all calls, each with what is known of it. Nothing is sent any more.
 func (s *Session) Close() {
-	s.Disconnected(s.link.now)
+	s.Disconnected(s.conn.now)
 	s.settleFormer()
 	for _, l := range []*list{&s.calls.flight, &s.calls.queue} {
 		for l.head != nil {

@@ -26,14 +26,14 @@ const (
 // watch sets when to ask for a call's state if there is no word (C27).
 func (s *Session) watch(c *call, at time.Time) {
 	c.check = at
-	if s.link.check.IsZero() || at.Before(s.link.check) {
-		s.link.check = at
+	if s.conn.check.IsZero() || at.Before(s.conn.check) {
+		s.conn.check = at
 	}
 }
 
 // checkCalls finds the calls to ask for. The next look is when the first of the rest wants it.
 func (s *Session) checkCalls(now time.Time) {
-	s.link.check = time.Time{}
+	s.conn.check = time.Time{}
 	for c := s.calls.flight.head; c != nil; c = c.next {
 		if !now.Before(c.check) {
 			c.ask, s.calls.ask = true, true
@@ -41,8 +41,8 @@ func (s *Session) checkCalls(now time.Time) {
 		}
 		s.watch(c, c.check)
 	}
-	if soonest := now.Add(checkEvery); s.link.check.Before(soonest) && !s.link.check.IsZero() {
-		s.link.check = soonest
+	if soonest := now.Add(checkEvery); s.conn.check.Before(soonest) && !s.conn.check.IsZero() {
+		s.conn.check = soonest
 	}
 }
 
@@ -86,7 +86,7 @@ func (s *Session) putStates(now time.Time) {
 // no need where it began on this connection: ids ascend over a connection, so a later life has nothing older than a call
 // that an earlier one received, and of such the server says that it knows nothing (code 1).
 func (s *Session) withWitnesses(ids []int64) []int64 {
-	if s.self.born == s.link.number {
+	if s.self.born == s.conn.number {
 		return ids
 	}
 	last := int64(0)
@@ -153,12 +153,12 @@ func (s *Session) learnAll(f frame, req int64, ids []int64, states []byte) {
 	seen := witnesses{ids: ids, states: states}
 	for i, id := range ids {
 		c := s.calls.byMsg[id]
-		if c == nil || c.place != inFlight {
+		if c == nil || c.where != inFlight {
 			continue
 		}
 		switch state := states[i] & stateMask; state {
 		case stateForgotten, stateNotReceived, stateTooHigh:
-			sure := s.self.born == s.link.number || seen.have(c.witness)
+			sure := s.self.born == s.conn.number || seen.have(c.witness)
 			s.missing(c, req, sure && s.proves(c, state))
 		case stateReceived:
 			s.received(f.now, c, states[i]&stateAnswered != 0)
@@ -216,7 +216,7 @@ func (s *Session) acked(f frame, r *bin.Reader) error {
 		if c == nil {
 			continue
 		}
-		if c.received = true; c.place == inFlight {
+		if c.received = true; c.where == inFlight {
 			s.watch(c, f.now.Add(s.cfg.Limits.CheckReceived))
 		}
 	}
@@ -231,7 +231,7 @@ func (s *Session) detailed(f frame, r *bin.Reader) error {
 		return nil
 	}
 	c := s.calls.byMsg[m.MsgID]
-	if c != nil && c.place == inFlight {
+	if c != nil && c.where == inFlight {
 		c.received = true
 		s.watch(c, f.now.Add(s.cfg.Limits.CheckAfter))
 	}

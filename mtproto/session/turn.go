@@ -10,7 +10,7 @@ func (s *Session) turn(c *call) (after int64, ok bool) {
 	}
 	p := s.calls.byID[c.opts.After]
 	switch {
-	case p != nil && p.place == inFlight:
+	case p != nil && p.where == inFlight:
 		return p.msgID, true
 	case c.past != No: // sent again, which does no harm: it had its turn
 		return 0, true

@@ -13,16 +13,16 @@ func (w *world) check() {
 	if book.problem != nil {
 		w.wrong("the server saw: %w", book.problem)
 	}
-	for _, k := range c.desk.all {
+	for _, k := range c.owner.all {
 		w.checkCall(k)
 	}
 	for name := range book.given {
-		if c.desk.got[name] == 0 {
+		if c.owner.got[name] == 0 {
 			w.wrong("update %s was acknowledged, but not delivered", name)
 		}
 	}
 	for unique := range book.begun {
-		if !c.desk.heard[unique] {
+		if !c.owner.heard[unique] {
 			w.wrong("the client was not told of the new session %x", unique)
 		}
 	}
@@ -57,7 +57,7 @@ func (c *client) empty() {
 	}
 	var f footprint
 	f.weigh(reflect.ValueOf(c.sess))
-	if f.entries > len(c.desk.held) || f.bytes > maxFootprint {
+	if f.entries > len(c.owner.held) || f.bytes > maxFootprint {
 		c.w.wrong("the session keeps %d entries and %d bytes", f.entries, f.bytes)
 	}
 }

@@ -15,7 +15,7 @@ type client struct {
 	real    bool // keys are made by the exchange
 	pfs     bool // sessions run over temporary keys, which are bound to a permanent one (B19 to B23)
 	hold    bool // updates are acknowledged when they were released (C17)
-	link    *link
+	conn    *connection
 	framing *transport.Conn
 
 	making  *handshake.Client
@@ -28,18 +28,18 @@ type client struct {
 	doubts  int // how often the key was denied in a row (A11)
 
 	sess    *session.Session
-	leaving bool  // the session is closed, its last events are taken
+	leaving bool  // the session is closed, its last events are received
 	left    int64 // the session before
 	bound   bool
 	binding session.CallID
 	waiting []*call // for a session that takes calls
 	calls   map[session.CallID]*call
-	desk    desk
+	owner   owner
 }
 
 // connect makes a connection, if there is none.
 func (c *client) connect() {
-	if c.link != nil {
+	if c.conn != nil {
 		return
 	}
 	o := transport.ClientOptions{Kind: transport.Kind(c.w.rnd.n(4)), Rand: &c.w.rnd}
@@ -48,8 +48,8 @@ func (c *client) connect() {
 	if err != nil {
 		panic(err)
 	}
-	c.framing, c.link = framing, c.w.newLink()
-	c.w.log("connection %d, %v", c.link.number, o.Kind)
+	c.framing, c.conn = framing, c.w.newConnection()
+	c.w.log("connection %d, %v", c.conn.number, o.Kind)
 	switch {
 	case c.key == nil || c.pfs && c.perm == nil:
 		c.exchange()
@@ -126,7 +126,7 @@ func (c *client) leave(why string) {
 	c.events()
 	c.empty()
 	c.sess, c.leaving = nil, false
-	c.desk.held = c.desk.held[:0]
+	c.owner.held = c.owner.held[:0]
 }
 
 // introduce binds the key, if need be, and lets calls through (B20).
@@ -154,22 +154,22 @@ func (c *client) submit(k *call) {
 
 // put sends a packet.
 func (c *client) put(p []byte) {
-	out, err := c.framing.Append(c.link.up, p, c.w.rnd.one(3))
+	out, err := c.framing.Append(c.conn.up, p, c.w.rnd.one(3))
 	if err != nil {
 		c.w.wrong("the client cannot send %d bytes: %v", len(p), err)
 		return
 	}
-	c.link.up = out
+	c.conn.up = out
 }
 
 // disconnect gives the connection up.
 func (c *client) disconnect(why any) {
-	if c.link == nil {
+	if c.conn == nil {
 		return
 	}
-	c.w.log("client gives connection %d up: %v", c.link.number, why)
-	c.link.left = true
-	c.link, c.making = nil, nil
+	c.w.log("client gives connection %d up: %v", c.conn.number, why)
+	c.conn.left = true
+	c.conn, c.making = nil, nil
 	if c.sess != nil {
 		c.sess.Disconnected(c.w.now)
 	}
@@ -179,7 +179,7 @@ func (c *client) disconnect(why any) {
 func (c *client) receive(b []byte) {
 	c.framing.Feed(b)
 	whole := false
-	for c.link != nil {
+	for c.conn != nil {
 		f, ok, err := c.framing.Next()
 		if err != nil {
 			c.disconnect(err)
@@ -191,7 +191,7 @@ func (c *client) receive(b []byte) {
 		whole = true
 		c.frame(f)
 	}
-	if c.link != nil && c.sess != nil && !whole && c.making == nil {
+	if c.conn != nil && c.sess != nil && !whole && c.making == nil {
 		c.sess.Alive(c.w.now)
 	}
 }
@@ -250,7 +250,7 @@ func (c *client) dropKey(why string) {
 // wake is when tick has to be called; zero: never.
 func (c *client) wake() time.Time {
 	switch {
-	case c.link == nil:
+	case c.conn == nil:
 		return time.Time{}
 	case c.making != nil:
 		return c.patient
@@ -260,7 +260,7 @@ func (c *client) wake() time.Time {
 
 func (c *client) tick() {
 	switch {
-	case c.link == nil || c.w.mutant == NeverTick:
+	case c.conn == nil || c.w.mutant == NeverTick:
 	case c.making != nil:
 		c.disconnect("no answer in the key exchange")
 	default:
@@ -274,7 +274,7 @@ func (c *client) tick() {
 func (c *client) settle() {
 	c.events()
 	c.introduce()
-	for c.link != nil && c.sess != nil && c.making == nil {
+	for c.conn != nil && c.sess != nil && c.making == nil {
 		due := c.sess.Due()
 		p, ok := c.sess.Append(c.w.now, nil)
 		if !ok {

@@ -10,17 +10,17 @@ import (
 type sessionLife struct {
 	id      int64
 	key     *authKey
-	link    *link   // where it was heard last
-	in      []taken // by ascending ids
-	out     []*told // content, until it is acknowledged
-	next    []*told // to be sent now
+	conn    *connection // where it was heard last
+	in      []received  // by ascending ids
+	out     []*told     // content, until it is acknowledged
+	next    []*told     // to be sent now
 	acks    []int64
 	lost    []int64 // messages that it knows it missed
 	content int32
 }
 
-// taken is a message of the client.
-type taken struct {
+// received is a message of the client.
+type received struct {
 	id       int64
 	seq      int32
 	query    string
@@ -37,8 +37,8 @@ type told struct {
 	unique int64 // of a notice of a new session
 }
 
-func (l *sessionLife) find(id int64) *taken {
-	if i, ok := slices.BinarySearchFunc(l.in, id, func(e taken, id int64) int { return compare(e.id, id) }); ok {
+func (l *sessionLife) find(id int64) *received {
+	if i, ok := slices.BinarySearchFunc(l.in, id, func(e received, id int64) int { return compare(e.id, id) }); ok {
 		return &l.in[i]
 	}
 	return nil
@@ -70,8 +70,8 @@ func (l *sessionLife) state(id int64) byte {
 }
 
 // begin makes a session, which the client learns first of all (C36).
-func (s *server) begin(l *link, k *authKey, p packet) *sessionLife {
-	x := &sessionLife{id: p.session, key: k, link: l}
+func (s *server) begin(l *connection, k *authKey, p packet) *sessionLife {
+	x := &sessionLife{id: p.session, key: k, conn: l}
 	k.sessions[x.id] = x
 	k.lives = append(k.lives, x)
 	first := p.messages[0].MsgID
@@ -88,11 +88,11 @@ func (s *server) begin(l *link, k *authKey, p packet) *sessionLife {
 }
 
 // attach makes a connection the one of a session; what was not acknowledged comes again.
-func (s *server) attach(x *sessionLife, l *link) {
-	if x.link == l && l.life == x {
+func (s *server) attach(x *sessionLife, l *connection) {
+	if x.conn == l && l.life == x {
 		return
 	}
-	x.link, l.life = l, x
+	x.conn, l.life = l, x
 	x.resend()
 }
 
@@ -144,7 +144,7 @@ func (s *server) flush(x *sessionLife) {
 	}
 	next := x.next
 	x.next = nil
-	if x.link.left || x.link.closed {
+	if x.conn.left || x.conn.closed {
 		return
 	}
 	s.mix(next)
@@ -186,11 +186,11 @@ func (s *server) send(x *sessionLife, all []*told) {
 	p := sealPacket(&x.key.key, x.key.salt, x.id, m, &s.w.rnd)
 	if s.w.tracing() {
 		for _, t := range all {
-			s.w.log("  server sends %x %s on %d", t.id, describe(t.body), x.link.number)
+			s.w.log("  server sends %x %s on %d", t.id, describe(t.body), x.conn.number)
 		}
 	}
-	if len(x.link.packets) < 4 {
-		x.link.packets = append(x.link.packets, p)
+	if len(x.conn.packets) < 4 {
+		x.conn.packets = append(x.conn.packets, p)
 	}
-	s.put(x.link, p)
+	s.put(x.conn, p)
 }

@@ -73,7 +73,7 @@ func (s *server) grant(temp bool) *authKey {
 }
 
 // receive takes bytes from a connection.
-func (s *server) receive(l *link, b []byte) {
+func (s *server) receive(l *connection, b []byte) {
 	l.framing.Feed(b)
 	for !l.closed {
 		f, ok, err := l.framing.Next()
@@ -88,7 +88,7 @@ func (s *server) receive(l *link, b []byte) {
 	}
 }
 
-func (s *server) frame(l *link, f transport.Frame) {
+func (s *server) frame(l *connection, f transport.Frame) {
 	id, ok := crypto.PacketKeyID(f.Payload)
 	switch k := s.keys[id]; {
 	case !ok:
@@ -96,16 +96,16 @@ func (s *server) frame(l *link, f transport.Frame) {
 	case id == 0:
 		s.handshake(l, f.Payload)
 	case k == nil:
-		s.refuseLink(l, transport.CodeUnknownKey)
+		s.refuseConnection(l, transport.CodeUnknownKey)
 	case s.w.happens(overload):
-		s.refuseLink(l, transport.CodeFlood)
+		s.refuseConnection(l, transport.CodeFlood)
 	default:
 		s.encrypted(l, k, f)
 	}
 }
 
-// refuseLink answers with an error code and closes.
-func (s *server) refuseLink(l *link, code int32) {
+// refuseConnection answers with an error code and closes.
+func (s *server) refuseConnection(l *connection, code int32) {
 	s.w.log("  server says %d on %d", code, l.number)
 	l.closed = true
 	if out, err := l.framing.AppendError(l.down, code); err == nil {
@@ -113,7 +113,7 @@ func (s *server) refuseLink(l *link, code int32) {
 	}
 }
 
-func (s *server) handshake(l *link, b []byte) {
+func (s *server) handshake(l *connection, b []byte) {
 	if l.exchange == nil {
 		c := handshake.ServerConfig{Keys: []*crypto.PrivateKey{serverKey()}, Rand: &s.w.rnd}
 		c.RefuseParams, c.Refuse = s.w.happens(refuseKey), s.w.happens(refuseKey)
@@ -125,7 +125,7 @@ func (s *server) handshake(l *link, b []byte) {
 	send, done, err := l.exchange.Receive(s.now(), b)
 	if err != nil {
 		s.w.log("  server's key exchange: %v", err)
-		s.refuseLink(l, transport.CodeUnknownKey)
+		s.refuseConnection(l, transport.CodeUnknownKey)
 		return
 	}
 	if done != nil {
@@ -136,7 +136,7 @@ func (s *server) handshake(l *link, b []byte) {
 }
 
 // put sends a packet.
-func (s *server) put(l *link, b []byte) {
+func (s *server) put(l *connection, b []byte) {
 	out, err := l.framing.Append(l.down, b, false)
 	if err != nil {
 		s.ledger.wrong("the server cannot send %d bytes: %v", len(b), err)
@@ -145,11 +145,11 @@ func (s *server) put(l *link, b []byte) {
 	l.down = out
 }
 
-func (s *server) encrypted(l *link, k *authKey, f transport.Frame) {
+func (s *server) encrypted(l *connection, k *authKey, f transport.Frame) {
 	plain, token, err := crypto.OpenAck(nil, &k.key, crypto.Client, f.Payload)
 	if err != nil {
 		s.w.log("  server cannot read a packet on %d", l.number)
-		s.refuseLink(l, transport.CodeUnknownKey)
+		s.refuseConnection(l, transport.CodeUnknownKey)
 		return
 	}
 	p, err := readPacket(plain)
@@ -166,7 +166,7 @@ func (s *server) encrypted(l *link, k *authKey, f transport.Frame) {
 }
 
 // accept takes what was in a packet, unless the packet was here before and its session is not.
-func (s *server) accept(l *link, k *authKey, p packet, frame []byte) {
+func (s *server) accept(l *connection, k *authKey, p packet, frame []byte) {
 	life := k.sessions[p.session]
 	mark := [16]byte(frame[8:24])
 	if k.seen[mark] && (life == nil || life.find(p.messages[0].MsgID) == nil) {
@@ -190,7 +190,7 @@ func (s *server) accept(l *link, k *authKey, p packet, frame []byte) {
 }
 
 // refused checks time and salt of a packet (C8, C23, C24), or refuses without a reason.
-func (s *server) refused(l *link, k *authKey, p packet) bool {
+func (s *server) refused(l *connection, k *authKey, p packet) bool {
 	age := s.now().Sub(whenOf(p.outer))
 	switch {
 	case age > 300*time.Second:
@@ -208,13 +208,13 @@ func (s *server) refused(l *link, k *authKey, p packet) bool {
 	return true
 }
 
-func (s *server) refuse(l *link, k *authKey, p packet, code int32) {
+func (s *server) refuse(l *connection, k *authKey, p packet, code int32) {
 	s.w.log("  server refuses %x with %d", p.outer, code)
 	s.notice(l, k, p.session, &mt.BadMsgNotification{BadMsgID: p.outer, ErrorCode: code})
 }
 
 // notice is a service message in a session that may not be known here.
-func (s *server) notice(l *link, k *authKey, session int64, o mt.Object) {
+func (s *server) notice(l *connection, k *authKey, session int64, o mt.Object) {
 	life := k.sessions[session]
 	if life == nil {
 		life = &sessionLife{id: session, key: k}
@@ -226,12 +226,12 @@ func (s *server) notice(l *link, k *authKey, session int64, o mt.Object) {
 
 // timeouts closes connections without pings (C33).
 func (s *server) timeouts() {
-	for _, l := range s.w.links {
+	for _, l := range s.w.connections {
 		if l.closed || l.deadline.IsZero() || s.w.now.Before(l.deadline) {
 			continue
 		}
 		s.w.log("  server closes %d: no ping", l.number)
-		if l == s.w.client.link && s.w.calm && !l.mute && !l.left && len(l.up) == 0 {
+		if l == s.w.client.conn && s.w.calm && !l.mute && !l.left && len(l.up) == 0 {
 			s.ledger.wrong("the client did not ping in time")
 		}
 		l.closed = true

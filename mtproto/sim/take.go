@@ -20,7 +20,7 @@ func (s *server) take(x *sessionLife, m mt.Message) {
 		return
 	}
 	s.numbered(x, m)
-	e := taken{id: m.MsgID, seq: m.SeqNo}
+	e := received{id: m.MsgID, seq: m.SeqNo}
 	body := s.unpacked(m.Body)
 	isQuery := idOf(body) == queryID
 	if isQuery && s.w.happens(loseQuery) {
@@ -31,7 +31,7 @@ func (s *server) take(x *sessionLife, m mt.Message) {
 	if isQuery {
 		s.execute(x, &e, nameIn(body))
 	}
-	at, _ := slices.BinarySearchFunc(x.in, m.MsgID, func(e taken, id int64) int { return compare(e.id, id) })
+	at, _ := slices.BinarySearchFunc(x.in, m.MsgID, func(e received, id int64) int { return compare(e.id, id) })
 	x.in = slices.Insert(x.in, at, e)
 	if !isQuery {
 		s.service(x, m.MsgID, body)
@@ -66,7 +66,7 @@ func (s *server) unpacked(body []byte) []byte {
 	return out
 }
 
-func (s *server) execute(x *sessionLife, e *taken, name string) {
+func (s *server) execute(x *sessionLife, e *received, name string) {
 	e.query, e.running = name, true
 	s.ledger.seen[name] = true
 	s.w.log("  server has %s as %x", name, e.id)
@@ -117,7 +117,7 @@ func (s *server) service(x *sessionLife, req int64, body []byte) {
 func (s *server) pinged(x *sessionLife, req int64, r *bin.Reader) {
 	var m mt.PingDelayDisconnect
 	m.Decode(r)
-	x.link.deadline = s.w.now.Add(time.Duration(m.DisconnectDelay) * time.Second)
+	x.conn.deadline = s.w.now.Add(time.Duration(m.DisconnectDelay) * time.Second)
 	s.say(x, &mt.Pong{MsgID: req, PingID: m.PingID}, false)
 }
 

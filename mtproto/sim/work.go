@@ -36,7 +36,7 @@ func (s *server) finishSome(x *sessionLife) {
 }
 
 // finish answers a query, in one of the ways that there are.
-func (s *server) finish(x *sessionLife, e *taken) {
+func (s *server) finish(x *sessionLife, e *received) {
 	e.running, e.answered = false, true
 	body := query(e.query, 0)
 	switch s.w.rnd.n(8) {
@@ -115,7 +115,7 @@ func (s *server) replay() {
 		return
 	}
 	s.w.log("  an old packet comes again")
-	thief := s.w.newLink()
+	thief := s.w.newConnection()
 	thief.left = true
 	old := k.old[s.w.rnd.n(len(k.old))]
 	plain, err := crypto.Open(nil, &k.key, crypto.Client, old)

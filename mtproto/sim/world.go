@@ -51,19 +51,19 @@ func (r *Report) Add(o Report) {
 
 // world is one run.
 type world struct {
-	rnd    source
-	trace  func(string)
-	mutant Mutant
-	odds   [faults]int
-	began  time.Time
-	now    time.Time     // by the client's clock
-	skew   time.Duration // server's clock - client's
-	calm   bool          // no more faults
-	client *client
-	server *server
-	links  []*link // those on which something may arrive yet
-	report Report
-	err    error
+	rnd         source
+	trace       func(string)
+	mutant      Mutant
+	odds        [faults]int
+	began       time.Time
+	now         time.Time     // by the client's clock
+	skew        time.Duration // server's clock - client's
+	calm        bool          // no more faults
+	client      *client
+	server      *server
+	connections []*connection // those on which something may arrive yet
+	report      Report
+	err         error
 }
 
 var epoch = time.Unix(1_800_000_000, 123_456_789)
@@ -93,7 +93,7 @@ func newWorld(o Options) *world {
 	}
 	w.server = newServer(w)
 	w.client = &client{w: w, real: w.rnd.one(128), pfs: w.rnd.one(4), hold: w.rnd.one(2)}
-	w.client.desk = desk{got: map[string]int{}, heard: map[int64]bool{}}
+	w.client.owner = owner{got: map[string]int{}, heard: map[int64]bool{}}
 	w.log("real keys: %v, temporary: %v, hold: %v, skew %v", w.client.real, w.client.pfs, w.client.hold, w.skew)
 	return w
 }
@@ -101,7 +101,7 @@ func newWorld(o Options) *world {
 func (w *world) counted() Report {
 	r := &w.report
 	r.Real = w.client.real
-	r.Calls, r.Updates = len(w.client.desk.all), len(w.server.ledger.pushed)
+	r.Calls, r.Updates = len(w.client.owner.all), len(w.server.ledger.pushed)
 	r.Keys = len(w.server.order)
 	for _, k := range w.server.order {
 		r.Sessions += len(k.lives)
@@ -146,10 +146,10 @@ func (w *world) guess() time.Duration {
 	return 0
 }
 
-func (w *world) newLink() *link {
+func (w *world) newConnection() *connection {
 	w.report.Links++
-	l := &link{number: w.report.Links, framing: transport.NewServer(transport.ServerOptions{Rand: &w.rnd})}
-	w.links = append(w.links, l)
+	l := &connection{number: w.report.Links, framing: transport.NewServer(transport.ServerOptions{Rand: &w.rnd})}
+	w.connections = append(w.connections, l)
 	return l
 }
 
@@ -159,7 +159,7 @@ func (w *world) step() {
 	case n < 18:
 		w.client.call()
 	case n < 42:
-		w.toServer(w.anyLink())
+		w.toServer(w.anyConnection())
 	case n < 66:
 		w.toClient()
 	case n < 76:
@@ -183,19 +183,19 @@ func (w *world) step() {
 	}
 }
 
-// anyLink is the present connection, or one that was left: what is on its way there may still arrive.
-func (w *world) anyLink() *link {
-	if len(w.links) == 0 {
+// anyConnection is the present connection, or one that was left: what is on its way there may still arrive.
+func (w *world) anyConnection() *connection {
+	if len(w.connections) == 0 {
 		return nil
 	}
-	if w.client.link != nil && !w.rnd.one(4) {
-		return w.client.link
+	if w.client.conn != nil && !w.rnd.one(4) {
+		return w.client.conn
 	}
-	return w.links[w.rnd.n(len(w.links))]
+	return w.connections[w.rnd.n(len(w.connections))]
 }
 
 // toServer brings some of the client's bytes to the server.
-func (w *world) toServer(l *link) {
+func (w *world) toServer(l *connection) {
 	if l == nil || l.mute || l.closed || len(l.up) == 0 {
 		return
 	}
@@ -204,7 +204,7 @@ func (w *world) toServer(l *link) {
 
 // toClient brings some of the server's bytes to the client.
 func (w *world) toClient() {
-	l := w.client.link
+	l := w.client.conn
 	switch {
 	case l == nil || l.deaf:
 	case len(l.down) > 0:
@@ -262,14 +262,14 @@ func (w *world) rest() {
 // round does all that can be done at once, and lets time go by if that is nothing.
 func (w *world) round() {
 	c := w.client
-	if c.link == nil {
+	if c.conn == nil {
 		w.pass(time.Second)
 		c.connect()
 	}
 	c.settle()
 	w.drain()
 	w.server.work()
-	for len(c.desk.held) > 0 && w.mutant != NeverRelease {
+	for len(c.owner.held) > 0 && w.mutant != NeverRelease {
 		c.release()
 	}
 	c.settle()
@@ -289,15 +289,15 @@ func (w *world) round() {
 
 // drain delivers everything.
 func (w *world) drain() {
-	for _, l := range w.links {
+	for _, l := range w.connections {
 		for !l.mute && !l.closed && len(l.up) > 0 {
 			w.toServer(l)
 		}
 	}
-	w.links = w.links[:0]
-	if l := w.client.link; l != nil {
-		w.links = append(w.links, l)
-		for w.client.link == l && !l.deaf && (len(l.down) > 0 || l.closed) {
+	w.connections = w.connections[:0]
+	if l := w.client.conn; l != nil {
+		w.connections = append(w.connections, l)
+		for w.client.conn == l && !l.deaf && (len(l.down) > 0 || l.closed) {
 			w.toClient()
 			w.client.settle()
 		}
@@ -306,14 +306,14 @@ func (w *world) drain() {
 
 // moving says whether there is something that can be delivered right away.
 func (w *world) moving() bool {
-	l := w.client.link
+	l := w.client.conn
 	return l == nil || !l.mute && !l.closed && len(l.up) > 0 || !l.deaf && (len(l.down) > 0 || l.closed)
 }
 
 // idle says whether all is done.
 func (w *world) idle() bool {
 	c := w.client
-	if c.sess == nil || c.sess.Pending() > 0 || len(c.waiting) > 0 || !c.bound || len(c.desk.held) > 0 {
+	if c.sess == nil || c.sess.Pending() > 0 || len(c.waiting) > 0 || !c.bound || len(c.owner.held) > 0 {
 		return false
 	}
 	k := w.server.keys[c.key.ID()]
@@ -330,7 +330,7 @@ func (w *world) unrest() string {
 	if c.sess == nil {
 		return "there is no session"
 	}
-	out := fmt.Sprintf("%d calls, %d waiting, %d held", c.sess.Pending(), len(c.waiting), len(c.desk.held))
+	out := fmt.Sprintf("%d calls, %d waiting, %d held", c.sess.Pending(), len(c.waiting), len(c.owner.held))
 	if k := w.server.keys[c.key.ID()]; k != nil && k.sessions[c.sess.SessionID()] != nil {
 		for _, t := range k.sessions[c.sess.SessionID()].out {
 			out += fmt.Sprintf(", %x %s", t.id, describe(t.body))
@@ -363,7 +363,7 @@ func (w *world) trouble() {
 }
 
 func (w *world) linkTrouble() {
-	l := w.client.link
+	l := w.client.conn
 	if l == nil {
 		return
 	}

@@ -44,14 +44,14 @@ type entity struct {
 	kind PeerKind
 	raw  []byte
 	hash int64 // 0: none that is good for more than photos (E21)
-	part standing
+	part membership
 }
 
-// standing is what the account is in a channel.
-type standing uint8
+// membership is what the account is in a channel.
+type membership uint8
 
 const (
-	unsaid standing = iota // the object is a min one, or not of a channel
+	unsaid membership = iota // the object is a min one, or not of a channel
 	member
 	outside // it has left, was thrown out, or never was in it
 )
@@ -95,7 +95,7 @@ func newEntity(v *codec.Fields, kind PeerKind) entity {
 }
 
 // channelOfEntities is what came along of a channel: its access hash, and whether the account is in it.
-func channelOfEntities(all []entity, id int64) (hash int64, part standing) {
+func channelOfEntities(all []entity, id int64) (hash int64, part membership) {
 	for i := range all {
 		if all[i].id == id && all[i].kind == PeerChannel {
 			return all[i].hash, all[i].part

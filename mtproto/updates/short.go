@@ -86,13 +86,13 @@ type shortPlan struct {
 
 type copied struct {
 	name string
-	how  how
+	as   copyAs
 }
 
-type how uint8
+type copyAs uint8
 
 const (
-	copyInt how = iota
+	copyInt copyAs = iota
 	copyString
 	copyTrue
 	copyObject
@@ -112,8 +112,8 @@ func newShortPlan(decl *tl.Schema) shortPlan {
 		var fields []copied
 		for _, p := range c.Params {
 			if to := message.Param(p.Name); to != nil && to.Type.Equal(p.Type) {
-				if h, ok := howToCopy(p.Type); ok {
-					fields = append(fields, copied{name: p.Name, how: h})
+				if h, ok := copyAsOf(p.Type); ok {
+					fields = append(fields, copied{name: p.Name, as: h})
 				}
 			}
 		}
@@ -124,7 +124,7 @@ func newShortPlan(decl *tl.Schema) shortPlan {
 	return plan
 }
 
-func howToCopy(t tl.Type) (how, bool) {
+func copyAsOf(t tl.Type) (copyAs, bool) {
 	switch t.Name {
 	case "int", "long":
 		return copyInt, true
@@ -145,15 +145,15 @@ func (p *shortPlan) copyTo(to codec.M, v codec.View) {
 	for _, f := range p.copies[v.ID()] {
 		switch {
 		case !v.Has(f.name):
-		case f.how == copyInt:
+		case f.as == copyInt:
 			to[f.name] = v.Int(f.name)
-		case f.how == copyString:
+		case f.as == copyString:
 			to[f.name] = v.Str(f.name)
-		case f.how == copyTrue:
+		case f.as == copyTrue:
 			to[f.name] = true
-		case f.how == copyObject:
+		case f.as == copyObject:
 			to[f.name], _ = v.Object(f.name)
-		case f.how == copyObjects:
+		case f.as == copyObjects:
 			items := []codec.View{}
 			for item := range v.Objects(f.name) {
 				items = append(items, item)

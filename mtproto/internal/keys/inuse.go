@@ -65,8 +65,8 @@ type Load struct {
 	Open  bool // new calls are sent at once
 }
 
-// Step is what is to be done about a key.
-type Step struct {
+// Task is what is to be done about a key.
+type Task struct {
 	Wait    time.Duration // until the next step
 	Leave   error         // the connection is to be left: [ErrRenewed] or [ErrUnbound]
 	Renew   bool          // the caller is to make the next key
@@ -75,17 +75,17 @@ type Step struct {
 }
 
 // Next decides what is to be done. wall is the wall clock, see [Temporary.Ends].
-func (u *InUse) Next(now, wall time.Time, r *Ring, load Load) Step {
+func (u *InUse) Next(now, wall time.Time, r *Ring, load Load) Task {
 	switch {
 	case u.key == nil:
-		return Step{Wait: Never}
+		return Task{Wait: Never}
 	case u.unbound:
 		return u.leaveUnbound(now, load)
 	}
 	if next := r.Get(u.key.at); next != u.key && next != nil {
 		return u.drain(now, u.key.Ends(now, wall, ForcedLeast), load)
 	}
-	var s Step
+	var s Task
 	if !now.Before(u.renewAt) {
 		u.renewAt = now.Add(renewRetry)
 		s.Renew = r.claim(u.key, now)
@@ -95,14 +95,14 @@ func (u *InUse) Next(now, wall time.Time, r *Ring, load Load) Step {
 }
 
 // drain leaves the key as soon as no call is under way with it, or, where it ends soon, whatever is under way.
-func (u *InUse) drain(now time.Time, endsSoon bool, load Load) Step {
-	var s Step
+func (u *InUse) drain(now time.Time, endsSoon bool, load Load) Task {
+	var s Task
 	switch {
 	case load.Calls == 0:
-		return Step{Leave: ErrRenewed}
+		return Task{Leave: ErrRenewed}
 	case u.Draining():
 	case now.Before(u.drainAt) && !endsSoon:
-		return Step{Wait: u.drainAt.Sub(now)}
+		return Task{Wait: u.drainAt.Sub(now)}
 	case load.Open:
 		u.drainSince, s.Hold = now, true
 	}
@@ -111,16 +111,16 @@ func (u *InUse) drain(now time.Time, endsSoon bool, load Load) Step {
 		return s
 	}
 	if endsSoon {
-		return Step{Leave: ErrRenewed}
+		return Task{Leave: ErrRenewed}
 	}
 	u.drainSince, u.drainAt = time.Time{}, now.Add(drainRetry)
-	return Step{Wait: drainRetry, Release: true}
+	return Task{Wait: drainRetry, Release: true}
 }
 
-func (u *InUse) leaveUnbound(now time.Time, load Load) Step {
+func (u *InUse) leaveUnbound(now time.Time, load Load) Task {
 	left := u.drainSince.Add(drainMost).Sub(now)
 	if load.Calls == 0 || left <= 0 {
-		return Step{Leave: ErrUnbound}
+		return Task{Leave: ErrUnbound}
 	}
-	return Step{Wait: left}
+	return Task{Wait: left}
 }

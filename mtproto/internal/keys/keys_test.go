@@ -16,7 +16,7 @@ var start = time.Unix(1e9, 0)
 
 func made(life time.Duration) *Temporary {
 	key, _ := crypto.NewKey(bytes.Repeat([]byte{1}, crypto.KeySize))
-	return New(Place{DC: 2}, &handshake.Result{Key: key, ExpiresAt: start.Add(life)}, life)
+	return New(Scope{DC: 2}, &handshake.Result{Key: key, ExpiresAt: start.Add(life)}, life)
 }
 
 // B26: the next key is made once by all sessions that share one, an hour before its end; then the key is left when no call is
@@ -26,7 +26,7 @@ func TestSuccession(t *testing.T) {
 	k := made(Life)
 	r.Put(k)
 	u, other := Use(k), Use(k)
-	step := func(u *InUse, at time.Duration, load Load) Step {
+	step := func(u *InUse, at time.Duration, load Load) Task {
 		now := start.Add(at)
 		return u.Next(now, now, &r, load)
 	}
@@ -37,19 +37,19 @@ func TestSuccession(t *testing.T) {
 		at   time.Duration
 		load Load
 		next bool // a successor is put first
-		want Step
+		want Task
 	}{
-		{"begins", &u, 0, busy, false, Step{Wait: 23 * time.Hour}},
-		{"due", &u, 23 * time.Hour, busy, false, Step{Wait: renewRetry, Renew: true}},
-		{"due, but claimed", &other, 23 * time.Hour, busy, false, Step{Wait: renewRetry}},
-		{"failed", &u, 23*time.Hour + renewRetry, busy, false, Step{Wait: renewRetry, Renew: true}},
-		{"succeeded while idle", &other, 23*time.Hour + renewRetry, Load{0, true}, true, Step{Leave: ErrRenewed}},
-		{"succeeded while busy", &u, 23*time.Hour + renewRetry, busy, false, Step{Wait: drainMost, Hold: true}},
-		{"still busy", &u, 23*time.Hour + renewRetry + 4*time.Second, held, false, Step{Wait: 6 * time.Second}},
-		{"too long", &u, 23*time.Hour + renewRetry + drainMost, held, false, Step{Wait: drainRetry, Release: true}},
-		{"not yet again", &u, 23*time.Hour + renewRetry + drainMost + time.Second, busy, false, Step{Wait: drainRetry - time.Second}},
-		{"again", &u, 23*time.Hour + renewRetry + drainMost + drainRetry, busy, false, Step{Wait: drainMost, Hold: true}},
-		{"at last", &u, 23*time.Hour + renewRetry + drainMost + drainRetry + time.Second, Load{0, false}, false, Step{Leave: ErrRenewed}},
+		{"begins", &u, 0, busy, false, Task{Wait: 23 * time.Hour}},
+		{"due", &u, 23 * time.Hour, busy, false, Task{Wait: renewRetry, Renew: true}},
+		{"due, but claimed", &other, 23 * time.Hour, busy, false, Task{Wait: renewRetry}},
+		{"failed", &u, 23*time.Hour + renewRetry, busy, false, Task{Wait: renewRetry, Renew: true}},
+		{"succeeded while idle", &other, 23*time.Hour + renewRetry, Load{0, true}, true, Task{Leave: ErrRenewed}},
+		{"succeeded while busy", &u, 23*time.Hour + renewRetry, busy, false, Task{Wait: drainMost, Hold: true}},
+		{"still busy", &u, 23*time.Hour + renewRetry + 4*time.Second, held, false, Task{Wait: 6 * time.Second}},
+		{"too long", &u, 23*time.Hour + renewRetry + drainMost, held, false, Task{Wait: drainRetry, Release: true}},
+		{"not yet again", &u, 23*time.Hour + renewRetry + drainMost + time.Second, busy, false, Task{Wait: drainRetry - time.Second}},
+		{"again", &u, 23*time.Hour + renewRetry + drainMost + drainRetry, busy, false, Task{Wait: drainMost, Hold: true}},
+		{"at last", &u, 23*time.Hour + renewRetry + drainMost + drainRetry + time.Second, Load{0, false}, false, Task{Leave: ErrRenewed}},
 	} {
 		if tc.next {
 			r.Succeed(k, made(2*Life))
@@ -59,10 +59,10 @@ func TestSuccession(t *testing.T) {
 		}
 	}
 	late := Use(k)
-	if got := step(&late, Life-time.Minute, busy); got != (Step{Wait: drainMost, Hold: true}) {
+	if got := step(&late, Life-time.Minute, busy); got != (Task{Wait: drainMost, Hold: true}) {
 		t.Errorf("late: %+v", got)
 	}
-	if got := step(&late, Life-time.Minute+drainMost, held); got != (Step{Leave: ErrRenewed}) {
+	if got := step(&late, Life-time.Minute+drainMost, held); got != (Task{Leave: ErrRenewed}) {
 		t.Errorf("late, and busy: %+v", got)
 	}
 }
@@ -78,11 +78,11 @@ func TestUnbound(t *testing.T) {
 	if u.Draining() || !u.Unbind(start) || u.Unbind(start) || !u.Draining() {
 		t.Error("unbound is noted once, and holds new calls back")
 	}
-	if got := u.Next(start.Add(time.Second), start, &r, Load{1, false}); got != (Step{Wait: 9 * time.Second}) {
+	if got := u.Next(start.Add(time.Second), start, &r, Load{1, false}); got != (Task{Wait: 9 * time.Second}) {
 		t.Errorf("%+v", got)
 	}
-	for _, got := range []Step{u.Next(start, start, &r, Load{}), u.Next(start.Add(drainMost), start, &r, Load{1, false})} {
-		if got != (Step{Leave: ErrUnbound}) {
+	for _, got := range []Task{u.Next(start, start, &r, Load{}), u.Next(start.Add(drainMost), start, &r, Load{1, false})} {
+		if got != (Task{Leave: ErrUnbound}) {
 			t.Errorf("%+v", got)
 		}
 	}
@@ -159,7 +159,7 @@ func TestRing(t *testing.T) {
 	r.Put(second)
 	r.Drop(first)
 	r.Succeed(first, first)
-	if r.Get(Place{DC: 2}) != second || r.Get(Place{DC: 2, Media: true}) != nil {
+	if r.Get(Scope{DC: 2}) != second || r.Get(Scope{DC: 2, Media: true}) != nil {
 		t.Error("not the last one")
 	}
 	r.SetBound(second)
@@ -176,7 +176,7 @@ func TestRing(t *testing.T) {
 	if _, err := r.Session(second, session.Limits{}); err != nil || second.left != nil {
 		t.Errorf("%v, %v", err, second.left)
 	}
-	if r.DropAll(2); r.Get(Place{DC: 2}) != nil {
+	if r.DropAll(2); r.Get(Scope{DC: 2}) != nil {
 		t.Error("not dropped")
 	}
 }

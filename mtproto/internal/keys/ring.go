@@ -19,7 +19,7 @@ const (
 // sessions there share: the last one that was put here. The zero Ring is empty.
 type Ring struct {
 	mu     sync.Mutex
-	keys   map[Place]*Temporary
+	keys   map[Scope]*Temporary
 	makers map[int]chan struct{} // by data centre; has an element while somebody makes keys there
 }
 
@@ -44,7 +44,7 @@ func (r *Ring) Exclusive(ctx context.Context, dc int) (done func(), err error) {
 }
 
 // Get returns the key to use in a place, nil if there is none.
-func (r *Ring) Get(at Place) *Temporary {
+func (r *Ring) Get(at Scope) *Temporary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.keys[at]
@@ -55,7 +55,7 @@ func (r *Ring) Put(t *Temporary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.keys == nil {
-		r.keys = map[Place]*Temporary{}
+		r.keys = map[Scope]*Temporary{}
 	}
 	r.keys[t.at] = t
 }
@@ -93,8 +93,8 @@ func (r *Ring) Drop(t *Temporary) {
 func (r *Ring) DropAll(dc int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.keys, Place{dc, false})
-	delete(r.keys, Place{dc, true})
+	delete(r.keys, Scope{dc, false})
+	delete(r.keys, Scope{dc, true})
 }
 
 // Bound reports whether a key is bound to the permanent one.

@@ -21,8 +21,8 @@ const (
 	ForcedLeast = 10 * time.Minute // a key with less left is left whatever calls are under way
 )
 
-// Place is where a temporary key is good: at a data centre, and there, for all or for file traffic alone.
-type Place struct {
+// Scope is where a temporary key is good: at a data centre, and there, for all or for file traffic alone.
+type Scope struct {
 	DC    int
 	Media bool
 }
@@ -30,7 +30,7 @@ type Place struct {
 // Temporary is a temporary key, under which everything is sent, so that a permanent key which becomes known some day opens
 // nothing of today (B19).
 type Temporary struct {
-	at      Place
+	at      Scope
 	key     crypto.Key
 	life    time.Duration
 	until   time.Time // by our clock
@@ -46,7 +46,7 @@ type Temporary struct {
 }
 
 // New makes a temporary key of the result of an exchange.
-func New(at Place, r *handshake.Result, life time.Duration) *Temporary {
+func New(at Scope, r *handshake.Result, life time.Duration) *Temporary {
 	return &Temporary{
 		at: at, key: r.Key, life: life, until: r.ExpiresAt, expires: int32(r.ExpiresAt.Add(r.TimeOffset).Unix()),
 		offset: r.TimeOffset, salt: r.Salt,
@@ -55,7 +55,7 @@ func New(at Place, r *handshake.Result, life time.Duration) *Temporary {
 
 // NewUnbound makes a key that need not be bound and does not end, as those with CDN data centres are (D13). Like a
 // temporary one it is kept in memory, forgotten when the other side forgets it, and then made anew.
-func NewUnbound(at Place, r *handshake.Result, now time.Time) *Temporary {
+func NewUnbound(at Scope, r *handshake.Result, now time.Time) *Temporary {
 	return &Temporary{
 		at: at, key: r.Key, until: now.AddDate(10, 0, 0), expires: math.MaxInt32, offset: r.TimeOffset, salt: r.Salt, bound: true,
 	}
@@ -67,8 +67,8 @@ func LifeOf(want time.Duration) time.Duration {
 	return life - time.Duration(rand.Int64N(int64(min(spread, life/8)))).Truncate(time.Second)
 }
 
-// Place returns where the key is good.
-func (t *Temporary) Place() Place { return t.at }
+// Scope returns where the key is good.
+func (t *Temporary) Scope() Scope { return t.at }
 
 // Until returns when the key ends.
 func (t *Temporary) Until() time.Time { return t.until }

@@ -9,8 +9,8 @@ import (
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
-// desk is where calls are made and what comes of them is noted.
-type desk struct {
+// owner makes the calls of a client, and notes what comes of them.
+type owner struct {
 	all   []*call
 	held  []int64        // updates whose acknowledgement waits
 	got   map[string]int // updates that were delivered
@@ -30,18 +30,18 @@ type call struct {
 
 // call makes a call.
 func (c *client) call() {
-	k := &call{name: fmt.Sprintf("q%d", len(c.desk.all)+1), safe: c.w.rnd.one(3)}
+	k := &call{name: fmt.Sprintf("q%d", len(c.owner.all)+1), safe: c.w.rnd.one(3)}
 	if c.w.rnd.one(20) {
 		k.extra = 4 * c.w.rnd.n(1000)
 	}
-	c.desk.all = append(c.desk.all, k)
+	c.owner.all = append(c.owner.all, k)
 	c.waiting = append(c.waiting, k)
 	c.introduce()
 }
 
 // cancel takes one of the calls back that are under way.
 func (c *client) cancel() {
-	for _, k := range c.desk.all {
+	for _, k := range c.owner.all {
 		if k.ends > 0 || c.calls[k.id] != k || !c.w.rnd.one(3) {
 			continue
 		}
@@ -53,11 +53,11 @@ func (c *client) cancel() {
 
 // release lets one acknowledgement go.
 func (c *client) release() {
-	if n := len(c.desk.held); n > 0 && c.sess != nil && c.w.mutant != NeverRelease {
+	if n := len(c.owner.held); n > 0 && c.sess != nil && c.w.mutant != NeverRelease {
 		i := c.w.rnd.n(n)
-		c.sess.Release(c.desk.held[i])
-		c.desk.held[i] = c.desk.held[n-1]
-		c.desk.held = c.desk.held[:n-1]
+		c.sess.Release(c.owner.held[i])
+		c.owner.held[i] = c.owner.held[n-1]
+		c.owner.held = c.owner.held[:n-1]
 	}
 }
 
@@ -91,7 +91,7 @@ func (c *client) event(e session.Event) {
 		c.update(e)
 	case session.NewSession:
 		if c.w.mutant != DeafToSession {
-			c.desk.heard[e.UniqueID] = true
+			c.owner.heard[e.UniqueID] = true
 		}
 	}
 }
@@ -130,15 +130,15 @@ func (c *client) boundBy(e session.Result) {
 func (c *client) update(e session.Update) {
 	name := nameIn(e.Body)
 	if c.hold {
-		c.desk.held = append(c.desk.held, e.MsgID)
+		c.owner.held = append(c.owner.held, e.MsgID)
 	}
 	if c.w.mutant == LoseUpdate && c.w.rnd.one(10) {
 		return
 	}
-	if c.desk.got[name]++; c.w.mutant == DoubleUpdate && c.w.rnd.one(10) {
-		c.desk.got[name]++
+	if c.owner.got[name]++; c.w.mutant == DoubleUpdate && c.w.rnd.one(10) {
+		c.owner.got[name]++
 	}
-	if c.desk.got[name] > 1 {
+	if c.owner.got[name] > 1 {
 		c.w.wrong("update %s was delivered twice", name)
 	}
 }

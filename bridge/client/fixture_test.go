@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// town is a Telegram in a box, a daemon that holds Dora's account as main, and a connection to its NATS.
-type town struct {
+// fixture is a Telegram in a box, a daemon that holds Dora's account as main, and a connection to its NATS.
+type fixture struct {
 	*mttest.Server
 	t           *testing.T
 	dora, alice *mttest.Account
@@ -31,10 +31,10 @@ type town struct {
 	stop        func()
 }
 
-func newTown(t *testing.T, change ...func(*bridge.Settings)) *town {
+func newFixture(t *testing.T, change ...func(*bridge.Settings)) *fixture {
 	t.Helper()
 	s := mttest.NewServer(t)
-	w := &town{
+	w := &fixture{
 		Server: s, t: t, settings: bridge.DefaultSettings(),
 		dora:  s.AddUser(mttest.User{First: "Dora", Username: "dora", Phone: "+99966 2 0001"}),
 		alice: s.AddUser(mttest.User{First: "Alice", Username: "alice", Phone: "+99966 2 0002"}),
@@ -51,7 +51,7 @@ func newTown(t *testing.T, change ...func(*bridge.Settings)) *town {
 	return w
 }
 
-func (w *town) start() {
+func (w *fixture) start() {
 	w.t.Helper()
 	b, err := bridge.New(w.settings, w.options)
 	if err != nil {
@@ -91,7 +91,7 @@ func connect(t *testing.T, url string) *nats.Conn {
 }
 
 // login signs Dora in, as a person would.
-func (w *town) login() {
+func (w *fixture) login() {
 	w.t.Helper()
 	prompt := func(_ context.Context, st mtproto.LoginState, wrong error) (string, error) {
 		if st.Step != mtproto.WaitCode {
@@ -114,6 +114,6 @@ func soon(t *testing.T) context.Context {
 }
 
 // peer is how Dora's account names somebody.
-func (w *town) peer(p mttest.Peer) tg.InputPeerClass {
+func (w *fixture) peer(p mttest.Peer) tg.InputPeerClass {
 	return &tg.InputPeerUser{UserID: p.Peer().ID, AccessHash: w.dora.AccessHash(p)}
 }

@@ -14,8 +14,8 @@ const (
 	longest = 5 * time.Minute // that a packet may take to come in: 1 MiB, as long as answers are, at 3.5 KB/s
 )
 
-// link is the connection, and whether anybody is at its other end.
-type link struct {
+// connection is the one that the session has, and whether anybody is at its other end.
+type connection struct {
 	up      bool
 	number  int           // of connections so far
 	now     time.Time     // of the last input
@@ -41,24 +41,24 @@ type ping struct {
 // Connected says that there is a connection: what waits may be sent.
 func (s *Session) Connected(now time.Time) {
 	s.Disconnected(now)
-	s.link.up = true
-	s.link.number++
-	s.link.heard = now
+	s.conn.up = true
+	s.conn.number++
+	s.conn.heard = now
 	// A ping tells the server at once when to give the connection up (C33), and us the time and the round trip.
-	s.link.ping.due = true
+	s.conn.ping.due = true
 	s.askAll(now)
 	s.acks.now = len(s.acks.ids) > 0
 }
 
 // Disconnected says that the connection is gone. Calls in flight are of unknown fate until the server was asked (C27).
 func (s *Session) Disconnected(now time.Time) {
-	s.link.now = now
-	if !s.link.up {
+	s.conn.now = now
+	if !s.conn.up {
 		return
 	}
-	s.link.up = false
-	s.link.waiting, s.link.check, s.link.partly, s.link.unheard = time.Time{}, time.Time{}, time.Time{}, 0
-	s.link.ping = ping{id: s.link.ping.id}
+	s.conn.up = false
+	s.conn.waiting, s.conn.check, s.conn.partly, s.conn.unheard = time.Time{}, time.Time{}, time.Time{}, 0
+	s.conn.ping = ping{id: s.conn.ping.id}
 	// What the server would have sent again over this connection, it sends over the next anyway.
 	s.asks.answers = s.asks.answers[:0]
 	s.settleFormer()
@@ -67,20 +67,20 @@ func (s *Session) Disconnected(now time.Time) {
 // Alive says that bytes came, though no whole packet yet: the peer is not dead. That counts for some minutes. A length
 // that was damaged on its way announces a packet that never ends, and with it nothing would be understood any more.
 func (s *Session) Alive(now time.Time) {
-	if s.link.partly.IsZero() {
-		s.link.partly = now
+	if s.conn.partly.IsZero() {
+		s.conn.partly = now
 	}
-	if now.Sub(s.link.partly) < longest {
-		s.heard(now, s.link.partly)
+	if now.Sub(s.conn.partly) < longest {
+		s.heard(now, s.conn.partly)
 	}
 }
 
 // LastHeard is when the server last said something, or the connection was made.
-func (s *Session) LastHeard() time.Time { return s.link.heard }
+func (s *Session) LastHeard() time.Time { return s.conn.heard }
 
 // heard notes that the peer lives; partly is when the packet began that is under way.
 func (s *Session) heard(now, partly time.Time) {
-	l := &s.link
+	l := &s.conn
 	l.now, l.heard, l.waiting, l.unheard, l.partly = now, now, time.Time{}, 0, partly
 }
 
@@ -88,13 +88,13 @@ func (s *Session) heard(now, partly time.Time) {
 func (s *Session) QuickAck(token uint32) {
 	for _, t := range s.pack.tokens {
 		if t == token && token != 0 {
-			s.heard(s.link.now, time.Time{})
+			s.heard(s.conn.now, time.Time{})
 		}
 	}
 }
 
 // wrote notes that a packet of n bytes goes out.
-func (l *link) wrote(now time.Time, n int, live bool) {
+func (l *connection) wrote(now time.Time, n int, live bool) {
 	l.unheard += n
 	if live && l.waiting.IsZero() {
 		l.waiting = now
@@ -103,16 +103,16 @@ func (l *link) wrote(now time.Time, n int, live bool) {
 
 // dead is when the peer counts as dead (C35). What was sent meanwhile may have to creep through a thin line first.
 func (s *Session) dead() time.Time {
-	if s.link.waiting.IsZero() {
+	if s.conn.waiting.IsZero() {
 		return time.Time{}
 	}
-	creep := time.Duration(s.link.unheard) * time.Second / thinLine
-	return s.link.waiting.Add(max(s.cfg.Limits.DeadAfter, rttFactor*s.link.rtt) + creep)
+	creep := time.Duration(s.conn.unheard) * time.Second / thinLine
+	return s.conn.waiting.Add(max(s.cfg.Limits.DeadAfter, rttFactor*s.conn.rtt) + creep)
 }
 
 // pingAt is when to ping: after some silence, and in any case often enough that the server does not close (C33).
 func (s *Session) pingAt() time.Time {
-	p := &s.link.ping
+	p := &s.conn.ping
 	if p.due {
 		return time.Time{} // with the next packet
 	}
@@ -120,11 +120,11 @@ func (s *Session) pingAt() time.Time {
 	if p.open {
 		return renew
 	}
-	return earliest(renew, s.link.heard.Add(s.cfg.Limits.PingAfter))
+	return earliest(renew, s.conn.heard.Add(s.cfg.Limits.PingAfter))
 }
 
 func (s *Session) putPing(now time.Time) {
-	p := &s.link.ping
+	p := &s.conn.ping
 	if !p.due {
 		return
 	}
@@ -142,7 +142,7 @@ func (s *Session) putPing(now time.Time) {
 func (s *Session) pong(f frame, r *bin.Reader) error {
 	var m mt.Pong
 	m.Decode(r)
-	p := &s.link.ping
+	p := &s.conn.ping
 	if unreadable(r) || !p.open || m.PingID != p.id || m.MsgID != p.msgID {
 		return nil
 	}
@@ -150,10 +150,10 @@ func (s *Session) pong(f frame, r *bin.Reader) error {
 	s.self.known = p.msgID
 	s.loop.ended()
 	rtt := max(f.now.Sub(p.sent), time.Microsecond)
-	if s.link.rtt == 0 {
-		s.link.rtt = rtt
+	if s.conn.rtt == 0 {
+		s.conn.rtt = rtt
 	}
-	s.link.rtt += (rtt - s.link.rtt) / 4
+	s.conn.rtt += (rtt - s.conn.rtt) / 4
 	if off := s.clock.age(f.now, f.id) - rtt/2; off > rtt+farBehind || off < -maxFuture {
 		s.clock.set(f.now, f.id)
 	}
@@ -162,15 +162,15 @@ func (s *Session) pong(f frame, r *bin.Reader) error {
 }
 
 // RTT is the smoothed time from ping to pong; 0 before the first.
-func (s *Session) RTT() time.Duration { return s.link.rtt }
+func (s *Session) RTT() time.Duration { return s.conn.rtt }
 
 // Wake is when [Session.Tick] is to be called, unless something else happens before; zero: not needed.
 func (s *Session) Wake() time.Time {
-	if !s.link.up || s.err != nil {
+	if !s.conn.up || s.err != nil {
 		return time.Time{}
 	}
 	t := earliest(s.pingAt(), s.dead())
-	t = earliest(t, s.link.check)
+	t = earliest(t, s.conn.check)
 	t = earliest(t, s.acks.due)
 	return earliest(t, s.former.until)
 }
@@ -185,8 +185,8 @@ func earliest(a, b time.Time) time.Time {
 
 // Tick does what time brings. [ErrDead], and every other error, means: close the connection.
 func (s *Session) Tick(now time.Time) error {
-	s.link.now = now
-	if s.err != nil || !s.link.up {
+	s.conn.now = now
+	if s.err != nil || !s.conn.up {
 		return s.err
 	}
 	if at := s.dead(); !at.IsZero() && !now.Before(at) {
@@ -194,10 +194,10 @@ func (s *Session) Tick(now time.Time) error {
 	}
 	s.acks.tick(now)
 	if at := s.pingAt(); !at.IsZero() && !now.Before(at) {
-		s.link.ping.due = true
+		s.conn.ping.due = true
 		s.trim(now)
 	}
-	if at := s.link.check; !at.IsZero() && !now.Before(at) {
+	if at := s.conn.check; !at.IsZero() && !now.Before(at) {
 		s.checkCalls(now)
 	}
 	if at := s.former.until; !at.IsZero() && !now.Before(at) {

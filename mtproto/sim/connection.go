@@ -7,8 +7,8 @@ import (
 	"github.com/natsgram/natsgram/mtproto/transport"
 )
 
-// link is one connection: the bytes on their way, and the server's end of it.
-type link struct {
+// connection is one: the bytes on their way, and the server's end of it.
+type connection struct {
 	number     int
 	up, down   []byte // towards the server, towards the client
 	mute, deaf bool   // half-open: no byte arrives at the server, at the client
@@ -34,7 +34,7 @@ func take(r *source, b *[]byte) []byte {
 }
 
 // flip damages a bit of what is on its way.
-func (l *link) flip(r *source) {
+func (l *connection) flip(r *source) {
 	at := l.up
 	if len(at) == 0 || r.one(2) && len(l.down) > 0 {
 		at = l.down

@@ -15,8 +15,8 @@ const (
 	proxyDomain = "7777772e6578616d706c652e6f7267" // www.example.org
 )
 
-// town is the box with people in it, and a proxy before it: TDLib can be told no address but a proxy's.
-type town struct {
+// fixture is the box with people in it, and a proxy before it: TDLib can be told no address but a proxy's.
+type fixture struct {
 	*mttest.Server
 	alice, bob, carol *mttest.Account
 	garden            *mttest.Group
@@ -25,10 +25,10 @@ type town struct {
 	secret            string
 }
 
-func newTown(t *testing.T, secret string, opts ...mttest.Option) *town {
+func newFixture(t *testing.T, secret string, opts ...mttest.Option) *fixture {
 	t.Helper()
 	s := mttest.NewServer(t, append([]mttest.Option{func(c *mttest.Config) { c.Centres = []int{2, 1, 3, 4, 5} }}, opts...)...)
-	w := &town{
+	w := &fixture{
 		Server: s, secret: secret,
 		alice: s.AddUser(mttest.User{First: "Alice", Username: "alice", Phone: "+99966 2 0001"}),
 		bob:   s.AddUser(mttest.User{First: "Bob", Username: "bobby", Phone: "+99966 2 0002"}),
@@ -54,8 +54,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// tdlib starts an instance that goes through the town's proxy.
-func (w *town) tdlib(t *testing.T, dir string) *tdClient {
+// tdlib starts an instance that goes through the fixture's proxy.
+func (w *fixture) tdlib(t *testing.T, dir string) *tdClient {
 	t.Helper()
 	c := needTDLib(t).client(t)
 	t.Cleanup(c.close)
@@ -69,7 +69,7 @@ func (w *town) tdlib(t *testing.T, dir string) *tdClient {
 	return c
 }
 
-func (w *town) signIn(t *testing.T, c *tdClient, who *mttest.Account) {
+func (w *fixture) signIn(t *testing.T, c *tdClient, who *mttest.Account) {
 	t.Helper()
 	c.reaches("authorizationStateWaitPhoneNumber")
 	c.call(object{"@type": "setAuthenticationPhoneNumber", "phone_number": who.Phone()})

@@ -16,8 +16,8 @@ import (
 	"github.com/natsgram/natsgram/tl"
 )
 
-// town is the people of the demo and where they talk.
-type town struct {
+// people are those of the demo, with the Telegram that they use and where they talk.
+type people struct {
 	server            *mttest.Server
 	dora              *mttest.Account // the account on NATS
 	alice, bob, carol *mttest.Account
@@ -26,13 +26,13 @@ type town struct {
 	methods, layer    int
 }
 
-// newTown speaks the layer of a schema; nil: the built-in one.
-func newTown(api *tl.Schema) (*town, error) {
+// newPeople speaks the layer of a schema; nil: the built-in one.
+func newPeople(api *tl.Schema) (*people, error) {
 	s, err := mttest.Start(mttest.Config{RepeatSends: true, Schema: api})
 	if err != nil {
 		return nil, err
 	}
-	t := &town{
+	t := &people{
 		server:  s,
 		dora:    s.AddUser(mttest.User{First: "Dora", Last: "Demo", Username: "dora", Phone: "+99966 2 0001"}),
 		alice:   s.AddUser(mttest.User{First: "Alice", Username: "alice", Phone: "+99966 2 0002"}),
@@ -60,7 +60,7 @@ var lines = map[string][]string{
 }
 
 // talk has people say something now and then, until the context ends.
-func (t *town) talk(ctx context.Context, every time.Duration) {
+func (t *people) talk(ctx context.Context, every time.Duration) {
 	for n := 0; ; n++ {
 		if retry.Pause(ctx, every/2+rand.N(every+1)) != nil {
 			return
@@ -84,7 +84,7 @@ func (t *town) talk(ctx context.Context, every time.Duration) {
 func turn(where string, n int) string { return lines[where][n/3%len(lines[where])] }
 
 // printScreen says what there is and what to try. Every command works as it stands in another terminal, in this folder.
-func (t *town) printScreen(out io.Writer, url string, set bridge.Settings) {
+func (t *people) printScreen(out io.Writer, url string, set bridge.Settings) {
 	p := painter{out: out, colour: isTerminal(out)}
 	nats, own := "nats", ownCommand()
 	if !set.External() && url != "nats://127.0.0.1:4222" {
