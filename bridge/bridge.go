@@ -26,6 +26,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/room"
@@ -164,6 +165,9 @@ func (b *Bridge) run(ctx context.Context) error {
 			return err
 		}
 		if c.Floods, err = flood.Open(ctx, services.Storage); err != nil {
+			return err
+		}
+		if c.Peers, err = peers.NewStore(ctx, services.Storage); err != nil {
 			return err
 		}
 		if c.Limits, err = gate.NewStore(ctx, services.Storage); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
@@ -63,5 +64,58 @@ func TestPeersOfAnswers(t *testing.T) {
 	reply = d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, zoe.ID()))
 	if got := reply.Header.Get("Nats-Service-Error"); got != "" {
 		t.Errorf("after: %q", got)
+	}
+}
+
+// E21, E22: somebody seen once, in a group, can be written to by id, by every later owner of the account; also where he was shown as
+// min, when a message of his is what he is named by.
+func TestPeersKept(t *testing.T) {
+	for name, isMin := range map[string]bool{"whole": false, "min": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, func(c *mttest.Config) { c.Updates.Min = isMin })
+			eve := w.AddUser(mttest.User{First: "Eve"})
+			group := w.AddChannel(mttest.ChannelConfig{Title: "G", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora, eve}})
+			d := newDaemon(t, w)
+			d.login("main", w.dora)
+			eve.Send(group, "seen once")
+			w.alice.Send(group, "so that Eve's is no top message of a dialog")
+			d.updates(fmt.Sprintf("tg.upd.main.updateNewChannelMessage.channel.%d", group.ID()), 2)
+			for range 3 {
+				if err := d.stop(); err != nil {
+					t.Fatal(err)
+				}
+				d.start()
+				d.await("main", account.Connected)
+			}
+			reply := d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, eve.ID()))
+			if got := reply.Header.Get("Nats-Service-Error"); got != "" {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// A username that passed to somebody else leads to him at once, as soon as the account is told that its owner gave it up.
+func TestPassedName(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	send := func() string {
+		t.Helper()
+		reply := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":"@alice","message":"hello"}`)
+		if got := reply.Header.Get("Nats-Service-Error"); got != "" {
+			t.Fatal(got)
+		}
+		return string(reply.Data)
+	}
+	if got := send(); !strings.Contains(got, fmt.Sprintf(`"user_id":"%d"`, w.alice.ID())) {
+		t.Errorf("before: %s", got)
+	}
+	w.alice.SetUsername("")
+	w.bob.SetUsername("alice")
+	w.dora.Push(mttest.M{"_": "updateUserName", "user_id": w.alice.ID(), "first_name": "Alice", "last_name": "", "usernames": []mttest.M{}})
+	d.updates("tg.upd.main.updateUserName.>", 1)
+	if got := send(); !strings.Contains(got, fmt.Sprintf(`"user_id":"%d"`, w.bob.ID())) {
+		t.Errorf("after: %s", got)
 	}
 }

@@ -5,7 +5,7 @@ package subjects
 // In a JWT, which has to fit into a line of 4 KB, there is not room for every request of JetStream's API about every stream. So
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
-	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS"}
+	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS", "PEERS"}
 	daemonKeys    = []string{"ONCE", "JOBS"}                                             // buckets in which single keys are read and written, and nothing else
 	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS", "JOBS"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA"}

@@ -22,6 +22,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/room"
@@ -71,7 +72,8 @@ type Stores struct {
 	Queue   *queue.Store // of jobs; nil: none are run
 	Once    once.Store   // of requests with an id; nil: they are executed as often as they come
 	Floods  *flood.Board
-	Limits  gate.Store // of what may be called; nil: everything
+	Peers   peers.Store // whom the accounts have met; nil: it is forgotten with the daemon
+	Limits  gate.Store  // of what may be called; nil: everything
 }
 
 // Lease is the right to run the account.

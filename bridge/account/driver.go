@@ -20,6 +20,7 @@ type driver struct {
 	machine   *updates.Machine
 	rules     *updates.Rules
 	client    Client
+	ask       func(ctx context.Context, query []byte) ([]byte, error) // makes the calls by which peers are found
 	log       *stream.Log
 	tell      *teller
 	publisher publisher

@@ -16,6 +16,9 @@ func (r *Runner) StorageLost(c storage.Change) {
 	if o := r.ownership(); o != nil && c.Name == storage.Updates && c.Anew {
 		o.driver.ledger.anotherStream()
 	}
+	if o := r.ownership(); o != nil && c.Name == storage.Peers {
+		o.driver.publisher.directory.StorageLost()
+	}
 	r.tell.event(eventStorageLost, map[string]any{"storage": r.tell.scheme.StreamName(c.Name), "up_to": c.Lost, "cause": c.Cause})
 }
 

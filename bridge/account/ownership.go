@@ -75,6 +75,7 @@ func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (
 	if o.calls.gate, err = r.newGate(ctx, o.client.Invoke); err != nil {
 		return err
 	}
+	o.driver.ask = o.invoke
 	c := r.rpcConfig(invoker(o.invoke), o)
 	govern(&c, o.calls.gate)
 	c.Behind = o.former()
@@ -158,6 +159,7 @@ func (o *ownership) release(offline, disconnect func()) error {
 	disconnect()
 	o.calls.close(grace)
 	o.driver.finish(grace)
+	o.driver.publisher.directory.Close(grace)
 	err := o.log.Flush(grace)
 	if err == nil {
 		o.driver.ledger.save(grace)
@@ -177,6 +179,7 @@ func (o *ownership) abandon(disconnect func(), err error) error {
 	o.files.Close()
 	o.service.Stop(now)
 	o.calls.close(now)
+	o.driver.publisher.directory.Close(now)
 	var fenced *stream.FencedError
 	if errors.As(err, &fenced) {
 		o.tell.event("owner.lost", map[string]any{"epoch": o.log.Epoch(), "reason": "taken over", "by": fenced.By.ID})

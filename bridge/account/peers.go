@@ -8,6 +8,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -16,16 +17,16 @@ type directory struct {
 	*peers.Directory
 	schema *codec.Schema
 	self   int64                     // the account's user
-	seen   map[*byte]struct{}        // of one batch: many of its updates mention the same users
+	seen   map[*byte]bool            // of one batch, whether they are vague: many of its updates mention the same users
 	told   map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
 }
 
 // mostTold is how many peers are remembered so; then begins another round.
 const mostTold = 20_000
 
-func newDirectory(c peers.Config, self int64) *directory {
+func newDirectory(c peers.Config) *directory {
 	return &directory{
-		Directory: peers.New(c), schema: c.Schema, self: self, seen: map[*byte]struct{}{}, told: map[updates.Peer]struct{}{},
+		Directory: peers.New(c), schema: c.Schema, self: c.User, seen: map[*byte]bool{}, told: map[updates.Peer]struct{}{},
 	}
 }
 
@@ -37,38 +38,80 @@ func (x *directory) knows(p updates.Peer) bool {
 }
 
 // note notes that the stream tells who somebody is.
-func (x *directory) note(object []byte) {
-	v, err := x.schema.View(object)
-	if err != nil {
-		return
-	}
-	kind := updates.PeerUser
-	switch {
-	case strings.HasPrefix(v.Name(), "channel"):
-		kind = updates.PeerChannel
-	case v.Class() == "Chat":
-		kind = updates.PeerChat
-	}
+func (x *directory) note(l peers.Learned) {
 	if len(x.told) >= mostTold {
 		clear(x.told)
 	}
-	x.told[updates.Peer{Kind: kind, ID: v.Int("id")}] = struct{}{}
+	x.told[updates.Peer{Kind: updates.PeerKind(l.Kind), ID: l.ID}] = struct{}{}
 }
 
-// learn takes in who is mentioned in a batch.
+// learn takes in who is mentioned in a batch, and who has other names now.
 func (x *directory) learn(b *updates.Batch) {
 	for i := range b.Items {
-		for _, list := range [...][][]byte{b.Items[i].Users, b.Items[i].Chats} {
+		item := &b.Items[i]
+		vague := false
+		for _, list := range [...][][]byte{item.Users, item.Chats} {
 			for _, object := range list {
-				if _, twice := x.seen[&object[0]]; !twice {
-					x.seen[&object[0]] = struct{}{}
-					x.Learn(object)
-					x.note(object)
+				isVague, twice := x.seen[&object[0]]
+				if !twice {
+					l, ok := x.Learn(object)
+					if isVague = ok && l.Vague; ok {
+						x.note(l)
+					}
+					x.seen[&object[0]] = isVague
 				}
+				vague = vague || isVague
 			}
+		}
+		if vague {
+			x.seenIn(item)
+		}
+		if item.Name == "updateUserName" {
+			x.renamed(item.Update)
 		}
 	}
 	clear(x.seen) // lets go of the batch
+}
+
+// seenIn notes the message in which those were seen who came along with it.
+func (x *directory) seenIn(item *updates.Item) {
+	v, err := x.schema.View(item.Update)
+	if err != nil {
+		return
+	}
+	message, ok := v.Object("message")
+	if !ok || !message.Has("peer_id") {
+		return
+	}
+	for _, list := range [...][][]byte{item.Users, item.Chats} {
+		for _, object := range list {
+			if o, err := x.schema.View(object); err == nil && x.seen[&object[0]] {
+				kind := subjects.User
+				if o.Class() == "Chat" {
+					kind = subjects.Channel
+				}
+				x.SeenIn(kind, o.Int("id"), subjects.Kind(item.Peer.Kind), item.Peer.ID, message.Int("id"))
+			}
+		}
+	}
+}
+
+// renamed takes in what an update says that tells of nobody but by his id.
+func (x *directory) renamed(update []byte) {
+	v, err := x.schema.View(update)
+	if err != nil {
+		return
+	}
+	var names []string
+	if name := v.Str("username"); name != "" { // of older layers
+		names = append(names, name)
+	}
+	for o := range v.Objects("usernames") {
+		if o.Bool("active") {
+			names = append(names, o.Str("username"))
+		}
+	}
+	x.Renamed(v.Int("user_id"), strings.TrimSpace(v.Str("first_name")+" "+v.Str("last_name")), names)
 }
 
 // resolve is rpc.Config.Resolve.

@@ -28,10 +28,15 @@ const (
 func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, session mtproto.State) error {
 	d.log, d.publisher.log, d.ledger.user = log, log, session.UserID
 	d.publisher.writer = newWriter(c, log.OwnerID(), session.UserID)
+	box, err := c.Vault.Box("peers")
+	if err != nil {
+		return err
+	}
 	d.publisher.directory = newDirectory(peers.Config{
-		Schema: c.Methods.Schema(), Bot: session.Bot, Channel: d.ledger.accessHash,
-		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.client.Invoke(ctx, query) },
-	}, session.UserID)
+		Schema: c.Methods.Schema(), People: c.Methods.People(), Bot: session.Bot, Channel: d.ledger.accessHash,
+		Account: c.Name, User: session.UserID, Store: c.Peers, Box: box,
+		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.ask(ctx, query) },
+	})
 	d.ledger.places.open(ctx, session.UserID, c.Rules)
 	from, begin, err := d.ledger.open(ctx, log)
 	if err != nil {

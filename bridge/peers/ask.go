@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
@@ -22,6 +24,9 @@ func (d *Directory) ask(ctx context.Context, r reference) (peer, error) {
 		if n, ok := d.remembered(key); ok { // somebody asked just before
 			return n
 		}
+		if n, ok := d.askOwner(ctx, r); ok {
+			return n
+		}
 		return d.askTelegram(ctx, key, r)
 	})
 	if err != nil {
@@ -30,22 +35,71 @@ func (d *Directory) ask(ctx context.Context, r reference) (peer, error) {
 	return n.peer, n.err
 }
 
+// askOwner asks who had a name when it was last seen whether he has it still. That costs nothing of what Telegram allows an account to ask
+// by name. False: it is not known who that is, or he has it no more.
+func (d *Directory) askOwner(ctx context.Context, r reference) (alias, bool) {
+	if r.name == "" {
+		return alias{}, false
+	}
+	d.mu.Lock()
+	n, ok := d.names[r.key()]
+	d.mu.Unlock()
+	if !ok {
+		if n, ok = d.nameStored(ctx, r.name); !ok {
+			return alias{}, false
+		}
+		if n.err != nil {
+			n.err = fmt.Errorf("%s: %w", r.key(), n.err)
+			d.remember(r.key(), n)
+			return n, true
+		}
+	}
+	_ = d.recallAny(ctx, reference{kind: n.peer.kind, id: n.peer.id})
+	f, ok := d.known(reference{kind: n.peer.kind, id: n.peer.id}, true)
+	if !ok {
+		return alias{}, false
+	}
+	if err := d.lookAt(ctx, f); err != nil {
+		return alias{}, false
+	}
+	return d.remembered(r.key())
+}
+
+// lookAt asks Telegram how a peer is now, and learns it.
+func (d *Directory) lookAt(ctx context.Context, f found) error {
+	class, call := "InputUser", codec.M{"_": "users.getUsers"}
+	switch f.peer.kind {
+	case subjects.Channel:
+		class, call = "InputChannel", codec.M{"_": "channels.getChannels"}
+	case subjects.Chat:
+		return errNone // it has no name
+	}
+	m, err := input(class, reference{}, f)
+	if err != nil {
+		return err
+	}
+	call["id"] = []codec.M{m}
+	_, err = d.call(ctx, call)
+	return err
+}
+
 // askTelegram asks, and remembers.
 func (d *Directory) askTelegram(ctx context.Context, key string, r reference) (n alias) {
 	call := codec.M{"_": "contacts.resolveUsername", "username": r.name}
 	if r.phone != "" {
 		call = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}
 	}
-	v, err := d.call(ctx, call)
+	answer, err := d.call(ctx, call)
 	if err != nil {
 		n.err = fmt.Errorf("%s: %w", key, err)
 		if life := lifeOf(err); life > 0 {
 			n.until = time.Now().Add(life)
 			d.remember(key, n)
+			d.tellName(ctx, r, n)
 		}
 		return n
 	}
-	d.learnAll(v)
+	v, _ := d.c.Schema.View(answer) // which learnt of it has read it
 	to, _ := v.Object("peer")
 	if n.peer = peerOf(to); n.peer.id == 0 {
 		n.err = fmt.Errorf("%s: Telegram's answer names no peer", key)
@@ -53,7 +107,17 @@ func (d *Directory) askTelegram(ctx context.Context, key string, r reference) (n
 	}
 	n.until = time.Now().Add(nameLife)
 	d.remember(key, n)
+	d.tellName(ctx, r, n)
 	return n
+}
+
+// tellName tells the bucket whose a username was found to be. Phone numbers are not written down; nor is a refusal that is not about the
+// name.
+func (d *Directory) tellName(ctx context.Context, r reference, n alias) {
+	var e *mtproto.Error
+	if r.name != "" && (n.err == nil || errors.As(n.err, &e) && e.Code == 400) {
+		d.keepName(ctx, r.name, n)
+	}
 }
 
 // askMost is how long a question may take, however long those wait who have it asked.
@@ -101,6 +165,7 @@ func peerOf(v codec.View) peer {
 	return peer{subjects.Chat, v.Int("chat_id")}
 }
 
+// remembered is what a name or phone number is known to stand for now.
 func (d *Directory) remembered(key string) (alias, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -108,21 +173,41 @@ func (d *Directory) remembered(key string) (alias, bool) {
 	if !ok {
 		n, ok = d.vain[key]
 	}
-	return n, ok && time.Now().Before(n.until)
+	if !ok || time.Now().Before(n.until) {
+		return n, ok
+	}
+	e, known := d.memory.get(keyOf(n.peer)) // whoever was seen has the names that lead to him: see owns
+	return n, n.err == nil && known && time.Since(time.Unix(int64(e.seen), 0)) < nameLife
 }
 
 func (d *Directory) remember(key string, n alias) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	names, other := d.names, d.vain
-	if n.err != nil {
-		names, other = d.vain, d.names
+	if n.err == nil {
+		delete(d.vain, key)
+		d.putName(key, n)
+		return
 	}
-	delete(other, key)
-	if len(names) >= most {
-		clear(names)
+	if a, there := d.names[key]; there {
+		d.disowned(keyOf(a.peer), strings.TrimPrefix(key, "@"))
+		delete(d.names, key)
 	}
-	names[key] = n
+	if len(d.vain) >= namesMany {
+		clear(d.vain)
+	}
+	d.vain[key] = n
+}
+
+// putName notes whose a name is, with d.mu held.
+func (d *Directory) putName(key string, n alias) {
+	if _, there := d.names[key]; !there && len(d.names) >= namesMany {
+		clear(d.names)
+		clear(d.owned)
+	}
+	d.names[key] = n
+	if name, found := strings.CutPrefix(key, "@"); found && !slices.Contains(d.owned[keyOf(n.peer)], name) {
+		d.owned[keyOf(n.peer)] = append(d.owned[keyOf(n.peer)], name)
+	}
 }
 
 // glance is a question in whose answer many peers are, with what became of it when it was asked last.
@@ -147,14 +232,14 @@ func (d *Directory) look(ctx context.Context, r reference) error {
 		return nil
 	}
 	for i := range d.glances {
-		if _, _, ok := d.known(r); ok {
+		if _, ok := d.known(r, true); ok {
 			return nil
 		}
 		n, err := d.once(ctx, "look "+strconv.Itoa(i), func(ctx context.Context) alias { return alias{err: d.glanceAt(ctx, i)} })
 		if err == nil {
 			err = n.err
 		}
-		if _, _, ok := d.known(r); !ok && err != nil {
+		if _, ok := d.known(r, true); !ok && err != nil {
 			return err
 		}
 	}
@@ -167,32 +252,26 @@ func (d *Directory) glanceAt(ctx context.Context, i int) error {
 	if time.Since(g.at) < lookEvery {
 		return g.err
 	}
-	v, err := d.call(ctx, g.call)
+	_, err := d.call(ctx, g.call)
 	if err != nil && lifeOf(err) == 0 {
 		return err
 	}
-	if g.at, g.err = time.Now(), err; err == nil {
-		d.learnAll(v)
-	}
+	g.at, g.err = time.Now(), err
 	return err
 }
 
-func (d *Directory) call(ctx context.Context, m codec.M) (codec.View, error) {
+// call makes a call, and learns whom its answer tells of.
+func (d *Directory) call(ctx context.Context, m codec.M) (answer []byte, err error) {
 	query, err := d.c.Schema.Encode(nil, m)
 	if err != nil {
-		return codec.View{}, err
+		return nil, err
 	}
-	answer, err := d.c.Invoke(ctx, query)
+	t, err := d.c.Schema.ResultOf(query)
 	if err != nil {
-		return codec.View{}, err
+		return nil, err
 	}
-	return d.c.Schema.View(answer)
-}
-
-func (d *Directory) learnAll(v codec.View) {
-	for _, list := range []string{"users", "chats"} {
-		for o := range v.Objects(list) {
-			d.learn(o)
-		}
+	if answer, err = d.c.Invoke(ctx, query); err == nil {
+		d.Met(d.c.People.Append(nil, answer, t), answer)
 	}
+	return answer, err
 }

@@ -9,9 +9,14 @@
 //	5                           a bare id, of whatever kind it is known to be
 //	-1005, -5                   a channel's or basic group's id, as the Bot API writes them
 //
-// An access hash is the account's own (E22). A [Directory] learns them from what comes with updates and in answers; what it does not know it
-// looks for once a minute at most among the account's newest dialogs and its contacts. Names and phone numbers are
-// asked of Telegram each time, but for some minutes: they can pass to somebody else, and who has none today may have one tomorrow.
+// An access hash is the account's own (E22). A [Directory] learns them from what comes with updates and in answers. It has those of
+// late in memory and all in a bucket, where the account's next owner finds them. What neither knows it looks for once a minute at
+// most among the account's newest dialogs and its contacts. Who is min has none that is of use (E21): he is named by a message in
+// which he was seen.
+//
+// Whose a name is can change at any time. What passes says so at once: an update, and users and chats seen with other names. Where nothing
+// of its owner passed for some minutes, he himself is asked whether he still has the name; and only for a name that he does not, or
+// that nobody was seen with, the question is used of which Telegram allows an account some hundred a day.
 package peers
 
 import (
@@ -19,12 +24,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -32,10 +39,18 @@ import (
 // Config of a directory.
 type Config struct {
 	Schema *codec.Schema
+	// People finds users and chats.
+	People *codec.ObjectFinder
 	// Invoke asks Telegram.
 	Invoke func(ctx context.Context, query []byte) ([]byte, error)
 	// Channel is the access hash of a channel that somebody else keeps, 0: not known; may be nil.
 	Channel func(id int64) int64
+	// Account and User say whose directory it is.
+	Account string
+	User    int64
+	// Store is where it is kept, sealed by Box; nil: nowhere.
+	Store Store
+	Box   vault.Box
 	// Bot: bots may use 0 for an access hash that they do not know.
 	Bot bool
 }
@@ -47,8 +62,8 @@ const (
 	retryLife = 10 * time.Second
 	// lookEvery is how often dialogs and contacts are looked through for an id that is not known.
 	lookEvery = time.Minute
-	// most is how many peers of each of two generations are kept: some 100 bytes each.
-	most = 5000
+	// namesMany is how many names are known at once.
+	namesMany = 10_000
 )
 
 type peer struct {
@@ -56,29 +71,41 @@ type peer struct {
 	id   int64
 }
 
+// String is how the subjects of updates write a peer.
+func (p peer) String() string { return string(p.kind) + "." + formatID(p.id) }
+
+func formatID(id int64) string { return strconv.FormatInt(id, 10) }
+
 // alias is what a name or phone number stands for, or that it stands for nobody.
 type alias struct {
 	peer  peer
 	err   error
-	until time.Time
+	until time.Time // it is so without a question; a peer that was seen since has his names without one too
 }
 
 // Directory is the peers of one account. It is safe for concurrent use.
 type Directory struct {
 	c Config
 
-	mu         sync.Mutex
-	young, old map[peer]int64 // access hashes; of a basic group 0
-	names      map[string]alias
-	vain       map[string]alias // that lead to nobody
+	mu     sync.Mutex
+	memory memory
+	names  map[string]alias
+	owned  map[key][]string // the usernames among them, by whose they are
+	vain   map[string]alias // that lead to nobody
+	keeping
 
 	asking  singleflight.Group // each question once at a time
 	glances []glance           // of who asks it
 }
 
-// New makes an empty directory.
+// New makes a directory, with what the store knows.
 func New(c Config) *Directory {
-	return &Directory{c: c, young: map[peer]int64{}, names: map[string]alias{}, vain: map[string]alias{}, glances: glances()}
+	d := &Directory{
+		c: c, names: map[string]alias{}, owned: map[key][]string{}, vain: map[string]alias{}, glances: glances(),
+		keeping: keeping{pending: map[key]pending{}, stop: make(chan struct{})},
+	}
+	d.life, d.cancel = context.WithCancel(context.Background())
+	return d
 }
 
 // UnknownError is a reference that leads to no peer, or to one of a wrong kind. It is the caller's to mend.
@@ -88,71 +115,6 @@ type UnknownError struct{ What string }
 func (e *UnknownError) Error() string { return e.What }
 
 func unknown(format string, args ...any) error { return &UnknownError{fmt.Sprintf(format, args...)} }
-
-// Learn takes in a User or Chat object, in TL. What is min has a hash that is of no use (E21).
-func (d *Directory) Learn(object []byte) {
-	if v, err := d.c.Schema.View(object); err == nil {
-		d.learn(v)
-	}
-}
-
-// Met takes in the users and chats that an answer holds.
-func (d *Directory) Met(objects [][]byte, _ []byte) {
-	for _, o := range objects {
-		d.Learn(o)
-	}
-}
-
-func (d *Directory) learn(v codec.View) {
-	var kind subjects.Kind
-	switch v.Name() {
-	case "user":
-		kind = subjects.User
-	case "chat", "chatForbidden":
-		kind = subjects.Chat
-	case "channel", "channelForbidden":
-		kind = subjects.Channel
-	default:
-		return
-	}
-	if kind != subjects.Chat && (v.Bool("min") || !v.Has("access_hash")) {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.put(peer{kind, v.Int("id")}, v.Int("access_hash"))
-	if len(d.vain) == 0 {
-		return
-	}
-	delete(d.vain, "@"+strings.ToLower(v.Str("username"))) // somebody has it now
-	for o := range v.Objects("usernames") {
-		delete(d.vain, "@"+strings.ToLower(o.Str("username")))
-	}
-}
-
-// put keeps what was learned or used last: when one generation is full, the one before it goes.
-func (d *Directory) put(p peer, hash int64) {
-	if _, there := d.young[p]; !there && len(d.young) >= most {
-		d.old, d.young = d.young, make(map[peer]int64, most)
-	}
-	d.young[p] = hash
-}
-
-func (d *Directory) hash(p peer) (hash int64, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if hash, ok = d.young[p]; ok {
-		return hash, true
-	}
-	if hash, ok = d.old[p]; ok {
-		d.put(p, hash)
-		return hash, true
-	}
-	if p.kind == subjects.Channel && d.c.Channel != nil {
-		hash = d.c.Channel(p.id)
-	}
-	return hash, hash != 0
-}
 
 // Resolve makes an object of a class of the peer that text names: InputPeer, InputUser, InputChannel, InputDialogPeer or
 // InputNotifyPeer; false for other classes. An error is an [*UnknownError], or what became of a question to Telegram.
@@ -165,13 +127,13 @@ func (d *Directory) Resolve(ctx context.Context, class, text string) (object []b
 	if !ok {
 		return nil, true, unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
 	}
-	p, hash := peer{}, int64(0)
+	var f found
 	if !r.self {
-		if p, hash, err = d.find(ctx, r); err != nil {
+		if f, err = d.find(ctx, r); err != nil {
 			return nil, true, err
 		}
 	}
-	object, err = d.object(class, wrap, r, p, hash)
+	object, err = d.object(class, wrap, r, f)
 	return object, true, err
 }
 
@@ -194,7 +156,7 @@ func (d *Directory) Locate(class, text string, hole int64) (object []byte, name 
 			p.kind = subjects.Channel
 		}
 	}
-	object, err := d.object(class, wrap, r, p, 0)
+	object, err := d.object(class, wrap, r, found{peer: p})
 	return object, name, err == nil
 }
 
@@ -205,16 +167,16 @@ func (d *Directory) Whose(name string) (kind subjects.Kind, id int64, ok bool) {
 		return "", 0, false
 	}
 	if r.name == "" && r.phone == "" {
-		p, _, ok := d.known(r)
-		return p.kind, p.id, ok
+		f, ok := d.known(r, true)
+		return f.peer.kind, f.peer.id, ok
 	}
 	n, ok := d.remembered(r.key())
 	return n.peer.kind, n.peer.id, ok && n.err == nil
 }
 
 // object is a peer as an object of a class.
-func (d *Directory) object(class, wrap string, r reference, p peer, hash int64) ([]byte, error) {
-	m, err := input(class, r, p, hash)
+func (d *Directory) object(class, wrap string, r reference, f found) ([]byte, error) {
+	m, err := input(class, r, f)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +192,7 @@ func Classes() []string { return slices.Sorted(maps.Keys(wrappers)) }
 // wrappers are the classes that a peer can stand for, and the constructors of those that hold an InputPeer.
 var wrappers = map[string]string{"InputPeer": "", "InputUser": "", "InputChannel": "", "InputDialogPeer": "inputDialogPeer", "InputNotifyPeer": "inputNotifyPeer"}
 
-func input(class string, r reference, p peer, hash int64) (codec.M, error) {
+func input(class string, r reference, f found) (codec.M, error) {
 	if r.self {
 		switch class {
 		case "InputUser":
@@ -240,12 +202,15 @@ func input(class string, r reference, p peer, hash int64) (codec.M, error) {
 		}
 		return codec.M{"_": "inputPeerSelf"}, nil
 	}
+	p, hash := f.peer, f.hash
 	name := map[subjects.Kind]string{subjects.User: "user", subjects.Chat: "basic group", subjects.Channel: "channel"}[p.kind]
 	switch {
 	case class == "InputUser" && p.kind != subjects.User:
 		return nil, unknown("%d is a %s, want a user", p.id, name)
 	case class == "InputChannel" && p.kind != subjects.Channel:
 		return nil, unknown("%d is a %s, want a channel", p.id, name)
+	case f.in != nil:
+		return f.fromMessage(class)
 	case class == "InputUser":
 		return codec.M{"_": "inputUser", "user_id": p.id, "access_hash": hash}, nil
 	case class == "InputChannel":
@@ -259,43 +224,109 @@ func input(class string, r reference, p peer, hash int64) (codec.M, error) {
 	}
 }
 
-func (d *Directory) find(ctx context.Context, r reference) (peer, int64, error) {
+// found is a peer with what Telegram wants to know of it: the access hash; or, of who is min, a message in which it was seen.
+type found struct {
+	peer peer
+	hash int64
+	in   *found // the chat of the message; nil: there is the access hash
+	msg  int32
+}
+
+// fromMessage is a peer by a message in which it was seen.
+func (f found) fromMessage(class string) (codec.M, error) {
+	in, err := input("InputPeer", reference{}, *f.in)
+	if err != nil {
+		return nil, err
+	}
+	name := map[subjects.Kind]string{subjects.User: "User", subjects.Channel: "Channel"}[f.peer.kind]
+	m := codec.M{"_": "inputPeer" + name + "FromMessage", "peer": in, "msg_id": f.msg}
+	if class != "InputPeer" && class != "InputDialogPeer" && class != "InputNotifyPeer" {
+		m["_"] = "input" + name + "FromMessage"
+	}
+	m[strings.ToLower(name)+"_id"] = f.peer.id
+	return m, nil
+}
+
+func (d *Directory) find(ctx context.Context, r reference) (found, error) {
 	if r.name != "" || r.phone != "" {
 		p, err := d.ask(ctx, r)
 		if err != nil {
-			return peer{}, 0, err
+			return found{}, err
 		}
 		r = reference{kind: p.kind, id: p.id}
 	}
-	if p, hash, ok := d.known(r); ok {
-		return p, hash, nil
+	if f, ok := d.known(r, false); ok {
+		return f, nil
 	}
-	if err := d.look(ctx, r); err != nil {
-		return peer{}, 0, err
-	}
-	if p, hash, ok := d.known(r); ok {
-		return p, hash, nil
-	}
-	if d.c.Bot && r.kind != subjects.None {
-		return peer{r.kind, r.id}, 0, nil
-	}
-	return peer{}, 0, unknown("no peer with the id %d is known to this account: nothing of it has come since the daemon's start, and it is not among the newest dialogs and contacts", r.id)
-}
-
-// known finds an id among what was learned. A basic group needs no access hash.
-func (d *Directory) known(r reference) (peer, int64, bool) {
-	if r.kind == subjects.Chat {
-		return peer{r.kind, r.id}, 0, true
-	}
-	kinds := []subjects.Kind{r.kind}
-	if r.kind == subjects.None {
-		kinds = []subjects.Kind{subjects.User, subjects.Channel, subjects.Chat}
-	}
-	for _, kind := range kinds {
-		p := peer{kind, r.id}
-		if hash, ok := d.hash(p); ok {
-			return p, hash, true
+	for _, look := range []func(context.Context, reference) error{d.recallAny, d.look} {
+		if err := look(ctx, r); err != nil {
+			return found{}, err
+		}
+		if f, ok := d.known(r, true); ok {
+			return f, nil
 		}
 	}
-	return peer{}, 0, false
+	if d.c.Bot && r.kind != subjects.None {
+		return found{peer: peer{r.kind, r.id}}, nil
+	}
+	return found{}, unknown("no peer with the id %d is known to this account: nothing of it has come, and it is not among the newest dialogs and contacts", r.id)
+}
+
+// kindsOf are the kinds that a reference may be of.
+func kindsOf(r reference) []subjects.Kind {
+	if r.kind == subjects.None {
+		return []subjects.Kind{subjects.User, subjects.Channel, subjects.Chat}
+	}
+	return []subjects.Kind{r.kind}
+}
+
+// recallAny reads what the bucket knows of an id, and of the chat in which it was seen.
+func (d *Directory) recallAny(ctx context.Context, r reference) error {
+	for _, kind := range kindsOf(r) {
+		if e, ok := d.recall(ctx, peer{kind, r.id}); ok && !e.full && e.msg != 0 {
+			d.recall(ctx, e.in.peer())
+		}
+	}
+	return ctx.Err()
+}
+
+// known finds an id among what is in memory. A basic group needs no access hash. asked: so was the bucket, and knows no more of who is min.
+func (d *Directory) known(r reference, asked bool) (found, bool) {
+	if r.kind == subjects.Chat {
+		return found{peer: peer{r.kind, r.id}}, true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, kind := range kindsOf(r) {
+		if kind == subjects.Chat && r.kind != kind {
+			if _, known := d.memory.get(keyOf(peer{kind, r.id})); !known {
+				continue // a bare id is a group's only where there is such a group
+			}
+		}
+		if f, ok := d.inMemory(peer{kind, r.id}, asked); ok {
+			return f, true
+		}
+	}
+	return found{}, false
+}
+
+// inMemory is what memory knows of a peer, with d.mu held.
+func (d *Directory) inMemory(p peer, asked bool) (found, bool) {
+	e, known := d.memory.get(keyOf(p))
+	if known && e.full || p.kind == subjects.Chat {
+		return found{peer: p, hash: e.hash}, true
+	}
+	if p.kind == subjects.Channel && d.c.Channel != nil {
+		if hash := d.c.Channel(p.id); hash != 0 {
+			return found{peer: p, hash: hash}, true
+		}
+	}
+	if !known || e.msg == 0 || e.kept == 0 && !asked {
+		return found{}, false
+	}
+	in, ok := d.inMemory(e.in.peer(), true)
+	if !ok || in.in != nil {
+		return found{}, false
+	}
+	return found{peer: p, in: &in, msg: e.msg}, true
 }

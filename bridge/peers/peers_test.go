@@ -33,6 +33,10 @@ func schema(t testing.TB) *codec.Schema {
 	return s
 }
 
+func people(s *codec.Schema) *codec.ObjectFinder {
+	return s.NewObjectFinder(func(c *tl.Combinator) bool { return c.Result.Name == "User" || c.Result.Name == "Chat" })
+}
+
 // telegram answers what a directory asks.
 type telegram struct {
 	t     testing.TB
@@ -40,6 +44,7 @@ type telegram struct {
 	asked []string
 	err   error
 	errOf map[string]error // by method
+	now   []M              // users and channels, when they are asked for
 }
 
 func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
@@ -58,6 +63,11 @@ func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
 		return nil, err
 	}
 	switch v.Name() {
+	case "users.getUsers":
+		f, _ := g.s.Function(v.Name())
+		return g.s.AppendValue(nil, f.Result(), g.now)
+	case "channels.getChannels":
+		return g.s.Encode(nil, M{"_": "messages.chats", "chats": g.now})
 	case "contacts.resolveUsername", "contacts.resolvePhone":
 		if v.Str("username") == "news" {
 			return g.s.Encode(nil, M{"_": "contacts.resolvedPeer", "peer": M{"_": "peerChannel", "channel_id": 70}, "users": []M{}, "chats": []M{channel(70, 700)}})
@@ -84,7 +94,7 @@ func channel(id, hash int64) M {
 
 func newBench(t testing.TB) (*Directory, *telegram) {
 	g := &telegram{t: t, s: schema(t)}
-	d := New(Config{Schema: g.s, Invoke: g.invoke, Channel: func(id int64) int64 { return map[int64]int64{99: 990}[id] }})
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Channel: func(id int64) int64 { return map[int64]int64{99: 990}[id] }})
 	for _, m := range []M{user(1, 11), group(2), channel(3, 33)} {
 		d.Learn(g.encode(m))
 	}
@@ -188,7 +198,7 @@ func TestQuestions(t *testing.T) {
 		d.line(ctx, "InputPeer", "12345")
 		want := []string{
 			"contacts.getContacts", "contacts.getContacts", "contacts.resolveUsername alice", "contacts.resolveUsername alice",
-			"messages.getDialogs", "messages.getDialogs",
+			"messages.getDialogs", "messages.getDialogs", "users.getUsers",
 		}
 		if slices.Sort(g.asked); !slices.Equal(g.asked, want) {
 			t.Errorf("asked %q", g.asked)
@@ -312,7 +322,7 @@ func TestVainLook(t *testing.T) {
 
 func TestBot(t *testing.T) {
 	g := &telegram{t: t, s: schema(t)}
-	d := New(Config{Schema: g.s, Invoke: g.invoke, Bot: true})
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Bot: true})
 	if got := d.line(t.Context(), "InputPeer", "user.5"); got != "inputPeerUser 5 0" {
 		t.Error(got)
 	}
@@ -324,13 +334,13 @@ func TestBot(t *testing.T) {
 // The directory never holds more than two generations; what is used stays.
 func TestBounds(t *testing.T) {
 	d, _ := newBench(t)
-	for id := range int64(10 * most) {
+	for id := range int64(3 * most) {
 		d.mu.Lock()
-		d.put(peer{subjects.User, 1000 + id}, id)
+		d.memory.put(keyOf(peer{subjects.User, 1000 + id}), entry{hash: id, full: true})
 		d.mu.Unlock()
-		d.hash(peer{subjects.User, 1})
+		d.known(reference{kind: subjects.User, id: 1}, false)
 	}
-	if n := len(d.young) + len(d.old); n > 2*most {
+	if n := len(d.memory.young) + len(d.memory.old); n > 2*most {
 		t.Errorf("%d peers", n)
 	}
 	if got := d.line(t.Context(), "InputPeer", "1"); got != "inputPeerUser 1 11" {

@@ -72,6 +72,9 @@ func (ms *Methods) Of(name string) (reads, once bool) {
 // Schema is the layer that is served.
 func (ms *Methods) Schema() *codec.Schema { return ms.schema }
 
+// People finds users and chats in answers.
+func (ms *Methods) People() *codec.ObjectFinder { return ms.people }
+
 // Withheld is what answers and updates do not tell; nil: they tell all.
 func (ms *Methods) Withheld() *withhold.Rule { return ms.withheld }
 

@@ -278,7 +278,7 @@ func TestFilesOfTheFormerOne(t *testing.T) {
 func TestLimitsRequired(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nats.conf")
 	if err := os.WriteFile(file, []byte(`
-		accounts { A { users: [{user: a, password: a}], jetstream { max_file: 800MB, max_bytes_required: true } } }
+		accounts { A { users: [{user: a, password: a}], jetstream { max_file: 1GB, max_bytes_required: true } } }
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func TestLimitsRequired(t *testing.T) {
 	o.JetStream, o.StoreDir = true, t.TempDir()
 	js := dial(t, strings.Replace(serve(t, o).ClientURL(), "nats://", "nats://a:a@", 1))
 	openAll(t, Daemon(js, Options{Limits: map[string]int64{Events: 5 << 20}}, nil))
-	for stream, want := range map[string]int64{"TG_UPDATES": 400 << 20, "TG_EVENTS": 5 << 20, "KV_TG_ONCE": 25 << 20, "KV_TG_SESSIONS": 64 << 20} {
+	for stream, want := range map[string]int64{"TG_UPDATES": 512 << 20, "TG_EVENTS": 5 << 20, "KV_TG_ONCE": 32 << 20, "KV_TG_SESSIONS": 64 << 20} {
 		if c := config(t, js, stream); c.MaxBytes != want {
 			t.Errorf("%s: %d bytes", stream, c.MaxBytes)
 		}

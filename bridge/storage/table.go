@@ -31,6 +31,7 @@ const (
 	Done      = "DONE"
 	Jobs      = "JOBS"
 	Files     = "FILES"
+	Peers     = "PEERS"
 )
 
 // Kind is what an item is to its users.
@@ -124,6 +125,10 @@ var table = []Item{
 		c.MaxMsgsPerSubject = 1
 		c.MaxAge = o.DoneAge.Value
 		byLeader(c)
+	}},
+	{Peers, Bucket, "who the accounts have met: names, and what gives access, sealed", false, 64 * mib, 256 * mib, func(c *jetstream.StreamConfig, _ Options) {
+		c.AllowAtomicPublish = true
+		c.Discard = jetstream.DiscardOld // who was written first is written again when he is met again
 	}},
 	{Jobs, Bucket, "which jobs may have been run", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Files, Objects, "files of Telegram's, and such as are to go there", true, 32 * mib, 16 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {

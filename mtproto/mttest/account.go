@@ -247,6 +247,9 @@ func (a *Account) Typing(in Peer) {
 // SetOnline changes the account's status.
 func (a *Account) SetOnline(online bool) { a.server.world.SetOnline(a.id, online) }
 
+// SetUsername gives the account another username, which nobody is told.
+func (a *Account) SetUsername(name string) { a.server.world.SetUsername(a.id, name) }
+
 // AddContact puts others into the account's contact list.
 func (a *Account) AddContact(others ...*Account) {
 	for _, o := range others {

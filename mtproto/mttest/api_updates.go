@@ -79,6 +79,7 @@ func getChannelDifference(r *Request) (any, error) {
 
 func (r *Request) channelDifference(p world.Peer, d world.ChannelDifference) M {
 	c := r.server.scene(r.Account.id)
+	c.min = r.server.cfg.Updates.Min
 	c.mention(p)
 	m := M{"_": "updates.channelDifference", "final": d.Outcome != world.Slice, "pts": d.Pts}
 	optional(m, "timeout", r.server.cfg.Updates.Timeout)

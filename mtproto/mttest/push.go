@@ -78,6 +78,7 @@ func (c *scene) shortMessage(e world.Event) M {
 
 // updates is the full form: the updates with all whom they mention. Extra updates go in front.
 func (c *scene) updates(e world.Event, extra ...M) M {
+	c.min = c.s.cfg.Updates.Min && e.Channel()
 	all := append(extra, c.each(e)...) //nolint:gocritic // extra is the caller's variadic slice
 	m := M{"_": "updates", "updates": all, "users": c.users(), "chats": c.chats(), "date": e.Date, "seq": e.Seq}
 	if e.SeqStart < e.Seq {

@@ -101,6 +101,8 @@ type UpdatesConfig struct {
 	Short bool
 	// Keep is how many events a box remembers; 0: 200,000.
 	Keep int
+	// Min shows those who are no contacts as min users in what happens in channels (E21).
+	Min bool
 	// LateChannels tells the members of large channels late, or not at all.
 	LateChannels LateChannels
 }

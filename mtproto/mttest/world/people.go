@@ -80,6 +80,21 @@ func (w *World) name(name string, p Peer) {
 	}
 }
 
+// SetUsername gives a user another username; empty: none. What somebody else has is taken from him.
+func (w *World) SetUsername(id int64, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := w.users[id]
+	if u == nil {
+		return
+	}
+	if old := strings.ToLower(u.Username); w.names[old] == UserPeer(id) {
+		delete(w.names, old)
+	}
+	u.Username = name
+	w.name(name, UserPeer(id))
+}
+
 // User finds a user by id.
 func (w *World) User(id int64) (User, bool) {
 	w.mu.RLock()

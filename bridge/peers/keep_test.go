@@ -1,0 +1,366 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// shelf is a Store in memory.
+type shelf struct {
+	mu   sync.Mutex
+	all  map[string][]byte
+	puts int
+	gets int
+	err  error
+}
+
+func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gets++
+	if b, ok := s.all[key]; ok || s.err != nil {
+		return b, s.err
+	}
+	return nil, errNone
+}
+
+func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.all[key] = value
+		s.puts++
+	}
+	return s.err
+}
+
+func (s *shelf) Each(_ context.Context, _ string, yield func(string, []byte) bool) error {
+	for k, v := range s.all {
+		if !yield(k, v) {
+			break
+		}
+	}
+	return nil
+}
+
+func (s *shelf) Remove(context.Context, string) error { s.all = map[string][]byte{}; return nil }
+
+func (s *shelf) Made() time.Time { return time.Time{} }
+
+var testBox = sync.OnceValue(func() vault.Box {
+	k, err := vault.KeyFromSecret("a secret of the tests")
+	if err != nil {
+		panic(err)
+	}
+	b, err := vault.NewBox("peers", k)
+	if err != nil {
+		panic(err)
+	}
+	return b
+})
+
+// owner is a directory of the account main as one daemon has it after the other.
+func owner(t *testing.T, s Store, user int64) (*Directory, *telegram) {
+	t.Helper()
+	g := &telegram{t: t, s: schema(t)}
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: user, Store: s, Box: testBox()})
+	return d, g
+}
+
+// lived has a directory learn objects and come to its end.
+func lived(t *testing.T, s Store, user int64, objects ...M) {
+	t.Helper()
+	d, g := owner(t, s, user)
+	for _, m := range objects {
+		d.Learn(g.encode(m))
+	}
+	d.Close(t.Context())
+}
+
+func newShelf() *shelf { return &shelf{all: map[string][]byte{}} }
+
+// E22: what one daemon has met the next one knows, of the same user alone; and the access hash is not to be read.
+func TestKept(t *testing.T) {
+	s := newShelf()
+	lived(t, s, 1, user(5, 0x1122334455667788), group(2), channel(3, 33))
+	value := s.all["main.user.5"]
+	for _, b := range [][]byte{binary.BigEndian.AppendUint64(nil, 0x1122334455667788), binary.LittleEndian.AppendUint64(nil, 0x1122334455667788), []byte("1234605616436508552")} {
+		if bytes.Contains(value, b) {
+			t.Errorf("the access hash is to be read in %q", value)
+		}
+	}
+	if !bytes.Contains(value, []byte(`"name":"U"`)) {
+		t.Errorf("%s", value)
+	}
+	d, g := owner(t, s, 1)
+	for text, want := range map[string]string{"user.5": "inputPeerUser 5 1234605616436508552", "5": "inputPeerUser 5 1234605616436508552", "-1003": "inputPeerChannel 3 33"} {
+		if got := d.line(t.Context(), "InputPeer", text); got != want || len(g.asked) > 0 {
+			t.Errorf("%s: %s, asked %q", text, got, g.asked)
+		}
+	}
+	other, _ := owner(t, s, 2)
+	if got := other.line(t.Context(), "InputPeer", "user.5"); !strings.Contains(got, "no peer with the id 5") {
+		t.Errorf("another user under the name: %s", got)
+	}
+	s.all["main.user.6"] = value // of another peer
+	if got := d.line(t.Context(), "InputPeer", "user.6"); got != "inputPeerUser 6 66" || len(g.asked) == 0 {
+		t.Errorf("a record that was moved: %s", got)
+	}
+	for _, rubbish := range []string{"", "{}", "null", `{"account":"1"}`, `{"account":"1","sealed":"AAAA"}`, `[1]`} {
+		s.all["main.channel.9"] = []byte(rubbish)
+		d, _ := owner(t, s, 1)
+		if got := d.line(t.Context(), "InputPeer", "channel.9"); !strings.Contains(got, "no peer") {
+			t.Errorf("%s: %s", rubbish, got)
+		}
+	}
+}
+
+// What did not change is not written: not by the same daemon, nor by the next.
+func TestWrittenOnce(t *testing.T) {
+	s := newShelf()
+	online := user(5, 55)
+	lived(t, s, 1, user(5, 55), user(5, 55), group(2))
+	if s.puts != 2 {
+		t.Errorf("%d writes", s.puts)
+	}
+	for i := range 3 {
+		online["status"] = M{"_": "userStatusOnline", "expires": i} // another object, of which nothing is kept
+		lived(t, s, 1, online, user(5, 55), online)
+	}
+	if s.puts != 2 {
+		t.Errorf("%d writes of what was there", s.puts)
+	}
+	renamed := user(5, 55)
+	renamed["first_name"] = "V"
+	lived(t, s, 1, renamed)
+	if s.puts != 3 || !bytes.Contains(s.all["main.user.5"], []byte(`"V"`)) {
+		t.Errorf("%d writes, %s", s.puts, s.all["main.user.5"])
+	}
+}
+
+// While the bucket is away what was learned waits, and is written then.
+func TestStoreAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		s.err = errors.New("away")
+		d, g := owner(t, s, 1)
+		d.Learn(g.encode(user(5, 55)))
+		time.Sleep(time.Minute)
+		if got := d.line(t.Context(), "InputPeer", "5"); got != "inputPeerUser 5 55" {
+			t.Error(got)
+		}
+		s.mu.Lock()
+		s.err = nil
+		s.mu.Unlock()
+		time.Sleep(2 * againAfter)
+		synctest.Wait()
+		if s.puts != 1 {
+			t.Errorf("%d writes", s.puts)
+		}
+		d.Close(t.Context())
+	})
+}
+
+func minUser(id int64) M {
+	return M{"_": "user", "id": id, "min": true, "access_hash": int64(-1), "first_name": "Min"}
+}
+
+// E21: who is min is named by a message in which he was seen, also by the next owner; a full object is better, and stays, in memory and in
+// the bucket.
+func TestSeenInMessage(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(channel(3, 33)))
+	if l, ok := d.Learn(g.encode(minUser(9))); !ok || !l.Vague {
+		t.Errorf("%+v", l)
+	}
+	if got := d.line(ctx, "InputPeer", "user.9"); !strings.Contains(got, "no peer") {
+		t.Errorf("without a message: %s", got)
+	}
+	d.SeenIn(subjects.User, 9, subjects.Channel, 3, 41)
+	check := func(d *Directory, text string) {
+		t.Helper()
+		for class, want := range map[string]string{"InputPeer": "inputPeerUserFromMessage 3 33 41 9", "InputUser": "inputUserFromMessage 3 33 41 9", "InputDialogPeer": "inputPeerUserFromMessage 3 33 41 9"} {
+			b, _, err := d.Resolve(ctx, class, text)
+			if err != nil {
+				t.Errorf("%s: %v", class, err)
+				continue
+			}
+			v, _ := g.s.View(b)
+			if class == "InputDialogPeer" {
+				v, _ = v.Object("peer")
+			}
+			in, _ := v.Object("peer")
+			got := strings.Join([]string{v.Name(), formatID(in.Int("channel_id")), formatID(in.Int("access_hash")), formatID(v.Int("msg_id")), formatID(v.Int("user_id"))}, " ")
+			if got != want {
+				t.Errorf("%s: %s, want %s", class, got, want)
+			}
+		}
+	}
+	check(d, "user.9")
+	d.Close(ctx)
+	next, _ := owner(t, s, 1)
+	check(next, "9")
+	lived(t, s, 1, user(9, 99))
+	lived(t, s, 1, minUser(9))
+	last, _ := owner(t, s, 1)
+	last.Learn(g.encode(minUser(9))) // and nothing else is in memory
+	last.SeenIn(subjects.User, 9, subjects.Channel, 3, 42)
+	if got := last.line(ctx, "InputPeer", "user.9"); got != "inputPeerUser 9 99" {
+		t.Error(got)
+	}
+	last.Close(ctx)
+	if bytes.Contains(s.all["main.user.9"], []byte(`"min"`)) || !bytes.Contains(s.all["main.user.9"], []byte(`"U"`)) {
+		t.Errorf("%s", s.all["main.user.9"])
+	}
+}
+
+// Authors of messages in an answer who are min are named by these.
+func TestMetInAnswer(t *testing.T) {
+	d, g := owner(t, nil, 1)
+	answer := g.encode(M{"_": "messages.channelMessages", "pts": 1, "count": 1, "topics": []M{}, "chats": []M{channel(3, 33)}, "users": []M{minUser(9)}, "messages": []M{
+		{"_": "message", "id": 77, "peer_id": M{"_": "peerChannel", "channel_id": 3}, "from_id": M{"_": "peerUser", "user_id": 9}, "date": 1, "message": "hi"},
+	}})
+	f, _ := g.s.Function("messages.getHistory")
+	d.Met(d.c.People.Append(nil, answer, f.Result()), answer)
+	b, _, err := d.Resolve(t.Context(), "InputPeer", "user.9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := g.s.View(b); v.Name() != "inputPeerUserFromMessage" || v.Int("msg_id") != 77 {
+		t.Errorf("%s %d", v.Name(), v.Int("msg_id"))
+	}
+}
+
+func called(id, hash int64, usernames ...string) M {
+	m := user(id, hash)
+	var all []M
+	for _, name := range usernames {
+		all = append(all, M{"_": "username", "username": name, "active": true})
+	}
+	m["usernames"] = all
+	return m
+}
+
+// A name leads to whoever was seen with it last; what says that it is free, or somebody else's, ends it at once.
+func TestNamesPass(t *testing.T) {
+	ctx := t.Context()
+	for what, pass := range map[string]func(d *Directory, g *telegram){
+		"an update":           func(d *Directory, _ *telegram) { d.Renamed(7, "U", nil) },
+		"seen without":        func(d *Directory, g *telegram) { d.Learn(g.encode(called(7, 77))) },
+		"seen with another":   func(d *Directory, g *telegram) { d.Learn(g.encode(called(7, 77, "other"))) },
+		"somebody else's now": func(d *Directory, g *telegram) { d.Learn(g.encode(called(5, 55, "alice"))) },
+	} {
+		d, g := owner(t, nil, 1)
+		d.Learn(g.encode(called(7, 77, "Alice")))
+		if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 7 77" || len(g.asked) > 0 {
+			t.Errorf("%s: before: %s, asked %q", what, got, g.asked)
+		}
+		pass(d, g)
+		if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 5 55" {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
+
+// A name of which nothing passed for some time is confirmed by its owner, which costs no question by name; the next daemon does so too.
+func TestOwnerAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		s := newShelf()
+		d, g := owner(t, s, 1)
+		g.now = []M{called(5, 55, "alice")}
+		for range 5 {
+			if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 5 55" {
+				t.Error(got)
+			}
+			time.Sleep(nameLife)
+		}
+		d.Close(ctx)
+		if got := strings.Join(g.asked, ", "); got != "contacts.resolveUsername alice, users.getUsers, users.getUsers, users.getUsers, users.getUsers" {
+			t.Errorf("asked %s", got)
+		}
+		d, g = owner(t, s, 1)
+		g.now = []M{called(5, 55, "alice")}
+		if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 5 55" || len(g.asked) != 1 || g.asked[0] != "users.getUsers" {
+			t.Errorf("%s, asked %q", got, g.asked)
+		}
+		time.Sleep(nameLife)
+		g.now = []M{called(5, 55)} // he has it no more
+		d.line(ctx, "InputPeer", "@alice")
+		if len(g.asked) != 3 || g.asked[2] != "contacts.resolveUsername alice" {
+			t.Errorf("asked %q", g.asked)
+		}
+		d.Close(ctx)
+	})
+}
+
+// That a name is nobody's the next daemon knows too, until it is asked again.
+func TestVainNamesKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		s := newShelf()
+		refused := &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED"}
+		for i := range 3 {
+			d, g := owner(t, s, 1)
+			g.err = refused
+			if got := d.line(ctx, "InputPeer", "@nobody"); !strings.Contains(got, "USERNAME_NOT_OCCUPIED") {
+				t.Error(got)
+			}
+			if asked := len(g.asked) > 0; asked != (i == 0 || i == 2) {
+				t.Errorf("daemon %d asked %q", i, g.asked)
+			}
+			d.Close(ctx)
+			if i == 1 {
+				time.Sleep(nameLife)
+			}
+		}
+	})
+}
+
+// When the bucket was lost what comes again is written again.
+func TestBucketLost(t *testing.T) {
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(user(5, 55)))
+	d.flush(t.Context())
+	_ = s.Remove(t.Context(), "main.>")
+	d.StorageLost()
+	d.Learn(g.encode(user(5, 55)))
+	d.Close(t.Context())
+	if s.all["main.user.5"] == nil {
+		t.Error("it was not written again")
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	r := record{Account: 1, Type: "user", Name: "U", access: access{hash: 5, full: true}}
+	b, err := r.encode(testBox(), "main", peer{subjects.User, 5})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"account":"1","sealed":""}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := readRecord(b, testBox(), "main", 1, peer{subjects.User, 5}); err == nil && (r.Account != 1 || r.access.hash != 5) {
+			t.Errorf("%+v", r)
+		}
+		_, _ = readAccess(b)
+	})
+}

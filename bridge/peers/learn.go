@@ -1,0 +1,273 @@
+package peers
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Learned is whom an object tells of.
+type Learned struct {
+	Kind subjects.Kind
+	ID   int64
+	// Vague: it is min, and nothing more is known of whom it tells of: he can be named by a message in which he was seen.
+	Vague bool
+}
+
+// Learn takes in a User or Chat object, in TL; false: it tells of nobody.
+func (d *Directory) Learn(object []byte) (Learned, bool) {
+	v, err := d.c.Schema.View(object)
+	if err != nil {
+		return Learned{}, false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.learn(v, now32())
+}
+
+// LearnOld takes in an object that came some time ago: what is known by now is newer.
+func (d *Directory) LearnOld(object []byte) {
+	v, err := d.c.Schema.View(object)
+	if err != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p, ok := whom(v); ok {
+		if e, _ := d.memory.get(keyOf(p)); e.seen == 0 {
+			d.learn(v, 0)
+		}
+	}
+}
+
+// Met takes in the users and chats that an answer holds.
+func (d *Directory) Met(objects [][]byte, result []byte) {
+	now, vague := now32(), false
+	d.mu.Lock()
+	for _, o := range objects {
+		if v, err := d.c.Schema.View(o); err == nil {
+			l, _ := d.learn(v, now)
+			vague = vague || l.Vague
+		}
+	}
+	d.mu.Unlock()
+	if v, err := d.c.Schema.View(result); vague && err == nil {
+		for m := range v.Objects("messages") {
+			d.metIn(m)
+		}
+	}
+}
+
+// metIn notes the message in which its author, and the author of what it forwards, were seen.
+func (d *Directory) metIn(m codec.View) {
+	in, ok := m.Object("peer_id")
+	if !ok {
+		return
+	}
+	chat, msg := peerOf(in), m.Int("id")
+	if from, ok := m.Object("from_id"); ok {
+		p := peerOf(from)
+		d.SeenIn(p.kind, p.id, chat.kind, chat.id, msg)
+	}
+	if fwd, ok := m.Object("fwd_from"); ok {
+		if from, ok := fwd.Object("from_id"); ok {
+			p := peerOf(from)
+			d.SeenIn(p.kind, p.id, chat.kind, chat.id, msg)
+		}
+	}
+}
+
+// whom is the peer that an object tells of.
+func whom(v codec.View) (p peer, ok bool) {
+	switch v.Name() {
+	case "user":
+		p.kind = subjects.User
+	case "chat", "chatForbidden":
+		p.kind = subjects.Chat
+	case "channel", "channelForbidden":
+		p.kind = subjects.Channel
+	default:
+		return p, false
+	}
+	p.id = v.Int("id")
+	return p, p.id > 0
+}
+
+// learn takes in an object that came at that time, 0: some time ago. What is min says less, and never stands in place of what is
+// not (E21).
+func (d *Directory) learn(v codec.View, at uint32) (l Learned, ok bool) {
+	p, ok := whom(v)
+	if !ok {
+		return l, false
+	}
+	k, raw := keyOf(p), maphash.Bytes(seed, v.Raw())
+	e, known := d.memory.get(k)
+	if !known || e.raw != raw {
+		e = d.changed(p, k, e, v, at > 0)
+		e.raw = raw
+	}
+	if e.full {
+		e.seen = max(e.seen, at)
+	}
+	d.memory.put(k, e)
+	return Learned{p.kind, p.id, !e.full}, true
+}
+
+// changed is what is known with an object that is not as it came before; now: that came just now.
+func (d *Directory) changed(p peer, k key, e entry, v codec.View, now bool) entry {
+	isMin := p.kind != subjects.Chat && v.Bool("min")
+	if isMin && e.full {
+		return e
+	}
+	full := p.kind == subjects.Chat || !isMin && v.Has("access_hash")
+	r := record{Account: d.c.User, Type: typeOf(v), Name: nameOf(v), Usernames: usernamesOf(v), Min: isMin}
+	e.bot = r.Type == "bot"
+	if full {
+		e.full, e.hash, e.in, e.msg = true, v.Int("access_hash"), 0, 0
+	}
+	if !isMin && now {
+		d.owns(p, k, r.Usernames)
+	}
+	if !e.full && !isMin {
+		return e // somebody without an access hash: nothing can be done with him
+	}
+	r.access = e.access()
+	if r.sum() != e.kept {
+		d.keep(k, pending{record: &r})
+	} else {
+		delete(d.pending, k)
+	}
+	return e
+}
+
+func (e entry) access() access { return access{e.hash, e.full, e.in, e.msg} }
+
+func typeOf(v codec.View) string {
+	switch v.Name() {
+	case "user":
+		if v.Bool("bot") {
+			return "bot"
+		}
+		return "user"
+	case "channel", "channelForbidden":
+		if v.Bool("megagroup") {
+			return "supergroup"
+		}
+		return "channel"
+	}
+	return "chat"
+}
+
+func nameOf(v codec.View) string {
+	name := v.Str("title")
+	if v.Name() == "user" {
+		name = strings.TrimSpace(v.Str("first_name") + " " + v.Str("last_name"))
+	}
+	return clip(strings.ToValidUTF8(name, "\uFFFD"), nameMost)
+}
+
+// clip cuts a text that has more than n bytes.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// usernamesOf are those by which somebody can be found, in lower case.
+func usernamesOf(v codec.View) (names []string) {
+	add := func(name string) {
+		if r, ok := named(name); ok && len(names) < namesMost && !slices.Contains(names, r.name) {
+			names = append(names, r.name)
+		}
+	}
+	add(v.Str("username"))
+	for o := range v.Objects("usernames") {
+		if o.Bool("active") {
+			add(o.Str("username"))
+		}
+	}
+	return names
+}
+
+// SeenIn notes a message in which somebody was seen who may be min: by it he can be named.
+func (d *Directory) SeenIn(kind subjects.Kind, id int64, chat subjects.Kind, chatID, msg int64) {
+	p, in := peer{kind, id}, peer{chat, chatID}
+	if chat != subjects.User && chat != subjects.Chat && chat != subjects.Channel || p.id <= 0 || in.id <= 0 || p == in || kind == subjects.Chat || int64(int32(msg)) != msg || msg <= 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := keyOf(p)
+	e, known := d.memory.get(k)
+	if !known || e.full {
+		return
+	}
+	now := now32()
+	e.in, e.msg = keyOf(in), int32(msg)
+	if one, there := d.pending[k]; there && one.record != nil {
+		one.record.access = e.access()
+	} else if now-e.told >= tellAgain {
+		d.keep(k, pending{})
+	} else {
+		d.memory.put(k, e)
+		return
+	}
+	e.told = now
+	d.memory.put(k, e)
+}
+
+// tellAgain is how often the bucket is told of a newer message of somebody who is min, in seconds: one of long ago may be deleted.
+const tellAgain = 3600
+
+// Renamed takes in that a user has other names now.
+func (d *Directory) Renamed(id int64, name string, usernames []string) {
+	p := peer{subjects.User, id}
+	k := keyOf(p)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, name := range usernames {
+		usernames[i] = strings.ToLower(name)
+	}
+	usernames = slices.DeleteFunc(usernames, func(name string) bool { _, ok := named(name); return !ok })
+	d.owns(p, k, usernames)
+	if e, known := d.memory.get(k); known {
+		e.raw = 0 // the object as it came last is not as he is now
+		d.memory.put(k, e)
+	}
+	n := &naming{clip(name, nameMost), usernames[:min(len(usernames), namesMost)]}
+	if one, there := d.pending[k]; there && one.record != nil {
+		one.record.Name, one.record.Usernames = n.name, n.usernames
+		return
+	}
+	d.keep(k, pending{naming: n})
+}
+
+// owns notes the usernames that somebody has: those that he had before lead to him no more, and nobody else has them.
+func (d *Directory) owns(p peer, k key, usernames []string) {
+	for _, name := range d.owned[k] {
+		if !slices.Contains(usernames, name) {
+			delete(d.names, "@"+name)
+		}
+	}
+	delete(d.owned, k)
+	for _, name := range usernames {
+		key := "@" + name
+		delete(d.vain, key)
+		if a, there := d.names[key]; there && a.peer != p {
+			d.disowned(keyOf(a.peer), name)
+		}
+		d.putName(key, alias{peer: p})
+	}
+}
+
+func (d *Directory) disowned(k key, name string) {
+	d.owned[k] = slices.DeleteFunc(d.owned[k], func(other string) bool { return other == name })
+}

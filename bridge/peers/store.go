@@ -1,0 +1,132 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/batch"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Store is where directories are kept. NATS's is [NewStore]'s.
+type Store interface {
+	// Get reads a key; errNone.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// Put writes a key. Many at a time are stored together.
+	Put(ctx context.Context, key string, value []byte) error
+	// Each tells of all keys that match a filter, until yield has enough.
+	Each(ctx context.Context, filter string, yield func(key string, value []byte) bool) error
+	// Remove takes all keys out that match a filter, so that nothing of them is left.
+	Remove(ctx context.Context, filter string) error
+	// Made is when the bucket was made: one made anew is empty.
+	Made() time.Time
+}
+
+// errNone says that there is nothing under a key.
+var errNone = errors.New("there is no record")
+
+const (
+	// storeTime bounds one question: whoever waits for it has a request of his own to answer.
+	storeTime = 3 * time.Second
+	// eachTime bounds going through an account's records.
+	eachTime = 20 * time.Second
+)
+
+// bucket is a Store in JetStream.
+type bucket struct {
+	st    *storage.Storage
+	kv    jetstream.KeyValue
+	batch *batch.Writer
+}
+
+// NewStore makes the bucket where it is missing.
+func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
+	kv, err := st.Bucket(ctx, storage.Peers)
+	if err != nil {
+		return nil, err
+	}
+	return &bucket{st, kv, batch.New(st.JetStream().Conn())}, nil
+}
+
+func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	e, err := b.kv.Get(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return nil, errNone
+	case err != nil:
+		b.st.Suspect(err)
+		return nil, err
+	}
+	return e.Value(), nil
+}
+
+func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	_, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Peers, key, value, nil))
+	b.st.Suspect(err)
+	return err
+}
+
+func (b *bucket) Each(ctx context.Context, filter string, yield func(key string, value []byte) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	defer cancel()
+	w, err := b.kv.Watch(ctx, filter, jetstream.IgnoreDeletes())
+	if err != nil {
+		b.st.Suspect(err)
+		return err
+	}
+	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
+	for {
+		select {
+		case e, open := <-w.Updates():
+			if !open || e == nil { // all that is there
+				return ctx.Err()
+			}
+			if !yield(e.Key(), e.Value()) {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *bucket) Remove(ctx context.Context, filter string) error {
+	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	defer cancel()
+	s, err := b.st.JetStream().Stream(ctx, "KV_"+b.kv.Bucket())
+	if err == nil {
+		err = s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+b.kv.Bucket()+"."+filter))
+	}
+	b.st.Suspect(err)
+	return err
+}
+
+func (b *bucket) Made() time.Time { return b.st.Created(storage.Peers) }
+
+// Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, and account.mark of how far the stream of
+// updates was read.
+func peerKey(account string, p peer) string { return account + "." + p.String() }
+
+func nameKey(account, name string) string { return account + ".name." + name }
+
+func markKey(account string) string { return account + ".mark" }
+
+// readPeerKey is the reverse of peerKey.
+func readPeerKey(account, key string) (p peer, ok bool) {
+	rest, ok := strings.CutPrefix(key, account+".")
+	kind, digits, found := strings.Cut(rest, ".")
+	if !ok || !found {
+		return peer{}, false
+	}
+	r, ok := idOf(subjects.Kind(kind), digits)
+	return peer{r.kind, r.id}, ok
+}
