@@ -213,7 +213,12 @@ func (g *rig) publish(chat, method, body string, headers ...string) uint64 {
 // await waits for a condition.
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	awaitFor(t, time.Minute, what, ok)
+}
+
+func awaitFor(t testing.TB, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(d); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain: %s", what)
 		}

@@ -134,3 +134,48 @@ func TestCallChecker(t *testing.T) {
 		})
 	}
 }
+
+// TestBurstChecker does the same for calls in bursts.
+func TestBurstChecker(t *testing.T) {
+	job := func(series string, n int, o outcome, state string, edits bool) numbered {
+		return numbered{series: series, n: n, id: "x", job: true, edits: edits, outcome: o, state: state}
+	}
+	good := []numbered{
+		{series: "r", n: 1, outcome: done}, {series: "r", n: 2, outcome: refused, sent: "no"}, {series: "r", n: 3, outcome: silent}, {series: "r", n: 4, outcome: done},
+		{series: "r", n: 5, outcome: unserved},
+		job("j", 1, done, "done", true), job("j", 2, refused, "unknown", true), job("j", 3, done, "done", true), job("j", 4, silent, "", true),
+	}
+	ran := []string{"burst r 1", "burst j 1", "burst r 4", "burst r 3", "burst j 3"}
+	stands := map[string]bool{"burst j 3": true}
+	if problems := checkBursts(good, ran, stands); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for name, c := range map[string]struct {
+		plant func(all []numbered) ([]numbered, []string)
+		want  string
+	}{
+		"swapped":       {func(all []numbered) ([]numbered, []string) { ran[0], ran[2] = ran[2], ran[0]; return all, ran }, "was executed after"},
+		"jobs swapped":  {func(all []numbered) ([]numbered, []string) { ran[1], ran[4] = ran[4], ran[1]; return all, ran }, "is the last edit, and does not stand"},
+		"twice":         {func(all []numbered) ([]numbered, []string) { return all, append(ran, ran[3]) }, "executed 2 times"},
+		"lost":          {func(all []numbered) ([]numbered, []string) { return all, ran[1:] }, "was answered, and not executed"},
+		"said no, done": {func(all []numbered) ([]numbered, []string) { return all, append(ran, "burst r 2") }, "was not to be made"},
+		"nobody heard":  {func(all []numbered) ([]numbered, []string) { return all, append(ran, "burst r 5") }, "was not to be made"},
+		"invented":      {func(all []numbered) ([]numbered, []string) { return all, append(ran, "burst r 9") }, "nobody called"},
+		"job refused": {func(all []numbered) ([]numbered, []string) {
+			return append(all, job("j", 5, refused, "failed", true)), ran
+		}, "the job is failed"},
+		"job forgotten": {func(all []numbered) ([]numbered, []string) {
+			return append(all, job("j", 5, unserved, "", true)), ran
+		}, "nothing became of the job"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keep := slices.Clone(ran)
+			defer func() { ran = keep }()
+			ran = slices.Clone(ran)
+			all, executed := c.plant(slices.Clone(good))
+			if got := strings.Join(checkBursts(all, executed, stands), "\n"); !strings.Contains(got, c.want) {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}

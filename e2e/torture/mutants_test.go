@@ -79,6 +79,22 @@ var planted = []mutant{
 		new: "\t\tr.unknown = false\n",
 	},
 	{
+		// Calls to a chat go out in no order, as fast as they can be made ready.
+		name: "a lane that overtakes", file: "bridge/rpc/lanes.go", only: telegramLate, want: "was executed after",
+		old: "\treturn j.turn\n}\n",
+		new: "\treturn nil\n}\n",
+	},
+	{
+		name: "a claim to an id is stored after the call alone", file: "bridge/once/once.go", only: daemonKilled, want: "reached Telegram 2 times",
+		old: "\trevision, err := j.c.Store.Create(ctx, r.key, value, at)\n",
+		new: "\t_, revision, err := j.c.Store.Get(ctx, r.key)\n\tif _, _ = value, at; errors.Is(err, errNone) {\n\t\terr = nil\n\t} else if err == nil {\n\t\terr = errTaken\n\t}\n",
+	},
+	{
+		name: "jobs are made without a record before", file: "bridge/queue/work.go", test: "./bridge/queue TestKilledAnywhere", want: "2 times executed",
+		old: "\tif a.reads {\n\t\treturn nil\n\t}\n",
+		new: "\tif a.reads || a.rec == nil {\n\t\treturn nil\n\t}\n",
+	},
+	{
 		name: "writes go on where an account is frozen", file: "bridge/gate/freeze.go", test: "./bridge TestFreezeAccount", want: "messages after the answer",
 		old: "\tif f := g.frozen.Load(); f != nil {\n\t\treturn ctx, nil, f.refusal()\n\t}\n",
 		new: "",

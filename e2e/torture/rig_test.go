@@ -30,6 +30,7 @@ type rig struct {
 	traffic  *traffic
 	archive  []entry // what stood in streams that were deleted since
 	calls    *callers
+	senders  *senders // nil: there are none
 }
 
 type server struct {
@@ -136,18 +137,23 @@ func (g *rig) startServers(n int, storage string) {
 	}
 }
 
-// connect is the way of the test itself: past the cables.
-func (g *rig) connect() {
+// dial connects to NATS past the cables.
+func (g *rig) dial() (*nats.Conn, jetstream.JetStream) {
 	var urls []string
 	for _, s := range g.servers {
 		urls = append(urls, "nats://"+s.addr)
 	}
-	var err error
-	g.nc, err = nats.Connect(strings.Join(urls, ","), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
+	nc, err := nats.Connect(strings.Join(urls, ","), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
 	must(g.t, err)
-	g.t.Cleanup(g.nc.Close)
-	g.js, err = jetstream.New(g.nc)
+	g.t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
 	must(g.t, err)
+	return nc, js
+}
+
+// connect is the way of the test itself.
+func (g *rig) connect() {
+	g.nc, g.js = g.dial()
 	g.wait("JetStream", 30*time.Second, func(ctx context.Context) error {
 		_, err := g.js.AccountInfo(ctx)
 		return err

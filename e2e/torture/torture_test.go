@@ -78,12 +78,15 @@ func TestTorture(t *testing.T) {
 
 // run does it all, says what it did, and gives what it found.
 func (g *rig) run(o options) (problems []string) {
+	g.addSenders(2, o.seed)
 	from := g.warmUp()
 	g.faults(o.seed)
 	begun := time.Now()
 	harm := g.torture(o)
 	tortured := time.Since(begun)
-	all, r, problems := g.verdict(from, o.catchUp)
+	problems = g.bursts(o.catchUp)
+	all, r, others := g.verdict(from, o.catchUp)
+	problems = append(problems, others...)
 	g.t.Logf("seed %d: %v of harm, %v in all: %v", o.seed, tortured.Round(time.Second), time.Since(begun).Round(time.Second), harm)
 	g.t.Logf("%d leases of daemons lost; the longest time without an owner: %s, %v", g.lostLeases(), harm.without, harm.longest.Round(100*time.Millisecond))
 	if harm.longest > longestWithout {
@@ -91,6 +94,16 @@ func (g *rig) run(o options) (problems []string) {
 	}
 	g.t.Log(g.figures(all, r))
 	return problems
+}
+
+// bursts waits until the queue is empty, and gives what is wrong with what became of calls in bursts.
+func (g *rig) bursts(catchUp time.Duration) []string {
+	ctx, cancel := context.WithTimeout(g.t.Context(), catchUp)
+	defer cancel()
+	all := g.numbered(g.results(ctx))
+	ran, stands := g.ran()
+	g.t.Log(burstFigures(all, ran))
+	return checkBursts(all, ran, stands)
 }
 
 // longestWithout is how long an account may be without an owner under all that harm: a lease, its server frozen for some seconds, and the
@@ -165,9 +178,13 @@ func (g *rig) torture(o options) *violence {
 			work.Go(func() { g.calls.run(late, name, 5*o.pause) })
 		}
 	}
+	for _, one := range g.senders.all {
+		work.Go(func() { one.run(late, &g.senders.stop, 75*o.pause) })
+	}
 	watch := g.watchOwners(ctx, &work)
 	harm.run(ctx, 100*time.Millisecond, 1500*time.Millisecond)
 	g.calls.stop.Store(true)
+	g.senders.stop.Store(true)
 	work.Wait()
 	harm.without, harm.longest = watch.worst()
 	return harm
@@ -270,6 +287,11 @@ func (g *rig) requests(all []entry) (problems []string) {
 	for _, c := range g.calls.all {
 		ids[c.text] = c.id
 		chats[c.id] = chats[c.id] || c.chat // what tells of a new chat has no text
+	}
+	if g.senders != nil {
+		for _, c := range g.numbered(nil) {
+			ids[c.text()] = c.id
+		}
 	}
 	for _, e := range all {
 		if id, ours := ids[e.text]; e.request != "" && strings.HasPrefix(e.key, "m") && (!ours || id != e.request) && !chats[e.request] {
