@@ -26,10 +26,13 @@ func TestPeersByText(t *testing.T) {
 		fmt.Sprint(w.alice.ID()):                 "",
 		fmt.Sprintf(`"user.%d"`, w.alice.ID()):   "",
 		fmt.Sprintf(`"channel.%d"`, w.news.ID()): "CHAT_WRITE_FORBIDDEN",
-		`"@nobody_there"`:                        "messages.sendMessage: peer: @nobody_there: ",
-		`"bob"`:                                  `messages.sendMessage: peer: "bob" names no peer`,
-		fmt.Sprint(stranger.ID() + 1000):         "messages.sendMessage: peer: no peer with the id",
-		`{"_":"inputPeerUser","user_id":"@bob"}`: `messages.sendMessage: peer.user_id`,
+		`"bobby.t.me"`:                           "messages.sendMessage: peer: @bobby: ",
+		fmt.Sprintf(`{"_":"peerUser","user_id":"%d"}`, w.alice.ID()):      "",
+		fmt.Sprintf(`{"_":"inputPeerUser","user_id":"%d"}`, w.alice.ID()): "",
+		`"@nobody_there"`:                            "messages.sendMessage: peer: @nobody_there: ",
+		`"bob"`:                                      `messages.sendMessage: peer: "bob" names no peer`,
+		fmt.Sprint(stranger.ID() + 1000):             "messages.sendMessage: peer: no peer with the id",
+		`{"_":"inputPeerUser","user_id":"@bob"}`:     `messages.sendMessage: peer.user_id`,
 		fmt.Sprintf(`"user.%d"`, stranger.ID()+1000): "is known to this account",
 	} {
 		reply := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":`+peer+`,"message":"hello"}`)

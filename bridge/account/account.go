@@ -215,6 +215,7 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 	}
 	if o != nil {
 		c.Observe, c.Resolve, c.Once = o.driver.observe, o.resolve, o.calls.journal
+		c.Forms = peers.Forms()
 		c.Met = o.driver.publisher.directory.Met
 		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
 		for _, verb := range []string{"list", "add", "remove"} {

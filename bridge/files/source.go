@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -317,7 +318,7 @@ func (s *Service) object(ctx context.Context, field, class string, body []byte) 
 		}
 		return object, ok, nil
 	}
-	b, err := schema.AppendTLFromJSON(nil, body, t, &codec.Options{Resolve: resolve})
+	b, err := schema.AppendTLFromJSON(nil, body, t, &codec.Options{Resolve: resolve, Forms: peers.Forms()})
 	if err != nil {
 		return nil, badObject(field, err)
 	}

@@ -2,12 +2,16 @@
 // hash (design §3). These are the forms:
 //
 //	me, self                    the account itself
-//	@name                       a username
+//	@name, name                 a username; without @ it has four letters or more
 //	+491701234567               a phone number, as far as its owner lets it be found
-//	t.me/name, t.me/c/1234      links, with https:// or without; tg://resolve?domain=name
+//	t.me/name, name.t.me        links, with https:// or without; also t.me/s/name, t.me/+491701234567
+//	t.me/c/1234/5               a channel, whatever message of it
+//	tg://resolve?domain=name    the same, and ?phone=; tg://user?id=5, tg://openmessage?user_id=5, tg://privatepost?channel=5
 //	user.5, chat.5, channel.5   an id with its kind, as in the subjects of updates
-//	5                           a bare id, of whatever kind it is known to be
+//	5                           a bare id, of whatever kind it is known to be; for a bot, a user
 //	-1005, -5                   a channel's or basic group's id, as the Bot API writes them
+//
+// So may the objects of [Forms].
 //
 // An access hash is the account's own (E22). A [Directory] learns them from what comes with updates and in answers. It has those of
 // late in memory and all in a bucket, where the account's next owner finds them. What neither knows it looks for once a minute at
@@ -123,7 +127,7 @@ func (d *Directory) Resolve(ctx context.Context, class, text string) (object []b
 	if !ok {
 		return nil, false, nil
 	}
-	r, ok := parse(text)
+	r, ok := d.parse(text)
 	if !ok {
 		return nil, true, unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
 	}
@@ -145,7 +149,7 @@ func (d *Directory) Locate(class, text string, hole int64) (object []byte, name 
 	if !ok {
 		return nil, "", false
 	}
-	r, ok := parse(text)
+	r, ok := d.parse(text)
 	if !ok {
 		return nil, "", false
 	}
@@ -162,7 +166,7 @@ func (d *Directory) Locate(class, text string, hole int64) (object []byte, name 
 
 // Whose is a name that Locate gave, as far as it is known without a question.
 func (d *Directory) Whose(name string) (kind subjects.Kind, id int64, ok bool) {
-	r, ok := parse(name)
+	r, ok := d.parse(name)
 	if !ok {
 		return "", 0, false
 	}
@@ -172,6 +176,18 @@ func (d *Directory) Whose(name string) (kind subjects.Kind, id int64, ok bool) {
 	}
 	n, ok := d.remembered(r.key())
 	return n.peer.kind, n.peer.id, ok && n.err == nil
+}
+
+// parse reads a text as this account means it: a bot's bare id is a user's, as the Bot API has it; and its own is itself.
+func (d *Directory) parse(text string) (reference, bool) {
+	r, ok := parse(text)
+	if d.c.Bot && r.id > 0 && r.kind == subjects.None {
+		r.kind = subjects.User
+	}
+	if d.c.User != 0 && r.id == d.c.User && r.kind == subjects.User {
+		r = reference{self: true}
+	}
+	return r, ok
 }
 
 // object is a peer as an object of a class.

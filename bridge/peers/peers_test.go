@@ -168,6 +168,21 @@ func TestResolve(t *testing.T) {
 		{"InputPeer", "user.8", "error: no peer with the id 8 is known to this account"},
 		{"InputPeer", "", "names no peer"},
 		{"InputPeer", "@x", "names no peer"},
+		{"InputPeer", "Alice", "inputPeerUser 5 55"},
+		{"InputPeer", "alice.t.me", "inputPeerUser 5 55"},
+		{"InputPeer", "https://t.me/s/news/5", "inputPeerChannel 70 700"},
+		{"InputPeer", "tg:resolve?domain=alice", "inputPeerUser 5 55"},
+		{"InputPeer", "tg://resolve?phone=491701234567", "inputPeerUser 5 55"},
+		{"InputPeer", "tg://user?id=1", "inputPeerUser 1 11"},
+		{"InputPeer", "tg://openmessage?user_id=1&message_id=5", "inputPeerUser 1 11"},
+		{"InputPeer", "tg://openmessage?chat_id=2", "inputPeerChat 2"},
+		{"InputPeer", "tg://privatepost?channel=3&post=5", "inputPeerChannel 3 33"},
+		{"InputPeer", "tg://join?invite=abc", "names no peer"},
+		{"InputPeer", "t.me/joinchat/AbCdEf", "names no peer"},
+		{"InputPeer", "t.me/share/url?url=x", "names no peer"},
+		{"InputPeer", "ftp://t.me/alice", "names no peer"},
+		{"InputPeer", "bob", "names no peer"},
+		{"InputPeer", "hello there", "names no peer"},
 		{"InputPeer", "t.me/+AbCdEf", "names no peer"},
 		{"InputPeer", "https://example.org/alice", "names no peer"},
 		{"InputPeer", "secret.1", "names no peer"},
@@ -320,17 +335,6 @@ func TestVainLook(t *testing.T) {
 	})
 }
 
-func TestBot(t *testing.T) {
-	g := &telegram{t: t, s: schema(t)}
-	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Bot: true})
-	if got := d.line(t.Context(), "InputPeer", "user.5"); got != "inputPeerUser 5 0" {
-		t.Error(got)
-	}
-	if got := d.line(t.Context(), "InputPeer", "5"); !strings.Contains(got, "no peer with the id 5") || len(g.asked) > 0 {
-		t.Error(got, g.asked)
-	}
-}
-
 // The directory never holds more than two generations; what is used stays.
 func TestBounds(t *testing.T) {
 	d, _ := newBench(t)
@@ -349,7 +353,7 @@ func TestBounds(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"me", "@alice", "+491", "t.me/c/1/2", "user.5", "-1005", "tg://resolve?domain=a", "%"} {
+	for _, text := range []string{"me", "@alice", "+491", "t.me/c/1/2", "user.5", "-1005", "tg://resolve?domain=a", "tg:user?id=5", "a_name.t.me", "%"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -48,8 +48,19 @@ func parse(text string) (r reference, ok bool) {
 	if r, ok := parseID(text); ok {
 		return r, true
 	}
-	return parseLink(text)
+	if r, ok := parseLink(text); ok {
+		return r, true
+	}
+	if len(text) < leastName || !isLetter(text[0]) {
+		return reference{}, false
+	}
+	return named(text)
 }
+
+// leastName is how many bytes a name has at least that is written without @.
+const leastName = 4
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // named is a username: up to 32 of a-z, 0-9 and _, of which Telegram does not tell capitals apart.
 func named(name string) (reference, bool) {
@@ -83,26 +94,45 @@ func parseID(text string) (reference, bool) {
 	return reference{kind: kind, id: id}, err == nil && id > 0
 }
 
-// parseLink reads t.me/name, t.me/c/1234/5 and tg://resolve?domain=name, with what follows left aside.
+// notNames are what begins the paths of links to something else than a peer.
+var notNames = map[string]bool{
+	"addemoji": true, "addlist": true, "addstickers": true, "addtheme": true, "bg": true, "boost": true, "call": true, "confirmphone": true,
+	"contact": true, "giftcode": true, "invoice": true, "iv": true, "joinchat": true, "login": true, "nft": true, "proxy": true, "setlanguage": true,
+	"share": true, "socks": true, "stars_topup": true,
+}
+
+// parseLink reads t.me/name, name.t.me, t.me/c/1234/5 and the same as tg:, with what follows left aside.
 func parseLink(text string) (reference, bool) {
-	if !strings.Contains(text, "://") {
+	if !strings.ContainsAny(text, ".:") {
+		return reference{}, false
+	}
+	if !strings.Contains(text, "://") && !strings.HasPrefix(text, "tg:") {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return reference{}, false
 	}
-	if u.Scheme == "tg" && u.Host == "resolve" {
-		return named(u.Query().Get("domain"))
+	if u.Scheme == "tg" {
+		return parseTG(u)
 	}
-	host := strings.TrimPrefix(strings.ToLower(u.Host), "www.")
-	if host != "t.me" && host != "telegram.me" && host != "telegram.dog" {
+	if u.Scheme != "https" && u.Scheme != "http" {
 		return reference{}, false
 	}
+	host := strings.TrimPrefix(strings.ToLower(u.Host), "www.")
 	first, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	if first == "c" {
+	if name, found := strings.CutSuffix(host, ".t.me"); found && len(name) >= leastName {
+		return named(name)
+	}
+	if host != "t.me" && host != "telegram.me" && host != "telegram.dog" || notNames[strings.ToLower(first)] {
+		return reference{}, false
+	}
+	switch {
+	case first == "c":
 		digits, _, _ := strings.Cut(rest, "/")
 		return idOf(subjects.Channel, digits)
+	case first == "s" && rest != "": // its preview in a browser
+		first, _, _ = strings.Cut(rest, "/")
 	}
 	if digits, found := strings.CutPrefix(first, "+"); found {
 		if r, ok := numbered(digits); ok { // else it is an invitation
@@ -111,4 +141,30 @@ func parseLink(text string) (reference, bool) {
 		return reference{}, false
 	}
 	return named(first)
+}
+
+// parseTG reads tg://resolve?domain=name, tg://resolve?phone=49170, tg://user?id=5, tg://openmessage?user_id=5 and
+// tg://privatepost?channel=5&post=6.
+func parseTG(u *url.URL) (reference, bool) {
+	what, query := u.Host, u.Query()
+	if what == "" { // tg:resolve?domain=name
+		what = u.Opaque
+	}
+	switch what {
+	case "resolve":
+		if phone := query.Get("phone"); phone != "" {
+			return numbered(strings.TrimPrefix(phone, "+"))
+		}
+		return named(query.Get("domain"))
+	case "user":
+		return idOf(subjects.User, query.Get("id"))
+	case "openmessage":
+		if chat := query.Get("chat_id"); chat != "" {
+			return idOf(subjects.Chat, chat)
+		}
+		return idOf(subjects.User, query.Get("user_id"))
+	case "privatepost":
+		return idOf(subjects.Channel, query.Get("channel"))
+	}
+	return reference{}, false
 }

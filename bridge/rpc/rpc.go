@@ -18,6 +18,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Invoker makes encoded calls: an mtproto.Client, or whatever stands in for it.
@@ -42,6 +43,8 @@ type Config struct {
 	// for what it does not know. It may ask Telegram; may be nil.
 	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
 
+	// Forms are other ways to write what Resolve knows; nil: there are none.
+	Forms *codec.Forms
 	// Met is shown the users and chats in the answer to a call, in TL, before its caller is; and the answer. All of it is only lent. May
 	// be nil.
 	Met func(objects [][]byte, result []byte)

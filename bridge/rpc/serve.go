@@ -103,7 +103,7 @@ func (s *Service) encode(ctx context.Context, call *buffer, j *job) *Fault {
 		return fault
 	}
 	random := randomID{account: s.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
-	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx)}
+	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx), Forms: s.c.Forms}
 	s.fillChat(j, &o)
 	if err := s.appendCall(call, j, &o); err != nil {
 		return badRequest(err)

@@ -106,10 +106,11 @@ func (d *jsonIn) boxed(t *typ, c byte, depth int) bool {
 			return false
 		}
 	}
+	at := len(d.dst)
 	if t.op != opBare {
 		d.uint32(m.id)
 	}
-	return d.object(m, depth)
+	return d.object(m, depth) && d.meant(t, m, at, start)
 }
 
 // plain takes what may stand for an object: words for objects of such names, text and numbers for what the options

@@ -134,10 +134,11 @@ func (d *packIn) boxed(t *typ, v packToken, start, depth int) bool {
 			return false
 		}
 	}
+	at := len(d.dst)
 	if t.op != opBare {
 		d.uint32(m.id)
 	}
-	return d.object(m, v.n, start, depth)
+	return d.object(m, v.n, start, depth) && d.meant(t, m, at, start)
 }
 
 // plain takes what may stand for an object.

@@ -22,11 +22,44 @@ type Options struct {
 	// MissingValue is asked for any other required field that the input leaves out, and answers the TL of its value, with a look
 	// at what the input has of the same object. False: it stays an error.
 	MissingValue func(fn, param string, beside Beside) ([]byte, bool)
+	// Forms are other ways to write what Resolve knows; nil: there are none.
+	Forms *Forms
 	// AsText keeps such a text instead, as what it is. What comes of it tells one input from another, and is no TL.
 	AsText bool
 }
 
 var noOptions Options
+
+// Forms are objects that may stand where one of a class is wanted, and mean what a text means that [Options].Resolve knows.
+type Forms struct {
+	// May reports whether an object of a constructor may stand for one of a class. It may be of that class, or of another.
+	May func(class, constructor string) bool
+	// Text is the text that an object means; false: it is what it is.
+	Text func(class string, object View) (text string, ok bool)
+	// Absent reports whether such a constructor may lack a long that it requires, which is 0 then.
+	Absent func(constructor, param string) bool
+}
+
+// meant puts what an object means in its place, which begins at start in dst. Its constructor is c, and one of t is wanted.
+func (b *builder) meant(t *typ, c *comb, start, off int) bool {
+	if b.o.Forms == nil || t.op != opClass || !b.o.Forms.May(t.name, c.name) {
+		return true
+	}
+	if v, err := b.s.View(b.dst[start:]); err == nil {
+		if text, ok := b.o.Forms.Text(t.name, v); ok {
+			written := b.dst
+			b.dst = b.dst[:start]
+			if handled, ok := b.resolve(t, text, off); handled {
+				return ok
+			}
+			b.dst = written
+		}
+	}
+	if c.class != t.class {
+		return b.fail(&Error{Offset: off, What: "want " + t.described(), Got: c.name})
+	}
+	return true
+}
 
 // Beside is the fields that an object has already. It is only lent.
 type Beside struct {
@@ -57,7 +90,7 @@ func (b *builder) missing(fr *frame, i, off int) bool {
 	switch {
 	case f.op == opClass && b.o.MissingText != nil:
 		return b.missingObject(fr, i, off)
-	case b.o.MissingLong != nil && (f.op == opLong || f.op == opInt):
+	case (b.o.MissingLong != nil || b.o.Forms != nil) && (f.op == opLong || f.op == opInt):
 		ok = b.missingNumber(fr, i)
 	case b.o.MissingLong != nil && f.op == opVector && f.t.elem.op == opLong:
 		ok = b.missingNumbers(fr, i)
@@ -86,7 +119,10 @@ func (b *builder) missingObject(fr *frame, i, off int) bool {
 
 func (b *builder) missingNumber(fr *frame, i int) bool {
 	f := &fr.c.fields[i]
-	v, ok := b.o.MissingLong(fr.c.name, f.name)
+	v, ok := int64(0), b.o.Forms != nil && b.o.Forms.Absent(fr.c.name, f.name)
+	if !ok && b.o.MissingLong != nil {
+		v, ok = b.o.MissingLong(fr.c.name, f.name)
+	}
 	if !ok {
 		return false
 	}

@@ -17,11 +17,16 @@ func (b *builder) pick(t *typ, name []byte, off int) *comb {
 		b.fail(b.errName(t, string(name), off))
 		return nil
 	}
-	if t.op == opBare && c != t.comb || t.op != opBare && !t.admits(c) {
+	if t.op == opBare && c != t.comb || t.op != opBare && !t.admits(c) && !b.standsFor(t, c) {
 		b.fail(&Error{Offset: off, What: "want " + t.described(), Got: c.name})
 		return nil
 	}
 	return c
+}
+
+// standsFor reports whether an object of c may stand for one of t.
+func (b *builder) standsFor(t *typ, c *comb) bool {
+	return t.op == opClass && !c.function && b.o.Forms != nil && b.o.Forms.May(t.name, c.name)
 }
 
 // near looks where a name most likely is, in a class of a few.

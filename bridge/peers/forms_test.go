@@ -1,0 +1,148 @@
+package peers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// written are ways to write peers that newBench knows, each in the parameters of a method, and what is to become of them.
+var written = []struct{ method, params, want string }{
+	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"1"},"max_id":0}`, "inputPeerUser 1 11"},
+	{"messages.readHistory", `{"peer":{"user_id":1,"_":"peerUser"},"max_id":0}`, "inputPeerUser 1 11"},
+	{"messages.readHistory", `{"max_id":0,"peer":{"_":"peerChat","chat_id":"2"}}`, "inputPeerChat 2"},
+	{"messages.readHistory", `{"peer":{"_":"peerChannel","channel_id":"3"},"max_id":0}`, "inputPeerChannel 3 33"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerUser","user_id":"1"},"max_id":0}`, "inputPeerUser 1 11"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerUser","access_hash":"0","user_id":"1"},"max_id":0}`, "inputPeerUser 1 11"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerUser","access_hash":"7","user_id":"1"},"max_id":0}`, "inputPeerUser 1 7"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerChannel","channel_id":"3"},"max_id":0}`, "inputPeerChannel 3 33"},
+	{"messages.readHistory", `{"peer":{"_":"inputUser","user_id":"1"},"max_id":0}`, "inputPeerUser 1 11"},
+	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"500"},"max_id":0}`, "inputPeerSelf"},
+	{"messages.readHistory", `{"peer":-1003,"max_id":0}`, "inputPeerChannel 3 33"},
+	{"messages.readHistory", `{"peer":"-1003","max_id":0}`, "inputPeerChannel 3 33"},
+	{"messages.readHistory", `{"peer":-2,"max_id":0}`, "inputPeerChat 2"},
+	{"messages.readHistory", `{"peer":1,"max_id":0}`, "inputPeerUser 1 11"},
+	{"users.getUsers", `{"id":[{"_":"peerUser","user_id":"1"}]}`, "inputUser 1 11"},
+	{"users.getUsers", `{"id":[{"_":"inputUser","user_id":"1"}]}`, "inputUser 1 11"},
+	{"users.getUsers", `{"id":[{"_":"inputPeerUser","user_id":"1","access_hash":"11"}]}`, "inputUser 1 11"},
+	{"channels.getChannels", `{"id":[{"_":"inputChannel","channel_id":"3"}]}`, "inputChannel 3 33"},
+	{"channels.getChannels", `{"id":[{"_":"peerChannel","channel_id":"3"}]}`, "inputChannel 3 33"},
+	{"messages.getPeerDialogs", `{"peers":[{"_":"inputDialogPeer","peer":{"_":"peerUser","user_id":"1"}}]}`, "inputDialogPeer inputPeerUser 1 11"},
+	{"messages.getPeerDialogs", `{"peers":[{"_":"peerUser","user_id":"1"}]}`, "inputDialogPeer inputPeerUser 1 11"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerUserFromMessage","peer":{"_":"peerChannel","channel_id":"3"},"msg_id":7,"user_id":"9"},"max_id":0}`, "inputPeerUserFromMessage inputPeerChannel 3 33"},
+
+	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"404"},"max_id":0}`, "error: messages.readHistory: peer: no peer with the id 404"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerChannel","channel_id":"404"},"max_id":0}`, "error: messages.readHistory: peer: no peer with the id 404"},
+	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"0"},"max_id":0}`, "error: messages.readHistory: peer: want InputPeer, got peerUser"},
+	{"messages.readHistory", `{"peer":{"_":"peerUser"},"max_id":0}`, "error: messages.readHistory: peer.user_id: missing"},
+	{"messages.readHistory", `{"peer":{"_":"messageEmpty","id":1},"max_id":0}`, "error: messages.readHistory: peer: want InputPeer, got messageEmpty"},
+	{"users.getUsers", `{"id":[{"_":"peerChat","chat_id":"2"}]}`, "error: users.getUsers: id[0]: 2 is a basic group, want a user"},
+}
+
+// Every way to write a peer means the same in JSON and in MessagePack; and to who asks nobody, for the order of calls.
+func TestForms(t *testing.T) {
+	g := &telegram{t: t, s: schema(t)}
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, User: 500})
+	for _, m := range []M{user(1, 11), group(2), channel(3, 33)} {
+		d.Learn(g.encode(m))
+	}
+	options := codec.Options{Forms: Forms(), Resolve: func(class, text string) ([]byte, bool, error) { return d.Resolve(t.Context(), class, text) }}
+	place := codec.Options{Forms: Forms(), Resolve: func(class, text string) ([]byte, bool, error) {
+		object, name, ok := d.Locate(class, text, -1)
+		if name != "" && text != "1" {
+			t.Errorf("%s: its lane is that of a name", text)
+		}
+		return object, ok, nil
+	}}
+	for _, c := range written {
+		fn, _ := g.s.Function(c.method)
+		call, err := g.s.AppendCallFromJSON(nil, []byte(c.params), fn, &options)
+		if got := peerIn(g.s, call, err); got != c.want && !(strings.HasPrefix(c.want, "error") && strings.HasPrefix(got, c.want)) {
+			t.Errorf("%s %s: %s, want %s", c.method, c.params, got, c.want)
+		}
+		var params map[string]any
+		if err := json.Unmarshal([]byte(c.params), &params); err != nil {
+			t.Fatal(err)
+		}
+		packed, err := msgpack.Marshal(longs(params))
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, err = g.s.AppendCallFromMsgpack(nil, packed, fn, &options)
+		if got := peerIn(g.s, call, err); got != c.want && !(strings.HasPrefix(c.want, "error") && strings.HasPrefix(got, c.want)) {
+			t.Errorf("MessagePack %s %s: %s, want %s", c.method, c.params, got, c.want)
+		}
+		if call, err := g.s.AppendCallFromJSON(nil, []byte(c.params), fn, &place); err == nil && !strings.HasPrefix(c.want, "error") && c.params != `{"peer":1,"max_id":0}` {
+			if got, want := strings.Fields(peerIn(g.s, call, nil)), strings.Fields(c.want); got[0] != want[0] || len(got) > 1 && len(want) > 1 && got[1] != want[1] {
+				t.Errorf("order: %s %s: %v, want %v", c.method, c.params, got, want)
+			}
+		}
+	}
+}
+
+// longs makes numbers of ids that are text, and of numbers whole ones.
+func longs(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k := range v {
+			v[k] = longs(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = longs(v[i])
+		}
+	case float64:
+		return int64(v)
+	}
+	return v
+}
+
+// peerIn is the peer of a call, as one line.
+func peerIn(s *codec.Schema, call []byte, err error) string {
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	v, err := s.View(call)
+	if err != nil {
+		return err.Error()
+	}
+	p, ok := v.Object("peer")
+	for _, list := range []string{"id", "peers"} {
+		for o := range v.Objects(list) {
+			p, ok = o, true
+		}
+	}
+	if !ok {
+		return "no peer"
+	}
+	line := p.Name()
+	if inner, ok := p.Object("peer"); ok {
+		line, p = line+" "+inner.Name(), inner
+	}
+	for _, field := range []string{"user_id", "chat_id", "channel_id", "access_hash"} {
+		if p.Has(field) {
+			line += fmt.Sprintf(" %d", p.Int(field))
+		}
+	}
+	return line
+}
+
+// A bot's bare id is a user's, as the Bot API has it, also where nothing of him has come; and bots need no access hash.
+func TestBotForms(t *testing.T) {
+	g := &telegram{t: t, s: schema(t)}
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Bot: true})
+	d.Learn(g.encode(channel(5, 55)))
+	for text, want := range map[string]string{"5": "inputPeerUser 5 0", "-1005": "inputPeerChannel 5 55", "-1006": "inputPeerChannel 6 0", "-7": "inputPeerChat 7"} {
+		if got := d.line(t.Context(), "InputPeer", text); got != want || len(g.asked) > 0 {
+			t.Errorf("%s: %s, want %s; asked %q", text, got, want, g.asked)
+		}
+	}
+	if _, name, ok := d.Locate("InputPeer", "5", -1); !ok || name != "" {
+		t.Errorf("%q: the order of calls does not know whom a bare id means", name)
+	}
+}
