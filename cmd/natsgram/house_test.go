@@ -66,6 +66,7 @@ var rooms = []room{
 	{"bridge/files", []string{"subjects", "tl/codec", "mtproto", "mtproto/files", "bridge/answer", "bridge/micro", "bridge/parts", "bridge/storage"},
 		"which file is meant, and whom to answer how; whose account it is others know"},
 	{"bridge/queue/plan", nil, "which job may run: a machine that knows neither NATS nor Telegram"},
+	{"bridge/dialogs", []string{"tl", "tl/codec", "mtproto/updates"}, "a machine: what updates say of dialogs, without NATS and Telegram"},
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
 	{"bridge/stream", []string{"subjects", "bridge/pace", "bridge/retry", "bridge/room", "bridge/storage"}, "a log of messages, which it cannot read"},

@@ -132,11 +132,15 @@ func (a *Account) saveDraft(p world.Peer, text string, origin any) error {
 // Pin puts a conversation at the top of the account's list, or takes it from there, as another device does it.
 func (a *Account) Pin(in Peer, on bool) { must(0, a.pin(in.Peer(), on, nil)) }
 
-// OrderPinned sets which conversations are pinned, in which order.
+// OrderPinned sets which conversations of a folder are pinned, in which order; those of another folder are left out.
 func (a *Account) OrderPinned(folder int, all ...Peer) {
 	var order []world.Peer
 	var peers []M
+	marks := a.server.world.Marks(a.id)
 	for _, p := range all {
+		if marks.Folder[p.Peer()] != folder {
+			continue
+		}
 		order = append(order, p.Peer())
 		peers = append(peers, M{"_": "dialogPeer", "peer": peer(p.Peer())})
 	}

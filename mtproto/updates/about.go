@@ -14,6 +14,9 @@ type About struct {
 	MsgIDs []int64 // of the messages, where the update is about a list of them
 	Topic  int     // the forum topic that the message stands in, by the id of the message that made it; 0: none, or not told
 	Album  int64   // what the messages of an album share; 0: of none
+
+	Out       bool // the account wrote it
+	Mentioned bool // it mentions the account, which has not seen that
 }
 
 // aboutPlan is where an update has that, beside in a message.
@@ -54,7 +57,8 @@ func aboutOf(u *looked, rule *rule) (a About) {
 
 // aboutMessage is the same of a message.
 func aboutMessage(message *codec.Fields) About {
-	a := About{MsgID: int(message.Int("id")), Album: message.Int("grouped_id")}
+	a := About{MsgID: int(message.Int("id")), Album: message.Int("grouped_id"), Out: message.Bool("out")}
+	a.Mentioned = message.Bool("mentioned") && message.Bool("media_unread")
 	if action, ok := message.Object("action"); ok && action.Name() == "messageActionTopicCreate" {
 		a.Topic = a.MsgID
 	} else if reply, ok := message.Object("reply_to"); ok && reply.Bool("forum_topic") {

@@ -62,7 +62,7 @@ func (w *World) Mark(id int64, change func(*Marks), update, origin any) error {
 	return nil
 }
 
-// Move puts a conversation into a folder, where it is not pinned. The event tells the pts after it.
+// Move puts a conversation into another folder, where it is not pinned. The event tells the pts after it.
 func (w *World) Move(id int64, p Peer, folder int, origin any) (Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +70,9 @@ func (w *World) Move(id int64, p Peer, folder int, origin any) (Event, error) {
 	if u == nil {
 		return Event{}, refuse("USER_ID_INVALID")
 	}
-	u.marks.Pin(p, false)
+	if u.marks.Folder[p] != folder {
+		u.marks.Pin(p, false)
+	}
 	if u.marks.Folder[p] = folder; folder == 0 {
 		delete(u.marks.Folder, p)
 	}

@@ -183,6 +183,7 @@ func (w *World) pushRaw(u *user, by Numbering, origin any, bodies ...any) Event 
 		u.seq += len(bodies)
 		e.Seq, e.Date = u.seq, w.stamp()
 		u.seqLog = append(u.seqLog, e)
+		w.handed = max(w.handed, e.Date) // who is told knows all up to here
 	}
 	w.deliver(u.ID, e)
 	return e
