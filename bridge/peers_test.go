@@ -94,6 +94,16 @@ func TestPeersKept(t *testing.T) {
 			if got := reply.Header.Get("Nats-Service-Error"); got != "" {
 				t.Errorf("%q", got)
 			}
+			shown := string(d.ask("tg.ctl.main.peers.get", fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())).Data)
+			if want := fmt.Sprintf(`{"kind":"user","id":"%d","type":"user","name":"Eve"`, eve.ID()); !strings.HasPrefix(shown, want) {
+				t.Errorf("get: %s", shown)
+			}
+			if got := string(d.ask("tg.ctl.main.peers.search", `{"text":"ev"}`).Data); !strings.Contains(got, shown) {
+				t.Errorf("search: %s", got)
+			}
+			if got := string(d.ask("tg.ctl.main.peers.resolve", `{"peer":"t.me/alice"}`).Data); !strings.Contains(got, `"usernames":["alice"]`) {
+				t.Errorf("resolve: %s", got)
+			}
 		})
 	}
 }

@@ -12,7 +12,7 @@ type Role string
 
 // The roles.
 const (
-	Reader   Role = "reader"   // call methods that only read
+	Reader   Role = "reader"   // call methods that only read; look peers up
 	Writer   Role = "writer"   // call every method that the daemon serves
 	Consumer Role = "consumer" // read updates from JetStream
 	Watcher  Role = "watcher"  // see updates, events and flood waits as they come, without JetStream
@@ -83,10 +83,13 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	switch g.Role {
 	case Reader:
 		p.Publish = s.methods(TreeRO, account, g.Methods)
+		if len(g.Methods) == 0 {
+			p.Publish = append(p.Publish, s.join(TreeCtl, account, "peers.*"))
+		}
 	case Writer:
 		p.Publish = s.methods(TreeRPC, account, g.Methods)
 		if len(g.Methods) == 0 {
-			p.Publish = append(p.Publish, s.methods(TreeRO, account, nil)...)
+			p.Publish = append(append(p.Publish, s.methods(TreeRO, account, nil)...), s.join(TreeCtl, account, "peers.*"))
 		}
 	case Consumer:
 		p.Publish = s.consumer(g)
@@ -256,7 +259,7 @@ func (s Scheme) fetcher(account string, g Grant) []string {
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
 func (s Scheme) operator(account string) (all []string) {
-	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "freeze", "unfreeze", "budget.*"} {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "peers.*", "freeze", "unfreeze", "budget.*"} {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {

@@ -218,6 +218,9 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		c.Forms = peers.Forms()
 		c.Met = o.driver.publisher.directory.Met
 		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
+		for _, verb := range peers.Verbs() {
+			c.Extra["peers_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "peers."+verb), Slow: true, Answer: o.askedPeers(verb)}
+		}
 		for _, verb := range []string{"list", "add", "remove"} {
 			subject := s.Scheme().Ctl(r.Name, "watch."+verb)
 			c.Extra["watch_"+verb] = rpc.Extra{Subject: subject, Slow: true, Answer: o.driver.watched.serve(verb)}

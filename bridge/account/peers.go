@@ -128,3 +128,12 @@ func (o *ownership) resolve(ctx context.Context, class, text string) ([]byte, bo
 	fault.Text = err.Error()
 	return nil, true, &fault
 }
+
+// askedPeers answers a verb of tg.ctl.<account>.peers.
+func (o *ownership) askedPeers(verb string) func(context.Context, []byte) ([]byte, *answer.Fault) {
+	return func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
+		ctx, cancel := context.WithTimeout(ctx, o.c.Settings.Timeout)
+		defer cancel()
+		return o.driver.publisher.directory.Answer(ctx, verb, request, o.status.explain)
+	}
+}

@@ -60,6 +60,9 @@ type event struct {
 	fields      fields // beside event, account and at
 }
 
+// aPeer is what is told of one.
+const aPeer = "kind:string id:string type?:string name?:string usernames?:strings min?:bool self?:bool"
+
 var events = []event{
 	{"owner.gained", "a daemon runs the account now; signed_in false: somebody has to sign in", "owner:string epoch?:int signed_in?:bool"},
 	{"owner.lost", "a daemon has given the account up, or lost it", "epoch:int reason:string by?:string"},
@@ -138,6 +141,10 @@ var verbs = []verb{
 		"job?:string seq?:int chat?:string all?:bool", "job?:string seq?:int chat?:string method?:string state?:string cancelled?:int running?:int"},
 	{"queue.retry", "try a job now that waits, or run one again of which nobody knows whether it was executed", false,
 		"job?:string seq?:int chat?:string", "job:string seq:int chat:string method:string state:string"},
+	{"peers.get", "what is known of a peer, by id, username or link; Telegram is not asked", false, "peer:string", aPeer},
+	{"peers.resolve", "find a peer as a call does that names it; Telegram may be asked", false, "peer:string", aPeer},
+	{"peers.search", "the peers whose name, a word of it, or a username begins with a text; more: there are others", false,
+		"text?:string kind?:string limit?:int", "peers:objects more?:bool"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},

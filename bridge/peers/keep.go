@@ -272,6 +272,11 @@ func (d *Directory) Close(ctx context.Context) {
 	defer d.cancel()
 	defer context.AfterFunc(ctx, d.cancel)()
 	d.work.Wait()
+	d.flushAll(ctx)
+}
+
+// flushAll writes all that is pending, unless something of it fails.
+func (d *Directory) flushAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		d.mu.Lock()
 		left := len(d.pending)

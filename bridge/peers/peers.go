@@ -129,7 +129,7 @@ func (d *Directory) Resolve(ctx context.Context, class, text string) (object []b
 	}
 	r, ok := d.parse(text)
 	if !ok {
-		return nil, true, unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
+		return nil, true, noPeer(text)
 	}
 	var f found
 	if !r.self {
@@ -139,6 +139,10 @@ func (d *Directory) Resolve(ctx context.Context, class, text string) (object []b
 	}
 	object, err = d.object(class, wrap, r, f)
 	return object, true, err
+}
+
+func noPeer(text string) error {
+	return unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
 }
 
 // Locate is Resolve for who wants to know which peers are the same, and asks nobody: object has no access hash. Where it takes a

@@ -72,6 +72,7 @@ func reaches() []reach {
 		to("ask how an account does (`tg.ctl.A.status`)", "tg.ctl.%s.status"),
 		to("sign in (`tg.ctl.A.login.*`)", "tg.ctl.%s.login.start", "tg.ctl.%s.login.password"),
 		to("sign out (`tg.ctl.A.logout`)", "tg.ctl.%s.logout"),
+		to("look peers up (`tg.ctl.A.peers.*`)", "tg.ctl.%s.peers.get", "tg.ctl.%s.peers.resolve", "tg.ctl.%s.peers.search"),
 		to("watch channels (`tg.ctl.A.watch.*`)", "tg.ctl.%s.watch.add"),
 		to("stop an account's writing, and let it go on (`tg.ctl.A.freeze`, `unfreeze`)", "tg.ctl.%s.freeze", "tg.ctl.%s.unfreeze"),
 		to("grant and limit calls and Stars (`tg.ctl.A.budget.*`)", "tg.ctl.%s.budget.set", "tg.ctl.%s.budget.remove", "tg.ctl.%s.budget.list"),

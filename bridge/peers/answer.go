@@ -1,0 +1,209 @@
+package peers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Shown is what is told of a peer: no access hash.
+type Shown struct {
+	Kind      subjects.Kind `json:"kind"`
+	ID        int64         `json:"id,string"`
+	Type      string        `json:"type,omitempty"` // user, bot, chat, supergroup, channel
+	Name      string        `json:"name,omitempty"`
+	Usernames []string      `json:"usernames,omitempty"`
+	Min       bool          `json:"min,omitempty"`
+	Self      bool          `json:"self,omitempty"`
+}
+
+// Page is what a search has found.
+type Page struct {
+	Peers []Shown `json:"peers"`
+	More  bool    `json:"more,omitempty"` // there are others
+}
+
+// Verbs are those of tg.ctl.<account>.peers.
+func Verbs() []string { return []string{"get", "resolve", "search"} }
+
+const (
+	searchDefault = 20
+	searchMost    = 200
+)
+
+// Answer answers a request for a verb: get tells what is known, resolve asks Telegram too, search looks for names. explain makes a
+// fault of an error of a call.
+func (d *Directory) Answer(ctx context.Context, verb string, body []byte, explain func(error) answer.Fault) ([]byte, *answer.Fault) {
+	var in struct {
+		Peer  string `json:"peer"`
+		Text  string `json:"text"`
+		Kind  string `json:"kind"`
+		Limit int    `json:"limit"`
+	}
+	if err := answer.ReadJSON(body, &in); err != nil {
+		return nil, answer.Refuse(400, "peers."+verb+": "+err.Error())
+	}
+	var out any
+	var err error
+	switch kind := subjects.Kind(in.Kind); {
+	case verb != "search" && in.Peer == "":
+		return nil, answer.Refuse(400, "peers."+verb+`: peer: missing, want "@name", an id or a link`)
+	case verb == "search" && kind != "" && kind != subjects.User && kind != subjects.Chat && kind != subjects.Channel:
+		return nil, answer.Refuse(400, "peers.search: kind: want user, chat or channel")
+	case verb == "search":
+		out, err = d.search(ctx, in.Text, kind, in.Limit)
+	case verb == "get":
+		out, err = d.get(ctx, in.Peer)
+	default:
+		out, err = d.resolved(ctx, in.Peer)
+	}
+	var none *UnknownError
+	switch {
+	case errors.As(err, &none):
+		return nil, answer.Refuse(404, "peers."+verb+": "+err.Error())
+	case err != nil:
+		f := explain(err)
+		f.Text = "peers." + verb + ": " + err.Error()
+		return nil, &f
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return nil, answer.Refuse(500, err.Error())
+	}
+	return b, nil
+}
+
+func (d *Directory) read(text string) (reference, error) {
+	r, ok := d.parse(text)
+	if !ok {
+		return r, noPeer(text)
+	}
+	if r.self && d.c.User != 0 {
+		r.kind, r.id = subjects.User, d.c.User
+	}
+	return r, nil
+}
+
+// get is what is known of a peer without a question to Telegram.
+func (d *Directory) get(ctx context.Context, text string) (*Shown, error) {
+	r, err := d.read(text)
+	if err != nil {
+		return nil, err
+	}
+	if r.phone != "" {
+		return nil, unknown("%.40q: phone numbers are not kept", text)
+	}
+	if r.name != "" {
+		d.mu.Lock()
+		n, ok := d.names[r.key()]
+		d.mu.Unlock()
+		if !ok {
+			n, ok = d.nameStored(ctx, r.name)
+		}
+		if !ok || n.err != nil {
+			return nil, unknown("%.40q is nobody's who is known", text)
+		}
+		r = reference{kind: n.peer.kind, id: n.peer.id}
+	}
+	for _, kind := range kindsOf(r) {
+		s, there, err := d.show(ctx, peer{kind, r.id})
+		if err != nil || there {
+			return s, err
+		}
+	}
+	return nil, unknown("nobody with the id %d is known", r.id)
+}
+
+// resolved is a peer as a call that names it finds it.
+func (d *Directory) resolved(ctx context.Context, text string) (*Shown, error) {
+	r, err := d.read(text)
+	if err != nil {
+		return nil, err
+	}
+	p := peer{r.kind, r.id}
+	if !r.self {
+		f, err := d.find(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		p = f.peer
+	}
+	s, _, err := d.show(ctx, p)
+	return s, err
+}
+
+// show is what memory and the bucket tell of a peer; false: nothing.
+func (d *Directory) show(ctx context.Context, p peer) (s *Shown, there bool, err error) {
+	s = &Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, d.c.User}}
+	k := keyOf(p)
+	d.mu.Lock()
+	r := d.pending[k].record
+	e, known := d.memory.get(k)
+	if r != nil {
+		s.fill(r)
+	}
+	d.mu.Unlock()
+	if r != nil {
+		return s, true, nil
+	}
+	stored, err := d.stored(ctx, p)
+	switch {
+	case err == nil:
+		s.fill(&stored)
+		return s, true, nil
+	case !errors.Is(err, errNone):
+		return s, known, err
+	}
+	s.Min = known && !e.full
+	return s, known || s.Self, nil
+}
+
+func (s *Shown) fill(r *record) {
+	s.Type, s.Name, s.Usernames, s.Min = r.Type, r.Name, slices.Clone(r.Usernames), r.Min
+}
+
+// matches reports whether a name, or a word of it, begins with a text, or a username does.
+func (r *record) matches(text string) bool {
+	if strings.HasPrefix(strings.ToLower(r.Name), text) || strings.Contains(strings.ToLower(r.Name), " "+text) {
+		return true
+	}
+	name := strings.TrimPrefix(text, "@")
+	return slices.ContainsFunc(r.Usernames, func(u string) bool { return strings.HasPrefix(u, name) })
+}
+
+// search goes through all that the bucket holds of the account.
+func (d *Directory) search(ctx context.Context, text string, kind subjects.Kind, limit int) (*Page, error) {
+	page := &Page{Peers: []Shown{}}
+	if d.c.Store == nil {
+		return page, nil
+	}
+	if limit <= 0 {
+		limit = searchDefault
+	}
+	limit, text = min(limit, searchMost), strings.ToLower(strings.TrimSpace(text))
+	filter := d.c.Account + ".*.*"
+	if kind != "" {
+		filter = d.c.Account + "." + string(kind) + ".*"
+	}
+	d.flushAll(ctx)
+	err := d.c.Store.Each(ctx, filter, func(key string, value []byte) bool {
+		p, ok := readPeerKey(d.c.Account, key)
+		var r record
+		if !ok || json.Unmarshal(value, &r) != nil || r.Account != d.c.User || !r.matches(text) {
+			return true
+		}
+		if page.More = len(page.Peers) == limit; page.More {
+			return false
+		}
+		s := Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, d.c.User}}
+		s.fill(&r)
+		page.Peers = append(page.Peers, s)
+		return true
+	})
+	return page, err
+}

@@ -1,0 +1,63 @@
+package peers
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+)
+
+// What verbs tell: whom memory or the bucket knows, whom Telegram knows, and whose names begin so; never an access hash.
+func TestVerbs(t *testing.T) {
+	s := newShelf()
+	gardeners := channel(3, 987654321)
+	gardeners["title"], gardeners["username"], gardeners["megagroup"] = "The Gardeners", "Gardeners", true
+	lived(t, s, 1, called(5, 987654321, "alice"), group(2), gardeners, minUser(9))
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(called(6, 987654321, "albert"))) // is not in the bucket yet
+	for _, c := range []struct{ verb, request, want string }{
+		{"get", `{"peer":"user.5"}`, `{"kind":"user","id":"5","type":"user","name":"U","usernames":["alice"]}`},
+		{"get", `{"peer":"5"}`, `{"kind":"user","id":"5","type":"user","name":"U","usernames":["alice"]}`},
+		{"get", `{"peer":"@albert"}`, `{"kind":"user","id":"6","type":"user","name":"U","usernames":["albert"]}`},
+		{"get", `{"peer":"-1003"}`, `{"kind":"channel","id":"3","type":"supergroup","name":"The Gardeners","usernames":["gardeners"]}`},
+		{"get", `{"peer":"user.9"}`, `{"kind":"user","id":"9","type":"user","name":"Min","min":true}`},
+		{"get", `{"peer":"me"}`, `{"kind":"user","id":"1","self":true}`},
+		{"get", `{"peer":"user.77"}`, `404 peers.get: nobody with the id 77 is known`},
+		{"get", `{"peer":"@nobody"}`, `404 peers.get: "@nobody" is nobody's who is known`},
+		{"get", `{"peer":"+491701234567"}`, `404 peers.get: "+491701234567": phone numbers are not kept`},
+		{"get", `{"peer":"?"}`, `404 peers.get: "?" names no peer`},
+		{"get", `{}`, `400 peers.get: peer: missing`},
+		{"get", `{"pear":"5"}`, `400 peers.get: `},
+		{"search", `{"text":"gard"}`, `{"peers":[{"kind":"channel","id":"3","type":"supergroup","name":"The Gardeners","usernames":["gardeners"]}]}`},
+		{"search", `{"text":"@ALB"}`, `{"peers":[{"kind":"user","id":"6","type":"user","name":"U","usernames":["albert"]}]}`},
+		{"search", `{"text":"zz"}`, `{"peers":[]}`},
+		{"search", `{"kind":"secret"}`, `400 peers.search: kind`},
+		{"resolve", `{"peer":"@news"}`, `{"kind":"channel","id":"70","type":"channel","name":"C"}`},
+		{"resolve", `{"peer":"user.77"}`, `404 peers.resolve: no peer with the id 77`},
+	} {
+		if strings.HasPrefix(c.want, "{") && c.verb == "resolve" {
+			g.asked = nil
+		}
+		b, fault := d.Answer(t.Context(), c.verb, []byte(c.request), func(err error) answer.Fault { return answer.Fault{Code: 502, Text: err.Error()} })
+		got := string(b)
+		if fault != nil {
+			got = formatID(int64(fault.Code)) + " " + fault.Text
+		}
+		if got != c.want && (strings.HasPrefix(c.want, "{") || !strings.HasPrefix(got, c.want)) {
+			t.Errorf("%s %s: %s, want %s", c.verb, c.request, got, c.want)
+		}
+		if strings.Contains(got, "987654321") {
+			t.Errorf("%s %s tells an access hash", c.verb, c.request)
+		}
+		if c.verb != "resolve" && len(g.asked) > 0 {
+			t.Errorf("%s %s: asked %q", c.verb, c.request, g.asked)
+		}
+	}
+	var page Page
+	b, _ := d.Answer(t.Context(), "search", []byte(`{"limit":2}`), nil)
+	if err := json.Unmarshal(b, &page); err != nil || len(page.Peers) != 2 || !page.More {
+		t.Errorf("%s", b)
+	}
+	d.Close(t.Context())
+}
