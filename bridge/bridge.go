@@ -35,6 +35,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/signin"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/supervisor"
+	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/mtproto/dc"
 )
 
@@ -176,6 +177,10 @@ func (b *Bridge) run(ctx context.Context) error {
 		if c.Records, err = records.Open(ctx, services.Storage); err != nil {
 			return err
 		}
+		if c.Transfers, err = uploads.OpenRecords(ctx, services.Storage); err != nil {
+			return err
+		}
+		c.JetStream = services.Storage.JetStream()
 		c.Store, err = stream.Setup(ctx, services.Storage)
 		return err
 	}); err != nil {

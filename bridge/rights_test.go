@@ -227,6 +227,10 @@ func enough(t *testing.T, api string) {
 	if m := one.became("bob", "none.0", "later"); m.Header.Get("Tg-Job-State") != "done" {
 		t.Errorf("a job: %v", m.Header)
 	}
+	one.put("TG_FILES", "a", noise(11<<20))
+	if m := one.ask("tg.rpc.bob.messages.sendMedia", fmt.Sprintf(documentOf, "", "object:TG_FILES/a")); m.Header.Get("Nats-Service-Error-Code") != "" {
+		t.Errorf("a file: %v", m.Header)
+	}
 	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
 		t.Errorf("a move: %s", refusal)
 	}

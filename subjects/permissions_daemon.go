@@ -6,9 +6,10 @@ package subjects
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS", "PEERS"}
-	daemonKeys    = []string{"ONCE", "JOBS"}                                             // buckets in which single keys are read and written, and nothing else
-	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS", "JOBS"} // whose copies elsewhere may lag
+	daemonKeys    = []string{"ONCE", "JOBS", "TRANSFERS"}                                             // buckets in which single keys are read and written, and nothing else
+	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS", "JOBS", "TRANSFERS"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA"}
+	daemonReads   = []string{"FILES"} // object stores that are read, chunk by chunk
 	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
 )
 
@@ -46,6 +47,11 @@ func (s Scheme) daemon(g Grant) Permissions {
 	for _, name := range daemonObjects {
 		p.Publish = append(p.Publish, aboutStream(api, "OBJ_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, join("$O", s.StreamName(name), ">"))
+	}
+	for _, name := range daemonReads {
+		stream := "OBJ_" + s.StreamName(name)
+		p.Publish = append(p.Publish, aboutStream(api, stream)...)
+		p.Publish = append(p.Publish, join(api, "DIRECT.GET", stream))
 	}
 	for _, request := range daemonNever {
 		p.Deny = append(p.Deny, join(api, request))

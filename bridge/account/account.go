@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/files"
@@ -29,6 +30,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/dc"
@@ -69,11 +71,14 @@ type Stores struct {
 	Store   *stream.Store
 	Records *records.Records
 	Vault   *vault.Vault
-	Queue   *queue.Store // of jobs; nil: none are run
-	Once    once.Store   // of requests with an id; nil: they are executed as often as they come
-	Floods  *flood.Board
-	Peers   peers.Store // whom the accounts have met; nil: it is forgotten with the daemon
-	Limits  gate.Store  // of what may be called; nil: everything
+	// JetStream is where objects are that calls name as files; nil: none may be named.
+	JetStream jetstream.JetStream
+	Transfers *uploads.Records // how far files have come; nil: nobody knows after a crash
+	Queue     *queue.Store     // of jobs; nil: none are run
+	Once      once.Store       // of requests with an id; nil: they are executed as often as they come
+	Floods    *flood.Board
+	Peers     peers.Store // whom the accounts have met; nil: it is forgotten with the daemon
+	Limits    gate.Store  // of what may be called; nil: everything
 }
 
 // Lease is the right to run the account.

@@ -2,11 +2,14 @@ package account
 
 import (
 	"context"
+	"slices"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	tgfiles "github.com/natsgram/natsgram/mtproto/files"
@@ -27,6 +30,32 @@ func (r *Runner) filesConfig(o *ownership) files.Config {
 		c.Client = gated{client, o.calls.gate}
 	}
 	return c
+}
+
+// newUploads are the account's, where its calls may name files; else nil.
+func (o *ownership) newUploads(user int64) *uploads.Uploads {
+	client, ok := o.client.(tgfiles.Client)
+	if !ok || o.c.JetStream == nil {
+		return nil
+	}
+	buckets := append([]string{o.c.Settings.Scheme().StreamName(storage.Files)}, o.c.Settings.FilesBuckets...)
+	return uploads.New(uploads.Config{
+		Account: o.c.Name, User: user, Client: gated{client, o.calls.gate}, JetStream: o.c.JetStream, Records: o.c.Transfers,
+		Allowed: func(bucket string) bool { return slices.Contains(buckets, bucket) },
+		Explain: o.status.explain, Log: o.tell.log,
+	})
+}
+
+// named is rpc.Config.Files.
+type named struct{ *uploads.Uploads }
+
+// Find finds a file that a call names.
+func (n named) Find(ctx context.Context, text string) (rpc.File, *answer.Fault) {
+	f, fault := n.Uploads.Find(ctx, text)
+	if fault != nil {
+		return nil, fault
+	}
+	return f, nil
 }
 
 // takeFiles has a service serve files too.

@@ -11,6 +11,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
@@ -25,6 +26,7 @@ type ownership struct {
 	service *rpc.Service
 	calls   calls
 	files   *files.Service
+	uploads *uploads.Uploads // nil: no call may name a file
 	online  presence
 	kept    *kept           // what is to be passed on; set by run before it returns
 	hard    context.Context //nolint:containedctx // the ownership's life: ends when nothing may go on
@@ -85,8 +87,12 @@ func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (
 	o.takeJobs(&c, state.UserID)
 	o.files = files.New(r.filesConfig(o))
 	takeFiles(&c, o.files)
+	if o.uploads = o.newUploads(state.UserID); o.uploads != nil {
+		c.Files = named{o.uploads}
+	}
 	if o.service, err = rpc.Serve(c); err != nil {
 		o.files.Close()
+		o.uploads.Close()
 	}
 	return err
 }
@@ -155,6 +161,7 @@ func (o *ownership) release(offline, disconnect func()) error {
 	} else {
 		o.service.Stop(grace)
 	}
+	o.uploads.Close()
 	offline()
 	disconnect()
 	o.calls.close(grace)
@@ -177,6 +184,7 @@ func (o *ownership) abandon(disconnect func(), err error) error {
 	cancel()
 	o.stop()
 	o.files.Close()
+	o.uploads.Close()
 	o.service.Stop(now)
 	o.calls.close(now)
 	o.driver.publisher.directory.Close(now)

@@ -26,6 +26,7 @@ type job struct {
 	fault    *Fault            // that it was answered with
 	about    *subjects.ChatRef // the chat that it is held against; nil: none
 	out      Encoding          // of the answer
+	uses     []*use            // files that it names
 	redacted string            // why the answer lacks something; empty: it does not
 
 	place

@@ -65,7 +65,10 @@ func (s *Service) plan(j *job) {
 	call := buffers.Get().(*buffer)
 	defer call.free()
 	var names []string
-	o := codec.Options{MissingLong: anyLong, Forms: s.c.Forms, Resolve: func(class, text string) ([]byte, bool, error) {
+	o := codec.Options{MissingLong: anyLong, MissingValue: s.anything, Forms: s.c.Forms, Resolve: func(class, text string) ([]byte, bool, error) {
+		if s.isFile(class, text) {
+			return s.placeholder(1), true, nil
+		}
 		if s.c.Locate == nil {
 			return nil, false, nil
 		}

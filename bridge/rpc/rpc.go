@@ -49,6 +49,9 @@ type Config struct {
 	// be nil.
 	Met func(objects [][]byte, result []byte)
 
+	// Files brings files to Telegram that calls name in the place of an InputFile; nil: none may be named.
+	Files Files
+
 	// Once knows requests by their Nats-Msg-Id; nil: none.
 	Once *once.Journal
 	// Behind names a former owner that still has requests for this one: they are awaited, so that they come before what comes here.

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync"
 
@@ -96,14 +97,45 @@ func (s *Service) survive(j *job) {
 	}
 }
 
-// encode makes the call, and refuses it when it may not be made.
+// encode makes the call, and refuses it when it may not be made. Files that it names are at Telegram then.
 func (s *Service) encode(ctx context.Context, call *buffer, j *job) *Fault {
+	fault := s.encodeAs(ctx, call, j)
+	for again := len(j.uses) > 0; again && fault == nil; {
+		again, fault = s.encodeWithFiles(ctx, call, j)
+	}
+	return fault
+}
+
+// encodeWithFiles brings the files of a call up, and makes the call with them. Again: Telegram had lost something of them.
+func (s *Service) encodeWithFiles(ctx context.Context, call *buffer, j *job) (again bool, fault *Fault) {
+	if fault = s.bringUp(ctx, j); fault != nil {
+		return false, fault
+	}
+	if fault = s.encodeAs(ctx, call, j); fault != nil {
+		return false, fault
+	}
+	err := s.album(ctx, call, j)
+	if err == nil {
+		return false, nil
+	}
+	if again, fault = s.mended(ctx, j, err); !again && fault == nil {
+		f := s.explain(err)
+		f.Sent, fault = answer.No, &f // the album was not
+	}
+	return again, fault
+}
+
+// encodeAs makes the call with the files that it names as far as they are known.
+func (s *Service) encodeAs(ctx context.Context, call *buffer, j *job) *Fault {
 	readOnly, r := j.endpoint == s.readOnly, &j.asked
 	if fault := j.m.check(readOnly); fault != nil {
 		return fault
 	}
 	random := randomID{account: s.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
-	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx), Forms: s.c.Forms}
+	o := codec.Options{MissingLong: random.fill, Resolve: s.resolver(ctx, j), Forms: s.c.Forms}
+	if s.c.Files != nil {
+		o.MissingValue = s.besides(j)
+	}
 	s.fillChat(j, &o)
 	if err := s.appendCall(call, j, &o); err != nil {
 		return badRequest(err)
@@ -133,12 +165,19 @@ func (s *Service) appendCall(call *buffer, j *job, o *codec.Options) (err error)
 	return err
 }
 
-// resolver is Config.Resolve for one request.
-func (s *Service) resolver(ctx context.Context) func(class, text string) ([]byte, bool, error) {
-	if s.c.Resolve == nil {
-		return nil
-	}
+// resolver is Config.Resolve for one request, and finds the files that it names.
+func (s *Service) resolver(ctx context.Context, j *job) func(class, text string) ([]byte, bool, error) {
 	return func(class, text string) ([]byte, bool, error) {
+		if s.isFile(class, text) {
+			object, fault := s.usedFile(ctx, j, text)
+			if fault != nil {
+				return nil, true, fault
+			}
+			return object, true, nil
+		}
+		if s.c.Resolve == nil {
+			return nil, false, nil
+		}
 		object, ok, fault := s.c.Resolve(ctx, class, text)
 		if fault != nil {
 			return nil, true, fault
@@ -149,14 +188,10 @@ func (s *Service) resolver(ctx context.Context) func(class, text string) ([]byte
 
 // call asks Telegram and answers.
 func (s *Service) call(ctx context.Context, j *job, call *buffer) {
-	invoke := s.c.Invoke
-	if turn := s.pool.turnOf(j); turn != nil {
-		invoke = turn
-	}
-	result, err := invoke.Invoke(ctx, call.b)
+	call, result, err := s.invoke(ctx, j, call)
 	if err != nil {
 		// The buffer is left to the collector: who was asked may still hold it.
-		fault := s.c.Explain(err)
+		fault := s.explain(err)
 		if mtproto.SentOf(err) == mtproto.SentRefused && fault.Telegram == "" {
 			fault.Sent = answer.No // it was, and refused, and is not sent again: nothing was executed
 		}
@@ -178,6 +213,40 @@ func (s *Service) call(ctx context.Context, j *job, call *buffer) {
 	if j.m.moves && s.c.Observe != nil {
 		s.c.Observe(call.b, result, j.asked.msgID)
 	}
+}
+
+// invoke makes the call, in its turn. Where Telegram lacks something of a file that it names, it is made again, with that file as it is then.
+func (s *Service) invoke(ctx context.Context, j *job, call *buffer) (made *buffer, result []byte, err error) {
+	for {
+		to := s.c.Invoke
+		if turn := s.pool.turnOf(j); turn != nil {
+			to = turn
+		}
+		if result, err = to.Invoke(ctx, call.b); err == nil {
+			return call, result, nil
+		}
+		again, fault := s.mended(ctx, j, err)
+		if again {
+			j.leave() // whoever is behind it goes before it
+			call = buffers.Get().(*buffer)
+			fault = s.encode(ctx, call, j)
+		}
+		if fault != nil {
+			return call, nil, fault
+		}
+		if !again {
+			return call, nil, err
+		}
+	}
+}
+
+// explain makes a fault of an error of a call.
+func (s *Service) explain(err error) Fault {
+	var own *Fault
+	if errors.As(err, &own) {
+		return *own
+	}
+	return s.c.Explain(err)
 }
 
 // answer sends a result, in the encoding asked for.

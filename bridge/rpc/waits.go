@@ -17,11 +17,12 @@ const (
 	forOrder                // a request to the same chat came before
 	forRepeat               // a request with the same Nats-Msg-Id was at work
 	forLookup               // whose a name is had to be asked
+	forUpload               // files that it names had to be brought to Telegram
 	forFlood                // Telegram said so
 	reasons
 )
 
-var reasonNames = [reasons]string{forRoom: "room", forOrder: "order", forRepeat: "repeat", forLookup: "lookup", forFlood: "flood"}
+var reasonNames = [reasons]string{forRoom: "room", forOrder: "order", forRepeat: "repeat", forLookup: "lookup", forUpload: "upload", forFlood: "flood"}
 
 // waits is how long a job has waited for what, and what it waits for.
 type waits struct {

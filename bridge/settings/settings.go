@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +97,8 @@ type Jobs struct {
 
 // Files is how files are kept.
 type Files struct {
-	FilesAge time.Duration `envconfig:"NATSGRAM_FILES_AGE" default:"72h" desc:"how long files stay in the object store TG_FILES; 0: for ever"`
+	FilesBuckets []string      `envconfig:"NATSGRAM_FILES_BUCKETS" desc:"object stores whose objects may be named as files, beside TG_FILES: whoever may send anything can then send any of their objects"`
+	FilesAge     time.Duration `envconfig:"NATSGRAM_FILES_AGE" default:"72h" desc:"how long files stay in the object store TG_FILES; 0: for ever"`
 }
 
 // Updates is how updates are kept.
@@ -190,6 +192,9 @@ func (s Settings) checked() (Settings, error) {
 	return s, s.Check()
 }
 
+// plainName is how NATS has the names of buckets.
+var plainName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
 // Check says what is wrong with the settings, naming the variable.
 func (s Settings) Check() error {
 	if _, err := subjects.New(s.Prefix); err != nil {
@@ -215,6 +220,11 @@ func (s Settings) Check() error {
 	} {
 		if !slices.Contains(c.want, c.value) {
 			return fmt.Errorf("%s=%s: want %s", c.name, c.value, strings.Join(c.want, " or "))
+		}
+	}
+	for _, b := range s.FilesBuckets {
+		if !plainName.MatchString(b) {
+			return fmt.Errorf("NATSGRAM_FILES_BUCKETS: %.40q is no name of an object store", b)
 		}
 	}
 	if err := checkInbox(s.Inbox); err != nil {

@@ -122,7 +122,7 @@ func (s *Storage) look(ctx context.Context) {
 func (s *Storage) all() (all []*kept) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Limits, Once, Flood, Events, Schema, Jobs, Queue, Done} {
+	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Limits, Once, Flood, Events, Schema, Jobs, Peers, Transfers, Queue, Done, Files} {
 		if k := s.kept[name]; k != nil {
 			all = append(all, k)
 		}

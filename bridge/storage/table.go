@@ -32,6 +32,7 @@ const (
 	Jobs      = "JOBS"
 	Files     = "FILES"
 	Peers     = "PEERS"
+	Transfers = "TRANSFERS"
 )
 
 // Kind is what an item is to its users.
@@ -69,6 +70,9 @@ const SessionVersions = 8
 
 // OnceTTL is how long a request is known again by its Nats-Msg-Id.
 const OnceTTL = 24 * time.Hour
+
+// TransfersAge is how long it is known how far a file has come on its way. Telegram keeps parts for hours.
+const TransfersAge = 24 * time.Hour
 
 // LeaseTTL is how long a daemon's lease outlives it.
 const LeaseTTL = 10 * time.Second
@@ -133,6 +137,11 @@ var table = []Item{
 	{Jobs, Bucket, "which jobs may have been run", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Files, Objects, "files of Telegram's, and such as are to go there", true, 32 * mib, 16 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {
 		c.MaxAge = o.FilesAge.Value
+	}},
+	{Transfers, Bucket, "how far files on their way have come", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) {
+		c.MaxAge = TransfersAge
+		c.Discard = jetstream.DiscardOld // what is lost is begun anew
+		byLeader(c)
 	}},
 }
 

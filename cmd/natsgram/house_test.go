@@ -70,6 +70,9 @@ var rooms = []room{
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
 	{"bridge/stream", []string{"subjects", "bridge/pace", "bridge/retry", "bridge/room", "bridge/storage"}, "a log of messages, which it cannot read"},
+	{"bridge/objects", []string{"bridge/retry"}, "objects of NATS, whatever becomes of them"},
+	{"bridge/uploads", []string{"tl/codec", "mtproto/files", "bridge/answer", "bridge/gate", "bridge/objects", "bridge/storage"},
+		"objects to Telegram: which calls they are for, others know"},
 	{"bridge/parts", []string{"subjects"}, "how an answer of several messages looks, for the daemon and for programs"},
 	{"bridge/retry", nil, "a wait, and attempts: for every loop that tries again"},
 	{"bridge/health", []string{"bridge/account"}, "words for what is wrong; others look"},
@@ -84,7 +87,7 @@ var rooms = []room{
 }
 
 // natsKnown are the rooms that may know NATS.
-var natsKnown = []string{"bridge", "bridge/client", "bridge/files", "bridge/parts", "bridge/records", "bridge/stream", "cmd"}
+var natsKnown = []string{"bridge", "bridge/client", "bridge/files", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
 var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan"}

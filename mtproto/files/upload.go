@@ -370,15 +370,17 @@ func (f *Files) savePart(ctx context.Context, id int64, n, total int, big bool, 
 func (u *Uploaded) Use(ctx context.Context, do func(file codec.M) error) error {
 	for parts, whole := 0, false; ; {
 		err := do(u.InputFile())
-		switch {
-		case err == nil || u.source == nil:
+		if err == nil || u.source == nil {
 			return err
-		case mtproto.IsKind(err, "FILE_PART_MISSING") && parts < resendsMost && argOf(err) < u.Parts:
+		}
+		n, lacks := Lacks(err)
+		switch {
+		case lacks && parts < resendsMost && n < u.Parts:
 			parts++
-			if err := u.resend(ctx, argOf(err)); err != nil {
+			if err := u.Resend(ctx, n); err != nil {
 				return err
 			}
-		case mtproto.IsKind(err, "MD5_CHECKSUM_INVALID", "FILE_PART_SIZE_CHANGED", "FILE_PARTS_INVALID") && !whole:
+		case Unfit(err) && !whole:
 			whole = true
 			if err := u.all(ctx, &Progress{}); err != nil {
 				return err
@@ -389,12 +391,25 @@ func (u *Uploaded) Use(ctx context.Context, do func(file codec.M) error) error {
 	}
 }
 
-// resend sends part n again.
-func (u *Uploaded) resend(ctx context.Context, n int) error {
-	at := int64(n) * int64(u.part)
+// Lacks is the part of a file that Telegram does not have any more, as the error of a call says that used the file (D11).
+func Lacks(err error) (part int, ok bool) {
+	return argOf(err), mtproto.IsKind(err, "FILE_PART_MISSING")
+}
+
+// Unfit reports whether a call failed as the parts of a file do not fit: all of them have to be sent again (D11).
+func Unfit(err error) bool {
+	return mtproto.IsKind(err, "MD5_CHECKSUM_INVALID", "FILE_PART_SIZE_CHANGED", "FILE_PARTS_INVALID")
+}
+
+// Resend sends a part again, for who uses the file without [Uploaded.Use]. Any number of goroutines may.
+func (u *Uploaded) Resend(ctx context.Context, part int) error {
+	if u.source == nil || part < 0 || part >= u.Parts {
+		return ErrRange
+	}
+	at := int64(part) * int64(u.part)
 	data := make([]byte, min(int64(u.part), u.Size-at))
 	if _, err := u.source.ReadAt(data, at); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	return u.f.savePart(ctx, u.ID, n, u.Parts, u.Big(), &buffer{data: data})
+	return u.f.savePart(ctx, u.ID, part, u.Parts, u.Big(), &buffer{data: data})
 }

@@ -45,6 +45,8 @@ func handlers() map[string]served {
 
 		"messages.sendMessage":      {signedIn, sendMessage},
 		"messages.sendMedia":        {signedIn, sendMedia},
+		"messages.uploadMedia":      {signedIn, uploadMedia},
+		"messages.sendMultiMedia":   {signedIn, sendMultiMedia},
 		"messages.editMessage":      {signedIn, editMessage},
 		"messages.deleteMessages":   {signedIn, deleteMessages},
 		"messages.getHistory":       {signedIn, getHistory},

@@ -82,13 +82,17 @@ func (r *Request) assemble(v codec.View) ([]byte, error) {
 	if p == nil || n <= 0 || n > uploadsMax {
 		return nil, refusal(400, "FILE_PARTS_INVALID")
 	}
-	var all []byte
+	size := 0
 	for i := range n {
 		data, ok := p.data[i]
 		if !ok {
 			return nil, refusal(400, fmt.Sprintf("FILE_PART_%d_MISSING", i))
 		}
-		all = append(all, data...)
+		size += len(data)
+	}
+	all := make([]byte, 0, size)
+	for i := range n {
+		all = append(all, p.data[i]...)
 	}
 	if sum := v.Str("md5_checksum"); sum != "" {
 		have := md5.Sum(all)
@@ -96,7 +100,10 @@ func (r *Request) assemble(v codec.View) ([]byte, error) {
 			return nil, refusal(400, "MD5_CHECKSUM_INVALID")
 		}
 	}
-	delete(s.files.uploads, id)
+	for i, at := 0, 0; i < n; i++ { // the parts stay, for the next use; their bytes are the file's
+		end := at + len(p.data[i])
+		p.data[i], at = all[at:end:end], end
+	}
 	return all, nil
 }
 
@@ -121,6 +128,55 @@ func (r *Request) media(v codec.View) (*world.File, error) {
 		return r.file(in, "MEDIA_INVALID")
 	}
 	return nil, refusal(400, "MEDIA_INVALID")
+}
+
+// uploadMedia makes a photo or document that is sent later.
+func uploadMedia(r *Request) (any, error) {
+	if _, err := r.peer("peer"); err != nil {
+		return nil, err
+	}
+	media, _ := r.Args.Object("media")
+	f, err := r.media(media)
+	if err != nil {
+		return nil, err
+	}
+	return r.server.scene(r.Account.id).media(f), nil
+}
+
+// sendMultiMedia sends an album, whose files have been uploaded by messages.uploadMedia before.
+func sendMultiMedia(r *Request) (any, error) {
+	to, err := r.peer("peer")
+	if err != nil {
+		return nil, err
+	}
+	var drafts []world.Draft
+	for item := range r.Args.Objects("multi_media") {
+		media, _ := item.Object("media")
+		if strings.HasPrefix(media.Name(), "inputMediaUploaded") {
+			return nil, refusal(400, "MEDIA_INVALID")
+		}
+		f, err := r.media(media)
+		if err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, world.Draft{Text: item.Str("message"), Entities: entities(item), RandomID: item.Int("random_id"), Media: f, Origin: r.device})
+	}
+	if len(drafts) < 2 || len(drafts) > 10 {
+		return nil, refusal(400, "MULTI_MEDIA_TOO_LONG")
+	}
+	var all M
+	for _, d := range drafts {
+		w, err := r.server.world.Send(r.Account.id, to, d)
+		if err != nil {
+			return nil, err
+		}
+		one := r.sent(w)
+		if all != nil {
+			one["updates"] = append(all["updates"].([]M), one["updates"].([]M)...)
+		}
+		all = one
+	}
+	return all, nil
 }
 
 // file finds the file that an InputDocument, an InputPhoto or a location names, and checks that the asker may have it.

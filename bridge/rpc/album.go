@@ -1,0 +1,109 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// Albums take no files that were just uploaded: each has to be made a photo or document of Telegram's first, by messages.uploadMedia. So
+// it is done with those that are named by text.
+
+const (
+	albumMethod = "messages.sendMultiMedia"
+	albumItems  = "multi_media" // Vector<InputSingleMedia>
+	albumMedia  = "media"       // of each, an InputMedia
+)
+
+// album has the files of an album be photos and documents of Telegram's.
+func (s *Service) album(ctx context.Context, call *buffer, j *job) error {
+	if j.m.name != albumMethod {
+		return nil
+	}
+	v, err := s.c.Methods.schema.View(call.b)
+	if err != nil {
+		return err
+	}
+	const head = 8 // of a vector: its id, and how many there are
+	at := v.Offset(albumItems)
+	if at < 0 {
+		return nil
+	}
+	made := append(make([]byte, 0, len(call.b)), call.b[:at+head]...)
+	at += head
+	for item := range v.Objects(albumItems) {
+		media, _ := item.Object(albumMedia)
+		begin := item.Offset(albumMedia)
+		made = append(made, item.Raw()[:begin]...)
+		ready, err := s.uploadMedia(ctx, v, media, j)
+		if err != nil {
+			return err
+		}
+		made = append(made, ready...)
+		made = append(made, item.Raw()[begin+len(media.Raw()):]...)
+		at += len(item.Raw())
+	}
+	call.b = append(made, call.b[at:]...)
+	return nil
+}
+
+// uploadMedia makes one of an album's media of a file that is up. All others stay as they are.
+func (s *Service) uploadMedia(ctx context.Context, album, media codec.View, j *job) ([]byte, error) {
+	file, ok := media.Object(paramFile)
+	if !ok || j.use(file.Raw()) == nil {
+		return media.Raw(), nil
+	}
+	peer, _ := album.Object("peer")
+	schema := s.c.Methods.schema
+	query, err := schema.Encode(nil, codec.M{"_": "messages.uploadMedia", "peer": peer, albumMedia: media})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.c.Invoke.Invoke(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	v, err := schema.View(answer)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []struct{ field, input, media string }{
+		{"photo", "inputPhoto", "inputMediaPhoto"}, {"document", "inputDocument", "inputMediaDocument"},
+	} {
+		o, ok := v.Object(kind.field)
+		if !ok || !o.Has("access_hash") {
+			continue
+		}
+		m := codec.M{"_": kind.media, "id": codec.M{
+			"_": kind.input, "id": o.Int("id"), "access_hash": o.Int("access_hash"), "file_reference": o.Bytes("file_reference"),
+		}}
+		s.keepOf(m, media)
+		return schema.Encode(nil, m)
+	}
+	return nil, badAlbum(v.Name())
+}
+
+func badAlbum(got string) error {
+	return &Fault{Code: 502, Text: "messages.uploadMedia: Telegram made " + got + " of a file, which no album takes"}
+}
+
+// keepOf copies what is said of the media and not of its file, as far as this layer has it in both.
+func (s *Service) keepOf(m codec.M, media codec.View) {
+	c, ok := s.c.Methods.schema.Constructor(m["_"].(string)) //nolint:errcheck // it was just set
+	if !ok {
+		return
+	}
+	for _, name := range []string{"spoiler"} {
+		if c.Param(name) != nil && media.Bool(name) {
+			m[name] = true
+		}
+	}
+	for _, name := range []string{"ttl_seconds", "video_timestamp"} {
+		if c.Param(name) != nil && media.Has(name) {
+			m[name] = media.Int(name)
+		}
+	}
+	if cover, ok := media.Object("video_cover"); ok && c.Param("video_cover") != nil {
+		m["video_cover"] = cover
+	}
+}

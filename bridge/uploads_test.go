@@ -1,0 +1,271 @@
+package bridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
+)
+
+// put writes an object, as any program on the bus does.
+func (d *daemon) put(bucket, name string, data []byte, meta ...string) {
+	d.t.Helper()
+	store, err := d.js.CreateOrUpdateObjectStore(d.t.Context(), jetstream.ObjectStoreConfig{Bucket: bucket})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	m := jetstream.ObjectMeta{Name: name, Metadata: map[string]string{}}
+	for i := 0; i < len(meta); i += 2 {
+		m.Metadata[meta[i]] = meta[i+1]
+	}
+	if _, err := store.Put(d.t.Context(), m, bytes.NewReader(data)); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// sentFiles are the files of the messages that an answer tells of.
+func (d *daemon) sentFiles(answer []byte) (all []*world.File) {
+	d.t.Helper()
+	var got struct {
+		Updates []struct {
+			Message struct {
+				Media struct {
+					Photo, Document struct {
+						ID int64 `json:"id,string"`
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(answer, &got); err != nil {
+		d.t.Fatalf("%v: %s", err, answer)
+	}
+	for _, u := range got.Updates {
+		if f, ok := d.w.World().File(max(u.Message.Media.Photo.ID, u.Message.Media.Document.ID)); ok {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+const (
+	photoOf    = `{"peer":"me","message":%q,"media":{"_":"inputMediaUploadedPhoto","file":%q}}`
+	documentOf = `{"peer":"me","message":%q,"media":{"_":"inputMediaUploadedDocument","file":%q}}`
+)
+
+// Design §13, D11: an object's name stands for an InputFile, small or big; what is sent is what the object holds, and is brought up
+// once however often it is sent; a part that Telegram has lost is sent again.
+func TestSendObjects(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	small, big := noise(300_001), noise(10<<20+5)
+	d.put("TG_FILES", "dir/photo.jpg", small)
+	d.put("TG_FILES", "film", big, "name", "film.mp4", "mime_type", "video/mp4")
+	send := func(body string, of ...any) *world.File {
+		t.Helper()
+		m := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(body, of...))
+		files := d.sentFiles(m.Data)
+		if len(files) != 1 {
+			t.Fatalf("%v %s", m.Header, m.Data)
+		}
+		return files[0]
+	}
+	f := send(photoOf, "a photo", "object:TG_FILES/dir/photo.jpg")
+	if !f.Photo || !bytes.Equal(f.Data, small) || f.Name != "photo.jpg" {
+		t.Errorf("%q, %d bytes", f.Name, len(f.Data))
+	}
+	if f = send(documentOf, "a film", "object:TG_FILES/film"); f.Photo || !bytes.Equal(f.Data, big) || f.Name != "film.mp4" || f.MimeType != "video/mp4" {
+		t.Errorf("%q %s, %d bytes", f.Name, f.MimeType, len(f.Data))
+	}
+	parts := w.Executed("upload.saveFilePart") + w.Executed("upload.saveBigFilePart")
+	send(photoOf, "again", "object:TG_FILES/dir/photo.jpg")
+	w.FailNext("messages.sendMedia", 1, 400, "FILE_PART_3_MISSING")
+	if f = send(documentOf, "again", "object:TG_FILES/film"); !bytes.Equal(f.Data, big) {
+		t.Errorf("mended: %d bytes", len(f.Data))
+	}
+	if n := w.Executed("upload.saveFilePart") + w.Executed("upload.saveBigFilePart") - parts; n != 1 {
+		t.Errorf("%d parts were sent again", n)
+	}
+	w.FailNext("messages.sendMedia", 1, 400, "FILE_PARTS_INVALID")
+	if f = send(photoOf, "anew", "object:TG_FILES/dir/photo.jpg"); !bytes.Equal(f.Data, small) {
+		t.Errorf("anew: %d bytes", len(f.Data))
+	}
+	d.put("TG_FILES", "dir/photo.jpg", big[:1000]) // other contents are another file
+	if f = send(photoOf, "other", "object:TG_FILES/dir/photo.jpg"); !bytes.Equal(f.Data, big[:1000]) {
+		t.Errorf("written again: %d bytes", len(f.Data))
+	}
+	m := d.ask("tg.rpc.main.messages.sendMultiMedia", `{"peer":"@alice","multi_media":[
+		{"message":"one","media":{"_":"inputMediaUploadedPhoto","file":"object:TG_FILES/dir/photo.jpg"}},
+		{"message":"two","media":{"_":"inputMediaUploadedDocument","file":"object:TG_FILES/film"}}]}`)
+	if files := d.sentFiles(m.Data); len(files) != 2 || !bytes.Equal(files[0].Data, big[:1000]) || !bytes.Equal(files[1].Data, big) {
+		t.Errorf("an album: %d files, %v", len(files), m.Header)
+	}
+	seq := d.job("user."+fmt.Sprint(w.alice.ID()), "messages.sendMedia", `{"message":"later","media":{"_":"inputMediaUploadedDocument","file":"object:TG_FILES/film"}}`)
+	if r := d.became("main", "user."+fmt.Sprint(w.alice.ID()), seq); r.Header.Get("Tg-Job-State") != "done" || !bytes.Equal(d.sentFiles(r.Data)[0].Data, big) {
+		t.Errorf("a job: %v", r.Header)
+	}
+}
+
+// What cannot be sent is refused with what is wrong, and nothing of it is.
+func TestSendObjectsRefused(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) { s.FilesBuckets = []string{"MINE"} })
+	d.login("main", w.dora)
+	d.put("TG_FILES", "a", noise(1000))
+	d.put("TG_FILES", "empty", nil)
+	d.put("MINE", "a", noise(1000))
+	d.put("OTHERS", "a", noise(1000))
+	d.put("TG_FILES", "damaged", noise(200_000))
+	damage(t, d.js, "TG_FILES", "damaged")
+	store, _ := d.js.ObjectStore(t.Context(), "TG_FILES")
+	others, _ := d.js.ObjectStore(t.Context(), "OTHERS")
+	secret, _ := others.GetInfo(t.Context(), "a")
+	if _, err := store.AddLink(t.Context(), "link", secret); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ text, code, want string }{
+		{"object:TG_FILES/none", "404", "media.file: object:TG_FILES/none: there is no such object"},
+		{"object:TG_FILES/empty", "400", "empty"},
+		{"object:TG_FILES/damaged", "400", "digest"},
+		{"object:TG_FILES/link", "400", "link"},
+		{"object:OTHERS/a", "403", "NATSGRAM_FILES_BUCKETS"},
+		{"object:TG_SCHEMA/asyncapi", "403", "TG_SCHEMA"},
+		{"object:*/a", "400", "bucket"},
+		{"object:TG_FILES", "400", "BUCKET/NAME"},
+		{"photo.jpg", "400", "want InputFile"},
+	} {
+		h := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(photoOf, "", c.text)).Header
+		if h.Get("Nats-Service-Error-Code") != c.code || h.Get("Tg-Sent") != "no" || !strings.Contains(h.Get("Nats-Service-Error"), c.want) {
+			t.Errorf("%s: %v", c.text, h)
+		}
+	}
+	h := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(photoOf, "", "object:MINE/a")).Header
+	if h.Get("Nats-Service-Error-Code") != "" {
+		t.Error(h)
+	}
+	d.ask("tg.ctl.main.freeze", `{"reason":"test"}`)
+	sent := w.Executed("upload.saveFilePart")
+	h = d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(photoOf, "", "object:TG_FILES/a")).Header
+	if h.Get("Nats-Service-Error-Code") != "423" || h.Get("Tg-Sent") != "no" || w.Executed("upload.saveFilePart") != sent {
+		t.Errorf("frozen: %v", h)
+	}
+}
+
+// damage changes a chunk of an object.
+func damage(t *testing.T, js jetstream.JetStream, bucket, name string) {
+	t.Helper()
+	store, err := js.ObjectStore(t.Context(), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := store.GetInfo(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "OBJ_"+bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := "$O." + bucket + ".C." + info.NUID
+	last, err := stream.GetLastMsgForSubject(t.Context(), subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(t.Context(), last.Sequence); err != nil {
+		t.Fatal(err)
+	}
+	last.Data[0]++
+	if _, err := js.Publish(t.Context(), subject, last.Data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An upload goes on with the next owner, and after a daemon was killed: the parts that are up are not sent again. A caller whose time
+// is over is told how far it is.
+func TestUploadGoesOn(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	data := noise(16 << 20)
+	const parts = 128 // there are no addresses for media, so that they are small
+	d.put("TG_FILES", "big", data)
+	var mu sync.Mutex
+	up, twice := map[int64]bool{}, 0
+	loose, once, reached := false, sync.Once{}, make(chan struct{})
+	w.InterceptMethod("upload.saveBigFilePart", func(r *mttest.Request) mttest.Action {
+		mu.Lock()
+		n := r.Args.Int("file_part")
+		if up[n] {
+			twice++
+		}
+		up[n] = true
+		at := len(up)
+		stuck := !loose
+		mu.Unlock()
+		if at == parts/2 && stuck {
+			once.Do(func() { close(reached) })
+		}
+		if stuck && at >= parts/2 {
+			return mttest.Drop()
+		}
+		return mttest.Pass()
+	})
+	h := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(documentOf, "", "object:TG_FILES/big"), "Tg-Timeout", "2").Header
+	if h.Get("Nats-Service-Error-Code") != "504" || h.Get("Tg-Sent") != "no" || !strings.Contains(h.Get("Nats-Service-Error"), "of 16.0 MiB") {
+		t.Fatal(h)
+	}
+	select {
+	case <-reached:
+	case <-soon(t).Done():
+		t.Fatal("half of it did not come up")
+	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	loose = true
+	mu.Unlock()
+	d.start()
+	if err := d.b.WaitServing(soon(t), "main"); err != nil {
+		t.Fatal(err)
+	}
+	m := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(documentOf, "", "object:TG_FILES/big"))
+	if files := d.sentFiles(m.Data); len(files) != 1 || !bytes.Equal(files[0].Data, data) {
+		t.Errorf("%v", m.Header)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(up) != parts || twice > 12 { // what was on its way, and what came up since the last record
+		t.Errorf("%d parts, %d of them twice", len(up), twice)
+	}
+}
+
+// However many name an object at the same time, it is brought up once.
+func TestUploadOnceForMany(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	data := noise(400_000)
+	d.put("TG_FILES", "a", data)
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			m := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(documentOf, fmt.Sprint(i), "object:TG_FILES/a"), "Tg-Order", "free")
+			if files := d.sentFiles(m.Data); len(files) != 1 || !bytes.Equal(files[0].Data, data) {
+				t.Errorf("%v", m.Header)
+			}
+		})
+	}
+	all.Wait()
+	if n := w.Executed("upload.saveFilePart"); n != 4 {
+		t.Errorf("%d parts", n)
+	}
+}
