@@ -16,6 +16,9 @@ func (b *Bridge) figures() (all []metrics.Status) {
 			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew,
 			Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
 		}
+		if st.Jobs != nil {
+			s.JobsWorking, s.JobsChats, s.JobsHeld = st.Jobs.Working, st.Jobs.Chats, st.Jobs.Held != ""
+		}
 		if st.Held != nil {
 			s.Held, s.Queued = age(now, st.Held.Since), st.Held.Waiting
 			s.Left, s.Parked, s.Declined = st.Held.Left, st.Held.Parked, st.Held.Declined

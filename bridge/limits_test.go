@@ -179,6 +179,8 @@ func TestFreezeAccount(t *testing.T) {
 		}
 	}
 	sent := w.Executed("messages.sendMessage")
+	chat := fmt.Sprint("user.", w.alice.ID())
+	job := one.job(chat, "messages.sendMessage", `{"message":"a job"}`)
 	refused := func(d *daemon) {
 		t.Helper()
 		if got := refusedWith(d.send("x")); got != "423 no" {
@@ -201,6 +203,15 @@ func TestFreezeAccount(t *testing.T) {
 	}
 	two.listed("main", connected)
 	refused(two)
+	until(t, "jobs wait, and none fails", func() error {
+		if l := two.queued(""); l.Held == "" {
+			return fmt.Errorf("%+v", l)
+		}
+		return nil
+	})
+	if st := two.status("main"); st.Jobs == nil || st.Jobs.Chats != 1 || st.Jobs.Held == "" {
+		t.Errorf("%+v", st.Jobs)
+	}
 	if n := w.Executed("messages.sendMessage"); n != sent {
 		t.Errorf("%d messages after the answer", n-sent)
 	}
@@ -209,6 +220,9 @@ func TestFreezeAccount(t *testing.T) {
 	}
 	if got := refusedWith(two.send("x")); got != "" {
 		t.Error(got)
+	}
+	if m := two.became("main", chat, job); m.Header.Get("Tg-Job-State") != "done" {
+		t.Error(m.Header)
 	}
 	if m, err := events.NextMsg(10 * time.Second); err != nil || m.Subject != "tg.evt.main.writes.frozen" || !strings.Contains(string(m.Data), "hacked") {
 		t.Errorf("%v %v", m, err)

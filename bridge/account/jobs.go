@@ -15,6 +15,7 @@ func (o *ownership) takeJobs(c *rpc.Config, user int64) {
 	}
 	o.calls.jobs = queue.New(queue.Config{
 		Account: o.c.Name, User: user, Store: o.c.Queue, Caller: jobCaller{o}, Work: o.c.Settings.JobsAtWork, Sure: o.c.Sure, Log: o.tell.log,
+		Told: func(end queue.End) { o.tell.metrics.Job(o.c.Name, string(end)) },
 		Lost: func(job map[string]any) { o.tell.event("queue.unknown", job) },
 	})
 	for _, verb := range queue.Verbs() {
@@ -31,6 +32,14 @@ func (o *ownership) runJobs() {
 	if o.calls.jobs != nil {
 		o.work.Go(func() { o.calls.jobs.Run(o.hard) })
 	}
+}
+
+// jobs are the figures of the account's queue.
+func (o *ownership) jobs() (f queue.Figures) {
+	if o.calls.jobs != nil {
+		f = o.calls.jobs.Figures()
+	}
+	return f
 }
 
 func (o *ownership) finishJobs(ctx context.Context) {

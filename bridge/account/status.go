@@ -7,6 +7,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/reach"
 )
@@ -59,6 +60,8 @@ type Status struct {
 	Frozen     *gate.Frozen `json:"frozen,omitempty"`           // it writes nothing
 	FloodWaits []flood.Wait `json:"flood_waits,omitempty"`      // calls that Telegram wants to wait, the longest first: the first twenty
 	MoreWaits  int          `json:"flood_waits_more,omitempty"` // beside those
+
+	Jobs *queue.Figures `json:"jobs,omitempty"` // nil: there are none
 }
 
 // Foreign is what stood last in the vault in place of the account's session.
@@ -257,6 +260,9 @@ func (o *ownership) tellStatus(out *Status) {
 	out.FloodWaits = o.calls.floods.Waits()
 	if out.MoreWaits = max(len(out.FloodWaits)-waitsShown, 0); out.MoreWaits > 0 {
 		out.FloodWaits = out.FloodWaits[:waitsShown]
+	}
+	if jobs := o.jobs(); jobs.Chats > 0 {
+		out.Jobs = &jobs
 	}
 	if skew := ahead(o.client); skew.Abs() >= skewLeast {
 		out.Skew = math.Round(skew.Seconds())

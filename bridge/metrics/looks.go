@@ -27,6 +27,9 @@ var (
 	descAhead      = desc("natsgram_clock_ahead_seconds", "How far this machine's clock is ahead of Telegram's, where they differ by five seconds or more; else 0.", "account")
 	descFrozen     = desc("natsgram_frozen", "1 for an account that is frozen: it writes nothing.", "account")
 	descFloods     = desc("natsgram_flood_waits", "Waits of five seconds or more that Telegram has asked for, and that are not over.", "account")
+	descJobs       = desc("natsgram_jobs_working", "Jobs of the queue at work.", "account")
+	descJobChats   = desc("natsgram_jobs_chats", "Chats in which there are jobs.", "account")
+	descJobsHeld   = desc("natsgram_jobs_held", "1 while all jobs of the account wait: it is frozen, or signed out.", "account")
 
 	descLease      = desc("natsgram_lease_held", "1 while this daemon has its lease.")
 	descRenewed    = desc("natsgram_lease_renewed_seconds", "Since the renewal of this daemon's lease that was confirmed last; absent without a lease.")
@@ -44,6 +47,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (looks) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead, descFrozen, descFloods,
+		descJobs, descJobChats, descJobsHeld,
 		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
 	} {
 		out <- d
@@ -90,6 +94,9 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 	gauge(out, descAhead, s.Ahead, s.Account)
 	gauge(out, descFrozen, one(s.Frozen), s.Account)
 	gauge(out, descFloods, float64(s.Floods), s.Account)
+	gauge(out, descJobs, float64(s.JobsWorking), s.Account)
+	gauge(out, descJobChats, float64(s.JobsChats), s.Account)
+	gauge(out, descJobsHeld, one(s.JobsHeld), s.Account)
 }
 
 func (d Daemon) collect(out chan<- prometheus.Metric, now time.Time) {

@@ -32,6 +32,9 @@ type Status struct {
 	Ahead          float64       // seconds: our clock, of Telegram's, where they differ
 	Frozen         bool          // it writes nothing
 	Floods         int           // waits that Telegram has asked for and that are on
+	JobsWorking    int           // jobs at work
+	JobsChats      int           // in which there are jobs
+	JobsHeld       bool          // all of them wait: the account is frozen, or signed out
 }
 
 // Daemon is how the daemon does at the moment it is asked.
@@ -60,6 +63,7 @@ type Metrics struct {
 	replies  prometheus.Counter
 	publish  prometheus.Histogram
 	refused  *prometheus.CounterVec
+	jobs     *prometheus.CounterVec
 }
 
 // New makes metrics; statuses are asked for with each look, those of all accounts of the daemon, and so is its own.
@@ -90,11 +94,13 @@ func New(version string, statuses func() []Status, daemon func() Daemon) *Metric
 			Buckets: []float64{0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2, 5},
 		}),
 		refused: counter("natsgram_publish_errors_total", "Attempts to store updates that JetStream refused or did not answer.", "account"),
+		jobs: counter("natsgram_jobs_total", "Jobs of the queue of which it was told what became of them: done, failed, unknown, expired, replaced, cancelled.",
+			"account", "state"),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, build,
+	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, m.jobs, build,
 		looks{statuses, daemon}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -164,6 +170,13 @@ func (m *Metrics) Disconnected(account string) {
 func (m *Metrics) Gap(account, reason string) {
 	if m != nil {
 		m.gaps.WithLabelValues(account, reason).Inc()
+	}
+}
+
+// Job notes what became of a job.
+func (m *Metrics) Job(account, state string) {
+	if m != nil {
+		m.jobs.WithLabelValues(account, state).Inc()
 	}
 }
 

@@ -31,7 +31,8 @@ func TestMetrics(t *testing.T) {
 	m := New("1.2.3", func() []Status {
 		return []Status{
 			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6,
-				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3},
+				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3,
+				JobsWorking: 2, JobsChats: 5, JobsHeld: true},
 			{Account: "late", State: "waiting-for-login"},
 		}
 	}, func() Daemon {
@@ -48,6 +49,7 @@ func TestMetrics(t *testing.T) {
 	m.Connected("main")
 	m.Disconnected("main")
 	m.Gap("main", "too long")
+	m.Job("main", "done")
 	s := serve(t, m, func() error { return nil })
 	_, body := get(t, "http://"+s.Addr()+"/metrics")
 	for _, want := range []string{
@@ -69,6 +71,10 @@ func TestMetrics(t *testing.T) {
 		`natsgram_clock_ahead_seconds{account="main"} -480`,
 		`natsgram_frozen{account="main"} 1`,
 		`natsgram_flood_waits{account="main"} 3`,
+		`natsgram_jobs_total{account="main",state="done"} 1`,
+		`natsgram_jobs_working{account="main"} 2`,
+		`natsgram_jobs_chats{account="main"} 5`,
+		`natsgram_jobs_held{account="main"} 1`,
 		`natsgram_lease_held 1`,
 		`natsgram_nats_connected 1`,
 		`natsgram_nats_reconnects_total 2`,

@@ -100,7 +100,7 @@ func (r *Runner) list(ctx context.Context, chat string, after uint64, limit int)
 	if limit <= 0 {
 		limit = listDefault
 	}
-	chats, err := r.s.waiting(ctx, r.c.Account)
+	chats, _, err := r.s.waiting(ctx, r.c.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func (r *Runner) find(ctx context.Context, chat, id string, seq uint64) (found *
 		}
 		return j, nil
 	}
-	chats, err := r.s.waiting(ctx, r.c.Account)
+	chats, _, err := r.s.waiting(ctx, r.c.Account)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -657,6 +658,13 @@ func TestAnotherUser(t *testing.T) {
 	if got := g.tg.did(); !slices.Equal(got, []string{"channel.1 first", "channel.1 new", "channel.1 later"}) {
 		t.Error(got)
 	}
+	d.stop()
+	d = g.daemon(as(9)) // it has no jobs
+	await(t, "it has begun", func() bool { d.r.mu.Lock(); defer d.r.mu.Unlock(); return d.r.upTo > 0 })
+	d.stop()
+	mine := g.publish("channel.1", edit, "mine")
+	d = g.daemon(as(9))
+	g.wants("channel.1", mine, Done, "")
 	if err := d.s.Purge(context.Background(), "main"); err != nil {
 		t.Error(err)
 	}
@@ -675,6 +683,91 @@ func TestAnswerThatCannotBeTold(t *testing.T) {
 	m := g.wants("channel.1", g.publish("channel.1", edit, "x"), Done, "yes")
 	if m.Header.Get("Nats-Service-Error-Code") != "413" || g.tg.times["channel.1 x"] != 1 {
 		t.Error(m.Header)
+	}
+}
+
+// Streams and the bucket are deleted under a running daemon: they are made anew, and jobs are run again. What was begun is known all the same.
+func TestStorageLost(t *testing.T) {
+	g := newRig(t)
+	open := make(chan struct{})
+	g.tg.lose = func(_ Call, body string) *answer.Fault {
+		if body != "lost" {
+			return nil
+		}
+		<-open
+		return &answer.Fault{Code: 504, Text: "Telegram did not answer in time", Sent: answer.Unknown}
+	}
+	d := g.daemon()
+	g.wants("channel.1", g.publish("channel.1", edit, "before"), Done, "")
+	for _, name := range []string{"TG_QUEUE", "TG_DONE"} {
+		g.lose(name)
+		g.wants("channel.1", g.publish("channel.1", edit, "after "+name), Done, "")
+	}
+	lost := g.publish("channel.2", edit, "lost")
+	await(t, "it is executed", func() bool { return slices.Contains(g.tg.did(), "channel.2 lost") })
+	g.lose("KV_TG_JOBS")
+	close(open)
+	g.wants("channel.2", lost, Unknown, "unknown")
+	await(t, "it waits for a person", func() bool {
+		l, err := d.r.list(context.Background(), "channel.2", 0, 0)
+		return err == nil && len(l.Jobs) == 1 && l.Jobs[0].State == "unknown"
+	})
+	g.wants("channel.1", g.publish("channel.1", edit, "after the bucket"), Done, "")
+	if got := g.tg.did(); !slices.Equal(got, []string{"channel.1 before", "channel.1 after TG_QUEUE", "channel.1 after TG_DONE", "channel.2 lost", "channel.1 after the bucket"}) {
+		t.Error(got)
+	}
+
+	// The queue is lost while no daemon runs: no job of the next one is taken for one of those whose results stand there.
+	d.stop()
+	if err := g.js.DeleteStream(context.Background(), "TG_QUEUE"); err != nil {
+		t.Fatal(err)
+	}
+	g.daemon().stop()
+	seq := g.publish("channel.1", edit, "in a new queue")
+	g.daemon()
+	g.wants("channel.1", seq, Done, "")
+	if n := g.tg.times["channel.1 in a new queue"]; n != 1 || seq < 1_000_000 {
+		t.Errorf("job %d was run %d times", seq, n)
+	}
+}
+
+// lose deletes a stream, and waits until it is there again.
+func (g *rig) lose(name string) {
+	g.t.Helper()
+	if err := g.js.DeleteStream(context.Background(), name); err != nil {
+		g.t.Fatal(err)
+	}
+	await(g.t, name+" made anew", func() bool { _, err := g.js.Stream(context.Background(), name); return err == nil })
+}
+
+// The account is frozen, or signed out: its jobs wait, all of them, and none fails.
+func TestPausedAccount(t *testing.T) {
+	g := newRig(t)
+	var asked atomic.Int64
+	var frozen atomic.Bool
+	frozen.Store(true)
+	g.tg.answer = func(Call, string) *answer.Fault {
+		if !frozen.Load() {
+			return nil
+		}
+		asked.Add(1)
+		return &answer.Fault{Code: 423, Text: "the account is frozen", Sent: answer.No}
+	}
+	d := g.daemon(func(c *Config, _ *Runner) { c.Work = 2 })
+	for i := range 40 {
+		g.publish(fmt.Sprint("channel.", i+1), edit, "x")
+	}
+	await(t, "the account waits", func() bool {
+		l, _ := d.r.list(context.Background(), "", 0, 0)
+		return l != nil && l.Held == "the account is frozen"
+	})
+	if n := asked.Load(); n > 4 {
+		t.Errorf("asked %d times", n)
+	}
+	frozen.Store(false)
+	g.empty()
+	if n := len(g.tg.did()); n != 40 {
+		t.Errorf("%d executed", n)
 	}
 }
 

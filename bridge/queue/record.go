@@ -65,8 +65,10 @@ func (s *Store) write(ctx context.Context, account string, seq uint64, r *record
 		switch {
 		case readErr != nil:
 			s.storage.Suspect(err)
-		case now == nil && r.revision == 0, now != nil && now.revision == r.revision:
-		case now != nil && now.By == r.By && now.At.Equal(r.At) && now.State == r.State:
+		case now == nil: // nothing was written yet, or the bucket was deleted: of a job that is gone whoever writes finds that
+			r.revision = 0
+		case now.revision == r.revision:
+		case now.By == r.By && now.At.Equal(r.At) && now.State == r.State:
 			r.revision = now.revision
 			return false, nil
 		default:

@@ -47,7 +47,24 @@ type Config struct {
 	Sure    func() bool // the account is this daemon's beyond doubt; nil: always
 	// Lost is told of each job of which nobody knows whether it was run; may be nil.
 	Lost func(fields map[string]any)
+	// Told is told of each result; may be nil.
+	Told func(End)
 	Log  *slog.Logger
+}
+
+// Figures are how many jobs are at work, and in how many chats there are jobs. Held is why the whole account waits; empty: it does not.
+type Figures struct {
+	Working int    `json:"working"`
+	Chats   int    `json:"chats"`
+	Held    string `json:"held,omitempty"`
+}
+
+// Figures are those of now.
+func (r *Runner) Figures() Figures {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, held := r.plan.Held(time.Now())
+	return Figures{Working: r.plan.Working(), Chats: r.plan.Chats(), Held: held}
 }
 
 // Runner runs the jobs of an account while this daemon owns it. Run runs once.
@@ -77,6 +94,9 @@ type Runner struct {
 func New(c Config) *Runner {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Told == nil {
+		c.Told = func(End) {}
 	}
 	r := &Runner{
 		c: c, s: c.Store, owner: nuid.Next(), side: make(chan struct{}, 16), kick: make(chan struct{}, 1),
@@ -152,47 +172,48 @@ func (r *Runner) next(ctx context.Context) (wake time.Time, idle bool) {
 		return time.Time{}, true
 	}
 	a := r.plan.Next(time.Now())
-	if a.Verb == plan.Nothing {
+	switch a.Verb {
+	case plan.Nothing:
 		wake = r.plan.Wake()
+	case plan.Scan:
+		r.scanning = true
 	}
-	if a.Verb == plan.Run {
-		r.work.Add(1)
+	if a.Verb != plan.Nothing {
+		r.work.Add(1) // with the lock: Finish has not begun to wait
 	}
 	r.mu.Unlock()
 	switch a.Verb {
 	case plan.Nothing:
 		return wake, true
 	case plan.Run:
-		go func() {
-			defer r.work.Done()
-			r.run(ctx, a)
-			r.changed()
-		}()
+		r.beside(func() { r.run(ctx, a) })
 	case plan.Drop:
 		r.aside(ctx, func() { r.drop(ctx, a) })
 	case plan.Read:
 		r.aside(ctx, func() { r.fill(ctx, a) })
 	case plan.Scan:
-		r.mu.Lock()
-		r.scanning = true
-		r.mu.Unlock()
 		r.aside(ctx, func() { r.lookThrough(ctx) })
 	}
 	return wake, false
 }
 
-// aside does something beside the loop, a few at a time.
+// beside does something beside the loop, which counts as work already.
+func (r *Runner) beside(do func()) {
+	go func() {
+		defer r.work.Done()
+		do()
+		r.changed()
+	}()
+}
+
+// aside is beside, for what is done a few at a time.
 func (r *Runner) aside(ctx context.Context, do func()) {
 	select {
 	case r.side <- struct{}{}:
+		r.beside(func() { do(); <-r.side })
 	case <-ctx.Done():
-		return
+		r.work.Done()
 	}
-	r.work.Go(func() {
-		do()
-		<-r.side
-		r.changed()
-	})
 }
 
 func (r *Runner) changed() {
@@ -202,13 +223,9 @@ func (r *Runner) changed() {
 	}
 }
 
-// begin finds out what former owners left.
+// begin finds out what former owners left. Where no job is in the queue that is two questions to JetStream.
 func (r *Runner) begin(ctx context.Context) error {
-	last, err := r.s.lastSeq(ctx)
-	if err != nil {
-		return err
-	}
-	seqs, err := r.s.recorded(ctx, r.c.Account)
+	chats, last, err := r.s.waiting(ctx, r.c.Account)
 	if err != nil {
 		return err
 	}
@@ -219,19 +236,23 @@ func (r *Runner) begin(ctx context.Context) error {
 	r.mu.Lock()
 	r.upTo, r.others = last, others
 	r.mu.Unlock()
+	if len(chats) == 0 {
+		return nil
+	}
+	seqs, err := r.s.recorded(ctx, r.c.Account)
+	if err != nil {
+		return err
+	}
 	for _, seq := range seqs {
 		if err := r.inherit(ctx, seq); err != nil {
 			return err
 		}
 	}
-	chats, err := r.s.waiting(ctx, r.c.Account)
-	if err == nil && len(chats) > 0 {
-		r.c.Log.Info("jobs are in the queue", "chats", len(chats), "tried", len(seqs))
-		r.mu.Lock()
-		r.overlookedLocked()
-		r.mu.Unlock()
-	}
-	return err
+	r.c.Log.Info("jobs are in the queue", "chats", len(chats), "tried", len(seqs))
+	r.mu.Lock()
+	r.overlookedLocked()
+	r.mu.Unlock()
+	return nil
 }
 
 // inherit takes in what is written of a job.

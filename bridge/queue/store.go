@@ -296,18 +296,18 @@ func (s *Store) remove(ctx context.Context, seq uint64) error {
 	return err
 }
 
-// waiting is how many jobs there are of an account, by chat.
-func (s *Store) waiting(ctx context.Context, account string) (map[string]uint64, error) {
+// waiting is how many jobs there are of an account, by chat, and the last job of all.
+func (s *Store) waiting(ctx context.Context, account string) (chats map[string]uint64, last uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	info, err := s.queue.Info(ctx, jetstream.WithSubjectFilter(s.scheme.Queues(account)))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	chats := map[string]uint64{}
+	chats = map[string]uint64{}
 	for subject, n := range info.State.Subjects {
 		q, _ := s.scheme.ParseQueue(subject)
 		chats[q.Place] += n
 	}
-	return chats, nil
+	return chats, info.State.LastSeq, nil
 }

@@ -274,6 +274,7 @@ func (a *attempt) end(ctx context.Context, res *result) {
 		return
 	}
 	a.at("told")
+	a.c.Told(res.end)
 	a.leave(ctx)
 }
 
@@ -322,6 +323,7 @@ func (a *attempt) lost(ctx context.Context, why string) {
 		a.postpone(a.j.Seq, a.tries, err)
 		return
 	}
+	a.c.Told(Unknown)
 	if a.c.Lost != nil {
 		a.c.Lost(map[string]any{"job": a.j.ID, "seq": a.j.Seq, "chat": a.j.chat.String(), "method": a.j.Method, "reason": why})
 	}
@@ -358,6 +360,7 @@ func (r *Runner) dismiss(ctx context.Context, seq uint64, tries int, end End, wh
 				why.Text += "; whether an earlier try was executed is unknown"
 			}
 			if err = a.s.tell(ctx, r.c.Account, a.j, a.j.failed(end, why, a.tries), a.before); err == nil {
+				r.c.Told(end)
 				err = r.delete(ctx, seq)
 			}
 		}

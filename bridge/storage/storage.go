@@ -109,10 +109,10 @@ func (s *Storage) open(ctx context.Context, it Item) (jetstream.Stream, error) {
 
 // create makes an item as the settings and their defaults say. Its sequences begin at first; 0: at 1. Those of a bucket that says who
 // owns what begin at the time in microseconds, which is more than any predecessor has come to, known here or not: no revision
-// of one bucket is ever taken for one of another.
+// of one bucket is ever taken for one of another. So do those of the jobs where there are results of others.
 func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.Stream, error) {
 	c, byDefault := s.limited(ctx, it)
-	if it.Name == Leases || it.Name == Accounts {
+	if it.Name == Leases || it.Name == Accounts || it.Name == Queue && (s.used(ctx, Done) || s.used(ctx, Jobs)) {
 		first = max(first, uint64(time.Now().UnixMicro()))
 	}
 	c.FirstSeq = first
@@ -132,6 +132,16 @@ func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.
 		return s.js.Stream(ctx, c.Name)
 	}
 	return st, err
+}
+
+// used reports whether anything was ever written into an item.
+func (s *Storage) used(ctx context.Context, name string) bool {
+	it, err := item(name)
+	if err != nil {
+		return false
+	}
+	st, err := s.js.Stream(ctx, it.StreamName(s.o.Scheme))
+	return err == nil && st.CachedInfo().State.LastSeq > 0
 }
 
 // Create makes a stream. A server takes the files of a deleted one away after it has answered, and may meet them when a stream of

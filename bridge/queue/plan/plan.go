@@ -370,3 +370,16 @@ func (p *Plan) Wake() (at time.Time) {
 
 // Working is how many jobs are at work.
 func (p *Plan) Working() int { return len(p.working) }
+
+// Chats is in how many chats there are jobs that are known, due or not.
+func (p *Plan) Chats() int {
+	n := len(p.chats)
+	later := map[string]bool{}
+	for _, e := range p.later {
+		if p.chats[e.Chat] == nil && !later[e.Chat] {
+			later[e.Chat] = true
+			n++
+		}
+	}
+	return n
+}
