@@ -43,6 +43,7 @@ func (o *ownership) newUploads(user int64) *uploads.Uploads {
 		Account: o.c.Name, User: user, Client: gated{client, o.calls.gate}, JetStream: o.c.JetStream, Records: o.c.Transfers,
 		Allowed: func(bucket string) bool { return slices.Contains(buckets, bucket) },
 		Explain: o.status.explain, Log: o.tell.log,
+		Progress: func(fields map[string]any) { o.tell.event("file.progress", fields) },
 	})
 }
 

@@ -99,6 +99,7 @@ var events = []event{
 		"type:string box:string pts:string subject:string id:string reason:string"},
 	{"queue.unknown", "of a job nobody knows whether it was executed; it waits for queue.retry or queue.cancel",
 		"job:string seq:int chat:string method:string reason:string"},
+	{"file.progress", "how far a large file is on its way, each second", "job:string bucket:string object:string done:int size:int to:string"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 

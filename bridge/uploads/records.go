@@ -147,6 +147,7 @@ func (t *tracker) sent(part int) {
 	t.up.sent.Add(t.bytes(part))
 	due := time.Since(t.saved) >= saveEvery
 	t.mu.Unlock()
+	t.up.tell()
 	if due && t.saving.TryLock() {
 		defer t.saving.Unlock()
 		t.write(t.up.u.ctx)

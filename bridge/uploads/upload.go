@@ -21,6 +21,7 @@ type upload struct {
 	info   objects.Info
 	cancel context.CancelFunc
 	sent   atomic.Int64 // bytes
+	told   atomic.Int64 // when it was told of last, in nanoseconds
 
 	// These are the Uploads', under its lock.
 	waiting int  // who waits for it
@@ -91,6 +92,19 @@ func (up *upload) send(ctx context.Context) (*files.Uploaded, error) {
 	}
 	t.done(ctx)
 	return file, nil
+}
+
+const tellEvery = time.Second
+
+// tell tells how far a large file has come, now and then.
+func (up *upload) tell() {
+	now, before := time.Now().UnixNano(), up.told.Load()
+	if now-before < int64(tellEvery) || !up.told.CompareAndSwap(before, now) {
+		return
+	}
+	up.u.c.Progress(map[string]any{
+		"bucket": up.info.Bucket, "object": up.info.Name, "done": up.sent.Load(), "size": up.info.Size, "to": "telegram",
+	})
 }
 
 // begins notes that bytes are sent from now on, whoever waits.

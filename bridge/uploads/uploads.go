@@ -32,7 +32,9 @@ type Config struct {
 	Allowed func(bucket string) bool
 	// Explain makes a fault of an error of the client's.
 	Explain func(error) answer.Fault
-	Log     *slog.Logger
+	// Progress is told each second how far a large file is; nil: nobody listens.
+	Progress func(fields map[string]any)
+	Log      *slog.Logger
 }
 
 const (
@@ -64,6 +66,9 @@ type Uploads struct {
 
 // New makes the uploads of an account, none so far.
 func New(c Config) *Uploads {
+	if c.Progress == nil {
+		c.Progress = func(map[string]any) {}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progress is a line on a terminal that says how far a file is. Where nobody looks it says nothing.
+type progress struct {
+	out   io.Writer // nil: nobody looks
+	what  string
+	size  int64 // less than 0: not known
+	begun time.Time
+
+	mu    sync.Mutex
+	from  int64 // that were there when it began
+	done  int64
+	shown time.Time
+}
+
+// progressEvery is how often the line is written.
+const progressEvery = 200 * time.Millisecond
+
+// newProgress begins a line on out, if that is a terminal.
+func newProgress(out io.Writer, what string, size, from int64) *progress {
+	p := &progress{what: what, size: size, from: from, done: from, begun: time.Now()}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.out = out
+	}
+	return p
+}
+
+// Write counts what passes.
+func (p *progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(p.done + int64(len(b)))
+	return len(b), nil
+}
+
+// at says how far it is.
+func (p *progress) at(done int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(done)
+}
+
+func (p *progress) set(done int64) {
+	p.done = done
+	if now := time.Now(); p.out != nil && now.Sub(p.shown) >= progressEvery {
+		p.shown = now
+		fmt.Fprintf(p.out, "\r\x1b[K%s", p.line(now))
+	}
+}
+
+// end takes the line away.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out != nil && !p.shown.IsZero() {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+const barWidth = 20
+
+// line is what is shown: the bar, how far it is, how fast, and how long it may take.
+func (p *progress) line(now time.Time) string {
+	what := printable(p.what)
+	if r := []rune(what); len(r) > 30 {
+		what = string(r[:29]) + "…"
+	}
+	var speed float64
+	if took := now.Sub(p.begun).Seconds(); took > 0 {
+		speed = float64(p.done-p.from) / took
+	}
+	rate := size(int64(speed)) + "/s"
+	if p.size <= 0 {
+		return fmt.Sprintf("%s  %s  %s", what, size(p.done), rate)
+	}
+	full := int(min(p.done, p.size) * barWidth / p.size)
+	left := ""
+	if speed > 0 && p.done < p.size {
+		left = "  " + time.Duration(float64(p.size-p.done)/speed*float64(time.Second)).Round(time.Second).String()
+	}
+	return fmt.Sprintf("%s  [%s%s] %3d %%  %s of %s  %s%s", what, strings.Repeat("#", full), strings.Repeat("-", barWidth-full),
+		min(p.done, p.size)*100/p.size, size(p.done), size(p.size), rate, left)
+}
