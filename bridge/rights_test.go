@@ -103,7 +103,7 @@ func leastRights(t *testing.T, api string) (where string, daemon subjects.Permis
 	return srv.ClientURL(), daemon, refused
 }
 
-// matches says whether a subject is among those that a pattern names.
+// matches reports whether a subject is among those that a pattern names.
 func matches(pattern, subject string) bool {
 	want, have := strings.Split(pattern, "."), strings.Split(subject, ".")
 	for i, token := range want {

@@ -115,7 +115,7 @@ func (m *minimal) heightOf(c *tl.Combinator) (most int, ok bool) {
 	return most + 1, true
 }
 
-// isObject says that a value of the type is a map with a constructor's name.
+// isObject reports whether a value of the type is a map with a constructor's name.
 func (m *minimal) isObject(t tl.Type) bool {
 	return len(t.Args) == 0 && (m.s.Constructor(t.Name) != nil || len(m.s.Class(t.Name)) > 0) && t.Name != "Bool" && t.Name != "true"
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// ErrStep says that a login waits for something else.
+// ErrStep is the error of a step that the login does not wait for.
 var ErrStep = errors.New("mtproto: login: not at this step")
 
-// ErrNoPayment and ErrAlgorithm say that a login cannot go on here.
+// ErrNoPayment and ErrAlgorithm are the errors of logins that cannot go on in this program.
 var (
 	ErrNoPayment = errors.New("mtproto: login: Telegram wants to be paid for the code, which only its own apps can do (F1): " + byQR)
 	ErrAlgorithm = errors.New("mtproto: login: the password is hashed in a way that this program does not know (F5)")
 
-	// ErrCheck says that Telegram wants a proof first, that somebody is human or the app its own (reCAPTCHA, APNS, Play
-	// Integrity, Firebase), which a program of other makers cannot give.
+	// ErrCheck: Telegram wants a proof that the user is human or the app its own (reCAPTCHA, APNS, Play Integrity, Firebase),
+	// which third-party programs cannot give.
 	ErrCheck = errors.New("mtproto: login: Telegram wants a check that only its own apps can pass: " + byQR)
 )
 
 const byQR = "sign in by a QR code instead (login --qr)"
 
-// checks begin the errors that ask for such a proof (NetQueryDispatcher.cpp of TDLib); its name stands behind.
+// checks are what the errors begin with that ask for such a proof (NetQueryDispatcher.cpp of TDLib).
 var checks = []string{"RECAPTCHA_CHECK_", "APNS_VERIFY_CHECK_", "INTEGRITY_CHECK_"}
 
 // wantsCheck reports whether an error asks for a proof that we cannot give.
@@ -37,11 +37,10 @@ func wantsCheck(err error) bool {
 	return errors.As(err, &e) && e.Code == 403 && slices.ContainsFunc(checks, asks)
 }
 
-// Login signs somebody in, step by step, each of them ordered by the owner of the account: nothing here is done on its own
-// or twice, because Telegram counts the attempts (F14). [Login.State] tells at any time what is waited for. Steps are made
-// one at a time.
+// Login signs an account in, step by step. The caller makes each step: Login makes none by itself and repeats none, because
+// Telegram counts the attempts (F14). [Login.State] tells what it waits for. Steps run one at a time.
 //
-// Codes, passwords and tokens are not kept, and stand in no error.
+// Codes, passwords and tokens are not kept, and no error has them.
 type Login struct {
 	c    *Client
 	step sync.Mutex
@@ -55,7 +54,7 @@ type Login struct {
 	scanned chan struct{} // has an element when a QR code was
 }
 
-// restore begins where the state says.
+// restore takes over what the state says.
 func (l *Login) restore(s State) {
 	if s.UserID != 0 {
 		l.state = LoginState{Step: SignedIn, UserID: s.UserID, Bot: s.Bot}
@@ -78,7 +77,7 @@ func (l *Login) State() LoginState {
 	return s
 }
 
-// set moves to another step.
+// set changes the state, and tells of it.
 func (l *Login) set(s LoginState) LoginState {
 	l.mu.Lock()
 	l.state = s
@@ -87,7 +86,7 @@ func (l *Login) set(s LoginState) LoginState {
 	return l.State()
 }
 
-// require fails unless the login is at one of these steps.
+// require returns ErrStep unless the login is at one of these steps.
 func (l *Login) require(steps ...LoginStep) (LoginState, error) {
 	s := l.State()
 	if !slices.Contains(steps, s.Step) {
@@ -96,7 +95,7 @@ func (l *Login) require(steps ...LoginStep) (LoginState, error) {
 	return s, nil
 }
 
-// lost notes that Telegram has signed the account out.
+// lost records that Telegram has signed the account out.
 func (l *Login) lost() { l.set(LoginState{Step: LoggedOut}) }
 
 // invoke makes one call of the login.
@@ -173,7 +172,7 @@ func (l *Login) codeSent(phone string, v codec.View) (LoginState, error) {
 	return l.set(LoginState{Step: WaitCode, Phone: phone, Code: readCode(v)}), nil
 }
 
-// SignIn shows the code (F3). A wrong one leaves the login where it is.
+// SignIn sends the code to Telegram (F3). After a wrong one the login is where it was.
 func (l *Login) SignIn(ctx context.Context, code string) (LoginState, error) {
 	l.step.Lock()
 	defer l.step.Unlock()
@@ -194,7 +193,7 @@ func (l *Login) SignIn(ctx context.Context, code string) (LoginState, error) {
 	return l.authorized(s.Phone, v)
 }
 
-// refused goes on after a refusal: to the password if that is wanted, back to the phone number if the code is too old.
+// refused goes on after an error: to the password if Telegram wants one, back to the phone number if the code is too old.
 func (l *Login) refused(ctx context.Context, s LoginState, err error) (LoginState, error) {
 	switch {
 	case wantsCheck(err):

@@ -138,7 +138,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// costly says that each try makes a key, so that it is tried at one place, or as one of several.
+// costly reports whether each try makes a key, so that it is tried at one place, or as one of several.
 func (p place) costly(code int, text string) bool {
 	return text == "AUTH_KEY_PERM_EMPTY" && p.name != "initConnection" ||
 		p.method == "auth.bindTempAuthKey" && code >= 400 && code <= 406 && text != "API_ID_INVALID"

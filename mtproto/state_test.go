@@ -184,7 +184,7 @@ func TestKindsOfUpdates(t *testing.T) {
 	}
 }
 
-// wantsConfig says whether an object has the config read again.
+// wantsConfig reports whether an object has the config read again.
 func (l *link) wantsConfig(body []byte) bool {
 	l.config.at = time.Now().Add(time.Hour)
 	l.c.services.handle(l, body)

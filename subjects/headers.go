@@ -62,6 +62,10 @@ const (
 const (
 	HeaderRelayed = "Natsgram-Subject"   // of a request that one daemon passes on to another: where it came
 	HeaderSource  = "Nats-Stream-Source" // of a message that a stream took out of another: by NATS
+
+	HeaderBatchID       = "Nats-Batch-Id" // of messages that JetStream stores all or nothing
+	HeaderBatchSequence = "Nats-Batch-Sequence"
+	HeaderBatchCommit   = "Nats-Batch-Commit"
 )
 
 // Content types.

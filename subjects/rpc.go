@@ -50,7 +50,7 @@ var notReading = map[string]string{
 	"updates.getChannelDifference":          "is the daemon's own",
 }
 
-// ReadOnly says whether a method only reads, judged by its name: the last part begins with a verb of reading, it is not of
+// ReadOnly reports whether a method only reads, judged by its name: the last part begins with a verb of reading, it is not of
 // auth (where checkPassword signs in), and it is none of the exceptions. A method of a layer never seen is judged the same.
 func ReadOnly(method string) bool {
 	ns, name, found := strings.Cut(method, ".")

@@ -110,7 +110,7 @@ func validAccount(name string) bool {
 	return true
 }
 
-// plain says whether a token needs no escaping and is not empty.
+// plain reports whether a token needs no escaping and is not empty.
 func plain(token string) bool {
 	for i := range len(token) {
 		if !plainByte(token[i]) {

@@ -19,7 +19,7 @@ var known = map[string]bool{
 
 func isVector(name string) bool { return name == "Vector" || name == "vector" }
 
-// lowerName says whether the last part of a dotted name starts with a small letter: a constructor, a function or a
+// lowerName reports whether the last part of a dotted name starts with a small letter: a constructor, a function or a
 // bare type.
 func lowerName(name string) bool {
 	last := name[strings.LastIndexByte(name, '.')+1:]

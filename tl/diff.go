@@ -33,7 +33,7 @@ func Diff(a, b *Schema) Changes {
 	return d
 }
 
-// Empty says that nothing changes but perhaps the layer's number.
+// Empty reports whether nothing changes but perhaps the layer's number.
 func (d *Changes) Empty() bool {
 	return len(d.AddedConstructors)+len(d.RemovedConstructors)+len(d.ChangedConstructors)+
 		len(d.AddedFunctions)+len(d.RemovedFunctions)+len(d.ChangedFunctions) == 0

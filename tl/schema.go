@@ -105,7 +105,7 @@ func (c *Combinator) Param(name string) *Param {
 	return nil
 }
 
-// Equal says whether two types are the same.
+// Equal reports whether two types are the same.
 func (t Type) Equal(o Type) bool {
 	return t.Name == o.Name && t.Bare == o.Bare && t.Bang == o.Bang && slices.EqualFunc(t.Args, o.Args, Type.Equal)
 }

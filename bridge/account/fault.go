@@ -27,21 +27,21 @@ func (s *status) explain(err error) answer.Fault {
 	sent := answer.Sent(mtproto.Reached(err).String())
 	switch {
 	case errors.Is(err, vault.ErrNotFound):
-		return answer.Fault{Code: 401, Text: "account " + s.s.Account + " is not signed in: natsgram login " + s.s.Account, Sent: answer.No}
+		return *answer.Refuse(401, "account "+s.s.Account+" is not signed in: natsgram login "+s.s.Account)
 	case signedOut(err):
-		return answer.Fault{Code: 401, Text: "account " + s.s.Account + " was signed out of Telegram: natsgram login " + s.s.Account, Sent: sent}
+		return *answer.Fail(401, sent, "account "+s.s.Account+" was signed out of Telegram: natsgram login "+s.s.Account)
 	case errors.Is(err, context.DeadlineExceeded):
 		if why, not := s.notConnected(); not && sent == answer.No {
-			return answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: sent}
+			return *answer.Fail(504, sent, "not connected to Telegram: "+why)
 		}
-		return answer.Fault{Code: 504, Text: "Telegram did not answer in time", Sent: sent}
+		return *answer.Fail(504, sent, "Telegram did not answer in time")
 	case errors.Is(err, context.Canceled), errors.Is(err, mtproto.ErrClosed):
 		if now, lost := s.phase(); now == SignedOut {
 			return s.explain(lost)
 		}
-		return answer.Fault{Code: 503, Text: "the account is being stopped here", Sent: sent}
+		return *answer.Fail(503, sent, "the account is being stopped here")
 	}
-	return answer.Fault{Code: 502, Text: err.Error(), Sent: sent}
+	return *answer.Fail(502, sent, err.Error())
 }
 
 // Refused is the fault of a call that Telegram answered with an error; false: it was another kind.

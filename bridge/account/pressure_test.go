@@ -355,7 +355,7 @@ func TestCrashWithoutRoom(t *testing.T) {
 	}
 }
 
-// owes says whether the nth push of sayOnly is not acknowledged.
+// owes reports whether the nth push of sayOnly is not acknowledged.
 func (g *telegram) owes(n int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

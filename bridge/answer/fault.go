@@ -19,41 +19,48 @@ import (
 // Sent says whether Telegram may have executed a call.
 type Sent string
 
-// All there is to say.
+// The values of Sent.
 const (
 	No      Sent = "no" // it is safe to try again
 	Yes     Sent = "yes"
 	Unknown Sent = "unknown"
 )
 
-// Fault is why a request failed: whose fault it is, whether anything was sent, how long to wait.
+// Fault is why a request failed: whose error it is, whether Telegram may have executed a call, how long to wait.
 type Fault struct {
 	Code       int           // as in HTTP; Telegram's own where it is Telegram's
 	Text       string        // for people
 	Telegram   string        // Telegram's text as it came: FLOOD_WAIT_35; empty when it is not Telegram's
-	RetryAfter time.Duration // 0: not said
+	RetryAfter time.Duration // 0: unknown
 	Sent       Sent
-	Path       string // in a bad request, the place
+	Path       string // where in a bad request
 }
 
-// Refuse is a fault of a request of which nothing was done.
-func Refuse(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: No} }
+// Fail returns the fault of a request of which sent says whether it was executed.
+func Fail(code int, sent Sent, text string) *Fault { return &Fault{Code: code, Text: text, Sent: sent} }
 
-// Later is a fault of a request of which nothing was done, and that may be made again in a second.
-func Later(text string) *Fault {
-	return &Fault{Code: 503, Text: text, Sent: No, RetryAfter: time.Second}
+// Refuse returns the fault of a request that was not executed.
+func Refuse(code int, text string) *Fault { return Fail(code, No, text) }
+
+// Later returns the fault of a request that was not executed, and may be made again in a second.
+func Later(text string) *Fault { return Refuse(503, text).Soon() }
+
+// Done returns the fault of a request that was executed all the same.
+func Done(code int, text string) *Fault { return Fail(code, Yes, text) }
+
+// Doubt returns the fault of a request that may have been executed.
+func Doubt(code int, text string) *Fault { return Fail(code, Unknown, text) }
+
+// Soon adds that the request may be made again in a second.
+func (f *Fault) Soon() *Fault {
+	f.RetryAfter = time.Second
+	return f
 }
 
-// Done is a fault of a request that was executed all the same.
-func Done(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: Yes} }
-
-// Doubt is a fault of a request of which nobody here knows whether it was executed.
-func Doubt(code int, text string) *Fault { return &Fault{Code: code, Text: text, Sent: Unknown} }
-
-// Error is the text.
+// Error returns the text.
 func (f *Fault) Error() string { return f.Text }
 
-// body is a Fault as callers read it.
+// body is how a Fault looks in JSON and MessagePack.
 type body struct {
 	Code       int     `json:"code" msgpack:"code"`
 	Error      string  `json:"error" msgpack:"error"`
@@ -65,7 +72,7 @@ type body struct {
 
 const idRPCError = 0x2144ca19 // rpc_error error_code:int error_message:string
 
-// Body is the fault in an encoding, for who sees no headers.
+// Body returns the fault in an encoding, for callers that read no headers.
 func (f *Fault) Body(e Encoding) []byte {
 	b := body{f.Code, f.Text, f.Telegram, f.RetryAfter.Seconds(), string(f.Sent), f.Path}
 	var out []byte
@@ -88,7 +95,7 @@ func (f *Fault) Body(e Encoding) []byte {
 	return out
 }
 
-// Header says the same as the body, whatever its encoding.
+// Header returns the headers, which say the same as the body.
 func (f *Fault) Header(e Encoding) nats.Header {
 	h := nats.Header{
 		subjects.HeaderContentType: {e.String()},
@@ -100,13 +107,13 @@ func (f *Fault) Header(e Encoding) nats.Header {
 		h[subjects.HeaderError] = []string{oneLine(f.Telegram)}
 	}
 	if f.RetryAfter > 0 {
-		// Rounded up: who waits less is refused again.
+		// Rounded up: a shorter wait would be refused again.
 		h[subjects.HeaderRetryAfter] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
 	}
 	return h
 }
 
-// cut bounds what a header says; the body has it all.
+// cut bounds a header's length; the body has all of the text.
 func cut(text string) string {
 	const most = 1000
 	if len(text) <= most {
@@ -115,7 +122,7 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + " ..."
 }
 
-// oneLine makes a header's value of any text.
+// oneLine makes a text the value of a header.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

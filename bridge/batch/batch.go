@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natsgram/natsgram/bridge/pace"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 const (
@@ -29,10 +30,6 @@ const (
 
 	// askTime bounds the wait for an acknowledgement.
 	askTime = 3 * time.Second
-
-	headerBatchID  = "Nats-Batch-Id"
-	headerBatchSeq = "Nats-Batch-Sequence"
-	headerCommit   = "Nats-Batch-Commit"
 )
 
 // write is one that is to be stored.
@@ -136,7 +133,7 @@ func (w *Writer) singly(all []*write) {
 	var work sync.WaitGroup
 	for _, one := range all {
 		work.Go(func() {
-			for _, h := range []string{headerBatchID, headerBatchSeq, headerCommit} { // of an attempt as a batch
+			for _, h := range []string{subjects.HeaderBatchID, subjects.HeaderBatchSequence, subjects.HeaderBatchCommit} { // of an attempt as a batch
 				delete(one.msg.Header, h)
 			}
 			ack, err := w.ask(one.msg)
@@ -154,14 +151,14 @@ func (w *Writer) batch(all []*write) (uint64, error) {
 			one.msg.Header = nats.Header{}
 		}
 		h := one.msg.Header
-		h[headerBatchID], h[headerBatchSeq] = id, []string{strconv.Itoa(i + 1)}
+		h[subjects.HeaderBatchID], h[subjects.HeaderBatchSequence] = id, []string{strconv.Itoa(i + 1)}
 		if i < len(all)-1 {
 			if err := w.conn.PublishMsg(one.msg); err != nil {
 				return 0, err
 			}
 			continue
 		}
-		h[headerCommit] = []string{"1"}
+		h[subjects.HeaderBatchCommit] = []string{"1"}
 	}
 	ack, err := w.ask(all[len(all)-1].msg)
 	if err == nil && (ack.BatchID != id[0] || ack.BatchSize != len(all)) {

@@ -53,7 +53,7 @@ const (
 	noPeers     = 10005 // not enough servers of the cluster are there for all copies
 )
 
-// Passing says whether an error of NATS is one that waiting mends: nobody there, no answer, no leader yet.
+// Passing reports whether an error of NATS is one that waiting mends: nobody there, no answer, no leader yet.
 func Passing(err error) bool {
 	var api *jetstream.APIError
 	var op *net.OpError

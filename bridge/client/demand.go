@@ -94,7 +94,7 @@ func (p *onDemand) work(c jetstream.Consumer) {
 	}
 }
 
-// over says whether an error will not pass. It waits a moment where it may.
+// over reports whether an error will not pass. It waits a moment where it may.
 func (p *onDemand) over(c jetstream.Consumer, err error) bool {
 	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, jetstream.ErrConsumerDeleted) {
 		return true
@@ -145,7 +145,7 @@ func (p *onDemand) back(t delivery) {
 	}
 }
 
-// comesAgain tells whether the server would hand a message out once more.
+// comesAgain reports whether the server would hand a message out once more.
 func (p *onDemand) comesAgain(t delivery) bool {
 	if t.msg == nil {
 		return false

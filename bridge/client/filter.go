@@ -56,12 +56,12 @@ func (f Filter) matches(m *Meta) bool {
 	return (f.Update == "" || f.Update == m.Type) && (f.Kind == "" || f.Kind == m.Kind) && (f.ChatID == 0 || f.ChatID == m.ChatID)
 }
 
-// covers says that g takes nothing that f does not.
+// covers reports whether g takes nothing that f does not.
 func (f Filter) covers(g Filter) bool {
 	return (f.Update == "" || f.Update == g.Update) && (f.Kind == "" || f.Kind == g.Kind) && (f.ChatID == 0 || f.ChatID == g.ChatID)
 }
 
-// overlaps says that there may be updates that both take.
+// overlaps reports whether there may be updates that both take.
 func (f Filter) overlaps(g Filter) bool {
 	return (f.Update == "" || g.Update == "" || f.Update == g.Update) && (f.Kind == "" || g.Kind == "" || f.Kind == g.Kind) &&
 		(f.ChatID == 0 || g.ChatID == 0 || f.ChatID == g.ChatID)

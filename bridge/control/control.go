@@ -195,5 +195,5 @@ func faultOf(err error) *answer.Fault {
 	if f, ok := account.Refused(err); ok {
 		return &f
 	}
-	return &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Sent(mtproto.Reached(err).String())}
+	return answer.Fail(502, answer.Sent(mtproto.Reached(err).String()), err.Error())
 }

@@ -95,7 +95,7 @@ func (l *login) step(ctx context.Context, step string, in steps.Answers) (mtprot
 			"email, email_code, resend, status and cancel")
 	case errors.Is(err, context.DeadlineExceeded):
 		if why := l.WhyWaiting(); why != "" {
-			return st, &answer.Fault{Code: 504, Text: "not connected to Telegram: " + why, Sent: answer.Sent(mtproto.Reached(err).String())}
+			return st, answer.Fail(504, answer.Sent(mtproto.Reached(err).String()), "not connected to Telegram: "+why)
 		}
 	}
 	return st, err

@@ -206,7 +206,7 @@ func (b *budgets) take(ctx context.Context, r *rule, v codec.View, caller string
 		if err := b.use(ctx, t); err != nil {
 			b.giveBackLocked(took[:i+1])
 			b.c.Log.Warn("storing what was used of a budget", "account", b.c.Account, "budget", t.m.Name, "err", err)
-			return nil, &answer.Fault{Code: 503, Sent: answer.No, RetryAfter: time.Second, Text: "the budget " + t.m.Name + " cannot be counted, so nothing was sent: " + err.Error()}
+			return nil, answer.Later("the budget " + t.m.Name + " cannot be counted, so nothing was sent: " + err.Error())
 		}
 	}
 	return took, nil
@@ -338,7 +338,7 @@ func (g *Gate) SetBudget(ctx context.Context, u Budget) (Use, *answer.Fault) {
 		err = b.c.Store.Put(ctx, b.key("budget", u.Name), value)
 	}
 	if err != nil {
-		return Use{}, &answer.Fault{Code: 503, Sent: answer.Unknown, RetryAfter: time.Second, Text: "the budget was not stored: " + err.Error()}
+		return Use{}, answer.Doubt(503, "the budget was not stored: "+err.Error()).Soon()
 	}
 	if m == nil {
 		m = &meter{}
@@ -371,7 +371,7 @@ func (g *Gate) RemoveBudget(ctx context.Context, n string) *answer.Fault {
 	}
 	err := errors.Join(b.c.Store.Delete(ctx, b.key("budget", n)), b.c.Store.Delete(ctx, b.key("used", n)))
 	if err != nil {
-		return &answer.Fault{Code: 503, Sent: answer.Unknown, RetryAfter: time.Second, Text: "the budget was not removed: " + err.Error()}
+		return answer.Doubt(503, "the budget was not removed: "+err.Error()).Soon()
 	}
 	delete(b.all, n)
 	b.some.Store(len(b.all) > 0)

@@ -66,7 +66,7 @@ func (g *Gate) end(w *work) {
 
 // stopped is the fault of a write that was at work when the account was frozen, and had not come to its end.
 func (g *Gate) stopped(err error) error {
-	return &answer.Fault{Code: codeLocked, Text: "the account was frozen while the call was at work", Sent: answer.Sent(mtproto.Reached(err).String())}
+	return answer.Fail(codeLocked, answer.Sent(mtproto.Reached(err).String()), "the account was frozen while the call was at work")
 }
 
 // Freeze stops every write: those that come are refused, those at work come to their end or are stopped. When it returns without an
@@ -93,11 +93,10 @@ func (g *Gate) Freeze(ctx context.Context, reason string) (*Frozen, *answer.Faul
 	idle := g.drain()
 	switch {
 	case !idle:
-		return nil, &answer.Fault{Code: 504, Sent: answer.Yes, RetryAfter: time.Second,
-			Text: "no write begins any more, but some that are at work have not ended: ask again"}
+		return nil, answer.Done(504, "no write begins any more, but some that are at work have not ended: ask again").Soon()
 	case err != nil:
-		return nil, &answer.Fault{Code: 503, Sent: answer.Unknown, RetryAfter: time.Second,
-			Text: "this daemon writes nothing more for the account, but that was not stored, so another one or a restart would: " + err.Error()}
+		return nil, answer.Doubt(503, "this daemon writes nothing more for the account, but that was not stored, so another one or a restart would: "+
+			err.Error()).Soon()
 	case !g.c.Sure():
 		return nil, g.passing(answer.Unknown)
 	}
@@ -152,7 +151,7 @@ func (g *Gate) Unfreeze(ctx context.Context) *answer.Fault {
 		return fault
 	}
 	if err := writeFrozen(ctx, g.c.Store, g.c.Account, nil); err != nil {
-		return &answer.Fault{Code: 503, Sent: answer.Unknown, RetryAfter: time.Second, Text: "it could not be stored: " + err.Error()}
+		return answer.Doubt(503, "it could not be stored: "+err.Error()).Soon()
 	}
 	if g.frozen.Swap(nil) != nil {
 		g.c.Tell(nil)
@@ -169,7 +168,7 @@ func (g *Gate) mine() *answer.Fault {
 }
 
 func (g *Gate) passing(sent answer.Sent) *answer.Fault {
-	return &answer.Fault{Code: 503, Sent: sent, RetryAfter: time.Second, Text: "the account is passing to another daemon: ask again"}
+	return answer.Fail(503, sent, "the account is passing to another daemon: ask again").Soon()
 }
 
 // Close ends what is being decided, before the account is given to another owner, and stores what was counted.

@@ -25,7 +25,7 @@ type Member struct {
 	Dead     bool     `json:"dead,omitempty"`     // a grave: the lease had ended
 }
 
-// Serves says whether the daemon may run an account.
+// Serves reports whether the daemon may run an account.
 func (m Member) Serves(account string) bool {
 	return len(m.Accounts) == 0 || slices.Contains(m.Accounts, account)
 }
@@ -156,7 +156,7 @@ func (ls *Leases) id() string {
 	return ls.now.id
 }
 
-// holds says whether this daemon has an account.
+// holds reports whether this daemon has an account.
 func (ls *Leases) holds(account string) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

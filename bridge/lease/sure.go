@@ -84,7 +84,7 @@ func (c *Table) Standing() Standing {
 	return Standing{ID: m.id, Renewed: m.renewed, Err: m.trouble}
 }
 
-// Sure says whether the account is this daemon's beyond doubt, at this instant. A process that was frozen, or a machine that
+// Sure reports whether the account is this daemon's beyond doubt, at this instant. A process that was frozen, or a machine that
 // slept, can go on working before anything has told it that time has passed: what must never be done by two daemons asks
 // here first. It costs a few looks at the clock.
 func (l *Lease) Sure() bool {

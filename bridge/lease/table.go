@@ -151,7 +151,7 @@ func (c *Table) noteAccount(ctx context.Context, e jetstream.KeyValueEntry) {
 	c.tell()
 }
 
-// noteMember says whether the daemon is not what it was; a renewal is no news.
+// noteMember reports whether the daemon is not what it was; a renewal is no news.
 func (c *Table) noteMember(id string, body []byte, there bool, now time.Time) bool {
 	before, was := c.members[id]
 	put(c.members, id, body, there, now)

@@ -151,9 +151,9 @@ func conflict() *answer.Fault {
 
 func waited(ctx context.Context) *answer.Fault {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return &answer.Fault{Code: 503, Sent: answer.No, Text: "the account is being stopped here"}
+		return answer.Refuse(503, "the account is being stopped here")
 	}
-	return &answer.Fault{Code: 504, Sent: answer.Unknown, Text: "the first request with this " + subjects.HeaderMsgID + " has no answer yet: ask again with the same id"}
+	return answer.Doubt(504, "the first request with this "+subjects.HeaderMsgID+" has no answer yet: ask again with the same id")
 }
 
 // claim looks whether the request was made before, and stores that it is made now.
@@ -174,7 +174,7 @@ const claimTries = 4
 
 func (j *Journal) claim(ctx context.Context, r *Run) (*Answer, *answer.Fault) {
 	if !j.c.Sure() {
-		return nil, &answer.Fault{Code: 503, Text: "the account may be another daemon's now", Sent: answer.No, RetryAfter: time.Second}
+		return nil, answer.Later("the account may be another daemon's now")
 	}
 	used, same := j.remembers(r)
 	if used && !same {
@@ -197,8 +197,8 @@ func (j *Journal) claim(ctx context.Context, r *Run) (*Answer, *answer.Fault) {
 			at = revision
 			continue
 		case errors.Is(err, vault.ErrSealed), errors.Is(err, errRecord):
-			return nil, &answer.Fault{Code: 409, Sent: answer.Unknown,
-				Text: subjects.HeaderMsgID + ": there is a record of this id that cannot be read (" + err.Error() + "): use another id, if the request was not executed"}
+			return nil, answer.Doubt(409, subjects.HeaderMsgID+": there is a record of this id that cannot be read ("+err.Error()+
+				"): use another id, if the request was not executed")
 		case err != nil:
 			return nil, j.away(err)
 		case rec.phase == released:
@@ -260,6 +260,6 @@ func (j *Journal) seal(k string, rec *record) ([]byte, error) {
 // away is the fault of a request that cannot be looked up: it is not made.
 func (j *Journal) away(err error) *answer.Fault {
 	j.c.Log.Warn("the journal of requests with an id cannot be asked", "err", err)
-	return &answer.Fault{Code: 503, Sent: answer.No, RetryAfter: time.Second,
-		Text: "whether this request was made before cannot be looked up, so nothing was sent (the bucket of ids does not answer: " + err.Error() + "); without a " + subjects.HeaderMsgID + " it would be made"}
+	return answer.Later("whether this request was made before cannot be looked up, so nothing was sent (the bucket of ids does not answer: " +
+		err.Error() + "); without a " + subjects.HeaderMsgID + " it would be made")
 }

@@ -69,7 +69,7 @@ func (r *Run) End(ctx context.Context, f *answer.Fault) {
 
 // Leave gives the request up before it was made: another owner makes it.
 func (r *Run) Leave(ctx context.Context) {
-	r.End(ctx, &answer.Fault{Code: 503, Sent: answer.No})
+	r.End(ctx, answer.Refuse(503, ""))
 }
 
 // release says that the claimed request was not executed.

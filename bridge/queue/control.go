@@ -86,7 +86,7 @@ func encode(out any, err error) ([]byte, *answer.Fault) {
 		return nil, f
 	}
 	if err != nil {
-		return nil, &answer.Fault{Code: 502, Text: err.Error(), Sent: answer.No}
+		return nil, answer.Refuse(502, err.Error())
 	}
 	b, err := json.Marshal(out)
 	if err != nil {
@@ -235,9 +235,9 @@ func (r *Runner) cancel(ctx context.Context, j *job) error {
 	taken := r.plan.Take(time.Now(), j.Job)
 	r.mu.Unlock()
 	if !taken {
-		return &answer.Fault{Code: 409, Text: "the job is being run", Sent: answer.Unknown}
+		return answer.Doubt(409, "the job is being run")
 	}
-	r.dismiss(ctx, j.Seq, 0, Cancelled, &answer.Fault{Code: 410, Sent: answer.No, Text: "it was cancelled (queue.cancel)"})
+	r.dismiss(ctx, j.Seq, 0, Cancelled, answer.Refuse(410, "it was cancelled (queue.cancel)"))
 	r.changed()
 	return ctx.Err()
 }

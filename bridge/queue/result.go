@@ -117,8 +117,7 @@ func (s *Store) tell(ctx context.Context, account string, j *job, r *result, bef
 
 // tooLarge is a result that no message of the stream holds, without its contents.
 func (j *job) tooLarge(r *result) *result {
-	return j.failed(r.end, &answer.Fault{Code: 413, Sent: answer.Yes, Text: "the answer has " + strconv.Itoa(len(r.body)) +
-		" bytes, more than the stream of results takes"}, r.tries)
+	return j.failed(r.end, answer.Done(413, "the answer has "+strconv.Itoa(len(r.body))+" bytes, more than the stream of results takes"), r.tries)
 }
 
 func (s *Store) publish(ctx context.Context, m *nats.Msg, before uint64) error {

@@ -85,8 +85,7 @@ func (a *attempt) sameID(ctx context.Context) {
 		a.leave(ctx)
 		return
 	}
-	f := &answer.Fault{Code: 409, Sent: answer.No, Text: subjects.HeaderMsgID + ": " + quote(a.j.ID) + " is the id of another job (sequence " +
-		utoa(a.before.job) + ") of this chat"}
+	f := answer.Refuse(409, subjects.HeaderMsgID+": "+quote(a.j.ID)+" is the id of another job (sequence "+utoa(a.before.job)+") of this chat")
 	a.j.ID, a.j.named, a.before = utoa(a.j.Seq), false, told{}
 	a.end(ctx, a.j.failed(Failed, f, a.tries))
 }
@@ -313,8 +312,8 @@ func (r *Runner) gone(seq uint64) {
 func (a *attempt) lost(ctx context.Context, why string) {
 	ctx, cancel := lastWords(ctx)
 	defer cancel()
-	f := &answer.Fault{Code: 504, Sent: answer.Unknown, Text: "whether it was executed is unknown: " + why +
-		". It is not run again unless somebody says so (queue.retry), and goes with queue.cancel"}
+	f := answer.Doubt(504, "whether it was executed is unknown: "+why+
+		". It is not run again unless somebody says so (queue.retry), and goes with queue.cancel")
 	err := a.s.tell(ctx, a.c.Account, a.j, a.j.failed(Unknown, f, a.tries), a.before)
 	if err == nil {
 		err = a.write(ctx, record{State: unknown, Tries: a.tries, Error: why})
@@ -334,11 +333,11 @@ func (a *attempt) lost(ctx context.Context, why string) {
 
 // drop ends a job that is not to be run.
 func (r *Runner) drop(ctx context.Context, p plan.Action) {
-	why := &answer.Fault{Code: 504, Sent: answer.No, Text: "its time (" + subjects.HeaderExpires + ") was over before it was run"}
+	why := answer.Refuse(504, "its time ("+subjects.HeaderExpires+") was over before it was run")
 	end := Expired
 	if p.Why == plan.Replaced {
 		end = Replaced
-		why = &answer.Fault{Code: 410, Sent: answer.No, Text: "a newer job with the same " + subjects.HeaderCoalesce + " is run in its place: " + quote(p.By.ID)}
+		why = answer.Refuse(410, "a newer job with the same "+subjects.HeaderCoalesce+" is run in its place: "+quote(p.By.ID))
 	}
 	if p.Err != "" {
 		why.Text += "; it waited because of: " + p.Err

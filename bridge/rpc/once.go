@@ -92,8 +92,8 @@ func (s *Service) again(j *job, m *method, call []byte, a *once.Answer) {
 	j.before = a.At
 	switch {
 	case a.Left && len(a.Result) == 0:
-		s.reply(j, nil, &Fault{Code: 413, Sent: answer.Yes, Text: m.name + " was executed at " + a.At.Format(time.RFC3339) +
-			"; its answer had " + strconv.Itoa(a.Size) + " bytes, and is not kept"})
+		s.reply(j, nil, answer.Done(413, m.name+" was executed at "+a.At.Format(time.RFC3339)+
+			"; its answer had "+strconv.Itoa(a.Size)+" bytes, and is not kept"))
 		return
 	case a.Left:
 		j.lacks = tooLarge

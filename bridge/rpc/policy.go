@@ -192,7 +192,7 @@ func (ms *Methods) checkInner(m *method, call []byte, readOnly bool) *Fault {
 	return ms.checkCarried(m, view.Raw())
 }
 
-// carries tells whether a method takes contents of messages, that the caller names by their ids, to where no redaction
+// carries reports whether a method takes contents of messages, that the caller names by their ids, to where no redaction
 // reaches: to other people (forwardMessages, an answer with a quote), or to a text that says no more whose it is
 // (translateText, summarizeText).
 func (ms *Methods) carries(m *method) bool {
@@ -238,14 +238,14 @@ func leavesOpen(v codec.View) bool {
 // searchText is the parameter with what is searched for.
 const searchText = "q"
 
-// searches tells whether a method finds messages by their text. What it finds says what stands in them, even when they come
+// searches reports whether a method finds messages by their text. What it finds says what stands in them, even when they come
 // without: a code of five digits is found out, one digit after the other, by fifty such questions.
 func (ms *Methods) searches(m *method) bool {
 	q := m.fn.Decl().Param(searchText)
 	return q != nil && q.Type.Name == "string" && ms.withheld.Holds(m.fn.Result())
 }
 
-// guesses tells whether a search could find out a login code.
+// guesses reports whether a search could find out a login code.
 func (ms *Methods) guesses(call []byte) bool {
 	if ms.withheld == nil {
 		return false

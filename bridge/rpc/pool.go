@@ -171,11 +171,11 @@ func (p *pool) admitLocked(l *lane, j *job, start bool) *Fault {
 
 // passing is the fault of what cannot go to another daemon with the account.
 func passing() *Fault {
-	return &Fault{Code: 503, Text: "the account is passing to another daemon", Sent: answer.No, RetryAfter: time.Second}
+	return answer.Later("the account is passing to another daemon")
 }
 
 func crowded() *Fault {
-	return &Fault{Code: 503, Text: "too many requests of this caller are waiting", Sent: answer.No, RetryAfter: time.Second}
+	return answer.Later("too many requests of this caller are waiting")
 }
 
 func (p *pool) groupLocked(from, method string) *group {

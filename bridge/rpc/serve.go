@@ -86,7 +86,7 @@ func (s *Service) lifeOf(j *job) (context.Context, context.CancelFunc) {
 
 // tooLate is the fault of a request whose time was over before anything was done for it.
 func tooLate() *Fault {
-	return &Fault{Code: 504, Text: "it waited here for longer than it may take (" + subjects.HeaderTimeout + "), and was not sent", Sent: answer.No}
+	return answer.Refuse(504, "it waited here for longer than it may take ("+subjects.HeaderTimeout+"), and was not sent")
 }
 
 // survive keeps a fault of ours in one request from ending all others.

@@ -329,7 +329,7 @@ func (s Settings) checkTimes() error {
 	return nil
 }
 
-// External says whether NATS is somebody else's; otherwise a server runs inside the daemon.
+// External reports whether NATS is somebody else's; otherwise a server runs inside the daemon.
 func (n NATS) External() bool {
 	return n.URL != "" || n.Context != "" || n.SignsIn() && n.Config == ""
 }
@@ -342,12 +342,12 @@ func (n NATS) SignsIn() bool {
 // Scheme is the subjects of this daemon.
 func (s Settings) Scheme() subjects.Scheme { return subjects.Scheme{Prefix: s.Prefix} }
 
-// Serves says whether this daemon may run an account.
+// Serves reports whether this daemon may run an account.
 func (s Settings) Serves(account string) bool {
 	return len(s.Accounts) == 0 || slices.Contains(s.Accounts, account)
 }
 
-// ShownOnline says whether an account is to be shown as online (E34).
+// ShownOnline reports whether an account is to be shown as online (E34).
 func (u Updates) ShownOnline(account string) bool {
 	return slices.Contains(u.Online, account) || slices.Contains(u.Online, "all")
 }

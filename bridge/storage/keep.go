@@ -226,7 +226,7 @@ func (s *Storage) compare(k *kept, info *jetstream.StreamInfo) (c *Change) {
 	return c
 }
 
-// remembers says that nothing vanishes from an item by itself: a key that is deleted leaves a mark.
+// remembers reports whether nothing vanishes from an item by itself: a key that is deleted leaves a mark.
 func remembers(name string) bool {
 	return name == Sessions || name == Accounts || name == Positions || name == Limits
 }

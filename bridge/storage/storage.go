@@ -231,7 +231,7 @@ func codeOf(err error) jetstream.ErrorCode {
 	return 0
 }
 
-// gone says that an error is what a missing stream looks like.
+// gone reports whether an error is what a missing stream looks like.
 func gone(err error) bool {
 	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) ||
 		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/retry"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Owner is the record on tg.own.<account>.
@@ -111,7 +112,7 @@ func (f *fence) stamp(h nats.Header) {
 // has the account's fence, or is a part of a batch whose first message had it. A user of NATS with the right to publish there
 // could imitate that; nobody does it by mistake.
 func (f *fence) stamped(h nats.Header) bool {
-	return h.Get(jetstream.ExpectedLastSubjSeqSubjHeader) == f.subject || h.Get(headerBatchID) != ""
+	return h.Get(jetstream.ExpectedLastSubjSeqSubjHeader) == f.subject || h.Get(subjects.HeaderBatchID) != ""
 }
 
 // suspect looks whether another owner's record got into the stream. It has passed by before the stream takes it, or refuses

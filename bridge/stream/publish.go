@@ -13,13 +13,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natsgram/natsgram/bridge/retry"
-)
-
-// Headers of an atomic batch, as the server knows them.
-const (
-	headerBatchID  = "Nats-Batch-Id"
-	headerBatchSeq = "Nats-Batch-Sequence"
-	headerCommit   = "Nats-Batch-Commit"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 const (
@@ -300,9 +294,9 @@ func (l *Log) send(ctx context.Context, messages []Message) (uint64, error) {
 }
 
 func (l *Log) plain(m Message) *nats.Msg {
-	delete(m.Header, headerBatchID) // of an attempt as a batch
-	delete(m.Header, headerBatchSeq)
-	delete(m.Header, headerCommit)
+	delete(m.Header, subjects.HeaderBatchID) // of an attempt as a batch
+	delete(m.Header, subjects.HeaderBatchSequence)
+	delete(m.Header, subjects.HeaderBatchCommit)
 	l.fence.stamp(m.Header)
 	return &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 }
@@ -313,9 +307,9 @@ func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
 	id := []string{nuid.Next()}
 	conn := l.server.store.js.Conn()
 	for i, m := range messages {
-		m.Header[headerBatchID] = id
-		m.Header[headerBatchSeq] = []string{strconv.Itoa(i + 1)}
-		delete(m.Header, headerCommit)
+		m.Header[subjects.HeaderBatchID] = id
+		m.Header[subjects.HeaderBatchSequence] = []string{strconv.Itoa(i + 1)}
+		delete(m.Header, subjects.HeaderBatchCommit)
 		delete(m.Header, jetstream.ExpectedLastSubjSeqHeader)
 		delete(m.Header, jetstream.ExpectedLastSubjSeqSubjHeader)
 		if i == 0 {
@@ -323,7 +317,7 @@ func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
 		}
 		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 		if i == len(messages)-1 {
-			m.Header[headerCommit] = []string{"1"}
+			m.Header[subjects.HeaderBatchCommit] = []string{"1"}
 			ack, err := l.server.request(ctx, msg)
 			if err == nil && (ack.BatchID != id[0] || ack.BatchSize != len(messages)) {
 				err = errors.New("the server did not take the messages as one batch: atomic publishing needs nats-server 2.12 or newer")

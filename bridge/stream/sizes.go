@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Limits is what the server takes of one message, in bytes as it is encoded.
@@ -29,7 +31,7 @@ func HeaderSize(h nats.Header) int64 {
 	n := len("NATS/1.0\r\n\r\n")
 	for name, values := range h {
 		switch name {
-		case headerBatchID, headerBatchSeq, headerCommit, jetstream.ExpectedLastSubjSeqHeader, jetstream.ExpectedLastSubjSeqSubjHeader:
+		case subjects.HeaderBatchID, subjects.HeaderBatchSequence, subjects.HeaderBatchCommit, jetstream.ExpectedLastSubjSeqHeader, jetstream.ExpectedLastSubjSeqSubjHeader:
 			continue
 		}
 		for _, v := range values {
@@ -41,7 +43,7 @@ func HeaderSize(h nats.Header) int64 {
 
 // ownHeaders is what the log adds to a header at most, but for its subject: fence and batch.
 const ownHeaders = len("Nats-Expected-Last-Subject-Sequence: 18446744073709551615\r\n"+"Nats-Expected-Last-Subject-Sequence-Subject: \r\n"+
-	"Nats-Batch-Id: 0123456789012345678901\r\n"+"Nats-Batch-Sequence: 1000\r\n"+"Nats-Batch-Commit: 1\r\n") + 32
+	subjects.HeaderBatchID+": 0123456789012345678901\r\n"+subjects.HeaderBatchSequence+": 1000\r\n"+subjects.HeaderBatchCommit+": 1\r\n") + 32
 
 // LimitsOf are those of a message that no stream has to take.
 func LimitsOf(conn *nats.Conn) Limits {

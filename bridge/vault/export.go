@@ -44,7 +44,7 @@ func (v *Vault) pick(account string, all []version) (record []byte) {
 	return record
 }
 
-// Opens says whether any of the keys opens an account's record.
+// Opens reports whether any of the keys opens an account's record.
 func Opens(keys []Key, account string, record []byte) bool {
 	_, _, err := (&Vault{keys: keys}).open(account, record)
 	return err == nil && len(keys) > 0

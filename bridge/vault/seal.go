@@ -25,7 +25,7 @@ const (
 // number is which writing of a session a record is.
 type number struct{ generation, revision uint64 }
 
-// before says that a writing was made before another one.
+// before reports whether a writing was made before another one.
 func (n number) before(o number) bool {
 	return n.generation < o.generation || n.generation == o.generation && n.revision < o.revision
 }

@@ -34,7 +34,7 @@ func New(schema *codec.Schema) *Rule {
 	return &Rule{redactor: schema.NewRedactor(Users, redaction), schema: schema}
 }
 
-// Holds tells whether a value of t can hold a service message.
+// Holds reports whether a value of t can hold a service message.
 func (r *Rule) Holds(t codec.Type) bool { return r != nil && r.redactor.Holds(t) }
 
 // Redact gives value, one of type t, without the contents of service messages; why says what was left out. What is
@@ -59,13 +59,13 @@ func (r *Rule) Check(value []byte, t codec.Type) error {
 	return r.schema.Check(value, t)
 }
 
-// Names tells whether raw TL that cannot be read may name one of Users. It sees no more than their ids.
+// Names reports whether raw TL that cannot be read may name one of Users. It sees no more than their ids.
 func (r *Rule) Names(value []byte) bool { return r != nil && r.redactor.MayHold(value) }
 
-// Tells tells whether a value of t can hold text. Without a rule nobody has to know.
+// Tells reports whether a value of t can hold text. Without a rule nobody has to know.
 func (r *Rule) Tells(t codec.Type) bool { return r != nil && r.redactor.HoldsText(t) }
 
-// Addresses tells whether a call names one of Users, as its peer or anywhere else.
+// Addresses reports whether a call names one of Users, as its peer or anywhere else.
 func (r *Rule) Addresses(call []byte) bool { return r != nil && r.redactor.Mentions(call) }
 
 // redaction is the rule for one constructor.
@@ -85,7 +85,7 @@ func redaction(c *tl.Combinator) codec.Redaction {
 	return r
 }
 
-// isMessage tells whether objects of the class are withheld as a whole: messages of any kind, what a message says of the
+// isMessage reports whether objects of the class are withheld as a whole: messages of any kind, what a message says of the
 // one that it answers (with a quote of it), the same in a draft, and updates that are about a user themselves.
 func isMessage(class string) bool {
 	switch class {

@@ -195,7 +195,7 @@ func readInput(in io.Reader, words []string, f *tl.Combinator) (input []byte, re
 	return bytes.TrimSpace(input), rest, err
 }
 
-// isPiped says whether in is a file or pipe, as against a terminal, /dev/null or nothing at all.
+// isPiped reports whether in is a file or pipe, as against a terminal, /dev/null or nothing at all.
 func isPiped(in io.Reader) bool {
 	f, ok := in.(*os.File)
 	if !ok {

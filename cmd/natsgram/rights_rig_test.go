@@ -164,7 +164,7 @@ func (r *rights) settle() {
 	}
 }
 
-// hears tells whether the user, subscribed to a pattern, gets what is published in natsgram's account on a subject.
+// hears reports whether the user, subscribed to a pattern, gets what is published in natsgram's account on a subject.
 func (r *rights) hears(pattern, queue, subject string) bool {
 	r.t.Helper()
 	sub, err := r.user.QueueSubscribeSync(pattern, queue)
@@ -193,7 +193,7 @@ func (r *rights) hears(pattern, queue, subject string) bool {
 	}
 }
 
-// listens tells whether the user may subscribe to the inboxes that it was given.
+// listens reports whether the user may subscribe to the inboxes that it was given.
 func (r *rights) listens() bool {
 	r.t.Helper()
 	sub, err := r.user.SubscribeSync(r.inbox + ".>")
@@ -205,13 +205,13 @@ func (r *rights) listens() bool {
 	return !r.refused(r.inbox + ".>")
 }
 
-// refused tells whether the last thing that was refused was to subscribe to a pattern.
+// refused reports whether the last thing that was refused was to subscribe to a pattern.
 func (r *rights) refused(pattern string) bool {
 	last := r.user.LastError()
 	return last != nil && strings.Contains(last.Error(), `Subscription to "`+pattern+`"`)
 }
 
-// turnsJetStream tells whether the user can have JetStream write the session of an account: JetStream answers to whatever
+// turnsJetStream reports whether the user can have JetStream write the session of an account: JetStream answers to whatever
 // subject a request names, with rights of its own.
 func (r *rights) turnsJetStream() bool {
 	r.t.Helper()

@@ -173,7 +173,7 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 	return o.follow(ctx, c, sub, p)
 }
 
-// neverRan tells whether it is sure that no daemon ever wrote into the stream for the account.
+// neverRan reports whether it is sure that no daemon ever wrote into the stream for the account.
 func neverRan(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // who may not ask is not answered
 	defer cancel()

@@ -138,7 +138,7 @@ func (p *process) end() {
 	p.kill()
 }
 
-// up says whether it runs and is not frozen.
+// up reports whether it runs and is not frozen.
 func (p *process) up() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

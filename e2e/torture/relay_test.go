@@ -175,7 +175,7 @@ func (r *relay) passes() bool {
 	}
 }
 
-// busy says whether anything goes by this cable.
+// busy reports whether anything goes by this cable.
 func (r *relay) busy() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -123,7 +123,7 @@ func (c *primeCache) safe(p *big.Int) bool {
 	return true
 }
 
-// safePrime says whether p and (p-1)/2 are prime. One round on each comes first: a number that is not prime is nearly
+// safePrime reports whether p and (p-1)/2 are prime. One round on each comes first: a number that is not prime is nearly
 // always found out by it.
 func safePrime(p *big.Int) bool {
 	if p.Bit(0) == 0 {

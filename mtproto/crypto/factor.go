@@ -189,7 +189,7 @@ func gcd(a, b uint64) uint64 {
 // witnesses make the test of Miller and Rabin exact below 2^64.
 var witnesses = [...]uint64{2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37}
 
-// isPrime says whether n < 2^63 is prime.
+// isPrime reports whether n < 2^63 is prime.
 func isPrime(n uint64) bool {
 	for _, w := range witnesses {
 		if n%w == 0 {

@@ -75,7 +75,7 @@ func (k Key) Aux() uint64 {
 	return k.get().aux
 }
 
-// Zero says that there is no key.
+// Zero reports whether there is no key.
 func (k Key) Zero() bool { return k.p == nil }
 
 // Equal compares two keys in constant time. Two zero Keys are equal.

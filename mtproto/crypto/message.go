@@ -110,7 +110,7 @@ func decrypt(dst []byte, k *Key, from Side, packet []byte) (text []byte, ack uin
 	return dst, binary.LittleEndian.Uint32(large[:4]) | quickAck, ok
 }
 
-// plausible says whether the length that a plaintext declares leaves a legal padding (C4).
+// plausible reports whether the length that a plaintext declares leaves a legal padding (C4).
 func plausible(plain []byte) bool {
 	if len(plain) < innerSize {
 		return false

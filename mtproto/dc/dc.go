@@ -188,7 +188,7 @@ func Select(options []Option, id int, w Want) []Option {
 	return found
 }
 
-// sameWay says whether two options lead to one place in one manner.
+// sameWay reports whether two options lead to one place in one manner.
 func (o Option) sameWay(p Option) bool { return o.Addr == p.Addr && bytes.Equal(o.Secret, p.Secret) }
 
 func (w Want) rank(o Option) int {

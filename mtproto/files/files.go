@@ -55,7 +55,7 @@ func (f *Files) parallel() int {
 	return parallelDefault
 }
 
-// narrow says that parts of files share the connection of all other calls at a data centre, 0 for the home, so that they have
+// narrow reports whether parts of files share the connection of all other calls at a data centre, 0 for the home, so that they have
 // to be small: whoever calls meanwhile waits behind them.
 func (f *Files) narrow(dc int) bool {
 	c, ok := f.c.(interface{ HasMediaAddress(dc int) bool })

@@ -223,7 +223,7 @@ func (p *path) piece(ctx context.Context, s *stand, q request) ([]byte, error) {
 	return nil, fmt.Errorf("%w: %s", errAnswer, v.Name())
 }
 
-// onWeb says that a file is on the web, where Telegram fetches it, and has no hashes of it.
+// onWeb reports whether a file is on the web, where Telegram fetches it, and has no hashes of it.
 func onWeb(location codec.M) bool {
 	name, _ := location["_"].(string)
 	return strings.HasPrefix(name, "inputWebFile")

@@ -44,7 +44,7 @@ type Uploaded struct {
 	source io.ReaderAt // nil: the bytes are gone
 }
 
-// Big says that the file is a big one, which has no checksum.
+// Big reports whether the file is a big one, which has no checksum.
 func (u *Uploaded) Big() bool { return u.MD5 == "" }
 
 // InputFile is the file as the API's methods want it.

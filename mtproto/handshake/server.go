@@ -194,7 +194,7 @@ func (s *Server) onReqDHParams(now time.Time, body []byte) ([]byte, error) {
 	return s.offerGroup(now)
 }
 
-// accepts says whether the client wants us. One that names no data centre takes whom it has.
+// accepts reports whether the client wants us. One that names no data centre takes whom it has.
 func (s *Server) accepts() bool {
 	return s.dc == 0 || s.config.AcceptDC == nil || s.config.AcceptDC(s.dc)
 }

@@ -94,7 +94,7 @@ func roundTrip(t *testing.T, c *tl.Combinator, x mt.Object) {
 	}
 }
 
-// endsInRest says whether what comes last takes all there is, so that its end cannot be missed.
+// endsInRest reports whether what comes last takes all there is, so that its end cannot be missed.
 func endsInRest(c *tl.Combinator) bool {
 	return len(c.Params) > 0 && c.Params[len(c.Params)-1].Type.Name == "Object" && c.Name != "message"
 }

@@ -184,7 +184,7 @@ func items[T any](in []T) []any {
 	return out
 }
 
-// isClass says that a type is written by one of its constructors, with its id.
+// isClass reports whether a type is written by one of its constructors, with its id.
 func isClass(t tl.Type) bool {
 	switch t.Name {
 	case "int", "#", "long", "int53", "double", "string", "bytes", "int128", "int256", "Bool", "true", "Vector", "vector":

@@ -15,7 +15,7 @@ type LateChannels struct {
 	Delay time.Duration // of a push; 0: there is none
 }
 
-// late tells whether a device has to wait for an event.
+// late reports whether a device has to wait for an event.
 func (s *Server) late(d *device, e *world.Event) bool {
 	l := s.cfg.Updates.LateChannels
 	return l.Over > 0 && e.Channel() && e.Crowd > l.Over && !e.Staff && !d.looksAt(e.Peer.ID, s.cfg.Now())

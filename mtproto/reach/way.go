@@ -122,7 +122,7 @@ var framingNames = map[string]transport.Kind{
 	"abridged": transport.Abridged, "intermediate": transport.Intermediate, "padded": transport.Padded, "full": transport.Full,
 }
 
-// Ours says that Telegram sees an address of ours at the end of the way, not a proxy's.
+// Ours reports whether Telegram sees an address of ours at the end of the way, not a proxy's.
 func (w Way) Ours() bool { return len(w.hops) == 0 && w.end.kind != mtproxy }
 
 func (f Framing) suffix() string {

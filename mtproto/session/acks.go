@@ -65,7 +65,7 @@ func (s *Session) Decline(msgID int64) {
 	a.declined[msgID] = struct{}{}
 }
 
-// again says whether a message is an update that was declined before.
+// again reports whether a message is an update that was declined before.
 func (a *acks) again(id int64) bool {
 	_, declined := a.declined[id]
 	delete(a.declined, id)

@@ -69,7 +69,7 @@ func (c *call) fate() Sent {
 // top is the id that counts against first_msg_id: that of the container, if it went in one (C36).
 func (c *call) top() int64 { return max(c.msgID, c.container) }
 
-// single says that the call must be a packet of its own.
+// single reports whether the call must be a packet of its own.
 func (c *call) single() bool { return c.alone || c.opts.Build != nil }
 
 // calls are all that wait for an answer.

@@ -4,7 +4,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto/mt"
 )
 
-// Due says whether [Session.Append] has something to send, so that a loop need not be woken for every packet that came.
+// Due reports whether [Session.Append] has something to send, so that a loop need not be woken for every packet that came.
 // It may be wrong in one direction: that Append finds nothing after all.
 func (s *Session) Due() bool {
 	if !s.conn.up || s.err != nil {

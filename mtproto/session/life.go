@@ -47,7 +47,7 @@ func (s *Session) settleFormer() {
 	}
 }
 
-// firstLife says that whatever was sent in this session can only have been received by its present life: it began on
+// firstLife reports whether whatever was sent in this session can only have been received by its present life: it began on
 // this connection, and the server has begun it not more than once.
 func (s *Session) firstLife() bool { return s.self.lives <= 1 && s.self.born == s.conn.number }
 

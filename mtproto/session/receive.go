@@ -71,7 +71,7 @@ func (s *Session) decrypted(now time.Time, plain []byte) error {
 	})
 }
 
-// ours says whether messages of a session are taken: of the present one, and for a while of the one before.
+// ours reports whether messages of a session are taken: of the present one, and for a while of the one before.
 func (s *Session) ours(id int64) bool {
 	return id == s.self.id || id == s.former.id && !s.former.until.IsZero()
 }
@@ -114,7 +114,7 @@ func (s *Session) message(f frame, m mt.Message) error {
 	return nil
 }
 
-// unusable says that an update is not taken, so that neither it is noted nor acknowledged. That is one in a packet which is
+// unusable reports whether an update is not taken, so that neither it is noted nor acknowledged. That is one in a packet which is
 // older than packets may be (C8), or, if no container brought it, one older than all that is remembered, so that nobody knows
 // whether it was taken before (C7). What is in a container of today may be of any age: so Telegram sends what has waited, and
 // TDLib looks at the age of the outer id alone too (SessionConnection::on_raw_packet).
@@ -129,7 +129,7 @@ func (s *Session) unusable(f frame, m mt.Message) bool {
 	return late || f.stale
 }
 
-// brings says whether a message may bring an update: it is neither an answer, nor about messages, nor holds several.
+// brings reports whether a message may bring an update: it is neither an answer, nor about messages, nor holds several.
 func brings(id uint32) bool {
 	_, service := services[id]
 	return !service && id != mt.RPCResultID && id != mt.MsgContainerID && id != mt.MsgCopyID
@@ -150,7 +150,7 @@ func (s *Session) novel(m mt.Message) bool {
 	return id == mt.MsgContainerID
 }
 
-// premature says that a message is from the future (C8). It is authentic, so our clock is wrong. The connection is closed
+// premature reports whether a message is from the future (C8). It is authentic, so our clock is wrong. The connection is closed
 // then, nothing noted: on the next one the first message sets the clock, and the server sends this one again.
 func (s *Session) premature(f frame, m mt.Message) bool {
 	if !s.clock.synced || s.clock.age(f.now, f.id) >= -maxFuture {
@@ -235,7 +235,7 @@ func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.
 	return err
 }
 
-// unreadable says that a service message cannot be read: [Session.service] reports that, and whoever takes the message
+// unreadable reports whether a service message cannot be read: [Session.service] reports that, and whoever takes the message
 // does nothing.
 func unreadable(r *bin.Reader) bool { return r.Err() != nil }
 

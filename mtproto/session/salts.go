@@ -61,7 +61,7 @@ func (s *salts) adopt(value int64, t time.Time) bool {
 	return true
 }
 
-// wanted says whether more salts should be asked for.
+// wanted reports whether more salts should be asked for.
 func (s *salts) wanted(now, t time.Time) bool {
 	if now.Before(s.askAt) {
 		return false

@@ -179,7 +179,7 @@ func (s *Session) missing(c *call, req int64, sure bool) {
 	}
 }
 
-// proves says whether "not received" means that the call was not executed. It does, unless the session was begun anew
+// proves reports whether "not received" means that the call was not executed. It does, unless the session was begun anew
 // after the call went out: then it was another life of the session that might have received it. Code 1, older than all
 // that is remembered, is just what a new life says of messages before it, and may overtake the notice of that. Codes 2 and
 // 3 may be said by a new life too, if it began with what came late over an earlier connection. So it also takes a witness:

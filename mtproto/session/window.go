@@ -80,7 +80,7 @@ func (w *window) push(id int64) {
 	w.ids = append(w.ids, id)
 }
 
-// forgot says that an id is older than all that is remembered, so that it may have been received or not.
+// forgot reports whether an id is older than all that is remembered, so that it may have been received or not.
 func (w *window) forgot(id int64) bool { return w.full && len(w.ids) > 0 && id < w.ids[0] }
 
 func (w *window) has(id int64) bool {

@@ -1,9 +1,9 @@
-// Package signin leads a person through a login: it asks for the phone number, the code, the password and whatever else
-// Telegram wants, and asks again where an answer was wrong.
+// Package signin signs a person in: it asks for the phone number, the code, the password and whatever else Telegram wants, and
+// asks again where Telegram refused an answer.
 //
 //	_, err := new(signin.Terminal).SignIn(ctx, client.Login())
 //
-// The client has to run meanwhile. Somebody who asks elsewhere than on a terminal uses [With].
+// The client has to run meanwhile. Programs that ask elsewhere than on a terminal use [With].
 package signin
 
 import (
@@ -14,14 +14,14 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 )
 
-// AnotherWay is an answer instead of a code: have it sent in the next way ([mtproto.CodeInfo.Next]).
+// AnotherWay is an answer in place of a code: Telegram sends the code again, in the next way ([mtproto.CodeInfo.Next]).
 const AnotherWay = "resend"
 
-// Asker answers what a login waits for: a phone number or bot token, a code or [AnotherWay], a password, a name "First Last", an
-// e-mail address or the code that was sent there. Wrong is what Telegram said of the last answer. An error ends the login.
+// Asker returns what a login waits for: a phone number or bot token, a code or [AnotherWay], a password, a name "First Last", an
+// e-mail address or the code that was sent there. Wrong is the error of the last answer. An error ends the login.
 type Asker func(ctx context.Context, state mtproto.LoginState, wrong error) (string, error)
 
-// With signs in with the answers of ask, and returns once somebody is signed in; at once if somebody is already.
+// With signs in with the answers of ask. It returns when somebody is signed in, at once if somebody is already.
 func With(ctx context.Context, l *mtproto.Login, ask Asker) (mtproto.LoginState, error) {
 	var wrong error
 	for {
@@ -46,7 +46,7 @@ func With(ctx context.Context, l *mtproto.Login, ask Asker) (mtproto.LoginState,
 	}
 }
 
-// Answer hands the answer to what the login waits for in.
+// Answer makes the step that the login waits for, with the answer.
 func Answer(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer string) error {
 	name, in := stepOf(at, answer)
 	if name == "" {
@@ -56,7 +56,7 @@ func Answer(ctx context.Context, l *mtproto.Login, at mtproto.LoginStep, answer 
 	return err
 }
 
-// stepOf is the step by which an answer is handed in; empty: what is waited for is none that a person can give.
+// stepOf returns the name of the step that takes an answer, "" where the login waits for nothing that a person can give.
 func stepOf(at mtproto.LoginStep, answer string) (string, Answers) {
 	switch at {
 	case mtproto.WaitPhone:
@@ -82,10 +82,10 @@ func stepOf(at mtproto.LoginStep, answer string) (string, Answers) {
 	return "", Answers{}
 }
 
-// isToken tells a bot's token, 123456:secret, from a phone number.
+// isToken reports whether an answer is a bot's token, 123456:secret, and no phone number.
 func isToken(answer string) bool { return strings.Contains(answer, ":") }
 
-// AskAgain reports whether Telegram refused the answer, so that another one may do.
+// AskAgain reports whether Telegram refused the answer, so that another one may be right.
 func AskAgain(err error) bool {
 	var e *mtproto.Error
 	return errors.As(err, &e) && e.Code == 400

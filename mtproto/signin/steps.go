@@ -7,7 +7,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 )
 
-// Answers are what a person says at a step of a login. Each step reads what it needs.
+// Answers are what a person enters at a step of a login. Each step reads what it needs.
 type Answers struct {
 	Phone    string `json:"phone"`
 	BotToken string `json:"bot_token"`
@@ -19,11 +19,11 @@ type Answers struct {
 	Email    string `json:"email"`
 }
 
-// Names of steps that others than [Do] have to know.
+// Names of steps that other packages use.
 const (
 	Start  = "start"  // begins: with a bot's token, a QR code or a phone number
 	Await  = "await"  // waits until the QR code has been scanned
-	Cancel = "cancel" // tells the state; that the login ends is the caller's part
+	Cancel = "cancel" // returns the state; it is the caller who ends the login
 )
 
 // ErrNoStep is the error of [Do] for a name that no step has.
@@ -31,7 +31,7 @@ var ErrNoStep = errors.New("signin: no such step")
 
 type step func(context.Context, *mtproto.Login, Answers) (mtproto.LoginState, error)
 
-// steps are all there are.
+// steps are all steps by their names.
 var steps = map[string]step{
 	Start: start,
 	Await: func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
@@ -59,7 +59,7 @@ var steps = map[string]step{
 	Cancel:   state,
 }
 
-// Do does the step of that name, and gives the state in which the login is then.
+// Do makes the step of that name, and returns the state of the login after it.
 func Do(ctx context.Context, l *mtproto.Login, name string, in Answers) (mtproto.LoginState, error) {
 	do := steps[name]
 	if do == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 )
 
-// Terminal asks a person. Passwords are not shown while they are typed, where In is a terminal. The zero value is the one that
+// Terminal asks a person. It hides passwords while they are typed, where In is a terminal. The zero value is the terminal that
 // the program was started from.
 type Terminal struct {
 	In  io.Reader // nil: standard input
@@ -24,7 +24,7 @@ type Terminal struct {
 	lines *bufio.Reader
 }
 
-// SignIn signs in with what the person answers.
+// SignIn is [With], with the person's answers.
 func (t *Terminal) SignIn(ctx context.Context, l *mtproto.Login) (mtproto.LoginState, error) {
 	return With(ctx, l, t.Answer)
 }

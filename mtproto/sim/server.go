@@ -53,7 +53,7 @@ func (s *server) add(k crypto.Key, salt int64, temp bool) *authKey {
 // grace is how long a salt is taken after the next began (C24).
 const grace = 20 * time.Second
 
-// takes says whether a salt is good.
+// takes reports whether a salt is good.
 func (k *authKey) takes(salt int64, now time.Time) bool {
 	if k.next != 0 && !now.Before(k.turn) {
 		k.former, k.salt, k.next = k.salt, k.next, 0

@@ -304,13 +304,13 @@ func (w *world) drain() {
 	}
 }
 
-// moving says whether there is something that can be delivered right away.
+// moving reports whether there is something that can be delivered right away.
 func (w *world) moving() bool {
 	l := w.client.conn
 	return l == nil || !l.mute && !l.closed && len(l.up) > 0 || !l.deaf && (len(l.down) > 0 || l.closed)
 }
 
-// idle says whether all is done.
+// idle reports whether all is done.
 func (w *world) idle() bool {
 	c := w.client
 	if c.sess == nil || c.sess.Pending() > 0 || len(c.waiting) > 0 || !c.bound || len(c.owner.held) > 0 {

@@ -125,7 +125,7 @@ func TestClientHelloKeys(t *testing.T) {
 	}
 }
 
-// onCurve25519 says whether there is a y for x: y² = x³ + 486662x² + x.
+// onCurve25519 reports whether there is a y for x: y² = x³ + 486662x² + x.
 func onCurve25519(point []byte) bool {
 	le := slices.Clone(point)
 	slices.Reverse(le)

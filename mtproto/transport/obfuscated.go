@@ -35,7 +35,7 @@ var reserved = [][]byte{
 	{0xee, 0xee, 0xee, 0xee},
 }
 
-// usableInit says whether 64 random bytes look like no other protocol (A15).
+// usableInit reports whether 64 random bytes look like no other protocol (A15).
 func usableInit(b *[initSize]byte) bool {
 	if [4]byte(b[4:8]) == ([4]byte{}) {
 		return false // the packet number of the full framing

@@ -44,7 +44,7 @@ func NewTLSClient(now time.Time, s Secret, rand io.Reader) (*TLSClient, error) {
 // Hello is what to send first.
 func (c *TLSClient) Hello() []byte { return c.hello }
 
-// Ready says that the proxy has answered, and proved that it knows the secret.
+// Ready reports whether the proxy has answered, and proved that it knows the secret.
 func (c *TLSClient) Ready() bool { return c.ready }
 
 // Append appends to dst the bytes that carry data.
@@ -135,7 +135,7 @@ func answerLen(b []byte) (int, error) {
 	}
 }
 
-// begins says whether b, as far as it goes, is the beginning of want or goes on after it.
+// begins reports whether b, as far as it goes, is the beginning of want or goes on after it.
 func begins(b, want []byte) bool {
 	n := min(len(b), len(want))
 	return bytes.Equal(b[:n], want[:n])

@@ -1,24 +1,24 @@
-// Package updates puts the updates of one Telegram account in order: each once, each box in its own order, and where
-// Telegram itself has lost some, a [Gap] at its place (checklist section E).
+// Package updates puts the updates of one Telegram account in order: each once, each box in its own order, and a [Gap] at the
+// place of those that Telegram cannot give any more (checklist section E).
 //
-// The [Machine] is sans I/O. It is told what arrived and what time it is, and answers what to publish, what to fetch and
-// when to be woken:
+// The [Machine] does no I/O. Its caller tells it what arrived and what time it is, and does what it answers: publish, fetch,
+// call again at a time. Package loop has the goroutine around it, package runner a client with it:
 //
 //	rules, err := updates.Compile(schema, decl) // once per schema, shared by all accounts
 //	m, err := updates.New(rules, state, updates.Config{SelfID: id})
 //	m.Start(now)                          // at start, after each reconnect, after new_session_created (E17, E18)
 //	m.Push(now, body, updates.Meta{})     // an Updates object from the wire; body belongs to the machine from here on
-//	m.PushResult(now, call, result, meta) // what one of our own calls answered (D19): any result, most are ignored
+//	m.PushResult(now, call, result, meta) // the result of one of our own calls (D19): of any, most are ignored
 //	m.Result(now, fetch.ID, body, err)    // the answer to a Fetch
-//	m.SetWatched(now, ids)                // channels to be asked about again and again (E32)
-//	m.AddChannel(now, id, pts, hash)      // a channel of which somebody else learned
-//	m.Tick(now)                           // when m.Wake() has come
+//	m.SetWatched(now, ids)                // channels to poll (E32)
+//	m.AddChannel(now, id, pts, hash)      // a channel that was found otherwise
+//	m.Tick(now)                           // at the time m.Wake()
 //	for out, ok := m.Next(); ok; out, ok = m.Next() { // after each of these
 //		switch out := out.(type) {
-//		case *updates.Batch:      // store, in order, then let go of out.Release
-//		case *updates.Fetch:      // invoke out.Query, then Result; a refusal of Telegram's as *updates.Error
-//		case *updates.Release:    // these tokens may be acknowledged to Telegram at once
-//		case *updates.Unreadable: // close the connection, initConnection again; the machine has asked for the difference
+//		case *updates.Batch:      // store, in order, then acknowledge what out.Release names
+//		case *updates.Fetch:      // invoke out.Query, then Result; an error of Telegram's as *updates.Error
+//		case *updates.Release:    // acknowledge these tokens to Telegram at once
+//		case *updates.Unreadable: // close the connection and send initConnection again; the machine fetches the difference
 //		}
 //	}
 //
@@ -26,62 +26,60 @@
 //
 // # Boxes
 //
-// A [Box] is a sequence of Telegram's: common (pts), secret (qts), and one for every channel (pts). Which update moves
-// which is read off the schema by [Compile] (E2), so that a layer that nobody has seen works too. Updates without a
-// sequence are in the box "none".
+// A [Box] is one of Telegram's sequences: common (pts), secret (qts), and one for every channel (pts). [Compile] reads from
+// the schema which update moves which (E2), so new layers need no code. Updates without a sequence are in the box "none".
 //
 // # Batches and state
 //
-// The state that the machine goes on from after a crash travels with what it publishes: [Item.State] is the text for
-// the header Tg-State, what changed by this item, and [State.Apply] folds it. A state is true when it was folded
-// from what was stored, and never ahead of it. So the order of storing must be the order of the outputs.
+// The state from which the machine resumes after a crash travels with what it publishes: [Item.State], the text of the
+// header Tg-State, says what this item changed, and [State.Apply] applies it. A state that is built from stored items is
+// never ahead of them. So items must be stored in the order of the outputs.
 //
-// A [Batch] with [Batch.Whole] is stored all or nothing (a JetStream atomic batch), because its state moves with its last
-// item: a slice of a difference, whose messages do not tell their own pts, or a container whose seq moves. Other
-// batches may be stored item by item: each item carries its own change. A batch never has more than
-// [Config.MaxBatch] items. A difference that is larger comes as several batches; the items of all but the last carry what
-// they were (`part=`), so that after a crash between two batches the difference is fetched again and what is stored
-// already is left out.
+// A [Batch] with [Batch.Whole] is stored all or nothing (a JetStream atomic batch), because only its last item changes the
+// state: a slice of a difference, whose messages have no pts of their own, or a container whose seq moves. Other batches
+// may be stored item by item: each item has its own change. A batch has at most [Config.MaxBatch] items. A larger
+// difference comes as several batches. The items of all but the last one are counted in the state (`part=`): after a crash
+// between two batches the machine fetches the difference again and leaves out what is stored.
 //
-// A batch without items is a change of state that nothing stands for (an empty difference, a read message that
-// moved pts, D19). It may be lost: what follows repeats it, or Telegram answers the same again.
+// A batch without items is a change of state alone (an empty difference, a read message that moved pts, D19). It may be
+// lost: the next change repeats it, or Telegram answers the same again.
 //
 // # Identity
 //
-// (Era, Box, Pts, Index) names an item for ever, except in box none. A pushed update has the pts it brought and index 0; further
-// ones at the same pts (pts_count 0) have 1, 2 and so on, and the count so far is part of the state. Items of a
-// difference have the pts at its end (secret: qts), and are counted through all of it.
+// (Era, Box, Pts, Index) identifies an item for ever, except in box none. A pushed update has its own pts and index 0; further
+// ones at the same pts (pts_count 0) have 1, 2 and so on, and the state holds the count. Items of a difference have the
+// pts at its end (secret: qts), and an index that counts through all of it.
 //
-// Where Telegram begins to count anew, pts come again that were there before: from the gap that says so on, items are of another
-// [Item.Era]. So they are when the account itself begins ([Config.Begin]).
+// When Telegram resets a sequence, the same pts come again. The gap that tells of it and all items after it have another
+// [Item.Era]. So have all items after the account itself begins anew ([Config.Begin]).
 //
-// An item out of history has no pts; its index is the id of the message. Era, Box, Pts and Index name it too.
+// An item from history has no pts; its index is the id of the message. Era, Box, Pts and Index identify it as well.
 //
 // # Gaps and history
 //
-// What Telegram answers with TooLong is a [Gap] at its place. The messages in it are fetched from history afterwards, by
-// their ids, oldest first, behind all other traffic and not more than [Config.Fill.Messages]: as items with
-// [Item.Backfill]. A channel's newest come with the TooLong itself and are published at once. Where the gap of the account
-// ends nobody says: at the first message that comes as an update after it; while none has, what history brings waits
-// for one more difference. Which ids are still missing is in the state ([State.Holes]), so a crash repeats nothing.
-// Messages that will not come after all are said by another Gap, with their ids. Edits and deletions in the gap are lost
-// (E24), as are messages that were deleted since; and what is back-filled reads as it does now.
+// A difference that Telegram answers with TooLong is a [Gap] at its place. Afterwards the machine fetches the messages in it
+// from history, by their ids, oldest first, after all other traffic and at most [Config.Fill.Messages] of them: as items
+// with [Item.Backfill]. The newest messages of a channel come with TooLong itself and are published at once. Telegram does
+// not say where a gap of the common box ends. It ends at the first message that comes as an update after it; until one
+// has come, messages from history wait for one more difference. The state has the ids that are still missing
+// ([State.Holes]), so a crash repeats nothing. Another Gap names the messages that cannot be fetched. Edits and deletions in
+// the gap are lost (E24), as are messages that were deleted since, and history has messages as they are now.
 //
 // # Looking
 //
-// Telegram does not push all that happens in large channels in time (E30). So the machine looks by itself: once at all
-// dialogs, for the pts of every channel (E17); up to [MaxWatched] channels at the server's own timeout (E32); the others
-// every minute, by comparing dialogs (E29, E36); and the account by getState every five (E19). Looks find out that
-// something is missing; what is missing comes by a difference. After floods they become slower.
+// Telegram pushes some updates of large channels late or never (E30). So the machine looks for itself: once at all dialogs,
+// for the pts of every channel (E17); at up to [MaxWatched] channels after the timeout that the server gives (E32); at the
+// others every minute, by comparing dialogs (E29, E36); and at the account every five minutes, by getState (E19). A look
+// finds out that something is missing, and a difference brings it. After flood waits, looks become rarer.
 //
 // # Choices where the documents leave one
 //
-//   - A channel that was never seen begins where its first update says. If what is first seen of it is
-//     updateChannelTooLong, a Gap from 0 says that nobody knows what was before.
-//   - updateChannelTooLong, updatesTooLong and updatePtsChanged only tell a client what to fetch; they are obeyed, not
-//     published.
-//   - A channel that is behind (a gap seen, a difference not yet fetched) is marked so in the state before the date of
-//     the account may pass it, because Telegram speaks of it only once (E16).
-//   - Items in box none out of containers without seq cannot be had again from any difference (E27). Only for these
-//     is the token of [Meta] held until their batch is stored.
+//   - A channel that is new to the machine begins at the pts before its first update. If that is updateChannelTooLong, a Gap
+//     from 0 says that what was before is unknown.
+//   - updateChannelTooLong, updatesTooLong and updatePtsChanged tell a client what to fetch. The machine fetches it and does not
+//     publish them.
+//   - The state marks a channel that is behind (a gap was seen, the difference is not fetched yet) before the date of the
+//     account passes it, because Telegram mentions it only once (E16).
+//   - No difference brings items of box none again that came in containers without seq (E27). Only for these does the
+//     machine hold the token of [Meta] until their batch is stored.
 package updates

@@ -10,23 +10,23 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Rules are what the machine has read off a schema. They never change, and all accounts share them.
+// Rules are what [Compile] reads from a schema. They never change, and all accounts share them.
 type Rules struct {
 	s       *codec.Schema
 	updates map[uint32]*rule  // constructors of Update
-	results map[uint32]result // what may come as an answer and concerns us
+	results map[uint32]result // constructors of results that hold updates or move a pts
 	ids     *codec.LongFinder // of users and chats
 	short   shortPlan
 
 	newMessage, newChannelMessage, newEncrypted wrapper
 }
 
-// rule is what one constructor of Update means.
+// rule is what the machine has to know of a constructor of Update.
 type rule struct {
 	name    string
 	kind    BoxKind // the sequence that it moves
-	hint    bool    // has a pts that moves nothing, but tells how far the box is (E29)
-	control bool    // tells a client what to fetch: obeyed, not published
+	hint    bool    // has a pts that moves no sequence, but says how far the box is (E29)
+	control bool    // only tells a client what to fetch: not published
 	live    bool
 	fresh   bool   // a new message of the common box or a channel
 	message string // name of the field that holds a Message, "" for none
@@ -35,21 +35,21 @@ type rule struct {
 	about   aboutPlan
 }
 
-// result is what an answer of some constructor holds for us: updates themselves, or in a field, or a moved pts (D19).
+// result is what a result of some constructor holds: updates, in a field or as a whole, or a pts that has moved (D19).
 type result struct {
 	updates  bool
 	field    string
 	affected bool
-	dialogs  bool // tell where channels are (E29)
+	dialogs  bool // with the pts of channels (E29)
 }
 
-// none: the answer does not concern us.
+// none reports whether the machine ignores the result.
 func (r result) none() bool { return r == result{} }
 
-// controls are the updates that are not published.
+// controls are the updates that only tell a client what to fetch.
 var controls = []string{"updateChannelTooLong", "updatePtsChanged"}
 
-// live are the updates that are of no use later, with why.
+// live are the updates that are of no use later, each with the reason.
 var live = map[string]string{
 	"updateUserTyping":                "over in 6 s",
 	"updateChatUserTyping":            "over in 6 s",
@@ -68,10 +68,10 @@ var live = map[string]string{
 	"updateStarGiftAuctionState":      "a running auction: the next one replaces it",
 }
 
-// Live reports whether updates of that constructor are of use only at once: they are published, and not kept.
+// Live reports whether updates of that constructor are of use only at once: they are published and not kept.
 func Live(name string) bool { return live[name] != "" }
 
-// Control reports whether updates of that constructor only tell a client what to fetch: they are obeyed, not published.
+// Control reports whether updates of that constructor only tell a client what to fetch. They are not published.
 func Control(name string) bool { return slices.Contains(controls, name) }
 
 // Compile reads a schema, given in both its forms.
@@ -128,7 +128,7 @@ func newRule(decl *tl.Schema, c *tl.Combinator) *rule {
 	return u
 }
 
-// findConnection finds the id of a business connection: of the update itself, or of the BotBusinessConnection in it.
+// findConnection finds where an update has the id of a business connection: in a field, or in the BotBusinessConnection in it.
 func findConnection(decl *tl.Schema, c *tl.Combinator) finder {
 	const id = "connection_id"
 	if has(c, id, "string") {
@@ -142,7 +142,7 @@ func findConnection(decl *tl.Schema, c *tl.Combinator) finder {
 	return finder{}
 }
 
-// BusinessConnection is the business connection by which an update came to a bot, "" where it came by none.
+// BusinessConnection returns the id of the business connection by which an update came to a bot, "" if by none.
 func (r *Rules) BusinessConnection(it *Item) string {
 	if len(it.Update) < 4 {
 		return ""
@@ -162,8 +162,8 @@ func (r *Rules) BusinessConnection(it *Item) string {
 	return connection.Str(rule.by.inner)
 }
 
-// sequence reads off a declaration which sequence the update moves (E2): pts and pts_count the common box's or a
-// channel's, qts the secret box's. A pts without a count moves nothing.
+// sequence reads from a declaration which sequence the update moves (E2): with pts and pts_count that of the common box or of
+// a channel, with qts that of the secret box. A pts without pts_count moves none.
 func sequence(c *tl.Combinator) (kind BoxKind, hint bool) {
 	switch {
 	case has(c, "qts", "int"):
@@ -202,7 +202,7 @@ func newResult(c *tl.Combinator) result {
 	return result{}
 }
 
-// resultOf looks at the first bytes of an answer.
+// resultOf finds a result by its constructor id.
 func (r *Rules) resultOf(body []byte) result {
 	if len(body) < 4 {
 		return result{}
@@ -210,7 +210,7 @@ func (r *Rules) resultOf(body []byte) result {
 	return r.results[binary.LittleEndian.Uint32(body)]
 }
 
-// unseen stands for constructors that are no Update.
+// unseen is the rule of constructors that are no Update.
 var unseen = &rule{}
 
 func (r *Rules) rule(u codec.View) *rule {
@@ -220,8 +220,8 @@ func (r *Rules) rule(u codec.View) *rule {
 	return unseen
 }
 
-// boxOf is the box that an update moves. Channels are found by channel_id, the message's peer or the peer; a message of
-// a channel moves the channel's box whatever the update is called. An update without a number moves none: see [unnumbered].
+// boxOf returns the box that an update moves. The channel is in channel_id, the message's peer or the peer; a message of a
+// channel moves the channel's box whatever the update is called. See [unnumbered] for updates that move none.
 func (r *Rules) boxOf(u *looked, rule *rule) Box {
 	switch {
 	case rule.kind == None || unnumbered(u, rule):
@@ -233,15 +233,15 @@ func (r *Rules) boxOf(u *looked, rule *rule) Box {
 		return Box{Kind: Channel, ID: id}
 	}
 	if rule.kind == Channel {
-		return Box{} // a channel's, but nobody knows whose
+		return Box{} // of a channel that the update does not name
 	}
 	return Box{Kind: Common}
 }
 
-// unnumbered says that an update of a kind that moves a box moves none: Telegram has been seen to send a qts of 0 between
-// others that count (updateChannelParticipant: message_box of Lonami/grammers, Telethon#3041), and a pts of 0 says no
-// more. TDLib takes these for mistakes and fetches a difference, which brings the same again: so they are published as they
-// are, once.
+// unnumbered reports whether an update has no number although its kind moves a box. Telegram has been seen to send a qts of 0
+// between others that count (updateChannelParticipant: message_box of Lonami/grammers, Telethon#3041), and a pts of 0 means
+// no more. TDLib takes these for errors and fetches a difference, which has the same update again. Here they are published
+// once, in box none.
 func unnumbered(u *looked, rule *rule) bool {
 	switch rule.kind {
 	case None:

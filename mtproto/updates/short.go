@@ -8,7 +8,7 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// wrapper makes an update of a bare message: in the update's fields only the message and the pts are known.
+// wrapper makes an update of a message that came without one, as in a difference. Only the message and the pts are known.
 type wrapper struct {
 	name  string
 	id    uint32
@@ -42,13 +42,13 @@ func newWrapper(decl *tl.Schema, name string) (wrapper, error) {
 		case p.Type.Name == "int" || p.Type.Name == "#":
 			w.parts = append(w.parts, wrapZero)
 		default:
-			return w, fmt.Errorf("updates: nobody knows what to put into %s of %s", p.Name, name)
+			return w, fmt.Errorf("updates: the field %s of %s is unknown: there is no value for it", p.Name, name)
 		}
 	}
 	return w, nil
 }
 
-// findMessage are the ways to the chat of a bare message.
+// findMessage returns where a message names its chat.
 func findMessage(decl *tl.Schema, class string) []finder {
 	for _, c := range decl.Class(class) {
 		if ways := append(findPeers(decl, c), findIDs(c, "")...); len(ways) > 0 {
@@ -58,7 +58,7 @@ func findMessage(decl *tl.Schema, class string) []finder {
 	return nil
 }
 
-// wrap writes the update. Its pts_count is 0: how much of the difference the message is, nobody says.
+// wrap writes the update. Its pts_count is 0, because a difference does not say by how much each message moves the pts.
 func (w *wrapper) wrap(message []byte, pts int) []byte {
 	out := bin.Writer{Buf: make([]byte, 0, len(message)+4+4*len(w.parts))}
 	out.Uint32(w.id)
@@ -77,8 +77,8 @@ func (w *wrapper) wrap(message []byte, pts int) []byte {
 
 func (w *wrapper) peer(message *looked) Peer { return peerOf(message, w.peers) }
 
-// shortPlan says how updateShortMessage and its kind become messages: each field that the message has under the same
-// name and type is copied (E5).
+// shortPlan says how updateShortMessage and its like become messages: each field that a message has under the same name and
+// type is copied (E5).
 type shortPlan struct {
 	copies map[uint32][]copied // by constructor of Updates
 	from   bool                // a message has from_id: Peer

@@ -19,7 +19,7 @@ type Options struct {
 	Texts  []string            // classes in whose place the receiver understands a text or a number: InputPeer
 }
 
-// optional tells whether what is sent may lack the parameter.
+// optional reports whether what is sent may lack the parameter.
 func (o Options) optional(p tl.Param) bool {
 	return p.Cond != nil || slices.Contains(o.Filled, p.Name) && isLong(p.Type)
 }

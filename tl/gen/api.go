@@ -75,7 +75,7 @@ type apiClass struct {
 	ctors  []*apiStruct
 }
 
-// single says that the class is its only constructor.
+// single reports whether the class is its only constructor.
 func (k *apiClass) single() bool { return len(k.ctors) == 1 }
 
 // apiStruct is a constructor, or the request of a function.

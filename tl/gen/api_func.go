@@ -26,7 +26,7 @@ func (a *api) writeFunction(b *bytes.Buffer, f *apiFunction) {
 	writeAPICode(b, f.apiStruct)
 }
 
-// isTrue says that the function answers nothing but that it was done.
+// isTrue reports whether the function answers nothing but that it was done.
 func (f *apiFunction) isTrue() bool { return f.decl.Result.Name == "True" }
 
 // query is the field that holds a call, nil without one.

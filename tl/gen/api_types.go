@@ -155,7 +155,7 @@ func (a *api) function(f *apiFunction) (err error) {
 	return nil
 }
 
-// wraps says that the function's result is that of the call in it (H4).
+// wraps reports whether the function's result is that of the call in it (H4).
 func (f *apiFunction) wraps() bool { return slices.Contains(f.decl.Generic, f.decl.Result.Name) }
 
 // measure computes how many bytes a value of each class has at least, from what is known of the others.

@@ -153,7 +153,7 @@ func (st *apiStruct) statement(f *apiField) string {
 	return st.together(f) + fmt.Sprintf("if c.has(%s, %s) {\n%s\n}\n", bit, f.present(), f.typ.apply(v))
 }
 
-// unused says that no field depends on the flags field f.
+// unused reports whether no field depends on the flags field f.
 func (st *apiStruct) unused(f *apiField) bool {
 	return !slices.ContainsFunc(st.fields, func(g *apiField) bool {
 		return g.param.Cond != nil && g.param.Cond.Flags == f.param.Name

@@ -26,7 +26,7 @@ type CallError interface {
 	RetryAfter() time.Duration
 }
 
-// IsKind says whether err is a refusal of Telegram's, of one of these kinds (see [ErrorKind]):
+// IsKind reports whether err is a refusal of Telegram's, of one of these kinds (see [ErrorKind]):
 //
 //	if tg.IsKind(err, "PEER_ID_INVALID", "USER_IS_BLOCKED") {
 func IsKind(err error, kinds ...string) bool {

@@ -93,7 +93,7 @@ func (c *coder) flags() flags {
 	return flags(at)
 }
 
-// has says whether a field is there that depends on bit n of f. When writing, there says so.
+// has reports whether a field is there that depends on bit n of f. When writing, there says so.
 //
 //go:noinline
 func (c *coder) has(f flags, n uint, there bool) bool {

@@ -31,7 +31,7 @@ func Append(dst []byte, x Object) ([]byte, error) {
 	return c.w.Buf, nil
 }
 
-// empty says that x is nil and has something to tell.
+// empty reports whether x is nil and has something to tell.
 func empty(x Object) bool {
 	if x == nil {
 		return true

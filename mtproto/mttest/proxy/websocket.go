@@ -78,7 +78,7 @@ func (s WebSocket) upgrade(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// plain says whether a connection begins with the name of a framing, which obfuscation would hide (A15).
+// plain reports whether a connection begins with the name of a framing, which obfuscation would hide (A15).
 func plain(first []byte) bool {
 	return first[0] == 0xef || bytes.Equal(first, []byte{0xee, 0xee, 0xee, 0xee}) || bytes.Equal(first, []byte{0xdd, 0xdd, 0xdd, 0xdd})
 }

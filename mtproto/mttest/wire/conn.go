@@ -54,7 +54,7 @@ func newConn(c *Centre, nc net.Conn) *Conn {
 	}
 }
 
-// Media says that the connection came to an address for file traffic.
+// Media reports whether the connection came to an address for file traffic.
 func (c *Conn) Media() bool { return c.media }
 
 // Close ends the connection. It may be called from any goroutine, also more than once.

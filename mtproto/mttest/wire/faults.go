@@ -122,7 +122,7 @@ func (f *Faults) Count(fault Fault) int {
 	return f.counts[fault]
 }
 
-// happens says whether a fault happens on this occasion, and counts it.
+// happens reports whether a fault happens on this occasion, and counts it.
 func (f *Faults) happens(fault Fault) bool {
 	if !f.on.Load() {
 		return false

@@ -32,7 +32,7 @@ type Key struct {
 // Centre is where the key belongs.
 func (k *Key) Centre() *Centre { return k.centre }
 
-// expired says that a temporary key is past its time.
+// expired reports whether a temporary key is past its time.
 func (k *Key) expired(now time.Time) bool { return !k.Expires.IsZero() && now.After(k.Expires) }
 
 // session finds a session or begins one.
@@ -105,7 +105,7 @@ func Push(keys []*Key, body func() []byte) bool {
 	return true
 }
 
-// before says that updates go rather to s than to o: to one that is connected, that moves no files, that was used last.
+// before reports whether updates go rather to s than to o: to one that is connected, that moves no files, that was used last.
 func (s *Session) before(o *Session) bool {
 	if connected := s.connected(); connected != o.connected() {
 		return connected
@@ -178,7 +178,7 @@ func (k *Key) leave(conn *Conn) {
 	delete(k.users, conn)
 }
 
-// Duplicated says that two connections used the key at once where that is forbidden; it stays so.
+// Duplicated reports whether two connections used the key at once where that is forbidden; it stays so.
 func (k *Key) Duplicated() bool {
 	if p := k.permanent(); p != nil && p.Duplicated() {
 		return true

@@ -212,7 +212,7 @@ func (o *outbox) ackMessage() *message {
 	return &message{body: acksBody(ids)}
 }
 
-// old says that a message cannot go by itself: clients take no packet that is older than 300 s (C8), but what is in a
+// old reports whether a message cannot go by itself: clients take no packet that is older than 300 s (C8), but what is in a
 // container of today may be of any age.
 func old(m *message, now time.Time) bool { return now.Unix()-m.id>>32 > 60 }
 

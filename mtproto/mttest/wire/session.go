@@ -29,7 +29,7 @@ type Session struct {
 // Key is whose session it is.
 func (s *Session) Key() *Key { return s.key }
 
-// connected says that somebody may be there to hear what is sent.
+// connected reports whether somebody may be there to hear what is sent.
 func (s *Session) connected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +146,7 @@ func (s *Session) attach(c *Conn) bool {
 	return true
 }
 
-// superseded says that the session went over to another connection after it had been spoken over c. What is still read of c
+// superseded reports whether the session went over to another connection after it had been spoken over c. What is still read of c
 // then is left: the client may have been told already that it was not received, and have sent it again. The caller holds
 // s.mu from this question until the message is noted. Connections count from the session's first packet on them, not from
 // when they were made: a proxy such as mtprotoproxy has a pool of them, made beforehand.

@@ -42,7 +42,7 @@ type Event struct {
 	Staff bool // this one is the creator, or a bot
 }
 
-// Channel says whether the event belongs to a channel's box.
+// Channel reports whether the event belongs to a channel's box.
 func (e *Event) Channel() bool { return e.Peer.Kind == KindChannel }
 
 // box is a log of events under one pts.

@@ -39,7 +39,7 @@ func New(s *tl.Schema, seed uint64) *Generator {
 	return g
 }
 
-// Possible tells whether c has values at all.
+// Possible reports whether c has values at all.
 func (g *Generator) Possible(c *tl.Combinator) bool { _, ok := g.heights[c]; return ok }
 
 // Boxed appends a value of c with its id. Depth bounds how deep it nests, where the schema lets it.

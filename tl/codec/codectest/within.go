@@ -28,7 +28,7 @@ func (g *Generator) Planter(class string) *Planter {
 	return p
 }
 
-// Reaches tells whether a value of t can hold an object of the class.
+// Reaches reports whether a value of t can hold an object of the class.
 func (p *Planter) Reaches(t tl.Type) bool { _, ok := p.distance(t); return ok }
 
 // distance is 0 where the object itself may stand.
