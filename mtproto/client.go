@@ -337,3 +337,6 @@ func (c *Client) announced(id int) int {
 
 // wallClock goes on while the machine sleeps.
 func wallClock() time.Time { return time.Now().Round(0) }
+
+// Ways tells how the ways to Telegram do, in the order of the options.
+func (c *Client) Ways() []reach.Health { return c.ways.Health(time.Now()) }

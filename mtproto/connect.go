@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/mtproto/handshake"
 	"github.com/natsgram/natsgram/mtproto/internal/conn"
 	"github.com/natsgram/natsgram/mtproto/internal/keys"
@@ -15,21 +14,6 @@ import (
 
 // renewPause is for the server to see that the former connection is closed, before the one with the next temporary key (D8).
 const renewPause = 250 * time.Millisecond
-
-// connector makes the connections of a link, one after another, and decides what the end of each means. It belongs to the
-// goroutine that runs it.
-type connector struct {
-	l       *link
-	backoff backoff
-	pause   time.Duration // before the next attempt
-	via     *route        // the connection of the moment, nil for none; its reader may look too
-}
-
-// wire is a connection, and the address that it leads to.
-type wire struct {
-	*conn.Wire
-	to dc.Option
-}
 
 // run keeps the link connected until ctx ends, nobody needs it, or something is beyond repair.
 func (r *connector) run(ctx context.Context) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"slices"
 	"syscall"
@@ -15,21 +14,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto/internal/keys"
 	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/mtproto/transport"
-	"github.com/natsgram/natsgram/tl/codec"
 )
-
-// route is a connection, and the way that it came by.
-type route struct {
-	*reach.Conn
-	way   int // for the Chooser
-	began time.Time
-}
-
-// wire frames the connection.
-func (r *route) wire(l Limits) (*wire, error) {
-	w, err := conn.NewWire(r.Conn, r.Framing, conn.Patience{Write: l.Write, Receive: l.Handshake})
-	return &wire{Wire: w, to: r.To}, err
-}
 
 // dial connects by the ways there are, the healthiest first, until one leads somewhere; the addresses from the next one on
 // after each failure.
@@ -114,20 +99,3 @@ func ours(err error) bool {
 	own := []error{errIdle, errReinit, errSilent, keys.ErrRenewed, keys.ErrUnbound, conn.ErrSlept}
 	return slices.ContainsFunc(own, func(e error) bool { return errors.Is(err, e) })
 }
-
-// proxyOf returns what initConnection has to say of a way: nil, or the MTProxy at its end (A32, D1).
-func proxyOf(w reach.Way) codec.M {
-	host, port, ok := w.MTProxy()
-	if !ok {
-		return nil
-	}
-	return codec.M{"_": "inputClientProxy", "address": host, "port": port}
-}
-
-// sameProxy reports whether two ways are alike to initConnection.
-func sameProxy(ways *reach.Chooser, a, b int) bool {
-	return a == b || maps.Equal(proxyOf(ways.Way(a)), proxyOf(ways.Way(b)))
-}
-
-// Ways tells how the ways to Telegram do, in the order of the options.
-func (c *Client) Ways() []reach.Health { return c.ways.Health(time.Now()) }

@@ -1,7 +1,6 @@
 package mtproto
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -144,6 +143,27 @@ func newError(re *mt.RPCError, method string, dc int) *Error {
 	return e
 }
 
+// SentOf tells whether the call that err ended may have been executed. It returns SentYes for nil, and SentUnknown for an error
+// that is no [*Error].
+func SentOf(err error) Sent {
+	var e *Error
+	switch {
+	case err == nil:
+		return SentYes
+	case errors.As(err, &e):
+		return e.Sent
+	}
+	return SentUnknown
+}
+
+// Reached tells only whether Telegram received the call that err ended: it is [SentOf] with SentYes in place of SentRefused.
+func Reached(err error) Sent {
+	if sent := SentOf(err); sent != SentRefused {
+		return sent
+	}
+	return SentYes
+}
+
 // IsKind reports whether err is Telegram's, of one of these kinds (see [Error.Kind]).
 func IsKind(err error, kinds ...string) bool {
 	var e *Error
@@ -171,27 +191,4 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter()
 	}
 	return 0
-}
-
-type floodKey struct{}
-
-// WithFloodWait sets for the calls made with a context how long a FLOOD_WAIT they sit out by themselves; 0: none.
-func WithFloodWait(ctx context.Context, limit time.Duration) context.Context {
-	return context.WithValue(ctx, floodKey{}, limit)
-}
-
-type retriesKey struct{}
-
-// WithRetries sets for the calls made with a context how often they are made again after errors of Telegram's side that may
-// pass, in place of Limits.Retries: 0 for somebody who has a rhythm of his own.
-func WithRetries(ctx context.Context, most int) context.Context {
-	return context.WithValue(ctx, retriesKey{}, most)
-}
-
-// retries returns how often a call is made again.
-func (a *attempts) retries(ctx context.Context) int {
-	if n, ok := ctx.Value(retriesKey{}).(int); ok {
-		return n
-	}
-	return a.c.o.Limits.Retries
 }

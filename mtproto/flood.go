@@ -5,15 +5,22 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
+
+// Pause is a wait that Telegram has asked for, of calls of a method. Programs that end and go on keep them: a new client that
+// does not know of a flood wait runs into it again, and it is made longer.
+type Pause struct {
+	Method string
+	Peer   string // whom the calls are about: user.5, chat.5, channel.5; user.0 is the account itself. Empty: nobody in particular
+	Kind   string // FLOOD_WAIT, SLOWMODE_WAIT ...
+	Until  time.Time
+}
 
 // pause is how long calls have to wait, and as what Telegram said so.
 type pause struct {
@@ -127,9 +134,6 @@ func (f *floods) left(id uint32, now time.Time, about func() peer) (wait pause, 
 	return wait, !wait.over(now)
 }
 
-// kindSlow is the wait between two messages of one member to one chat.
-const kindSlow = "SLOWMODE_WAIT"
-
 // peerParams are the parameters that name whom a call is about, the first that there is; of a forwarding, where it goes to.
 var peerParams = []string{"to_peer", "peer", "channel", "user_id", "bot", "id"}
 
@@ -164,33 +168,6 @@ func readPeer(v codec.View) peer {
 		return peer{kind: 'u'}
 	}
 	return peer{}
-}
-
-// inner finds the call that wrappers carry (invokeWithTakeout, invokeWithoutUpdates ...); query itself, if it is none.
-func inner(s *codec.Schema, query []byte) []byte {
-	for range wrapsDeep {
-		f, ok := s.FunctionByID(idOf(query))
-		if !ok || !slices.ContainsFunc(f.Decl().Params, func(p tl.Param) bool { return p.Type.Bang }) {
-			return query
-		}
-		v, err := s.View(query)
-		if err != nil || v.Offset("query") < 0 {
-			return query
-		}
-		query = v.Raw()[v.Offset("query"):]
-	}
-	return query
-}
-
-// wrapsDeep is how many wrappers around a call are looked through.
-const wrapsDeep = 4
-
-// floodLimit returns how long a call may wait by itself.
-func (a *attempts) floodLimit(ctx context.Context) time.Duration {
-	if d, ok := ctx.Value(floodKey{}).(time.Duration); ok {
-		return d
-	}
-	return a.c.o.Limits.FloodWait
 }
 
 // outlasts reports whether ctx ends before d has passed.

@@ -2,6 +2,7 @@ package mtproto
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
@@ -77,4 +78,21 @@ func jsonDate(v codec.View) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(sec, 0)
+}
+
+// lastTime is when something was last done that is not done too often.
+type lastTime struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// due reports whether to do it again, which is noted.
+func (t *lastTime) due(now time.Time, every time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.at.IsZero() && now.Sub(t.at) < every {
+		return false
+	}
+	t.at = now
+	return true
 }

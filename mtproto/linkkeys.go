@@ -15,10 +15,8 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-const (
-	kindUnbound = "AUTH_KEY_PERM_EMPTY"
-	kindBadBind = "ENCRYPTED_MESSAGE_INVALID"
-)
+// kindBadBind is how Telegram refuses a binding that it cannot read.
+const kindBadBind = "ENCRYPTED_MESSAGE_INVALID"
 
 // errTempDenied says that a data centre does not know our temporary key, which it may forget at any time: that is no reason
 // to doubt the permanent one (A10, B25).

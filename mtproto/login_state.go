@@ -2,6 +2,9 @@ package mtproto
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 )
 
@@ -100,3 +103,19 @@ type EmailInfo struct {
 	Pattern string `json:"pattern,omitempty"`
 	Length  int    `json:"length,omitempty"`
 }
+
+// QRCode is what an app that is signed in has to scan (F7). Whoever scans it signs us in to his account; it prints no more
+// than when it ends.
+type QRCode struct {
+	URL     string    `json:"url"` // tg://login?token=...
+	Expires time.Time `json:"expires"`
+}
+
+// String tells when the code ends.
+func (q QRCode) String() string { return "QR code until " + q.Expires.Format(time.TimeOnly) }
+
+// Format prints [QRCode.String] for every verb.
+func (q QRCode) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, q.String()) }
+
+// LogValue is [QRCode.String].
+func (q QRCode) LogValue() slog.Value { return slog.StringValue(q.String()) }

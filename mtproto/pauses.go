@@ -8,15 +8,6 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Pause is a wait that Telegram has asked for, of calls of a method. Programs that end and go on keep them: a new client that
-// does not know of a flood wait runs into it again, and it is made longer.
-type Pause struct {
-	Method string
-	Peer   string // whom the calls are about: user.5, chat.5, channel.5; user.0 is the account itself. Empty: nobody in particular
-	Kind   string // FLOOD_WAIT, SLOWMODE_WAIT ...
-	Until  time.Time
-}
-
 var peerKinds = map[byte]string{'u': "user", 'g': "chat", 'c': "channel"}
 
 func (p peer) String() string {

@@ -4,28 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"io"
-	"log/slog"
 	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
 )
-
-// QRCode is what an app that is signed in has to scan (F7). Whoever scans it signs us in to his account; it prints no more
-// than when it ends.
-type QRCode struct {
-	URL     string    `json:"url"` // tg://login?token=...
-	Expires time.Time `json:"expires"`
-}
-
-// String tells when the code ends.
-func (q QRCode) String() string { return "QR code until " + q.Expires.Format(time.TimeOnly) }
-
-// Format prints [QRCode.String] for every verb.
-func (q QRCode) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, q.String()) }
-
-// LogValue is [QRCode.String].
-func (q QRCode) LogValue() slog.Value { return slog.StringValue(q.String()) }
 
 const (
 	qrMovesMost = 3               // data centres that one login by QR code is sent on to

@@ -12,8 +12,12 @@ const (
 	codeUnbuilt  = 501
 )
 
-// kindSpeed is how Telegram limits the speed of files of accounts without Premium.
-const kindSpeed = "FLOOD_PREMIUM_WAIT"
+// Kinds of errors that the client knows by name elsewhere too.
+const (
+	kindSlow    = "SLOWMODE_WAIT"       // the wait between two messages of one member to one chat
+	kindSpeed   = "FLOOD_PREMIUM_WAIT"  // how Telegram limits the speed of files of accounts without Premium
+	kindUnbound = "AUTH_KEY_PERM_EMPTY" // the temporary key is bound to no permanent one (B25)
+)
 
 // reaction is what the client does about an error of Telegram's by itself.
 type reaction int

@@ -1,8 +1,10 @@
 package mtproto
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/bin"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -91,3 +93,22 @@ func hasRandomID(f *codec.Function) bool {
 	}
 	return p.Type.Name == "long" || len(p.Type.Args) == 1 && p.Type.Args[0].Name == "long"
 }
+
+// inner finds the call that wrappers carry (invokeWithTakeout, invokeWithoutUpdates ...); query itself, if it is none.
+func inner(s *codec.Schema, query []byte) []byte {
+	for range wrapsDeep {
+		f, ok := s.FunctionByID(idOf(query))
+		if !ok || !slices.ContainsFunc(f.Decl().Params, func(p tl.Param) bool { return p.Type.Bang }) {
+			return query
+		}
+		v, err := s.View(query)
+		if err != nil || v.Offset("query") < 0 {
+			return query
+		}
+		query = v.Raw()[v.Offset("query"):]
+	}
+	return query
+}
+
+// wrapsDeep is how many wrappers around a call are looked through.
+const wrapsDeep = 4

@@ -1,8 +1,6 @@
 package mtproto
 
 import (
-	"errors"
-
 	"github.com/natsgram/natsgram/mtproto/session"
 	"github.com/natsgram/natsgram/tl/executed"
 )
@@ -48,25 +46,4 @@ func sentBy(s session.Sent) Sent {
 		return SentYes
 	}
 	return SentUnknown
-}
-
-// SentOf tells whether the call that err ended may have been executed. It returns SentYes for nil, and SentUnknown for an error
-// that is no [*Error].
-func SentOf(err error) Sent {
-	var e *Error
-	switch {
-	case err == nil:
-		return SentYes
-	case errors.As(err, &e):
-		return e.Sent
-	}
-	return SentUnknown
-}
-
-// Reached tells only whether Telegram received the call that err ended: it is [SentOf] with SentYes in place of SentRefused.
-func Reached(err error) Sent {
-	if sent := SentOf(err); sent != SentRefused {
-		return sent
-	}
-	return SentYes
 }

@@ -2,7 +2,6 @@ package mtproto
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/tl/codec"
@@ -70,23 +69,6 @@ func (u *userCheck) doubt(c *Client, e *Error) {
 	if u.last.due(time.Now(), checkUserEvery) {
 		u.ask(l)
 	}
-}
-
-// lastTime is when something was last done that is not done too often.
-type lastTime struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-// due reports whether to do it again, which is noted.
-func (t *lastTime) due(now time.Time, every time.Duration) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.at.IsZero() && now.Sub(t.at) < every {
-		return false
-	}
-	t.at = now
-	return true
 }
 
 // loseAuth ends everything because the account is signed out here. The state is kept: it is for the operator to decide
