@@ -116,7 +116,7 @@ func unwritten(r *relay) {
 
 func neverTwo(t *testing.T, lose lossOf, hurt func(*relay)) {
 	t.Helper()
-	const ttl = time.Second
+	const ttl, patience = time.Second, 30 * time.Second
 	r, owner, nc, other := relayed(t, ttl)
 	one, _ := join(t, owner, Member{})
 	t.Cleanup(nc.Close) // or its end would wait for answers
@@ -143,7 +143,7 @@ func neverTwo(t *testing.T, lose lossOf, hurt func(*relay)) {
 		t.Fatal(err)
 	}
 	join(t, newcomer, Member{})
-	for begun := time.Now(); time.Since(begun) < 3*ttl; time.Sleep(5 * time.Millisecond) {
+	for begun := time.Now(); time.Since(begun) < 3*ttl || !l.Sure() && time.Since(begun) < patience; time.Sleep(5 * time.Millisecond) {
 		for _, ls := range []*Leases{other, newcomer} {
 			theirs, err := ls.Take(soon(t), "main", ever)
 			if l.Sure() && theirs != nil {
