@@ -118,7 +118,7 @@ func TestFaultIsToldInFull(t *testing.T) {
 		h.Get("Tg-Retry-After") != "35" || h.Get("Tg-Sent") != "no" {
 		t.Error(h)
 	}
-	want := body{420, "FLOOD_WAIT_35\nx", "FLOOD_WAIT_35", 34.5, "no", "peer"}
+	want := body{420, "FLOOD_WAIT_35\nx", "FLOOD_WAIT_35", 34.5, "no", "peer", ""}
 	var got body
 	if err := json.Unmarshal(f.Body(JSON), &got); err != nil || got != want {
 		t.Errorf("%+v %v", got, err)

@@ -34,6 +34,7 @@ type Fault struct {
 	RetryAfter time.Duration // 0: unknown
 	Sent       Sent
 	Path       string // where in a bad request
+	Kept       string // the Nats-Msg-Id with which the same request gets the answer that this one could not hold
 }
 
 // Fail returns the fault of a request of which sent says whether it was executed.
@@ -68,13 +69,14 @@ type body struct {
 	RetryAfter float64 `json:"retry_after,omitempty" msgpack:"retry_after,omitempty"`
 	Sent       string  `json:"sent" msgpack:"sent"`
 	Path       string  `json:"path,omitempty" msgpack:"path,omitempty"`
+	Kept       string  `json:"kept,omitempty" msgpack:"kept,omitempty"`
 }
 
 const idRPCError = 0x2144ca19 // rpc_error error_code:int error_message:string
 
 // Body returns the fault in an encoding, for callers that read no headers.
 func (f *Fault) Body(e Encoding) []byte {
-	b := body{f.Code, f.Text, f.Telegram, f.RetryAfter.Seconds(), string(f.Sent), f.Path}
+	b := body{f.Code, f.Text, f.Telegram, f.RetryAfter.Seconds(), string(f.Sent), f.Path, f.Kept}
 	var out []byte
 	switch e {
 	case Msgpack:
@@ -105,6 +107,9 @@ func (f *Fault) Header(e Encoding) nats.Header {
 	}
 	if f.Telegram != "" {
 		h[subjects.HeaderError] = []string{oneLine(f.Telegram)}
+	}
+	if f.Kept != "" {
+		h[subjects.HeaderMsgID] = []string{f.Kept}
 	}
 	if f.RetryAfter > 0 {
 		// Rounded up: a shorter wait would be refused again.

@@ -263,7 +263,7 @@ func headerSchema(all []header) object {
 }
 
 // fault is the body of an answer that is an error.
-const fault fields = "code:int error:string telegram?:string retry_after?:number sent:string path?:string"
+const fault fields = "code:int error:string telegram?:string retry_after?:number sent:string path?:string kept?:string"
 
 // schemaAnswer is what tg.ctl._.schema answers: about one document, or about all.
 func schemaAnswer() object {

@@ -205,17 +205,20 @@ func (j *Journal) claim(ctx context.Context, r *Run) (*Answer, *answer.Fault) {
 			at = revision
 			continue
 		}
-		return r.found(rec, revision)
+		return r.found(ctx, rec, revision)
 	}
 	return nil, j.away(errTaken)
 }
 
 // found is what a record says of a request.
-func (r *Run) found(rec record, revision uint64) (*Answer, *answer.Fault) {
+func (r *Run) found(ctx context.Context, rec record, revision uint64) (*Answer, *answer.Fault) {
 	switch {
 	case rec.hash != r.hash:
 		return nil, conflict()
 	case rec.phase == done:
+		if rec.answer.chunks > 0 {
+			r.loadChunks(ctx, &rec.answer)
+		}
 		return &rec.answer, nil
 	}
 	r.first, r.revision = rec.first, revision

@@ -3,9 +3,11 @@ package once
 import (
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -359,11 +361,43 @@ func TestBucketDeleted(t *testing.T) {
 
 func TestLargeAnswers(t *testing.T) {
 	g := newRig(t)
-	large := bytes.Repeat([]byte("x"), MaxResult+1)
+	for _, size := range []int{MaxResult, MaxResult + 1, 2 * MaxResult, MaxKept} {
+		id := strconv.Itoa(size)
+		large := make([]byte, size)
+		_, _ = crand.Read(large)
+		g.runs(g.owner(), ask(id, "a")).Done(t.Context(), large, []byte("left"))
+		next := g.owner()
+		g.answered(next, ask(id, "a"), string(large))
+		id, err := next.Keep(t.Context(), "", ask("", "a").Hash, large)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.answered(g.owner(), ask(id, "a"), string(large))
+		g.refused(g.owner(), ask(id, "b"), 409, answer.No, "Nats-Msg-Id")
+	}
+	for k, e := range g.all {
+		if len(e.value) > MaxResult+1000 {
+			t.Error(len(e.value))
+		}
+		if strings.HasSuffix(k, ".1") { // the bucket had no room for all of it
+			delete(g.all, k)
+		}
+	}
+	if _, a, f := g.begin(g.owner(), ask(strconv.Itoa(MaxKept), "a")); f != nil || !a.Left || a.Result != nil || a.Size != MaxKept {
+		t.Errorf("%+v %v", a, f)
+	}
+	clear(g.all)
+	large := bytes.Repeat([]byte("x"), MaxKept+1)
+	if _, err := g.owner().Keep(t.Context(), "", ask("", "a").Hash, large); err == nil {
+		t.Error("it was kept")
+	}
 	for id, left := range map[string][]byte{"some": []byte("left"), "nothing": nil, "too much": large} {
 		g.runs(g.owner(), ask(id, "a")).Done(t.Context(), large, left)
 		_, a, f := g.begin(g.owner(), ask(id, "a"))
-		if f != nil || !a.Left || a.Size != len(large) || string(a.Result) != strings.Repeat("left", min(1, len(left)%5/4)) {
+		if len(left) > MaxResult {
+			left = nil
+		}
+		if f != nil || !a.Left || a.Size != len(large) || !bytes.Equal(a.Result, left) {
 			t.Errorf("%s: %+v %v", id, a, f)
 		}
 	}
@@ -438,7 +472,8 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 func FuzzRecord(f *testing.F) {
-	for _, r := range []record{{phase: claimed}, {phase: done, answer: Answer{Result: []byte("x"), Left: true, Size: 5, Layer: 223}}} {
+	for _, r := range []record{{phase: claimed}, {phase: done, answer: Answer{Result: []byte("x"), Left: true, Size: 5, Layer: 223}},
+		{phase: done, answer: Answer{chunks: 2, Size: MaxResult + 5, Layer: 223}}} {
 		f.Add(r.append(nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -447,7 +482,7 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		if again, err := readRecord(r.append(nil)); err != nil || again.phase != r.phase || again.hash != r.hash || !again.first.Equal(r.first) ||
-			!bytes.Equal(again.answer.Result, r.answer.Result) || again.answer.Left != r.answer.Left || again.answer.Size != r.answer.Size {
+			!bytes.Equal(again.answer.Result, r.answer.Result) || again.answer.Left != r.answer.Left || again.answer.Size != r.answer.Size || again.answer.chunks != r.answer.chunks {
 			t.Errorf("%+v became %+v, %v", r, again, err)
 		}
 	})

@@ -35,10 +35,12 @@ type record struct {
 // Answer is what a request was answered that is done.
 type Answer struct {
 	Result []byte    // as Telegram gave it; or what is left of it. Nobody may write to it
-	Left   bool      // Result is what is left of an answer too large to be kept
+	Left   bool      // Result is what is left of an answer that could not be kept whole
 	Size   int       // of the answer, in bytes
 	Layer  int       // that it is in
 	At     time.Time // when the request was first carried out
+
+	chunks int // in so many records of its own is Result; 0: it is here
 }
 
 // key is where the record of an id is: the names of callers and requests are not to be read in the bucket.
@@ -57,7 +59,15 @@ const (
 	answerHead   = 1 + 4 + 4
 )
 
-// append writes a record: format, phase, nonce, hash and time; of one that is done also whether it is all, size, layer and result.
+// How a record holds an answer.
+const (
+	answerWhole    byte = 0
+	answerLeft     byte = 1
+	answerInChunks byte = 2
+)
+
+// append writes a record: format, phase, nonce, hash and time; of one that is done also how the answer is held, its size and layer, and the
+// result, or the number of its chunks.
 func (r *record) append(b []byte) []byte {
 	b = append(b, recordFormat, byte(r.phase))
 	b = append(b, r.nonce[:]...)
@@ -66,13 +76,19 @@ func (r *record) append(b []byte) []byte {
 	if r.phase != done {
 		return b
 	}
-	left := byte(0)
-	if r.answer.Left {
-		left = 1
+	form := answerWhole
+	switch {
+	case r.answer.Left:
+		form = answerLeft
+	case r.answer.chunks > 0:
+		form = answerInChunks
 	}
-	b = append(b, left)
+	b = append(b, form)
 	b = binary.BigEndian.AppendUint32(b, uint32(r.answer.Size))  //nolint:gosec // of a message of MTProto
 	b = binary.BigEndian.AppendUint32(b, uint32(r.answer.Layer)) //nolint:gosec // three digits
+	if form == answerInChunks {
+		return binary.BigEndian.AppendUint16(b, uint16(r.answer.chunks)) //nolint:gosec // chunksMost
+	}
 	return append(b, r.answer.Result...)
 }
 
@@ -91,11 +107,22 @@ func readRecord(b []byte) (r record, err error) {
 	switch {
 	case r.phase == claimed && len(b) == 0, r.phase == released && len(b) == 0:
 		return r, nil
-	case r.phase == done && len(b) >= answerHead && b[0] <= 1:
-		r.answer = Answer{
-			Left: b[0] == 1, Size: int(binary.BigEndian.Uint32(b[1:])), Layer: int(binary.BigEndian.Uint32(b[5:])), Result: b[answerHead:], At: r.first,
+	case r.phase == done && len(b) == answerHead+2 && b[0] == answerInChunks:
+		r.answer = answerOf(&r, b)
+		r.answer.chunks, r.answer.Result = int(binary.BigEndian.Uint16(b[answerHead:])), nil
+		if r.answer.chunks > 0 && r.answer.chunks <= chunksMost && r.answer.Size <= r.answer.chunks*MaxResult {
+			return r, nil
 		}
+	case r.phase == done && len(b) >= answerHead && b[0] <= answerLeft:
+		r.answer = answerOf(&r, b)
 		return r, nil
 	}
 	return r, errRecord
+}
+
+// answerOf is the answer that stands in a record from here on.
+func answerOf(r *record, b []byte) Answer {
+	return Answer{
+		Left: b[0] == answerLeft, Size: int(binary.BigEndian.Uint32(b[1:])), Layer: int(binary.BigEndian.Uint32(b[5:])), Result: b[answerHead:], At: r.first,
+	}
 }

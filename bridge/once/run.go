@@ -8,29 +8,23 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 )
 
-// MaxResult is the largest answer kept whole, in bytes. Of a larger one it is kept what is left of it, where that is no larger.
+// MaxResult is the largest answer that one record holds, in bytes.
 const MaxResult = 128 << 10
 
-// Done stores what the request was answered, before anybody is told. Left is what is to be kept of an answer too large for that,
+// Done stores what the request was answered, before anybody is told. Left is what is to be kept of an answer that cannot be kept whole,
 // without its users and chats for one; nil: nothing. Result and left are kept, and nobody may write to them any more.
 func (r *Run) Done(ctx context.Context, result, left []byte) {
 	if r.over() {
 		return
 	}
 	ctx = context.WithoutCancel(ctx) // the outcome is worth more than the request's time
-	a := &Answer{Result: result, Size: len(result), Layer: r.j.c.Layer, At: r.first}
+	a := r.whole(result)
 	if !r.writes {
-		r.leave(a, nil)
+		r.leave(&a, nil)
 		return
 	}
-	kept := *a
-	if len(result) > MaxResult {
-		kept.Result, kept.Left = nil, true
-		if len(left) <= MaxResult {
-			kept.Result = left
-		}
-	}
-	value, err := r.j.seal(r.key, &record{phase: done, nonce: r.nonce, hash: r.hash, first: r.first, answer: kept})
+	kept := r.keep(ctx, a, left)
+	value, err := r.sealed(kept)
 	if err == nil {
 		// Whatever is there: the outcome is known now, and known to nobody else.
 		err = r.j.c.Store.Put(ctx, r.key, value)
@@ -38,11 +32,15 @@ func (r *Run) Done(ctx context.Context, result, left []byte) {
 	r.j.remember(r)
 	if err != nil {
 		r.j.c.Log.Warn("the answer to a request with an id was not stored; it is tried again", "err", err)
+		if kept.chunks > 0 {
+			kept = kept.cut(left)
+			value, _ = r.sealed(kept)
+		}
 		r.finish(&kept, nil)
 		r.j.save(r, value)
 		return
 	}
-	r.leave(a, nil)
+	r.leave(&a, nil)
 }
 
 // End says that the request failed. What was not executed may be made again with the same id; of what may have been executed

@@ -113,6 +113,50 @@ func (s *Service) done(ctx context.Context, j *job, result []byte) {
 	j.run.Done(ctx, result, left)
 }
 
+// fit keeps a result that no message holds, of a call that changed something and had no id: it cannot be made again to see it. The
+// caller is told how to ask for it. Where it cannot be kept, what is left of it is the answer. It gives what is to be told yet; nil: nothing.
+func (s *Service) fit(out *buffer, j *job, m *method, result, told []byte, t codec.Type) []byte {
+	fault := j.TooLarge(len(told))
+	if fault == nil || m.readOnly || j.asked.msgID != "" {
+		return told
+	}
+	if fault.Kept = s.keep(j, m, result); fault.Kept != "" {
+		fault.Text += ". It is kept for a day: make the same request with " + subjects.HeaderMsgID + ": " + fault.Kept + ", in parts, which executes nothing"
+		s.reply(j, nil, fault)
+		return nil
+	}
+	schema := s.c.Methods.schema
+	left, err := once.Left(schema, result), error(nil)
+	switch {
+	case left == nil:
+		return told
+	case j.out == JSON:
+		left, err = schema.AppendJSON(out.b[:0], left, t)
+	case j.out == Msgpack:
+		left, err = schema.AppendMsgpack(out.b[:0], left, t)
+	}
+	if err != nil {
+		return told
+	}
+	j.redacted = tooLarge
+	return left
+}
+
+// keep stores the result of a request without an id under a new one; empty: it could not be stored.
+func (s *Service) keep(j *job, m *method, result []byte) string {
+	form := buffers.Get().(*buffer)
+	defer form.free()
+	if s.c.Once == nil || s.form(form, j, m, &j.asked) != nil {
+		return ""
+	}
+	id, err := s.c.Once.Keep(s.ctx, j.Caller(), sha256.Sum256(form.b), result)
+	if err != nil {
+		s.c.Log.Warn("an answer that no message holds could not be kept", "account", s.c.Account, "method", m.name, "bytes", len(result), "err", err)
+		return ""
+	}
+	return id
+}
+
 // executed is the answer to a call that Telegram refuses because it has executed it before: the message that came of it, or a
 // fault that says so.
 func (s *Service) executed(ctx context.Context, j *job, m *method, call []byte, fault *Fault) ([]byte, *Fault) {

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -70,8 +71,8 @@ func (g *telegram) execute(call codec.View) ([]byte, error) {
 		m := codec.M{"_": "message", "id": id, "out": true, "peer_id": codec.M{"_": "peerUser", "user_id": 5}, "date": int(time.Now().Unix()), "message": call.Str("message")}
 		g.messages = append(g.messages, m)
 		users := []codec.M{}
-		if call.Str("message") == "large" {
-			for i := range 2000 {
+		if n := map[string]int{"large": 2000, "huge": 12_000}[call.Str("message")]; n > 0 {
+			for i := range n {
 				users = append(users, codec.M{"_": "user", "id": i, "first_name": strings.Repeat("x", 100)})
 			}
 		}
@@ -371,8 +372,46 @@ func TestLargeAnswerAgain(t *testing.T) {
 	if first := g.send("1", "large"); messageID(t, first) != 1 || len(first.Data) < 200_000 {
 		t.Fatal(len(first.Data))
 	}
-	if again := g.send("1", "large"); messageID(t, again) != 1 || again.Header.Get("Tg-Redacted") != "too large" {
+	if again := g.send("1", "large"); messageID(t, again) != 1 || len(again.Data) < 200_000 || again.Header.Get("Tg-Redacted") != "" || again.Header.Get("Tg-Replayed") == "" {
 		t.Error(again.Header)
+	}
+}
+
+// What a call without an id was answered, and no message holds, is kept: it cannot be made again to see it.
+func TestHugeAnswerIsKept(t *testing.T) {
+	g := newOnce(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for i, in := range []string{"application/json", "application/msgpack"} {
+		id := i + 1
+		h := g.ask("tg.rpc.main.messages.sendMessage", `{"peer":{"_":"inputPeerSelf"},"message":"huge"}`, "Accept", in).Header
+		kept := h.Get("Nats-Msg-Id")
+		if h.Get("Nats-Service-Error-Code") != "413" || h.Get("Tg-Sent") != "yes" || !strings.HasPrefix(kept, "kept-") || !strings.Contains(h.Get("Nats-Service-Error"), kept) {
+			t.Fatal(h)
+		}
+		g.heir()
+		m := nats.NewMsg("tg.rpc.main.messages.sendMessage")
+		m.Header.Set("Nats-Msg-Id", kept)
+		m.Data = []byte(`{"message":"huge","peer":{"_":"inputPeerSelf"}}`)
+		reply, err := client.Request(ctx, g.nc, m)
+		if err != nil || len(reply.Data) < 1<<20 || messageID(t, reply) != id || reply.Header.Get("Tg-Replayed") == "" {
+			t.Fatal(err, reply.Header, len(reply.Data))
+		}
+		m.Data = []byte(`{"message":"another","peer":{"_":"inputPeerSelf"}}`)
+		if reply, err = client.Request(ctx, g.nc, m); err != nil || reply.Header.Get("Nats-Service-Error-Code") != "409" {
+			t.Error(err, reply.Header)
+		}
+		if n := g.executed("messages.sendMessage"); n != id {
+			t.Errorf("executed %d times", n)
+		}
+	}
+	// It cannot be kept: what is left of it is the answer.
+	if err := g.js.DeleteStream(context.Background(), "KV_TG_ONCE"); err != nil {
+		t.Fatal(err)
+	}
+	reply := g.ask("tg.rpc.main.messages.sendMessage", `{"peer":{"_":"inputPeerSelf"},"message":"huge"}`)
+	if messageID(t, reply) != 3 || reply.Header.Get("Tg-Redacted") != "too large" || reply.Header.Get("Nats-Service-Error") != "" {
+		t.Error(reply.Header)
 	}
 }
 

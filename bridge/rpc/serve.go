@@ -255,6 +255,7 @@ func (s *Service) answer(j *job, m *method, call, result []byte) {
 	defer clean.free()
 	defer out.free()
 	t, err := s.resultOf(m, call)
+	whole := result
 	if err == nil {
 		result, err = s.redact(clean, j, result, t)
 	}
@@ -270,7 +271,9 @@ func (s *Service) answer(j *job, m *method, call, result []byte) {
 	if len(out.found) > 0 {
 		s.c.Met(out.found, result) // before the caller can name them
 	}
-	s.reply(j, told, nil)
+	if told = s.fit(out, j, m, whole, told, t); told != nil {
+		s.reply(j, told, nil)
+	}
 }
 
 func (s *Service) resultOf(m *method, call []byte) (codec.Type, error) {
