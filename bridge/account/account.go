@@ -206,12 +206,17 @@ func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vaul
 func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 	s := r.c.Settings
 	c := rpc.Config{
-		Answers: r.c.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.c.Methods, Invoke: invoke, Explain: r.status.explain,
-		Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency,
-		Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.c.Budget,
-		PerMethod: s.Endpoints == "method", Version: r.c.Version,
-		Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.c.Methods.Schema().Layer())}, Log: r.tell.log,
-		Extra: map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
+		Answers: r.c.Answers, Scheme: s.Scheme(), Account: r.Name, Methods: r.c.Methods, Invoke: invoke, Log: r.tell.log,
+		Hooks: rpc.Hooks{Explain: r.status.explain},
+		Limits: rpc.Limits{
+			Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Concurrency: s.Concurrency,
+			Queue: s.Queue, QueueBytes: s.QueueBytes, Budget: r.c.Budget,
+		},
+		Endpoints: rpc.Endpoints{
+			PerMethod: s.Endpoints == "method", Version: r.c.Version,
+			Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.c.Methods.Schema().Layer())},
+			Extra:    map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
+		},
 	}
 	if r.c.Metrics != nil {
 		c.Measure = func(namespace, method string, took time.Duration, code int) {

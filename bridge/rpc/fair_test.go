@@ -296,7 +296,7 @@ func FuzzPlan(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s := &Service{c: Config{Methods: ms, Account: "main", Self: 7, Timeout: time.Minute, MaxTimeout: time.Minute}}
+	s := &Service{c: Config{Methods: ms, Account: "main", Self: 7, Limits: Limits{Timeout: time.Minute, MaxTimeout: time.Minute}}}
 	s.c.Locate = func(class, text string, hole int64) ([]byte, string, bool) {
 		unknown, err := schema.Encode(nil, codec.M{"_": "inputPeerUser", "user_id": hole, "access_hash": 0})
 		return unknown, "@" + text, class == "InputPeer" && err == nil

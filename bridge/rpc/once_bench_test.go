@@ -112,7 +112,7 @@ func benchOnce(b *testing.B, sync bool) *nats.Conn {
 		b.Fatal(err)
 	}
 	service, err := Serve(Config{
-		Answers: answersOf(b, daemon), Account: "main", Methods: NewMethods(s, decl, nil), Explain: explain,
+		Answers: answersOf(b, daemon), Account: "main", Methods: NewMethods(s, decl, nil), Hooks: Hooks{Explain: explain},
 		Invoke: fake(func(context.Context, codec.View) ([]byte, error) { return result, nil }),
 		Once:   once.New(once.Config{Account: "main", Store: store, Box: box, Layer: s.Layer()}),
 	})

@@ -31,23 +31,10 @@ type Config struct {
 	Answers *answer.Answers // by whose connection requests come
 	Scheme  subjects.Scheme
 	Account string
+	Self    int64 // id of the account's user, 0: not known
 	Methods *Methods
 	Invoke  Invoker
-
-	// Explain makes a Fault of an error of Invoke; needed.
-	Explain func(error) Fault
-	// Observe is shown calls whose result can move the state of the account (D19), with the request's Nats-Msg-Id; may be nil.
-	// call is only lent, result is given.
-	Observe func(call, result []byte, origin string)
-	// Resolve makes an object of a class of the text or number that a caller wrote in its place, such as a peer's name; false
-	// for what it does not know. It may ask Telegram; may be nil.
-	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
-
-	// Forms are other ways to write what Resolve knows; nil: there are none.
-	Forms *codec.Forms
-	// Met is shown the users and chats in the answer to a call, in TL, before its caller is; and the answer. All of it is only lent. May
-	// be nil.
-	Met func(objects [][]byte, result []byte)
+	Log     *slog.Logger
 
 	// Files brings files to Telegram that calls name in the place of an InputFile; nil: none may be named.
 	Files Files
@@ -58,32 +45,59 @@ type Config struct {
 	// Empty: there is none.
 	Behind string
 
-	// Sequence begins an order of calls; nil: there is none, which is for a client that makes no calls.
-	Sequence func() Sequence
-	// Self is the id of the account's user, 0: not known.
-	Self int64
-	// Locate is Resolve without asking or waiting, for the order of calls alone. Of what has to be looked up it gives the name under
-	// which that is to be done, and an object with the id hole instead. May be nil.
-	Locate func(class, text string, hole int64) (object []byte, name string, ok bool)
-	// Whose is a name that Locate gave, as far as that is known without asking; may be nil.
-	Whose func(name string) (kind subjects.Kind, id int64, ok bool)
+	Hooks
+	Names
+	Limits
+	Endpoints
+}
 
+// Hooks are what calls mean to the rest of the account. All but Explain may be nil.
+type Hooks struct {
+	// Explain makes a Fault of an error of Invoke; needed.
+	Explain func(error) Fault
+	// Observe is shown calls whose result can move the state of the account (D19), with the request's Nats-Msg-Id. call is only lent,
+	// result is given.
+	Observe func(call, result []byte, origin string)
+	// Met is shown the users and chats in the answer to a call, in TL, before its caller is; and the answer. All of it is only lent.
+	Met func(objects [][]byte, result []byte)
 	// Measure is told of every call that was answered: the endpoint of its method, the method where there is such a one, how long it
-	// took, and the code of the error, 0 without one. May be nil.
+	// took, and the code of the error, 0 without one.
 	Measure func(namespace, method string, took time.Duration, code int)
+	// Sequence begins an order of calls; nil is for a client that makes no calls.
+	Sequence func() Sequence
+}
 
+// Names are how text stands for peers. All may be nil.
+type Names struct {
+	// Resolve makes an object of a class of the text or number that a caller wrote in its place, such as a peer's name; false
+	// for what it does not know. It may ask Telegram.
+	Resolve func(ctx context.Context, class, text string) (object []byte, ok bool, fault *Fault)
+	// Forms are other ways to write what Resolve knows; nil: there are none.
+	Forms *codec.Forms
+	// Locate is Resolve without asking or waiting, for the order of calls alone. Of what has to be looked up it gives the name under
+	// which that is to be done, and an object with the id hole instead.
+	Locate func(class, text string, hole int64) (object []byte, name string, ok bool)
+	// Whose is a name that Locate gave, as far as that is known without asking.
+	Whose func(name string) (kind subjects.Kind, id int64, ok bool)
+}
+
+// Limits are how long requests may take and how many there may be.
+type Limits struct {
 	Timeout     time.Duration // of a request that does not say; 60 s
 	MaxTimeout  time.Duration // of any request; 5 minutes
 	Concurrency int           // requests at work; 512
 	Queue       int           // requests waiting; 4096
 	QueueBytes  int64         // of requests, waiting and at work; 64 MiB
 	Budget      *Budget       // of the bytes of all accounts' requests; nil: none
-	PerMethod   bool          // an endpoint per method instead of per namespace
-	Version     string        // of the service, semantic; 0.0.0
-	Metadata    map[string]string
-	Extra       map[string]Extra // endpoints of the daemon's own, by name
-	Others      []Other          // endpoints of other rooms
-	Log         *slog.Logger
+}
+
+// Endpoints are how the service looks to who lists NATS micro services.
+type Endpoints struct {
+	PerMethod bool   // an endpoint per method instead of per namespace
+	Version   string // of the service, semantic; 0.0.0
+	Metadata  map[string]string
+	Extra     map[string]Extra // endpoints of the daemon's own, by name
+	Others    []Other          // endpoints of other rooms
 }
 
 // Extra is an endpoint of the daemon's own, in JSON.

@@ -101,7 +101,7 @@ func newRig(t testing.TB, f fake, change ...func(*Config)) *rig {
 	}
 	g.nc = connect()
 	s, decl := layer()
-	c := Config{Answers: answersOf(t, connect()), Account: "main", Methods: NewMethods(s, decl, nil), Invoke: f, Explain: explain, Version: "1.2.3"}
+	c := Config{Answers: answersOf(t, connect()), Account: "main", Methods: NewMethods(s, decl, nil), Invoke: f, Hooks: Hooks{Explain: explain}, Endpoints: Endpoints{Version: "1.2.3"}}
 	for _, ch := range change {
 		ch(&c)
 	}
