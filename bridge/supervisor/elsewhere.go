@@ -39,10 +39,7 @@ func (s *Supervisor) ran(ctx context.Context, name string, young bool) (bool, er
 	if s.Services.Server != nil && len(s.table.Members(time.Now())) == 1 {
 		return false, nil // nobody but this daemon can run anything
 	}
-	s.mu.Lock()
-	_, here := s.formers[name]
-	s.mu.Unlock()
-	if here {
+	if s.formers.has(name) {
 		return true, nil
 	}
 	if ran, _, err := s.store.Owner(ctx, name); err != nil || ran != 0 || !young {
@@ -54,7 +51,7 @@ func (s *Supervisor) ran(ctx context.Context, name string, young bool) (bool, er
 	}
 	brief, cancel := context.WithTimeout(ctx, elsewhereWait)
 	defer cancel()
-	_, err = s.Services.Conn.RequestWithContext(brief, s.inside(everybody, "runs"), body)
+	_, err = s.Services.Conn.RequestWithContext(brief, s.pings.inside(everybody, "runs"), body)
 	return err == nil, ctx.Err()
 }
 

@@ -3,12 +3,9 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/account"
-	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -33,9 +30,7 @@ var eachSecond = retry.Backoff{Min: time.Second, Max: time.Second}
 func (s *Supervisor) change(c vault.Change) {
 	s.noteSession(c.Account, !c.Gone)
 	if c.Gone {
-		s.mu.Lock()
-		delete(s.formers, c.Account)
-		s.mu.Unlock()
+		s.formers.forget(c.Account)
 	}
 	a := s.accounts.get(c.Account)
 	if a == nil {
@@ -118,53 +113,13 @@ func (s *Supervisor) lost(c storage.Change) {
 	}
 }
 
-// formerAccount is what this daemon knows of an account that ran here and does not now: the lease is lost when NATS is, and the rest may
-// be too.
-type formerAccount struct {
-	session  vault.Session
-	position records.Position
-}
-
-// remember keeps what is known of an account that ran here.
-func (s *Supervisor) remember(r *account.Runner) {
-	m := formerAccount{r.Session(), r.Position()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m.session.State != nil {
-		s.formers[r.Name] = m
-	}
-}
-
-// putBack stores what is remembered, where there is none any more.
+// putBack stores what is known of the accounts that ran here, where there is none any more.
 func (s *Supervisor) putBack() {
-	s.mu.Lock()
-	names := slices.Sorted(maps.Keys(s.formers))
-	s.mu.Unlock()
-	for _, name := range names {
+	for _, name := range s.formers.names() {
 		if s.accounts.get(name) == nil {
-			s.again(func(ctx context.Context) error { return s.recall(ctx, name) })
+			s.again(func(ctx context.Context) error { return s.formers.putBack(ctx, name) })
 		}
 	}
-}
-
-// recall puts back what is remembered of an account: the position first, or whoever finds the session would begin to count anew.
-func (s *Supervisor) recall(ctx context.Context, name string) error {
-	s.mu.Lock()
-	m, known := s.formers[name]
-	s.mu.Unlock()
-	if !known {
-		return nil
-	}
-	if len(m.position.State) > 0 {
-		if err := s.Account.Records.PutBackPosition(ctx, name, m.position); err != nil {
-			return err
-		}
-	}
-	back, err := s.Services.Vault.PutBack(ctx, name, m.session)
-	if back {
-		s.log.Warn("the session was lost with the bucket, and is stored again", "account", name)
-	}
-	return err
 }
 
 // again does something until it succeeds, or the daemon ends.

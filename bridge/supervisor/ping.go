@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/lease"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // A daemon that died is known to the others until its lease has ended. The NATS server knows at once: nobody listens any more
@@ -35,18 +38,57 @@ func (p ping) good(now time.Time) bool {
 	return age < silenceGood || p.there && age < pingGood
 }
 
+// pings asks other daemons whether they are there, and keeps what they answered. It is safe for concurrent use.
+type pings struct {
+	conn   *nats.Conn
+	scheme subjects.Scheme
+	mu     sync.Mutex
+	last   map[string]ping // by instance
+}
+
 // inside is where a daemon is asked, by its instance; it is between daemons, and no subject for others.
-func (s *Supervisor) inside(instance, what string) string {
-	return s.settings.Scheme().Inside(instance, what)
+func (p *pings) inside(instance, what string) string { return p.scheme.Inside(instance, what) }
+
+// good returns the daemons, by id, whose last answer, or silence, is still good.
+func (p *pings) good(members []lease.Member, now time.Time) map[string]bool {
+	all := map[string]bool{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range members {
+		if last, ok := p.last[m.Instance]; ok && last.good(now) {
+			all[m.ID] = last.there
+		}
+	}
+	return all
+}
+
+// there asks a daemon whether it is there, unless it was asked just now.
+func (p *pings) there(ctx context.Context, m lease.Member) bool {
+	p.mu.Lock()
+	last, known := p.last[m.Instance]
+	p.mu.Unlock()
+	if known && last.good(time.Now()) {
+		return last.there
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	_, err := p.conn.RequestWithContext(ctx, p.inside(m.Instance, "ping"), nil)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil || len(p.last) >= pingedMost {
+		p.last = map[string]ping{} // those of processes that are no more go
+	}
+	p.last[m.Instance] = ping{err == nil, time.Now()}
+	return err == nil
 }
 
 // listen has this daemon say that it is there, and what it runs. It must before it is known to the others.
 func (s *Supervisor) listen() (stop func(), err error) {
-	sub, err := s.answers.Subscribe(s.inside(s.id, "ping"), "", func(r answer.Request) { r.Send(nil, nil) })
+	sub, err := s.answers.Subscribe(s.pings.inside(s.id, "ping"), "", func(r answer.Request) { r.Send(nil, nil) })
 	if err != nil {
 		return nil, err
 	}
-	runs, err := s.answers.Subscribe(s.inside(everybody, "runs"), "", s.tellRuns)
+	runs, err := s.answers.Subscribe(s.pings.inside(everybody, "runs"), "", s.tellRuns)
 	if err != nil {
 		_ = sub.Unsubscribe()
 		return nil, err
@@ -62,7 +104,7 @@ func (s *Supervisor) Answering(ids []string) map[string]bool {
 	for _, m := range s.table.Members(time.Now()) {
 		if slices.Contains(ids, m.ID) {
 			work.Go(func() {
-				answers := s.there(m)
+				answers := s.pings.there(context.WithoutCancel(s.ctx), m)
 				mu.Lock()
 				defer mu.Unlock()
 				all[m.ID] = answers
@@ -74,38 +116,4 @@ func (s *Supervisor) Answering(ids []string) map[string]bool {
 		all[id] = all[id]
 	}
 	return all
-}
-
-// heard are the daemons, by id, whose last answer, or silence, is still good.
-func (s *Supervisor) heard(now time.Time) map[string]bool {
-	all := map[string]bool{}
-	members := s.table.Members(now)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range members {
-		if p, ok := s.pinged[m.Instance]; ok && p.good(now) {
-			all[m.ID] = p.there
-		}
-	}
-	return all
-}
-
-// there asks a daemon whether it is there, unless it was asked just now.
-func (s *Supervisor) there(m lease.Member) bool {
-	s.mu.Lock()
-	last, known := s.pinged[m.Instance]
-	s.mu.Unlock()
-	if known && last.good(time.Now()) {
-		return last.there
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), pingTime)
-	defer cancel()
-	_, err := s.Services.Conn.RequestWithContext(ctx, s.inside(m.Instance, "ping"), nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pinged) >= pingedMost {
-		clear(s.pinged) // processes that are no more
-	}
-	s.pinged[m.Instance] = ping{err == nil, time.Now()}
-	return err == nil
 }

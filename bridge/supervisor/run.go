@@ -34,12 +34,12 @@ func (s *Supervisor) once(a *supervised, held *lease.Lease) error {
 	ctx, restart := context.WithCancel(s.ctx)
 	defer restart()
 	r := s.runner(a, restart, held)
-	err := s.recall(ctx, a.name)
+	err := s.formers.putBack(ctx, a.name)
 	if err == nil {
 		err = r.Run(ctx)
 	}
 	a.endChecks()
-	s.remember(r)
+	s.formers.keep(r)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to end before it had begun: its session was replaced, or it goes elsewhere
 	}

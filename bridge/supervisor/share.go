@@ -78,7 +78,7 @@ func (s *Supervisor) start(name string) {
 
 // view is what the machine has to know.
 func (s *Supervisor) view(now time.Time) share.View {
-	v := share.View{Now: now, Fleet: s.Fleet(now), Heard: s.heard(now), Wishes: map[string]share.Wish{}}
+	v := share.View{Now: now, Fleet: s.Fleet(now), Heard: s.pings.good(s.table.Members(now), now), Wishes: map[string]share.Wish{}}
 	if !s.table.Ready() {
 		v.Fleet.Self = "" // nothing is taken or given away until the records are confirmed
 	}

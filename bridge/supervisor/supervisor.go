@@ -49,13 +49,14 @@ type Supervisor struct {
 	serving context.Context         //nolint:containedctx // ends before ctx when this daemon can run nothing
 	end     context.CancelCauseFunc // ends serving
 
+	pings   pings
+	formers formers
+
 	pulse    pulse.Pulse // of share
 	mu       sync.Mutex
-	stored   map[string]bool          // accounts with a session in the vault
-	formers  map[string]formerAccount // of accounts that ran here
-	unfollow context.CancelFunc       // ends the following of the vault, which begins anew then
-	machine  *share.Machine           // what falls to this daemon
-	pinged   map[string]ping          // other daemons, by instance
+	stored   map[string]bool    // accounts with a session in the vault
+	unfollow context.CancelFunc // ends the following of the vault, which begins anew then
+	machine  *share.Machine     // what falls to this daemon
 }
 
 // Join makes this daemon known to the others. It works until ctx ends; leave then takes it out of their sight.
@@ -64,7 +65,9 @@ func Join(ctx context.Context, c Config) (s *Supervisor, leave func(), err error
 		Config: c, settings: c.Account.Settings, answers: c.Account.Answers, store: c.Account.Store, log: c.Account.Log,
 		accounts: c.Accounts,
 		wake:     make(chan struct{}, 1), id: nuid.Next(),
-		stored: map[string]bool{}, formers: map[string]formerAccount{}, pinged: map[string]ping{},
+		stored:  map[string]bool{},
+		formers: formers{vault: c.Services.Vault, records: c.Account.Records, log: c.Account.Log, all: map[string]former{}},
+		pings:   pings{conn: c.Services.Conn, scheme: c.Account.Settings.Scheme()},
 	}
 	unlisten, err := s.listen()
 	if err != nil {
