@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -20,17 +20,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // daemons are n buckets' views on one server, each with a connection of its own.
 func daemons(t *testing.T, n int, o Options) (all []*Leases, conns []*nats.Conn) {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	for range n {
-		nc, err := nats.Connect("", nats.InProcessServer(srv))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(nc.Close)
+		nc := embeddedtest.Connect(t, srv)
 		js, _ := jetstream.New(nc)
 		ls, err := Open(context.Background(), storage.Daemon(js, storage.Options{LeaseTTL: o.TTL}, nil), o)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -96,16 +96,8 @@ func (r *relay) pass(from, to net.Conn, fromClient bool) {
 // relayed is a daemon that reaches its server by a relay, and another that does not.
 func relayed(t *testing.T, ttl time.Duration) (*relay, *Leases, *nats.Conn, *Leases) {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	direct, err := nats.Connect("", nats.InProcessServer(srv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(direct.Close)
+	srv := embeddedtest.Start(t)
+	direct := embeddedtest.Connect(t, srv)
 	r := newRelay(t, strings.TrimPrefix(srv.ClientURL(), "nats://"))
 	nc, err := nats.Connect("nats://"+r.l.Addr().String(), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond),
 		nats.FlusherTimeout(2*time.Second))
