@@ -18,6 +18,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/backing"
+	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/control"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
@@ -170,6 +171,11 @@ func (b *Bridge) run(ctx context.Context) error {
 		}
 		if c.Peers, err = peers.NewStore(ctx, services.Storage); err != nil {
 			return err
+		}
+		if len(b.settings.Updates.State) > 0 {
+			if c.Chats, err = chats.Open(ctx, services.Storage); err != nil {
+				return err
+			}
 		}
 		if c.Limits, err = gate.NewStore(ctx, services.Storage); err != nil {
 			return err

@@ -58,6 +58,9 @@ const (
 	HeaderRedacted  = "Tg-Redacted"            // of an answer too: why contents are missing
 )
 
+// HeaderThrough of a record of TG_STATE: the sequence of the stream of updates up to which it has what they say.
+const HeaderThrough = "Tg-Through"
+
 // Headers that callers neither write nor read.
 const (
 	HeaderRelayed = "Natsgram-Subject"   // of a request that one daemon passes on to another: where it came

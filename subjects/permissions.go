@@ -84,6 +84,9 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	case Reader:
 		p.Publish = s.methods(TreeRO, account, g.Methods)
 		if len(g.Methods) == 0 {
+			p.Publish = append(p.Publish, s.join(TreeCtl, account, "chats")) // what it might ask Telegram for as well
+		}
+		if len(g.Methods) == 0 {
 			p.Publish = append(p.Publish, s.join(TreeCtl, account, "peers.*"))
 		}
 	case Writer:
@@ -94,7 +97,7 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	case Consumer:
 		p.Publish = s.consumer(g)
 	case Watcher:
-		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent), s.FloodBoard(account)), ""
+		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent, TreeState), s.FloodBoard(account)), ""
 	case Sender:
 		p.Publish, p.Subscribe = s.sender(account, g)
 	case Fetcher:
@@ -259,7 +262,7 @@ func (s Scheme) fetcher(account string, g Grant) []string {
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
 func (s Scheme) operator(account string) (all []string) {
-	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "peers.*", "freeze", "unfreeze", "budget.*"} {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "peers.*", "chats", "freeze", "unfreeze", "budget.*"} {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {

@@ -23,7 +23,7 @@ func (s Scheme) daemon(g Grant) Permissions {
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
 	// Requests are passed on to the next owner of an account, so they are published as well.
-	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside, TreeDone, TreeFile} {
+	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside, TreeDone, TreeFile, TreeState} {
 		p.Publish = append(p.Publish, s.join(tree, ">"))
 	}
 	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeFile, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
@@ -34,6 +34,8 @@ func (s Scheme) daemon(g Grant) Permissions {
 	p.Publish = append(p.Publish, aboutStream(api, queue)...)
 	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", queue), join(api, "CONSUMER.MSG.NEXT", queue, "*"))
 	p.Publish = append(p.Publish, join(api, "STREAM.*", done), join(api, "STREAM.MSG.GET", done))
+	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("STATE"))...)
+	p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", s.StreamName("STATE"), "*"))
 	for _, name := range daemonBuckets {
 		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, kvAt+join("$KV", s.StreamName(name), ">"))

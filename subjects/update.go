@@ -67,10 +67,14 @@ func (s Scheme) LiveUpdates(account string) string { return s.join(TreeLive, acc
 
 // ParseUpdate takes the subject of an update apart, kept or live.
 func (s Scheme) ParseUpdate(subject string) (account string, u Update, ok bool) {
-	rest, ok := s.cut(subject, TreeUpdate)
-	if !ok {
-		rest, ok = s.cut(subject, TreeLive)
+	if account, u, ok = s.parseUpdate(TreeUpdate, subject); ok {
+		return account, u, true
 	}
+	return s.parseUpdate(TreeLive, subject)
+}
+
+func (s Scheme) parseUpdate(tree, subject string) (account string, u Update, ok bool) {
+	rest, ok := s.cut(subject, tree)
 	tokens := strings.SplitN(rest, ".", 5)
 	if !ok || len(tokens) != 4 || !validAccount(tokens[0]) {
 		return "", Update{}, false

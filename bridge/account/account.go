@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
@@ -75,6 +76,7 @@ type Stores struct {
 	JetStream jetstream.JetStream
 	Transfers *uploads.Records // how far files have come; nil: nobody knows after a crash
 	Queue     *queue.Store     // of jobs; nil: none are run
+	Chats     *chats.Store     // of dialogs as they are now; nil: they are not kept
 	Once      once.Store       // of requests with an id; nil: they are executed as often as they come
 	Floods    *flood.Board
 	Peers     peers.Store // whom the accounts have met; nil: it is forgotten with the daemon
@@ -227,6 +229,7 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		c.Observe, c.Resolve, c.Once = o.driver.observe, o.resolve, o.calls.journal
 		c.Forms = peers.Forms()
 		c.Met = o.driver.publisher.directory.Met
+		o.serveChats(&c)
 		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
 		for _, verb := range peers.Verbs() {
 			c.Extra["peers_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "peers."+verb), Slow: true, Answer: o.askedPeers(verb)}

@@ -47,6 +47,15 @@ func (o *ownership) newJournal(user int64) (*once.Journal, error) {
 
 // invoke makes the calls of others: as far as the gate lets them pass.
 func (o *ownership) invoke(ctx context.Context, query []byte) ([]byte, error) {
+	result, err := o.ask(ctx, query)
+	if err == nil {
+		o.told(query, result)
+	}
+	return result, err
+}
+
+// ask makes calls, as far as the gate lets them pass.
+func (o *ownership) ask(ctx context.Context, query []byte) ([]byte, error) {
 	if o.calls.gate != nil {
 		return o.calls.gate.Invoke(ctx, query)
 	}
@@ -59,27 +68,32 @@ func (o *ownership) sequences() func() rpc.Sequence {
 	if !ok {
 		return nil
 	}
-	return func() rpc.Sequence { return sequence{o.calls.gate, c.Sequence()} }
+	return func() rpc.Sequence { return sequence{o, c.Sequence()} }
 }
 
 type sequence struct {
-	gate *gate.Gate // nil: all calls pass
+	o *ownership
 	*mtproto.Sequence
 }
 
 // Next is the next place.
-func (s sequence) Next() rpc.Turn { return turn{s.gate, s.Sequence.Next()} }
+func (s sequence) Next() rpc.Turn { return turn{s.o, s.Sequence.Next()} }
 
 type turn struct {
-	gate *gate.Gate
+	o *ownership
 	*mtproto.Place
 }
 
 // Invoke makes the call, as far as the gate lets it pass.
 func (t turn) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	defer t.Leave()
-	if t.gate != nil {
-		return t.gate.Through(ctx, query, t.Place.Invoke)
+	invoke := t.Place.Invoke
+	if g := t.o.calls.gate; g != nil {
+		invoke = func(ctx context.Context, query []byte) ([]byte, error) { return g.Through(ctx, query, t.Place.Invoke) }
 	}
-	return t.Place.Invoke(ctx, query)
+	result, err := invoke(ctx, query)
+	if err == nil {
+		t.o.told(query, result)
+	}
+	return result, err
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/chats"
+	"github.com/natsgram/natsgram/bridge/dialogs"
 	"github.com/natsgram/natsgram/bridge/index"
 	"github.com/natsgram/natsgram/bridge/pulse"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -29,6 +31,7 @@ type driver struct {
 	pressure  pressure
 	fetches   fetches
 	watched   watched
+	chats     *chats.Keeper // of the dialogs; nil: they are not kept
 
 	differences differences
 	pulse       pulse.Pulse
@@ -168,6 +171,10 @@ func (d *driver) Due(now time.Time) time.Duration {
 // stored is stream.Options.Stored.
 func (d *driver) stored(g *stream.Group, seq uint64) {
 	d.publisher.tellRedacted(g)
+	if d.chats != nil && seq > 0 {
+		said, _ := g.Of.([]dialogs.Fact)
+		d.chats.Stored(seq, said)
+	}
 	if look := d.ledger.fold(g, seq); look || d.relieved() {
 		d.loop.Poke()
 	}

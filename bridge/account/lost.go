@@ -19,6 +19,9 @@ func (r *Runner) StorageLost(c storage.Change) {
 	if o := r.ownership(); o != nil && c.Name == storage.Peers {
 		o.driver.publisher.directory.StorageLost()
 	}
+	if o := r.ownership(); o != nil && o.driver.chats != nil && (c.Name == storage.Updates || c.Name == storage.State) {
+		o.driver.chats.Lost()
+	}
 	r.tell.event(eventStorageLost, map[string]any{"storage": r.tell.scheme.StreamName(c.Name), "up_to": c.Lost, "cause": c.Cause})
 }
 

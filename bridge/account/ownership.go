@@ -71,6 +71,8 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, er
 // serve begins to take an owner's requests.
 func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (err error) {
 	o.driver.reaches(o.client)
+	o.driver.chats = o.newChats(state)
+	o.driver.publisher.dialogs = o.driver.chats != nil
 	if o.calls.journal, err = o.newJournal(state.UserID); err != nil {
 		return err
 	}
@@ -118,6 +120,9 @@ func (o *ownership) run(ctx context.Context) error {
 	client, disconnect := context.WithCancel(o.hard)
 	defer disconnect()
 	o.work.Go(func() { o.lost <- o.client.Run(client) })
+	if k := o.driver.chats; k != nil {
+		o.work.Go(func() { k.Run(o.hard) })
+	}
 	if o.driver.ledger.places.lost {
 		o.work.Go(func() { o.driver.ledger.places.rebuild(o.hard, o.log) })
 	}
@@ -170,6 +175,7 @@ func (o *ownership) release(offline, disconnect func()) error {
 	err := o.log.Flush(grace)
 	if err == nil {
 		o.driver.ledger.save(grace)
+		o.finishChats(grace)
 	}
 	o.tell.event("owner.lost", map[string]any{"epoch": o.log.Epoch(), "reason": "released"})
 	o.end()

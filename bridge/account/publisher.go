@@ -21,6 +21,7 @@ type publisher struct {
 	writer    *writer
 	directory *directory
 	places    *places
+	dialogs   bool // what items say of dialogs goes along with them
 	tell      *teller
 	release   func(tokens []uint64) // acknowledges updates that are stored
 }
@@ -41,6 +42,9 @@ func (p *publisher) store(b *updates.Batch, at time.Time, watched func() []int64
 		}
 	}
 	g.Whole = g.Whole || len(g.Messages) > len(b.Items) // the state goes with the last part of an item
+	if p.dialogs {
+		g.Of = facts(b.Items)
+	}
 	if len(b.Release) > 0 {
 		g.Done = func() { p.release(b.Release) }
 	}

@@ -46,6 +46,7 @@ func asyncAPI(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 	}
 	d.owner()
 	d.queue()
+	d.state()
 	d.channels = append(d.channels, member{"inbox", object{
 		{"address", json.RawMessage("null")}, {"description", "the reply subject of a request"}, {"messages", d.inbox}}})
 	return d.root(s.Layer).Lines(nil, "channels", "operations", "components", "messages", "schemas", "parameters"), nil
@@ -88,6 +89,7 @@ func (d *document) shared() {
 			member{"required", []string{subjects.HeaderErrorCode, subjects.HeaderErrorText}})},
 		member{"bus.update.headers", append(headerSchema(updateHeaders), member{"required", []string{subjects.HeaderType, subjects.HeaderBox, subjects.HeaderLayer}})},
 		member{"bus.job.headers", headerSchema(append(slices.Clone(requestHeaders), jobHeaders...))},
+		member{"bus.state.headers", append(headerSchema(stateHeaders), member{"description", "of a record of a dialog"})},
 		member{"bus.result.headers", append(headerSchema(slices.Concat(answerHeaders, faultHeaders[1:], resultHeaders)),
 			member{"required", []string{subjects.HeaderJob, subjects.HeaderJobState}})},
 		member{"bus.fault", fault.schema()},
@@ -241,6 +243,15 @@ func (d *document) queue() {
 		{"payload", object{{"type", []string{"object", "array", "boolean"}}}}})
 	d.channel(subjects.TreeDone, d.scheme.Results(), "result", append(chat, "job")...)
 	d.sends(subjects.TreeDone, "result", "kept in the stream "+d.scheme.StreamName("DONE")+", the last of each job")
+}
+
+// state adds the records of dialogs.
+func (d *document) state() {
+	const record = "dialog?:object name?:string date?:int pin?:int stale?:bool gone?:bool folders?:object seq?:int"
+	d.message(subjects.TreeState, object{title("a dialog as it is now; the folders; or, of what through, up to which update all of them go"),
+		{"headers", schemaRef("bus.state.headers")}, {"payload", fields(record).schema()}})
+	d.channel(subjects.TreeState, d.scheme.StateRecords(), subjects.TreeState, "account", "what", "kind", "id")
+	d.sends(subjects.TreeState, subjects.TreeState, "kept in the stream "+d.scheme.StreamName("STATE")+", the last of each dialog")
 }
 
 // owner adds the record of who owns an account.

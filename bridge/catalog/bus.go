@@ -146,6 +146,8 @@ var verbs = []verb{
 	{"peers.resolve", "find a peer as a call does that names it; Telegram may be asked", false, "peer:string", aPeer},
 	{"peers.search", "the peers whose name, a word of it, or a username begins with a text; more: there are others", false,
 		"text?:string kind?:string limit?:int", "peers:objects more?:bool"},
+	{"chats", "the account's dialogs as they are now, in the order of a list: the pinned ones, then by their newest message; of accounts in NATSGRAM_STATE. complete: nothing is being asked for", false,
+		"folder?:int offset?:int limit?:int", "through:int complete:bool total:int chats:objects"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},
@@ -222,6 +224,12 @@ var (
 		{subjects.HeaderMethod, "its method, with the dot as %2E", "", nil},
 		{subjects.HeaderTries, "how often it was tried", "^[0-9]+$", nil},
 		{subjects.HeaderJobDigest, "of method and body", "", nil},
+	}
+	stateHeaders = []header{
+		{subjects.HeaderContentType, "encoding of the record", "", []string{subjects.ContentJSON}},
+		{subjects.HeaderThrough, "the sequence of the stream of updates up to which it has what they say", "^[0-9]+$", nil},
+		{subjects.HeaderUser, "the id of the user whose dialogs they are", "^[0-9]+$", nil},
+		{subjects.HeaderLayer, "the layer of its types", "^[0-9]+$", nil},
 	}
 	updateHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the update; raw TL of unknown", "", contentTypes},

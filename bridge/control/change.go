@@ -280,5 +280,20 @@ func (c *Control) purge(ctx context.Context, name string) error {
 			return fmt.Errorf("deleting %s: %w", p[1], err)
 		}
 	}
+	if err := c.purgeChats(ctx, name); err != nil {
+		return err
+	}
 	return c.Queue.Purge(ctx, name)
+}
+
+// purgeChats deletes the records of an account's dialogs, where there are any.
+func (c *Control) purgeChats(ctx context.Context, name string) error {
+	st, err := c.Services.JS.Stream(ctx, c.scheme.StreamName(storage.State))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = st.Purge(ctx, jetstream.WithPurgeSubject(c.scheme.States(name)))
+	}
+	return err
 }

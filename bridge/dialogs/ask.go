@@ -78,6 +78,7 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 			continue
 		}
 		answered[p] = true
+		d.name = nameOf(v, p)
 		f.take(d, one, dateOf(v, p, one.Int("top_message")))
 	}
 	for _, p := range asked {
@@ -100,6 +101,20 @@ func outsideOf(v codec.View) map[updates.Peer]bool {
 		}
 	}
 	return all
+}
+
+// nameOf is the name of a user or chat that came along.
+func nameOf(v codec.View, p updates.Peer) string {
+	field := "chats"
+	if p.Kind == updates.PeerUser {
+		field = "users"
+	}
+	for one := range v.Objects(field) {
+		if one.Int("id") == p.ID && (p.Kind == updates.PeerChannel) == strings.HasPrefix(one.Name(), "channel") {
+			return strings.TrimSpace(one.Str("title") + one.Str("first_name") + " " + one.Str("last_name"))
+		}
+	}
+	return ""
 }
 
 // dateOf is the date of a message that came along.
@@ -196,8 +211,14 @@ func (l *Listing) Pinned(folder int, v codec.View) {
 	l.Page(v)
 }
 
+// Last is where a page of the list ends.
+type Last struct {
+	Chat     updates.Peer
+	ID, Date int // of its newest message
+}
+
 // Page takes dialogs of the list.
-func (l *Listing) Page(v codec.View) {
+func (l *Listing) Page(v codec.View) (last Last) {
 	for one := range v.Objects("dialogs") {
 		if one.Name() != "dialog" {
 			continue
@@ -205,7 +226,9 @@ func (l *Listing) Page(v codec.View) {
 		p := chatOf(one)
 		l.seen[p] = true
 		l.f.compare(p, one)
+		last = Last{p, int(one.Int("top_message")), dateOf(v, p, one.Int("top_message"))}
 	}
+	return last
 }
 
 // compare doubts a dialog that is in the list as it is not known.
@@ -241,6 +264,9 @@ func (l *Listing) Done() {
 
 // AskFolders notes that the folders are asked for.
 func (f *Fold) AskFolders() { f.folders.asked = true }
+
+// FailedFolders takes the question back.
+func (f *Fold) FailedFolders() { f.folders.asked = false }
 
 // TakeFolders takes the answer: messages.dialogFilters; nil: there is none.
 func (f *Fold) TakeFolders(answer []byte) {

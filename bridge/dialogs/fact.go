@@ -7,14 +7,11 @@ import (
 
 // Fact is what an update says about dialogs.
 type Fact struct {
-	Name      string
-	Chat      updates.Peer
-	MsgID     int
-	MsgIDs    []int64
-	Date      int
-	Out       bool
-	Mentioned bool
-	Update    []byte // its TL, where there is more to be read
+	Name string
+	Chat updates.Peer
+	updates.About
+	Date   int
+	Update []byte // its TL, where there is more to be read
 }
 
 // readers are the updates that say something about dialogs, and how that is folded in.
@@ -57,7 +54,7 @@ func FactOf(it *updates.Item) (f Fact, ok bool) {
 	if it.Live || it.Backfill || !Tells(it.Name) {
 		return f, false
 	}
-	f = Fact{Name: it.Name, Chat: it.Peer, MsgID: it.MsgID, MsgIDs: it.MsgIDs, Date: it.Date, Out: it.Out, Mentioned: it.Mentioned}
+	f = Fact{Name: it.Name, Chat: it.Peer, About: it.About, Date: it.Date}
 	if !whole[it.Name] {
 		f.Update = it.Update
 	}

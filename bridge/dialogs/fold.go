@@ -35,6 +35,7 @@ type dialog struct {
 	peer  updates.Peer
 	base  []byte // the dialog as Telegram gave it last, of which the fields below have changed since; nil: never
 	date  int    // of the newest message
+	name  string // of the user or chat, when it was asked for
 	stale bool   // more has changed than is known
 	seq   uint64 // of the update that is folded in last, where it was loaded
 
@@ -394,7 +395,15 @@ func (f *Fold) Doubt(p updates.Peer) {
 	}
 }
 
-// Relist has all dialogs asked for anew.
+// DoubtAll notes that nobody knows what has happened.
+func (f *Fold) DoubtAll() {
+	f.Relist()
+	for _, d := range f.dialogs {
+		f.doubt(d)
+	}
+}
+
+// Relist has the list of all dialogs asked for anew, and those that are not as they are known.
 func (f *Fold) Relist() { f.relist, f.folders.stale = true, true }
 
 // place is where a dialog is among the pinned ones of its folder, from 1; 0: it is not pinned.

@@ -21,6 +21,7 @@ type Record struct {
 type body struct {
 	Dialog json.RawMessage `json:"dialog,omitempty"` // as messages.getDialogs gives it; none: it was not asked for yet
 	Date   int             `json:"date,omitempty"`   // of the newest message
+	Name   string          `json:"name,omitempty"`   // of the user or chat, when it was asked for
 	Pin    int             `json:"pin,omitempty"`    // its place among the pinned ones of its folder, from 1
 	Stale  bool            `json:"stale,omitempty"`  // more has changed than is known: it is being asked for
 }
@@ -61,6 +62,9 @@ func (f *Fold) Changed(most int) (all []Record, more bool, err error) {
 	return all, false, err
 }
 
+// Dirty reports whether records have changed.
+func (f *Fold) Dirty() bool { return len(f.changed) > 0 || f.folders.changed }
+
 // Touched notes that all records are to be written again.
 func (f *Fold) Touched() {
 	for p := range f.dialogs {
@@ -71,7 +75,7 @@ func (f *Fold) Touched() {
 
 // write is a dialog's record.
 func (f *Fold) write(d *dialog) ([]byte, error) {
-	b := body{Date: d.date, Pin: f.place(d), Stale: d.stale}
+	b := body{Name: d.name, Date: d.date, Pin: f.place(d), Stale: d.stale}
 	if d.base != nil {
 		tl, err := f.TL(d)
 		if err == nil {
@@ -172,6 +176,28 @@ func (f *Fold) Chats(folder int) []updates.Peer {
 	return list
 }
 
+// Record is what is written down of a dialog now; nil where there is none.
+func (f *Fold) Record(p updates.Peer) ([]byte, error) {
+	d := f.dialogs[p]
+	if d == nil {
+		return nil, nil
+	}
+	return f.write(d)
+}
+
+// Complete reports whether nothing has to be asked.
+func (f *Fold) Complete() bool {
+	if f.relist || f.folders.stale {
+		return false
+	}
+	for _, d := range f.dialogs {
+		if d.stale {
+			return false
+		}
+	}
+	return true
+}
+
 // ErrRecord says that a record cannot be read.
 var ErrRecord = errors.New("not a record of a dialog")
 
@@ -193,7 +219,7 @@ func (l *Loading) Record(chat updates.Peer, seq uint64, data []byte) error {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	d := &dialog{peer: chat, seq: seq, stale: b.Stale || b.Dialog == nil}
+	d := &dialog{peer: chat, seq: seq, name: b.Name, stale: b.Stale || b.Dialog == nil}
 	if b.Dialog != nil {
 		tl, err := l.f.schema.AppendTLFromJSON(nil, b.Dialog, l.f.schema.AnyObject(), nil)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 // Methods is all that a schema can do, and what of it is served. It is made once and shared by all accounts.
 type Methods struct {
 	schema   *codec.Schema
+	decl     *tl.Schema
 	byName   map[string]*method
 	sorted   []*method
 	spaces   []namespace
@@ -46,7 +47,7 @@ type namespace struct {
 
 // NewMethods judges every function of a schema. allow lists refused methods to serve all the same: names, `ns.*` or `*`.
 func NewMethods(schema *codec.Schema, decl *tl.Schema, allow []string) *Methods {
-	ms := &Methods{schema: schema, byName: map[string]*method{}, withheld: withhold.New(schema), confine: confine.New(schema)}
+	ms := &Methods{schema: schema, decl: decl, byName: map[string]*method{}, withheld: withhold.New(schema), confine: confine.New(schema)}
 	ms.people = schema.NewObjectFinder(func(c *tl.Combinator) bool { return c.Result.Name == "User" || c.Result.Name == "Chat" })
 	moving := movingTypes(decl)
 	for _, fn := range schema.Functions() {
@@ -71,6 +72,9 @@ func (ms *Methods) Of(name string) (reads, once bool) {
 
 // Schema is the layer that is served.
 func (ms *Methods) Schema() *codec.Schema { return ms.schema }
+
+// Declared is the schema as it is declared.
+func (ms *Methods) Declared() *tl.Schema { return ms.decl }
 
 // People finds users and chats in answers.
 func (ms *Methods) People() *codec.ObjectFinder { return ms.people }

@@ -110,6 +110,7 @@ type Updates struct {
 	Replicas        int           `envconfig:"NATSGRAM_REPLICAS" default:"1" desc:"copies of streams and buckets in a NATS cluster: 1, 3 or 5"`
 	Watch           []string      `envconfig:"NATSGRAM_WATCH" desc:"channels to look at again and again, so that their posts come in time: ids between commas, account=id for one account alone; 10 an account at most, more at run time by tg.ctl.<account>.watch.add"`
 	Online          []string      `envconfig:"NATSGRAM_ONLINE" desc:"accounts that are shown as online while they are served, by name, or all: Telegram pushes to them more promptly, everybody sees it, and their other devices may not ring"`
+	State           []string      `envconfig:"NATSGRAM_STATE" desc:"accounts whose dialogs are kept as they are now in the stream TG_STATE, by name, or all; not those of bots, who have none. It asks Telegram for them: at first for all, later for what no update tells"`
 	PendingTotal    int64         `envconfig:"NATSGRAM_UPDATES_PENDING_TOTAL" default:"268435456" desc:"bytes that updates of all accounts of this daemon may take while they wait; every account is sure of its part of the half"`
 	Pending         int64         `envconfig:"NATSGRAM_UPDATES_PENDING" default:"33554432" desc:"bytes of updates of one account that may wait for JetStream; beyond, they are left with Telegram for later"`
 }
@@ -241,6 +242,11 @@ func (s Settings) Check() error {
 			return fmt.Errorf("NATSGRAM_ONLINE: %w", err)
 		}
 	}
+	for _, a := range s.Updates.State {
+		if err := subjects.CheckAccount(a); err != nil {
+			return fmt.Errorf("NATSGRAM_STATE: %w", err)
+		}
+	}
 	if err := s.checkWatch(); err != nil {
 		return err
 	}
@@ -350,6 +356,11 @@ func (s Settings) Serves(account string) bool {
 // ShownOnline reports whether an account is to be shown as online (E34).
 func (u Updates) ShownOnline(account string) bool {
 	return slices.Contains(u.Online, account) || slices.Contains(u.Online, "all")
+}
+
+// KeepsState says whether an account's dialogs are kept as they are now.
+func (u Updates) KeepsState(account string) bool {
+	return slices.Contains(u.State, account) || slices.Contains(u.State, "all")
 }
 
 // Level is the log level; Check has seen that it is one.

@@ -30,6 +30,7 @@ const (
 	Queue     = "QUEUE"
 	Done      = "DONE"
 	Jobs      = "JOBS"
+	State     = "STATE"
 	Files     = "FILES"
 	Peers     = "PEERS"
 	Transfers = "TRANSFERS"
@@ -133,6 +134,12 @@ var table = []Item{
 	{Peers, Bucket, "who the accounts have met: names, and what gives access, sealed", false, 64 * mib, 256 * mib, func(c *jetstream.StreamConfig, _ Options) {
 		c.AllowAtomicPublish = true
 		c.Discard = jetstream.DiscardOld // who was written first is written again when he is met again
+	}},
+	{State, Stream, "dialogs as they are now", true, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
+		c.Subjects = []string{o.Scheme.AllStates()}
+		c.MaxMsgsPerSubject = 1
+		c.AllowAtomicPublish = true
+		byLeader(c)
 	}},
 	{Jobs, Bucket, "which jobs may have been run", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Files, Objects, "files of Telegram's, and such as are to go there", true, 32 * mib, 16 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {

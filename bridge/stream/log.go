@@ -39,6 +39,7 @@ type Group struct {
 	Whole    bool // store all or none of them: at most MaxGroup
 	// State is the change by the group as a whole, for Options.Stored; the same as its messages' Tg-State folded.
 	State string
+	Of    any    // whatever its owner wants to have again in Options.Stored
 	Done  func() // called once all messages are stored; nil: nobody waits
 	added time.Time
 	done  int // of Messages: stored already, one by one

@@ -66,6 +66,8 @@ var rooms = []room{
 	{"bridge/files", []string{"subjects", "tl/codec", "mtproto", "mtproto/files", "bridge/answer", "bridge/micro", "bridge/parts", "bridge/peers", "bridge/storage"},
 		"which file is meant, how its chat is written, and whom to answer how; whose account it is others know"},
 	{"bridge/queue/plan", nil, "which job may run: a machine that knows neither NATS nor Telegram"},
+	{"bridge/chats", []string{"subjects", "tl", "tl/codec", "mtproto", "mtproto/updates", "bridge/dialogs", "bridge/retry", "bridge/storage"},
+		"the stream of dialogs: how updates come there, and calls are made, its owner says"},
 	{"bridge/dialogs", []string{"tl", "tl/codec", "mtproto/updates"}, "a machine: what updates say of dialogs, without NATS and Telegram"},
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},

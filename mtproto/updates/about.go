@@ -69,6 +69,20 @@ func aboutMessage(message *codec.Fields) About {
 	return a
 }
 
+// About is what an update is about.
+func (r *Rules) About(update []byte) About {
+	v, err := r.s.View(update)
+	if err != nil {
+		return About{}
+	}
+	var l looked
+	l.Read(v)
+	return aboutOf(&l, r.rule(v))
+}
+
+// Affected reports whether the result of a call says no more than how far it moved the account's boxes (D19).
+func (r *Rules) Affected(result []byte) bool { return r.resultOf(result).affected }
+
 // boxedVector is the constructor of a Vector.
 const boxedVector = 0x1cb5c415
 

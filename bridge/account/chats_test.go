@@ -1,0 +1,200 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/chats"
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
+
+// town is a rig whose account lives in a Telegram in a box.
+type town struct {
+	*rig
+	server      *mttest.Server
+	me, eve, al *mttest.Account
+	news        *mttest.Channel
+}
+
+func newTown(t *testing.T) *town {
+	x := &town{rig: newRig(t)}
+	x.set.State = []string{"all"}
+	x.server = mttest.NewServer(t)
+	x.me, x.eve, x.al = x.server.AddUser(mttest.User{First: "Me"}), x.server.AddUser(mttest.User{First: "Eve"}), x.server.AddUser(mttest.User{First: "Al"})
+	x.news = x.server.AddChannel(mttest.ChannelConfig{Title: "News", Creator: x.eve, Members: []*mttest.Account{x.me}})
+	key, salt, home := x.server.Authorize(x.me)
+	state, err := json.Marshal(mtproto.State{Version: mtproto.StateVersion, Home: home, UserID: x.me.ID(), DCs: map[int]mtproto.DCState{
+		home: {Key: key.AppendBytes(nil), Created: time.Now(), Salts: []mtproto.Salt{{Salt: salt}}, Authorized: true},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.vault.Replace(context.Background(), "main", state); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// serve starts a daemon's runner, which ends by itself or by the next one's coming.
+func (x *town) serve() {
+	x.t.Helper()
+	s, decl := layer()
+	rules, err := updates.Compile(s, decl)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	kept, err := chats.Open(context.Background(), x.storage)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.r = New(Config{
+		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault, Chats: kept},
+		Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Env: x.server.Env(),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	r := x.r
+	go func() { ended <- r.Run(ctx) }()
+	x.end = sync.OnceValue(func() error { cancel(); return <-ended })
+	x.t.Cleanup(func() { _ = x.end() })
+	x.await(func(st Status) bool { return st.Follows })
+}
+
+// records are what TG_STATE says of a chat: date and pin left out.
+func (x *town) record(chat string) (r struct {
+	Dialog struct {
+		Top    int  `json:"top_message"`
+		Unread int  `json:"unread_count"`
+		Pinned bool `json:"pinned"`
+		Draft  struct{ Message string }
+	}
+	Name        string
+	Stale, Gone bool
+}) {
+	x.t.Helper()
+	st, err := x.js.Stream(context.Background(), "TG_STATE")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	m, err := st.GetLastMsgForSubject(context.Background(), "tg.state.main.dialog."+chat)
+	if err != nil {
+		return r
+	}
+	if err := json.Unmarshal(m.Data, &r); err != nil {
+		x.t.Fatal(err)
+	}
+	return r
+}
+
+// says waits until TG_STATE says something of a chat.
+func (x *town) says(chat, what string) {
+	x.t.Helper()
+	limit := time.Now().Add(60 * time.Second)
+	for {
+		r := x.record(chat)
+		got := fmt.Sprintf("%s: top %d, %d unread", r.Name, r.Dialog.Top, r.Dialog.Unread)
+		if r.Dialog.Pinned {
+			got += ", pinned"
+		}
+		if r.Dialog.Draft.Message != "" {
+			got += ", draft " + r.Dialog.Draft.Message
+		}
+		if r.Gone {
+			got = "gone"
+		}
+		if got == what && !r.Stale {
+			return
+		}
+		if time.Now().After(limit) {
+			x.t.Fatalf("%s: %q stale %v, want %q", chat, got, r.Stale, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// The stream has every dialog as it is, through whatever befalls the daemon.
+func TestDialogsAreKept(t *testing.T) {
+	x := newTown(t)
+	x.eve.Send(x.me, "before anybody ran the account")
+	eve, al, news := fmt.Sprint("user.", x.eve.ID()), fmt.Sprint("user.", x.al.ID()), fmt.Sprint("channel.", x.news.ID())
+	x.serve()
+	x.says(eve, "Eve: top 1, 1 unread")
+	x.says(news, "News: top 1, 1 unread")
+	x.eve.Send(x.me, "2")
+	x.al.Send(x.me, "3")
+	x.says(eve, "Eve: top 2, 2 unread")
+	x.says(al, "Al: top 3, 1 unread")
+	x.me.Pin(x.al, true)
+	x.me.Draft(x.eve, "hm")
+	x.me.Read(x.eve, 0)
+	x.says(al, "Al: top 3, 1 unread, pinned")
+	x.says(eve, "Eve: top 2, 0 unread, draft hm")
+	if err := x.end(); err != nil { // released
+		t.Fatal(err)
+	}
+	m := x.eve.Send(x.me, "4")
+	x.al.Send(x.me, "5")
+	x.serve()
+	x.says(eve, "Eve: top 4, 1 unread, draft hm")
+	x.says(al, "Al: top 5, 2 unread, pinned")
+	x.eve.Delete(x.me, m.ID)
+	x.says(eve, "Eve: top 2, 0 unread, draft hm")
+	x.me.Leave(x.news)
+	x.says(news, "gone")
+	x.serve() // another daemon takes it from the one before
+	x.al.Send(x.me, "6")
+	x.says(al, "Al: top 6, 3 unread, pinned")
+	reply, err := x.nc.Request("tg.ctl.main.chats", nil, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page chats.Page
+	if err := json.Unmarshal(reply.Data, &page); err != nil || len(page.Chats) != 2 || page.Chats[0].ID != x.al.ID() {
+		t.Errorf("%v: %s", err, reply.Data)
+	}
+}
+
+// A call of the account's own is told of by no update: the dialog is asked for.
+func TestDialogsAfterOwnCalls(t *testing.T) {
+	x := newTown(t)
+	x.eve.Send(x.me, "hi")
+	x.serve()
+	eve := fmt.Sprint("user.", x.eve.ID())
+	x.says(eve, "Eve: top 1, 1 unread")
+	for _, call := range [][2]string{
+		{"messages.readHistory", `{"peer":"` + eve + `","max_id":1}`},
+		{"messages.saveDraft", `{"peer":"` + eve + `","message":"x"}`},
+		{"messages.toggleDialogPin", `{"pinned":true,"peer":{"_":"inputDialogPeer","peer":"` + eve + `"}}`},
+	} {
+		reply, err := x.nc.Request("tg.rpc.main."+call[0], []byte(call[1]), 30*time.Second)
+		if err != nil || reply.Header.Get("Nats-Service-Error") != "" {
+			t.Fatalf("%s: %v %v", call[0], err, reply)
+		}
+	}
+	x.says(eve, "Eve: top 1, 0 unread, pinned, draft x")
+}
+
+// Where the stream is lost it is made anew with all that is in it.
+func TestDialogsAfterALoss(t *testing.T) {
+	x := newTown(t)
+	x.eve.Send(x.me, "hi")
+	x.serve()
+	eve := fmt.Sprint("user.", x.eve.ID())
+	x.says(eve, "Eve: top 1, 1 unread")
+	st, err := x.js.Stream(context.Background(), "TG_STATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Purge(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	x.r.ownership().driver.chats.Lost()
+	x.says(eve, "Eve: top 1, 1 unread")
+}

@@ -1,0 +1,61 @@
+package chats
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Query asks for some dialogs in the order of a list: the pinned ones, then by their newest message.
+type Query struct {
+	Folder int `json:"folder"` // 1: the archive
+	Offset int `json:"offset"`
+	Limit  int `json:"limit"` // 0: 100
+}
+
+// Page is the answer.
+type Page struct {
+	Through  uint64 `json:"through"`  // the sequence of the stream of updates up to which it has what they say
+	Complete bool   `json:"complete"` // nothing is being asked for
+	Total    int    `json:"total"`
+	Chats    []Chat `json:"chats"`
+}
+
+// Chat is one dialog.
+type Chat struct {
+	Kind   subjects.Kind   `json:"kind"`
+	ID     int64           `json:"id,string"`
+	Record json.RawMessage `json:"record"` // as in TG_STATE
+}
+
+const (
+	usualPage = 100
+	mostPage  = 500
+)
+
+// ErrNotRead says that the dialogs are not known yet.
+var ErrNotRead = errors.New("the dialogs are being read; ask again in a moment")
+
+// Page is some of the dialogs.
+func (k *Keeper) Page(q Query) (Page, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fold == nil {
+		return Page{}, ErrNotRead
+	}
+	if q.Limit <= 0 {
+		q.Limit = usualPage
+	}
+	all := k.fold.Chats(q.Folder)
+	p := Page{Through: k.fold.Seq(), Complete: k.fold.Complete(), Total: len(all), Chats: []Chat{}}
+	all = all[min(max(q.Offset, 0), len(all)):]
+	for _, peer := range all[:min(q.Limit, mostPage, len(all))] {
+		record, err := k.fold.Record(peer)
+		if err != nil {
+			return Page{}, err
+		}
+		p.Chats = append(p.Chats, Chat{subjects.Kind(peer.Kind), peer.ID, record})
+	}
+	return p, nil
+}

@@ -1,0 +1,186 @@
+// Package chats keeps the dialogs of accounts as they are now in the stream TG_STATE: one record for each, the last of which the
+// stream keeps. It reads what is stored of updates, asks Telegram for what no update tells, and writes behind both, so that the log
+// of updates never waits for it.
+//
+// Records are written in batches, all or nothing, each with a record that says up to which update they go. That one is written over
+// the one before by compare-and-set: of two daemons that believe that the account is theirs, one writes. Whoever goes on, after
+// whatever end, reads the records and then the updates behind them, as every program does that joins late.
+package chats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Store is the stream.
+type Store struct {
+	st     *storage.Storage
+	js     jetstream.JetStream
+	scheme subjects.Scheme
+}
+
+// Open makes the stream where it is missing.
+func Open(ctx context.Context, st *storage.Storage) (*Store, error) {
+	if _, err := st.Stream(ctx, storage.State); err != nil {
+		return nil, err
+	}
+	return &Store{st, st.JetStream(), st.Scheme()}, nil
+}
+
+// through is the record of how far the others go.
+type through struct {
+	Seq    uint64    `json:"seq"`             // of the stream of updates: what is up to there is in the records
+	User   int64     `json:"user"`            // whose dialogs they are
+	Stream time.Time `json:"stream"`          // when the stream was made in which Seq counts
+	Whole  bool      `json:"whole,omitempty"` // nothing has to be asked: written when the account was let go of in order
+}
+
+// gone is the record of a dialog that there is no more.
+var gone = []byte(`{"gone":true}`)
+
+// message is one of a stream.
+type message struct {
+	subject string
+	header  nats.Header
+	data    []byte
+	seq     uint64
+}
+
+const fetchMost = 500
+
+// errBroken says that messages got lost on their way here.
+var errBroken = errors.New("not all messages arrived")
+
+// read gives the messages that a consumer has to give at present, in order.
+func (s *Store) read(ctx context.Context, name string, c jetstream.ConsumerConfig, each func(message) (more bool)) error {
+	c.AckPolicy, c.InactiveThreshold, c.MemoryStorage, c.Replicas = jetstream.AckNonePolicy, time.Minute, true, 1
+	stream := s.scheme.StreamName(name)
+	consumer, err := s.js.CreateConsumer(ctx, stream, c)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", stream, err)
+	}
+	defer s.js.DeleteConsumer(context.WithoutCancel(ctx), stream, consumer.CachedInfo().Name) //nolint:errcheck // it passes away by itself as well
+	pending, at := consumer.CachedInfo().NumPending, uint64(0)
+	for pending > 0 {
+		batch, err := consumer.FetchNoWait(fetchMost)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", stream, err)
+		}
+		n := 0
+		for m := range batch.Messages() {
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			if at++; meta.Sequence.Consumer != at {
+				return errBroken
+			}
+			n++
+			pending = meta.NumPending
+			if !each(message{m.Subject(), m.Headers(), m.Data(), meta.Sequence.Stream}) {
+				return nil
+			}
+			if pending == 0 {
+				break
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if n == 0 {
+			return errBroken
+		}
+	}
+	return nil
+}
+
+// records reads an account's.
+func (s *Store) records(ctx context.Context, account string, each func(message)) error {
+	return s.read(ctx, storage.State, jetstream.ConsumerConfig{
+		FilterSubject: s.scheme.States(account), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	}, func(m message) bool { each(m); return true })
+}
+
+// updates reads what the stream of updates has of an account behind from, up to a sequence that is known to be there.
+func (s *Store) updates(ctx context.Context, account string, from, until uint64, each func(message)) error {
+	return s.read(ctx, storage.Updates, jetstream.ConsumerConfig{
+		FilterSubject: s.scheme.Updates(account), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1,
+	}, func(m message) bool {
+		if m.seq <= until {
+			each(m)
+		}
+		return m.seq < until
+	})
+}
+
+// first is where the stream of updates begins.
+func (s *Store) first(ctx context.Context) (uint64, error) {
+	st, err := s.js.Stream(ctx, s.scheme.StreamName(storage.Updates))
+	if err != nil {
+		return 0, err
+	}
+	return st.CachedInfo().State.FirstSeq, nil
+}
+
+// Headers of an atomic batch, as the server knows them.
+const (
+	headerBatchID  = "Nats-Batch-Id"
+	headerBatchSeq = "Nats-Batch-Sequence"
+	headerCommit   = "Nats-Batch-Commit"
+)
+
+const writeTime = 10 * time.Second
+
+// write stores records all or nothing. The last is written over the one with the revision over, and gets the revision that is given
+// back.
+func (s *Store) write(ctx context.Context, all []*nats.Msg, over uint64) (revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
+	last := all[len(all)-1]
+	last.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(over, 10))
+	conn, id := s.js.Conn(), nuid.Next()
+	for i, m := range all {
+		if len(all) > 1 {
+			m.Header.Set(headerBatchID, id)
+			m.Header.Set(headerBatchSeq, strconv.Itoa(i+1))
+		}
+		if i < len(all)-1 {
+			if err := conn.PublishMsg(m); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if len(all) > 1 {
+		last.Header.Set(headerCommit, "1")
+	}
+	reply, err := conn.RequestMsgWithContext(ctx, last)
+	if err != nil {
+		return 0, err
+	}
+	var ack struct {
+		Error    *jetstream.APIError `json:"error"`
+		Sequence uint64              `json:"seq"`
+		Size     int                 `json:"count"`
+	}
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return 0, err
+	}
+	if ack.Error != nil {
+		return 0, ack.Error
+	}
+	if len(all) > 1 && ack.Size != len(all) {
+		return 0, errBroken
+	}
+	return ack.Sequence, nil
+}

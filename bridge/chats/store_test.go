@@ -1,0 +1,110 @@
+package chats
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T) *Store {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	nc, err := nats.Connect("", nats.InProcessServer(srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), storage.Daemon(js, storage.Options{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func record(user int, text string) *nats.Msg {
+	subject := subjects.Scheme{}.State("main", subjects.StateDialog, subjects.User, int64(user))
+	if user == 0 {
+		subject = subjects.Scheme{}.State("main", subjects.StateThrough, "", 0)
+	}
+	return &nats.Msg{Subject: subject, Header: nats.Header{}, Data: []byte(text)}
+}
+
+func (s *Store) all(t *testing.T) string {
+	t.Helper()
+	var all []string
+	if err := s.records(t.Context(), "main", func(m message) {
+		_, what, _, id, _ := s.scheme.ParseState(m.subject)
+		all = append(all, fmt.Sprintf("%s %d %s", what, id, m.data))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(all)
+}
+
+// Of two owners one writes: of the other's batch nothing is stored, not even what nobody else has written.
+func TestOneOwnerWrites(t *testing.T) {
+	s := open(t)
+	if got := s.all(t); got != "[]" {
+		t.Error(got)
+	}
+	ctx := context.Background()
+	first, err := s.write(ctx, []*nats.Msg{record(1, "a"), record(0, "1")}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.write(ctx, []*nats.Msg{record(0, "2")}, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.write(ctx, []*nats.Msg{record(2, "late"), record(3, "late"), record(0, "late")}, first); err == nil {
+		t.Error("the former owner still writes")
+	}
+	if _, err := s.write(ctx, []*nats.Msg{record(0, "late")}, first); err == nil {
+		t.Error("the former owner still writes alone")
+	}
+	if _, err := s.write(ctx, []*nats.Msg{record(1, "b"), record(4, "c"), record(0, "3")}, second); err != nil {
+		t.Error(err)
+	}
+	if got := s.all(t); got != "[dialog 1 b dialog 4 c through 0 3]" {
+		t.Error(got)
+	}
+}
+
+// More records than one fetch brings are read whole.
+func TestManyRecords(t *testing.T) {
+	s := open(t)
+	const n = 2*fetchMost + 7
+	over := uint64(0)
+	for i := 0; i < n; {
+		var all []*nats.Msg
+		for ; i < n && len(all) < mostRecords; i++ {
+			all = append(all, record(i+1, "x"))
+		}
+		var err error
+		if over, err = s.write(t.Context(), append(all, record(0, "")), over); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := 0
+	if err := s.records(t.Context(), "main", func(message) { found++ }); err != nil || found != n+1 {
+		t.Errorf("%d of %d: %v", found, n+1, err)
+	}
+}
