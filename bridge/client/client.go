@@ -23,8 +23,8 @@ type Client struct {
 	err     error  // what is wrong with the arguments of New; every call says it
 }
 
-// New is a client of an account, by the name that the operator gave it. It does nothing yet, and so cannot fail: a name or
-// option that cannot be is told by the first call.
+// New returns a client of an account, by the name that the operator gave it. It does nothing yet: a name or an option that is not
+// valid is the error of the first call.
 func New(nc *nats.Conn, account string, opts ...Option) *Client {
 	c := &Client{nc: nc, account: account, o: defaults, inbox: &inbox{}}
 	for _, o := range opts {
@@ -40,14 +40,14 @@ func New(nc *nats.Conn, account string, opts ...Option) *Client {
 	return c
 }
 
-// Account is the name that New was given.
+// Account returns the name that New was given.
 func (c *Client) Account() string { return c.account }
 
 type msgIDKey struct{}
 
-// WithMsgID gives the one call that is made with ctx a Nats-Msg-Id of the caller's choice. A random_id that is left 0 is
-// derived from it, so that a program which was ended in the middle and begins again with the same id sends nothing twice:
-// Telegram then answers RANDOM_ID_DUPLICATE. The update that the call causes carries the id in RequestID.
+// WithMsgID gives the one call that is made with ctx a Nats-Msg-Id of the caller's choice. So a program that was ended in the middle and
+// begins again with the same id sends nothing twice: for a day the daemon returns the first answer, and after that Telegram answers
+// RANDOM_ID_DUPLICATE, as a random_id of 0 is derived from the id. The update that the call causes has the id in RequestID.
 func WithMsgID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, msgIDKey{}, id)
 }

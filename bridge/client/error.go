@@ -69,7 +69,7 @@ type Error struct {
 	Err      error         // the cause: one of this package's, the context's or of nats.go; may be nil
 }
 
-// Error is one line, without anything that the call carried.
+// Error returns one line, without anything that the call carried.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("natsgram: " + e.Account + ": ")
@@ -91,16 +91,16 @@ func (e *Error) Error() string {
 	return b.String() + ")"
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Kind is Type without its number: FLOOD_WAIT of FLOOD_WAIT_35.
+// Kind returns Type without its number: FLOOD_WAIT of FLOOD_WAIT_35.
 func (e *Error) Kind() string {
 	kind, _ := tg.ErrorKind(e.Type)
 	return kind
 }
 
-// Telegram is Code and Type where the error is Telegram's, and zero otherwise.
+// Telegram returns Code and Type where the error is Telegram's, else zero.
 func (e *Error) Telegram() (code int, text string) {
 	if e.Type == "" {
 		return 0, ""
@@ -116,7 +116,7 @@ func (e *Error) Executed() executed.Answer {
 	return executed.Answer(e.Sent)
 }
 
-// RetryAfter is Wait.
+// RetryAfter returns Wait.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
 // refused reads an answer that is an error; nil: it is a result.

@@ -13,9 +13,9 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// Live are the updates that are not worth keeping, as they come: who types, who is online, calls that ring. Each of them
-// goes to everybody who listens just then. The loop ends with an error, if only that of ctx; one that is slower than
-// the updates come misses some, and is told by nats.ErrSlowConsumer, after which it may go on.
+// Live yields the updates that no stream keeps, as they come: who types, who is online, calls that ring. All programs that listen
+// at that moment get them. The loop ends with an error, which may be that of ctx. A loop that is too slow misses some: it gets
+// nats.ErrSlowConsumer, and may go on.
 func (c *Client) Live(ctx context.Context, filters ...Filter) iter.Seq2[*Update, error] {
 	want, err := newSelection(filters, nil, false)
 	if err == nil {
@@ -56,8 +56,8 @@ type Event struct {
 	Data    json.RawMessage // the event as a whole, an object; what is in it beside the above depends on Name
 }
 
-// Events are told as they come, to everybody who listens just then; the stream EVENTS keeps the last of each. The loop ends as
-// that of [Client.Live] does.
+// Events yields the account's events as they come. All programs that listen at that moment get them; the stream EVENTS keeps the last
+// of each. The loop ends as that of [Client.Live] does.
 func (c *Client) Events(ctx context.Context) iter.Seq2[*Event, error] {
 	return listen(ctx, c, c.o.scheme.Events(c.account), c.err, func(msg *nats.Msg) *Event {
 		var told struct {

@@ -31,7 +31,7 @@ type Job struct {
 	Coalesce  string    // of the jobs of a chat that wait with the same text the newest is run; empty: none is replaced
 }
 
-// Queued is a job that the stream has taken: it is not lost any more, whoever ends.
+// Queued is a job in the stream, which no crash loses.
 type Queued struct {
 	ID        string
 	Sequence  uint64 // in the stream of jobs
@@ -45,7 +45,7 @@ type Queued struct {
 // JobState is what became of a job.
 type JobState string
 
-// All that can become of one.
+// The states in which a job ends.
 const (
 	JobDone      JobState = "done"
 	JobFailed    JobState = "failed"  // refused, and not to be tried again
@@ -55,7 +55,7 @@ const (
 	JobCancelled JobState = "cancelled"
 )
 
-// JobResult is what is told of a job.
+// JobResult is what became of a job.
 type JobResult struct {
 	ID       string
 	Sequence uint64 // of the job, in the stream of jobs
@@ -77,11 +77,11 @@ const (
 	doneName  = "DONE"
 )
 
-// ErrJob is a job that cannot be published as it is.
+// ErrJob is the error of a job that cannot be published as it is.
 var ErrJob = errors.New("natsgram: not a job")
 
-// Queue stores a job. When it returns without an error the job is in the stream, also while no daemon runs; after an error it may
-// be: the same job with the same ID may be stored again.
+// Queue stores a job. Without an error the job is in the stream, even if no daemon runs. After an error it may be there: store the same
+// job with the same ID again.
 func (c *Client) Queue(ctx context.Context, j Job) (*Queued, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -157,8 +157,8 @@ func (c *Client) jetStream() (jetstream.JetStream, error) {
 	return jetstream.New(c.nc)
 }
 
-// Wait waits for what becomes of the job, until ctx ends. A job that waits, for a flood to end or its time to come, is waited for. What is
-// unknown is told as that, although somebody may have it run again.
+// Wait returns what became of the job, and waits for it until ctx ends, also while the job waits for a flood to end or its time to come.
+// It returns a job of the state unknown as that, although somebody may have it run again.
 func (q *Queued) Wait(ctx context.Context) (*JobResult, error) {
 	for r, err := range q.c.results(ctx, q.subjects, jetstream.DeliverLastPerSubjectPolicy) {
 		if err != nil || r.digest == q.digest {
@@ -168,8 +168,8 @@ func (q *Queued) Wait(ctx context.Context) (*JobResult, error) {
 	return nil, ctx.Err()
 }
 
-// JobResults are what is told of all of the account's jobs from now on, in the order in which it is told. The loop ends with an
-// error, if only that of ctx.
+// JobResults yields the results of all of the account's jobs from now on, in the order of the stream. The loop ends with an error,
+// which may be that of ctx.
 func (c *Client) JobResults(ctx context.Context) iter.Seq2[*JobResult, error] {
 	return c.results(ctx, []string{c.o.scheme.AllDoneOf(c.account)}, jetstream.DeliverNewPolicy)
 }

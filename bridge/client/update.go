@@ -80,10 +80,10 @@ type message interface {
 	Headers() nats.Header
 }
 
-// Data is the payload as it came, in the encoding that the header Content-Type names.
+// Data returns the payload as it came, in the encoding that the header Content-Type names.
 func (u *Update) Data() []byte { return u.msg.Data() }
 
-// Headers are those of the message.
+// Headers returns those of the message.
 func (u *Update) Headers() nats.Header { return u.msg.Headers() }
 
 // readMeta takes the headers of an update and the last three tokens of its subject, which are the same wherever it is read.
