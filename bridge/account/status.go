@@ -31,37 +31,62 @@ const (
 
 // Status is what tg.ctl.<account>.status answers.
 type Status struct {
-	Account      string    `json:"account"`
-	State        Phase     `json:"state"`
-	Since        time.Time `json:"since"`
-	Error        string    `json:"error,omitempty"`
-	UserID       int64     `json:"user_id,omitempty"`
-	Bot          bool      `json:"bot,omitempty"`
-	DC           int       `json:"dc,omitempty"`
-	Layer        int       `json:"layer,omitempty"`
-	Owner        string    `json:"owner,omitempty"`
-	Epoch        uint64    `json:"epoch,omitempty"`
-	Follows      bool      `json:"follows_updates"` // it is known and stored where the account's updates go on, and Telegram gives them
-	InFlight     int       `json:"requests_in_flight"`
-	Waiting      int64     `json:"updates_waiting_bytes"`
-	Stored       uint64    `json:"updates_stored"`
-	Foreign      *Foreign  `json:"session_foreign,omitempty"`
-	Held         *Held     `json:"updates_held,omitempty"` // JetStream has no room: what was kept from it
-	Pts          int       `json:"pts,omitempty"`
-	WaitingSince time.Time `json:"updates_waiting_since,omitzero"` // when the update came that waits longest for JetStream
-	// Difference is when Telegram last gave the account's difference, or said that there is none, and DifferenceError why it has
-	// not for minutes.
-	Difference      time.Time `json:"last_difference,omitzero"`
-	DifferenceError string    `json:"difference_error,omitempty"`
-	Heard           time.Time `json:"last_heard,omitzero"`           // when Telegram last said something; zero: there is no connection
-	Skew            float64   `json:"clock_ahead_seconds,omitempty"` // this machine's clock, of Telegram's, where they differ
-	Ways            []Way     `json:"ways,omitempty"`                // to Telegram, in the order of the settings
+	Account string    `json:"account"`
+	State   Phase     `json:"state"`
+	Since   time.Time `json:"since"`
+	Error   string    `json:"error,omitempty"`
 
+	Identity
+	Ownership
+	CallsStatus
+	UpdatesStatus
+	TelegramStatus
+}
+
+// Identity is who is signed in, and where.
+type Identity struct {
+	UserID int64 `json:"user_id,omitempty"`
+	Bot    bool  `json:"bot,omitempty"`
+	DC     int   `json:"dc,omitempty"`
+	Layer  int   `json:"layer,omitempty"`
+}
+
+// Ownership is which daemon runs the account.
+type Ownership struct {
+	Owner   string   `json:"owner,omitempty"`
+	Epoch   uint64   `json:"epoch,omitempty"`
+	Foreign *Foreign `json:"session_foreign,omitempty"`
+}
+
+// CallsStatus is what there is of calls, and what holds them up.
+type CallsStatus struct {
+	InFlight   int          `json:"requests_in_flight"`
 	Frozen     *gate.Frozen `json:"frozen,omitempty"`           // it writes nothing
 	FloodWaits []flood.Wait `json:"flood_waits,omitempty"`      // calls that Telegram wants to wait, the longest first: the first twenty
 	MoreWaits  int          `json:"flood_waits_more,omitempty"` // beside those
 
 	Jobs *queue.Figures `json:"jobs,omitempty"` // nil: there are none
+}
+
+// UpdatesStatus is how updates come and where they go.
+type UpdatesStatus struct {
+	Follows      bool      `json:"follows_updates"` // it is known and stored where the account's updates go on, and Telegram gives them
+	Pts          int       `json:"pts,omitempty"`
+	Stored       uint64    `json:"updates_stored"`
+	Waiting      int64     `json:"updates_waiting_bytes"`
+	WaitingSince time.Time `json:"updates_waiting_since,omitzero"` // when the update came that waits longest for JetStream
+	Held         *Held     `json:"updates_held,omitempty"`         // JetStream has no room: what was kept from it
+	// Difference is when Telegram last gave the account's difference, or said that there is none, and DifferenceError why it has
+	// not for minutes.
+	Difference      time.Time `json:"last_difference,omitzero"`
+	DifferenceError string    `json:"difference_error,omitempty"`
+}
+
+// TelegramStatus is how Telegram is reached.
+type TelegramStatus struct {
+	Heard time.Time `json:"last_heard,omitzero"`           // when Telegram last said something; zero: there is no connection
+	Skew  float64   `json:"clock_ahead_seconds,omitempty"` // this machine's clock, of Telegram's, where they differ
+	Ways  []Way     `json:"ways,omitempty"`                // to Telegram, in the order of the settings
 }
 
 // Foreign is what stood last in the vault in place of the account's session.
