@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/mtproto/mttest"
@@ -130,5 +134,52 @@ func TestPassedName(t *testing.T) {
 	d.updates("tg.upd.main.updateUserName.>", 1)
 	if got := send(); !strings.Contains(got, fmt.Sprintf(`"user_id":"%d"`, w.bob.ID())) {
 		t.Errorf("after: %s", got)
+	}
+}
+
+// When the bucket is lost, or its last writes are, the next owner learns from the stream of updates whom it told of.
+func TestPeersRelearned(t *testing.T) {
+	for name, encoding := range map[string]string{"JSON": "json", "MessagePack": "msgpack"} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, func(c *mttest.Config) { c.Updates.Min = encoding == "json" })
+			eve := w.AddUser(mttest.User{First: "Eve"})
+			group := w.AddChannel(mttest.ChannelConfig{Title: "G", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora, eve}})
+			shared := cluster(t)
+			d := newDaemon(t, w, shared, func(s *Settings) { s.Encoding = encoding })
+			d.login("main", w.dora)
+			eve.Send(group, "seen once")
+			w.alice.Send(group, "so that Eve's is no top message of a dialog")
+			d.updates(fmt.Sprintf("tg.upd.main.updateNewChannelMessage.channel.%d", group.ID()), 2)
+			for _, lose := range []string{"$KV.TG_PEERS.main.>", fmt.Sprintf("$KV.TG_PEERS.main.user.%d", eve.ID())} {
+				if err := d.stop(); err != nil {
+					t.Fatal(err)
+				}
+				nc, err := nats.Connect(d.s.URL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				js, _ := jetstream.New(nc)
+				st, err := js.Stream(soon(t), "KV_TG_PEERS")
+				if err == nil {
+					err = st.Purge(soon(t), jetstream.WithPurgeSubject(lose))
+				}
+				if err == nil && lose != "$KV.TG_PEERS.main.>" { // as if the daemon had been killed before both were written
+					err = st.Purge(soon(t), jetstream.WithPurgeSubject("$KV.TG_PEERS.main.mark"))
+				}
+				if nc.Close(); err != nil {
+					t.Fatal(err)
+				}
+				d.start()
+				d.await("main", account.Connected)
+				got := "not asked"
+				for ctx := soon(t); got != "" && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+					reply := d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, eve.ID()))
+					got = reply.Header.Get("Nats-Service-Error")
+				}
+				if got != "" {
+					t.Errorf("%s: %q", lose, got)
+				}
+			}
+		})
 	}
 }

@@ -22,6 +22,8 @@ type ledger struct {
 	places  *places // what it has learned of the messages in the stream
 	follows func()  // is called once the stream holds where the account begins
 
+	after func(context.Context) // is called when the position was saved; may be nil
+
 	saving sync.Mutex // one position after the other
 
 	mu     sync.Mutex
@@ -74,6 +76,13 @@ func (l *ledger) counts() (stored uint64, begun bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.stored, l.begun
+}
+
+// last is the sequence of the last message in the stream that was folded in.
+func (l *ledger) last() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seq
 }
 
 func (l *ledger) figures() (pts int, total uint64) {
@@ -161,6 +170,9 @@ func (l *ledger) due(now time.Time) time.Duration {
 func (l *ledger) save(ctx context.Context) {
 	if err := l.write(ctx); err != nil && ctx.Err() == nil {
 		l.tell.log.Warn("saving the position", "err", err)
+	}
+	if l.after != nil {
+		l.after(ctx)
 	}
 }
 

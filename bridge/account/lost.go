@@ -17,7 +17,7 @@ func (r *Runner) StorageLost(c storage.Change) {
 		o.driver.ledger.anotherStream()
 	}
 	if o := r.ownership(); o != nil && c.Name == storage.Peers {
-		o.driver.publisher.directory.StorageLost()
+		o.peersLost()
 	}
 	if o := r.ownership(); o != nil && o.driver.chats != nil && (c.Name == storage.Updates || c.Name == storage.State) {
 		o.driver.chats.Lost()

@@ -45,6 +45,7 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, er
 		c: &r.c, tell: &r.tell, status: &r.status, driver: r.newDriver(), ended: make(chan error, 1), lost: make(chan error, 1),
 	}
 	o.hard, o.stop = context.WithCancel(context.WithoutCancel(ctx))
+	o.driver.ledger.after = o.markPeers
 	o.calls.floods = r.c.Floods.Account(r.Name, r.tell.log)
 	err := o.open(ctx, state)
 	if err == nil {
@@ -126,6 +127,7 @@ func (o *ownership) run(ctx context.Context) error {
 	if o.driver.ledger.places.lost {
 		o.work.Go(func() { o.driver.ledger.places.rebuild(o.hard, o.log) })
 	}
+	o.work.Go(func() { o.relearn(o.hard) })
 	o.runJobs()
 	offline := o.appear()
 	for {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
@@ -16,17 +17,20 @@ import (
 type directory struct {
 	*peers.Directory
 	schema *codec.Schema
-	self   int64                     // the account's user
-	seen   map[*byte]bool            // of one batch, whether they are vague: many of its updates mention the same users
-	told   map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
+	self   int64          // the account's user
+	seen   map[*byte]bool // of one batch, whether they are vague: many of its updates mention the same users
+	scheme subjects.Scheme
+	// caughtUp: the bucket tells of all of whom the stream does that came before this owner.
+	caughtUp atomic.Bool
+	told     map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
 }
 
 // mostTold is how many peers are remembered so; then begins another round.
 const mostTold = 20_000
 
-func newDirectory(c peers.Config) *directory {
+func newDirectory(c peers.Config, scheme subjects.Scheme) *directory {
 	return &directory{
-		Directory: peers.New(c), schema: c.Schema, self: c.User, seen: map[*byte]bool{}, told: map[updates.Peer]struct{}{},
+		Directory: peers.New(c), schema: c.Schema, scheme: scheme, self: c.User, seen: map[*byte]bool{}, told: map[updates.Peer]struct{}{},
 	}
 }
 

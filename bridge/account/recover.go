@@ -36,7 +36,7 @@ func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, sessio
 		Schema: c.Methods.Schema(), People: c.Methods.People(), Bot: session.Bot, Channel: d.ledger.accessHash,
 		Account: c.Name, User: session.UserID, Store: c.Peers, Box: box,
 		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.ask(ctx, query) },
-	})
+	}, c.Settings.Scheme())
 	d.ledger.places.open(ctx, session.UserID, c.Rules)
 	from, begin, err := d.ledger.open(ctx, log)
 	if err != nil {

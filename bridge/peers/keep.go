@@ -14,6 +14,7 @@ import (
 // pending is what the bucket is to be told of a peer: a record; other names; neither: in which message he was seen.
 type pending struct {
 	record *record
+	old    bool // the record is of some time ago: what the bucket has is newer
 	naming *naming
 }
 
@@ -31,6 +32,7 @@ type keeping struct {
 	life    context.Context //nolint:containedctx // of writes under way: ends with that of Close
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
+	writing sync.Mutex // held while some are written
 }
 
 const (
@@ -51,7 +53,7 @@ func (d *Directory) keep(k key, what pending) {
 	}
 	if _, there := d.pending[k]; !there && len(d.pending) >= pendingMost {
 		if e, known := d.memory.get(k); known {
-			e.raw = 0
+			e.raw, e.whole = 0, 0
 			d.memory.put(k, e)
 		}
 		return
@@ -91,6 +93,8 @@ func (d *Directory) writer() {
 
 // flush writes some of what is pending; false: not all of that could be written.
 func (d *Directory) flush(ctx context.Context) bool {
+	d.writing.Lock()
+	defer d.writing.Unlock()
 	some := map[key]pending{}
 	d.mu.Lock()
 	for k, what := range d.pending {
@@ -147,7 +151,7 @@ func (d *Directory) write(ctx context.Context, k key, what pending) error {
 			if known && !e.full && !there.access.full && e.msg != 0 {
 				next.access = e.access()
 			}
-		case err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:
+		case err == nil && what.old && (there.access.full || !next.access.full), err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:
 			d.adopt(k, there)
 			return nil
 		}
@@ -275,15 +279,59 @@ func (d *Directory) Close(ctx context.Context) {
 	d.flushAll(ctx)
 }
 
-// flushAll writes all that is pending, unless something of it fails.
-func (d *Directory) flushAll(ctx context.Context) {
-	for ctx.Err() == nil {
+// flushAll writes all that is pending now; false: something of it could not be written.
+func (d *Directory) flushAll(ctx context.Context) bool {
+	d.mu.Lock()
+	rounds := len(d.pending)/together + 2 // what comes meanwhile goes along, and is not waited for
+	d.mu.Unlock()
+	for range rounds {
+		if ctx.Err() != nil || !d.flush(ctx) {
+			return false
+		}
 		d.mu.Lock()
 		left := len(d.pending)
 		d.mu.Unlock()
-		if left == 0 || !d.flush(ctx) {
-			return
+		if left == 0 {
+			break
 		}
+	}
+	return true
+}
+
+// mark is up to where the bucket knows of whom the stream of updates tells.
+type mark struct {
+	Account int64     `json:"account,string"`
+	Seq     uint64    `json:"seq"`
+	Stream  time.Time `json:"stream"` // when that was made
+}
+
+// Mark is the sequence in the stream, made at that time, up to which the bucket knows all of whom it tells; 0: nothing is sure.
+func (d *Directory) Mark(ctx context.Context, made time.Time) (uint64, error) {
+	if d.c.Store == nil {
+		return 0, nil
+	}
+	b, err := d.c.Store.Get(ctx, markKey(d.c.Account))
+	if errors.Is(err, errNone) {
+		return 0, nil
+	}
+	var m mark
+	if err == nil && (json.Unmarshal(b, &m) != nil || m.Account != d.c.User || !m.Stream.Equal(made)) {
+		return 0, nil
+	}
+	return m.Seq, err
+}
+
+// SaveMark notes that all that was learned belongs to the stream up to a sequence, once it is written. That it fails makes the next
+// owner read more.
+func (d *Directory) SaveMark(ctx context.Context, seq uint64, made time.Time) {
+	if d.c.Store == nil {
+		return
+	}
+	if !d.flushAll(ctx) {
+		return
+	}
+	if b, err := json.Marshal(mark{d.c.User, seq, made}); err == nil {
+		_ = d.c.Store.Put(ctx, markKey(d.c.Account), b)
 	}
 }
 

@@ -30,32 +30,36 @@ func (d *Directory) Learn(object []byte) (Learned, bool) {
 }
 
 // LearnOld takes in an object that came some time ago: what is known by now is newer.
-func (d *Directory) LearnOld(object []byte) {
+func (d *Directory) LearnOld(object []byte) (l Learned, ok bool) {
 	v, err := d.c.Schema.View(object)
 	if err != nil {
-		return
+		return l, false
+	}
+	p, ok := whom(v)
+	if !ok {
+		return l, false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p, ok := whom(v); ok {
-		if e, _ := d.memory.get(keyOf(p)); e.seen == 0 {
-			d.learn(v, 0)
-		}
+	if e, known := d.memory.get(keyOf(p)); known && (e.seen != 0 || e.full) {
+		return Learned{p.kind, p.id, !e.full}, true
 	}
+	return d.learn(v, 0)
 }
 
 // Met takes in the users and chats that an answer holds.
-func (d *Directory) Met(objects [][]byte, result []byte) {
+func (d *Directory) Met(objects []codec.View, result []byte) {
 	now, vague := now32(), false
 	d.mu.Lock()
-	for _, o := range objects {
-		if v, err := d.c.Schema.View(o); err == nil {
-			l, _ := d.learn(v, now)
-			vague = vague || l.Vague
-		}
+	for _, v := range objects {
+		l, _ := d.learn(v, now)
+		vague = vague || l.Vague
 	}
 	d.mu.Unlock()
-	if v, err := d.c.Schema.View(result); vague && err == nil {
+	if !vague {
+		return
+	}
+	if v, err := d.c.Schema.View(result); err == nil {
 		for m := range v.Objects("messages") {
 			d.metIn(m)
 		}
@@ -97,6 +101,20 @@ func whom(v codec.View) (p peer, ok bool) {
 	return p, p.id > 0
 }
 
+// rawOf tells an object from one that says something else of what is kept. People come and go and change their photos far more often
+// than their names, so what stands behind these is left out where it holds no more usernames.
+func rawOf(v codec.View) uint64 {
+	raw := v.Raw()
+	off := v.Offset("photo")
+	if off < 0 {
+		off = v.Offset("status")
+	}
+	if off > 0 && !v.Has("usernames") {
+		raw = raw[:off]
+	}
+	return maphash.Bytes(seed, raw)
+}
+
 // learn takes in an object that came at that time, 0: some time ago. What is min says less, and never stands in place of what is
 // not (E21).
 func (d *Directory) learn(v codec.View, at uint32) (l Learned, ok bool) {
@@ -104,11 +122,19 @@ func (d *Directory) learn(v codec.View, at uint32) (l Learned, ok bool) {
 	if !ok {
 		return l, false
 	}
-	k, raw := keyOf(p), maphash.Bytes(seed, v.Raw())
+	k, whole := keyOf(p), maphash.Bytes(seed, v.Raw())
 	e, known := d.memory.get(k)
-	if !known || e.raw != raw {
-		e = d.changed(p, k, e, v, at > 0)
-		e.raw = raw
+	if known && e.whole == whole && e.seen == at {
+		return Learned{p.kind, p.id, !e.full}, true
+	}
+	if !known || e.whole != whole {
+		if raw := rawOf(v); !known || e.raw != raw {
+			e = d.changed(p, k, e, v, at > 0)
+			e.raw = raw
+		}
+		if e.whole = whole; at == 0 {
+			e.raw, e.whole = 0, 0 // as he is now he may be another way
+		}
 	}
 	if e.full {
 		e.seen = max(e.seen, at)
@@ -137,7 +163,7 @@ func (d *Directory) changed(p peer, k key, e entry, v codec.View, now bool) entr
 	}
 	r.access = e.access()
 	if r.sum() != e.kept {
-		d.keep(k, pending{record: &r})
+		d.keep(k, pending{record: &r, old: !now})
 	} else {
 		delete(d.pending, k)
 	}
@@ -239,7 +265,7 @@ func (d *Directory) Renamed(id int64, name string, usernames []string) {
 	usernames = slices.DeleteFunc(usernames, func(name string) bool { _, ok := named(name); return !ok })
 	d.owns(p, k, usernames)
 	if e, known := d.memory.get(k); known {
-		e.raw = 0 // the object as it came last is not as he is now
+		e.raw, e.whole = 0, 0 // the object as it came last is not as he is now
 		d.memory.put(k, e)
 	}
 	n := &naming{clip(name, nameMost), usernames[:min(len(usernames), namesMost)]}

@@ -26,15 +26,16 @@ func (k key) peer() peer {
 
 // entry is what is known in memory of a peer; names are in the bucket alone.
 type entry struct {
-	hash int64  // access hash, with full
-	raw  uint64 // of the object as it came last: the same one tells nothing new
-	kept uint64 // of the record in the bucket; 0: it is not known what is there
-	in   key    // the chat where a message tells who it is, without full
-	msg  int32  // which one; 0: none
-	seen uint32 // when its object came last that is not min, in unix seconds; 0: it did not
-	told uint32 // when the bucket was told of a message, in unix seconds
-	full bool   // the access hash is good for everything: what is min has none (E21)
-	bot  bool
+	hash int64 // access hash, with full
+	// Of the object as it came last, all of it and what of it is kept (see rawOf): the same one tells nothing new.
+	whole, raw uint64
+	kept       uint64 // of the record in the bucket; 0: it is not known what is there
+	in         key    // the chat where a message tells who it is, without full
+	msg        int32  // which one; 0: none
+	seen       uint32 // when its object came last that is not min, in unix seconds; 0: it did not
+	told       uint32 // when the bucket was told of a message, in unix seconds
+	full       bool   // the access hash is good for everything: what is min has none (E21)
+	bot        bool
 }
 
 // most is how many peers each of two generations has room for: some 70 bytes each. What was learned or used last stays.
@@ -69,7 +70,7 @@ func (m *memory) put(k key, e entry) {
 func (m *memory) forget() {
 	for _, g := range []map[key]entry{m.young, m.old} {
 		for k, e := range g {
-			e.kept, e.raw = 0, 0
+			e.kept, e.raw, e.whole = 0, 0, 0
 			g[k] = e
 		}
 	}

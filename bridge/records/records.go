@@ -42,6 +42,9 @@ type Position struct {
 // ErrPosition says that the position in the bucket cannot be read.
 var ErrPosition = errors.New("the position in the bucket cannot be read")
 
+// StreamMade is when the stream was made in which sequences count.
+func (r *Records) StreamMade() time.Time { return r.storage.Created(storage.Updates) }
+
 // Position reads the last one saved, zero when there is none. It may be old: it only makes recovery short.
 func (r *Records) Position(ctx context.Context, account string) (p Position, err error) {
 	entry, err := r.bucket.Get(ctx, account)

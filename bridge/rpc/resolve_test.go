@@ -70,7 +70,7 @@ func TestMet(t *testing.T) {
 	}
 	met, calls := 0, 0
 	g := newRig(t, answer, func(c *Config) {
-		c.Met = func(objects [][]byte, result []byte) {
+		c.Met = func(objects []codec.View, result []byte) {
 			met += len(objects)
 			if calls++; len(result) == 0 {
 				t.Error("no answer was shown")

@@ -59,7 +59,7 @@ type Hooks struct {
 	// result is given.
 	Observe func(call, result []byte, origin string)
 	// Met is shown the users and chats in the answer to a call, in TL, before its caller is; and the answer. All of it is only lent.
-	Met func(objects [][]byte, result []byte)
+	Met func(objects []codec.View, result []byte)
 	// Measure is told of every call that was answered: the endpoint of its method, the method where there is such a one, how long it
 	// took, and the code of the error, 0 without one.
 	Measure func(namespace, method string, took time.Duration, code int)

@@ -18,7 +18,7 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 type buffer struct {
 	b     []byte
-	found [][]byte // users and chats in an answer, which they alias
+	found []codec.View // users and chats in an answer, which they alias
 }
 
 // maxKept is the largest buffer worth keeping, in bytes.

@@ -46,7 +46,9 @@ func (r *reader) scan(ctx context.Context, from uint64, fold func(uint64, string
 
 // end removes the consumer: a server keeps about a thousand for a stream, and a daemon takes as many accounts.
 func (r *reader) end(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext) {
-	messages.Stop()
+	if messages != nil {
+		messages.Stop()
+	}
 	if info := consumer.CachedInfo(); info != nil {
 		_ = r.fence.server.store.js.DeleteConsumer(ctx, info.Stream, info.Name) // it passes away by itself as well
 	}
@@ -96,3 +98,46 @@ func (r *reader) find(ctx context.Context, from uint64, messages []Message) (the
 	})
 	return there, at, err
 }
+
+// Read tells of the account's updates that stand in the stream behind a sequence, oldest first and in full, up to the last one there is
+// when it begins. What no natsgram wrote is left out. It is for what can be learned from them, and waits for nothing else.
+func (l *Log) Read(ctx context.Context, from uint64, take func(m jetstream.Msg) error) error {
+	s := l.server.store
+	consumer, err := s.js.OrderedConsumer(ctx, s.scheme.StreamName(storage.Updates), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{s.scheme.Updates(l.opts.Account)}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1,
+		InactiveThreshold: scanWait,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err)
+	}
+	info := consumer.CachedInfo()
+	left := info.NumPending
+	if left == 0 {
+		l.reader.end(ctx, consumer, nil)
+		return nil
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	if err != nil {
+		return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err)
+	}
+	defer l.reader.end(ctx, consumer, messages)
+	for ; left > 0; left-- {
+		msg, err := messages.Next(jetstream.NextMaxWait(scanWait))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err)
+		}
+		if !l.fence.stamped(msg.Headers()) {
+			continue
+		}
+		if err := take(msg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAhead is how many messages wait here at most.
+const readAhead = 100

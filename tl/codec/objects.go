@@ -23,13 +23,13 @@ func (s *Schema) NewObjectFinder(want func(*tl.Combinator) bool) *ObjectFinder {
 // objects is what a walk has found.
 type objects struct {
 	finder *ObjectFinder // nil: nothing is looked for
-	found  [][]byte
+	found  []View
 }
 
 // see notes the object of c that ends at end, if it is wanted. Its fields begin at off, its id stands before them.
 func (o *objects) see(w *walker, c *comb, off, end int) {
 	if o.finder.wanted[c.index] && off >= 4 && end >= 0 {
-		o.found = append(o.found, w.src[off-4:end:end])
+		o.found = append(o.found, View{s: w.s, c: c, src: w.src[off-4 : end : end], off: 4})
 	}
 }
 
@@ -43,7 +43,7 @@ func (f *ObjectFinder) looks(t Type) *ObjectFinder {
 
 // AppendJSON is [Schema.AppendJSON], and appends to found the boxed objects that were met, those within others before them. They
 // alias src. Of a value that cannot be read it appends none.
-func (f *ObjectFinder) AppendJSON(dst []byte, found [][]byte, src []byte, t Type) ([]byte, [][]byte, error) {
+func (f *ObjectFinder) AppendJSON(dst []byte, found []View, src []byte, t Type) ([]byte, []View, error) {
 	if t.t == nil {
 		return dst, found, errVoid(0, nil)
 	}
@@ -56,7 +56,7 @@ func (f *ObjectFinder) AppendJSON(dst []byte, found [][]byte, src []byte, t Type
 }
 
 // AppendMsgpack is [Schema.AppendMsgpack], and appends to found as AppendJSON does.
-func (f *ObjectFinder) AppendMsgpack(dst []byte, found [][]byte, src []byte, t Type) ([]byte, [][]byte, error) {
+func (f *ObjectFinder) AppendMsgpack(dst []byte, found []View, src []byte, t Type) ([]byte, []View, error) {
 	if t.t == nil {
 		return dst, found, errVoid(0, nil)
 	}
@@ -69,7 +69,7 @@ func (f *ObjectFinder) AppendMsgpack(dst []byte, found [][]byte, src []byte, t T
 }
 
 // Append appends to found as AppendJSON does, of a value that is not written.
-func (f *ObjectFinder) Append(found [][]byte, src []byte, t Type) [][]byte {
+func (f *ObjectFinder) Append(found []View, src []byte, t Type) []View {
 	if f.looks(t) == nil {
 		return found
 	}

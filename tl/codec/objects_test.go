@@ -41,8 +41,8 @@ func TestObjectFinder(t *testing.T) {
 			t.Fatalf("%s: not the same are found in other encodings", c.name)
 		}
 		for _, o := range found {
-			if v, err := s.View(o); err != nil || len(v.Raw()) != len(o) || v.Class() != "User" && v.Class() != "Chat" {
-				t.Fatalf("%s: found %x, %v", c.name, o, err)
+			if v, err := s.View(o.Raw()); err != nil || len(v.Raw()) != len(o.Raw()) || v.Name() != o.Name() || o.Class() != "User" && o.Class() != "Chat" {
+				t.Fatalf("%s: found %x, %v", c.name, o.Raw(), err)
 			}
 		}
 		total += len(found)
@@ -80,12 +80,12 @@ func resultOf(t testing.TB, s *Schema, method string) Type {
 	return f.Result()
 }
 
-func equalObjects(a, b [][]byte) bool {
+func equalObjects(a, b []View) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range a {
-		if !bytes.Equal(a[i], b[i]) {
+		if !bytes.Equal(a[i].Raw(), b[i].Raw()) {
 			return false
 		}
 	}
@@ -119,7 +119,7 @@ func BenchmarkJSONFound(b *testing.B) {
 	src := history(b, 20)
 	t := resultOf(b, s, "messages.getHistory")
 	var dst []byte
-	var found [][]byte
+	var found []View
 	for _, way := range []string{"without", "with"} {
 		b.Run(way, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,0 +1,128 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/natsgram/natsgram/bridge/retry"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// The bucket of peers may lack whom the last owner met just before it was killed, or everything, where it was lost. The stream of updates
+// tells of them all: so an owner reads what stands there behind the place up to which the bucket is known to have all.
+
+const (
+	// relearnRound messages are read at a time, with a pause behind them: others need the machine more.
+	relearnRound = 500
+	relearnPause = 20 * time.Millisecond
+)
+
+// relearnBackoff is between attempts to read the stream.
+var relearnBackoff = retry.Backoff{Min: time.Second, Max: time.Minute}
+
+// relearn learns whom the stream tells of and the bucket does not, and has the directory say from then on how far it has come.
+func (o *ownership) relearn(ctx context.Context) {
+	x := o.driver.publisher.directory
+	_ = retry.Do(ctx, relearnBackoff, func(ctx context.Context) (again bool, err error) {
+		made := o.c.Records.StreamMade()
+		from, err := x.Mark(ctx, made)
+		if err == nil {
+			read := 0
+			err = o.log.Read(ctx, from, func(m jetstream.Msg) error {
+				x.learnOld(m, o.driver.publisher.writer.user[0])
+				if read++; read%relearnRound != 0 {
+					return nil
+				}
+				return retry.Pause(ctx, relearnPause)
+			})
+			if err == nil {
+				o.tell.log.Debug("learned from the stream whom the bucket of peers may lack", "from", from, "messages", read)
+				x.caughtUp.Store(true)
+				o.markPeers(ctx)
+				return false, nil
+			}
+		}
+		if ctx.Err() == nil {
+			o.tell.log.Warn("reading in the stream whom the bucket of peers may lack", "err", err)
+		}
+		return true, err
+	})
+}
+
+// markPeers notes that the bucket tells of all of whom the stream does up to here.
+func (o *ownership) markPeers(ctx context.Context) {
+	x := o.driver.publisher.directory
+	if !x.caughtUp.Load() {
+		return
+	}
+	x.SaveMark(ctx, o.driver.ledger.last(), o.c.Records.StreamMade())
+}
+
+// peersLost is for when the bucket was made anew.
+func (o *ownership) peersLost() {
+	x := o.driver.publisher.directory
+	x.StorageLost()
+	x.caughtUp.Store(false)
+	o.work.Go(func() { o.relearn(o.hard) })
+}
+
+// learnOld learns whom a message of the stream tells of, if it is this user's.
+func (x *directory) learnOld(m jetstream.Msg, user string) {
+	h := m.Headers()
+	if first(h, subjects.HeaderUser) != user {
+		return
+	}
+	_, chat, _ := x.scheme.ParseUpdate(m.Subject())
+	for _, object := range x.peopleIn(first(h, subjects.HeaderContentType), m.Data()) {
+		if l, ok := x.LearnOld(object); ok && l.Vague {
+			for id := range strings.SplitSeq(first(h, subjects.HeaderMessage), ",") {
+				if n, err := strconv.ParseInt(id, 10, 32); err == nil {
+					x.SeenIn(l.Kind, l.ID, chat.Kind, chat.ID, n)
+				}
+			}
+		}
+	}
+}
+
+// peopleIn are the users and chats of a payload, in TL. What this layer cannot read is left out.
+func (x *directory) peopleIn(content string, payload []byte) (objects [][]byte) {
+	var found struct {
+		Users []json.RawMessage `json:"users"`
+		Chats []json.RawMessage `json:"chats"`
+	}
+	t := x.schema.AnyObject()
+	if content == subjects.ContentMsgpack {
+		var packed struct {
+			Users []msgpack.RawMessage `msgpack:"users"`
+			Chats []msgpack.RawMessage `msgpack:"chats"`
+		}
+		if msgpack.Unmarshal(payload, &packed) != nil {
+			return nil
+		}
+		for _, list := range [...][]msgpack.RawMessage{packed.Users, packed.Chats} {
+			for _, one := range list {
+				if tl, err := x.schema.AppendTLFromMsgpack(nil, one, t, nil); err == nil {
+					objects = append(objects, tl)
+				}
+			}
+		}
+		return objects
+	}
+	if json.Unmarshal(payload, &found) != nil {
+		return nil
+	}
+	for _, list := range [...][]json.RawMessage{found.Users, found.Chats} {
+		for _, one := range list {
+			if tl, err := x.schema.AppendTLFromJSON(nil, one, t, nil); err == nil {
+				objects = append(objects, tl)
+			}
+		}
+	}
+	return objects
+}
