@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -110,6 +111,9 @@ func TestAccountsAtRunTime(t *testing.T) {
 	}
 	w.alice.Send(w.bob, "kept")
 	one.updates("tg.upd.bob.updateNewMessage.>", 1)
+	if got := refusedWith(one.ask("tg.ctl.bob.budget.set", `{"name":"alerts","methods":["*"],"calls":5}`)); got != "" {
+		t.Fatal(got)
+	}
 	var gone control.Removed
 	if refused := one.verb("remove", `{"account":"bob","logout":true,"purge":true}`, &gone); refused != "" || !gone.LoggedOut || !gone.Purged {
 		t.Fatalf("%s %+v", refused, gone)
@@ -117,6 +121,13 @@ func TestAccountsAtRunTime(t *testing.T) {
 	one.listed("bob", func(a Account) bool { return a == Account{} })
 	if n := one.held("tg.upd.bob.>"); n != 0 {
 		t.Errorf("%d updates are left", n)
+	}
+	kv, err := one.js.KeyValue(soon(t), "TG_LIMITS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Get(soon(t), "bob.budget.alerts"); !errors.Is(err, jetstream.ErrKeyNotFound) {
+		t.Errorf("a budget is left: %v", err)
 	}
 	if n := w.Executed("auth.logOut"); n != 1 {
 		t.Errorf("signed out %d times at Telegram", n)

@@ -22,6 +22,11 @@ func TestBackupOntoAnotherNATS(t *testing.T) {
 			d.login("main", w.dora)
 			w.alice.Send(w.dora, "before")
 			until(t, "at first", func() error { return errors.Join(whole([]*daemon{d}, "main"), holds(d, "before")) })
+			for verb, body := range map[string]string{"freeze": `{"reason":"hacked"}`, "budget.set": `{"name":"alerts","methods":["*"],"calls":5}`} {
+				if got := refusedWith(d.ask("tg.ctl.main."+verb, body)); got != "" {
+					t.Fatal(got)
+				}
+			}
 			if updates { // else what came after the last position is left to Telegram
 				if err := d.stop(); err != nil {
 					t.Fatal(err)
@@ -58,6 +63,12 @@ func TestBackupOntoAnotherNATS(t *testing.T) {
 			d.start()
 			if err := d.b.WaitServing(soon(t), "main"); err != nil {
 				t.Fatal(err)
+			}
+			if st := d.status("main"); st.Frozen == nil || st.Frozen.Reason != "hacked" {
+				t.Errorf("%+v", st.Frozen)
+			}
+			if l := d.ask("tg.ctl.main.budget.list", ""); !strings.Contains(string(l.Data), "alerts") {
+				t.Errorf("%s", l.Data)
 			}
 			w.alice.Send(w.dora, "after")
 			until(t, "on the other NATS", func() error { return errors.Join(holds(d, "meanwhile"), holds(d, "after")) })

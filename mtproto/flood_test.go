@@ -68,14 +68,20 @@ func TestFloodWait(t *testing.T) {
 
 // D17: all calls of a method wait, without asking Telegram; other methods do not.
 func TestFloodWaitOfMethod(t *testing.T) {
+	for _, kind := range []string{"FLOOD_WAIT", "FLOOD_PREMIUM_WAIT"} {
+		floodWaitOfMethod(t, kind)
+	}
+}
+
+func floodWaitOfMethod(t *testing.T, kind string) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mttest.NewServer(t, inMemory)
 		r := start(t, s)
 		r.ready()
-		s.FailNext("help.getNearestDc", 1, 420, "FLOOD_WAIT_100")
-		r.refused(getNearest, 420, "FLOOD_WAIT_100")
+		s.FailNext("help.getNearestDc", 1, 420, kind+"_100")
+		r.refused(getNearest, 420, kind+"_100")
 		time.Sleep(30 * time.Second)
-		if e := r.refused(getNearest, 420, "FLOOD_WAIT_70"); e.Sent != mtproto.SentNo {
+		if e := r.refused(getNearest, 420, kind+"_70"); e.Sent != mtproto.SentNo {
 			t.Errorf("sent %v", e.Sent)
 		}
 		equal(t, "executed", s.Executed("help.getNearestDc"), 0)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/session"
@@ -15,6 +16,9 @@ const (
 	authsMost = 2 // times that an authorization is imported for one call
 	wrapsMost = 2 // times that one call is wrapped in initConnection
 )
+
+// partMethods begins the names of the methods that carry parts of files. Their speed is limited part by part.
+const partMethods = "upload."
 
 // Invoke makes a call at the account's data centre and returns its result, both as TL. The call may be wrapped in
 // whatever the API has wrappers for, but initConnection, which is the client's own business; one by a business connection
@@ -174,7 +178,12 @@ func (a *attempts) mend(ctx context.Context, e *Error) error {
 	case waitAlike:
 		a.pauseAlike(e)
 		return a.sitOut(ctx, e, RetryAfter(e)+floodJitter())
-	case waitCall, waitSpeed:
+	case waitSpeed:
+		if !strings.HasPrefix(a.m.name, partMethods) {
+			a.pauseAlike(e)
+		}
+		return a.sitOut(ctx, e, RetryAfter(e)+floodJitter())
+	case waitCall:
 		return a.sitOut(ctx, e, RetryAfter(e)+floodJitter())
 	case loseAuth:
 		return a.unauthorized(e)

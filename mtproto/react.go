@@ -33,7 +33,7 @@ const (
 	retryInTurn                 // repeat the call when the one before it in its [Sequence] is over (C39)
 	waitAlike                   // calls of this method to this peer wait for Arg seconds, see [floods]; then repeat the call
 	waitCall                    // this call alone waits for Arg seconds
-	waitSpeed                   // the same; of file traffic it is the limit of its speed, and waited for however often it comes
+	waitSpeed                   // as waitAlike; of file traffic it is the limit of its speed: each part waits, however often it comes
 	loseAuth                    // at home: the account is signed out. Elsewhere: import the authorization anew (D7)
 	checkSignIn                 // nothing, but at home it is asked whether the account is still signed in
 	loseKey                     // the authorization was used twice: it is gone for good (D8)

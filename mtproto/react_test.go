@@ -122,7 +122,7 @@ var reactionWords = map[reaction]string{
 	retryInTurn: "the call is made again when the one before it in its sequence is over",
 	waitAlike:   "calls alike wait, up to `Limits.FloodWait`",
 	waitCall:    "the call waits, up to `Limits.FloodWait`",
-	waitSpeed:   "the call waits; a part of a file however often",
+	waitSpeed:   "as FLOOD_WAIT; each part of a file waits by itself, however often",
 	loseAuth:    "at home: signed out; elsewhere: the authorization is brought again",
 	checkSignIn: "the caller is told; at home it is asked, once a minute, whether the account is signed in",
 	loseKey:     "the authorization is lost",

@@ -1,5 +1,5 @@
 // Package backup writes what cannot be made again into one file, and puts it back: sessions as they are sealed, where each account's
-// updates go on, which accounts there are, and the updates themselves where that is asked for. The secret is not in it.
+// updates go on, which accounts there are, what they may not do, and the updates themselves where that is asked for. The secret is not in it.
 package backup
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -40,6 +41,7 @@ type Account struct {
 	Session  []byte          // sealed; nil: nobody signed in
 	Position json.RawMessage // records.Position; nil: it has none
 	Watched  json.RawMessage // records.Watched
+	Limits   json.RawMessage // map[string][]byte, as the gate gives it: a freeze, budgets
 	SignIn   json.RawMessage // where updates stood at the sign-in, of an account that has not begun
 }
 
@@ -99,7 +101,24 @@ func collect(ctx context.Context, st *storage.Storage, keys []vault.Key) (map[st
 		return nil, err
 	}
 	maps.DeleteFunc(all, func(name string, _ *Account) bool { return subjects.CheckAccount(name) != nil }) // nothing of natsgram's
-	return all, positions(ctx, st, all)
+	return all, errors.Join(positions(ctx, st, all), limits(ctx, st, all))
+}
+
+func limits(ctx context.Context, st *storage.Storage, all map[string]*Account) error {
+	store, err := gate.NewStore(ctx, st)
+	if err != nil {
+		return err
+	}
+	for name, a := range all {
+		what, err := gate.Export(ctx, store, name)
+		if err == nil && len(what) > 0 {
+			a.Limits, err = json.Marshal(what)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: reading its budgets: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func positions(ctx context.Context, st *storage.Storage, all map[string]*Account) error {

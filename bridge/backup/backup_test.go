@@ -19,7 +19,7 @@ func sample(t testing.TB) []byte {
 	w := newWriter(&file, time.Unix(1, 0))
 	w.json(manifestName, Manifest{Format: Format, Accounts: []string{"main", "two"}, Updates: true})
 	w.account("main", &Account{Session: []byte("sealed"), Position: []byte(`{"seq":1}`)})
-	w.account("two", &Account{Watched: []byte(`{}`)})
+	w.account("two", &Account{Watched: []byte(`{}`), Limits: []byte(`{"freeze":"e30="}`)})
 	w.update(update{"tg.upd.main.updateNewMessage.user.1", nats.Header{"Tg-Pts": {"1"}}, []byte("{}")})
 	if err := w.close(); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func sample(t testing.TB) []byte {
 
 func TestReadWhatWasWritten(t *testing.T) {
 	b, err := Read(bytes.NewReader(sample(t)))
-	if err != nil || string(b.Accounts["main"].Session) != "sealed" || string(b.Accounts["two"].Watched) != "{}" {
+	if err != nil || string(b.Accounts["main"].Session) != "sealed" || string(b.Accounts["two"].Watched) != "{}" || string(b.Accounts["two"].Limits) != `{"freeze":"e30="}` {
 		t.Fatalf("%+v %v", b, err)
 	}
 	n := 0
@@ -43,7 +43,7 @@ func TestDamagedBackups(t *testing.T) {
 	for name, file := range map[string][]byte{
 		"nothing":      nil,
 		"no tar":       []byte("x"),
-		"half":         whole[:len(whole)/2-512],
+		"half":         whole[:len(whole)/2-100],
 		"no manifest":  entries(t, "accounts/main/session", "x"),
 		"bad manifest": entries(t, manifestName, "x"),
 		"format 2":     entries(t, manifestName, `{"format":2}`),

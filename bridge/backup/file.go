@@ -16,8 +16,8 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// A backup is a tar file: manifest.json, then of every account session, position.json, watched.json and signin.json, then updates as lines of JSON in
-// pieces.
+// A backup is a tar file: manifest.json, then of every account session, position.json, watched.json, signin.json and limits.json, then updates
+// as lines of JSON in pieces.
 const (
 	manifestName = "manifest.json"
 	accountsDir  = "accounts/"
@@ -57,7 +57,7 @@ func (w *writer) account(name string, a *Account) {
 	for _, e := range []struct {
 		name string
 		body []byte
-	}{{"session", a.Session}, {"position.json", a.Position}, {"watched.json", a.Watched}, {"signin.json", a.SignIn}} {
+	}{{"session", a.Session}, {"position.json", a.Position}, {"watched.json", a.Watched}, {"signin.json", a.SignIn}, {"limits.json", a.Limits}} {
 		if e.body != nil {
 			w.entry(accountsDir+name+"/"+e.name, e.body)
 		}
@@ -164,6 +164,8 @@ func (b *Backup) readEntry(h *tar.Header) error {
 		a.Watched = body
 	case "signin.json":
 		a.SignIn = body
+	case "limits.json":
+		a.Limits = body
 	default:
 		return fmt.Errorf("the backup is damaged: what is %.80q?", h.Name)
 	}

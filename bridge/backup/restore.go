@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -63,6 +64,9 @@ func (b *Backup) Restore(ctx context.Context, st *storage.Storage, how How) (out
 			out.Accounts++
 		} else if !errors.Is(err, lease.ErrKnown) {
 			return out, fmt.Errorf("%s: writing the account down: %w", name, err)
+		}
+		if err := restoreLimits(ctx, st, name, a.Limits); err != nil {
+			return out, err
 		}
 		if a.Session == nil {
 			continue
@@ -170,6 +174,25 @@ func (b *Backup) restorePosition(ctx context.Context, st *storage.Storage, name 
 		if _, err := kv.Put(ctx, key, body); err != nil {
 			return fmt.Errorf("%s: storing %s: %w", name, key, err)
 		}
+	}
+	return nil
+}
+
+// restoreLimits writes an account's freeze and budgets, but over none that are there.
+func restoreLimits(ctx context.Context, st *storage.Storage, name string, what json.RawMessage) error {
+	if what == nil {
+		return nil
+	}
+	var all map[string][]byte
+	if err := json.Unmarshal(what, &all); err != nil {
+		return fmt.Errorf("%s: the budgets in the backup cannot be read: %w", name, err)
+	}
+	store, err := gate.NewStore(ctx, st)
+	if err == nil {
+		err = gate.Import(ctx, store, name, all)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: storing its budgets: %w", name, err)
 	}
 	return nil
 }

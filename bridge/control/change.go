@@ -12,6 +12,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/share"
@@ -267,7 +268,7 @@ func (c *Control) close(ctx context.Context, name string) error {
 		holding.By.Host, name, letGo, last))
 }
 
-// purge deletes what the streams hold of an account.
+// purge deletes what the streams hold of an account, and what it may do.
 func (c *Control) purge(ctx context.Context, name string) error {
 	for _, p := range [][2]string{
 		{storage.Updates, c.scheme.Updates(name)}, {storage.Updates, c.scheme.Own(name)}, {storage.Events, c.scheme.Events(name)},
@@ -280,10 +281,7 @@ func (c *Control) purge(ctx context.Context, name string) error {
 			return fmt.Errorf("deleting %s: %w", p[1], err)
 		}
 	}
-	if err := c.purgeChats(ctx, name); err != nil {
-		return err
-	}
-	return c.Queue.Purge(ctx, name)
+	return errors.Join(c.purgeChats(ctx, name), c.Queue.Purge(ctx, name), gate.Forget(ctx, c.Limits, name))
 }
 
 // purgeChats deletes the records of an account's dialogs, where there are any.

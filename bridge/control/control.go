@@ -15,6 +15,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/backing"
+	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/health"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/micro"
@@ -52,6 +53,7 @@ type Config struct {
 	Answers  *answer.Answers
 	Records  *records.Records
 	Queue    *queue.Store
+	Limits   gate.Store
 	Leases   *lease.Leases
 	Table    *lease.Table
 	SignIn   signin.Config

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -96,6 +99,46 @@ func (b *bucket) Below(ctx context.Context, prefix string) (map[string][]byte, e
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// Export reads all that is decided and counted of an account, by keys without its name.
+func Export(ctx context.Context, s Store, account string) (map[string][]byte, error) {
+	all, err := s.Below(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	short := make(map[string][]byte, len(all))
+	for key, value := range all {
+		short[strings.TrimPrefix(key, account+".")] = value
+	}
+	return short, nil
+}
+
+// Import stores what Export gave. What stands there already stays: it is newer.
+func Import(ctx context.Context, s Store, account string, all map[string][]byte) error {
+	for short, value := range all {
+		key := account + "." + short
+		if what, _, _ := strings.Cut(short, "."); !slices.Contains([]string{"freeze", "budget", "used"}, what) {
+			return fmt.Errorf("what is %.80q?", short)
+		}
+		_, err := s.Get(ctx, key)
+		if errors.Is(err, ErrNone) {
+			err = s.Put(ctx, key, value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget deletes all that is decided and counted of an account that nobody runs.
+func Forget(ctx context.Context, s Store, account string) error {
+	all, err := s.Below(ctx, account)
+	for key := range all {
+		err = errors.Join(err, s.Delete(ctx, key))
+	}
+	return err
 }
 
 // Rewrite stores again what is decided: the bucket was lost.

@@ -157,7 +157,7 @@ of devices still shows natsgram, and its updates stay in the stream until they a
 		return text
 	})
 	c.Flags().BoolVar(&logout, "logout", false, "sign out at Telegram first, which has to be connected; if that fails nothing is removed")
-	c.Flags().BoolVar(&purge, "purge", false, "delete its updates and events from the streams too")
+	c.Flags().BoolVar(&purge, "purge", false, "delete its updates and events from the streams too, its jobs, its freeze and its budgets")
 	return c
 }
 
