@@ -195,7 +195,7 @@ func enough(t *testing.T, api string) {
 	with := func(name string) func(*Settings) {
 		return func(s *Settings) {
 			s.URL, s.User, s.Password, s.Inbox, s.Secret, s.Name = where, "daemon", "d", "_INBOX_daemon", "sixteen characters", name
-			s.APIPrefix = api
+			s.APIPrefix, s.State = api, []string{"all"}
 		}
 	}
 	one := newDaemon(t, w, with("one"))
@@ -230,6 +230,21 @@ func enough(t *testing.T, api string) {
 	one.put("TG_FILES", "a", noise(11<<20))
 	if m := one.ask("tg.rpc.bob.messages.sendMedia", fmt.Sprintf(documentOf, "", "object:TG_FILES/a")); m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("a file: %v", m.Header)
+	}
+	held, err := one.js.Stream(soon(t), "TG_STATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ctx := soon(t); ; time.Sleep(20 * time.Millisecond) { // until the dialogs are there
+		if m, err := held.GetLastMsgForSubject(ctx, fmt.Sprintf("tg.state.bob.dialog.user.%d", w.alice.ID())); err == nil || ctx.Err() != nil {
+			if m == nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if m := one.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID())); m.Header.Get("Nats-Service-Error-Code") != "" {
+		t.Errorf("an erasure: %v", m.Header)
 	}
 	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
 		t.Errorf("a move: %s", refusal)

@@ -262,7 +262,7 @@ func (s Scheme) fetcher(account string, g Grant) []string {
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
 func (s Scheme) operator(account string) (all []string) {
-	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "peers.*", "chats", "freeze", "unfreeze", "budget.*"} {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "peers.*", "chats", "erase", "freeze", "unfreeze", "budget.*"} {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {

@@ -33,7 +33,11 @@ func (s Scheme) daemon(g Grant) Permissions {
 	queue, done := s.StreamName("QUEUE"), s.StreamName("DONE")
 	p.Publish = append(p.Publish, aboutStream(api, queue)...)
 	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", queue), join(api, "CONSUMER.MSG.NEXT", queue, "*"))
-	p.Publish = append(p.Publish, join(api, "STREAM.*", done), join(api, "STREAM.MSG.GET", done))
+	p.Publish = append(p.Publish, aboutStream(api, done)...)
+	p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", done, "*"), join(api, "STREAM.MSG.*", done))
+	for _, name := range []string{"UPDATES", "STATE"} { // what is kept of somebody is erased
+		p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", s.StreamName(name)))
+	}
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("STATE"))...)
 	p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", s.StreamName("STATE"), "*"))
 	for _, name := range daemonBuckets {

@@ -231,6 +231,7 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		c.Met = o.driver.publisher.directory.Met
 		o.serveChats(&c)
 		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
+		c.Extra["erase"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "erase"), Slow: true, Answer: o.erase}
 		for _, verb := range peers.Verbs() {
 			c.Extra["peers_"+verb] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "peers."+verb), Slow: true, Answer: o.askedPeers(verb)}
 		}

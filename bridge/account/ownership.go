@@ -28,6 +28,7 @@ type ownership struct {
 	files   *files.Service
 	uploads *uploads.Uploads // nil: no call may name a file
 	online  presence
+	erasing erasing
 	kept    *kept           // what is to be passed on; set by run before it returns
 	hard    context.Context //nolint:containedctx // the ownership's life: ends when nothing may go on
 	stop    context.CancelFunc

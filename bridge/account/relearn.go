@@ -29,6 +29,12 @@ var relearnBackoff = retry.Backoff{Min: time.Second, Max: time.Minute}
 // relearn learns whom the stream tells of and the bucket does not, and has the directory say from then on how far it has come.
 func (o *ownership) relearn(ctx context.Context) {
 	x := o.driver.publisher.directory
+	if former := o.log.Former().User; former != 0 && former != x.self {
+		if err := x.ForgetAll(ctx); err != nil && ctx.Err() == nil {
+			o.tell.log.Warn("removing whom the former user of this name had met", "err", err)
+		}
+		x.StorageLost()
+	}
 	_ = retry.Do(ctx, relearnBackoff, func(ctx context.Context) (again bool, err error) {
 		made := o.c.Records.StreamMade()
 		from, err := x.Mark(ctx, made)

@@ -271,9 +271,11 @@ func (c *Control) close(ctx context.Context, name string) error {
 // purge deletes what the streams hold of an account, and what it may do.
 func (c *Control) purge(ctx context.Context, name string) error {
 	for _, p := range [][2]string{
-		{storage.Updates, c.scheme.Updates(name)}, {storage.Updates, c.scheme.Own(name)}, {storage.Events, c.scheme.Events(name)},
+		{c.scheme.StreamName(storage.Updates), c.scheme.Updates(name)}, {c.scheme.StreamName(storage.Updates), c.scheme.Own(name)},
+		{c.scheme.StreamName(storage.Events), c.scheme.Events(name)},
+		{"KV_" + c.scheme.StreamName(storage.Peers), "$KV." + c.scheme.StreamName(storage.Peers) + "." + name + ".>"},
 	} {
-		st, err := c.Services.JS.Stream(ctx, c.scheme.StreamName(p[0]))
+		st, err := c.Services.JS.Stream(ctx, p[0])
 		if err == nil {
 			err = st.Purge(ctx, jetstream.WithPurgeSubject(p[1]))
 		}

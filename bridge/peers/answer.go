@@ -207,3 +207,56 @@ func (d *Directory) search(ctx context.Context, text string, kind subjects.Kind,
 	})
 	return page, err
 }
+
+// Named is the peer that a text names, without a question to Telegram: an id with its kind need not be known.
+func (d *Directory) Named(ctx context.Context, text string) (subjects.Kind, int64, error) {
+	r, err := d.read(text)
+	if err != nil {
+		return "", 0, err
+	}
+	if r.id > 0 && r.kind != subjects.None {
+		return r.kind, r.id, nil
+	}
+	s, err := d.get(ctx, text)
+	if err != nil {
+		return "", 0, err
+	}
+	return s.Kind, s.ID, nil
+}
+
+// Forget takes out of memory and bucket what is known of a peer.
+func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64) error {
+	p := peer{kind, id}
+	k := keyOf(p)
+	d.mu.Lock()
+	names := slices.Clone(d.owned[k])
+	d.owns(p, k, nil)
+	delete(d.pending, k)
+	delete(d.memory.young, k)
+	delete(d.memory.old, k)
+	d.mu.Unlock()
+	if d.c.Store == nil {
+		return nil
+	}
+	d.writing.Lock() // what is being written is there then
+	defer d.writing.Unlock()
+	if r, err := d.stored(ctx, p); err == nil {
+		names = append(names, r.Usernames...)
+	}
+	for _, name := range names {
+		if err := d.c.Store.Remove(ctx, nameKey(d.c.Account, name)); err != nil {
+			return err
+		}
+	}
+	return d.c.Store.Remove(ctx, peerKey(d.c.Account, p))
+}
+
+// ForgetAll takes everything of the account out of the bucket: it is another user's.
+func (d *Directory) ForgetAll(ctx context.Context) error {
+	if d.c.Store == nil {
+		return nil
+	}
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	return d.c.Store.Remove(ctx, d.c.Account+".>")
+}

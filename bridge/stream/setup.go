@@ -36,3 +36,6 @@ func Setup(ctx context.Context, st *storage.Storage) (s *Store, err error) {
 	}
 	return s, nil
 }
+
+// JetStream is where the stream is.
+func (s *Store) JetStream() jetstream.JetStream { return s.js }

@@ -70,6 +70,7 @@ var rooms = []room{
 		"the stream of dialogs: how updates come there, and calls are made, its owner says"},
 	{"bridge/dialogs", []string{"tl", "tl/codec", "mtproto/updates"}, "a machine: what updates say of dialogs, without NATS and Telegram"},
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
+	{"bridge/erase", []string{"subjects"}, "which messages of a stream are about somebody, and how they are deleted: who asks for that, it does not know"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
 	{"bridge/stream", []string{"subjects", "bridge/pace", "bridge/retry", "bridge/room", "bridge/storage"}, "a log of messages, which it cannot read"},
 	{"bridge/objects", []string{"bridge/retry"}, "objects of NATS, whatever becomes of them"},
@@ -89,7 +90,7 @@ var rooms = []room{
 }
 
 // natsKnown are the rooms that may know NATS.
-var natsKnown = []string{"bridge", "bridge/client", "bridge/files", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
+var natsKnown = []string{"bridge", "bridge/chats", "bridge/client", "bridge/erase", "bridge/files", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
 var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan"}

@@ -74,6 +74,7 @@ func reaches() []reach {
 		to("sign out (`tg.ctl.A.logout`)", "tg.ctl.%s.logout"),
 		to("look peers up (`tg.ctl.A.peers.*`)", "tg.ctl.%s.peers.get", "tg.ctl.%s.peers.resolve", "tg.ctl.%s.peers.search"),
 		to("ask for the dialogs (`tg.ctl.A.chats`)", "tg.ctl.%s.chats"),
+		to("erase what is kept of somebody (`tg.ctl.A.erase`)", "tg.ctl.%s.erase"),
 		to("watch channels (`tg.ctl.A.watch.*`)", "tg.ctl.%s.watch.add"),
 		to("stop an account's writing, and let it go on (`tg.ctl.A.freeze`, `unfreeze`)", "tg.ctl.%s.freeze", "tg.ctl.%s.unfreeze"),
 		to("grant and limit calls and Stars (`tg.ctl.A.budget.*`)", "tg.ctl.%s.budget.set", "tg.ctl.%s.budget.remove", "tg.ctl.%s.budget.list"),

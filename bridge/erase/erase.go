@@ -1,0 +1,117 @@
+// Package erase takes out of streams what is kept of a person or a chat: whole messages, so that nothing of their contents is left in
+// the files of the server.
+package erase
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Target is whom it is about.
+type Target struct {
+	Kind subjects.Kind
+	ID   int64
+}
+
+// String is as in the subjects of updates.
+func (t Target) String() string { return string(t.Kind) + "." + strconv.FormatInt(t.ID, 10) }
+
+// Of reports whether a message is about the target by its subject.
+func (t Target) Of(subject string, _ nats.Header, _ []byte) bool {
+	return strings.Contains(subject+".", "."+t.String()+".")
+}
+
+// In reports whether a message is about the target, or names it anywhere: as the chat of its subject, or by its id in the payload. An id
+// may be that of something else as well: too much is taken rather than too little.
+func (t Target) In(subject string, h nats.Header, payload []byte) bool {
+	if t.Of(subject, nil, nil) {
+		return true
+	}
+	switch first(h, subjects.HeaderContentType) {
+	case subjects.ContentMsgpack:
+		return bytes.Contains(payload, binary.BigEndian.AppendUint64([]byte{0xd3}, uint64(t.ID))) //nolint:gosec // two's complement is meant
+	case subjects.ContentTL:
+		return bytes.Contains(payload, binary.LittleEndian.AppendUint64(nil, uint64(t.ID))) //nolint:gosec // two's complement is meant
+	}
+	return bytes.Contains(payload, []byte(`"`+strconv.FormatInt(t.ID, 10)+`"`))
+}
+
+func first(h nats.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+const (
+	// nextWait is how long the next message may take.
+	nextWait = 10 * time.Second
+	// readAhead is how many messages wait here at most.
+	readAhead = 100
+)
+
+// Count is what was done to a stream.
+type Count struct {
+	Read   uint64 `json:"read"`
+	Erased uint64 `json:"erased"`
+}
+
+// Stream goes through those messages of a stream that a filter takes, up to a sequence, 0: to the end, and deletes which are to go;
+// the server writes over their bytes. dry: they are only counted. It can be done again: what was deleted is not met any more.
+func Stream(ctx context.Context, js jetstream.JetStream, name, filter string, upTo uint64, goes func(subject string, h nats.Header, payload []byte) bool, dry bool) (c Count, err error) {
+	s, err := js.Stream(ctx, name)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, InactiveThreshold: nextWait})
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	left := consumer.CachedInfo().NumPending
+	if left == 0 {
+		return c, nil
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	defer messages.Stop()
+	for ; left > 0; left-- {
+		m, err := messages.Next(jetstream.NextMaxWait(nextWait))
+		if ctx.Err() != nil {
+			return c, ctx.Err()
+		}
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", name, err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", name, err)
+		}
+		if upTo > 0 && meta.Sequence.Stream > upTo {
+			break
+		}
+		c.Read++
+		if !goes(m.Subject(), m.Headers(), m.Data()) {
+			continue
+		}
+		if !dry {
+			if err := s.SecureDeleteMsg(ctx, meta.Sequence.Stream); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+				return c, fmt.Errorf("%s: message %d: %w", name, meta.Sequence.Stream, err)
+			}
+		}
+		c.Erased++
+	}
+	return c, nil
+}

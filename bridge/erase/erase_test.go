@@ -1,0 +1,127 @@
+package erase
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestIn(t *testing.T) {
+	five := Target{subjects.User, 5}
+	packed := nats.Header{subjects.HeaderContentType: {subjects.ContentMsgpack}}
+	raw := nats.Header{subjects.HeaderContentType: {subjects.ContentTL}}
+	for _, c := range []struct {
+		subject string
+		h       nats.Header
+		payload string
+		want    bool
+	}{
+		{"tg.upd.main.updateNewMessage.user.5", nil, "{}", true},
+		{"tg.done.main.user.5.job", nil, "{}", true},
+		{"tg.upd.main.updateNewMessage.user.55", nil, "{}", false},
+		{"tg.upd.main.updateNewMessage.user.15", nil, "{}", false},
+		{"tg.upd.main.updateNewMessage.channel.5", nil, "{}", false},
+		{"tg.upd.main.updateNewMessage.channel.7", nil, `{"from_id":{"_":"peerUser","user_id":"5"}}`, true},
+		{"tg.upd.main.updateNewMessage.channel.7", nil, `{"id":5}`, false},
+		{"tg.upd.main.updateNewMessage.channel.7", nil, `{"id":"55"}`, false},
+		{"tg.upd.main.updateNewMessage.channel.7", packed, "\xd3\x00\x00\x00\x00\x00\x00\x00\x05", true},
+		{"tg.upd.main.updateNewMessage.channel.7", packed, "\xd3\x00\x00\x00\x00\x00\x00\x00\x06", false},
+		{"tg.upd.main.unknown.none.0", raw, "abc\x05\x00\x00\x00\x00\x00\x00\x00", true},
+	} {
+		if got := five.In(c.subject, c.h, []byte(c.payload)); got != c.want {
+			t.Errorf("%s %q: %v", c.subject, c.payload, got)
+		}
+	}
+}
+
+// Of what is erased no byte of its contents is left in any file of the store; all else stands as it did, and nothing behind the bound is touched.
+func TestNoByteLeft(t *testing.T) {
+	dir := t.TempDir()
+	srv, err := embedded.Start(embedded.Config{Dir: dir, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, _ := jetstream.New(nc)
+	s, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"tg.upd.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 3000
+	for i := range n {
+		text, from := fmt.Sprintf("what-others-said-%d", i), 7
+		if i%3 == 0 {
+			text, from = fmt.Sprintf("what-she-said-%d", i), 5
+		}
+		body := fmt.Sprintf(`{"text":"%s","from":"%d"}`, text, from)
+		if _, err := js.Publish(t.Context(), fmt.Sprintf("tg.upd.main.updateNewMessage.channel.%d", i%10), []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	five := Target{subjects.User, 5}
+	dry, err := Stream(t.Context(), js, "S", "tg.upd.main.>", n-9, five.In, true)
+	if err != nil || dry != (Count{n - 9, n/3 - 3}) || found(t, dir, "what-she-said-") == 0 {
+		t.Errorf("%+v %v", dry, err)
+	}
+	for want, upTo := range map[uint64]uint64{n/3 - 3: n - 9} {
+		if c, err := Stream(t.Context(), js, "S", "tg.upd.main.>", upTo, five.In, false); err != nil || c.Erased != want {
+			t.Errorf("%+v %v", c, err)
+		}
+	}
+	if got := found(t, dir, "what-she-said-"); got != 3 {
+		t.Errorf("%d texts behind the bound are there, want 3", got)
+	}
+	if c, err := Stream(t.Context(), js, "S", "tg.upd.main.>", 0, five.In, false); err != nil || c.Erased != 3 {
+		t.Errorf("%+v %v", c, err)
+	}
+	if c, err := Stream(t.Context(), js, "S", "tg.upd.main.>", 0, five.In, false); err != nil || c.Erased != 0 {
+		t.Errorf("again: %+v %v", c, err)
+	}
+	info, err := s.Info(t.Context())
+	if err != nil || info.State.Msgs != n-n/3 || info.State.LastSeq != n {
+		t.Errorf("%+v %v", info.State, err)
+	}
+	nc.Close()
+	srv.Close()
+	if got := found(t, dir, "what-she-said-"); got != 0 {
+		t.Errorf("%d texts are left in the files", got)
+	}
+	if got := found(t, dir, "what-others-said-"); got != n-n/3 {
+		t.Errorf("%d texts of others are there", got)
+	}
+}
+
+// found counts a text in all files below a folder.
+func found(t *testing.T, dir, text string) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil //nolint:nilerr // the server takes files away meanwhile
+		}
+		b, err := os.ReadFile(path)
+		if err == nil {
+			n += strings.Count(string(b), text)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

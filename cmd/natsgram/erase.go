@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/natsgram/natsgram/bridge/erase"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// eraseTime is how long an erasure may take before the command gives up waiting. It can be asked for again.
+const eraseTime = time.Hour
+
+func eraseCommand() *cobra.Command {
+	var yes, dry bool
+	c := &cobra.Command{
+		Use:   "erase ACCOUNT PEER",
+		Short: "Take out of NATS what is kept of a person or a chat",
+		Long: `Take out of NATS what is kept of a person or a chat: every update that is about it or names it, results of jobs, and what the account
+knows of it. Messages are deleted whole, and the server writes over their bytes. Telegram is not told, and keeps what it has; what comes from
+there later is kept again.`,
+		Example: `  natsgram erase main user.5 --dry-run
+  natsgram erase main channel.1234567890 --yes`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			if yes == dry {
+				return misused(c, errors.New("say --dry-run to see how much it is, or --yes to have it deleted for good"))
+			}
+			return eraseNow(c, args[0], args[1], dry)
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "delete it, for good")
+	c.Flags().BoolVar(&dry, "dry-run", false, "only count it")
+	return c
+}
+
+func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
+	set, err := loadSettings(c)
+	if err = errors.Join(err, checkAccount(c, account)); err != nil {
+		return err
+	}
+	m := nats.NewMsg(set.Scheme().Ctl(account, "erase"))
+	m.Data, _ = json.Marshal(map[string]any{"peer": peer, "dry_run": dry})
+	reply, err := request(c.Context(), set, m, eraseTime)
+	if err != nil {
+		return err
+	}
+	if code := reply.Header.Get(subjects.HeaderErrorCode); code != "" {
+		return replyError(code, reply.Header)
+	}
+	var done struct {
+		Peer    string                 `json:"peer"`
+		Streams map[string]erase.Count `json:"streams"`
+	}
+	if err := json.Unmarshal(reply.Data, &done); err != nil {
+		return fmt.Errorf("the daemon's answer: %w", err)
+	}
+	own, err := eraseOwn(c, account, done.Peer, dry)
+	if err != nil {
+		fmt.Fprintf(c.ErrOrStderr(), "The stream of the account's own, if there is one, was not looked through: %v.\n", err)
+	}
+	maps.Copy(done.Streams, own)
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 4, 2, ' ', 0)
+	what := "ERASED"
+	if dry {
+		what = "TO ERASE"
+	}
+	fmt.Fprintln(w, "STREAM\t"+what+"\tOF")
+	for _, name := range slices.Sorted(maps.Keys(done.Streams)) {
+		fmt.Fprintf(w, "%s\t%d\t%d\n", name, done.Streams[name].Erased, done.Streams[name].Read)
+	}
+	return w.Flush()
+}
+
+// eraseOwn does the same with a stream of the account's own, to which daemons have no right.
+func eraseOwn(c *cobra.Command, account, peer string, dry bool) (map[string]erase.Count, error) {
+	t, err := subjects.ParseChat(peer)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openArchive(c)
+	if err != nil {
+		return nil, err
+	}
+	defer a.nc.Close()
+	name := a.set.Scheme().OwnStream(account)
+	count, err := erase.Stream(c.Context(), a.js, name, a.set.Scheme().Updates(account), 0, erase.Target(t).In, dry)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil
+	}
+	return map[string]erase.Count{name: count}, err
+}
