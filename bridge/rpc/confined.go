@@ -9,30 +9,30 @@ import (
 // be named.
 
 // confined says why a request is not served in the chat that it is to be about; nil: it is, or it may be about any.
-func (s *Service) confined(j *job) *Fault {
+func (ms *Methods) confined(j *job) *Fault {
 	if j.about == nil {
 		return nil
 	}
-	return s.c.Methods.confine.Serves(j.method, *j.about)
+	return ms.confine.Serves(j.method, *j.about)
 }
 
-// held holds an encoded call against its chat.
-func (s *Service) held(j *job, call []byte) *Fault {
+// checkChat refuses an encoded call that names another chat than its subject does; self is the id of the account's user.
+func (ms *Methods) checkChat(j *job, call []byte, self int64) *Fault {
 	if j.about == nil {
 		return nil
 	}
-	return s.c.Methods.confine.Check(call, *j.about, s.c.Self)
+	return ms.confine.Check(call, *j.about, self)
 }
 
 // fillChat has the chat stand where the call leaves out which it is about.
-func (s *Service) fillChat(j *job, o *codec.Options) {
+func (ms *Methods) fillChat(j *job, o *codec.Options, self int64) {
 	if j.about == nil || j.about.Kind == subjects.None {
 		return
 	}
-	rule, about := s.c.Methods.confine, *j.about
+	rule, about := ms.confine, *j.about
 	if peer, _, ok := rule.Peer(j.method); ok {
 		text := about.String()
-		if about.Kind == subjects.User && about.ID == s.c.Self {
+		if about.Kind == subjects.User && about.ID == self {
 			text = "me"
 		}
 		o.MissingText = func(fn, param string) (string, bool) { return text, fn == j.method && param == peer }

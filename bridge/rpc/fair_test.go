@@ -230,7 +230,7 @@ func TestWhichCallsKeepOrder(t *testing.T) {
 			continue
 		}
 		m := g.c.Methods.byName[fmt.Sprint(c.call["_"])]
-		if got := g.chatOf(m, raw); got != c.want && (m.wraps || m.order != noOrder || c.want != chat{}) {
+		if got := g.c.Methods.chatOf(m, raw, 7); got != c.want && (m.wraps || m.order != noOrder || c.want != chat{}) {
 			t.Errorf("%v: %+v, want %+v", c.call["_"], got, c.want)
 		}
 		if !m.wraps && m.order != noOrder && c.want == (chat{}) {
@@ -322,7 +322,7 @@ func FuzzPlan(f *testing.F) {
 		if s.encode(context.Background(), &call, j) != nil {
 			return
 		}
-		if want := s.chatOf(j.m, call.b); j.chat != want && (j.chat.kind != aName || want.kind != aUser) {
+		if want := s.c.Methods.chatOf(j.m, call.b, 7); j.chat != want && (j.chat.kind != aName || want.kind != aUser) {
 			t.Errorf("%s %s: planned for %+v, is for %+v", method, body, j.chat, want)
 		}
 	})

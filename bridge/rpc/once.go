@@ -70,7 +70,7 @@ func (s *Service) known(ctx context.Context, j *job, m *method, r *request) bool
 func (s *Service) form(form *buffer, j *job, m *method, r *request) *Fault {
 	schema := s.c.Methods.schema
 	o := codec.Options{MissingLong: func(_, param string) (int64, bool) { return 0, param == randomField }, MissingValue: s.anything, Forms: s.c.Forms, AsText: true}
-	s.fillChat(j, &o)
+	s.c.Methods.fillChat(j, &o, s.c.Self)
 	var err error
 	switch r.in {
 	case JSON:

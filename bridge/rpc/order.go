@@ -78,11 +78,11 @@ func (s *Service) plan(j *job) {
 		}
 		return object, ok, nil
 	}}
-	s.fillChat(j, &o)
+	s.c.Methods.fillChat(j, &o, s.c.Self)
 	if s.appendCall(call, j, &o) != nil {
 		return
 	}
-	j.chat = s.chatOf(j.m, call.b)
+	j.chat = s.c.Methods.chatOf(j.m, call.b, s.c.Self)
 	if i := -j.chat.id - 1; i >= 0 && i < int64(len(names)) && (j.chat.kind == aUser || j.chat.kind == aChannel) {
 		j.chat = chat{kind: aName, name: names[i]}
 	}
@@ -90,9 +90,9 @@ func (s *Service) plan(j *job) {
 
 func anyLong(string, string) (int64, bool) { return 0, true }
 
-// chatOf reads to which chat a call writes.
-func (s *Service) chatOf(m *method, call []byte) chat {
-	v, err := s.c.Methods.schema.View(call)
+// chatOf reads to which chat a call writes; self is the id of the account's user.
+func (ms *Methods) chatOf(m *method, call []byte, self int64) chat {
+	v, err := ms.schema.View(call)
 	if err != nil {
 		return chat{}
 	}
@@ -100,7 +100,7 @@ func (s *Service) chatOf(m *method, call []byte) chat {
 		if strings.HasPrefix(m.name, "invokeAfterMsg") {
 			return chat{} // who says himself after what it comes
 		}
-		if v, m = inner, s.c.Methods.byName[inner.Name()]; m == nil {
+		if v, m = inner, ms.byName[inner.Name()]; m == nil {
 			return chat{}
 		}
 	}
@@ -110,7 +110,7 @@ func (s *Service) chatOf(m *method, call []byte) chat {
 			return chat{kind: aGroup, id: v.Int(m.chat)}
 		}
 		if p, ok := v.Object(m.chat); ok {
-			if c := s.chatIn(p); c != (chat{}) {
+			if c := chatIn(p, self); c != (chat{}) {
 				return c
 			}
 		}
@@ -122,11 +122,11 @@ func (s *Service) chatOf(m *method, call []byte) chat {
 }
 
 // chatIn reads whom an object names; the zero chat: nobody.
-func (s *Service) chatIn(v codec.View) chat {
+func chatIn(v codec.View, self int64) chat {
 	name := v.Name()
 	switch {
 	case strings.HasSuffix(name, "Self"):
-		return chat{kind: aUser, id: s.c.Self}
+		return chat{kind: aUser, id: self}
 	case strings.HasPrefix(name, "inputEncryptedChat"):
 		return chat{kind: aSecret, id: v.Int("chat_id")}
 	case v.Class() == "InputBotInlineMessageID":
@@ -146,17 +146,17 @@ func (s *Service) chatIn(v codec.View) chat {
 		}
 	}
 	if p, ok := v.Object("peer"); ok {
-		return s.chatIn(p)
+		return chatIn(p, self)
 	}
 	return chat{}
 }
 
-// whose is the chat that a name is known to belong to; the zero chat: none is known.
-func (s *Service) whose(name string) chat {
-	if s.c.Whose == nil {
+// chatOf returns the chat that a name is known to belong to; the zero chat: none is known.
+func (n *Names) chatOf(name string) chat {
+	if n.Whose == nil {
 		return chat{}
 	}
-	kind, id, ok := s.c.Whose(name)
+	kind, id, ok := n.Whose(name)
 	switch {
 	case !ok:
 	case kind == subjects.User:

@@ -169,7 +169,7 @@ func Serve(c Config) (*Service, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.pool = newPool(limits{c.Concurrency, begunMost * c.Concurrency, c.Queue, c.QueueBytes}, c.Budget, s.serve)
 	s.pool.refuse = func(j *job, fault *Fault) { s.reply(j, nil, fault) }
-	s.pool.deadline, s.pool.sequence, s.pool.whose = s.deadline, c.Sequence, s.whose
+	s.pool.deadline, s.pool.sequence, s.pool.whose = s.deadline, c.Sequence, s.c.Names.chatOf
 	s.micro = micro.New(micro.Config{
 		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
 	})

@@ -53,7 +53,7 @@ func (s *Service) serve(j *job) {
 		return
 	}
 	ctx = gate.WithCaller(ctx, j.Caller())
-	if fault := s.confined(j); fault != nil {
+	if fault := s.c.Methods.confined(j); fault != nil {
 		s.reply(j, nil, fault)
 		return
 	}
@@ -69,7 +69,7 @@ func (s *Service) serve(j *job) {
 		return
 	}
 	if j.lane.chat.kind == aName {
-		s.pool.settle(j, s.chatOf(j.m, call.b))
+		s.pool.settle(j, s.c.Methods.chatOf(j.m, call.b, s.c.Self))
 	}
 	s.call(ctx, j, call)
 }
@@ -136,11 +136,11 @@ func (s *Service) encodeAs(ctx context.Context, call *buffer, j *job) *Fault {
 	if s.c.Files != nil {
 		o.MissingValue = s.besides(j)
 	}
-	s.fillChat(j, &o)
+	s.c.Methods.fillChat(j, &o, s.c.Self)
 	if err := s.appendCall(call, j, &o); err != nil {
 		return badRequest(err)
 	}
-	if fault := s.held(j, call.b); fault != nil {
+	if fault := s.c.Methods.checkChat(j, call.b, s.c.Self); fault != nil {
 		return fault
 	}
 	if fault := s.c.Methods.checkInner(j.m, call.b, readOnly); fault != nil {
@@ -254,10 +254,10 @@ func (s *Service) answer(j *job, m *method, call, result []byte) {
 	clean, out := buffers.Get().(*buffer), buffers.Get().(*buffer)
 	defer clean.free()
 	defer out.free()
-	t, err := s.resultOf(m, call)
+	t, err := s.c.Methods.resultOf(m, call)
 	whole := result
 	if err == nil {
-		result, err = s.redact(clean, j, result, t)
+		result, err = s.c.Methods.redact(clean, j, result, t)
 	}
 	told := result
 	if err == nil {
@@ -276,17 +276,17 @@ func (s *Service) answer(j *job, m *method, call, result []byte) {
 	}
 }
 
-func (s *Service) resultOf(m *method, call []byte) (codec.Type, error) {
+func (ms *Methods) resultOf(m *method, call []byte) (codec.Type, error) {
 	if m.wraps {
-		return s.c.Methods.schema.ResultOf(call)
+		return ms.schema.ResultOf(call)
 	}
 	return m.fn.Result(), nil
 }
 
 // redact takes login codes out of a result, as out of updates. Raw TL that nobody has read could hold one as well: it is
 // handed out only when this layer can read it.
-func (s *Service) redact(clean *buffer, j *job, result []byte, t codec.Type) ([]byte, error) {
-	rule := s.c.Methods.withheld
+func (ms *Methods) redact(clean *buffer, j *job, result []byte, t codec.Type) ([]byte, error) {
+	rule := ms.withheld
 	if j.out == TL {
 		if err := rule.Check(result, t); err != nil {
 			return nil, err
