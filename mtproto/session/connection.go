@@ -71,16 +71,15 @@ func (s *Session) Alive(now time.Time) {
 		s.conn.partly = now
 	}
 	if now.Sub(s.conn.partly) < longest {
-		s.heard(now, s.conn.partly)
+		s.conn.hears(now, s.conn.partly)
 	}
 }
 
 // LastHeard is when the server last said something, or the connection was made.
 func (s *Session) LastHeard() time.Time { return s.conn.heard }
 
-// heard notes that the peer lives; partly is when the packet began that is under way.
-func (s *Session) heard(now, partly time.Time) {
-	l := &s.conn
+// hears notes that the peer lives; partly is when the packet began that is under way.
+func (l *connection) hears(now, partly time.Time) {
 	l.now, l.heard, l.waiting, l.unheard, l.partly = now, now, time.Time{}, 0, partly
 }
 
@@ -88,7 +87,7 @@ func (s *Session) heard(now, partly time.Time) {
 func (s *Session) QuickAck(token uint32) {
 	for _, t := range s.pack.tokens {
 		if t == token && token != 0 {
-			s.heard(s.conn.now, time.Time{})
+			s.conn.hears(s.conn.now, time.Time{})
 		}
 	}
 }
@@ -102,25 +101,25 @@ func (l *connection) wrote(now time.Time, n int, live bool) {
 }
 
 // dead is when the peer counts as dead (C35). What was sent meanwhile may have to creep through a thin line first.
-func (s *Session) dead() time.Time {
-	if s.conn.waiting.IsZero() {
+func (l *connection) dead(limits *Limits) time.Time {
+	if l.waiting.IsZero() {
 		return time.Time{}
 	}
-	creep := time.Duration(s.conn.unheard) * time.Second / thinLine
-	return s.conn.waiting.Add(max(s.cfg.Limits.DeadAfter, rttFactor*s.conn.rtt) + creep)
+	creep := time.Duration(l.unheard) * time.Second / thinLine
+	return l.waiting.Add(max(limits.DeadAfter, rttFactor*l.rtt) + creep)
 }
 
 // pingAt is when to ping: after some silence, and in any case often enough that the server does not close (C33).
-func (s *Session) pingAt() time.Time {
-	p := &s.conn.ping
+func (l *connection) pingAt(limits *Limits) time.Time {
+	p := &l.ping
 	if p.due {
 		return time.Time{} // with the next packet
 	}
-	renew := p.sent.Add(s.cfg.Limits.DisconnectAfter / 2)
+	renew := p.sent.Add(limits.DisconnectAfter / 2)
 	if p.open {
 		return renew
 	}
-	return earliest(renew, s.conn.heard.Add(s.cfg.Limits.PingAfter))
+	return earliest(renew, l.heard.Add(limits.PingAfter))
 }
 
 func (s *Session) putPing(now time.Time) {
@@ -169,7 +168,7 @@ func (s *Session) Wake() time.Time {
 	if !s.conn.up || s.err != nil {
 		return time.Time{}
 	}
-	t := earliest(s.pingAt(), s.dead())
+	t := earliest(s.conn.pingAt(&s.cfg.Limits), s.conn.dead(&s.cfg.Limits))
 	t = earliest(t, s.conn.check)
 	t = earliest(t, s.acks.due)
 	return earliest(t, s.former.until)
@@ -189,11 +188,11 @@ func (s *Session) Tick(now time.Time) error {
 	if s.err != nil || !s.conn.up {
 		return s.err
 	}
-	if at := s.dead(); !at.IsZero() && !now.Before(at) {
+	if at := s.conn.dead(&s.cfg.Limits); !at.IsZero() && !now.Before(at) {
 		return ErrDead
 	}
 	s.acks.tick(now)
-	if at := s.pingAt(); !at.IsZero() && !now.Before(at) {
+	if at := s.conn.pingAt(&s.cfg.Limits); !at.IsZero() && !now.Before(at) {
 		s.conn.ping.due = true
 		s.trim(now)
 	}

@@ -76,7 +76,7 @@ func (s *Session) forgotten() {
 		switch {
 		case c.top() >= s.self.first:
 		case s.firstLife() && !c.received:
-			s.notExecuted(c)
+			s.calls.enqueue(c) // to be sent again: this copy was not executed
 		default:
 			s.unresolved(c, ErrForgotten)
 		}

@@ -104,7 +104,7 @@ func (s *Session) refused(f frame, id int64, code int32, salt int64) error {
 	}
 	s.loop.refused(id, s.clock.last)
 	if re.bug {
-		s.warn(fmt.Errorf("message refused with code %d: %s", code, re.says))
+		s.events.warn(fmt.Errorf("message refused with code %d: %s", code, re.says))
 	}
 	if re.time {
 		s.clock.set(f.now, f.id)
@@ -149,7 +149,7 @@ func (s *Session) refusedCalls(f frame, id int64) []*call {
 
 // refusedService wants again what service messages asked for that were refused.
 func (s *Session) refusedService(id int64) bool {
-	found := s.refusedPing(id)
+	found := s.conn.ping.refused(id)
 	found = s.ackLog.take(id, func(r *record) {
 		for _, id := range r.ids {
 			s.acknowledge(s.conn.now, id)
@@ -158,9 +158,8 @@ func (s *Session) refusedService(id int64) bool {
 	return s.log.take(id, s.wantAgain) || found
 }
 
-// refusedPing wants another ping instead of a refused one, of which the last is remembered alone.
-func (s *Session) refusedPing(id int64) bool {
-	p := &s.conn.ping
+// refused has another ping sent in place of the last one, if that is what the server has refused.
+func (p *ping) refused(id int64) bool {
 	if id == 0 || id != p.msgID && id != p.box {
 		return false
 	}
@@ -190,12 +189,12 @@ func (s *Session) remedy(now time.Time, c *call, re reaction, code int32) {
 	if c.refused++; re.then == enquire {
 		if c.where == inFlight { // in a session that was left nothing can be asked
 			c.ask, s.calls.ask = true, true
-			s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+			s.conn.watch(c, now.Add(s.cfg.Limits.CheckAfter))
 		}
 		return
 	}
 	c.alone = c.alone || re.then == alone
-	s.notExecuted(c)
+	s.calls.enqueue(c)
 	if c.refused >= maxRefused {
 		s.fail(c, fmt.Errorf("%w: code %d, %s", ErrRefused, code, re.says))
 	}

@@ -63,7 +63,7 @@ func (s *Session) decrypted(now time.Time, plain []byte) error {
 	if n < 0 || n%4 != 0 || n > len(body) {
 		return fmt.Errorf("%w: message of %d bytes in %d", ErrPacket, n, len(body))
 	}
-	s.heard(now, time.Time{})
+	s.conn.hears(now, time.Time{})
 	return s.message(f, mt.Message{
 		MsgID: int64(binary.LittleEndian.Uint64(plain[16:])),
 		SeqNo: int32(binary.LittleEndian.Uint32(plain[24:])),
@@ -124,7 +124,7 @@ func (s *Session) unusable(f frame, m mt.Message) bool {
 	}
 	late := !f.nested && m.SeqNo&1 != 0 && s.self.window.content.forgot(m.MsgID)
 	if late || f.stale {
-		s.warn(fmt.Errorf("update of %v ago in a packet that is too old", s.clock.age(f.now, m.MsgID)))
+		s.events.warn(fmt.Errorf("update of %v ago in a packet that is too old", s.clock.age(f.now, m.MsgID)))
 	}
 	return late || f.stale
 }
@@ -230,7 +230,7 @@ func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.
 	r.Reset(body)
 	err := take(s, f, r)
 	if bad := r.Close(); bad != nil {
-		s.warn(fmt.Errorf("%s: %w", mt.Name(id), bad))
+		s.events.warn(fmt.Errorf("%s: %w", mt.Name(id), bad))
 	}
 	return err
 }
@@ -239,7 +239,7 @@ func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.
 // does nothing.
 func unreadable(r *bin.Reader) bool { return r.Err() != nil }
 
-func (s *Session) warn(err error) { s.events.add(Warning{fmt.Errorf("session: %w", err)}) }
+func (e *events) warn(err error) { e.add(Warning{fmt.Errorf("session: %w", err)}) }
 
 // container takes the messages of a container: all of it is well formed, or nothing of it is used (C18).
 func (s *Session) container(f frame, body []byte) error {
@@ -274,7 +274,7 @@ func (s *Session) copied(f frame, body []byte) error {
 	var c mt.MsgCopy
 	r := bin.NewReader(body)
 	if c.Decode(r); unreadable(r) || f.nested && idOf(c.OrigMessage.Body) == mt.MsgCopyID {
-		s.warn(fmt.Errorf("msg_copy: %w", ErrPacket))
+		s.events.warn(fmt.Errorf("msg_copy: %w", ErrPacket))
 		return nil
 	}
 	f.nested = true

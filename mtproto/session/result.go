@@ -16,7 +16,7 @@ const resultHead = 4 + 8
 // ours that still waits, it is taken however old it is (C8).
 func (s *Session) result(f frame, body []byte) error {
 	if len(body) < resultHead {
-		s.warn(fmt.Errorf("rpc_result of %d bytes", len(body)))
+		s.events.warn(fmt.Errorf("rpc_result of %d bytes", len(body)))
 		return nil
 	}
 	c := s.calls.byMsg[int64(binary.LittleEndian.Uint64(body[4:]))]
@@ -41,7 +41,7 @@ func (s *Session) result(f frame, body []byte) error {
 		return nil
 	}
 	s.events.add(Result{Call: c.id, Body: answer})
-	s.follow(c)
+	s.calls.follow(c)
 	s.calls.drop(c)
 	return nil
 }

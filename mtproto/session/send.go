@@ -160,7 +160,7 @@ func (s *Session) putCall(now time.Time, c *call) {
 	if c.opts.Build != nil && !s.build(c, id) {
 		return
 	}
-	after, ok := s.turn(c)
+	after, ok := s.calls.turn(c)
 	if !ok {
 		s.fail(c, ErrTurn)
 		return
@@ -180,7 +180,7 @@ func (s *Session) putCall(now time.Time, c *call) {
 	c.witness = s.self.known
 	s.pack.calls = append(s.pack.calls, c)
 	s.pack.live = true
-	s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+	s.conn.watch(c, now.Add(s.cfg.Limits.CheckAfter))
 }
 
 // build has a query made that contains its own msg_id.

@@ -151,6 +151,3 @@ func (s *Session) unresolved(c *call, err error) {
 	c.past = c.past.or(c.fate())
 	s.calls.enqueue(c)
 }
-
-// notExecuted sends a call again of which it is certain that this copy was not executed.
-func (s *Session) notExecuted(c *call) { s.calls.enqueue(c) }

@@ -24,10 +24,10 @@ const (
 )
 
 // watch sets when to ask for a call's state if there is no word (C27).
-func (s *Session) watch(c *call, at time.Time) {
+func (l *connection) watch(c *call, at time.Time) {
 	c.check = at
-	if s.conn.check.IsZero() || at.Before(s.conn.check) {
-		s.conn.check = at
+	if l.check.IsZero() || at.Before(l.check) {
+		l.check = at
 	}
 }
 
@@ -39,7 +39,7 @@ func (s *Session) checkCalls(now time.Time) {
 			c.ask, s.calls.ask = true, true
 			c.check = now.Add(s.cfg.Limits.CheckAfter)
 		}
-		s.watch(c, c.check)
+		s.conn.watch(c, c.check)
 	}
 	if soonest := now.Add(checkEvery); s.conn.check.Before(soonest) && !s.conn.check.IsZero() {
 		s.conn.check = soonest
@@ -50,7 +50,7 @@ func (s *Session) checkCalls(now time.Time) {
 func (s *Session) askAll(now time.Time) {
 	for c := s.calls.flight.head; c != nil; c = c.next {
 		c.ask, s.calls.ask, c.answered = true, true, 0
-		s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+		s.conn.watch(c, now.Add(s.cfg.Limits.CheckAfter))
 	}
 }
 
@@ -127,7 +127,7 @@ func (s *Session) stateInfo(f frame, r *bin.Reader) error {
 		return nil
 	}
 	if len(asked.ids) != len(m.Info) {
-		s.warn(fmt.Errorf("msgs_state_info of %d states for %d messages", len(m.Info), len(asked.ids)))
+		s.events.warn(fmt.Errorf("msgs_state_info of %d states for %d messages", len(m.Info), len(asked.ids)))
 		return nil
 	}
 	s.loop.ended()
@@ -159,7 +159,7 @@ func (s *Session) learnAll(f frame, req int64, ids []int64, states []byte) {
 		switch state := states[i] & stateMask; state {
 		case stateForgotten, stateNotReceived, stateTooHigh:
 			sure := s.self.born == s.conn.number || seen.have(c.witness)
-			s.missing(c, req, sure && s.proves(c, state))
+			s.missing(c, req, sure && s.self.proves(c, state))
 		case stateReceived:
 			s.received(f.now, c, states[i]&stateAnswered != 0)
 		}
@@ -173,7 +173,7 @@ func (s *Session) missing(c *call, req int64, sure bool) {
 	case req == 0: // it may have come since
 		c.ask, s.calls.ask = true, true
 	case sure:
-		s.notExecuted(c)
+		s.calls.enqueue(c) // to be sent again: this copy was not executed
 	default:
 		s.unresolved(c, ErrForgotten)
 	}
@@ -185,8 +185,8 @@ func (s *Session) missing(c *call, req int64, sure bool) {
 // 3 may be said by a new life too, if it began with what came late over an earlier connection. So it also takes a witness:
 // a message that the session was known to have before the call went. The life that has it was there before the call and
 // is there still.
-func (s *Session) proves(c *call, state byte) bool {
-	return !c.received && state != stateForgotten && c.top() >= s.self.first
+func (x *self) proves(c *call, state byte) bool {
+	return !c.received && state != stateForgotten && c.top() >= x.first
 }
 
 // received notes that the server has a call. If it also says that it answered, and says so again and again while no
@@ -194,10 +194,10 @@ func (s *Session) proves(c *call, state byte) bool {
 func (s *Session) received(now time.Time, c *call, answered bool) {
 	c.received, c.ask = true, false
 	if !answered {
-		s.watch(c, now.Add(s.cfg.Limits.CheckReceived))
+		s.conn.watch(c, now.Add(s.cfg.Limits.CheckReceived))
 		return
 	}
-	s.watch(c, now.Add(s.cfg.Limits.CheckAfter))
+	s.conn.watch(c, now.Add(s.cfg.Limits.CheckAfter))
 	if c.answered++; c.answered >= maxAnswered {
 		s.unresolved(c, ErrAnswer)
 	}
@@ -217,7 +217,7 @@ func (s *Session) acked(f frame, r *bin.Reader) error {
 			continue
 		}
 		if c.received = true; c.where == inFlight {
-			s.watch(c, f.now.Add(s.cfg.Limits.CheckReceived))
+			s.conn.watch(c, f.now.Add(s.cfg.Limits.CheckReceived))
 		}
 	}
 	return nil
@@ -233,7 +233,7 @@ func (s *Session) detailed(f frame, r *bin.Reader) error {
 	c := s.calls.byMsg[m.MsgID]
 	if c != nil && c.where == inFlight {
 		c.received = true
-		s.watch(c, f.now.Add(s.cfg.Limits.CheckAfter))
+		s.conn.watch(c, f.now.Add(s.cfg.Limits.CheckAfter))
 	}
 	s.fetch(f.now, m.AnswerMsgID, c != nil)
 	return nil

@@ -4,11 +4,11 @@ package session
 const invokeAfterMsgID = 0xcb9f372d
 
 // turn says after which message the server has to execute a call; 0: it need not wait. Not ok: nobody can say so any more.
-func (s *Session) turn(c *call) (after int64, ok bool) {
+func (t *calls) turn(c *call) (after int64, ok bool) {
 	if c.opts.After == 0 {
 		return 0, true
 	}
-	p := s.calls.byID[c.opts.After]
+	p := t.byID[c.opts.After]
 	switch {
 	case p != nil && p.where == inFlight:
 		return p.msgID, true
@@ -19,8 +19,8 @@ func (s *Session) turn(c *call) (after int64, ok bool) {
 }
 
 // follow lets the call after one that has succeeded go without waiting.
-func (s *Session) follow(c *call) {
-	if next := s.calls.byID[c.follower]; next != nil {
+func (t *calls) follow(c *call) {
+	if next := t.byID[c.follower]; next != nil {
 		next.opts.After = 0
 	}
 }
