@@ -29,13 +29,17 @@ type telegram struct {
 	calls    []string
 	lose     string // the method whose next answer is lost
 	hold     chan struct{}
+	held     chan struct{} // nil, or told of every call that is held
 }
 
 func (g *telegram) call(ctx context.Context, call codec.View) ([]byte, error) {
 	g.mu.Lock()
-	hold := g.hold
+	hold, held := g.hold, g.held
 	g.mu.Unlock()
 	if hold != nil && call.Name() != "messages.getHistory" {
+		if held != nil {
+			held <- struct{}{}
+		}
 		select {
 		case <-hold:
 		case <-ctx.Done():
@@ -439,7 +443,7 @@ func TestBucketIsAway(t *testing.T) {
 // A request that was claimed, and is passed on to the next owner before it was sent, is executed there.
 func TestClaimIsPassedOn(t *testing.T) {
 	g := newOnce(t)
-	g.hold = make(chan struct{})
+	g.hold, g.held = make(chan struct{}), make(chan struct{}, 8)
 	inbox := g.nc.NewInbox()
 	sub, err := g.nc.SubscribeSync(inbox)
 	if err != nil {
@@ -459,12 +463,7 @@ func TestClaimIsPassedOn(t *testing.T) {
 	}
 	_ = g.nc.Flush()
 	former := g.s
-	for {
-		if st, err := g.js.Stream(context.Background(), "KV_TG_ONCE"); err == nil && st.CachedInfo().State.Msgs == 1 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	<-g.held // it has its claim by then
 	former.Hold()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
