@@ -13,6 +13,7 @@ const (
 	WaitFlood WaitReason = iota // Telegram said so
 	WaitTurn                    // for the call before it in its [Sequence]
 	WaitElse                    // something that is not the client's
+	WaitStore                   // what is written down of the call: those behind it need not wait for that
 )
 
 // Wait is what a call waits for. Until and Refusal are those of a flood wait: when it is over, and what whoever cannot wait for so

@@ -161,7 +161,9 @@ func (r *Run) claim(ctx context.Context) (*Run, *Answer, *answer.Fault) {
 	if !r.writes {
 		return r, nil, nil
 	}
+	stored := mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitStore})
 	a, fault := r.j.claim(ctx, r)
+	stored()
 	if a == nil && fault == nil {
 		return r, nil, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/mtproto"
 )
 
 // MaxResult is the largest answer that one record holds, in bytes.
@@ -23,6 +24,7 @@ func (r *Run) Done(ctx context.Context, result, left []byte) {
 		r.leave(&a, nil)
 		return
 	}
+	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitStore})()
 	kept := r.keep(ctx, a, left)
 	value, err := r.sealed(kept)
 	if err == nil {

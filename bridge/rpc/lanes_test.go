@@ -75,6 +75,9 @@ func (m *model) work(j *job, lookup, wait, call time.Duration, fails bool) {
 		time.Sleep(call) // others hear of it before the job goes on
 		m.p.settle(j, chatOfName(name))
 	}
+	giveBack := m.p.lend(j)
+	time.Sleep(call)
+	giveBack()
 	if wait > 0 {
 		resume := m.p.park(j, forFlood, &flood{until: time.Now().Add(wait)})
 		time.Sleep(wait)

@@ -519,3 +519,49 @@ func TestRepetitionsTakeNoPlace(t *testing.T) {
 		t.Errorf("executed %d times", n)
 	}
 }
+
+// slowStore has a claim wait until it may be stored.
+type slowStore struct {
+	once.Store
+	asked, may chan struct{}
+}
+
+func (s *slowStore) Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error) {
+	s.asked <- struct{}{}
+	<-s.may
+	return s.Store.Create(ctx, key, value, at)
+}
+
+// While it is written down that a call is made, it takes no place at work; and those behind it keep theirs.
+func TestStoringTakesNoPlace(t *testing.T) {
+	g := newOnce(t)
+	slow := &slowStore{Store: g.store, asked: make(chan struct{}, 2), may: make(chan struct{})}
+	g.store, g.c.Concurrency = slow, 1
+	g.heir()
+	inbox := g.nc.NewInbox()
+	sub, err := g.nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"1", "2"} {
+		m := &nats.Msg{Subject: "tg.rpc.main.messages.sendMessage", Reply: inbox, Header: nats.Header{"Nats-Msg-Id": {id}}, Data: []byte(`{"peer":{"_":"inputPeerSelf"},"message":"` + id + `"}`)}
+		if err := g.nc.PublishMsg(m); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-slow.asked: // the second one begins though the first is not stored
+		case <-time.After(30 * time.Second):
+			close(slow.may)
+			t.Fatal("the one behind it waits")
+		}
+	}
+	if h := g.ask("tg.rpc.main.account.updateStatus", `{"offline":true}`).Header; h.Get("Nats-Service-Error") != "" {
+		t.Error(h)
+	}
+	close(slow.may)
+	for range 2 {
+		if m, err := sub.NextMsg(30 * time.Second); err != nil || m.Header.Get("Nats-Service-Error") != "" {
+			t.Fatal(m, err)
+		}
+	}
+}

@@ -78,6 +78,8 @@ func (j *job) BeginWait(w mtproto.Wait) (end func()) {
 			return p.park(j, forRepeat, nil)
 		}
 		return p.park(j, forLookup, nil)
+	case mtproto.WaitStore:
+		return p.lend(j)
 	case mtproto.WaitFlood:
 	}
 	return p.park(j, forFlood, &flood{until: w.Until, fault: j.service.c.Explain(w.Refusal)})
@@ -107,6 +109,43 @@ func (p *pool) park(j *job, why reason, f *flood) (resume func()) {
 	return func() { p.resume(j) }
 }
 
+// lend gives the place of a job at work to another, until giveBack is called. Those behind it in its lane begin nevertheless.
+func (p *pool) lend(j *job) (giveBack func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if j.parked {
+		return func() {}
+	}
+	p.count(j.group, load{working: -1})
+	p.fillLocked()
+	return func() {
+		if wake := p.workAgain(j); wake != nil {
+			since := time.Now()
+			<-wake
+			j.waited[forRoom] += time.Since(since)
+		}
+	}
+}
+
+// workAgain has a job go on that has lent its place when wake is closed; nil: at once.
+func (p *pool) workAgain(j *job) (wake chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.placeLocked(j)
+}
+
+// placeLocked gives a job that has begun a place at work when wake is closed; nil: it has one.
+func (p *pool) placeLocked(j *job) (wake chan struct{}) {
+	if p.mayWork(j.group) {
+		p.count(j.group, load{working: 1})
+		return nil
+	}
+	wake = make(chan struct{})
+	j.wake = wake
+	p.queueWokenLocked(j)
+	return wake
+}
+
 // resume returns when a job that waited has a place at work again.
 func (p *pool) resume(j *job) {
 	if wake := p.wake(j); wake != nil {
@@ -122,13 +161,7 @@ func (p *pool) wake(j *job) (wake chan struct{}) {
 		l.flood = nil
 	}
 	j.goesOn()
-	if p.mayWork(j.group) {
-		p.count(j.group, load{working: 1})
-	} else {
-		wake = make(chan struct{})
-		j.wake = wake
-		p.queueWokenLocked(j)
-	}
+	wake = p.placeLocked(j)
 	p.listLocked(j.lane)
 	p.fillLocked()
 	return wake
