@@ -222,3 +222,20 @@ func (s *Session) trim(now time.Time) {
 	s.log.shrink(before)
 	s.ackLog.shrink(before)
 }
+
+// watch sets when to ask for a call's state if there is no word (C27).
+func (l *connection) watch(c *call, at time.Time) {
+	c.check = at
+	if l.check.IsZero() || at.Before(l.check) {
+		l.check = at
+	}
+}
+
+// refused has another ping sent in place of the last one, if that is what the server has refused.
+func (p *ping) refused(id int64) bool {
+	if id == 0 || id != p.msgID && id != p.box {
+		return false
+	}
+	p.msgID, p.box, p.due = 0, 0, true
+	return true
+}

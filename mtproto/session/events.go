@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/mt"
@@ -116,3 +117,5 @@ func (q *events) take() (Event, bool) {
 
 // Event takes the next event. Drain them after every input.
 func (s *Session) Event() (Event, bool) { return s.events.take() }
+
+func (e *events) warn(err error) { e.add(Warning{fmt.Errorf("session: %w", err)}) }

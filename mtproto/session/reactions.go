@@ -158,15 +158,6 @@ func (s *Session) refusedService(id int64) bool {
 	return s.log.take(id, s.wantAgain) || found
 }
 
-// refused has another ping sent in place of the last one, if that is what the server has refused.
-func (p *ping) refused(id int64) bool {
-	if id == 0 || id != p.msgID && id != p.box {
-		return false
-	}
-	p.msgID, p.box, p.due = 0, 0, true
-	return true
-}
-
 func (s *Session) wantAgain(r *record) {
 	switch r.kind {
 	case saltsAsked:

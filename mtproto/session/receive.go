@@ -239,8 +239,6 @@ func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.
 // does nothing.
 func unreadable(r *bin.Reader) bool { return r.Err() != nil }
 
-func (e *events) warn(err error) { e.add(Warning{fmt.Errorf("session: %w", err)}) }
-
 // container takes the messages of a container: all of it is well formed, or nothing of it is used (C18).
 func (s *Session) container(f frame, body []byte) error {
 	if f.nested {

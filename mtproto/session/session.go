@@ -43,6 +43,16 @@ type self struct {
 	uniques [8]int64 // their unique ids, the last 8
 }
 
+// proves reports whether "not received" means that the call was not executed. It does, unless the session was begun anew
+// after the call went out: then it was another life of the session that might have received it. Code 1, older than all
+// that is remembered, is just what a new life says of messages before it, and may overtake the notice of that. Codes 2 and
+// 3 may be said by a new life too, if it began with what came late over an earlier connection. So it also takes a witness:
+// a message that the session was known to have before the call went. The life that has it was there before the call and
+// is there still.
+func (x *self) proves(c *call, state byte) bool {
+	return !c.received && state != stateForgotten && c.top() >= x.first
+}
+
 // seqNo numbers a message (C13).
 func (x *self) seqNo(content bool) int32 {
 	if !content {

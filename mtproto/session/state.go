@@ -23,14 +23,6 @@ const (
 	checkEvery  = time.Second // at most so often are the calls looked through
 )
 
-// watch sets when to ask for a call's state if there is no word (C27).
-func (l *connection) watch(c *call, at time.Time) {
-	c.check = at
-	if l.check.IsZero() || at.Before(l.check) {
-		l.check = at
-	}
-}
-
 // checkCalls finds the calls to ask for. The next look is when the first of the rest wants it.
 func (s *Session) checkCalls(now time.Time) {
 	s.conn.check = time.Time{}
@@ -177,16 +169,6 @@ func (s *Session) missing(c *call, req int64, sure bool) {
 	default:
 		s.unresolved(c, ErrForgotten)
 	}
-}
-
-// proves reports whether "not received" means that the call was not executed. It does, unless the session was begun anew
-// after the call went out: then it was another life of the session that might have received it. Code 1, older than all
-// that is remembered, is just what a new life says of messages before it, and may overtake the notice of that. Codes 2 and
-// 3 may be said by a new life too, if it began with what came late over an earlier connection. So it also takes a witness:
-// a message that the session was known to have before the call went. The life that has it was there before the call and
-// is there still.
-func (x *self) proves(c *call, state byte) bool {
-	return !c.received && state != stateForgotten && c.top() >= x.first
 }
 
 // received notes that the server has a call. If it also says that it answered, and says so again and again while no
