@@ -74,6 +74,7 @@ var parameters = object{
 	{"kind", object{{"description", "what sort of chat the update belongs to"}, {"enum", []string{"user", "chat", "channel", "secret", "none"}}}},
 	{"id", object{{"description", "the chat's bare id in decimal; 0 with none"}}},
 	{"method", object{{"description", "the method of a job; its dot separates two tokens: messages.sendMessage"}}},
+	{"what", object{{"description", "what the record is about"}, {"enum", []string{subjects.StateDialog, subjects.StateFolders, subjects.StateThrough}}}},
 	{"job", object{{"description", "the id of a job; what is not a letter, digit, _ or - is written as % and two hexadecimal digits"}}},
 }
 

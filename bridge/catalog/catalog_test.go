@@ -63,6 +63,7 @@ type asyncDocument struct {
 		Parameters map[string]any
 	}
 	Operations map[string]struct{ Action, Summary string }
+	Components struct{ Parameters map[string]any }
 }
 
 func readAsync(t *testing.T, scheme subjects.Scheme) (d asyncDocument) {
@@ -110,6 +111,13 @@ func TestEverySubject(t *testing.T) {
 		for param := range d.Channels[name].Parameters {
 			if !strings.Contains(address, "{"+param+"}") {
 				t.Errorf("%s has no parameter %s", name, param)
+			}
+		}
+	}
+	for name, c := range d.Channels {
+		for param := range c.Parameters {
+			if d.Components.Parameters[param] == nil {
+				t.Errorf("%s: what {%s} is stands nowhere", name, param)
 			}
 		}
 	}
