@@ -20,6 +20,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/backing"
 	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/control"
+	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/health"
@@ -184,6 +185,9 @@ func (b *Bridge) run(ctx context.Context) error {
 			return err
 		}
 		if c.Transfers, err = uploads.OpenRecords(ctx, services.Storage); err != nil {
+			return err
+		}
+		if c.Files, err = files.OpenStore(ctx, services.Storage); err != nil {
 			return err
 		}
 		c.JetStream = services.Storage.JetStream()

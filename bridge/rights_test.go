@@ -246,6 +246,9 @@ func enough(t *testing.T, api string) {
 	if m := one.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID())); m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("an erasure: %v", m.Header)
 	}
+	if m := one.ask("tg.file.bob.get", `{"to":"object","location":`+inJSON(t, w.bob.Location(w.AddFile(2, "a.bin", noise(300_000))))+`}`); m.Header.Get("Nats-Service-Error-Code") != "" {
+		t.Errorf("a file into an object store: %v", m.Header)
+	}
 	if refusal := one.verb("move", `{"account":"bob"}`, nil); refusal != "" {
 		t.Errorf("a move: %s", refusal)
 	}

@@ -8,7 +8,7 @@ var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS", "PEERS"}
 	daemonKeys    = []string{"ONCE", "JOBS", "TRANSFERS"}                                             // buckets in which single keys are read and written, and nothing else
 	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS", "JOBS", "TRANSFERS"} // whose copies elsewhere may lag
-	daemonObjects = []string{"SCHEMA"}
+	daemonObjects = []string{"SCHEMA", "FILES"}
 	daemonReads   = []string{"FILES"} // object stores that are read, chunk by chunk
 	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
 )
@@ -55,9 +55,7 @@ func (s Scheme) daemon(g Grant) Permissions {
 		p.Publish = append(p.Publish, join("$O", s.StreamName(name), ">"))
 	}
 	for _, name := range daemonReads {
-		stream := "OBJ_" + s.StreamName(name)
-		p.Publish = append(p.Publish, aboutStream(api, stream)...)
-		p.Publish = append(p.Publish, join(api, "DIRECT.GET", stream))
+		p.Publish = append(p.Publish, join(api, "DIRECT.GET", "OBJ_"+s.StreamName(name)))
 	}
 	for _, request := range daemonNever {
 		p.Deny = append(p.Deny, join(api, request))

@@ -74,6 +74,7 @@ type Stores struct {
 	Vault   *vault.Vault
 	// JetStream is where objects are that calls name as files; nil: none may be named.
 	JetStream jetstream.JetStream
+	Files     *files.Store     // where files are put; nil: into answers alone
 	Transfers *uploads.Records // how far files have come; nil: nobody knows after a crash
 	Queue     *queue.Store     // of jobs; nil: none are run
 	Chats     *chats.Store     // of dialogs as they are now; nil: they are not kept
@@ -168,7 +169,7 @@ func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 		return err
 	}
 	govern(&c, g)
-	f := files.New(r.filesConfig(nil))
+	f := files.New(r.filesConfig(nil, 0))
 	takeFiles(&c, f)
 	service, err := rpc.Serve(c)
 	if err != nil {
@@ -186,6 +187,7 @@ func (r *Runner) serveSignedOut(ctx context.Context, why Phase) error {
 	defer cancel()
 	f.Close()
 	service.Stop(grace)
+	f.PassOn(false)
 	if g != nil {
 		g.Close(grace)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // filesConfig is how the account's files are served; o is nil where nobody is signed in.
-func (r *Runner) filesConfig(o *ownership) files.Config {
+func (r *Runner) filesConfig(o *ownership, user int64) files.Config {
 	s := r.c.Settings
 	c := files.Config{
 		Account: r.Name, Scheme: s.Scheme(), Explain: r.status.explain, Timeout: s.Timeout, MaxTimeout: s.TimeoutMax, Log: r.tell.log,
@@ -25,7 +25,10 @@ func (r *Runner) filesConfig(o *ownership) files.Config {
 		c.Explain = func(error) answer.Fault { return r.status.explain(vault.ErrNotFound) }
 		return c
 	}
-	c.Resolve = o.resolve
+	c.Resolve, c.Buckets, c.User, c.Sure, c.Tell = o.resolve, s.FilesBuckets, user, r.c.Sure, r.tell.event
+	if box, err := r.c.Vault.Box("files"); err == nil {
+		c.Store, c.Box = r.c.Files, box
+	}
 	if client, ok := o.client.(tgfiles.Client); ok {
 		c.Client = gated{client, o.calls.gate}
 	}

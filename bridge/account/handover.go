@@ -72,6 +72,7 @@ func (r *Runner) PassOn(ctx context.Context) {
 		_ = retry.Pause(ctx, linger)
 	}
 	n := k.service.PassOn(ctx, served)
+	o.files.PassOn(served)
 	r.tell.log.Info("requests passed on to the next owner", "requests", n, "served", served, "took", time.Since(begun))
 }
 

@@ -89,7 +89,7 @@ func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (
 	c.Locate, c.Whose, c.Self = known.Locate, known.Whose, state.UserID
 	c.Sequence = o.sequences()
 	o.takeJobs(&c, state.UserID)
-	o.files = files.New(r.filesConfig(o))
+	o.files = files.New(r.filesConfig(o, state.UserID))
 	takeFiles(&c, o.files)
 	if o.uploads = o.newUploads(state.UserID); o.uploads != nil {
 		c.Files = named{o.uploads}
@@ -130,6 +130,7 @@ func (o *ownership) run(ctx context.Context) error {
 	}
 	o.work.Go(func() { o.relearn(o.hard) })
 	o.runJobs()
+	o.files.Start()
 	offline := o.appear()
 	for {
 		select {
@@ -169,6 +170,9 @@ func (o *ownership) release(offline, disconnect func()) error {
 	} else {
 		o.service.Stop(grace)
 	}
+	if o.kept == nil {
+		o.files.PassOn(false)
+	}
 	o.uploads.Close()
 	offline()
 	disconnect()
@@ -195,6 +199,7 @@ func (o *ownership) abandon(disconnect func(), err error) error {
 	o.files.Close()
 	o.uploads.Close()
 	o.service.Stop(now)
+	o.files.PassOn(false)
 	o.calls.close(now)
 	o.driver.publisher.directory.Close(now)
 	var fenced *stream.FencedError

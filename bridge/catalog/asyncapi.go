@@ -44,6 +44,9 @@ func asyncAPI(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 	for _, v := range verbs {
 		d.verb(v)
 	}
+	for _, v := range fileVerbs {
+		d.file(v)
+	}
 	d.owner()
 	d.queue()
 	d.state()
@@ -228,6 +231,21 @@ func (d *document) verb(v verb) {
 	d.answer(channel+".answer", object{title("what %s answers", v.name), {"payload", answer}})
 	d.channel(channel, d.scheme.Ctl(of, v.name), channel+".request", params...)
 	d.serves(channel, channel+".request", v.about, channel+".answer", "service-error")
+}
+
+// file adds a verb of files.
+func (d *document) file(v verb) {
+	channel := subjects.TreeFile + "." + v.name
+	d.message(channel+".request", object{title("%s", v.about), {"payload", v.request.schema()}})
+	d.answer(channel+".answer", object{title("what %s answers", v.name), {"payload", v.answer.schema()}})
+	answers := []string{channel + ".answer", "service-error"}
+	if v.name == subjects.FileGet {
+		d.answer(channel+".bytes", object{title("the bytes of a file, in as many messages as they take"), {"contentType", "application/octet-stream"},
+			{"headers", headerSchema(fileHeaders)}, {"payload", object{{"type", "string"}, {"format", "binary"}}}})
+		answers = append(answers, channel+".bytes")
+	}
+	d.channel(channel, d.scheme.File(anyAccount, v.name), channel+".request", "account")
+	d.serves(channel, channel+".request", v.about, answers...)
 }
 
 // queue adds the subjects of jobs and of what became of them. They are the same for every method.

@@ -23,6 +23,7 @@ var fieldTypes = map[string]object{
 	"int":     {{"type", "integer"}},
 	"number":  {{"type", "number"}},
 	"string":  {{"type", "string"}},
+	"any":     {},
 	"time":    {{"type", "string"}, {"format", "date-time"}},
 	"bool":    {{"type", "boolean"}},
 	"object":  {{"type", "object"}},
@@ -75,6 +76,8 @@ var events = []event{
 	{"init.refused", "a data centre takes our connection and refuses calls for now; it is asked again after next_ms", "dc:int next_ms:number error:string"},
 	{"key.doubted", "a data centre seems not to know our key", "dc:int times:int"},
 	{"key.destroyed", "a data centre has forgotten the key of an account that signed out, or why not", "dc:int error:string"},
+	{"file.done", "it is there", fileEnd},
+	{"file.failed", "it is not, and nothing is left of the attempt", fileEnd + " error:string code:int"},
 	{"flood.wait", "Telegram wants a method to wait; with waits the call sits it out", "method:string seconds:number waits:bool"},
 	{"throttled", "connecting is slowed down", "dc:int wait_ms:number"},
 	{"auth.ok", "somebody signed in", "user_id:int bot:bool"},
@@ -100,12 +103,14 @@ var events = []event{
 		"type:string box:string pts:string subject:string id:string reason:string"},
 	{"queue.unknown", "of a job nobody knows whether it was executed; it waits for queue.retry or queue.cancel",
 		"job:string seq:int chat:string method:string reason:string"},
-	{"file.progress", "how far a large file is on its way, each second", "job:string bucket:string object:string done:int size:int to:string"},
+	{"file.progress", "how far a large file is on its way, each second: to telegram, or as a job to nats", "job?:string bucket:string object:string done:int size?:int to:string"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 
 // redactedFields are of an update that is in the stream without its contents: enough to fetch them.
 const redactedFields = "reason:string box:string pts:int kind:string id:string message_ids:ints message_ids_left_out:int bytes:int"
+
+const fileEnd = "job:string bucket:string object:string size:int took_ms:int"
 
 const gapFields = "box:string from:int to:int reason:string filled:bool"
 
@@ -178,6 +183,15 @@ var verbs = []verb{
 		true, "format?:string", ""},
 }
 
+// fileVerbs are what is asked on tg.file.<account>.<name>.
+var fileVerbs = []verb{
+	{subjects.FileGet, "fetch a file: as the answer, or with to: object into an object store. Where that takes longer than the caller waits, the answer is the job", false,
+		"link?:string message?:object story?:object photo_of?:any emoji?:string document?:object photo?:object location?:object size?:string offset?:int limit?:int to?:string job?:bool",
+		"file?:object job?:object"},
+	{subjects.FileList, "the files that are on their way into object stores", false, "", "jobs:objects"},
+	{subjects.FileCancel, "end one of these; what there is of its object is taken away", false, "job:string", "cancelled:string"},
+}
+
 // header is a header with what it says.
 type header struct {
 	name, about string
@@ -233,6 +247,11 @@ var (
 		{subjects.HeaderThrough, "the sequence of the stream of updates up to which it has what they say", "^[0-9]+$", nil},
 		{subjects.HeaderUser, "the id of the user whose dialogs they are", "^[0-9]+$", nil},
 		{subjects.HeaderLayer, "the layer of its types", "^[0-9]+$", nil},
+	}
+	fileHeaders = []header{
+		{subjects.HeaderContentType, "the file's media type", "", nil},
+		{subjects.HeaderFile, "what is known of it, in JSON: name, size (of the whole file), offset, mime_type", "", nil},
+		{subjects.HeaderPart, "which of how many messages this is", "^[0-9]+/[0-9]+$", nil},
 	}
 	updateHeaders = []header{
 		{subjects.HeaderContentType, "encoding of the update; raw TL of unknown", "", contentTypes},

@@ -103,6 +103,7 @@ func TestEverySubject(t *testing.T) {
 	want["own"] = "acme.tg.own.{account}"
 	want["queue"] = "acme.tg.queue.{account}.{kind}.{id}.{method}"
 	want["done"] = "acme.tg.done.{account}.{kind}.{id}.{job}"
+	want["file.get"] = "acme.tg.file.{account}.get"
 	want["ctl.queue.list"] = "acme.tg.ctl.{account}.queue.list"
 	for name, address := range want {
 		if got := d.Channels[name].Address; got != address {
@@ -144,7 +145,7 @@ func TestEveryEvent(t *testing.T) {
 			return true
 		})
 	}
-	for _, f := range sources(t, "../account") {
+	for _, f := range append(sources(t, "../account"), sources(t, "../files")...) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:

@@ -101,7 +101,7 @@ func nameIn(body []byte) string {
 	return named.Name
 }
 
-// keyOf tells a location from all others, whatever its reference.
+// keyOf tells a file from all others.
 func (s *Service) keyOf(location codec.M) (string, error) {
 	size, _ := location["thumb_size"].([]byte)
 	switch id, _ := location["id"].(int64); location["_"] {
@@ -110,6 +110,12 @@ func (s *Service) keyOf(location codec.M) (string, error) {
 	case "inputPhotoFileLocation":
 		return keyOf("photo", id, string(size)), nil
 	}
+	digest, err := s.digestOf(location)
+	return "location/" + digest, err
+}
+
+// digestOf tells a location from all others, whatever its reference.
+func (s *Service) digestOf(location codec.M) (string, error) {
 	plain := maps.Clone(location)
 	if _, ok := plain["file_reference"]; ok {
 		plain["file_reference"] = []byte(nil)
@@ -119,7 +125,7 @@ func (s *Service) keyOf(location codec.M) (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256(b)
-	return "location/" + hex.EncodeToString(sum[:12]), nil
+	return hex.EncodeToString(sum[:12]), nil
 }
 
 func keyOf(kind string, id int64, size string) string {

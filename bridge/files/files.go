@@ -6,11 +6,13 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -26,6 +28,15 @@ type Config struct {
 	// Resolve makes an object of a class of what a caller wrote in its place; false for what it does not know. May be nil.
 	Resolve func(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault)
 
+	Store   *Store    // nil: files are put into no object store
+	Buckets []string  // object stores beside the one for files that they may be put into
+	Box     vault.Box // seals what was asked for
+	User    int64     // the account's
+	// Sure says whether the account is this daemon's beyond doubt; nil: always.
+	Sure func() bool
+	// Tell tells of what happens to the account; nil: nobody listens.
+	Tell func(event string, fields map[string]any)
+
 	Timeout, MaxTimeout time.Duration // of a request that does not say, and of any
 	Log                 *slog.Logger
 }
@@ -39,16 +50,23 @@ const (
 
 // Service serves one account, for as long as its owner has it.
 type Service struct {
-	c      Config
-	files  *files.Files
-	ctx    context.Context //nolint:containedctx // the service's life
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	places chan struct{} // a token for each file on its way
+	c         Config
+	files     *files.Files
+	ctx       context.Context //nolint:containedctx // the service's life
+	cancel    context.CancelFunc
+	work      sync.WaitGroup
+	places    chan struct{} // a token for each file on its way into an answer
+	jobPlaces chan struct{} // for each on its way into an object store
 
-	mu     sync.Mutex
-	asked  int // requests that wait
-	closed bool
+	mu        sync.Mutex
+	asked     int // requests that wait
+	closed    bool
+	flights   map[string]*flight
+	lingering int             // bytes of flights that are over
+	jobs      map[string]*job // by what they write
+	recent    map[string]recent
+	kept      []kept // requests for the next owner
+	passed    bool
 }
 
 // New makes the service of an account.
@@ -56,7 +74,9 @@ func New(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{c: c, places: make(chan struct{}, atWork)}
+	s := &Service{
+		c: c, places: make(chan struct{}, atWork), jobPlaces: make(chan struct{}, jobsAtMax), flights: map[string]*flight{}, jobs: map[string]*job{}, recent: map[string]recent{},
+	}
 	if c.Client != nil {
 		s.files = files.New(c.Client)
 	}
@@ -66,14 +86,20 @@ func New(c Config) *Service {
 
 // Verbs are the endpoints, with their subjects.
 func (s *Service) Verbs() map[string]string {
-	return map[string]string{"file_get": s.c.Scheme.File(s.c.Account, subjects.FileGet)}
+	all := map[string]string{}
+	for _, verb := range verbs {
+		all["file_"+verb] = s.c.Scheme.File(s.c.Account, verb)
+	}
+	return all
 }
+
+var verbs = []string{subjects.FileGet, subjects.FileList, subjects.FileCancel}
 
 // Take takes a request. It never waits for one; e counts it, and is nil for what is none of [Service.Verbs].
 func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
+	_, verb, _ := s.c.Scheme.ParseFile(r.Subject())
 	if e == nil {
-		_, verb, _ := s.c.Scheme.ParseFile(r.Subject())
-		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+quote(verb)+": there is "+subjects.FileGet))
+		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+quote(verb)+": there are "+strings.Join(verbs, ", ")))
 		return
 	}
 	begun := time.Now()
@@ -83,8 +109,11 @@ func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 		}
 		e.Done(time.Since(begun), "", f)
 	}
+	if s.keep(&r, begun) {
+		return
+	}
 	if !s.enter() {
-		reply(answer.Later("too many requests for files wait here, or the account is being stopped"))
+		reply(answer.Later("too many requests for files wait here"))
 		return
 	}
 	go func() {
@@ -92,12 +121,26 @@ func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 		defer e.Begin()()
 		defer func() {
 			if what := recover(); what != nil {
-				s.c.Log.Error("a request for a file made the program fail", "what", what, "stack", string(debug.Stack()))
-				reply(answer.Refuse(500, "natsgram failed on this request; its log tells more"))
+				s.failed(what)
+				reply(answer.Refuse(500, errOurs.Error()))
 			}
 		}()
-		reply(s.get(&r, begun))
+		fault := s.serve(verb, &r, begun)
+		if fault != nil && s.keep(&r, begun) {
+			return
+		}
+		reply(fault)
 	}()
+}
+
+func (s *Service) serve(verb string, r *answer.Request, begun time.Time) *answer.Fault {
+	switch verb {
+	case subjects.FileList:
+		return s.listJobs(r)
+	case subjects.FileCancel:
+		return s.cancelJob(r)
+	}
+	return s.get(r, begun)
 }
 
 func (s *Service) enter() bool {
@@ -118,7 +161,25 @@ func (s *Service) leave() {
 	s.work.Done()
 }
 
-// Close ends what is at work, whose askers are told to ask again.
+// kept is a request that nobody has answered when the account was given away.
+type kept struct {
+	request answer.Request
+	until   time.Time
+}
+
+// keep keeps a request for the next owner, once this one is letting go of the account. False: it is not.
+func (s *Service) keep(r *answer.Request, begun time.Time) bool {
+	limit, fault := s.within(r.Header())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed || s.passed || fault != nil || len(s.kept) >= askersMost || r.Answered() {
+		return false
+	}
+	s.kept = append(s.kept, kept{*r, begun.Add(limit)})
+	return true
+}
+
+// Close ends what is at work. Jobs go on with the account's next owner, and requests are kept until [Service.PassOn].
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -126,6 +187,22 @@ func (s *Service) Close() {
 	s.cancel()
 	s.work.Wait()
 }
+
+// PassOn gives the requests that were kept to whoever serves the account now; if nobody does they are refused, to be made again.
+func (s *Service) PassOn(served bool) {
+	s.mu.Lock()
+	all := s.kept
+	s.kept, s.passed = nil, true
+	s.mu.Unlock()
+	for _, k := range all {
+		if left := time.Until(k.until); served && left > 0 && k.request.PassOn(left, "") == nil {
+			continue
+		}
+		k.request.Fail(answer.JSON, answer.Later("the account is between two owners"))
+	}
+}
+
+func stack() string { return string(debug.Stack()) }
 
 // place waits for one of the places at work.
 func (s *Service) place(ctx context.Context) (leave func(), err error) {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 
@@ -27,7 +29,8 @@ type asked struct {
 	Size   string `json:"size,omitempty"` // thumb, original, or a type of Telegram's
 	Offset int64  `json:"offset,omitempty"`
 	Limit  int64  `json:"limit,omitempty"`
-	To     string `json:"to,omitempty"` // parts
+	To     string `json:"to,omitempty"`  // parts, or object:BUCKET/NAME
+	Job    bool   `json:"job,omitempty"` // the answer is not to wait
 }
 
 // place is where a message or story is.
@@ -48,8 +51,32 @@ func (a *asked) sources() (n int) {
 	return n
 }
 
-// toParts is where the bytes go that are the answer.
-const toParts = "parts"
+// Where the bytes go: into the answer, or an object store.
+const (
+	toParts  = "parts"
+	toObject = "object"
+)
+
+// objectMost is how long an object's name may be, in bytes.
+const objectMost = 512
+
+// target reads object:BUCKET/NAME: without a name it is what the file's id gives, without a bucket the one for files.
+func (a *asked) target() (bucket, name string, f *answer.Fault) {
+	kind, rest, more := strings.Cut(a.To, ":")
+	bucket, name, both := strings.Cut(rest, "/")
+	switch {
+	case kind != toObject:
+		return "", "", bad("to: want " + toParts + " or " + toObject + ":BUCKET/NAME, got " + quote(a.To))
+	case more && strings.Trim(bucket, bucketBytes) != "" || more && bucket == "" || len(bucket) > 128:
+		return "", "", bad("to: " + quote(bucket) + " is no name of an object store")
+	case both && name == "" || len(name) > objectMost || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return "", "", bad("to: want a name of an object, of " + strconv.Itoa(objectMost) + " bytes at most")
+	}
+	return bucket, name, nil
+}
+
+// bucketBytes are what the names of buckets are made of.
+const bucketBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 // read understands a request.
 func read(r *answer.Request) (a asked, f *answer.Fault) {
@@ -69,10 +96,14 @@ func read(r *answer.Request) (a asked, f *answer.Fault) {
 		return a, bad("size: want thumb, original, or a type of Telegram's such as m, x, y, got " + quote(a.Size))
 	case a.Offset < 0 || a.Limit < 0:
 		return a, bad("offset and limit: want 0 or more")
-	case a.To != "" && a.To != toParts:
-		return a, bad("to: want " + toParts + ", got " + quote(a.To))
+	case a.To == "" || a.To == toParts:
+		if a.Job {
+			return a, bad("job: it goes with to: object")
+		}
+		return a, nil
 	}
-	return a, nil
+	_, _, err := a.target()
+	return a, err
 }
 
 func bad(text string) *answer.Fault { return answer.Refuse(400, subjects.FileGet+": "+text) }

@@ -2,9 +2,11 @@ package files
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
@@ -22,8 +24,45 @@ type found struct {
 
 const unknownSize = -1
 
-// find finds the file that is asked for.
+// recent is a file that was found lately.
+type recent struct {
+	*found
+	until time.Time
+}
+
+const (
+	recentLife = time.Minute
+	recentMost = 256
+)
+
+// find finds the file that is asked for. Who asks for one range after another asks where the file is once.
 func (s *Service) find(ctx context.Context, a *asked) (*found, error) {
+	only := *a
+	only.Offset, only.Limit, only.To, only.Job = 0, 0, "", false
+	key, err := json.Marshal(only)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	known, ok := s.recent[string(key)]
+	s.mu.Unlock()
+	if ok && time.Now().Before(known.until) {
+		return known.found, nil
+	}
+	f, err := s.findAnew(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.recent) >= recentMost {
+		clear(s.recent)
+	}
+	s.recent[string(key)] = recent{f, time.Now().Add(recentLife)}
+	return f, nil
+}
+
+func (s *Service) findAnew(ctx context.Context, a *asked) (*found, error) {
 	switch {
 	case a.Link != "":
 		l, ok := parseLink(a.Link)

@@ -1,0 +1,225 @@
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	chunkSize = 128 << 10 // of objects, as the libraries of NATS have it
+	chunkHead = 256       // what a chunk takes beside its bytes, about
+	ahead     = 16        // chunks on their way to JetStream
+	ackTime   = 30 * time.Second
+)
+
+// errDisorder says that chunks are in the stream that this writer did not write there, or not in its order: another owner's.
+var errDisorder = errors.New("files: another daemon wrote the same object")
+
+// written is how far an object has come: what is in JetStream beyond doubt.
+type written struct {
+	NUID   string `json:"nuid"`
+	Chunk  int    `json:"chunk"` // bytes of each chunk but the last
+	Chunks uint32 `json:"chunks"`
+	Bytes  int64  `json:"bytes"`
+	Seq    uint64 `json:"seq"` // of the last chunk
+	Sum    []byte `json:"sum"` // state of SHA-256
+}
+
+// writer writes an object as the libraries of NATS do, and can go on with one that another writer has begun.
+type writer struct {
+	b    *bucket
+	sure func() bool // the account is this daemon's
+	at   written     // what is in JetStream
+	sum  hash.Hash
+	n    uint32 // chunks that were sent
+	last bool   // the last one is shorter: nothing follows
+	buf  []byte // the next chunk
+	sent []sentChunk
+	free [][]byte
+}
+
+type sentChunk struct {
+	jetstream.PubAckFuture
+	data []byte
+}
+
+// begin begins an object, or goes on with one. What there is of it beyond its record is read, and counts.
+func (b *bucket) begin(ctx context.Context, at written, sure func() bool) (*writer, error) {
+	w := &writer{b: b, at: at, sum: sha256.New(), sure: sure}
+	if at.Chunks == 0 {
+		w.at.Bytes, w.at.Seq = 0, 0
+	} else if err := w.sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(at.Sum); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDisorder, err)
+	}
+	there, err := b.count(ctx, at.NUID)
+	if err != nil {
+		return nil, err
+	}
+	if there < uint64(at.Chunks) {
+		return nil, fmt.Errorf("%w: %d of %d chunks are there", errDisorder, there, at.Chunks)
+	}
+	for w.n = at.Chunks; uint64(w.n) < there; {
+		m, err := b.next(ctx, at.NUID, w.at.Seq+1)
+		if err != nil {
+			return nil, err
+		}
+		if m.Header.Get(jetstream.MsgIDHeader) != w.id() || len(m.Data) > at.Chunk || w.last {
+			return nil, fmt.Errorf("%w: chunk %d is not what was written", errDisorder, w.n)
+		}
+		w.sum.Write(m.Data)
+		w.n++
+		w.last = len(m.Data) < at.Chunk
+		w.stored(m.Sequence, len(m.Data))
+	}
+	return w, nil
+}
+
+// next reads a chunk.
+func (b *bucket) next(ctx context.Context, nuid string, from uint64) (*jetstream.RawStreamMsg, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	return b.stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(b.chunks(nuid)))
+}
+
+// id is the message id of the next chunk. It keeps one that two owners send from being there twice, and says which it is.
+func (w *writer) id() string { return w.at.NUID + "/" + strconv.FormatUint(uint64(w.n), 10) }
+
+func (w *writer) stored(seq uint64, n int) {
+	w.at.Seq = seq
+	w.at.Chunks++
+	w.at.Bytes += int64(n)
+}
+
+// write takes what follows. It waits while many chunks are on their way.
+func (w *writer) write(ctx context.Context, data []byte) error {
+	for rest := data; len(rest) > 0; {
+		if w.buf == nil {
+			w.buf = w.room()
+		}
+		n := copy(w.buf[len(w.buf):w.at.Chunk], rest)
+		w.buf, rest = w.buf[:len(w.buf)+n], rest[n:]
+		if len(w.buf) == w.at.Chunk {
+			if err := w.send(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// room is a buffer for a chunk.
+func (w *writer) room() []byte {
+	if n := len(w.free); n > 0 {
+		b := w.free[n-1]
+		w.free = w.free[:n-1]
+		return b[:0]
+	}
+	return make([]byte, 0, w.at.Chunk)
+}
+
+// send sends the next chunk.
+func (w *writer) send(ctx context.Context) error {
+	if !w.sure() || w.last {
+		return errDisorder
+	}
+	w.sum.Write(w.buf)
+	m := &nats.Msg{Subject: w.b.chunks(w.at.NUID), Data: w.buf, Header: nats.Header{jetstream.MsgIDHeader: {w.id()}}}
+	f, err := w.b.js.PublishMsgAsync(m)
+	if err != nil {
+		return err
+	}
+	w.sent = append(w.sent, sentChunk{f, w.buf})
+	w.n++
+	w.buf = nil
+	for len(w.sent) > 0 && (len(w.sent) >= ahead || len(w.sent[0].Ok()) > 0) {
+		if err := w.await(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until the oldest chunk on its way is stored.
+func (w *writer) await(ctx context.Context) error {
+	c := w.sent[0]
+	timer := time.NewTimer(ackTime)
+	defer timer.Stop()
+	select {
+	case ack := <-c.Ok():
+		if ack.Duplicate || ack.Sequence <= w.at.Seq {
+			return errDisorder
+		}
+		w.sent = w.sent[1:]
+		w.stored(ack.Sequence, len(c.data))
+		w.free = append(w.free, c.data)
+		return nil
+	case err := <-c.Err():
+		if full(err) {
+			return noRoom(w.b.name, err.Error())
+		}
+		return err
+	case <-timer.C:
+		return nats.ErrTimeout
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// drain waits until all that was sent is stored, and tells how far the object has come. What is not a whole chunk does not count.
+func (w *writer) drain(ctx context.Context) (written, error) {
+	for len(w.sent) > 0 {
+		if err := w.await(ctx); err != nil {
+			return w.at, err
+		}
+	}
+	var err error
+	w.at.Sum, err = w.sum.(encoding.BinaryMarshaler).MarshalBinary()
+	return w.at, err
+}
+
+// finish stores the last chunk, and what describes the object. last is the sequence of what is said of the object now.
+func (w *writer) finish(ctx context.Context, meta jetstream.ObjectMeta, last uint64) (*jetstream.ObjectInfo, error) {
+	if len(w.buf) > 0 {
+		if err := w.send(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := w.drain(ctx); err != nil {
+		return nil, err
+	}
+	there, err := w.b.count(ctx, w.at.NUID)
+	if err == nil && there != uint64(w.at.Chunks) {
+		err = fmt.Errorf("%w: %d chunks instead of %d", errDisorder, there, w.at.Chunks)
+	}
+	if err != nil {
+		return nil, err
+	}
+	meta.Opts = &jetstream.ObjectMetaOptions{ChunkSize: uint32(w.at.Chunk)} //nolint:gosec // a chunk's
+	info := &jetstream.ObjectInfo{
+		ObjectMeta: meta, Bucket: w.b.name, NUID: w.at.NUID, Size: uint64(w.at.Bytes), Chunks: w.at.Chunks, //nolint:gosec // as many as were written
+		Digest: "SHA-256=" + base64.URLEncoding.EncodeToString(w.sum.Sum(nil)),
+	}
+	body, err := json.Marshal(info)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackTime)
+	defer cancel()
+	m := &nats.Msg{Subject: w.b.meta(meta.Name), Data: body, Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
+	_, err = w.b.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
+	if full(err) {
+		return nil, noRoom(w.b.name, err.Error())
+	}
+	return info, err
+}
