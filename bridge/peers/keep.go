@@ -95,7 +95,7 @@ func (d *Directory) writer() {
 func (d *Directory) flush(ctx context.Context) bool {
 	d.writing.Lock()
 	defer d.writing.Unlock()
-	some := map[key]pending{}
+	some, failed := map[key]pending{}, map[key]pending{}
 	d.mu.Lock()
 	for k, what := range d.pending {
 		if len(some) == together {
@@ -108,9 +108,9 @@ func (d *Directory) flush(ctx context.Context) bool {
 	var work sync.WaitGroup
 	for k, what := range some {
 		work.Go(func() {
-			if err := d.write(ctx, k, what); err == nil {
+			if err := d.write(ctx, k, what); err != nil {
 				d.mu.Lock()
-				delete(some, k)
+				failed[k] = what
 				d.mu.Unlock()
 			}
 		})
@@ -118,12 +118,12 @@ func (d *Directory) flush(ctx context.Context) bool {
 	work.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for k, what := range some { // what failed
+	for k, what := range failed {
 		if _, newer := d.pending[k]; !newer {
 			d.pending[k] = what
 		}
 	}
-	return len(some) == 0
+	return len(failed) == 0
 }
 
 // write tells the bucket of a peer, unless it knows.

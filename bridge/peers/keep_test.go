@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,10 @@ func (s *shelf) Put(_ context.Context, key string, value []byte) error {
 }
 
 func (s *shelf) Each(_ context.Context, _ string, yield func(string, []byte) bool) error {
-	for k, v := range s.all {
+	s.mu.Lock()
+	all := maps.Clone(s.all)
+	s.mu.Unlock()
+	for k, v := range all {
 		if !yield(k, v) {
 			break
 		}
@@ -58,7 +62,12 @@ func (s *shelf) Each(_ context.Context, _ string, yield func(string, []byte) boo
 	return nil
 }
 
-func (s *shelf) Remove(context.Context, string) error { s.all = map[string][]byte{}; return nil }
+func (s *shelf) Remove(context.Context, string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.all)
+	return nil
+}
 
 func (s *shelf) Made() time.Time { return time.Time{} }
 
@@ -229,6 +238,30 @@ func TestSeenInMessage(t *testing.T) {
 	if bytes.Contains(s.all["main.user.9"], []byte(`"min"`)) || !bytes.Contains(s.all["main.user.9"], []byte(`"U"`)) {
 		t.Errorf("%s", s.all["main.user.9"])
 	}
+}
+
+// Somebody seen once can be named a month and three daemons later, min or not.
+func TestSeenLongAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		d, g := owner(t, s, 1)
+		d.Learn(g.encode(channel(3, 33)))
+		d.Learn(g.encode(user(5, 55)))
+		d.Learn(g.encode(minUser(9)))
+		d.SeenIn(subjects.User, 9, subjects.Channel, 3, 41)
+		time.Sleep(time.Second) // and then its daemon is killed: nothing is closed
+		synctest.Wait()
+		for range 3 {
+			time.Sleep(10 * 24 * time.Hour)
+			lived(t, s, 1, user(6, 66))
+		}
+		last, g := owner(t, s, 1)
+		for text, want := range map[string]string{"user.5": "inputPeerUser 5 55", "user.9": "inputPeerUserFromMessage inputPeerChannel 3 33"} {
+			if got := last.line(t.Context(), "InputPeer", text); got != want || len(g.asked) > 0 {
+				t.Errorf("%s: %s, asked %q", text, got, g.asked)
+			}
+		}
+	})
 }
 
 // Authors of messages in an answer who are min are named by these.
