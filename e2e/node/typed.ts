@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
-import { call, CallError, events, live, queue, updates } from "natsgram";
+import { call, CallError, chats, events, live, queue, updates } from "natsgram";
 
 const [url = "", account = "", chat = ""] = process.argv.slice(2);
 const nc = await connect({ servers: url, timeout: 10_000 });
@@ -159,6 +159,21 @@ while (!(await jsm.consumers.info("TG_UPDATES", "fake=shared")).config.filter_su
 await tell("fake.updateNewMessage.user.5", message(5));
 assert.deepEqual(await more, ["updateNewMessage 5"]);
 console.log("redacted, gaps, durables: told");
+
+// The dialogs as they are, and then as they change.
+await jsm.streams.add({ name: "TG_STATE", subjects: ["tg.state.>"], max_msgs_per_subject: 1 });
+const state = async (chat: string, body: object) => jetstream(nc).publish(`tg.state.fake.dialog.${chat}`, JSON.stringify(body));
+await state("user.5", { name: "old" });
+await state("user.5", { name: "Eve", pin: 1, dialog: { _: "dialog", top_message: 7 } });
+await state("chat.6", { stale: true });
+const seen: string[] = [];
+for await (const c of chats(nc, "fake")) {
+  seen.push(`${c.kind}.${c.id} ${c.name} ${c.dialog?.top_message} ${c.left} ${c.gone}`);
+  if (c.left === 0 && !c.gone) await state("user.5", { gone: true });
+  if (c.gone) break;
+}
+assert.deepEqual(seen, ["user.5 Eve 7 1 undefined", "chat.6 undefined undefined 0 undefined", "user.5 undefined undefined 0 true"]);
+console.log("chats: told");
 
 // A call that is repeated says so, under one name; what the daemon does not dare to repeat is the first error.
 const asked: (string | undefined)[][] = [];

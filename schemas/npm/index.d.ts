@@ -254,6 +254,39 @@ export declare function live<T extends tl.Update["_"] = tl.Update["_"]>(
   options?: LiveOptions<T>,
 ): AsyncGenerator<Live<T>, void, undefined>;
 
+/** A dialog of an account as it is now. */
+export interface ChatState {
+  kind: "user" | "chat" | "channel";
+  /** Bare. */
+  id: string;
+  /** What messages.getDialogs would give, without the pts of a channel; not given where it was not asked for yet. */
+  dialog?: Extract<tl.Dialog, { _: "dialog" }>;
+  /** Of the user or chat, when Telegram was asked last. */
+  name?: string;
+  /** Of the newest message, Unix seconds. */
+  date?: number;
+  /** Its place among the pinned ones of its folder, from 1. */
+  pin?: number;
+  /** More has changed than is known: Telegram is being asked, and another record will come. */
+  stale?: boolean;
+  /** There is no such dialog any more. */
+  gone?: boolean;
+  /** The sequence of the stream of updates up to which it has what they say. */
+  through: number;
+  /** How many more there are to come of those that were there when reading began; what comes then is what changes. */
+  left: number;
+}
+
+/**
+ * The dialogs of an account as they are now, and then each as it changes. The daemon keeps them for accounts that NATSGRAM_STATE names. Leaving
+ * the loop ends the subscription.
+ */
+export declare function chats(
+  nc: NatsConnection,
+  account: string,
+  options?: { prefix?: string; domain?: string; signal?: AbortSignal },
+): AsyncGenerator<ChatState, void, undefined>;
+
 /** Something in the account's own life: "connected", "flood.wait", "owner.gained" ... */
 export interface Event {
   event: string;

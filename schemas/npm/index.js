@@ -176,6 +176,25 @@ export async function* events(nc, account, options = {}) {
   for await (const m of listen(nc, `${options.prefix ?? "tg"}.evt.${account}.>`, options.signal)) yield m.json();
 }
 
+export async function* chats(nc, account, options = {}) {
+  const { prefix = "tg", domain, signal } = options;
+  if (signal?.aborted) return;
+  const subject = `${prefix}.state.${account}.dialog.*.*`;
+  const consumer = await jetstream(nc, domain ? { domain } : {}).consumers.get(streamName(prefix, "STATE"), { filter_subjects: subject, deliver_policy: DeliverPolicy.LastPerSubject });
+  const messages = await consumer.consume();
+  const end = () => messages.stop();
+  signal?.addEventListener("abort", end, { once: true });
+  try {
+    for await (const m of messages) {
+      const [kind, id] = m.subject.split(".").slice(-2);
+      yield { kind, id, through: Number(m.headers?.get("Tg-Through") ?? 0), left: m.info.pending, ...m.json() };
+    }
+  } finally {
+    signal?.removeEventListener("abort", end);
+    await messages.close();
+  }
+}
+
 // listen gives what comes on a subject until the signal is given.
 async function* listen(nc, subject, signal) {
   if (signal?.aborted) return;

@@ -1,0 +1,132 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/tg"
+)
+
+// ChatState is a dialog of the account as it is now.
+type ChatState struct {
+	Kind Kind
+	ID   int64 // bare
+
+	// Dialog is what messages.getDialogs would give, without the pts of a channel's box; nil where it was not asked for yet, or Err
+	// says why it cannot be read.
+	Dialog *tg.Dialog
+	Err    error
+
+	Name  string    // of the user or chat, when Telegram was asked last
+	Date  time.Time // of the newest message
+	Pin   int       // its place among the pinned ones of its folder, from 1; 0: it is not pinned
+	Stale bool      // more has changed than is known: Telegram is being asked, and another record will come
+	Gone  bool      // there is no such dialog any more
+
+	// Through is the sequence of the stream of updates up to which it has what they say: who reads that too goes on behind it.
+	Through uint64
+	// Left is how many more there are to come of those that were there when reading began; what comes after is what changes.
+	Left int
+}
+
+// Chats are the dialogs of the account as they are now, and then each as it changes, until ctx ends, with whose error the loop
+// ends. The daemon keeps them in the stream TG_STATE for accounts that NATSGRAM_STATE names. A loop that is left, or breaks off, begins
+// anew with all of them.
+func (c *Client) Chats(ctx context.Context) iter.Seq2[*ChatState, error] {
+	return func(yield func(*ChatState, error) bool) {
+		messages, err := c.states(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer messages.Stop()
+		for {
+			msg, err := messages.Next(jetstream.NextContext(ctx))
+			if err != nil {
+				if ctx.Err() != nil {
+					err = ctx.Err()
+				}
+				yield(nil, err)
+				return
+			}
+			if s := readState(c.o.scheme, msg); s != nil && !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// states reads the last record of each dialog, and what comes then.
+func (c *Client) states(ctx context.Context) (jetstream.MessagesContext, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	js, err := c.jetStream()
+	if err != nil {
+		return nil, err
+	}
+	filter := c.o.scheme.StatesOf(c.account, subjects.StateDialog)
+	consumer, err := js.OrderedConsumer(ctx, c.o.scheme.StreamName("STATE"), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("natsgram: the dialogs of %s: %w", c.account, err)
+	}
+	return consumer.Messages()
+}
+
+// readState reads a record; nil for what is none.
+func readState(scheme subjects.Scheme, msg jetstream.Msg) *ChatState {
+	_, what, kind, id, ok := scheme.ParseState(msg.Subject())
+	meta, err := msg.Metadata()
+	if !ok || what != subjects.StateDialog || err != nil {
+		return nil
+	}
+	var body struct {
+		Dialog      json.RawMessage
+		Name        string
+		Date        int64
+		Pin         int
+		Stale, Gone bool
+	}
+	s := &ChatState{Kind: kind, ID: id, Left: int(meta.NumPending)} //nolint:gosec // messages of a stream
+	s.Through, _ = strconv.ParseUint(msg.Headers().Get(subjects.HeaderThrough), 10, 64)
+	if s.Err = json.Unmarshal(msg.Data(), &body); s.Err != nil {
+		return s
+	}
+	s.Name, s.Pin, s.Stale, s.Gone = body.Name, body.Pin, body.Stale, body.Gone
+	if body.Date > 0 {
+		s.Date = time.Unix(body.Date, 0)
+	}
+	if body.Dialog != nil {
+		s.Dialog, s.Err = decodeDialog(body.Dialog)
+	}
+	return s
+}
+
+func decodeDialog(data []byte) (*tg.Dialog, error) {
+	d, err := decoding()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := d.schema.AppendTLFromJSON(nil, data, d.schema.AnyObject(), nil)
+	if err != nil {
+		return nil, err
+	}
+	one, err := tg.DecodeDialog(raw)
+	if err != nil {
+		return nil, err
+	}
+	dialog, ok := one.(*tg.Dialog)
+	if !ok {
+		return nil, fmt.Errorf("natsgram: a %T, want a dialog", one)
+	}
+	return dialog, nil
+}
