@@ -19,7 +19,9 @@ func (s Scheme) State(account, what string, kind Kind, id int64) string {
 func (s Scheme) States(account string) string { return s.join(TreeState, account, ">") }
 
 // StatesOf matches the records of an account that are about one thing: all dialogs.
-func (s Scheme) StatesOf(account, what string) string { return s.join(TreeState, account, what, "*", "*") }
+func (s Scheme) StatesOf(account, what string) string {
+	return s.join(TreeState, account, what, "*", "*")
+}
 
 // StateRecords is where records are published, with names in braces for what differs from one to another.
 func (s Scheme) StateRecords() string { return s.join(TreeState, "{account}.{what}.{kind}.{id}") }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/rpc"
@@ -163,6 +164,8 @@ type rig struct {
 	held    time.Duration // until updates are said to be held; 0: as usual
 	late    time.Duration // until a difference is said to fail; 0: as usual
 	end     func() error
+	chats   *chats.Store                          // nil: dialogs are not kept
+	wrap    func(mtproto.Options) (Client, error) // nil: g is the client
 }
 
 func newRig(t testing.TB) *rig {
@@ -234,6 +237,10 @@ func (x *rig) start(g *telegram) {
 		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lease: Lease{Lost: x.lost},
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
+	x.r.c.Chats = x.chats
+	if x.wrap != nil {
+		x.r.c.NewClient = x.wrap
+	}
 	if x.late > 0 {
 		x.r.differenceLate = x.late
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/queue"
@@ -80,6 +81,8 @@ type UpdatesStatus struct {
 	// not for minutes.
 	Difference      time.Time `json:"last_difference,omitzero"`
 	DifferenceError string    `json:"difference_error,omitempty"`
+
+	Dialogs *chats.Figures `json:"dialogs,omitempty"` // as they are kept in TG_STATE; none where they are not
 }
 
 // TelegramStatus is how Telegram is reached.
@@ -279,6 +282,9 @@ func (o *ownership) tellStatus(out *Status) {
 	out.InFlight = o.service.InFlight()
 	out.Pts, out.Stored = o.driver.ledger.figures()
 	out.Held = o.driver.held()
+	if k := o.driver.chats; k != nil {
+		out.Dialogs = k.Figures()
+	}
 	out.WaitingSince = o.log.Doing().Oldest
 	out.Heard = heard(o.client)
 	out.Ways = ways(o.client)

@@ -135,7 +135,7 @@ var verbs = []verb{
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
 		"updates_waiting_since?:time last_heard?:time " +
 		"session_foreign?:object updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects " +
-		"flood_waits?:objects flood_waits_more?:int jobs?:object frozen?:object"},
+		"flood_waits?:objects flood_waits_more?:int jobs?:object dialogs?:object frozen?:object"},
 	{"freeze", "stop everything that the account writes; when this is answered nothing more is written, by any daemon, until unfreeze", false, "reason?:string",
 		"frozen:bool reason:string since:time"},
 	{"unfreeze", "let it write again", false, "", "frozen:bool"},

@@ -132,6 +132,7 @@ func (a *asker) list(ctx context.Context, l *dialogs.Listing) (err error) {
 			f.Relist()
 		} else {
 			l.Done()
+			a.s.k.listed = time.Now()
 		}
 	})
 	return err

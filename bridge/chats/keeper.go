@@ -46,8 +46,9 @@ type Keeper struct {
 
 	inbox inbox
 
-	mu   sync.Mutex
-	fold *dialogs.Fold // nil: it is not known yet
+	mu     sync.Mutex
+	fold   *dialogs.Fold // nil: it is not known yet
+	listed time.Time     // when the list was gone through last
 }
 
 // inbox is what was stored of updates and is not folded in yet.
@@ -163,8 +164,9 @@ const (
 	flushEvery   = 250 * time.Millisecond // where something has changed
 	throughEvery = 5 * time.Second        // where nothing has, but updates were stored
 	askPause     = time.Second
-	relistEvery  = 24 * time.Hour // of what got lost on its way here nobody tells
-	longAway     = 100_000        // updates: of more all dialogs are asked for rather than reading them
+	relistEvery  = 24 * time.Hour   // of what got lost on its way here nobody tells
+	relistPause  = 10 * time.Minute // where this daemon has to read the records again, whatever the reason
+	longAway     = 100_000          // updates: of more all dialogs are asked for rather than reading them
 	mostRecords  = 900
 	finishTime   = 3 * time.Second
 )
@@ -251,9 +253,10 @@ func (s *session) load(ctx context.Context) error {
 	if goesOn {
 		s.written = known.Seq
 		fold.Through(known.Seq)
-		if !known.Whole {
+		if k.mu.Lock(); !known.Whole && time.Since(k.listed) > relistPause {
 			fold.Relist()
 		}
+		k.mu.Unlock()
 	} else {
 		fold.Through(last)
 	}
@@ -423,6 +426,8 @@ func (s *session) messages(records []dialogs.Record, to through) []*nats.Msg {
 			add(subjects.StateFolders, r.Chat, r.Body)
 		case r.Body == nil:
 			add(subjects.StateDialog, r.Chat, gone)
+		case int64(len(r.Body)) > s.k.c.Store.js.Conn().MaxPayload()/2: // a draft without measure: the rest is not held up by it
+			add(subjects.StateDialog, r.Chat, unwritable)
 		default:
 			add(subjects.StateDialog, r.Chat, r.Body)
 		}

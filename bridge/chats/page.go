@@ -37,6 +37,23 @@ const (
 // ErrNotRead says that the dialogs are not known yet.
 var ErrNotRead = errors.New("the dialogs are being read; ask again in a moment")
 
+// Figures are what the status tells of the dialogs.
+type Figures struct {
+	Kept     int    `json:"kept"`     // how many there are
+	Complete bool   `json:"complete"` // nothing has to be asked
+	Through  uint64 `json:"through"`  // the sequence of the stream of updates up to which they have what it says
+}
+
+// Figures are those of now; nil while nothing is known.
+func (k *Keeper) Figures() *Figures {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fold == nil {
+		return nil
+	}
+	return &Figures{k.fold.Len(), k.fold.Complete(), k.fold.Seq()}
+}
+
 // Page is some of the dialogs.
 func (k *Keeper) Page(q Query) (Page, error) {
 	k.mu.Lock()

@@ -49,6 +49,9 @@ type through struct {
 // gone is the record of a dialog that there is no more.
 var gone = []byte(`{"gone":true}`)
 
+// unwritable is the record of a dialog that is larger than NATS takes.
+var unwritable = []byte(`{"stale":true}`)
+
 // message is one of a stream.
 type message struct {
 	subject string

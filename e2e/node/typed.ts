@@ -166,13 +166,13 @@ const state = async (chat: string, body: object) => jetstream(nc).publish(`tg.st
 await state("user.5", { name: "old" });
 await state("user.5", { name: "Eve", pin: 1, dialog: { _: "dialog", top_message: 7 } });
 await state("chat.6", { stale: true });
-const seen: string[] = [];
+const dialogs: string[] = [];
 for await (const c of chats(nc, "fake")) {
-  seen.push(`${c.kind}.${c.id} ${c.name} ${c.dialog?.top_message} ${c.left} ${c.gone}`);
+  dialogs.push(`${c.kind}.${c.id} ${c.name} ${c.dialog?.top_message} ${c.left} ${c.gone}`);
   if (c.left === 0 && !c.gone) await state("user.5", { gone: true });
   if (c.gone) break;
 }
-assert.deepEqual(seen, ["user.5 Eve 7 1 undefined", "chat.6 undefined undefined 0 undefined", "user.5 undefined undefined 0 true"]);
+assert.deepEqual(dialogs, ["user.5 Eve 7 1 undefined", "chat.6 undefined undefined 0 undefined", "user.5 undefined undefined 0 true"]);
 console.log("chats: told");
 
 // A call that is repeated says so, under one name; what the daemon does not dare to repeat is the first error.
