@@ -1,6 +1,7 @@
 package dialogs
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -135,36 +136,30 @@ func inChat(message codec.View) updates.Peer {
 // take takes one dialog of an answer, and folds in again what came since the question.
 func (f *Fold) take(d *dialog, v codec.View, date int) {
 	again, later := d.again, d.later
-	f.read(d, v, date)
+	d.read(v, date)
 	d.asked, d.again, d.later, d.stale = false, false, nil, again
-	if d.pins == f.repins {
-		f.repin(d)
-	} else { // the list is newer
-		d.pinned = slices.Contains(f.pins[d.folder], d.peer)
-	}
 	f.touch(d)
-	now := f.seq
+	now, pins := f.seq, maps.Clone(f.pins) // which have all that came since
 	for _, one := range later {
 		if fact := one.fact; !listwide[fact.Name] {
 			f.Apply(one.seq, &fact)
 		}
 	}
-	f.seq = now
+	f.seq, f.pins = now, pins
+	if d.pins == f.repins && v.Bool("pinned") != (f.place(d) > 0) {
+		f.relist = true // where among them it is, only the list tells
+	}
 }
 
 // listwide are updates that are about the list: that has them already.
 var listwide = map[string]bool{"updateDialogPinned": true, "updatePinnedDialogs": true}
 
 // read takes the fields of a dialog.
-func (f *Fold) read(d *dialog, v codec.View, date int) {
+func (d *dialog) read(v codec.View, date int) {
 	d.base, d.date = slices.Clone(v.Raw()), date
 	d.top, d.readIn, d.readOut = int(v.Int("top_message")), int(v.Int("read_inbox_max_id")), int(v.Int("read_outbox_max_id"))
 	d.unread, d.mentions, d.reactions = int(v.Int("unread_count")), int(v.Int("unread_mentions_count")), int(v.Int("unread_reactions_count"))
-	d.pinned, d.unreadMark = v.Bool("pinned"), v.Bool("unread_mark")
-	if folder := int(v.Int("folder_id")); folder != d.folder {
-		f.unpin(d.folder, d.peer)
-		d.folder = folder
-	}
+	d.unreadMark, d.folder = v.Bool("unread_mark"), int(v.Int("folder_id"))
 	d.draft, d.notify = raw(v, "draft"), raw(v, "notify_settings")
 }
 
@@ -174,16 +169,6 @@ func raw(v codec.View, field string) []byte {
 		return nil
 	}
 	return slices.Clone(o.Raw())
-}
-
-// repin brings the list of pinned dialogs in line with an answer; where among them a dialog is, only the list tells.
-func (f *Fold) repin(d *dialog) {
-	switch listed := slices.Contains(f.pins[d.folder], d.peer); {
-	case d.pinned && !listed:
-		f.relist = true
-	case !d.pinned && listed:
-		f.unpin(d.folder, d.peer)
-	}
 }
 
 // Listing is a list of all dialogs as it is being read.
@@ -241,8 +226,8 @@ func (f *Fold) compare(p updates.Peer, v codec.View) {
 	if d.base == nil || d.stale {
 		return
 	}
-	is := dialog{peer: p, folder: d.folder}
-	(&Fold{pins: map[int][]updates.Peer{}}).read(&is, v, d.date)
+	is := dialog{peer: p}
+	is.read(v, d.date)
 	if is.top != d.top || is.readIn != d.readIn || is.readOut != d.readOut || is.unread != d.unread || is.mentions != d.mentions ||
 		is.reactions != d.reactions || is.folder != d.folder || is.unreadMark != d.unreadMark || !slices.Equal(is.draft, d.draft) || !slices.Equal(is.notify, d.notify) {
 		f.doubt(d)

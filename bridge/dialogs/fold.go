@@ -42,7 +42,7 @@ type dialog struct {
 	top, readIn, readOut        int
 	unread, mentions, reactions int
 	folder                      int
-	pinned, unreadMark          bool
+	unreadMark                  bool
 	draft, notify               []byte // TL; nil: none
 
 	asked bool
@@ -327,7 +327,6 @@ func (f *Fold) setPins(folder int, order []updates.Peer) {
 	for _, list := range [][]updates.Peer{before, order} {
 		for _, p := range list {
 			if d := f.dialogs[p]; d != nil && slices.Index(before, p) != slices.Index(order, p) {
-				d.pinned = slices.Contains(order, p)
 				f.touch(d)
 			}
 		}

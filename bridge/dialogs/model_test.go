@@ -312,7 +312,8 @@ func (m *model) stream() []entry {
 
 // apply has the keeper fold in some of what is in the stream.
 func (m *model) apply(most int) {
-	for _, e := range m.stream()[m.applied:min(m.applied+most, len(m.stream()))] {
+	all := m.stream()
+	for _, e := range all[m.applied:min(m.applied+most, len(all))] {
 		if e.tell {
 			m.fold.Apply(e.seq, &e.fact)
 		}
@@ -462,6 +463,11 @@ func (m *model) kill() {
 // compare holds everybody's dialogs against Telegram's own.
 func (m *model) compare() {
 	truth := m.anew()
+	l := truth.Listing()
+	for folder := range 2 {
+		l.Pinned(folder, m.view(m.invoke(codec.M{"_": "messages.getPinnedDialogs", "folder_id": folder})))
+	}
+	l.Done()
 	var order [2][]updates.Peer
 	for folder := range 2 {
 		v := m.view(m.invoke(codec.M{"_": "messages.getDialogs", "offset_date": 0, "offset_id": 0, "offset_peer": codec.M{"_": "inputPeerEmpty"}, "limit": 100, "hash": 0, "folder_id": folder}))
@@ -508,7 +514,7 @@ func (m *model) corrected(p updates.Peer) bool { return m.joiner.dialogs[p] == n
 
 func pinnedOf(f *Fold, all []updates.Peer) (pinned []updates.Peer) {
 	for _, p := range all {
-		if d := f.dialogs[p]; d != nil && d.pinned {
+		if d := f.dialogs[p]; d != nil && f.place(d) > 0 {
 			pinned = append(pinned, p)
 		}
 	}

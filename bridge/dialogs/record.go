@@ -113,7 +113,7 @@ func (f *Fold) TL(d *dialog) ([]byte, error) {
 	}
 	for name, value := range map[string]any{
 		"top_message": d.top, "read_inbox_max_id": d.readIn, "read_outbox_max_id": d.readOut, "unread_count": d.unread,
-		"unread_mentions_count": d.mentions, "unread_reactions_count": d.reactions, "pinned": d.pinned, "unread_mark": d.unreadMark,
+		"unread_mentions_count": d.mentions, "unread_reactions_count": d.reactions, "pinned": f.place(d) > 0, "unread_mark": d.unreadMark,
 		"folder_id": orNone(d.folder), "draft": rawOrNone(d.draft), "notify_settings": rawOrNone(d.notify),
 	} {
 		if f.form.Param(name) != nil {
@@ -229,8 +229,7 @@ func (l *Loading) Record(chat updates.Peer, seq uint64, data []byte) error {
 		if err != nil || v.Name() != l.f.form.Name || chatOf(v) != chat {
 			return ErrRecord
 		}
-		d.folder = int(v.Int("folder_id"))
-		l.f.read(d, v, b.Date)
+		d.read(v, b.Date)
 	}
 	l.pins[chat] = b.Pin
 	l.f.dialogs[chat] = d
@@ -265,6 +264,5 @@ func (l *Loading) Done(seq uint64) {
 	for _, p := range order {
 		folder := l.f.dialogs[p].folder
 		l.f.pins[folder] = append(l.f.pins[folder], p)
-		l.f.dialogs[p].pinned = true
 	}
 }
