@@ -276,7 +276,7 @@ func (b *Bridge) accountConfig(services *backing.Services) account.Config {
 func (b *Bridge) controlConfig(c supervisor.Config, s *supervisor.Supervisor) control.Config {
 	return control.Config{
 		Settings: b.settings, Version: b.options.Version, Instance: s.Instance(), Services: c.Services, Answers: b.answers,
-		Records: c.Account.Records, Queue: c.Account.Queue, Limits: c.Account.Limits, Leases: c.Leases, Table: s.Table(), Daemon: controlled{s, b},
+		Records: c.Account.Records, Queue: c.Account.Queue, Files: c.Account.Files, Limits: c.Account.Limits, Leases: c.Leases, Table: s.Table(), Daemon: controlled{s, b},
 		SignIn: signin.Config{Settings: b.settings, Env: b.env, Layer: b.layer, Version: b.options.Version, Log: b.log},
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
@@ -393,5 +395,89 @@ func TestFilesStorageLost(t *testing.T) {
 	}
 	if got, _ := d.bytesOf("TG_FILES", s.File.Object); !bytes.Equal(got, data) {
 		t.Error("it has other bytes")
+	}
+}
+
+// A file is on its way when its account is handed over: the next owner goes on with it, and whoever waits for it is answered by that one.
+func TestFilesThroughAHandOver(t *testing.T) {
+	w := newTown(t)
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	external := func(s *Settings) { s.URL, s.Secret, s.Timeout = srv.ClientURL(), "sixteen characters", 25*time.Second }
+	one := newDaemon(t, w, external)
+	one.login("main", w.dora)
+	two := newDaemon(t, w, external)
+	data := noise(12 << 20)
+	_, id := w.post(w.news, world.File{Name: "film.mp4", MimeType: "video/mp4", Data: data})
+	body := fmt.Sprintf(`{"message":{"peer":"channel.%d","id":%d},"to":"object"}`, w.news.Peer().ID, id)
+	var held atomic.Bool
+	held.Store(true)
+	w.InterceptMethod("upload.getFile", func(r *mttest.Request) mttest.Action {
+		if held.Load() && r.Args.Int("offset") >= 8<<20 {
+			return mttest.Drop()
+		}
+		return mttest.Pass()
+	})
+	inbox := two.nc.NewRespInbox()
+	answers, err := two.nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := two.nc.PublishMsg(&nats.Msg{Subject: "tg.file.main.get", Reply: inbox, Data: []byte(body)}); err != nil {
+		t.Fatal(err)
+	}
+	two.reached(4 << 20)
+	held.Store(false)
+	if err := one.stop(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := answers.NextMsgWithContext(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s fileAnswer
+	if err := json.Unmarshal(m.Data, &s); err != nil || s.File.Object == "" {
+		t.Fatalf("%v %v %s", err, m.Header, m.Data)
+	}
+	if got, _ := two.bytesOf("TG_FILES", s.File.Object); !bytes.Equal(got, data) {
+		t.Error("it has other bytes")
+	}
+	if chunks, _ := two.chunks("TG_FILES"); chunks != 96 || two.records() != 0 {
+		t.Errorf("%d chunks, %d records", chunks, two.records())
+	}
+}
+
+// With --purge go an account's objects, and nothing that somebody else put there.
+func TestFilesPurged(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	_, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: noise(300_000)})
+	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
+	d.store(`{` + in + `,"to":"object"}`)
+	d.store(`{` + in + `,"to":"object:TG_FILES/kept.bin"}`)
+	st, err := d.js.ObjectStore(soon(t), "TG_FILES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.PutString(soon(t), "main/mine", "precious"); err != nil {
+		t.Fatal(err)
+	}
+	if refusal := d.verb("remove", `{"account":"main","purge":true}`, nil); refusal != "" {
+		t.Fatal(refusal)
+	}
+	all, err := st.List(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, o := range all {
+		names[o.Name] = true
+	}
+	if chunks, _ := d.chunks("TG_FILES"); len(names) != 2 || !names["kept.bin"] || !names["main/mine"] || chunks != 4 {
+		t.Errorf("%v, %d chunks", names, chunks)
 	}
 }

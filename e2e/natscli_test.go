@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -166,5 +168,36 @@ func TestMistakes(t *testing.T) {
 		if out, err := d.sh(t, "natsgram call demo help.getConfig", "NATS_URL="+d.url); err != nil {
 			t.Fatalf("after %q the daemon does not answer: %v\n%s", c.line, err, out)
 		}
+	}
+}
+
+// TestNatsObjects sends a file and gets it back with nothing but the nats CLI, as docs/files.md has it.
+func TestNatsObjects(t *testing.T) {
+	d := startDemo(t)
+	group := groupOf(t, d.screen)
+	dir := t.TempDir()
+	data := make([]byte, 3<<20)
+	_, _ = rand.NewChaCha8([32]byte{3}).Read(data) // never fails
+	must(t, os.WriteFile(filepath.Join(dir, "film.bin"), data, 0o600))
+	d.nats(t, "object add TG_FILES")
+	d.nats(t, fmt.Sprintf("object put TG_FILES %s --name film.bin --force --no-progress", filepath.Join(dir, "film.bin")))
+	sent := d.nats(t, fmt.Sprintf(`req tg.rpc.demo.messages.sendMedia '{"peer":"chat.%s","message":"","media":{"_":"inputMediaUploadedDocument","file":"object:TG_FILES/film.bin"}}' --raw --timeout 30s`, group))
+	m := regexp.MustCompile(`"_":"updateMessageID","id":(\d+)`).FindStringSubmatch(sent)
+	if m == nil {
+		t.Fatalf("no message was sent:\n%s", sent)
+	}
+	out := d.nats(t, fmt.Sprintf(`req tg.file.demo.get '{"message":{"peer":"chat.%s","id":%s},"to":"object"}' --raw --timeout 30s`, group, m[1]))
+	var got struct {
+		File struct{ Bucket, Object, Name string }
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || got.File.Name != "film.bin" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	back := filepath.Join(dir, "back.bin")
+	d.nats(t, fmt.Sprintf("object get %s %s --output %s --force --no-progress", got.File.Bucket, got.File.Object, back))
+	read, err := os.ReadFile(back)
+	must(t, err)
+	if !bytes.Equal(read, data) {
+		t.Errorf("%d bytes came back of %d, or others", len(read), len(data))
 	}
 }

@@ -283,7 +283,7 @@ func (c *Control) purge(ctx context.Context, name string) error {
 			return fmt.Errorf("deleting %s: %w", p[1], err)
 		}
 	}
-	return errors.Join(c.purgeChats(ctx, name), c.Queue.Purge(ctx, name), gate.Forget(ctx, c.Limits, name))
+	return errors.Join(c.purgeChats(ctx, name), c.Queue.Purge(ctx, name), c.Files.Purge(ctx, name), gate.Forget(ctx, c.Limits, name))
 }
 
 // purgeChats deletes the records of an account's dialogs, where there are any.

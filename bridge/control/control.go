@@ -15,6 +15,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/backing"
+	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/health"
 	"github.com/natsgram/natsgram/bridge/lease"
@@ -53,6 +54,7 @@ type Config struct {
 	Answers  *answer.Answers
 	Records  *records.Records
 	Queue    *queue.Store
+	Files    *files.Store
 	Limits   gate.Store
 	Leases   *lease.Leases
 	Table    *lease.Table
