@@ -190,7 +190,7 @@ func (b *Bridge) run(ctx context.Context) error {
 		if c.Files, err = files.OpenStore(ctx, services.Storage); err != nil {
 			return err
 		}
-		c.JetStream = services.Storage.JetStream()
+		c.Storage = services.Storage
 		c.Store, err = stream.Setup(ctx, services.Storage)
 		return err
 	}); err != nil {

@@ -114,6 +114,46 @@ func TestSendObjects(t *testing.T) {
 	}
 }
 
+// Design §13: tg.file.X.put brings an object up for a call that is made by other means; it is there once. The object store for files is
+// made when somebody names an object of it.
+func TestPutObject(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	h := d.ask("tg.file.main.put", `{"object":"TG_FILES/none"}`).Header
+	if h.Get("Nats-Service-Error-Code") != "404" || h.Get("Tg-Sent") != "no" {
+		t.Error(h)
+	}
+	if _, err := d.js.ObjectStore(t.Context(), "TG_FILES"); err != nil {
+		t.Error("the store was not made:", err)
+	}
+	data := noise(10<<20 + 1)
+	d.put("TG_FILES", "a/b.bin", data)
+	for _, object := range []string{"TG_FILES/a/b.bin", "object:TG_FILES/a/b.bin"} {
+		m := d.ask("tg.file.main.put", `{"object":"`+object+`"}`)
+		var got struct{ File json.RawMessage }
+		if err := json.Unmarshal(m.Data, &got); err != nil || !strings.HasPrefix(string(got.File), `{"_":"inputFileBig","id":"`) {
+			t.Fatalf("%v %s", m.Header, m.Data)
+		}
+		m = d.ask("tg.rpc.main.messages.sendMedia", `{"peer":"me","message":"","media":{"_":"inputMediaUploadedPhoto","file":`+string(got.File)+`}}`)
+		if files := d.sentFiles(m.Data); len(files) != 1 || !bytes.Equal(files[0].Data, data) {
+			t.Errorf("%v", m.Header)
+		}
+	}
+	if n := w.Executed("upload.saveBigFilePart"); n != 81 {
+		t.Errorf("%d parts", n)
+	}
+	for body, code := range map[string]string{`{}`: "400", `{"object":"x"}`: "400", `{"object":"TG_SCHEMA/x"}`: "403", `[`: "400", `{"thing":1}`: "400"} {
+		if h := d.ask("tg.file.main.put", body).Header; h.Get("Nats-Service-Error-Code") != code || h.Get("Tg-Sent") != "no" {
+			t.Errorf("%s: %v", body, h)
+		}
+	}
+	d.ask("tg.ctl._.accounts.add", `{"account":"empty"}`)
+	if h := d.ask("tg.file.empty.put", `{"object":"TG_FILES/a"}`).Header; h.Get("Nats-Service-Error-Code") != "401" {
+		t.Error(h)
+	}
+}
+
 // What cannot be sent is refused with what is wrong, and nothing of it is.
 func TestSendObjectsRefused(t *testing.T) {
 	w := newTown(t)

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/chats"
@@ -30,6 +29,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/room"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -69,11 +69,10 @@ type Config struct {
 
 // Stores are where everything stands that outlives a daemon.
 type Stores struct {
-	Store   *stream.Store
-	Records *records.Records
-	Vault   *vault.Vault
-	// JetStream is where objects are that calls name as files; nil: none may be named.
-	JetStream jetstream.JetStream
+	Store     *stream.Store
+	Records   *records.Records
+	Vault     *vault.Vault
+	Storage   *storage.Storage // where objects are that calls name as files; nil: none may be named
 	Files     *files.Store     // where files are put; nil: into answers alone
 	Transfers *uploads.Records // how far files have come; nil: nobody knows after a crash
 	Queue     *queue.Store     // of jobs; nil: none are run

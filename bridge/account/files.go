@@ -32,18 +32,23 @@ func (r *Runner) filesConfig(o *ownership, user int64) files.Config {
 	if client, ok := o.client.(tgfiles.Client); ok {
 		c.Client = gated{client, o.calls.gate}
 	}
+	if o.uploads != nil {
+		c.Put = o.uploads.Put
+	}
 	return c
 }
 
 // newUploads are the account's, where its calls may name files; else nil.
 func (o *ownership) newUploads(user int64) *uploads.Uploads {
 	client, ok := o.client.(tgfiles.Client)
-	if !ok || o.c.JetStream == nil {
+	if !ok || o.c.Storage == nil {
 		return nil
 	}
-	buckets := append([]string{o.c.Settings.Scheme().StreamName(storage.Files)}, o.c.Settings.FilesBuckets...)
+	own := o.c.Settings.Scheme().StreamName(storage.Files)
+	buckets := append([]string{own}, o.c.Settings.FilesBuckets...)
 	return uploads.New(uploads.Config{
-		Account: o.c.Name, User: user, Client: gated{client, o.calls.gate}, JetStream: o.c.JetStream, Records: o.c.Transfers,
+		Account: o.c.Name, User: user, Client: gated{client, o.calls.gate}, JetStream: o.c.Storage.JetStream(), Own: own, Records: o.c.Transfers,
+		Make:    func(ctx context.Context) error { _, err := o.c.Storage.Objects(ctx, storage.Files); return err },
 		Allowed: func(bucket string) bool { return slices.Contains(buckets, bucket) },
 		Explain: o.status.explain, Log: o.tell.log,
 		Progress: func(fields map[string]any) { o.tell.event("file.progress", fields) },

@@ -89,11 +89,11 @@ func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (
 	c.Locate, c.Whose, c.Self = known.Locate, known.Whose, state.UserID
 	c.Sequence = o.sequences()
 	o.takeJobs(&c, state.UserID)
-	o.files = files.New(r.filesConfig(o, state.UserID))
-	takeFiles(&c, o.files)
 	if o.uploads = o.newUploads(state.UserID); o.uploads != nil {
 		c.Files = named{o.uploads}
 	}
+	o.files = files.New(r.filesConfig(o, state.UserID))
+	takeFiles(&c, o.files)
 	if o.service, err = rpc.Serve(c); err != nil {
 		o.files.Close()
 		o.uploads.Close()

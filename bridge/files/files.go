@@ -15,6 +15,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Config of an account's files.
@@ -36,6 +37,8 @@ type Config struct {
 	Sure func() bool
 	// Tell tells of what happens to the account; nil: nobody listens.
 	Tell func(event string, fields map[string]any)
+	// Put brings an object to Telegram, for an InputFile; nil: nobody is signed in.
+	Put func(ctx context.Context, object string) (codec.M, *answer.Fault)
 
 	Timeout, MaxTimeout time.Duration // of a request that does not say, and of any
 	Log                 *slog.Logger
@@ -93,7 +96,7 @@ func (s *Service) Verbs() map[string]string {
 	return all
 }
 
-var verbs = []string{subjects.FileGet, subjects.FileList, subjects.FileCancel}
+var verbs = []string{subjects.FileGet, subjects.FilePut, subjects.FileList, subjects.FileCancel}
 
 // Take takes a request. It never waits for one; e counts it, and is nil for what is none of [Service.Verbs].
 func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
@@ -135,6 +138,8 @@ func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 
 func (s *Service) serve(verb string, r *answer.Request, begun time.Time) *answer.Fault {
 	switch verb {
+	case subjects.FilePut:
+		return s.put(r, begun)
 	case subjects.FileList:
 		return s.listJobs(r)
 	case subjects.FileCancel:

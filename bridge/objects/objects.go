@@ -3,6 +3,7 @@
 package objects
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -24,6 +25,9 @@ const prefix = "object:"
 
 // Is reports whether a text is to stand for an object, well written or not.
 func Is(text string) bool { return strings.HasPrefix(text, prefix) }
+
+// In reports whether such a text may stand in some bytes.
+func In(b []byte) bool { return bytes.Contains(b, []byte(prefix)) }
 
 // nameMost is how long the name of an object may be, in bytes.
 const nameMost = 512

@@ -64,6 +64,45 @@ func (s *Service) usedFile(ctx context.Context, j *job, text string) ([]byte, *F
 	return u.object, nil
 }
 
+// In raw TL, where no text can stand for an object, an inputFile without parts is the file that its name says; so it may be written
+// in the other encodings too.
+
+// formOfFile is that constructor.
+const formOfFile = "inputFile"
+
+// withFiles adds it to the forms of other objects.
+func withFiles(others *codec.Forms) *codec.Forms {
+	return &codec.Forms{
+		May: func(class, constructor string) bool {
+			return class == inputFile && constructor == formOfFile || others != nil && others.May(class, constructor)
+		},
+		Text: func(class string, object codec.View) (string, bool) {
+			if class == inputFile {
+				name := object.Str("name")
+				return name, object.Int("parts") == 0 && objects.Is(name)
+			}
+			return others.Text(class, object)
+		},
+		Absent: func(constructor, param string) bool { return others != nil && others.Absent(constructor, param) },
+	}
+}
+
+// appendTL takes a call in raw TL, as it is; where it may name files, as one in MessagePack.
+func (s *Service) appendTL(dst []byte, j *job, o *codec.Options) ([]byte, error) {
+	schema, call := s.c.Methods.schema, j.Data()
+	if err := schema.CheckCall(call, j.m.fn); err != nil {
+		return dst, err
+	}
+	if s.c.Files == nil || !objects.In(call) {
+		return append(dst, call...), nil
+	}
+	pack, err := schema.AppendMsgpack(nil, call, schema.AnyObject())
+	if err != nil {
+		return dst, err
+	}
+	return schema.AppendCallFromMsgpack(dst, pack, j.m.fn, o)
+}
+
 // placeholder stands for the nth file of a call, while it is looked at.
 func (s *Service) placeholder(n int) []byte {
 	b, _ := s.c.Methods.schema.Encode(nil, codec.M{"_": "inputFile", "id": n, "parts": 0, "name": "", "md5_checksum": ""})

@@ -401,6 +401,36 @@ func TestAlbum(t *testing.T) {
 	}
 }
 
+// In raw TL an inputFile without parts is the object that its name says; a real one is what it is, whatever it is called.
+func TestFilesInRawTL(t *testing.T) {
+	schema, _ := layer()
+	var seen []string
+	g := newRig(t, func(_ context.Context, call codec.View) ([]byte, error) {
+		media, _ := call.Object("media")
+		file, _ := media.Object("file")
+		seen = append(seen, fmt.Sprint(call.Str("message"), " ", file.Name(), " ", file.Int("id"), " ", call.Int("random_id")))
+		return tlOf(codec.M{"_": "updatesTooLong"})
+	}, fromShelf(&shelf{files: map[string]*fakeFile{"object:B/a": bigFile(5)}}))
+	for _, file := range []codec.M{
+		{"_": "inputFile", "id": 0, "parts": 0, "name": "object:B/a", "md5_checksum": ""},
+		{"_": "inputFile", "id": 7, "parts": 1, "name": "object:B/a", "md5_checksum": ""},
+		{"_": "inputFile", "id": 8, "parts": 0, "name": "a", "md5_checksum": ""},
+	} {
+		call, err := schema.Encode(nil, codec.M{"_": "messages.sendMedia", "peer": codec.M{"_": "inputPeerSelf"}, "message": "object:", "random_id": 9,
+			"media": codec.M{"_": "inputMediaUploadedPhoto", "file": file}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := nats.Header{"Content-Type": {"application/x-tl"}, "Tg-Layer": {fmt.Sprint(schema.Layer())}, "Nats-Msg-Id": {fmt.Sprint(file["id"])}}
+		if r := g.s.Do(t.Context(), Call{Method: "messages.sendMedia", Body: call, Header: h}); r.Fault != nil {
+			t.Fatal(r.Fault)
+		}
+	}
+	if got := strings.Join(seen, ", "); got != "object: inputFileBig 5 9, object: inputFile 7 9, object: inputFile 8 9" {
+		t.Error(got)
+	}
+}
+
 // A request that names files is known again by its id without anybody looking for them.
 func TestFilesOfTheSameRequest(t *testing.T) {
 	s := &shelf{files: map[string]*fakeFile{"object:B/a": bigFile(5)}}

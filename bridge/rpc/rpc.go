@@ -130,6 +130,9 @@ func (c Config) withDefaults() Config {
 	if c.Queue <= 0 {
 		c.Queue = 4096
 	}
+	if c.Files != nil {
+		c.Forms = withFiles(c.Forms)
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -158,9 +158,7 @@ func (s *Service) appendCall(call *buffer, j *job, o *codec.Options) (err error)
 	case Msgpack:
 		call.b, err = schema.AppendCallFromMsgpack(call.b[:0], j.Data(), j.m.fn, o)
 	case TL:
-		if err = schema.CheckCall(j.Data(), j.m.fn); err == nil {
-			call.b = append(call.b[:0], j.Data()...)
-		}
+		call.b, err = s.appendTL(call.b[:0], j, o)
 	}
 	return err
 }

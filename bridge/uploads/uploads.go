@@ -7,6 +7,7 @@ package uploads
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/mtproto/files"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Config of an account's uploads.
@@ -28,6 +30,9 @@ type Config struct {
 	Client    files.Client
 	JetStream jetstream.JetStream
 	Records   *Records // nil: what is not up is lost in a crash
+	// Own is the object store that is there for files; Make makes it where it is missing.
+	Own  string
+	Make func(ctx context.Context) error
 	// Allowed reports whether callers may name objects of a bucket.
 	Allowed func(bucket string) bool
 	// Explain makes a fault of an error of the client's.
@@ -98,12 +103,34 @@ func (u *Uploads) Find(ctx context.Context, text string) (*File, *answer.Fault) 
 	return u.FindObject(ctx, ref)
 }
 
+// Put brings an object up, by its text or BUCKET/NAME.
+func (u *Uploads) Put(ctx context.Context, object string) (codec.M, *answer.Fault) {
+	read := objects.Parse
+	if objects.Is(object) {
+		read = objects.ParseText
+	}
+	ref, err := read(object)
+	if err != nil {
+		return nil, answer.Refuse(400, "object: "+err.Error())
+	}
+	f, fault := u.FindObject(ctx, ref)
+	if fault != nil {
+		return nil, fault
+	}
+	return f.Up(ctx)
+}
+
 // FindObject is Find for who has read the text.
 func (u *Uploads) FindObject(ctx context.Context, ref objects.Ref) (*File, *answer.Fault) {
 	if !u.c.Allowed(ref.Bucket) {
 		return nil, answer.Refuse(403, "objects of the bucket "+ref.Bucket+" are not sent (NATSGRAM_FILES_BUCKETS="+ref.Bucket+" allows it)")
 	}
 	info, err := objects.Find(ctx, u.c.JetStream, ref)
+	if errors.Is(err, objects.ErrMissing) && ref.Bucket == u.c.Own {
+		if failed := u.c.Make(ctx); failed != nil { // so that it can be put there now
+			return nil, u.fault(ref, failed)
+		}
+	}
 	if err != nil {
 		return nil, u.fault(ref, err)
 	}

@@ -130,7 +130,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.c = Config{
-		Account: "main", User: 7, Client: r.g, JetStream: r.js, Records: records, Allowed: func(b string) bool { return b == "TG_FILES" },
+		Account: "main", User: 7, Client: r.g, JetStream: r.js, Records: records, Own: "TG_FILES", Make: func(context.Context) error { return nil }, Allowed: func(b string) bool { return b == "TG_FILES" },
 		Explain: func(err error) answer.Fault { return answer.Fault{Code: 502, Text: err.Error(), Sent: answer.Unknown} },
 	}
 	return r
