@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,13 +16,13 @@ import (
 	"time"
 )
 
-// readmePrograms are the programs of the README by language, for a demo on another port.
-func readmePrograms(t *testing.T, d *demo) map[string]string {
+// readmePrograms are the programs of the README by language that are marked so, for a demo on another port.
+func readmePrograms(t *testing.T, d *demo, mark string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	must(t, err)
 	programs := map[string]string{}
-	for _, block := range regexp.MustCompile("(?s)<!-- e2e: program -->\n```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?s)<!-- e2e: " + mark + " -->\n```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		program := strings.Replace(block[2], "127.0.0.1:4222", strings.TrimPrefix(d.url, "nats://"), 1)
 		if program == block[2] {
 			t.Fatalf("the %s program does not connect to 127.0.0.1:4222", block[1])
@@ -33,7 +36,7 @@ func readmePrograms(t *testing.T, d *demo) map[string]string {
 // that it sends.
 func TestReadmePrograms(t *testing.T) {
 	d := startDemo(t)
-	programs := readmePrograms(t, d)
+	programs := readmePrograms(t, d, "program")
 	if len(programs) != 3 {
 		t.Fatalf("want programs in go, ts and python, got %d", len(programs))
 	}
@@ -52,6 +55,65 @@ func TestReadmePrograms(t *testing.T) {
 		prints(t, c, "message: 'hello from TypeScript'")
 	})
 	t.Run("Python", func(t *testing.T) { python(t, programs["python"]) })
+}
+
+// TestReadmeFiles runs the README's programs that send a photo from disk. It arrives as it is on the disk.
+func TestReadmeFiles(t *testing.T) {
+	d := startDemo(t)
+	programs := readmePrograms(t, d, "files")
+	photo := bytes.Repeat([]byte("photo"), 50_000)
+	sum := sha256.Sum256(photo)
+	arrived := func(t *testing.T, dir, text string, c *exec.Cmd) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(dir, "photo.jpg"), photo, 0o644))
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		out := d.nats(t, `req tg.ro.demo.messages.getHistory '{"peer":"me","offset_id":0,"offset_date":0,"add_offset":0,"limit":5,"max_id":0,"min_id":0,"hash":0}' --raw`)
+		var got struct {
+			Messages []struct {
+				Message string
+				Media   struct {
+					Photo struct {
+						ID         string `json:"id"`
+						AccessHash string `json:"access_hash"`
+						Reference  string `json:"file_reference"`
+					}
+				}
+			}
+		}
+		must(t, json.Unmarshal([]byte(out), &got))
+		for _, m := range got.Messages {
+			if m.Message != text {
+				continue
+			}
+			p := m.Media.Photo
+			file := filepath.Join(dir, "back")
+			_, err := d.sh(t, fmt.Sprintf(`nats req tg.file.demo.get '{"location":{"_":"inputPhotoFileLocation","id":"%s","access_hash":"%s","file_reference":"%s","thumb_size":"x"}}' --raw > %s`,
+				p.ID, p.AccessHash, p.Reference, file), "NATS_URL="+d.url)
+			must(t, err)
+			back, err := os.ReadFile(file)
+			must(t, err)
+			if len(back) < len(photo) || sha256.Sum256(back[:len(photo)]) != sum {
+				t.Errorf("%d bytes came back, not the %d of the photo", len(back), len(photo))
+			}
+			return
+		}
+		t.Errorf("no message %q:\n%s", text, out)
+	}
+	t.Run("Go", func(t *testing.T) {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(programs["go"]), 0o644))
+		must(t, build(root, nil, "go", "build", "-o", filepath.Join(dir, "program"), filepath.Join(dir, "main.go")))
+		arrived(t, dir, "from Go", exec.Command(filepath.Join(dir, "program")))
+	})
+	t.Run("TypeScript", func(t *testing.T) {
+		dir := needNode(t)
+		must(t, os.WriteFile(filepath.Join(dir, "files.ts"), []byte(programs["ts"]), 0o644))
+		must(t, compile(dir))
+		arrived(t, dir, "from TypeScript", exec.Command("node", "out/files.js"))
+	})
 }
 
 // python compiles the program, checks its types, and runs it where nats-py is.

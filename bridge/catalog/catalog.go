@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/subjects"
@@ -54,7 +55,7 @@ func (f Format) Write(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 
 // options are what the daemon does with requests beyond what the schema says.
 func options() export.Options {
-	return export.Options{Filled: []string{"random_id"}, Texts: peers.Classes()}
+	return export.Options{Filled: []string{"random_id"}, Texts: append(peers.Classes(), objects.Class)}
 }
 
 func jsonSchema(s *tl.Schema, _ subjects.Scheme) ([]byte, error) {

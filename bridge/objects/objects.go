@@ -20,6 +20,9 @@ import (
 // Ref names an object.
 type Ref struct{ Bucket, Name string }
 
+// Class is the one in whose place such a text stands in calls.
+const Class = "InputFile"
+
 // prefix begins the text that stands for an object.
 const prefix = "object:"
 

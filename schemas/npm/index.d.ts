@@ -244,6 +244,31 @@ export interface LiveOptions<T extends tl.Update["_"]> {
   signal?: AbortSignal;
 }
 
+/** What stands for an InputFile in a call: an object of NATS, which the daemon brings to Telegram. */
+export type ObjectName = `object:${string}/${string}`;
+
+/** How a file is put where calls can name it. */
+export interface UploadOptions {
+  /** The first token of the subjects; "tg" where it is not given. */
+  prefix?: string;
+  /** JetStream domain of natsgram's own NATS. */
+  domain?: string;
+  /** For the daemon to make the object store where it is missing, in milliseconds. */
+  timeout?: number;
+}
+
+/**
+ * Puts a file into the object store TG_FILES, so that calls can name it wherever an InputFile is wanted. It takes the package
+ * @nats-io/obj. The object stays there for some days.
+ */
+export declare function upload(
+  nc: NatsConnection,
+  account: string,
+  name: string,
+  data: Blob | Uint8Array | ReadableStream<Uint8Array>,
+  options?: UploadOptions,
+): Promise<ObjectName>;
+
 /** A live update by its name. */
 export type Live<T extends tl.Update["_"]> = T extends tl.Update["_"] ? LiveMessage<T> & Contents<T> : never;
 
@@ -594,7 +619,7 @@ export declare namespace tl {
     | tl.inputEncryptedFileUploaded
     | tl.inputEncryptedFile
     | tl.inputEncryptedFileBigUploaded;
-  type InputFile = tl.inputFile | tl.inputFileBig | tl.inputFileStoryDocument;
+  type InputFile = tl.inputFile | tl.inputFileBig | tl.inputFileStoryDocument | string | number;
   type InputFileLocation =
     | tl.inputPeerPhotoFileLocationLegacy
     | tl.inputStickerSetThumbLegacy

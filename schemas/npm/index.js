@@ -140,6 +140,27 @@ function token(text) {
 
 const streamName = (prefix, what) => `${prefix.toUpperCase().replaceAll(".", "_")}_${what}`;
 
+export async function upload(nc, account, name, data, { prefix = "tg", domain, timeout = defaultTimeout } = {}) {
+  const { Objm } = await import("@nats-io/obj");
+  const bucket = streamName(prefix, "FILES");
+  const file = name.split("/").at(-1);
+  const object = `${account}/up/${crypto.randomUUID()}/${file}`;
+  const stores = new Objm(jetstream(nc, domain ? { domain } : {}));
+  let store;
+  try {
+    store = await stores.open(bucket);
+  } catch {
+    // The daemon makes the store when it is asked for an object there.
+    await nc.request(`${prefix}.file.${account}.put`, JSON.stringify({ object: `${bucket}/${object}` }), { timeout });
+    store = await stores.open(bucket);
+  }
+  const blob = data instanceof Uint8Array ? new Blob([data]) : data;
+  const metadata = { name: file };
+  if (blob.type) metadata.mime_type = blob.type;
+  await store.put({ name: object, metadata }, blob instanceof Blob ? blob.stream() : blob);
+  return `object:${bucket}/${object}`;
+}
+
 export async function* updates(nc, account, options = {}) {
   const wanted = filtersOf(account, options);
   const consumer = await consumerOf(nc, account, wanted, options);
