@@ -22,7 +22,7 @@ func readmePrograms(t *testing.T, d *demo, mark string) map[string]string {
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	must(t, err)
 	programs := map[string]string{}
-	for _, block := range regexp.MustCompile("(?s)<!-- e2e: " + mark + " -->\n```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?s)<!-- e2e: "+mark+" -->\n```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		program := strings.Replace(block[2], "127.0.0.1:4222", strings.TrimPrefix(d.url, "nats://"), 1)
 		if program == block[2] {
 			t.Fatalf("the %s program does not connect to 127.0.0.1:4222", block[1])

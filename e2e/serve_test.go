@@ -17,6 +17,7 @@ import (
 type operator struct {
 	*demo // for its environment and shell
 	env   []string
+	pid   int // of the daemon that was started last, where a test kills it
 }
 
 func newOperator(t *testing.T, s *mttest.Server) *operator {

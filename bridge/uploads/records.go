@@ -76,6 +76,7 @@ func (u *Uploads) key(info objects.Info) string {
 
 const (
 	saveEvery = time.Second      // while parts come up
+	saveParts = 16               // the same, when they come fast
 	saveMost  = 10 * time.Second // for one record
 )
 
@@ -85,10 +86,11 @@ type tracker struct {
 	up  *upload
 	key string
 
-	mu     sync.Mutex
-	record record
-	saved  time.Time
-	saving sync.Mutex
+	mu      sync.Mutex
+	record  record
+	saved   time.Time
+	unsaved int // parts
+	saving  sync.Mutex
 }
 
 // track goes on with the record of an upload.
@@ -145,7 +147,8 @@ func (t *tracker) sent(part int) {
 	t.mu.Lock()
 	t.record.set(part)
 	t.up.sent.Add(t.bytes(part))
-	due := time.Since(t.saved) >= saveEvery
+	t.unsaved++
+	due := time.Since(t.saved) >= saveEvery || t.unsaved >= saveParts
 	t.mu.Unlock()
 	t.up.tell()
 	if due && t.saving.TryLock() {
@@ -175,7 +178,7 @@ func (t *tracker) write(ctx context.Context) {
 		return
 	}
 	t.mu.Lock()
-	t.saved = time.Now()
+	t.saved, t.unsaved = time.Now(), 0
 	data, err := json.Marshal(t.record)
 	known := t.record.ID != 0
 	t.mu.Unlock()
