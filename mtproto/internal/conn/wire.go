@@ -14,9 +14,9 @@ import (
 const (
 	readLeast = 256 // of the buffer that waits for what comes: most of the time there is nothing but pongs
 	readMost  = 64 << 10
-	writeMost = 64 << 10 // bytes gathered for one write
-	writeStep = 32 << 10 // bytes written at once
-	keepWrite = 64 << 10 // a larger buffer is not kept
+	writeMost = 64 << 10  // bytes gathered for one write
+	writeStep = 32 << 10  // bytes written at once
+	keepWrite = 768 << 10 // a larger buffer is not kept; one of this size carries a part of a file
 
 	closeWrite = time.Second // that a last write may take
 )
@@ -198,7 +198,7 @@ var writeBuffers = sync.Pool{New: func() any { return new(writeBuffer) }}
 type writeBuffer struct{ packet, framed []byte }
 
 func (b *writeBuffer) free() {
-	if cap(b.packet) <= keepWrite && cap(b.framed) <= 2*keepWrite {
+	if cap(b.packet) <= keepWrite && cap(b.framed) <= keepWrite {
 		b.packet, b.framed = b.packet[:0], b.framed[:0]
 		writeBuffers.Put(b)
 	}
