@@ -46,14 +46,21 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// TestReadme does the same with the README's first commands, word for word, but for the port.
-func TestReadme(t *testing.T) {
+// TestReadme does the same with the README's first commands, word for word, but for the port; TestFilesPage with those of docs/files.md.
+func TestReadme(t *testing.T) { runsCommandsOf(t, "README.md", "") }
+
+func TestFilesPage(t *testing.T) {
+	runsCommandsOf(t, filepath.Join("docs", "files.md"), `cd "$HOME" && `)
+}
+
+func runsCommandsOf(t *testing.T, page, in string) {
+	t.Helper()
 	d := startDemo(t)
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, page))
 	must(t, err)
 	blocks := regexp.MustCompile("(?s)<!-- e2e -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(blocks) == 0 {
-		t.Fatal("the README has no block marked <!-- e2e -->")
+		t.Fatal(page, "has no block marked <!-- e2e -->")
 	}
 	for _, block := range blocks {
 		for line := range strings.Lines(block[1]) {
@@ -61,7 +68,7 @@ func TestReadme(t *testing.T) {
 			if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "go install") {
 				continue
 			}
-			out, err := d.sh(t, line, "NATS_URL="+d.url)
+			out, err := d.sh(t, in+line, "NATS_URL="+d.url)
 			if err != nil || strings.Contains(out, "Nats-Service-Error") {
 				t.Errorf("%s: %v\n%s", line, err, out)
 			}

@@ -69,7 +69,7 @@ request/reply subject, every update is a message in a JetStream stream.`,
 	root.SuggestionsMinimumDistance = 2
 	addConnectionFlags(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return misused(c, c.ValidateFlagGroups()) }
-	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), queueCommand(), peersCommand(), eraseCommand(), chatsCommand(), tailCommand(), uploadCommand(),
+	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), queueCommand(), peersCommand(), eraseCommand(), chatsCommand(), tailCommand(), uploadCommand(), downloadCommand(),
 		statusCommand(), eventsCommand(), watchCommand(), freezeCommand(), unfreezeCommand(), budgetCommand(), logoutCommand(),
 		storageCommand(), backupCommand(), restoreCommand(), rotateSecretCommand(),
 		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
