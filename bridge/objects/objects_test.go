@@ -85,10 +85,10 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct {
 		size  int
 		chunk uint32
-	}{{0, 1 << 10}, {1, 1 << 10}, {5000, 1}, {5000, 1000}, {3<<20 + 5, 100_001}, {3 << 20, 128 << 10}} {
+	}{{0, 1 << 10}, {1, 1 << 10}, {200, 1}, {5000, 1000}, {3<<20 + 5, 100_001}, {3 << 20, 128 << 10}} {
 		data := content(c.size)
 		info := g.put("dir/a b.bin", data, c.chunk)
-		g.put("other", content(5000), 500)
+		g.put("other", content(5000), 1000)
 		if info.Size != int64(c.size) || info.Title != "a b.bin" {
 			t.Errorf("%+v", info)
 		}
