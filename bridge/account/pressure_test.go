@@ -187,7 +187,7 @@ func (x *rig) bounded(g *telegram) {
 // answers: calls go on.
 func (x *rig) answers() {
 	x.t.Helper()
-	reply, err := x.nc.Request("tg.rpc.main.help.getNearestDc", []byte("{}"), 10*time.Second)
+	reply, err := x.nc.Request("tg.rpc.main.help.getNearestDc", []byte("{}"), time.Minute)
 	if err != nil || reply.Header.Get("Nats-Service-Error") != "METHOD_INVALID" {
 		x.t.Errorf("%v %v", err, reply)
 	}
