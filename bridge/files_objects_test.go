@@ -164,6 +164,9 @@ func TestFilesIntoObjects(t *testing.T) {
 		"object:MINE/link":                            "409 is not this file",
 		"object:TG_SCHEMA/x":                          "403 TG_SCHEMA",
 		"object:TG_SESSIONS/x":                        "403 TG_SESSIONS",
+		"object:TG_FILES/other/document/5.mp4":        "403 another account",
+		"object:TG_FILES/other/photo/5_x.jpg":         "403 another account",
+		"object:TG_FILES/other/location/ab":           "403 another account",
 		"object:OTHER/x":                              "403 OTHER",
 		"object:TG_FILES.C.x/y":                       "400 no name",
 		"object:*/y":                                  "400 no name",
@@ -177,6 +180,23 @@ func TestFilesIntoObjects(t *testing.T) {
 		_, m := d.store(`{` + in + `,"to":"` + to + `"}`)
 		if h := m.Header; h.Get("Nats-Service-Error-Code") != code || h.Get("Tg-Sent") != "no" || !strings.Contains(h.Get("Nats-Service-Error"), says) {
 			t.Errorf("%s: %v, want %s", to, h, want)
+		}
+	}
+	for _, name := range []string{info.Name, "other/5.mp4", "other/film/5.mp4", "a b/photo/5.jpg"} {
+		if s, m := d.store(`{` + in + `,"to":"object:TG_FILES/` + name + `"}`); s.File.Object != name {
+			t.Errorf("%s: %+v %v", name, s, m.Header)
+		}
+	}
+	for ask, says := range map[string]string{
+		`{"message":{"peer":"me","id":99999999999}}`: "get: id: want",
+		`{"message":{"peer":"me"}}`:                  "get: id: want",
+		`{"story":{"peer":"me","id":-1}}`:            "get: id: want",
+		`{"message":{"peer":"me","id":1.5}}`:         "get: message.id: want a whole number, got number 1.5",
+		`{` + in + `,"offset":"1"}`:                  "get: offset: want a whole number, got string",
+		`{` + in + `,"offset":99999999999999999999}`: "get: offset: want a whole number, got number 99999999999999999999",
+	} {
+		if _, m := d.store(ask); m.Header.Get("Nats-Service-Error-Code") != "400" || !strings.HasPrefix(m.Header.Get("Nats-Service-Error"), says) {
+			t.Errorf("%s: %v", ask, m.Header)
 		}
 	}
 	if text, err := st.GetString(soon(t), "theirs"); text != "precious" {

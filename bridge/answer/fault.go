@@ -161,9 +161,12 @@ func BadJSON(err error) string {
 		return strings.TrimPrefix(err.Error(), "json: ")
 	}
 	want := map[reflect.Kind]string{
-		reflect.String: "a string", reflect.Bool: "true or false", reflect.Int: "a whole number",
-		reflect.Slice: "an array", reflect.Struct: "an object",
+		reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "an array", reflect.Struct: "an object", reflect.Map: "an object",
+		reflect.Float32: "a number", reflect.Float64: "a number",
 	}[e.Type.Kind()]
+	if want == "" {
+		want = "a whole number" // of whatever size
+	}
 	where := ""
 	if e.Field != "" {
 		where = e.Field + ": "

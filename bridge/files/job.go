@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/files"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // job is a file on its way into an object store. It goes on whether somebody waits for it or not, and after a crash where it was.
@@ -125,6 +127,9 @@ func (s *Service) toStore(ctx context.Context, a *asked) (*job, error) {
 	if !slices.Contains(append([]string{s.c.Store.own()}, s.c.Buckets...), bucket) {
 		return nil, answer.Refuse(403, "get: to: files are not put into the object store "+bucket+" (NATSGRAM_FILES_BUCKETS)")
 	}
+	if bucket == s.c.Store.own() && ofAnother(object, s.c.Account) {
+		return nil, answer.Refuse(403, "get: to: "+quote(object)+" is a name for files of another account: choose another")
+	}
 	object = cmp.Or(object, s.objectName(f, a))
 	return s.start(nuid.Next(), &record{Bucket: bucket, Object: object, Key: rangeKey(f.key, a), User: s.c.User, asked: *a}, f)
 }
@@ -136,6 +141,14 @@ func (s *Service) objectName(f *found, a *asked) string {
 		ext = ""
 	}
 	return s.c.Account + "/" + rangeKey(f.key, a) + ext
+}
+
+// ofAnother reports whether an object is called as the files of another account are that nobody named. Whoever may fetch files of one
+// account is not to take their names, nor to be told of them.
+func ofAnother(object, account string) bool {
+	whose, key, _ := strings.Cut(object, "/")
+	kind, id, ok := strings.Cut(key, "/")
+	return ok && whose != account && subjects.CheckAccount(whose) == nil && id != "" && (kind == "document" || kind == "photo" || kind == "location")
 }
 
 func rangeKey(key string, a *asked) string {

@@ -44,7 +44,7 @@ func parseLink(text string) (l link, ok bool) {
 		path = append([]string{name}, path...)
 	}
 	if len(path) > 2 && path[0] == "c" {
-		if _, ok := messageID(path[1]); !ok {
+		if _, ok := number(path[1], 64); !ok {
 			return l, false
 		}
 		return l.to("channel."+path[1], path[2:])
@@ -59,7 +59,7 @@ func parseLink(text string) (l link, ok bool) {
 func (l link) inApp(host string, q url.Values) (link, bool) {
 	switch domain := q.Get("domain"); {
 	case host == "privatepost":
-		if _, ok := messageID(q.Get("channel")); !ok {
+		if _, ok := number(q.Get("channel"), 64); !ok {
 			return l, false
 		}
 		return l.to("channel."+q.Get("channel"), []string{q.Get("post")})
@@ -91,8 +91,10 @@ func (l link) to(peer string, rest []string) (link, bool) {
 	return l, ok
 }
 
-func messageID(text string) (int64, bool) {
-	id, err := strconv.ParseInt(text, 10, 64)
+func messageID(text string) (int64, bool) { return number(text, 32) }
+
+func number(text string, bits int) (int64, bool) {
+	id, err := strconv.ParseInt(text, 10, bits)
 	return id, err == nil && id > 0
 }
 

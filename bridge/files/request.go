@@ -2,6 +2,7 @@ package files
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ type place struct {
 	Peer json.RawMessage `json:"peer"` // an InputPeer, or text in its place
 	ID   int64           `json:"id"`
 }
+
+// numbered reports whether there can be such a message or story, where one is named.
+func (p *place) numbered() bool { return p == nil || p.ID > 0 && p.ID <= math.MaxInt32 }
 
 // sources is how many files a request names.
 func (a *asked) sources() (n int) {
@@ -92,6 +96,8 @@ func read(r *answer.Request) (a asked, f *answer.Fault) {
 	switch {
 	case a.sources() != 1:
 		return a, bad("want one of link, message, story, photo_of, emoji, document, photo and location")
+	case !a.Message.numbered() || !a.Story.numbered():
+		return a, bad("id: want that of a message or story, of 1 to " + strconv.Itoa(math.MaxInt32))
 	case len(a.Size) > 16:
 		return a, bad("size: want thumb, original, or a type of Telegram's such as m, x, y, got " + quote(a.Size))
 	case a.Offset < 0 || a.Limit < 0:

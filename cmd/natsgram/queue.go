@@ -28,7 +28,7 @@ when Telegram's limits allow, whatever restarts meanwhile. For programs: publish
 it is told on tg.done.ACCOUNT.KIND.ID.JOB.`,
 		Example: `  natsgram queue add main channel.1234567890 messages.sendMessage message='in due time'
   natsgram queue list main
-  natsgram queue watch main --last 10`,
+  natsgram queue watch main --since 1h`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
