@@ -73,6 +73,13 @@ func TestTypeScript(t *testing.T) {
 	node(t, dir, "out/typed.js", d.url, "demo", groupOf(t, d.screen))
 }
 
+// TestNodeFiles sends a file of 20 MiB, fetches it with the package natsgram, and reads with @nats-io/obj the object that the daemon makes of it.
+func TestNodeFiles(t *testing.T) {
+	dir := needNode(t)
+	must(t, compile(dir))
+	node(t, dir, "out/objects.js", startDemo(t).url, "demo")
+}
+
 // compile runs the TypeScript compiler on all programs of the folder.
 func compile(dir string) error {
 	if err := build(dir, nil, "npx", "--no-install", "tsc", "-p", "."); err != nil {

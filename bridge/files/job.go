@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -137,7 +138,7 @@ func (s *Service) toStore(ctx context.Context, a *asked) (*job, error) {
 // objectName is what an object is called that nobody named: by the file's id, so that the same file has the same one.
 func (s *Service) objectName(f *found, a *asked) string {
 	ext := path.Ext(f.name)
-	if len(ext) > 10 {
+	if len(ext) > 10 || strings.ContainsFunc(ext, func(r rune) bool { return r > unicode.MaxASCII }) { // nats.js reads no objects with such names
 		ext = ""
 	}
 	return s.c.Account + "/" + rangeKey(f.key, a) + ext

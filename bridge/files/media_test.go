@@ -168,3 +168,16 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// What nobody named is called by the file's id and its ending, where every client of NATS reads an object with that name.
+func TestObjectName(t *testing.T) {
+	s := &Service{c: Config{Account: "main"}}
+	for name, want := range map[string]string{
+		"film.mp4": "main/document/7.mp4", "фильм.mp4": "main/document/7.mp4", "": "main/document/7",
+		"письмо.док": "main/document/7", "a.longerthanthat": "main/document/7",
+	} {
+		if got := s.objectName(&found{key: "document/7", name: name}, &asked{}); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 // What the compiler must refuse, each after a line that expects the error, and what it must know. It is compiled and not run.
 
 import type { NatsConnection } from "@nats-io/transport-node";
-import { call, CallError, updates, type tl } from "natsgram";
+import { createWriteStream } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { call, CallError, download, updates, type FileOf, type tl } from "natsgram";
 
 declare const nc: NatsConnection;
 
@@ -69,6 +72,26 @@ for await (const m of updates(nc, "demo")) {
 }
 // @ts-expect-error: no such update
 updates(nc, "demo", { type: "updateNothing" });
+
+// A file goes wherever bytes can be written, and is named in one of many ways.
+declare const held: tl.Document;
+const films: FileOf[] = [
+  { link: "https://t.me/news/5" }, { message: { peer: "@news", id: 5 }, offset: 1 }, { story: { peer: { _: "inputPeerSelf" }, id: 5 } },
+  { photo_of: "me", size: "thumb" }, { emoji: "5368324170671202286" }, { document: held },
+  { location: { _: "inputDocumentFileLocation", id: "1", access_hash: "2", file_reference: "", thumb_size: "" } },
+];
+for (const of of films) {
+  const film = await download(nc, "demo", of, { signal: AbortSignal.timeout(1_000) });
+  await writeFile(film.name, film);
+  await pipeline(film, createWriteStream("film"));
+  for await (const bytes of film) bytes.byteLength / film.size;
+}
+// @ts-expect-error: no file is named
+download(nc, "demo", { size: "thumb" });
+// @ts-expect-error: a message has a peer
+download(nc, "demo", { message: { id: 5 } });
+// @ts-expect-error: nothing but the bytes
+download(nc, "demo", { link: "https://t.me/news/5", to: "object" });
 
 // Errors tell what can be done.
 try {

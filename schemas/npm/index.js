@@ -55,24 +55,34 @@ async function attempt(nc, account, method, params, { timeout = defaultTimeout, 
   } catch (err) {
     throw unanswered(account, method, err);
   }
-  if (reply.failed) throw new CallError(method, reply.body);
-  return reply.body;
+  const result = await json(reply);
+  if (reply.failed) throw new CallError(method, result);
+  return result;
 }
 
-// whole asks, and joins the parts of the answer (Tg-Part: i/n).
-async function whole(nc, subject, body, h, timeout) {
+// whole asks, and gives the parts of the answer (Tg-Part: i/n), once all are there, with the headers of the first.
+async function whole(nc, subject, body, h, timeout, signal) {
   const parts = [];
-  let failed = false;
-  for await (const m of await nc.requestMany(subject, body, { headers: h, maxWait: timeout, strategy: "sentinel" })) {
-    const part = m.headers?.get("Tg-Part") || "1/1"; // without: an answer by itself
-    const [i, n] = part.split("/");
-    if (i !== String(parts.length + 1)) throw new Error(`the part ${part} of an answer came after ${parts.length}`);
-    failed ||= Boolean(m.headers?.get("Nats-Service-Error-Code"));
-    parts.push(m.data);
-    if (i === n) return { failed, body: JSON.parse(await new Blob(parts).text()) };
+  let head;
+  const messages = await nc.requestMany(subject, body, { headers: h, maxWait: timeout, strategy: "sentinel" });
+  const end = () => messages.stop();
+  signal?.addEventListener("abort", end, { once: true });
+  try {
+    for await (const m of messages) {
+      const part = m.headers?.get("Tg-Part") || "1/1"; // without: an answer by itself
+      const [i, n] = part.split("/");
+      if (i !== String(parts.length + 1)) throw new Error(`the part ${part} of an answer came after ${parts.length}`);
+      head ??= m.headers;
+      parts.push(m.data);
+      if (i === n) return { headers: head, failed: Boolean(head?.get("Nats-Service-Error-Code")), parts };
+    }
+  } finally {
+    signal?.removeEventListener("abort", end);
   }
   throw new errors.TimeoutError();
 }
+
+const json = async ({ parts }) => JSON.parse(await new Blob(parts).text());
 
 // unanswered is what it means that no reply came.
 function unanswered(account, method, err) {
@@ -144,7 +154,8 @@ export async function upload(nc, account, name, data, { prefix = "tg", domain, t
   const { Objm } = await import("@nats-io/obj");
   const bucket = streamName(prefix, "FILES");
   const file = name.split("/").at(-1);
-  const object = `${account}/up/${crypto.randomUUID()}/${file}`;
+  // @nats-io/obj takes no names of objects but in ASCII; what the file is called is in the metadata.
+  const object = `${account}/up/${crypto.randomUUID()}/${file.replace(/[^ -~]/g, "_")}`;
   const stores = new Objm(jetstream(nc, domain ? { domain } : {}));
   let store;
   try {
@@ -159,6 +170,51 @@ export async function upload(nc, account, name, data, { prefix = "tg", domain, t
   if (blob.type) metadata.mime_type = blob.type;
   await store.put({ name: object, metadata }, blob instanceof Blob ? blob.stream() : blob);
   return `object:${bucket}/${object}`;
+}
+
+// rangeSize is how much of a file one answer has, and rangeTries how often it is asked for: as bridge/client has it.
+const rangeSize = 4 << 20;
+const rangeTries = 8;
+
+export async function download(nc, account, of, options = {}) {
+  const begin = of.offset ?? 0;
+  let first = await fileRange(nc, account, of, begin, options);
+  const { name = "", size = 0, mime_type } = first.file;
+  async function* ranges() {
+    let range = first ?? (await fileRange(nc, account, of, begin, options));
+    first = undefined; // it is not kept for as long as the rest takes
+    for (let offset = begin; ; range = await fileRange(nc, account, of, offset, options)) {
+      const got = range.parts.reduce((n, part) => n + part.length, 0);
+      offset += got;
+      yield* range.parts.filter((part) => part.length > 0);
+      if (got < rangeSize || (size > 0 && offset >= size)) return;
+    }
+  }
+  return { name, size, mime_type, [Symbol.asyncIterator]: ranges };
+}
+
+// fileRange asks for a range until it is answered: to ask for a file again is always safe.
+async function fileRange(nc, account, of, offset, { prefix = "tg", timeout = defaultTimeout, signal }) {
+  const method = "file.get";
+  const h = headers();
+  h.set("Tg-Timeout", String(timeout / 1000));
+  h.set("Tg-Reply", "parts");
+  const body = JSON.stringify({ ...of, offset, limit: rangeSize });
+  for (let n = 0; ; n++) {
+    signal?.throwIfAborted();
+    try {
+      const reply = await whole(nc, `${prefix}.file.${account}.get`, body, h, timeout + 2_000, signal);
+      if (reply.failed) throw new CallError(method, await json(reply));
+      const told = reply.headers?.get("Tg-File");
+      if (!told) throw new Error(`${method}: the answer does not say which file it is of (Tg-File)`);
+      return { parts: reply.parts, file: JSON.parse(told) };
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const err = unanswered(account, method, cause);
+      if (n + 1 >= rangeTries || !(err instanceof CallError) || (err.code !== 503 && err.code !== 504)) throw err;
+      await new Promise((done) => setTimeout(done, pause(n, err)));
+    }
+  }
 }
 
 export async function* updates(nc, account, options = {}) {

@@ -267,6 +267,60 @@ export declare function upload(
   options?: UploadOptions,
 ): Promise<ObjectName>;
 
+/** Where a message or a story is. The peer may be text: "me", "@news", "channel.123". */
+export interface MessagePlace {
+  peer: tl.InputPeer;
+  id: number;
+}
+
+/** Which file of Telegram's is meant, by one of these. */
+export type FileSource =
+  /** Of a message or story: https://t.me/news/5. */
+  | { link: string }
+  | { message: MessagePlace }
+  | { story: MessagePlace }
+  /** The photo that a user, group or channel has now. */
+  | { photo_of: tl.InputPeer }
+  /** The id of a custom emoji. */
+  | { emoji: Long }
+  /** What an update or an answer holds. Once its reference has expired it cannot be fetched: name the message instead. */
+  | { document: tl.Document }
+  | { photo: tl.Photo }
+  | { location: tl.InputFileLocation | tl.InputWebFileLocation };
+
+export type FileOf = FileSource & {
+  /** "original" where it is not given, "thumb", or a type of Telegram's: "m", "x", "y". */
+  size?: string;
+  /** Where to begin: how many bytes are there already. */
+  offset?: number;
+};
+
+export interface DownloadOptions {
+  /** How long to wait for each range of the file, in milliseconds. 60000 where it is not given. */
+  timeout?: number;
+  /** The first token of the subjects; "tg" where it is not given. */
+  prefix?: string;
+  /** Ends the download with its reason when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/** A file of Telegram's, whose bytes are read by going through it. */
+export interface Download extends AsyncIterable<Uint8Array> {
+  /** As its sender calls it, or "": do not take it for a path. */
+  name: string;
+  /** Of the whole file, in bytes. 0: not known. */
+  size: number;
+  mime_type: string;
+}
+
+/**
+ * Fetches a file of any size, range by range, with no right but to tg.file. It goes wherever an async iterable of bytes does:
+ * `await writeFile("video.mp4", await download(...))`, or `pipeline(await download(...), createWriteStream("video.mp4"))`. The next range
+ * is asked for when the one before has been taken. What goes wrong is a CallError, whose method is "file.get", once it has been tried
+ * again where that can help; a later call goes on from an offset.
+ */
+export declare function download(nc: NatsConnection, account: string, of: FileOf, options?: DownloadOptions): Promise<Download>;
+
 /** A live update by its name. */
 export type Live<T extends tl.Update["_"]> = T extends tl.Update["_"] ? LiveMessage<T> & Contents<T> : never;
 
