@@ -171,7 +171,7 @@ func (d *downloader) fetch(ctx context.Context, asked map[string]any) (f downloa
 	if f.File, err = d.target(about.Name); err != nil {
 		return f, err
 	}
-	part, from, err := partial(f.File+".part", head)
+	part, from, err := partial(f.File+".part", head, about.Size)
 	if err != nil {
 		return f, err
 	}
@@ -193,7 +193,7 @@ func (d *downloader) target(name string) (string, error) {
 		}
 		return r
 	}, name))
-	if file = strings.TrimLeft(file, "."); file == "" {
+	if file = shortName(strings.TrimLeft(file, ".")); file == "" {
 		file = "file"
 	}
 	switch {
@@ -203,19 +203,35 @@ func (d *downloader) target(name string) (string, error) {
 		file = d.to
 	}
 	if _, err := os.Stat(file); err == nil && !d.force {
-		return "", fmt.Errorf("%s is there already (--force writes over it)", file)
+		return "", fmt.Errorf("%s is there already (--force writes over it)", printable(file))
 	}
 	return file, nil
 }
 
-// partial opens what there is of a file, to go on from a place in it. What does not begin as the file does is begun anew.
-func partial(name string, head []byte) (f *os.File, from int64, err error) {
+// nameMost is how long a file's name may be, in bytes: file systems take 255, and .part comes behind it.
+const nameMost = 240
+
+// shortName shortens what is too long a name, and keeps its ending.
+func shortName(name string) string {
+	if len(name) <= nameMost {
+		return name
+	}
+	ext := filepath.Ext(name)
+	if len(ext) > nameMost/4 {
+		ext = ""
+	}
+	return strings.ToValidUTF8(name[:nameMost-len(ext)], "") + ext
+}
+
+// partial opens what there is of a file, to go on from a place in it. What does not begin as the file does, or is longer, is begun
+// anew.
+func partial(name string, head []byte, size int64) (f *os.File, from int64, err error) {
 	if f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666); err != nil { //nolint:gosec // as other programs make files
 		return nil, 0, err
 	}
 	have := make([]byte, len(head))
 	if _, err := io.ReadFull(f, have); err == nil && bytes.Equal(have, head) {
-		if from, err = f.Seek(0, io.SeekEnd); err == nil {
+		if from, err = f.Seek(0, io.SeekEnd); err == nil && (from <= size || size <= 0 && len(head) == rangeMost) {
 			return f, from, nil
 		}
 	}
@@ -230,7 +246,7 @@ func partial(name string, head []byte) (f *os.File, from int64, err error) {
 
 // rest writes what follows from a place on, and tells the file's size.
 func (d *downloader) rest(ctx context.Context, asked map[string]any, about told, head []byte, w io.Writer, from int64) (int64, error) {
-	line := newProgress(d.c.ErrOrStderr(), about.Name, about.Size, from)
+	line := newProgress(d.c.ErrOrStderr(), printable(about.Name), about.Size, from)
 	defer line.end()
 	data := head
 	for at := from; ; {
@@ -248,7 +264,10 @@ func (d *downloader) rest(ctx context.Context, asked map[string]any, about told,
 		}
 		at += int64(len(data))
 		line.at(at)
-		if len(data) == 0 || about.Size <= 0 && len(data) < rangeMost {
+		switch {
+		case about.Size > 0 && at < about.Size && len(data) == 0:
+			return at, fmt.Errorf("%s ends behind %d bytes, and is said to have %d", printable(about.Name), at, about.Size)
+		case len(data) == 0 || about.Size <= 0 && len(data) < rangeMost:
 			return at, nil
 		}
 	}

@@ -66,6 +66,12 @@ func TestDownloadCommand(t *testing.T) {
 	if whole := r.d.server.Executed("upload.getFile") - before; resumed >= whole {
 		t.Errorf("%d questions to go on, %d for the whole file", resumed, whole)
 	}
+	// More than the file has, though it begins as the file does: what is behind its end is no part of it.
+	if err := os.WriteFile(target+".part", append(bytes.Clone(data), "behind its end"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.try(0, "film.bin", "download", demoAccount, what, "-o", target, "--force")
+	same(target)
 	if _, err := os.Stat(target + ".part"); err == nil {
 		t.Error("the part is still there")
 	}
@@ -86,6 +92,7 @@ func TestDownloadNames(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, want := range map[string]string{
 		"a b.jpg": "a b.jpg", "../../etc/passwd": "_.._etc_passwd", "/etc/passwd": "_etc_passwd", "..": "file", "": "file", ".bashrc": "bashrc", "a\x00b\nc": "a_b_c", `c:\x`: "c:_x",
+		strings.Repeat("é", 200) + ".jpeg": strings.Repeat("é", 117) + ".jpeg",
 	} {
 		if got, err := d.target(name); err != nil || got != want || strings.Contains(got, "/") {
 			t.Errorf("%q: %q %v", name, got, err)
