@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -65,6 +66,7 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
   natsgram demo --port 4333 --for 30s
   natsgram demo --quiet          nobody talks; only your own calls make updates
   NATSGRAM_SCHEMA=my.tl natsgram demo            another layer, spoken by the box and the daemon
+  NATSGRAM_STATE=demo natsgram demo              keeps the dialogs too, for natsgram chats demo
   NATS_URL=nats://localhost natsgram demo --external`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -165,7 +167,7 @@ func (t *people) perform(ctx context.Context, out io.Writer, b *bridge.Bridge, s
 }
 
 // demoSettings are those of an empty environment, so that a daemon configured on the same machine is left alone. Only the layer
-// is that of NATSGRAM_SCHEMA: the box and the daemon both speak it.
+// is that of NATSGRAM_SCHEMA, since the box and the daemon both speak it, and dialogs are kept where NATSGRAM_STATE says so.
 func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settings, error) {
 	set := bridge.DefaultSettings()
 	if o.external {
@@ -180,6 +182,9 @@ func demoSettings(ctx context.Context, dir string, o demoOptions) (bridge.Settin
 		set.Secret, set.Name = demoSecret, "demo-"+nuid.Next()
 	}
 	set.StateDir, set.Accounts, set.Schema = dir, []string{demoAccount}, os.Getenv("NATSGRAM_SCHEMA")
+	if state := os.Getenv("NATSGRAM_STATE"); state != "" {
+		set.State = strings.Split(state, ",")
+	}
 	set.APIID, set.APIHash = 1, "demo"
 	set.LogLevel, set.HTTP = "warn", o.http
 	set.Port = o.port

@@ -60,28 +60,28 @@ func openStorage(c *cobra.Command) (*storage.Storage, func(), error) {
 
 func printReports(out io.Writer, all []storage.Report) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tMESSAGES\tBYTES\tCOPIES\tAGE\tLIMIT\tPLACED")
+	var notes []string
+	if slices.ContainsFunc(all, func(r storage.Report) bool { return !r.Missing }) {
+		fmt.Fprintln(w, "NAME\tMESSAGES\tBYTES\tCOPIES\tAGE\tLIMIT\tPLACED")
+	}
 	for _, r := range all {
-		if r.Missing && r.Lazy {
-			fmt.Fprintf(w, "%s\tnot there: made when it is first asked for\n", r.Name)
-			continue
+		switch {
+		case r.Missing && r.Lazy:
+			notes = append(notes, r.Name+": not there, made when it is first asked for")
+		case r.Missing:
+			notes = append(notes, r.Name+": missing, a daemon makes it")
+		default:
+			fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Messages, size(int64(r.Bytes)), r.Replicas, r.Age, storage.Bytes(r.Limit), r.Place)
 		}
-		if r.Missing {
-			fmt.Fprintf(w, "%s\tmissing: a daemon makes it\n", r.Name)
-			continue
+		for _, d := range r.Differs {
+			notes = append(notes, fmt.Sprintf("%s: %s is %s, and %s", r.Name, d.What, d.Have, wanted(d)))
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\t%s\n", r.Name, r.Messages, size(int64(r.Bytes)), r.Replicas, r.Age, storage.Bytes(r.Limit), r.Place)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, r := range all {
-		for _, d := range r.Differs {
-			fmt.Fprintf(out, "\n%s: %s is %s, and %s", r.Name, d.What, d.Have, wanted(d))
-		}
-	}
-	if slices.ContainsFunc(all, func(r storage.Report) bool { return len(r.Differs) > 0 }) {
-		fmt.Fprintln(out)
+	if len(notes) > 0 {
+		fmt.Fprintf(out, "\n%s\n", strings.Join(notes, "\n"))
 	}
 	return nil
 }

@@ -25,10 +25,25 @@ func TestStorageCommands(t *testing.T) {
 			t.Errorf("natsgram %s: status %d, want %d; want %q in\n%s", words, got, status, want, out)
 		}
 	}
-	try("storage", 0, "TG_UPDATES    missing")
-	try("storage", 0, "TG_SCHEMA     not there: made when it is first asked for")
+	try("storage", 0, "TG_UPDATES: missing, a daemon makes it")
+	try("storage", 0, "TG_SCHEMA: not there, made when it is first asked for")
 	try("storage apply", 0, "TG_SESSIONS: bucket made, was missing")
 	try("storage apply", 0, "Nothing was to be changed")
+	out, _ := command(t, "storage")
+	if first, rest, _ := strings.Cut(out, "\n"); strings.Count(rest, "\n") > 9 {
+		at := strings.Index(first, "MESSAGES")
+		for line := range strings.Lines(rest) {
+			if strings.TrimSpace(line) == "" {
+				break
+			}
+			if line[at-1] != ' ' || line[at] == ' ' {
+				t.Errorf("a column does not stand below its head:\n%s", out)
+				break
+			}
+		}
+	} else {
+		t.Error(out)
+	}
 	t.Setenv("NATSGRAM_UPDATES_MAX_AGE", "24h")
 	t.Setenv("NATSGRAM_LIMITS", "events=64MB")
 	try("storage", 0, "TG_UPDATES: age is 168h, and 24h is set: natsgram storage apply --reduce does that, and loses what is older than 24h")
