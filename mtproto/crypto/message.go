@@ -91,6 +91,15 @@ func OpenAck(dst []byte, k *Key, from Side, packet []byte) ([]byte, uint32, erro
 	return dst, ack, nil
 }
 
+// OpenInPlace is [Open] into the packet's own bytes, which are spent then, whether it fails or not: a part of a file needs no second
+// buffer.
+func OpenInPlace(k *Key, from Side, packet []byte) ([]byte, error) {
+	if len(packet) < outerSize {
+		return nil, ErrOpen
+	}
+	return Open(packet[outerSize:outerSize], k, from, packet)
+}
+
 // decrypt appends the plaintext of a packet after comparing key id and msg_key. Nothing may look at the plaintext of a
 // packet for which it is not ok.
 func decrypt(dst []byte, k *Key, from Side, packet []byte) (text []byte, ack uint32, ok bool) {

@@ -124,6 +124,10 @@ func TestOpenRejects(t *testing.T) {
 		if rest := prefix[:cap(prefix)]; !bytes.Equal(rest, make([]byte, cap(prefix))) {
 			t.Errorf("%s: plaintext left in the buffer", name)
 		}
+		spent := bytes.Clone(packet)
+		if got, err := OpenInPlace(k, Server, spent); err != ErrOpen || len(got) != 0 { //nolint:errorlint // see above
+			t.Errorf("%s, in place: %d bytes, %v", name, len(got), err)
+		}
 	}
 }
 
@@ -151,6 +155,29 @@ func TestOpenToleratesTrailingBytes(t *testing.T) {
 		got, err := Open(nil, k, Client, append(bytes.Clone(packet), seq(n)...))
 		if err != nil || !bytes.Equal(got[:52], plainOf(20)) {
 			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+// A packet decrypted in place gives what it gives elsewhere, of its own memory, and what stands behind it is left alone.
+func TestOpenInPlace(t *testing.T) {
+	k := testKey(t)
+	for _, n := range []int{0, 20, 100, 5000} {
+		packet, _, err := Seal(nil, k, Server, plainOf(n), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := Open(nil, k, Server, packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := append(bytes.Clone(packet), seq(7)...)
+		got, err := OpenInPlace(k, Server, whole)
+		if err != nil || !bytes.Equal(got, want) || &got[0] != &whole[outerSize] {
+			t.Errorf("%d bytes: %x, %v", n, got, err)
+		}
+		if !bytes.Equal(whole[len(packet):], seq(7)) {
+			t.Errorf("%d bytes: what stands behind is changed: %x", n, whole[len(packet):])
 		}
 	}
 }
@@ -272,6 +299,9 @@ func FuzzOpen(f *testing.F) {
 		got, err := Open(nil, k, Server, packet)
 		if err == nil && (!bytes.HasPrefix(packet, good) || len(got) != len(good)-outerSize) {
 			t.Errorf("opened %x", packet)
+		}
+		if again, err2 := OpenInPlace(k, Server, bytes.Clone(packet)); !bytes.Equal(again, got) || (err == nil) != (err2 == nil) {
+			t.Errorf("%x is %x in place, %v", packet, again, err2)
 		}
 		if _, _, err := OpenV1(k, packet); err == nil {
 			t.Errorf("opened %x as MTProto 1", packet)

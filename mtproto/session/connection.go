@@ -214,9 +214,6 @@ func (s *Session) trim(now time.Time) {
 	if cap(s.pack.w.Buf) > small {
 		s.pack.w.Buf = nil
 	}
-	if cap(s.in.plain) > small {
-		s.in.plain = nil
-	}
 	s.in.ids, s.in.inner.Messages, s.pack.calls = nil, nil, nil
 	before := idAt(s.clock.server(now) - int64(refusedWithin))
 	s.log.shrink(before)

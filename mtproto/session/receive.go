@@ -12,7 +12,6 @@ import (
 
 // inbox has the buffers for receiving.
 type inbox struct {
-	plain []byte
 	inner mt.MsgContainer
 	ids   []int64
 	r     bin.Reader // of service messages, which have none inside
@@ -31,16 +30,13 @@ type frame struct {
 	stale   bool // its packet is too old to bring anything (C8)
 }
 
-// Receive takes an encrypted packet. An error means that the packet, or what is in it, failed a check: close the
-// connection (C9).
+// Receive takes an encrypted packet, and decrypts it in place: its bytes are spent, and the caller's again afterwards. An error means
+// that the packet, or what is in it, failed a check: close the connection (C9).
 func (s *Session) Receive(now time.Time, packet []byte) error {
 	s.conn.now, s.in.unpacked = now, 0
-	plain, err := crypto.Open(s.in.plain[:0], s.cfg.Key, crypto.Server, packet)
+	plain, err := crypto.OpenInPlace(s.cfg.Key, crypto.Server, packet)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPacket, err)
-	}
-	if s.in.plain = plain; cap(plain) > keepPlain {
-		s.in.plain = nil
 	}
 	err = s.decrypted(now, plain)
 	if off, ok := s.clock.report(now); ok {
