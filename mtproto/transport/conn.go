@@ -168,9 +168,22 @@ func (c *Conn) Feed(b []byte) {
 	if c.err != nil || len(b) == 0 {
 		return
 	}
-	n := c.add(b)
+	copy(c.Room(len(b)), b)
+	c.Fed(len(b))
+}
+
+// Room returns n bytes of space to read into from the socket, instead of [Conn.Feed], so that what comes is not copied. Call
+// [Conn.Fed] with the number of those that were read. Frames that Next gave before are not valid any more.
+func (c *Conn) Room(n int) []byte { return c.room(n) }
+
+// Fed takes in the n bytes that were read into the last [Conn.Room].
+func (c *Conn) Fed(n int) {
+	if c.err != nil || n == 0 {
+		return
+	}
+	b := c.buf[c.keep(n):]
 	if c.dec != nil { // exactly the bytes that arrived, or the streams drift apart (A19)
-		c.dec.XORKeyStream(c.buf[n:], c.buf[n:])
+		c.dec.XORKeyStream(b, b)
 	}
 }
 

@@ -1,5 +1,7 @@
 package transport
 
+import "slices"
+
 const (
 	keepBuffer = 4 << 10 // of receive buffer is held on to for a while
 	keepQuiet  = 256     // and of a quiet connection's
@@ -14,15 +16,27 @@ type inbox struct {
 	quiet int // times in a row that all was consumed and would have fit into keepQuiet
 }
 
-// rest is what is there. It is valid until the next add.
+// rest is what is there. It is valid until the next add or room.
 func (i *inbox) rest() []byte { return i.buf[i.off:] }
 
-// add copies b to the end and says where in buf it begins.
-func (i *inbox) add(b []byte) int {
+// add copies b to the end.
+func (i *inbox) add(b []byte) {
 	i.compact(len(b))
-	n := len(i.buf)
 	i.buf = append(i.buf, b...)
-	return n
+}
+
+// room returns free space for n bytes at the end, which keep takes in.
+func (i *inbox) room(n int) []byte {
+	i.compact(n)
+	i.buf = slices.Grow(i.buf, n)
+	return i.buf[len(i.buf):][:n]
+}
+
+// keep takes in the n bytes that were written to the room, and says where in buf they begin.
+func (i *inbox) keep(n int) int {
+	at := len(i.buf)
+	i.buf = i.buf[:at+n]
+	return at
 }
 
 // compact makes room for n bytes at the end by giving up what was consumed at the front.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	readLeast = 256 // of the buffer that waits for what comes: most of the time there is nothing but pongs
+	readLeast = 256 // bytes of room for what comes: most of the time there is nothing but pongs
 	readMost  = 64 << 10
 	writeMost = 64 << 10  // bytes gathered for one write
 	writeStep = 32 << 10  // bytes written at once
@@ -116,31 +116,32 @@ func (w *Wire) Send(packet []byte) error {
 	return w.write(b)
 }
 
-// readBuffer grows while much comes and shrinks again when little does.
-type readBuffer struct {
-	buf   []byte
-	small int // reads in a row that would have fit a smaller one
+// reading is how much room the next read gets: it grows while much comes and shrinks again when little does.
+type reading struct {
+	size  int
+	small int // reads in a row that would have fit less
 }
 
-// fit chooses the buffer for the next read from how much the last one brought.
-func (r *readBuffer) fit(n int) {
-	switch size := len(r.buf); {
-	case size == 0:
-		r.buf = make([]byte, readLeast)
-	case n == size && size < readMost:
-		r.buf, r.small = make([]byte, 4*size), 0
-	case n > size/4 || size == readLeast:
+// fit chooses the size of the next read from how much the last one brought.
+func (r *reading) fit(n int) int {
+	switch {
+	case r.size == 0:
+		r.size = readLeast
+	case n == r.size && r.size < readMost:
+		r.size, r.small = 4*r.size, 0
+	case n > r.size/4 || r.size == readLeast:
 		r.small = 0
 	default:
 		if r.small++; r.small == 8 {
-			r.buf, r.small = make([]byte, readLeast), 0
+			r.size, r.small = readLeast, 0
 		}
 	}
+	return r.size
 }
 
 // frames calls each for every frame that comes, until it fails, and partly whenever bytes came that do not end a frame.
 func (w *Wire) frames(partly func(), each func(transport.Frame) error) error {
-	var r readBuffer
+	var r reading
 	for unheard, n := false, 0; ; {
 		f, ok, err := w.framing.Next()
 		if err != nil {
@@ -156,10 +157,9 @@ func (w *Wire) frames(partly func(), each func(transport.Frame) error) error {
 		if unheard {
 			partly()
 		}
-		r.fit(n)
-		n, err = w.conn.Read(r.buf)
+		n, err = w.conn.Read(w.framing.Room(r.fit(n)))
 		unheard = n > 0
-		w.framing.Feed(r.buf[:n])
+		w.framing.Fed(n)
 		if err != nil && n == 0 {
 			return err
 		}

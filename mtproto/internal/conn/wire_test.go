@@ -2,16 +2,15 @@ package conn
 
 import "testing"
 
-// A buffer follows what comes: large while files do, small when there are pongs.
+// The room for a read follows what comes: large while files do, small when there are pongs.
 func TestReadingFits(t *testing.T) {
-	var r readBuffer
+	var r reading
 	n := 0
 	size := func(fill func(int) int, reads int) int {
 		for range reads {
-			r.fit(n)
-			n = fill(len(r.buf))
+			n = fill(r.fit(n))
 		}
-		return len(r.buf)
+		return r.size
 	}
 	full := func(size int) int { return size }
 	pong := func(int) int { return 100 }
