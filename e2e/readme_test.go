@@ -57,7 +57,7 @@ func TestReadmePrograms(t *testing.T) {
 	t.Run("Python", func(t *testing.T) { python(t, programs["python"]) })
 }
 
-// TestReadmeFiles runs the README's programs that send a photo from disk. It arrives as it is on the disk.
+// TestReadmeFiles runs the README's programs that send a photo from disk, and those that save a video. Both arrive as they are.
 func TestReadmeFiles(t *testing.T) {
 	d := startDemo(t)
 	programs := readmePrograms(t, d, "files")
@@ -102,18 +102,57 @@ func TestReadmeFiles(t *testing.T) {
 		}
 		t.Errorf("no message %q:\n%s", text, out)
 	}
+	saved := videoSaved(t, d)
+	videos := readmePrograms(t, d, "video")
 	t.Run("Go", func(t *testing.T) {
 		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(programs["go"]), 0o644))
-		must(t, build(root, nil, "go", "build", "-o", filepath.Join(dir, "program"), filepath.Join(dir, "main.go")))
-		arrived(t, dir, "from Go", exec.Command(filepath.Join(dir, "program")))
+		compiled := func(name, program string) *exec.Cmd {
+			source := filepath.Join(dir, name+".go")
+			must(t, os.WriteFile(source, []byte(program), 0o644))
+			must(t, build(root, nil, "go", "build", "-o", filepath.Join(dir, name), source))
+			return exec.Command(filepath.Join(dir, name))
+		}
+		arrived(t, dir, "from Go", compiled("photo", programs["go"]))
+		saved(t, dir, compiled("video", videos["go"]))
 	})
 	t.Run("TypeScript", func(t *testing.T) {
 		dir := needNode(t)
-		must(t, os.WriteFile(filepath.Join(dir, "files.ts"), []byte(programs["ts"]), 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "photo.ts"), []byte(programs["ts"]), 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "video.ts"), []byte(videos["ts"]), 0o644))
 		must(t, compile(dir))
-		arrived(t, dir, "from TypeScript", exec.Command("node", "out/files.js"))
+		arrived(t, dir, "from TypeScript", exec.Command("node", "out/photo.js"))
+		saved(t, dir, exec.Command("node", "out/video.js"))
 	})
+}
+
+// videoSaved has the nats CLI fetch the demo's video by the object store, which checks its digest. What it gives runs a program and compares what
+// that saved.
+func videoSaved(t *testing.T, d *demo) func(t *testing.T, dir string, c *exec.Cmd) {
+	t.Helper()
+	out := d.nats(t, `req tg.file.demo.get '{"link":"https://t.me/townnews/3","to":"object"}' --raw --timeout 30s`)
+	var got struct {
+		File struct{ Bucket, Object string }
+	}
+	must(t, json.Unmarshal([]byte(out), &got))
+	name := filepath.Join(t.TempDir(), "video.mp4")
+	d.nats(t, fmt.Sprintf("object get %s %s --output %s --force --no-progress", got.File.Bucket, got.File.Object, name))
+	want, err := os.ReadFile(name)
+	must(t, err)
+	if len(want) <= 8<<20 {
+		t.Fatalf("the video has %d bytes: one answer could hold it", len(want))
+	}
+	return func(t *testing.T, dir string, c *exec.Cmd) {
+		t.Helper()
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		saved, err := os.ReadFile(filepath.Join(dir, "video.mp4"))
+		must(t, err)
+		if !bytes.Equal(saved, want) {
+			t.Errorf("%d bytes were saved of %d, or others", len(saved), len(want))
+		}
+	}
 }
 
 // python compiles the program, checks its types, and runs it where nats-py is.

@@ -13,6 +13,7 @@ import (
 	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/tl"
 )
 
@@ -46,8 +47,16 @@ func newPeople(api *tl.Schema) (*people, error) {
 		Members: []*mttest.Account{t.alice, t.bob, t.dora}})
 	t.alice.Send(t.garden, "The tomatoes are ripe. Who wants some?")
 	t.carol.Send(t.news, "The bridge is open again.")
+	t.carol.SendDraft(t.news, world.Draft{Text: "It sways a little.", Media: s.World().AddFile(video())})
 	t.bob.Send(t.dora, "Hello Dora, welcome to the bus.")
 	return t, nil
+}
+
+// video is one to be fetched, larger than one answer may be. What it shows is noise.
+func video() world.File {
+	data := make([]byte, 9<<20)
+	_, _ = rand.NewChaCha8([32]byte{9}).Read(data) // never fails
+	return world.File{DC: 2, Name: "bridge.mp4", MimeType: "video/mp4", Data: data}
 }
 
 // lines are what people say, each in turn.
