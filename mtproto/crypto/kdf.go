@@ -97,12 +97,13 @@ type hasher struct {
 
 var hashers = sync.Pool{New: func() any { return &hasher{h: sha256.New()} }}
 
-// sha256Of hashes the concatenation of a and b without allocating.
-func sha256Of(a, b []byte) [sha256.Size]byte {
+// sha256Of hashes the concatenation of parts without allocating.
+func sha256Of(parts ...[]byte) [sha256.Size]byte {
 	h := hashers.Get().(*hasher)
 	h.h.Reset()
-	h.h.Write(a)
-	h.h.Write(b)
+	for _, p := range parts {
+		h.h.Write(p)
+	}
 	h.h.Sum(h.sum[:0])
 	out := h.sum
 	hashers.Put(h)

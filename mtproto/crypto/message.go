@@ -47,24 +47,33 @@ func Seal(dst []byte, k *Key, from Side, plain []byte, rand io.Reader) (packet [
 	dst = slices.Grow(dst, outerSize+len(plain)+padding)
 	dst = dst[:start+outerSize+len(plain)+padding]
 	out := dst[start:]
+	// Whole blocks are encrypted from where they are. The last bytes stand where their ciphertext will, with the padding.
 	text := out[outerSize:]
-	copy(text, plain)
-	if _, err := io.ReadFull(rand, text[len(plain):]); err != nil {
+	whole := len(plain) &^ 15
+	end := text[whole:]
+	if _, err := io.ReadFull(rand, end[copy(end, plain[whole:]):]); err != nil {
 		clear(out)
 		return dst[:start], 0, fmt.Errorf("crypto: random padding: %w", err)
 	}
-	return dst, seal(out, k, from), nil
+	return dst, seal(out, k, from, plain[:whole]), nil
 }
 
-// seal encrypts a packet in place whose plaintext, padding included, stands where its ciphertext will.
-func seal(out []byte, k *Key, from Side) (ack uint32) {
+// seal encrypts a packet whose plaintext, padding included, is begin and what stands already where the rest of its ciphertext will.
+// begin is whole blocks.
+func seal(out []byte, k *Key, from Side, begin []byte) (ack uint32) {
 	text := out[outerSize:]
-	large := sha256Of(k.get().bytes[88+from:120+from], text)
+	end := text[len(begin):]
+	large := sha256Of(k.get().bytes[88+from:120+from], begin, end)
 	msgKey := [16]byte(large[8:24])
 	binary.LittleEndian.PutUint64(out, k.get().id)
 	copy(out[8:], msgKey[:])
 	aes := kdf2(k, from, &msgKey)
-	EncryptIGE(text, text, aes.key[:], &aes.iv)
+	EncryptIGE(text, begin, aes.key[:], &aes.iv)
+	if n := len(begin); n > 0 { // the chain goes on
+		copy(aes.iv[:16], text[n-16:])
+		copy(aes.iv[16:], begin[n-16:])
+	}
+	EncryptIGE(end, end, aes.key[:], &aes.iv)
 	return binary.LittleEndian.Uint32(large[:4]) | quickAck
 }
 

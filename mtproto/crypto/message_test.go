@@ -93,7 +93,7 @@ func TestOpenRejects(t *testing.T) {
 	sealed := func(plain []byte, length uint32) []byte {
 		binary.LittleEndian.PutUint32(plain[lengthAt:], length)
 		out := append(make([]byte, outerSize), plain...)
-		seal(out, k, Server)
+		seal(out, k, Server, nil)
 		return out
 	}
 	for name, packet := range map[string][]byte{
@@ -137,7 +137,7 @@ func TestOpenAcceptsBounds(t *testing.T) {
 	for _, c := range []struct{ total, body int }{{48, 0}, {48, 4}, {innerSize + 1024, 0}, {innerSize + 1024 + 16, 16}} {
 		out := make([]byte, outerSize+c.total)
 		binary.LittleEndian.PutUint32(out[outerSize+lengthAt:], uint32(c.body))
-		seal(out, k, Server)
+		seal(out, k, Server, nil)
 		if _, err := Open(nil, k, Server, out); err != nil {
 			t.Errorf("%d bytes of text, %d of body: %v", c.total, c.body, err)
 		}
@@ -178,6 +178,23 @@ func TestOpenInPlace(t *testing.T) {
 		}
 		if !bytes.Equal(whole[len(packet):], seq(7)) {
 			t.Errorf("%d bytes: what stands behind is changed: %x", n, whole[len(packet):])
+		}
+	}
+}
+
+// What is encrypted from where it is, is the same as what is encrypted in place.
+func TestSealInTwo(t *testing.T) {
+	k := testKey(t)
+	for n := 0; n < 200; n += 4 {
+		plain := plainOf(n)
+		got, ack, err := Seal(nil, k, Server, plain, zeros{})
+		if err != nil || !bytes.Equal(plain, plainOf(n)) {
+			t.Fatalf("%d: plaintext changed, or %v", n, err)
+		}
+		want := make([]byte, len(got))
+		copy(want[outerSize:], plain)
+		if again := seal(want, k, Server, nil); !bytes.Equal(got, want) || ack != again {
+			t.Errorf("%d: %x, want %x", n, got, want)
 		}
 	}
 }

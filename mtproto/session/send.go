@@ -17,7 +17,8 @@ import (
 const (
 	maxPacked    = 1000      // queries in a container (C18)
 	maxPackBytes = 32 << 10  // of queries in a container, unless one alone is longer (C18)
-	keepPlain    = 128 << 10 // a larger buffer is not kept
+	keepPlain    = 128 << 10 // a larger buffer is not kept by a session,
+	keepShared   = 768 << 10 // nor one that is larger yet by all of them; one of this size carries a part of a file
 )
 
 // Layout of the buffer in which a packet is made. A message in a container and a lone message look the same from msg_id
@@ -54,6 +55,7 @@ func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
 		return dst, false
 	}
 	s.pack.reset()
+	defer s.pack.shed()
 	s.fill(now)
 	if s.pack.count == 0 {
 		return dst, false
@@ -71,12 +73,34 @@ func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
 }
 
 func (p *packer) reset() {
-	if cap(p.w.Buf) > keepPlain {
-		p.w.Buf = nil
-	}
 	const zeros = itemsAt
 	p.w = bin.Writer{Buf: append(p.w.Buf[:0], make([]byte, zeros)...)}
 	p.count, p.calls, p.live, p.ping = 0, p.calls[:0], false, false
+}
+
+// largePlains are buffers over keepPlain, shared by all sessions: each has one only while [Session.Append] runs.
+var largePlains = sync.Pool{New: func() any { return new([]byte) }}
+
+// room provides for n bytes more: a part of a file takes a large buffer that carried one before.
+func (p *packer) room(n int) {
+	size := len(p.w.Buf) + n
+	if size <= keepPlain || size <= cap(p.w.Buf) {
+		return
+	}
+	if b := *largePlains.Get().(*[]byte); cap(b) >= size {
+		p.w.Buf = append(b[:0], p.w.Buf...)
+	}
+}
+
+// shed gives a large buffer up, now that the packet is encrypted elsewhere.
+func (p *packer) shed() {
+	if cap(p.w.Buf) <= keepPlain {
+		return
+	}
+	if large := p.w.Buf; cap(large) <= keepShared {
+		largePlains.Put(&large)
+	}
+	p.w.Buf = nil
 }
 
 // fill puts into the packet what belongs there, in ascending order of ids (C13).
@@ -174,6 +198,7 @@ func (s *Session) putCall(now time.Time, c *call) {
 		s.pack.w.Uint32(invokeAfterMsgID)
 		s.pack.w.Int64(after)
 	}
+	s.pack.room(len(c.query))
 	s.pack.w.Raw(c.query)
 	s.end()
 	s.calls.fly(c, id, seq, now)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/natsgram/natsgram/mtproto/crypto"
 	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/tl/bin"
 )
@@ -158,6 +159,29 @@ func TestContainerBytes(t *testing.T) { // C18
 	}
 	p.s.Call(p.now, append(bytes.Clone(long), make([]byte, 500<<10)...), CallOptions{NoGzip: true})
 	p.run("< long, long', long'', long'''")
+}
+
+// Parts of files go through buffers that sessions share: each comes out whole, and none stays with a session.
+func TestLargePlains(t *testing.T) {
+	part := func(fill byte, n int) []byte { return append(query("part"), bytes.Repeat([]byte{fill}, n)...) }
+	first, second := opened(t, nil), opened(t, nil)
+	for i, n := range []int{200 << 10, 512 << 10, 300 << 10, 64, 700 << 10, 900 << 10, 512 << 10} {
+		for j, p := range []*peer{first, second} {
+			want := part(byte(2*i+j), n)
+			p.s.Call(p.now, want, CallOptions{NoGzip: true})
+			packet, ok := p.s.Append(p.now, nil)
+			if !ok {
+				t.Fatal("nothing sent")
+			}
+			plain, err := crypto.Open(nil, p.key, crypto.Client, packet)
+			if err != nil || !bytes.Contains(plain, want) {
+				t.Errorf("%d bytes: another packet, %v", n, err)
+			}
+			if kept := cap(p.s.pack.w.Buf); kept > keepPlain {
+				t.Errorf("%d bytes: the session keeps a buffer of %d", n, kept)
+			}
+		}
+	}
 }
 
 // Long queries go packed, unless that is no use or not wanted. // C21
