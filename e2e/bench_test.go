@@ -401,7 +401,7 @@ func stored(b *testing.B, a boxAccount) session.Storage {
 }
 
 // natsgram runs a client of ours, and returns when it has had its first answer.
-func (x *box) natsgram(b *testing.B, a *boxAccount) (*mtproto.Client, func()) {
+func (x *box) natsgram(b *testing.B, a *boxAccount, change ...func(*mtproto.Options)) (*mtproto.Client, func()) {
 	b.Helper()
 	o := mtproto.Options{
 		API: mtproto.API{ID: apiID, Hash: apiHash}, Schema: gotdLayer(b), Env: x.env, Throttle: new(mtproto.Throttle),
@@ -413,6 +413,9 @@ func (x *box) natsgram(b *testing.B, a *boxAccount) (*mtproto.Client, func()) {
 			b.Fatal(err)
 		}
 		o.State = mtproto.State{Version: mtproto.StateVersion, Home: a.DC, UserID: a.User, DCs: map[int]mtproto.DCState{a.DC: {Key: key, Created: time.Now(), Authorized: true}}}
+	}
+	for _, f := range change {
+		f(&o)
 	}
 	c, err := mtproto.New(o)
 	if err != nil {

@@ -21,11 +21,11 @@ import (
 )
 
 // BenchmarkFiles: a file of 32 MiB up and down, by gotd/td and by us, with 8 parts at the same time and up to 4 connections each; and what
-// loopback and AES-IGE alone reach. cpu-us/op is this process's, without the server; of limit it is both ends'.
+// loopback and AES-IGE alone reach. plain is ours without obfuscation, which gotd's has not and ours has by default. cpu-us/op is this process's, without the server; of limit it is both ends'.
 func BenchmarkFiles(b *testing.B) {
 	data := make([]byte, fileSize)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
-	box := newBox(b, 2)
+	box := newBox(b, 3)
 	theirs, stop := box.gotdClient(b, &box.accounts[0])
 	defer stop()
 	pool, err := theirs.Pool(4)
@@ -38,6 +38,10 @@ func BenchmarkFiles(b *testing.B) {
 	defer end()
 	f := files.New(ours)
 	f.NoVerify = true // as theirs
+	open, shut := box.natsgram(b, &box.accounts[2], func(o *mtproto.Options) { o.Transport.Plain = true })
+	defer shut()
+	plain := files.New(open)
+	plain.NoVerify = true
 
 	run := func(name string, move func() error) {
 		if err := move(); err != nil { // connections are made, buffers are there
@@ -66,8 +70,13 @@ func BenchmarkFiles(b *testing.B) {
 		up, err = f.Resume(b.Context(), "a.bin", bytes.NewReader(data), fileSize, &files.Progress{ID: id, PartSize: 512 << 10})
 		return err
 	})
+	var bare *files.Uploaded
+	run("upload/plain", func() (err error) {
+		bare, err = plain.Resume(b.Context(), "a.bin", bytes.NewReader(data), fileSize, &files.Progress{ID: id, PartSize: 512 << 10})
+		return err
+	})
 	their := gotdLocation(b, theirs.API(), sent)
-	our := ourLocation(b, ours, up)
+	our, bareOur := ourLocation(b, ours, up), ourLocation(b, open, bare)
 	w := &at{make([]byte, fileSize)}
 	run("download/gotd", func() error {
 		_, err := downloader.NewDownloader().WithPartSize(512<<10).Download(api, their).WithThreads(8).Parallel(b.Context(), w)
@@ -83,6 +92,14 @@ func BenchmarkFiles(b *testing.B) {
 	})
 	if !bytes.Equal(w.b, data) {
 		b.Error("natsgram: other bytes")
+	}
+	clear(w.b)
+	run("download/plain", func() error {
+		_, err := plain.Download(b.Context(), files.Source{Location: bareOur, DC: 2, Size: fileSize}, w)
+		return err
+	})
+	if !bytes.Equal(w.b, data) {
+		b.Error("plain: other bytes")
 	}
 	b.Run("limit", func(b *testing.B) {
 		b.SetBytes(fileSize)
