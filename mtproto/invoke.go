@@ -49,6 +49,7 @@ type attempts struct {
 	wraps   int
 	flooded time.Duration
 	turn    *turn // in a [Sequence]
+	doubt   bool  // an earlier try may have been executed
 }
 
 // attempts begins a call at a data centre, 0 for the home.
@@ -73,8 +74,17 @@ func (a *attempts) carryHome(ctx context.Context) ([]byte, error) {
 	return a.carry(ctx)
 }
 
-// carry makes a call until there is an answer, or an error that repetition does not mend.
+// carry makes a call until there is an answer, or an error that repetition does not mend. What the last try says of its being sent is
+// not all where an earlier one may have been executed.
 func (a *attempts) carry(ctx context.Context) ([]byte, error) {
+	body, err := a.repeat(ctx)
+	if e, ok := err.(*Error); ok && a.doubt && e.Sent == SentNo {
+		e.Sent = SentUnknown
+	}
+	return body, err
+}
+
+func (a *attempts) repeat(ctx context.Context) ([]byte, error) {
 	if err := a.c.running(ctx); err != nil {
 		return nil, a.failed(SentNo, err)
 	}
@@ -92,6 +102,7 @@ func (a *attempts) carry(ctx context.Context) ([]byte, error) {
 		if err := a.mend(ctx, e); err != nil {
 			return nil, err
 		}
+		a.doubt = a.doubt || e.Sent == SentUnknown || e.Sent == SentYes
 	}
 }
 
@@ -198,12 +209,14 @@ func (a *attempts) mend(ctx context.Context, e *Error) error {
 	return e
 }
 
-// mendOwn repeats a call whose link ended for reasons of its own before the call was sent, or that was out of turn.
+// mendOwn repeats a call whose link ended for reasons of its own before the call was sent, or that was out of turn. One that does no harm
+// may have been sent before.
 func (a *attempts) mendOwn(ctx context.Context, e *Error) error {
-	if errors.Is(e.Err, session.ErrTurn) && e.Sent == SentNo {
+	again := e.Sent == SentNo || a.m.safe
+	if errors.Is(e.Err, session.ErrTurn) && again {
 		return a.outOfTurn(e)
 	}
-	if errors.Is(e.Err, errMoved) && e.Sent == SentNo && ctx.Err() == nil {
+	if errors.Is(e.Err, errMoved) && again && ctx.Err() == nil {
 		return nil
 	}
 	return e

@@ -131,14 +131,14 @@ func (l *link) cancel(k *rpc) (Sent, bool) {
 	if i := slices.Index(l.held, k); i >= 0 {
 		l.held = slices.Delete(l.held, i, i+1)
 		k.turn.leave()
-		return SentNo, true
+		return k.fate(SentNo), true
 	}
 	if l.calls[k.id] != k {
 		return SentUnknown, false
 	}
 	delete(l.calls, k.id)
 	k.turn.leave()
-	sent := sentBy(l.conn.Session().Cancel(time.Now(), k.id))
+	sent := k.fate(sentBy(l.conn.Session().Cancel(time.Now(), k.id)))
 	l.conn.Wake() // the server may be asked to forget it too
 	return sent, true
 }
@@ -191,6 +191,7 @@ func (l *link) abandon() {
 		switch {
 		case k.then != nil:
 		case sent == SentNo || k.safe:
+			k.doubt = k.doubt || sent != SentNo
 			l.held = append(l.held, k)
 			k.turn.taken()
 			k.turn.tell()
@@ -232,7 +233,7 @@ func (l *link) fail(k *rpc, sent Sent, why error) {
 	if k.then != nil {
 		return
 	}
-	k.err, k.sent = why, sent
+	k.err, k.sent = why, k.fate(sent)
 	k.turn.leave()
 	k.done <- struct{}{}
 }

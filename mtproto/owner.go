@@ -36,7 +36,7 @@ func (l *link) Ended(now time.Time, e session.Event) {
 		}
 	case session.Failed:
 		if k := l.take(now, e.Call); k != nil {
-			k.err, k.sent = e.Err, sentBy(e.Sent)
+			k.err, k.sent = e.Err, k.fate(sentBy(e.Sent))
 			l.answered(now, k)
 		}
 	}

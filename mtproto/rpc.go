@@ -14,6 +14,7 @@ type rpc struct {
 	turn   *turn
 	safe   bool // see [method]
 	packed bool
+	doubt  bool // it was sent in a session that was left, and may have been executed
 	id     session.CallID
 	done   chan struct{} // has one element when there is an answer
 
@@ -38,6 +39,14 @@ func (k *rpc) result(m method, id int) ([]byte, *Error) {
 		return nil, &Error{Method: m.name, DC: id, Sent: k.sent, Err: k.err}
 	}
 	return k.body, nil
+}
+
+// fate returns what is to be said of the call's being sent, if sent is true of the last session that had it.
+func (k *rpc) fate(sent Sent) Sent {
+	if k.doubt && sent == SentNo {
+		return SentUnknown
+	}
+	return sent
 }
 
 // rpcPool is a client's own: channels cannot leave a test with a clock of its own, and a [sync.Pool] for each client would take

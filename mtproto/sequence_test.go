@@ -311,3 +311,44 @@ func TestSequencePatience(t *testing.T) {
 		}
 	})
 }
+
+// C39: sends that a random_id guards come again, in their order, after the session is forgotten in which they were sent, and the call
+// before them has failed with it.
+func TestSequenceForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mttest.NewServer(t, inMemory)
+		var o order
+		o.watch(s, func(string) *mttest.Action { a := mttest.Drop(); return &a })
+		s.InterceptMethod("messages.sendMessage", func(q *mttest.Request) mttest.Action {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			if about := q.Args.Str("message"); !slices.Contains(o.done, about) { // as the random_id does it
+				o.done = append(o.done, about)
+			}
+			return mttest.Answer(M{"_": "updatesTooLong"})
+		})
+		r := start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
+		r.ready()
+		q := r.Sequence()
+		first := q.Start(t.Context(), r.encode(M{"_": unguarded, "pending_updates_count": 0, "message": "lost"}))
+		want := make([]string, 10)
+		waits := make([]func() ([]byte, error), len(want))
+		for i := range want {
+			want[i] = fmt.Sprint(i)
+			waits[i] = q.Start(t.Context(), r.encode(M{"_": "messages.sendMessage", "peer": M{"_": "inputPeerSelf"}, "message": want[i],
+				"random_id": int64(i + 1)}))
+		}
+		synctest.Wait()
+		s.ForgetSessions()
+		s.Cut()
+		if _, err := first(); mtproto.SentOf(err) == mtproto.SentNo || err == nil {
+			t.Errorf("the first: %v", err)
+		}
+		for i, wait := range waits {
+			if _, err := wait(); err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		equal(t, "executed", o.done, want)
+	})
+}

@@ -15,7 +15,7 @@ type CallOptions struct {
 	// NoGzip sends the query as it is, as for parts of files (C21).
 	NoGzip bool
 	// After is an earlier call that the server has to execute first (C39). If that has failed when this one is to be sent, was
-	// cancelled, or was sent in a session that was left, this one fails with [ErrTurn] and is not sent.
+	// cancelled, or was sent in a session that was left, this one fails with [ErrTurn] and is not sent, or not again.
 	After CallID
 	// Build, if set, makes the query each time it is sent, for what has to contain its own msg_id (B22). Such a query is
 	// sent outside of containers.

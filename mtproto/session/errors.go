@@ -26,7 +26,7 @@ var (
 	// ErrAnswer says that the call was executed, but its answer cannot be read or never came.
 	ErrAnswer = errors.New("session: answer lost")
 	// ErrTurn says that the call that this one was to come after has ended meanwhile, or was sent in a session that was left
-	// (C39). This one was not sent.
+	// (C39). This one was not sent, or not again.
 	ErrTurn = errors.New("session: out of turn")
 	// ErrClosed says that the session was closed.
 	ErrClosed = errors.New("session: closed")

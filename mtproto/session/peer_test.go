@@ -110,7 +110,7 @@ func opened(t testing.TB, change func(*Config)) *peer {
 
 // run plays a script that reads like the wire, a line at a time:
 //
-//	call a [resendable]   or "call b after a":
+//	call a [resendable] [after b]:
 //	                      the client is given a query; cancel a, release u, decline u, close, flush, destroy, connect, cut likewise
 //	wait 10s              time passes; Wake and Tick are followed
 //	< a, [b ack(2)]       exactly these packets come from the client; brackets are a container; a' is the second sending of a
@@ -205,8 +205,8 @@ func queryName(body []byte) string { return strings.TrimRight(string(body[4:16])
 
 func (p *peer) call(rest string) {
 	name, opt, _ := strings.Cut(rest, " ")
-	before, _ := strings.CutPrefix(opt, "after ")
-	id := p.s.Call(p.now, query(name), CallOptions{Resendable: opt == "resendable", After: p.ids[before]})
+	opt, before, _ := strings.Cut(strings.Replace(opt, "after ", " ", 1), " ")
+	id := p.s.Call(p.now, query(name), CallOptions{Resendable: opt == "resendable", After: p.ids[strings.TrimSpace(before)]})
 	p.calls[id], p.ids[name] = name, id
 }
 

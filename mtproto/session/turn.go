@@ -8,14 +8,10 @@ func (t *calls) turn(c *call) (after int64, ok bool) {
 	if c.opts.After == 0 {
 		return 0, true
 	}
-	p := t.byID[c.opts.After]
-	switch {
-	case p != nil && p.where == inFlight:
+	if p := t.byID[c.opts.After]; p != nil && p.where == inFlight {
 		return p.msgID, true
-	case c.past != No: // sent again, which does no harm: it had its turn
-		return 0, true
 	}
-	return 0, false
+	return 0, false // even if it was sent before: that copy may have been lost, and this one would overtake
 }
 
 // follow lets the call after one that has succeeded go without waiting.

@@ -55,6 +55,17 @@ func TestTurn(t *testing.T) {
 			> bad b 48
 			<
 			= failed b no`},
+		{"sent before, and then the other has failed: what it was to follow may be under way", `
+			call a
+			call b resendable after a
+			< [a b-after-a]
+			cut
+			connect
+			< [ping state(a b-after-a)]
+			> [session ping, info 1 1]
+			= session, failed a unknown
+			<
+			= failed b unknown`},
 		{"in another session it cannot be named", `
 			call a
 			< a

@@ -16,6 +16,7 @@ func (w *world) check() {
 	for _, k := range c.owner.all {
 		w.checkCall(k)
 	}
+	w.checkChats()
 	for name := range book.given {
 		if c.owner.got[name] == 0 {
 			w.wrong("update %s was acknowledged, but not delivered", name)
@@ -39,7 +40,7 @@ func (w *world) checkCall(k *call) {
 		w.wrong("%s ended %d times", k.name, k.ends)
 	case n > 1 && !k.safe:
 		w.wrong("%s was executed %d times", k.name, n)
-	case k.claimed && k.claim == session.No && book.seen[k.name]:
+	case k.claimed && k.claim == session.No && book.seen[k.name] && k.chat == nil:
 		w.wrong("%s: said not to be received, and was", k.name)
 	case !k.claimed && !book.seen[k.name]:
 		w.wrong("%s was answered, but never received", k.name)

@@ -140,15 +140,16 @@ func (c *client) introduce() {
 		}
 		return
 	}
-	for _, k := range c.waiting {
-		c.submit(k)
-	}
-	c.waiting = c.waiting[:0]
+	c.submitAll()
 }
 
-func (c *client) submit(k *call) {
-	q := query(k.name, k.extra)
-	k.id = c.sess.Call(c.w.now, q, session.CallOptions{Resendable: k.safe, NoGzip: k.extra%8 == 0})
+func (c *client) submit(k *call, after session.CallID) {
+	name := k.name
+	if k.tries++; c.w.mutant == OtherRandomID && k.chat != nil && !k.edit && k.tries > 1 {
+		name += otherID
+	}
+	q := query(name, k.extra)
+	k.id = c.sess.Call(c.w.now, q, session.CallOptions{Resendable: k.safe, NoGzip: k.extra%8 == 0, After: after})
 	c.calls[k.id] = k
 }
 

@@ -8,6 +8,7 @@
 //
 //   - every call is answered, once and with its own answer, or failed, and then what was said about its being sent is true;
 //   - nothing is executed twice, but for calls that allow it;
+//   - what several programs do in a chat is executed in order (C39), and the last edit stands;
 //   - all content of the server is acknowledged, and what is acknowledged was delivered;
 //   - what was sent into a session that the server forgot is accounted for by the notice of the new one;
 //   - the session remembers nothing of what is over.

@@ -38,13 +38,16 @@ const (
 	step    // the server's is set back a little
 	restart // another session, with a clock that may be wrong by hours
 	rekey   // another temporary key
+	// Of the server, where there are senders.
+	flood  // a flood wait of one call
+	reject // no fault: a call is answered with an error that stands
 	faults
 )
 
 var faultNames = [faults]string{"loseQuery", "refuse", "refuseDone", "ackQuery", "hideAnswer", "lateAnswer", "again",
 	"newSalt", "nextSalt", "forget", "forgetKey", "overload", "push", "pushPing", "unasked", "askAgain", "askStates",
 	"refuseKey", "retryKey", "cut", "cutServer", "mute", "deaf", "heal", "corrupt", "replay", "replayBack", "sleep",
-	"step", "restart", "rekey"}
+	"step", "restart", "rekey", "flood", "reject"}
 
 func (f fault) String() string { return faultNames[f] }
 
@@ -55,14 +58,14 @@ var usual = [faults]int{
 	refuseKey: 6, retryKey: 4,
 	cut: 4, cutServer: 10, mute: 12, deaf: 12, heal: 4, corrupt: 12, replay: 10, replayBack: 10,
 	sleep: 20, step: 30, restart: 40, rekey: 30,
+	flood: 12, reject: 30,
 }
 
 // draw decides for a run which faults it has: about two in three, so that one does not always hide another.
-func (r *source) draw() (odds [faults]int) {
-	for f, n := range usual {
+func (r *source) draw(odds *[faults]int, from, to fault) {
+	for f, n := range usual[from:to] {
 		if !r.one(3) {
-			odds[f] = max(n*(1+r.n(4))/2, 2)
+			odds[int(from)+f] = max(n*(1+r.n(4))/2, 2)
 		}
 	}
-	return odds
 }

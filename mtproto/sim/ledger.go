@@ -12,12 +12,16 @@ type ledger struct {
 	pushed   map[string]time.Time // updates, and when
 	given    map[string]bool      // updates that were acknowledged in time
 	begun    map[int64]bool       // notices of new sessions, by unique id: acknowledged?
+	sent     map[string]bool      // random_ids of sends to chats
+	text     map[string]string    // the edit that stands, by chat
+	deeds    []string             // what was executed in chats, in order
 	problem  error
 }
 
 func newLedger() ledger {
 	return ledger{executed: map[string]int{}, seen: map[string]bool{}, pushed: map[string]time.Time{},
-		given: map[string]bool{}, begun: map[int64]bool{}}
+		given: map[string]bool{}, begun: map[int64]bool{},
+		sent: map[string]bool{}, text: map[string]string{}}
 }
 
 // wrong notes the first problem; the others follow from it, as a rule.

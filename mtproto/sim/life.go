@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/mt"
 )
@@ -26,6 +27,13 @@ type received struct {
 	query    string
 	running  bool
 	answered bool
+
+	// Of a query to a chat.
+	after   int64 // the message that it comes after; 0: none
+	came    time.Time
+	random  string // its random_id
+	decided bool   // it was executed, or refused
+	refusal string
 }
 
 // told is a message of the server.

@@ -22,11 +22,17 @@ const (
 	NeverRelease         // the client holds acknowledgements for ever
 	DeafToSession        // the client does not hear that a session is new
 	Leak                 // the client keeps what is over
+	LeaveOutAfter        // the client does not say after which call another one comes
+	SendBefore           // the client sends a call although the one before it does not wait in the session, as after it was left
+	GoOn                 // the client makes a call again without the one before it, which was refused and comes again
+	IgnoreAfter          // the server executes calls without those that they come after
+	RepeatEdit           // the client makes an edit again that was executed
+	OtherRandomID        // the client makes a send again with another random_id
 	Mutants
 )
 
 var mutantNames = [Mutants]string{"None", "ExecuteTwice", "DenyReceived", "LateFirst", "DeafToAcks", "NeverAnswer",
 	"RepeatUnknown", "ClaimUnsent", "ClaimSent", "DoubleResult", "SwapResults", "LoseUpdate", "DoubleUpdate", "NeverTick",
-	"NeverRelease", "DeafToSession", "Leak"}
+	"NeverRelease", "DeafToSession", "Leak", "LeaveOutAfter", "SendBefore", "GoOn", "IgnoreAfter", "RepeatEdit", "OtherRandomID"}
 
 func (m Mutant) String() string { return mutantNames[m] }

@@ -22,6 +22,7 @@ type call struct {
 	name    string
 	safe    bool
 	extra   int // bytes of its query besides the name
+	inTurn      // of one to a chat
 	id      session.CallID
 	ends    int          // how often it ended
 	claimed bool         // it failed, with claim
@@ -86,7 +87,12 @@ func (c *client) event(e session.Event) {
 			c.binding = 0
 			return
 		}
-		c.failed(c.ended(e.Call), e.Sent)
+		k := c.ended(e.Call)
+		if c.repeatable(k, e) {
+			c.again(k, e.Err.Error())
+			return
+		}
+		c.failed(k, e.Sent)
 	case session.Update:
 		c.update(e)
 	case session.NewSession:
@@ -102,10 +108,18 @@ func (c *client) result(e session.Result) {
 		return
 	}
 	name := nameIn(e.Body)
+	k := c.ended(e.Call)
 	if e.Err != nil {
+		if c.mended(k, e.Err) {
+			return
+		}
 		name = e.Err.ErrorMessage
 	}
-	k := c.ended(e.Call)
+	if c.w.mutant == RepeatEdit && k.edit && k.tries == 1 && c.w.rnd.one(4) {
+		c.again(k, "a defect")
+		return
+	}
+	c.end(k, e.Err == nil)
 	c.w.report.Answered++
 	if c.w.mutant == SwapResults && c.w.rnd.one(10) {
 		name = "q0"
@@ -163,14 +177,18 @@ func (c *client) failed(k *call, sent session.Sent) {
 	case c.w.mutant == ClaimSent && sent == session.Unknown:
 		sent = session.Yes
 	}
+	if k.doubt && sent == session.No {
+		sent = session.Unknown
+	}
 	k.ends, k.claimed, k.claim = 1, true, sent
+	c.end(k, false)
 	c.w.report.Failed[sent]++
 	c.w.log("client: %s failed, sent %v", k.name, sent)
 	if sent == session.Yes && !c.w.server.ledger.seen[k.name] {
 		c.w.wrong("%s: said to be received, and was not", k.name)
 	}
 	if c.w.mutant == RepeatUnknown && sent == session.Unknown && !k.safe {
-		k.ends, k.claimed = 0, false
+		k.ends, k.claimed, k.over = 0, false, false
 		c.waiting = append(c.waiting, k)
 	}
 }

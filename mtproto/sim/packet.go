@@ -131,6 +131,8 @@ func describe(body []byte) string {
 	switch {
 	case id == queryID:
 		return nameIn(body)
+	case id == invokeAfterMsgID && len(body) > 12:
+		return fmt.Sprintf("%s after %x", describe(body[12:]), int64(binary.LittleEndian.Uint64(body[4:])))
 	case id == bindID:
 		return "bindTempAuthKey"
 	case id == mt.RPCResultID && len(body) > 12:

@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/crypto"
@@ -22,6 +24,10 @@ func (s *server) take(x *sessionLife, m mt.Message) {
 	s.numbered(x, m)
 	e := received{id: m.MsgID, seq: m.SeqNo}
 	body := s.unpacked(m.Body)
+	if idOf(body) == invokeAfterMsgID && len(body) > 12 {
+		e.after = int64(binary.LittleEndian.Uint64(body[4:]))
+		body = s.unpacked(body[12:])
+	}
 	isQuery := idOf(body) == queryID
 	if isQuery && s.w.happens(loseQuery) {
 		s.w.log("  server loses %x %s", m.MsgID, nameIn(body))
@@ -48,7 +54,7 @@ func (s *server) numbered(x *sessionLife, m mt.Message) {
 		}
 	}
 	switch id := idOf(m.Body); {
-	case (id == queryID || id == mt.GzipPackedID) && odd == 0, id == mt.MsgsAckID && odd == 1:
+	case (id == queryID || id == mt.GzipPackedID || id == invokeAfterMsgID) && odd == 0, id == mt.MsgsAckID && odd == 1:
 		s.ledger.wrong("parity of seq_no %d of %s", m.SeqNo, describe(m.Body))
 	}
 }
@@ -67,10 +73,16 @@ func (s *server) unpacked(body []byte) []byte {
 }
 
 func (s *server) execute(x *sessionLife, e *received, name string) {
+	e.random, e.came = name, s.now()
+	name = strings.TrimSuffix(name, otherID)
 	e.query, e.running = name, true
 	s.ledger.seen[name] = true
 	s.w.log("  server has %s as %x", name, e.id)
 	switch {
+	case toChat(name):
+		if s.w.rnd.one(2) {
+			s.perform(x, e)
+		}
 	case x.key.temp && !x.key.bound: // refused by the API, B20
 	case s.w.mutant == ExecuteTwice && s.w.rnd.one(20):
 		s.ledger.executed[name] += 2

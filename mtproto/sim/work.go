@@ -37,7 +37,28 @@ func (s *server) finishSome(x *sessionLife) {
 
 // finish answers a query, in one of the ways that there are.
 func (s *server) finish(x *sessionLife, e *received) {
+	if toChat(e.query) {
+		if s.perform(x, e); !e.decided {
+			return
+		}
+	}
 	e.running, e.answered = false, true
+	body := s.answer(x, e)
+	t := s.say(x, &mt.RPCResult{ReqMsgID: e.id, Result: body}, true)
+	switch {
+	case s.w.happens(hideAnswer):
+		x.next = x.next[:len(x.next)-1]
+		s.say(x, &mt.MsgDetailedInfo{MsgID: e.id, AnswerMsgID: t.id, Bytes: int32(len(t.body))}, false)
+	case s.w.happens(lateAnswer):
+		x.next = x.next[:len(x.next)-1]
+	}
+}
+
+// answer is what a query is answered with.
+func (s *server) answer(x *sessionLife, e *received) []byte {
+	if toChat(e.query) {
+		return s.outcome(e)
+	}
 	body := query(e.query, 0)
 	switch s.w.rnd.n(8) {
 	case 0:
@@ -50,14 +71,7 @@ func (s *server) finish(x *sessionLife, e *received) {
 	if x.key.temp && !x.key.bound {
 		body = encode(&mt.RPCError{ErrorCode: 401, ErrorMessage: e.query})
 	}
-	t := s.say(x, &mt.RPCResult{ReqMsgID: e.id, Result: body}, true)
-	switch {
-	case s.w.happens(hideAnswer):
-		x.next = x.next[:len(x.next)-1]
-		s.say(x, &mt.MsgDetailedInfo{MsgID: e.id, AnswerMsgID: t.id, Bytes: int32(len(t.body))}, false)
-	case s.w.happens(lateAnswer):
-		x.next = x.next[:len(x.next)-1]
-	}
+	return body
 }
 
 // speak says what nobody asked for.

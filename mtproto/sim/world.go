@@ -60,6 +60,7 @@ type world struct {
 	skew        time.Duration // server's clock - client's
 	calm        bool          // no more faults
 	client      *client
+	senders     senders
 	server      *server
 	connections []*connection // those on which something may arrive yet
 	report      Report
@@ -87,7 +88,11 @@ func Run(o Options) (Report, error) {
 
 func newWorld(o Options) *world {
 	w := &world{rnd: source{o.Seed * 0x2545f4914f6cdd1d}, trace: o.Trace, mutant: o.Mutant, began: epoch, now: epoch}
-	w.odds = w.rnd.draw()
+	w.rnd.draw(&w.odds, 0, flood)
+	more := source{o.Seed * 0x9e6c63d0876a9a47}
+	if w.senders = drawSenders(&more); len(w.senders.programs) > 0 {
+		more.draw(&w.odds, flood, faults)
+	}
 	if w.rnd.one(3) {
 		w.skew = w.rnd.around(10 * time.Hour)
 	}
@@ -156,6 +161,8 @@ func (w *world) newConnection() *connection {
 // step does one thing.
 func (w *world) step() {
 	switch n := w.rnd.n(100); {
+	case n < 18 && len(w.senders.programs) > 0 && w.rnd.one(2):
+		w.client.burst()
 	case n < 18:
 		w.client.call()
 	case n < 42:
