@@ -143,10 +143,11 @@ func (o *ownership) serveChats(c *rpc.Config) {
 			return nil, answer.Refuse(404, "the dialogs of "+o.c.Name+" are not kept: name it in NATSGRAM_STATE; a bot has none")
 		}
 		var q chats.Query
-		if len(request) > 0 {
-			if err := json.Unmarshal(request, &q); err != nil {
-				return nil, answer.Refuse(400, "chats: want {\"folder\": 0, \"offset\": 0, \"limit\": 100}: "+err.Error())
-			}
+		if err := answer.ReadJSON(request, &q); err != nil {
+			return nil, answer.Refuse(400, "chats: "+err.Error())
+		}
+		if q.Folder < 0 || q.Offset < 0 || q.Limit < 0 {
+			return nil, answer.Refuse(400, "chats: folder, offset and limit: want 0 or more")
 		}
 		page, err := k.Page(q)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -151,6 +152,14 @@ func TestDialogsAreKept(t *testing.T) {
 	x.serve() // another daemon takes it from the one before
 	x.al.Send(x.me, "6")
 	x.says(al, "Al: top 6, 3 unread, pinned")
+	for ask, want := range map[string]string{
+		`{"folder":"a"}`: "chats: folder: want a whole number, got string", `{"offset":-1}`: "want 0 or more", `{"limit":-1}`: "want 0 or more", `{"folder":-1}`: "want 0 or more",
+		`{"limits":1}`: `unknown field "limits"`, `[`: "unexpected EOF",
+	} {
+		if reply, err := x.nc.Request("tg.ctl.main.chats", []byte(ask), 30*time.Second); err != nil || !strings.Contains(reply.Header.Get("Nats-Service-Error"), want) {
+			t.Errorf("%s: %v %v, want %s", ask, reply, err, want)
+		}
+	}
 	reply, err := x.nc.Request("tg.ctl.main.chats", nil, 30*time.Second)
 	if err != nil {
 		t.Fatal(err)

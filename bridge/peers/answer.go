@@ -55,6 +55,8 @@ func (d *Directory) Answer(ctx context.Context, verb string, body []byte, explai
 		return nil, answer.Refuse(400, "peers."+verb+`: peer: missing, want "@name", an id or a link`)
 	case verb == "search" && kind != "" && kind != subjects.User && kind != subjects.Chat && kind != subjects.Channel:
 		return nil, answer.Refuse(400, "peers.search: kind: want user, chat or channel")
+	case in.Limit < 0:
+		return nil, answer.Refuse(400, "peers."+verb+": limit: want 0 or more")
 	case verb == "search":
 		out, err = d.search(ctx, in.Text, kind, in.Limit)
 	case verb == "get":

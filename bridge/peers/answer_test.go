@@ -32,6 +32,7 @@ func TestVerbs(t *testing.T) {
 		{"search", `{"text":"gard"}`, `{"peers":[{"kind":"channel","id":"3","type":"supergroup","name":"The Gardeners","usernames":["gardeners"]}]}`},
 		{"search", `{"text":"@ALB"}`, `{"peers":[{"kind":"user","id":"6","type":"user","name":"U","usernames":["albert"]}]}`},
 		{"search", `{"text":"zz"}`, `{"peers":[]}`},
+		{"search", `{"limit":-1}`, `400 peers.search: limit`},
 		{"search", `{"kind":"secret"}`, `400 peers.search: kind`},
 		{"resolve", `{"peer":"@news"}`, `{"kind":"channel","id":"70","type":"channel","name":"C"}`},
 		{"resolve", `{"peer":"user.77"}`, `404 peers.resolve: no peer with the id 77`},
