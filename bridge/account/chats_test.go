@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/mtproto"
@@ -168,6 +170,35 @@ func TestDialogsAreKept(t *testing.T) {
 	if err := json.Unmarshal(reply.Data, &page); err != nil || len(page.Chats) != 2 || page.Chats[0].ID != x.al.ID() {
 		t.Errorf("%v: %s", err, reply.Data)
 	}
+}
+
+// Of a dialog that was erased nothing is told, nor written with others, until there is something new of it.
+func TestDialogsErased(t *testing.T) {
+	x := newTown(t)
+	x.eve.Send(x.me, "hi")
+	x.serve()
+	eve := fmt.Sprint("user.", x.eve.ID())
+	x.says(eve, "Eve: top 1, 1 unread")
+	x.me.Draft(x.eve, "hm")
+	x.says(eve, "Eve: top 1, 1 unread, draft hm")
+	if _, err := x.js.CreateStream(context.Background(), jetstream.StreamConfig{Name: "TG_DONE", Subjects: []string{"tg.done.>"}}); err != nil {
+		t.Fatal(err) // a daemon's bridge makes it
+	}
+	reply, err := x.nc.Request("tg.ctl.main.erase", []byte(`{"peer":"`+eve+`"}`), 30*time.Second)
+	if err != nil || !strings.Contains(string(reply.Data), `"TG_STATE":{`) {
+		t.Fatalf("%v %s", err, reply.Data)
+	}
+	reply, err = x.nc.Request("tg.ctl.main.chats", nil, 30*time.Second)
+	if err != nil || strings.Contains(string(reply.Data), "Eve") || strings.Contains(string(reply.Data), `"hm"`) {
+		t.Errorf("%v %s", err, reply.Data)
+	}
+	x.al.Send(x.me, "2")
+	x.says(fmt.Sprint("user.", x.al.ID()), "Al: top 2, 1 unread")
+	if r := x.record(eve); r.Name != "" || r.Gone {
+		t.Errorf("%+v", r)
+	}
+	x.eve.Send(x.me, "3")
+	x.says(eve, "Eve: top 3, 2 unread, draft hm")
 }
 
 // A call of the account's own is told of by no update: the dialog is asked for.

@@ -13,6 +13,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
 // eventErased is the mark that an erasure leaves.
@@ -84,6 +85,9 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 	}
 	if out.UpTo = p.Seq; out.UpTo == 0 {
 		return errors.New("it is not known yet where the account stands")
+	}
+	if k := o.driver.chats; k != nil && !out.Dry {
+		k.Forget(updates.Peer{Kind: updates.PeerKind(t.Kind), ID: t.ID})
 	}
 	js, s := o.c.Store.JetStream(), o.tell.scheme
 	for _, one := range []struct {

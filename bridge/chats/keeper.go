@@ -119,6 +119,15 @@ func (k *Keeper) Doubt(p updates.Peer) {
 	k.poke()
 }
 
+// Forget takes a dialog out of what is known, before its record is erased: else an answer would tell of it, and its next record too.
+func (k *Keeper) Forget(p updates.Peer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fold != nil {
+		k.fold.Forget(p)
+	}
+}
+
 // backoff is between attempts to go on after something failed.
 var backoff = retry.Backoff{Min: 200 * time.Millisecond, Max: 30 * time.Second}
 

@@ -67,6 +67,12 @@ func (f *Fold) Gone(p updates.Peer) {
 	f.touch(d)
 }
 
+// Forget takes out what is known of a dialog, as if nothing of it had come yet, and writes nothing of that down.
+func (f *Fold) Forget(p updates.Peer) {
+	delete(f.dialogs, p)
+	delete(f.changed, p)
+}
+
 // Take takes the answer to a question about dialogs: a messages.PeerDialogs. What of asked is not in it is gone, and so are channels
 // that the account is not in.
 func (f *Fold) Take(asked []updates.Peer, v codec.View) {
