@@ -287,4 +287,5 @@ func (c *client) settle() {
 		c.w.report.Packets++
 		c.put(p)
 	}
+	c.events() // of calls that could not be sent
 }
