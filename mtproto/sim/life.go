@@ -179,10 +179,13 @@ func (s *server) mix(next []*told) {
 	}
 }
 
-// send makes a packet of messages, in a container if there are several.
+// waited is the age from which on the server sends no message by itself: only the id of the container tells that it is of today (C8).
+const waited = 2 * time.Minute
+
+// send makes a packet of messages, in a container if there are several, or if it is an old one.
 func (s *server) send(x *sessionLife, all []*told) {
 	m := mt.Message{MsgID: all[0].id, SeqNo: all[0].seq, Body: all[0].body}
-	if len(all) > 1 || s.w.rnd.one(8) {
+	if several := len(all) > 1 || s.w.rnd.one(8); several || s.now().Sub(whenOf(all[0].id)) > waited {
 		var c mt.MsgContainer
 		for _, t := range all {
 			c.Messages = append(c.Messages, mt.Message{MsgID: t.id, SeqNo: t.seq, Body: t.body})
