@@ -116,7 +116,7 @@ func TestUploadSurvivesKill(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if again := sent - parts; !arrived || again < 1 || again > 32 {
+	if again := sent - parts; !arrived || again < 0 || again > 32 { // none, where it was killed right after they were noted
 		t.Errorf("arrived as it was: %v; %d of %d parts were sent twice", arrived, again, parts)
 	} else {
 		t.Logf("%d parts, %d of them sent twice", parts, again)
