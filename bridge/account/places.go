@@ -11,6 +11,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/index"
 	"github.com/natsgram/natsgram/bridge/records"
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
@@ -26,14 +27,14 @@ type places struct {
 	records *records.Records
 	rules   *updates.Rules
 	log     *slog.Logger
-	lost    bool // nothing was saved of an account that has begun
+	lost    bool // what was saved is not there, or could not be read: the stream tells it again
 }
 
 // partsRoom is how many messages more than items a batch may have, because updates are about several chats.
 const partsRoom = 60
 
-// readPages bounds reading the pages, which nothing waits for but deletions.
-const readPages = 10 * time.Second
+// readPages bounds reading the pages. It is short: the account is served only afterwards, and the stream tells what they hold, too.
+const readPages = 2 * time.Second
 
 // open reads what was saved.
 func (x *places) open(ctx context.Context, user int64, rules *updates.Rules) {
@@ -47,9 +48,9 @@ func (x *places) open(ctx context.Context, user int64, rules *updates.Rules) {
 		}
 	}
 	if err != nil {
-		x.log.Warn("of some messages it is not known in which chats they are", "err", err)
+		x.log.Warn("of some messages it is not known in which chats they are until the stream has been read", "err", err)
 	}
-	x.lost = len(pages) == 0
+	x.lost = err != nil || len(pages) == 0
 }
 
 // save stores what has changed.
@@ -64,11 +65,14 @@ func (x *places) save(ctx context.Context, user int64) error {
 	return nil
 }
 
-// rebuild reads all of the account's part of the stream, where nothing was saved of what it tells.
+// rebuild reads all of the account's part of the stream, where what it tells was not saved, or cannot be read.
 func (x *places) rebuild(ctx context.Context, log *stream.Log) {
-	if err := log.Recover(ctx, 0, x.fold); err != nil && ctx.Err() == nil {
-		x.log.Warn("reading back which messages are in which chats", "err", err)
-	}
+	_ = retry.Do(ctx, retry.Backoff{Min: time.Second, Max: time.Minute}, func(ctx context.Context) (again bool, err error) { // until ctx ends
+		if err = log.Recover(ctx, 0, x.fold); err != nil && ctx.Err() == nil {
+			x.log.Warn("reading back which messages are in which chats", "err", err)
+		}
+		return true, err
+	})
 }
 
 // fold takes in a message of the stream.
