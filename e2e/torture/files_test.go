@@ -95,7 +95,9 @@ func TestFilesKilled(t *testing.T) {
 	again := fetched.Load()
 	st, err := g.js.ObjectStore(t.Context(), at.Bucket)
 	must(t, err)
-	object, err := st.Get(t.Context(), at.Object) // it compares the digest as well
+	reading, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // without a deadline nats.go waits five seconds for each piece
+	defer cancel()
+	object, err := st.Get(reading, at.Object) // it compares the digest as well
 	must(t, err)
 	sum := sha256.New()
 	n, err := io.Copy(sum, object)
