@@ -16,7 +16,7 @@ func TestQueueCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer srv.Close()
+	t.Cleanup(srv.Close)
 	try := func(words string, status int, want ...string) string {
 		t.Helper()
 		out, got := command(t, append(strings.Fields("queue "+words), "-s", srv.ClientURL())...)
@@ -29,42 +29,7 @@ func TestQueueCommands(t *testing.T) {
 	}
 	try("add demo none.0 help.getConfig", 1, "nothing takes tg.queue.demo.none.0.help.getConfig")
 	try("watch demo", 1, "there is no stream TG_DONE")
-	o := demoOptions{external: true, quiet: true, port: -1, settings: func() (bridge.Settings, error) {
-		set := bridge.DefaultSettings()
-		set.URL = srv.ClientURL()
-		return set, nil
-	}}
-	set, err := demoSettings(t.Context(), t.TempDir(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := startPeople(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.server.Close()
-	env := d.server.Env()
-	options := bridge.Options{Env: &env}
-	b, err := bridge.New(set, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- b.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
-	<-b.Ready()
-	if err := d.signIn(ctx, set, options); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.WaitServing(ctx, demoAccount); err != nil {
-		t.Fatal(err)
-	}
+	runPeople(t, srv.ClientURL())
 	try("add demo none.0 help.getNearestDc --id near --wait 20s", 0, `"_": "nearestDc"`)
 	try("add demo none.0 users.getUsers id=@alice --wait 20s", 1, "the subject names no chat", "(403)", "nothing was sent")
 	try("add demo channel.1 messages.sendMessage message=x --not-before 2h --id later", 0, "later\n")
@@ -82,4 +47,46 @@ func TestQueueCommands(t *testing.T) {
 	for _, words := range []string{"add demo 5 messages.sendMessage", "add demo user.5 no.such", "list demo --chat 5", "list demo --limit 0", "cancel demo", "cancel demo --all", "watch demo --since 1h --all"} {
 		try(words, 2, "")
 	}
+}
+
+// runPeople runs the demo's Telegram in a box, and a daemon that serves its account on the server at url, until the test ends.
+func runPeople(t *testing.T, url string) *people {
+	t.Helper()
+	o := demoOptions{external: true, quiet: true, port: -1, settings: func() (bridge.Settings, error) {
+		set := bridge.DefaultSettings()
+		set.URL = url
+		return set, nil
+	}}
+	set, err := demoSettings(t.Context(), t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := startPeople(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.server.Close)
+	env := d.server.Env()
+	options := bridge.Options{Env: &env}
+	b, err := bridge.New(set, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	<-b.Ready()
+	if err := d.signIn(ctx, set, options); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.WaitServing(ctx, demoAccount); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/embedded"
 )
 
@@ -32,43 +30,7 @@ func newFilesRig(t *testing.T) *filesRig {
 		t.Fatal(err)
 	}
 	t.Cleanup(srv.Close)
-	o := demoOptions{external: true, quiet: true, port: -1, settings: func() (bridge.Settings, error) {
-		set := bridge.DefaultSettings()
-		set.URL = srv.ClientURL()
-		return set, nil
-	}}
-	set, err := demoSettings(t.Context(), t.TempDir(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := startPeople(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.server.Close)
-	env := d.server.Env()
-	options := bridge.Options{Env: &env}
-	b, err := bridge.New(set, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- b.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	<-b.Ready()
-	if err := d.signIn(ctx, set, options); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.WaitServing(ctx, demoAccount); err != nil {
-		t.Fatal(err)
-	}
-	return &filesRig{t: t, url: srv.ClientURL(), d: d, dir: t.TempDir()}
+	return &filesRig{t: t, url: srv.ClientURL(), d: runPeople(t, srv.ClientURL()), dir: t.TempDir()}
 }
 
 // file makes a file.
