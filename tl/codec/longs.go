@@ -38,33 +38,37 @@ func (s *Schema) NewLongFinder(tag func(field string, vector bool) uint8) *LongF
 	return f
 }
 
-// longSearch is a walk that looks for longs.
+// longSearch is what a walk looks for and has found. It stands in the walker itself: a pointer to it would be one more
+// allocation for every update.
 type longSearch struct {
-	finder *LongFinder
-	found  []Long
+	longs *LongFinder // nil: no longs are looked for
+	noted []Long
 }
 
 // Append appends what the boxed object at the start of src holds, in the order in which it stands there. Of an object that
 // cannot be read it appends what comes before the place where it cannot.
 func (f *LongFinder) Append(dst []Long, src []byte) []Long {
-	search := longSearch{f, dst}
-	w := walker{s: f.s, src: src, search: &search}
+	w := walker{s: f.s, src: src, longSearch: longSearch{f, dst}}
 	w.value(0, objectType, MaxDepth)
-	return search.found
+	return w.noted
 }
 
-// note notes the value at off, if it is wanted, of the field of c with that number.
-func (l *longSearch) note(w *walker, off int, c *comb, field int) {
-	tag := l.finder.tags[c.index][field]
-	if tag == 0 {
-		return
+// tagsOf are the tags of the fields of c; nil if none are looked for.
+func (l *longSearch) tagsOf(c *comb) []uint8 {
+	if l.longs == nil {
+		return nil
 	}
+	return l.longs.tags[c.index]
+}
+
+// note notes the value of f at off.
+func (w *walker) note(off int, f *field, tag uint8) {
 	n := 1
-	if t := c.fields[field].t; t.op != opLong {
-		n, off = w.count(off, t)
+	if f.op != opLong {
+		n, off = w.count(off, f.t)
 	}
 	for ; n > 0; n-- {
-		l.found = append(l.found, Long{tag, int64(binary.LittleEndian.Uint64(w.src[off:]))})
+		w.noted = append(w.noted, Long{tag, int64(binary.LittleEndian.Uint64(w.src[off:]))})
 		off += 8
 	}
 }

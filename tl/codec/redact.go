@@ -330,15 +330,14 @@ func (w *redacting) empty(off int, t *typ, depth int) int {
 // names reports whether the fields that may name a user name one of those wanted. What cannot be read names nobody; who
 // copies it then finds that out.
 func (w *redacting) names(off int, c *comb, rule *redaction, depth int) bool {
-	search := longSearch{finder: w.r.userIDs}
-	look := walker{s: w.s, src: w.src, search: &search}
+	look := walker{s: w.s, src: w.src, longSearch: longSearch{longs: w.r.userIDs}}
 	var flags [maxFlags]uint32
 	for i := range c.fields {
 		f := &c.fields[i]
 		if f.mask != 0 && flags[f.slot%maxFlags]&f.mask == 0 {
 			continue
 		}
-		search.found = search.found[:0]
+		look.noted = look.noted[:0]
 		next := look.value(off, f.t, depth)
 		if next < 0 {
 			return false
@@ -347,7 +346,7 @@ func (w *redacting) names(off int, c *comb, rule *redaction, depth int) bool {
 		case f.op == opFlags:
 			flags[f.slot%maxFlags] = binary.LittleEndian.Uint32(w.src[off:])
 		case !rule.who[i]:
-		case f.op == opLong && w.r.user(int64(binary.LittleEndian.Uint64(w.src[off:]))), w.r.anyUser(search.found):
+		case f.op == opLong && w.r.user(int64(binary.LittleEndian.Uint64(w.src[off:]))), w.r.anyUser(look.noted):
 			return true
 		}
 		off = next

@@ -13,7 +13,7 @@ type walker struct {
 	src []byte
 	err *Error
 
-	search *longSearch // nil: no longs are looked for
+	longSearch
 	objects
 }
 
@@ -181,7 +181,7 @@ func (w *walker) fields(off int, c *comb, depth int) int {
 		return w.fail(errDepth(off))
 	}
 	var flags [maxFlags]uint32
-	search := w.search
+	tags := w.tagsOf(c)
 	for i := range c.fields {
 		f := &c.fields[i]
 		if f.mask != 0 && flags[f.slot%maxFlags]&f.mask == 0 {
@@ -195,8 +195,8 @@ func (w *walker) fields(off int, c *comb, depth int) int {
 		if f.op == opFlags {
 			flags[f.slot%maxFlags] = binary.LittleEndian.Uint32(w.src[off:])
 		}
-		if search != nil {
-			search.note(w, off, c, i)
+		if tags != nil && tags[i] != 0 {
+			w.note(off, &c.fields[i], tags[i])
 		}
 		off = next
 	}
