@@ -122,10 +122,18 @@ func decrypt(dst []byte, k *Key, from Side, packet []byte) (text []byte, ack uin
 	dst = slices.Grow(dst, len(data))[:start+len(data)]
 	out := dst[start:]
 	aes := kdf2(k, from, &msgKey)
-	DecryptIGE(out, data, aes.key[:], &aes.iv)
-	large := sha256Of(k.get().bytes[88+from:120+from], out)
+	large := decryptSummed(out, data, &aes, (*[32]byte)(k.get().bytes[88+from:]))
 	ok = subtle.ConstantTimeCompare(msgKey[:], large[8:24]) == 1
 	return dst, binary.LittleEndian.Uint32(large[:4]) | quickAck, ok
+}
+
+// decryptSummed decrypts, and returns the SHA-256 of prefix and the plaintext: at the same time where the processor can.
+func decryptSummed(dst, src []byte, k *aesKey, prefix *[32]byte) [32]byte {
+	if fastSum && len(src) >= sumLeast {
+		return decryptFastSum(dst, src, k, prefix)
+	}
+	DecryptIGE(dst, src, k.key[:], &k.iv)
+	return sha256Of(prefix[:], dst)
 }
 
 // plausible reports whether the length that a plaintext declares leaves a legal padding (C4).
