@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/control"
 	"github.com/natsgram/natsgram/bridge/health"
@@ -144,37 +145,50 @@ func serverOf(t *testing.T, o *server.Options) *server.Server {
 	return srv
 }
 
-// A daemon whose NATS user may not do what it has to says what it lacks, instead of starting for ever without a word.
+// A daemon whose NATS user may not do what it has to says which right it lacks, in the log and by its readiness, instead of starting
+// for ever without a word.
 func TestNotReadyWithoutRights(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "nats.conf")
-	text := `listen: "127.0.0.1:-1"
+	for name, c := range map[string]struct{ permissions, inbox, want string }{
+		"JetStream":                {`publish: { deny: ["$JS.API.>"] }`, "", `may not publish to "$JS.API.`},
+		"answers":                  {`subscribe: { deny: ["_INBOX.>"] }`, "", `no answer of JetStream's reaches the daemon: allow it "_INBOX.>", or set NATS_INBOX_PREFIX`},
+		"answers below the prefix": {`subscribe: { allow: ["tg.>", "_INBOX.>"] }`, "_INBOX_main", `no answer of JetStream's reaches the daemon: allow it "_INBOX_main.>"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "nats.conf")
+			text := `listen: "127.0.0.1:-1"
 jetstream { store_dir: "` + t.TempDir() + `" }
-authorization { users = [ { user: u, password: p, permissions: { publish: { deny: ["$JS.API.>"] } } } ] }`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o, err := server.ProcessConfigFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.NoSigs, o.NoLog = true, true
-	srv := serverOf(t, o)
-	s := DefaultSettings()
-	s.APIID, s.URL, s.User, s.Password, s.Secret = 1, srv.ClientURL(), "u", "p", "sixteen characters"
-	s.Wait = time.Second
-	b, err := New(s, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &daemon{t: t, b: b}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
-	d.unready(health.Rights, `"$JS.API.`)
-	d.unready(health.Starting, "starting")
-	cancel()
-	if err := <-ended; err != nil && !errors.Is(err, ctx.Err()) {
-		t.Log(err)
+authorization { users = [ { user: u, password: p, permissions: { ` + c.permissions + ` } } ] }`
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o, err := server.ProcessConfigFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.NoSigs, o.NoLog = true, true
+			srv := serverOf(t, o)
+			s := DefaultSettings()
+			s.APIID, s.URL, s.User, s.Password, s.Secret, s.Inbox = 1, srv.ClientURL(), "u", "p", "sixteen characters", c.inbox
+			s.Wait = time.Second
+			var said safeBuffer
+			b, err := New(s, Options{Log: slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := &daemon{t: t, b: b}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- b.Run(ctx) }()
+			d.unready(health.Rights, c.want)
+			d.unready(health.Starting, "starting")
+			cancel()
+			if err := <-ended; err != nil && !errors.Is(err, ctx.Err()) {
+				t.Log(err)
+			}
+			if text := strings.ReplaceAll(said.String(), `\"`, `"`); !strings.Contains(text, c.want) {
+				t.Errorf("the log has no %s: %s", c.want, text)
+			}
+		})
 	}
 }
 
@@ -204,18 +218,31 @@ func TestWhyFree(t *testing.T) {
 }
 
 // A caller who wants its answer where this daemon may not send it makes nobody believe that the daemon lacks rights.
-func TestNeeds(t *testing.T) {
-	b := &Bridge{settings: DefaultSettings()}
-	for refusal, want := range map[string]bool{
-		`nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.INFO.TG_UPDATES"`: true,
-		`nats: Permissions Violation for Publish to "tg.upd.main.updateNewMessage.user.5"`:                   true,
-		`nats: Permissions Violation for Subscription to "_INBOX.abc.*"`:                                     true,
-		`nats: permissions violation: Permissions Violation for Publish to "_INBOX_evil.1"`:                  false,
-		`nats: Permissions Violation for Publish to "answers.here"`:                                          false,
+func TestRefusals(t *testing.T) {
+	for text, want := range map[string]string{
+		`Permissions Violation for Publish to "$JS.API.STREAM.INFO.TG_UPDATES"`:      `may not publish to "$JS.API.STREAM.INFO.TG_UPDATES"; natsgram permissions daemon`,
+		`Permissions Violation for Publish to "tg.upd.main.updateNewMessage.user.5"`: `may not publish to "tg.upd.main.`,
+		`Permissions Violation for Subscription to "_INBOX.abc.*"`:                   `may not subscribe to "_INBOX.abc.*", so that no answer`,
+		`Permissions Violation for Subscription to "tg.rpc.*.>" using queue "q"`:     `may not subscribe to "tg.rpc.*.>"; natsgram`,
+		`Permissions Violation for Publish to "_INBOX_evil.1"`:                       "",
+		`Permissions Violation for Publish to "answers.here"`:                        "",
+		`Permissions Violation for Publish to "tgother.here"`:                        "",
 	} {
-		if got := b.needs(refusal); got != want {
-			t.Errorf("%s: %v", refusal, got)
+		r, ok := refusalOf(fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text))
+		switch {
+		case !ok:
+			t.Errorf("%s is no refusal", text)
+		case r.matters("tg") != (want != ""):
+			t.Errorf("%s matters: %v", text, r.matters("tg"))
+		case !strings.Contains(r.words("_INBOX"), want):
+			t.Errorf("%s: %s", text, r.words("_INBOX"))
 		}
+	}
+	if _, ok := refusalOf(nats.ErrSlowConsumer); ok {
+		t.Error("a slow consumer is no refusal")
+	}
+	if r, ok := refusalOf(nats.ErrPermissionViolation); !ok || !r.matters("tg") || !strings.Contains(r.words("_INBOX"), "lacks a right") {
+		t.Errorf("in words that are not known: %+v", r)
 	}
 }
 

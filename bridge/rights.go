@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,24 +26,59 @@ const rightsMax = 8
 // then the user may have other rights.
 func (b *Bridge) watch(nc *nats.Conn) {
 	nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
-		if errors.Is(err, nats.ErrPermissionViolation) && b.needs(err.Error()) {
-			b.rights.note(err)
+		if r, ok := refusalOf(err); ok && r.matters(b.settings.Prefix) {
+			text := r.words(cmp.Or(nc.Opts.InboxPrefix, "_INBOX"))
+			b.log.Error(text)
+			b.rights.note(text)
+			return
 		}
+		b.log.Warn("NATS", "err", err, "subject", subjectOf(sub))
 	})
 	nc.SetReconnectHandler(func(*nats.Conn) { b.rights.forget() })
 }
 
-// needs reports whether what was refused is something that the daemon needs. Where an answer goes its caller chooses: that is
-// none.
-func (b *Bridge) needs(refusal string) bool {
-	_, subject, publish := strings.Cut(strings.ToLower(refusal), `publish to "`)
-	return !publish || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, strings.ToLower(b.settings.Prefix)+".")
+// refusal is a right that the NATS user has not.
+type refusal struct {
+	publish bool // else subscribe
+	subject string
 }
 
-func (r *rights) note(err error) {
-	text := fmt.Sprintf("NATS refuses this daemon's user what it needs: %s (natsgram permissions daemon prints what that is)",
-		strings.TrimPrefix(err.Error(), "nats: "))
+// refused is how a NATS server says what it refuses.
+var refused = regexp.MustCompile(`(?i)\b(publish|subscription) to "([^"]+)"`)
+
+// refusalOf reads an error of NATS. A refusal in words that are not known is one with no subject.
+func refusalOf(err error) (r refusal, ok bool) {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return r, false
+	}
+	if m := refused.FindStringSubmatch(err.Error()); m != nil {
+		r = refusal{publish: strings.EqualFold(m[1], "publish"), subject: m[2]}
+	}
+	return r, true
+}
+
+// matters reports whether it is something that the daemon needs. Where an answer goes its caller chooses: that is none.
+func (r refusal) matters(prefix string) bool {
+	return !r.publish || strings.HasPrefix(r.subject, "$") || strings.HasPrefix(r.subject, prefix+".")
+}
+
+// words say which right is missing, what it is for where that is not plain, and where all of them stand. The inbox is the prefix
+// of the connection.
+func (r refusal) words(inbox string) string {
+	const all = "natsgram permissions daemon prints the rights that it needs"
+	switch {
+	case r.subject == "":
+		return "this daemon's NATS user lacks a right that the daemon needs; " + all
+	case !r.publish && strings.HasPrefix(r.subject, inbox+"."):
+		return fmt.Sprintf("this daemon's NATS user may not subscribe to %q, so that no answer of JetStream's reaches the daemon: allow it %q, "+
+			"or set NATS_INBOX_PREFIX to a prefix that it may subscribe to; %s", r.subject, inbox+".>", all)
+	case r.publish:
+		return fmt.Sprintf("this daemon's NATS user may not publish to %q; %s", r.subject, all)
+	}
+	return fmt.Sprintf("this daemon's NATS user may not subscribe to %q; %s", r.subject, all)
+}
+
+func (r *rights) note(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.denied) < rightsMax && !slices.Contains(r.denied, text) {
