@@ -60,8 +60,9 @@ func (d *document) root(layer int) object {
 		{"asyncapi", "3.0.0"},
 		{"info", object{
 			{"title", "natsgram"}, {"version", fmt.Sprintf("%d.0.0", layer)},
-			{"description", fmt.Sprintf("Telegram accounts on NATS, layer %d of Telegram's API. Operations are the daemon's: it receives requests and "+
-				"sends updates and events. Payloads are described as JSON; MessagePack is the same but for longs, which are numbers, and bytes, which are bytes.", layer)},
+			{"description", fmt.Sprintf("Telegram accounts on NATS, layer %d of Telegram's API. Operations are the daemon's: it receives "+
+				"requests and sends updates and events. Payloads are described as JSON; MessagePack is the same but for longs, which are "+
+				"numbers, and bytes, which are bytes.", layer)},
 			{"license", object{{"name", "Apache-2.0"}}},
 		}},
 		{"defaultContentType", subjects.ContentJSON},
@@ -74,10 +75,12 @@ func (d *document) root(layer int) object {
 // parameters are what stands in the place of braces in subjects.
 var parameters = object{
 	{"account", object{{"description", "the account's name: 1 to 32 of a-z, 0-9, _ and -"}}},
-	{"kind", object{{"description", "what sort of chat the update belongs to"}, {"enum", []string{"user", "chat", "channel", "secret", "none"}}}},
+	{"kind", object{{"description", "what sort of chat the update belongs to"},
+		{"enum", []string{"user", "chat", "channel", "secret", "none"}}}},
 	{"id", object{{"description", "the chat's bare id in decimal; 0 with none"}}},
 	{"method", object{{"description", "the method of a job; its dot separates two tokens: messages.sendMessage"}}},
-	{"what", object{{"description", "what the record is about"}, {"enum", []string{subjects.StateDialog, subjects.StateFolders, subjects.StateThrough}}}},
+	{"what", object{{"description", "what the record is about"},
+		{"enum", []string{subjects.StateDialog, subjects.StateFolders, subjects.StateThrough}}}},
 	{"job", object{{"description", "the id of a job; what is not a letter, digit, _ or - is written as % and two hexadecimal digits"}}},
 }
 
@@ -91,7 +94,8 @@ func (d *document) shared() {
 		member{"bus.answer.headers", headerSchema(answerHeaders)},
 		member{"bus.fault.headers", append(headerSchema(faultHeaders),
 			member{"required", []string{subjects.HeaderErrorCode, subjects.HeaderErrorText}})},
-		member{"bus.update.headers", append(headerSchema(updateHeaders), member{"required", []string{subjects.HeaderType, subjects.HeaderBox, subjects.HeaderLayer}})},
+		member{"bus.update.headers", append(headerSchema(updateHeaders),
+			member{"required", []string{subjects.HeaderType, subjects.HeaderBox, subjects.HeaderLayer}})},
 		member{"bus.job.headers", headerSchema(append(slices.Clone(requestHeaders), jobHeaders...))},
 		member{"bus.state.headers", append(headerSchema(stateHeaders), member{"description", "of a record of a dialog"})},
 		member{"bus.result.headers", append(headerSchema(slices.Concat(answerHeaders, faultHeaders[1:], resultHeaders)),
@@ -156,8 +160,10 @@ func (d *document) sends(channel, message, summary string) {
 
 func (d *document) method(f *tl.Combinator) {
 	call, result := f.Name+".call", f.Name+".answer"
-	d.message(call, object{title("a call of %s", f.Name), {"headers", schemaRef("bus.request.headers")}, {"payload", schemaRef(export.Params(f.Name))}})
-	d.answer(result, object{title("what %s answers", f.Name), {"headers", schemaRef("bus.answer.headers")}, {"payload", schemaRef(export.Result(f.Name))}})
+	d.message(call, object{title("a call of %s", f.Name), {"headers", schemaRef("bus.request.headers")},
+		{"payload", schemaRef(export.Params(f.Name))}})
+	d.answer(result, object{title("what %s answers", f.Name), {"headers", schemaRef("bus.answer.headers")},
+		{"payload", schemaRef(export.Result(f.Name))}})
 	summary := f.Name + " → " + f.Result.String()
 	if why := rpc.Refusal(f, nil); why != "" {
 		summary += "; answered 403 unless NATSGRAM_ALLOW names it: it " + why
@@ -175,12 +181,15 @@ func (d *document) method(f *tl.Combinator) {
 // update adds an update's subject: in the stream, or live.
 func (d *document) update(name string, live bool) {
 	of := object{{"allOf", []object{schemaRef(name), {{"required", []string{"_"}}}}}}
-	slim := object{{"type", "object"}, {"properties", object{{"_", object{{"const", name}}}}}, {"required", []string{"_"}}, {"additionalProperties", false}}
-	payload := object{{"type", "object"}, {"required", []string{"update", "users", "chats"}}, {"additionalProperties", false}, {"properties", object{
-		{"update", object{{"anyOf", []object{of, slim}}}}, {"users", schemaRef("bus.users")}, {"chats", schemaRef("bus.chats")},
-		{"redacted", schemaRef("bus.redacted")},
-	}}}
-	d.message(name, object{title("%s, with the users and chats that it mentions", name), {"headers", schemaRef("bus.update.headers")}, {"payload", payload}})
+	slim := object{{"type", "object"}, {"properties", object{{"_", object{{"const", name}}}}}, {"required", []string{"_"}},
+		{"additionalProperties", false}}
+	payload := object{{"type", "object"}, {"required", []string{"update", "users", "chats"}}, {"additionalProperties", false},
+		{"properties", object{
+			{"update", object{{"anyOf", []object{of, slim}}}}, {"users", schemaRef("bus.users")}, {"chats", schemaRef("bus.chats")},
+			{"redacted", schemaRef("bus.redacted")},
+		}}}
+	d.message(name, object{title("%s, with the users and chats that it mentions", name), {"headers", schemaRef("bus.update.headers")},
+		{"payload", payload}})
 	d.placed(name, live, "kept in the stream "+d.scheme.StreamName("UPDATES"))
 }
 
@@ -194,7 +203,8 @@ func (d *document) gaps() {
 // unknown adds the subject of what the layer cannot read.
 func (d *document) unknown() {
 	d.message(updates.Unknown, object{title("what Telegram wrote in a newer layer, as TL: one object, or several side by side"),
-		{"contentType", subjects.ContentTL}, {"headers", schemaRef("bus.update.headers")}, {"payload", object{{"type", "string"}, {"format", "binary"}}}})
+		{"contentType", subjects.ContentTL}, {"headers", schemaRef("bus.update.headers")},
+		{"payload", object{{"type", "string"}, {"format", "binary"}}}})
 	d.placed(updates.Unknown, false, "where the update would stand that cannot be read; its neighbours are told as always")
 }
 
@@ -240,7 +250,8 @@ func (d *document) file(v verb) {
 	d.answer(channel+".answer", object{title("what %s answers", v.name), {"payload", v.answer.schema()}})
 	answers := []string{channel + ".answer", "service-error"}
 	if v.name == subjects.FileGet {
-		d.answer(channel+".bytes", object{title("the bytes of a file, in as many messages as they take"), {"contentType", "application/octet-stream"},
+		d.answer(channel+".bytes", object{title("the bytes of a file, in as many messages as they take"),
+			{"contentType", "application/octet-stream"},
 			{"headers", headerSchema(fileHeaders)}, {"payload", object{{"type", "string"}, {"format", "binary"}}}})
 		answers = append(answers, channel+".bytes")
 	}
@@ -258,7 +269,8 @@ func (d *document) queue() {
 		{"action", "receive"}, {"summary", "kept in the stream " + d.scheme.StreamName("QUEUE") + ", which acknowledges it"},
 		{"channel", channelRef(subjects.TreeQueue)}, {"messages", []object{inChannel(subjects.TreeQueue, "job")}},
 	}})
-	d.message("result", object{title("what became of a job: what its method answers, or an error"), {"headers", schemaRef("bus.result.headers")},
+	d.message("result", object{title("what became of a job: what its method answers, or an error"),
+		{"headers", schemaRef("bus.result.headers")},
 		{"payload", object{{"type", []string{"object", "array", "boolean"}}}}})
 	d.channel(subjects.TreeDone, d.scheme.Results(), "result", append(chat, "job")...)
 	d.sends(subjects.TreeDone, "result", "kept in the stream "+d.scheme.StreamName("DONE")+", the last of each job")

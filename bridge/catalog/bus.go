@@ -68,12 +68,14 @@ var events = []event{
 	{"owner.gained", "a daemon runs the account now; signed_in false: somebody has to sign in", "owner:string epoch?:int signed_in?:bool"},
 	{"owner.lost", "a daemon has given the account up, or lost it", "epoch:int reason:string by?:string"},
 	{"connected", "calls are answered at a data centre", "dc:int layer:int rtt_ms:number"},
-	{"disconnected", "a connection was lost or could not be made; the next try is after next_ms", "dc:int attempt:int next_ms:number error:string"},
+	{"disconnected", "a connection was lost or could not be made; the next try is after next_ms",
+		"dc:int attempt:int next_ms:number error:string"},
 	{"migrated", "the account's home is another data centre now", "from:int to:int"},
 	{"session.new", "the server began a new session: what was missed is fetched", "dc:int"},
 	{"key.created", "a key exchange was done", "dc:int took_ms:number temporary:bool"},
 	{"speed.limited", "Telegram slows down the account's files, as it does without Premium; their parts wait", "upload:bool seconds:number"},
-	{"init.refused", "a data centre takes our connection and refuses calls for now; it is asked again after next_ms", "dc:int next_ms:number error:string"},
+	{"init.refused", "a data centre takes our connection and refuses calls for now; it is asked again after next_ms",
+		"dc:int next_ms:number error:string"},
 	{"key.doubted", "a data centre seems not to know our key", "dc:int times:int"},
 	{"key.destroyed", "a data centre has forgotten the key of an account that signed out, or why not", "dc:int error:string"},
 	{"file.done", "it is there", fileEnd},
@@ -85,25 +87,32 @@ var events = []event{
 	{"auth.state", "a login waits for something else now", ""},
 	{"auth.new", "the account was signed in elsewhere", "hash:string unconfirmed:bool date:time device:string location:string"},
 	{"frozen", "Telegram has frozen the account", "method:string since:time until:time appeal:string"},
-	{"writes.frozen", "the account was frozen, and writes nothing; also when a daemon takes it that was frozen before", "reason:string since:time"},
+	{"writes.frozen", "the account was frozen, and writes nothing; also when a daemon takes it that was frozen before",
+		"reason:string since:time"},
 	{"writes.resumed", "it may write again", ""},
 	{"notice", "a word of Telegram's to the owner of the account", "type:string popup:bool drops_key:bool text?:string"},
 	{"config", "Telegram's configuration was read", "options:int expires:time"},
 	{"save.failed", "the session could not be stored", "error:string"},
-	{"session.foreign", "something that is no session of the account stood in its place in the vault; the session was written over it", "found:string"},
-	{"storage.lost", "a stream or bucket was deleted or emptied, and made anew; up_to is the last sequence it had", "storage:string up_to:int cause:string"},
-	{"erased", "what was kept of a person or a chat was taken out, up to a sequence of the stream of updates", "peer:string streams:object up_to:int"},
+	{"session.foreign", "something that is no session of the account stood in its place in the vault; the session was written over it",
+		"found:string"},
+	{"storage.lost", "a stream or bucket was deleted or emptied, and made anew; up_to is the last sequence it had",
+		"storage:string up_to:int cause:string"},
+	{"erased", "what was kept of a person or a chat was taken out, up to a sequence of the stream of updates",
+		"peer:string streams:object up_to:int"},
 	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
-	{"updates.held", "JetStream does not take updates, or is behind: they wait, and are left with Telegram", "reason:string waiting_bytes:int"},
+	{"updates.held", "JetStream does not take updates, or is behind: they wait, and are left with Telegram",
+		"reason:string waiting_bytes:int"},
 	{"updates.resumed", "it has caught up", "held_ms:number left:int parked:int declined:int"},
-	{"updates.behind", "Telegram gives no difference for minutes, so that missed updates are not fetched", "error:string last_difference:time"},
+	{"updates.behind", "Telegram gives no difference for minutes, so that missed updates are not fetched",
+		"error:string last_difference:time"},
 	{"updates.caught_up", "it gives them again", ""},
 	{"clock.skew", "the machine's clock differs from Telegram's, or does not any more; said once by a daemon", "ahead_seconds:number"},
 	{"updates.redacted", "an update is in the stream without its contents: JetStream does not take it with them",
 		"type:string box:string pts:string subject:string id:string reason:string"},
 	{"queue.unknown", "of a job nobody knows whether it was executed; it waits for queue.retry or queue.cancel",
 		"job:string seq:int chat:string method:string reason:string"},
-	{"file.progress", "how far a large file is on its way, each second: to telegram, or as a job to nats", "job?:string bucket:string object:string done:int size?:int to:string"},
+	{"file.progress", "how far a large file is on its way, each second: to telegram, or as a job to nats",
+		"job?:string bucket:string object:string done:int size?:int to:string"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
 
@@ -124,19 +133,22 @@ type verb struct {
 const (
 	budget     = "name:string methods:strings caller?:string calls?:int stars?:int any_price?:bool"
 	used       = " standing?:bool used:object free_at:time"
-	loginState = "step:string phone?:string code?:object qr?:object email?:object hint?:string has_recovery?:bool terms?:string user_id?:int bot?:bool"
-	watched    = "channels:strings left?:strings"
-	anAccount  = "account:string state:string owner?:string daemon?:string since?:time signed_in:bool user_id?:int bot?:bool error?:string"
-	published  = "format:string content_type:string layer:int size:int digest:string document?:string bucket?:string object?:string"
+	loginState = "step:string phone?:string code?:object qr?:object email?:object hint?:string has_recovery?:bool terms?:string " +
+		"user_id?:int bot?:bool"
+	watched   = "channels:strings left?:strings"
+	anAccount = "account:string state:string owner?:string daemon?:string since?:time signed_in:bool user_id?:int bot?:bool error?:string"
+	published = "format:string content_type:string layer:int size:int digest:string document?:string bucket?:string object?:string"
 )
 
 var verbs = []verb{
 	{"status", "how the account does", false, "", "account:string state:string since:time error?:string user_id?:int bot?:bool dc?:int " +
 		"layer?:int owner?:string epoch?:int follows_updates:bool requests_in_flight:int updates_waiting_bytes:int " +
 		"updates_waiting_since?:time last_heard?:time " +
-		"session_foreign?:object updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string clock_ahead_seconds?:number ways?:objects " +
+		"session_foreign?:object updates_held?:object updates_stored:int pts?:int last_difference?:time difference_error?:string " +
+		"clock_ahead_seconds?:number ways?:objects " +
 		"flood_waits?:objects flood_waits_more?:int jobs?:object dialogs?:object frozen?:object"},
-	{"freeze", "stop everything that the account writes; when this is answered nothing more is written, by any daemon, until unfreeze", false, "reason?:string",
+	{"freeze", "stop everything that the account writes; when this is answered nothing more is written, by any daemon, until unfreeze",
+		false, "reason?:string",
 		"frozen:bool reason:string since:time"},
 	{"unfreeze", "let it write again", false, "", "frozen:bool"},
 	{"budget.set", "limit how often methods are called in a day, and how many Stars they may spend", false, budget, budget + used},
@@ -145,14 +157,16 @@ var verbs = []verb{
 	{"queue.list", "the jobs that wait: for what, until when, and the last error. With next there are more: ask again with after", false,
 		"chat?:string after?:int limit?:int", "jobs:objects waiting:int chats:int held?:string next?:int"},
 	{"queue.cancel", "take a job out of the queue that is not being run, or with all those of a chat", false,
-		"job?:string seq?:int chat?:string all?:bool", "job?:string seq?:int chat?:string method?:string state?:string cancelled?:int running?:int"},
+		"job?:string seq?:int chat?:string all?:bool", "job?:string seq?:int chat?:string method?:string state?:string cancelled?:int " +
+			"running?:int"},
 	{"queue.retry", "try a job now that waits, or run one again of which nobody knows whether it was executed", false,
 		"job?:string seq?:int chat?:string", "job:string seq:int chat:string method:string state:string"},
 	{"peers.get", "what is known of a peer, by id, username or link; Telegram is not asked", false, "peer:string", aPeer},
 	{"peers.resolve", "find a peer as a call does that names it; Telegram may be asked", false, "peer:string", aPeer},
 	{"peers.search", "the peers whose name, a word of it, or a username begins with a text; more: there are others", false,
 		"text?:string kind?:string limit?:int", "peers:objects more?:bool"},
-	{"chats", "the account's dialogs as they are now, in the order of a list: the pinned ones, then by their newest message; of accounts in NATSGRAM_STATE. complete: nothing is being asked for", false,
+	{"chats", "the account's dialogs as they are now, in the order of a list: the pinned ones, then by their newest message; of accounts " +
+		"in NATSGRAM_STATE. complete: nothing is being asked for", false,
 		"folder?:int offset?:int limit?:int", "through:int complete:bool total:int chats:objects"},
 	{"erase", "take out of streams and buckets what is kept of a person or a chat; dry_run: only count it", false,
 		"peer:string dry_run?:bool", "peer:string streams:object peers:bool dry_run?:bool up_to:int"},
@@ -170,7 +184,8 @@ var verbs = []verb{
 	{"login.status", "what the login waits for", false, "", loginState},
 	{"login.cancel", "end the login", false, "", loginState},
 	{"logout", "sign out at Telegram; somebody has to sign in anew", false, "", "logged_out:bool"},
-	{"accounts.list", "all accounts: which daemon runs each, since when, and how it does. With next there are more: ask again with after", true,
+	{"accounts.list", "all accounts: which daemon runs each, since when, and how it does. With next there are more: ask again with after",
+		true,
 		"after?:string limit?:int", "accounts:objects next?:string"},
 	{"health", "how every daemon does, and what keeps it from being ready; the same as /readyz and /healthz tell of one", true, "",
 		"ready:bool healthy:bool daemons:objects"},
@@ -185,8 +200,10 @@ var verbs = []verb{
 
 // fileVerbs are what is asked on tg.file.<account>.<name>.
 var fileVerbs = []verb{
-	{subjects.FileGet, "fetch a file: as the answer, or with to: object into an object store. Where that takes longer than the caller waits, the answer is the job", false,
-		"link?:string message?:object story?:object photo_of?:any emoji?:string document?:object photo?:object location?:object size?:string offset?:int limit?:int to?:string job?:bool",
+	{subjects.FileGet, "fetch a file: as the answer, or with to: object into an object store. Where that takes longer than the caller " +
+		"waits, the answer is the job", false,
+		"link?:string message?:object story?:object photo_of?:any emoji?:string document?:object photo?:object location?:object size?:string " +
+			"offset?:int limit?:int to?:string job?:bool",
 		"file?:object job?:object"},
 	{subjects.FileList, "the files that are on their way into object stores", false, "", "jobs:objects"},
 	{subjects.FileCancel, "end one of these; what there is of its object is taken away", false, "job:string", "cancelled:string"},
@@ -206,8 +223,10 @@ var (
 		{subjects.HeaderAccept, "encoding of the answer; the request's where it is not given", "", nil},
 		{subjects.HeaderLayer, "of a request in raw TL: the layer that it is in", "^[0-9]+$", nil},
 		{subjects.HeaderTimeout, "how long the caller waits, in seconds, or as 500ms, 2m; the daemon has a bound of its own", "", nil},
-		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one with the same name is executed once, and a later one gets the first one's answer", "", nil},
-		{subjects.HeaderRetry, "any value: the request repeats another whose answer was lost; what Telegram could execute twice is refused", "", nil},
+		{subjects.HeaderMsgID, "names the request, in up to 256 bytes of printable text: one with the same name is executed once, and a " +
+			"later one gets the first one's answer", "", nil},
+		{subjects.HeaderRetry, "any value: the request repeats another whose answer was lost; what Telegram could execute twice is refused",
+			"", nil},
 		{subjects.HeaderReply, "the answer may come in several messages, and ends with an empty one", "", []string{subjects.ReplyParts}},
 		{subjects.HeaderOrder, "free: in no order with other calls that write to the same chat", "", []string{subjects.OrderFree}},
 	}
@@ -215,7 +234,9 @@ var (
 		{subjects.HeaderPart, "of an answer in parts: which of how many this is", "^[0-9]+/[0-9]+$", nil},
 		{subjects.HeaderContentType, "encoding of the answer", "", contentTypes},
 		{subjects.HeaderLayer, "of an answer in raw TL: the layer that it is in", "^[0-9]+$", nil},
-		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld; or it is told again, and was too large to be kept, or lost and found", "", []string{"service message", "sign-in token", "too large", "found in the chat"}},
+		{subjects.HeaderRedacted, "why the answer lacks something: it holds a service message, whose texts are withheld; or it is told " +
+			"again, and was too large to be kept, or lost and found", "",
+			[]string{"service message", "sign-in token", "too large", "found in the chat"}},
 		{subjects.HeaderWaited, waitedAbout, "", nil},
 		{subjects.HeaderReplayed, "when the call was made whose answer this is: an earlier request had the same Nats-Msg-Id", "", nil},
 	}
@@ -225,7 +246,8 @@ var (
 		{subjects.HeaderErrorText, "what is wrong and where", "", nil},
 		{subjects.HeaderError, "Telegram's own text: FLOOD_WAIT_35", "", nil},
 		{subjects.HeaderRetryAfter, "how many seconds to wait", "^[0-9]+$", nil},
-		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "", []string{string(answer.Yes), string(answer.No), string(answer.Unknown)}},
+		{subjects.HeaderSent, "did the call reach Telegram; after no it is safe to try again", "",
+			[]string{string(answer.Yes), string(answer.No), string(answer.Unknown)}},
 		{subjects.HeaderWaited, waitedAbout, "", nil},
 	}
 	jobHeaders = []header{
@@ -263,18 +285,22 @@ var (
 		{subjects.HeaderState, "the account's update state once this message is stored, for the daemon", "", nil},
 		{subjects.HeaderDelay, "of a new message: how many milliseconds after it was written it came", "^[0-9]+$", nil},
 		{subjects.HeaderBusiness, "the business connection by which it came to a bot", "", nil},
-		{subjects.HeaderMessage, "the id of the message that it is about; of several, all of them between commas, up to 100", "^[0-9]+(,[0-9]+)*$", nil},
+		{subjects.HeaderMessage, "the id of the message that it is about; of several, all of them between commas, up to 100",
+			"^[0-9]+(,[0-9]+)*$", nil},
 		{subjects.HeaderTopic, "the forum topic that the message stands in, by the id of the message that made it", "^[0-9]+$", nil},
 		{subjects.HeaderAlbum, "what the messages of an album share", "^-?[0-9]+$", nil},
 		{subjects.HeaderBackfill, "fetched from history, to fill a gap that was said before", "", []string{"true"}},
 		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},
-		{subjects.HeaderRedacted, "why contents are missing: users and chats (the update is whole), too large, refused, service message", "", nil},
+		{subjects.HeaderRedacted, "why contents are missing: users and chats (the update is whole), too large, refused, service message", "",
+			nil},
 		{subjects.HeaderUser, "the id of the user whose update it is: the account's name can pass on to another", "^[0-9]+$", nil},
-		{subjects.HeaderMsgID, "account/user/era/box/pts/index: unique; .1, .2 ... behind it are further parts of an update about several chats", "", nil},
+		{subjects.HeaderMsgID, "account/user/era/box/pts/index: unique; .1, .2 ... behind it are further parts of an update about several " +
+			"chats", "", nil},
 	}
 )
 
-const waitedAbout = "for how many seconds the request waited in the daemon, and for what (flood, lookup, repeat, order, room): 2.4 flood, 0.3 order"
+const waitedAbout = "for how many seconds the request waited in the daemon, and for what (flood, lookup, repeat, order, room): 2.4 " +
+	"flood, 0.3 order"
 
 // headerSchema is headers as a JSON Schema.
 func headerSchema(all []header) object {

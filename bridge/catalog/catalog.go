@@ -32,7 +32,9 @@ func Formats() []Format {
 		{"asyncapi", "AsyncAPI 3: every subject with its payloads and headers", "application/vnd.aai.asyncapi+json", "asyncapi.json", asyncAPI},
 		{"jsonschema", "JSON Schema 2020-12 of every payload", "application/schema+json", "schema.json", jsonSchema},
 		{"typescript", "TypeScript declarations for the npm package natsgram", "text/plain", "index.d.ts", typeScript},
-		{"tl", "the schema itself", "text/plain", "schema.tl", func(s *tl.Schema, _ subjects.Scheme) ([]byte, error) { return s.Append(nil), nil }},
+		{"tl", "the schema itself", "text/plain", "schema.tl", func(s *tl.Schema, _ subjects.Scheme) ([]byte, error) {
+			return s.Append(nil), nil
+		}},
 	}
 }
 
