@@ -8,6 +8,7 @@ import (
 
 type sample struct{ data []byte }
 
+func (s sample) Subject() string      { return "" }
 func (s sample) Data() []byte         { return s.data }
 func (s sample) Headers() nats.Header { return nil }
 

@@ -21,12 +21,16 @@ const (
 	None    = subjects.None
 )
 
-// Filter chooses updates by their subject. What is zero takes everything.
+// Filter chooses updates by their subject, and by the topic in their headers. What is zero takes everything.
 type Filter struct {
 	Update string // constructor: updateNewMessage
 	Kind   Kind
 	ChatID int64 // bare id of the user, chat or channel
+	Topic  int   // forum topic, by the id of the message that made it, or General; sorted out here, not at the server
 }
+
+// General is the topic of a forum in which messages stand that are in no other.
+const General = 1
 
 // gapName stands in a gap's subject for the constructor.
 const gapName = "gap"
@@ -53,21 +57,32 @@ func (f Filter) subject(s subjects.Scheme, tree, account string) string {
 }
 
 func (f Filter) matches(m *Meta) bool {
-	return (f.Update == "" || f.Update == m.Type) && (f.Kind == "" || f.Kind == m.Kind) && (f.ChatID == 0 || f.ChatID == m.ChatID)
+	return (f.Update == "" || f.Update == m.Type) && (f.Kind == "" || f.Kind == m.Kind) && (f.ChatID == 0 || f.ChatID == m.ChatID) && f.topic(m)
 }
 
-// covers reports whether g takes nothing that f does not.
+// topic reports whether the message of an update stands in the topic that is wanted.
+func (f Filter) topic(m *Meta) bool {
+	if f.Topic == General {
+		return m.Topic == 0 && len(m.MessageIDs) > 0
+	}
+	return f.Topic == 0 || f.Topic == m.Topic
+}
+
+// covers reports whether by its subject g takes nothing that f does not.
 func (f Filter) covers(g Filter) bool {
 	return (f.Update == "" || f.Update == g.Update) && (f.Kind == "" || f.Kind == g.Kind) && (f.ChatID == 0 || f.ChatID == g.ChatID)
 }
 
-// overlaps reports whether there may be updates that both take.
+// overlaps reports whether there may be updates that both take by their subject.
 func (f Filter) overlaps(g Filter) bool {
 	return (f.Update == "" || g.Update == "" || f.Update == g.Update) && (f.Kind == "" || g.Kind == "" || f.Kind == g.Kind) &&
 		(f.ChatID == 0 || g.ChatID == 0 || f.ChatID == g.ChatID)
 }
 
 func (f Filter) check() error {
+	if f.Topic < 0 {
+		return fmt.Errorf("filter by topic %d: want the id of a message", f.Topic)
+	}
 	switch f.Kind {
 	case "", User, Chat, Channel, Secret, None:
 		return nil
@@ -81,15 +96,15 @@ type selection struct {
 	boxes   []string // any of them; none: all
 }
 
-// newSelection adds the gaps of what is filtered by constructor, so that nobody misses updates without being told.
+// newSelection adds the gaps of what is filtered by constructor or topic, so that nobody misses updates without being told.
 func newSelection(filters []Filter, boxes []string, gaps bool) (selection, error) {
 	s := selection{filters: slices.Clone(filters), boxes: boxes}
 	for _, f := range filters {
 		if err := f.check(); err != nil {
 			return s, err
 		}
-		if gaps && f.Update != "" {
-			f.Update = gapName
+		if gaps && (f.Update != "" || f.Topic != 0) {
+			f.Update, f.Topic = gapName, 0
 			s.filters = append(s.filters, f)
 		}
 	}

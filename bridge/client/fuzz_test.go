@@ -34,6 +34,7 @@ type fuzzed struct {
 	data   []byte
 }
 
+func (m fuzzed) Subject() string      { return "" }
 func (m fuzzed) Data() []byte         { return m.data }
 func (m fuzzed) Headers() nats.Header { return m.header }
 

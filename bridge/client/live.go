@@ -45,6 +45,7 @@ func (c *Client) liveSubject(filters []Filter) string {
 // core is a message that no stream keeps.
 type core struct{ *nats.Msg }
 
+func (m core) Subject() string      { return m.Msg.Subject }
 func (m core) Data() []byte         { return m.Msg.Data }
 func (m core) Headers() nats.Header { return m.Header }
 

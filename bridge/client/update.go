@@ -76,9 +76,13 @@ type Gap struct {
 
 // message is a jetstream.Msg, as far as an update needs it.
 type message interface {
+	Subject() string
 	Data() []byte
 	Headers() nats.Header
 }
+
+// Subject returns where the update was published.
+func (u *Update) Subject() string { return u.msg.Subject() }
 
 // Data returns the payload as it came, in the encoding that the header Content-Type names.
 func (u *Update) Data() []byte { return u.msg.Data() }

@@ -46,7 +46,8 @@ func accountsListCommand() *cobra.Command {
 States: connected, connecting, starting, stopping, stopped; waiting-for-login (nobody ever signed in), signed-out (somebody has
 to sign in anew); free (no daemon runs it), silent (its daemon does not answer), removing.`,
 		Example: `  natsgram accounts list
-  natsgram accounts list --json | jq -r 'select(.state != "connected") | .account'`,
+  natsgram accounts list --json |
+    jq -r 'select(.state != "connected") | .account'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o, err := connectAdmin(c, "")

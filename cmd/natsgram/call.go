@@ -51,9 +51,11 @@ over it).
 		Example: `  natsgram call main help.getConfig
   natsgram call main messages.sendMessage peer=me message='from a terminal'
   natsgram call main users.getUsers id:='[{"_":"inputUserSelf"}]'
-  natsgram call main messages.sendMessage @message.json message='another text' --id order-17
-  natsgram call main messages.getDialogs --dry-run limit=5      what would be sent, and where to
-  echo '{"offset_peer":{"_":"inputPeerEmpty"},"limit":5}' | natsgram call main messages.getDialogs - offset_date=0 offset_id=0 hash=0`,
+  natsgram call main messages.sendMessage @message.json message='another text'
+  natsgram call main messages.sendMessage peer=me message=once --id order-17
+  natsgram call main messages.getDialogs --dry-run limit=5   what would be sent
+  echo '{"offset_peer":{"_":"inputPeerEmpty"},"limit":5}' |
+    natsgram call main messages.getDialogs - offset_date=0 offset_id=0 hash=0`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return o.call(c, args[0], args[1], args[2:]) },
 	}

@@ -26,7 +26,8 @@ func chatsCommand() *cobra.Command {
 that NATSGRAM_STATE names, in the stream TG_STATE.`,
 		Example: `  natsgram chats main
   natsgram chats main --archived
-  natsgram chats main --json | jq -r 'select(.record.dialog.unread_count > 0) | .record.name'`,
+  natsgram chats main --json |
+    jq -r 'select(.record.dialog.unread_count > 0) | .record.name'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if limit < 1 {

@@ -4,8 +4,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // command runs the program with words and returns what it printed, both streams, and its exit status.
@@ -156,8 +159,9 @@ func TestCommands(t *testing.T) {
 		{"accounts remove main", 1, "natsgram serve"},
 		{"tail main", 1, "natsgram serve"},
 		{"tail main --all --last 3", 2, "all last"},
-		{"tail main --chat foo", 2, "--chat foo: want KIND.ID"},
-		{"tail main --chat channel.>", 2, "--chat channel.>: want"},
+		{"tail main --chat foo", 1, "chat foo: no NATS server: start `natsgram serve`"},
+		{"tail main --chat channel.>", 2, "chat channel.>: want one, as KIND.ID"},
+		{"tail main --topic 0", 2, "--topic 0: want the id of the message that made it"},
 		{"tail main --type a.b", 2, "--type a.b: want"},
 		{"tail main --last -3", 2, "want no minus"},
 		{"tail main --type updateNewMesage", 1, "has no update updateNewMesage"},
@@ -204,6 +208,47 @@ func TestSettingsFitATerminal(t *testing.T) {
 	for line := range strings.Lines(out) {
 		if line = strings.TrimRight(line, "\n"); len(line) > 80 && strings.HasPrefix(line, " ") && strings.Contains(strings.TrimSpace(line), " ") {
 			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
+// So can the help of every command, with its examples.
+func TestHelpFitsATerminal(t *testing.T) {
+	seen := 0
+	var walk func(c *cobra.Command, words []string)
+	walk = func(c *cobra.Command, words []string) {
+		out, status := command(t, append(words, "--help")...)
+		if status != 0 {
+			t.Errorf("%v: %d", words, status)
+		}
+		for line := range strings.Lines(out) {
+			if line = strings.TrimRight(line, "\n"); len(line) > width {
+				t.Errorf("%v: %d columns: %s", words, len(line), line)
+			}
+		}
+		seen++
+		for _, sub := range c.Commands() {
+			walk(sub, append(slices.Clone(words), sub.Name()))
+		}
+	}
+	walk(rootCommand(), nil)
+	if seen < 40 {
+		t.Errorf("%d commands", seen)
+	}
+}
+
+func TestNarrowText(t *testing.T) {
+	long := strings.Repeat("word ", 20)
+	for text, want := range map[string]string{
+		"one\ntwo\n\nthree":   "one two\n\nthree\n",
+		"  a  " + long:        "  a  " + strings.Repeat("word ", 14) + "word\n     word word word word word\n",
+		"  a  x\n     y\n  b": "  a  x y\n  b\n",
+		long:                  strings.Repeat("word ", 15) + "word\nword word word word\n",
+	} {
+		var b strings.Builder
+		narrowText(&b, text)
+		if b.String() != want {
+			t.Errorf("%q: %q, want %q", text, b.String(), want)
 		}
 	}
 }

@@ -79,15 +79,15 @@ func printSettings(out io.Writer, all []settings.Setting) error {
 		if one.Default != "" && one.Default != one.Value {
 			meaning += " (default: " + one.Default + ")"
 		}
-		wrap(&b, "    ", meaning)
+		wrap(&b, "    ", "    ", meaning)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-// wrap writes text in lines of the width.
-func wrap(b *strings.Builder, indent, text string) {
-	line := indent
+// wrap writes text in lines of the width, the first one behind first and the others behind indent, which is as long.
+func wrap(b *strings.Builder, first, indent, text string) {
+	line := first
 	for _, word := range strings.Fields(text) {
 		if len(line) > len(indent) && len(line)+1+len(word) > width {
 			b.WriteString(line + "\n")

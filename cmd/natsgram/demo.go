@@ -65,8 +65,8 @@ of them, and a NATS server. The screen says what to try next. Nothing leaves thi
 		Example: `  natsgram demo
   natsgram demo --port 4333 --for 30s
   natsgram demo --quiet          nobody talks; only your own calls make updates
-  NATSGRAM_SCHEMA=my.tl natsgram demo            another layer, spoken by the box and the daemon
-  NATSGRAM_STATE=demo natsgram demo              keeps the dialogs too, for natsgram chats demo
+  NATSGRAM_SCHEMA=my.tl natsgram demo            another layer
+  NATSGRAM_STATE=demo natsgram demo              for natsgram chats demo
   NATS_URL=nats://localhost natsgram demo --external`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

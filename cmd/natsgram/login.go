@@ -32,9 +32,10 @@ What is not given by flags or environment is asked on the terminal. Telegram all
 While there is no connection to Telegram it says why; without a terminal it gives up after NATSGRAM_TIMEOUT.`,
 		Example: `  natsgram login main --phone +491701234567
   natsgram login main --qr
-  natsgram login main --phone +491701234567 --resend      the code by SMS, when the app is not at hand
+  natsgram login main --phone +491701234567 --resend      the code by SMS
   natsgram login news --bot-token 12345:AbCdEf
-  NATSGRAM_LOGIN_CODE=12345 NATSGRAM_LOGIN_PASSWORD_FILE=/run/secrets/2fa natsgram login main --phone +491701234567`,
+  NATSGRAM_LOGIN_CODE=12345 NATSGRAM_LOGIN_PASSWORD_FILE=/run/secrets/2fa \
+    natsgram login main --phone +491701234567`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			set, err := loadSettings(c)

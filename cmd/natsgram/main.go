@@ -55,7 +55,7 @@ request/reply subject, every update is a message in a JetStream stream.`,
 		Example: `  natsgram demo                               try it, without a Telegram account
   natsgram login main --phone +491701234567   sign an account in
   natsgram serve                              put the accounts on NATS
-  natsgram accounts list                      which accounts there are, and how they do
+  natsgram accounts list                      the accounts, and how they do
   natsgram status main                        all that is known of one
   natsgram call main help.getConfig           call a method
   natsgram tail main                          watch updates
@@ -69,12 +69,13 @@ request/reply subject, every update is a message in a JetStream stream.`,
 	root.SuggestionsMinimumDistance = 2
 	addConnectionFlags(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return misused(c, c.ValidateFlagGroups()) }
-	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), queueCommand(), peersCommand(), eraseCommand(), chatsCommand(), tailCommand(), uploadCommand(), downloadCommand(),
-		statusCommand(), eventsCommand(), watchCommand(), freezeCommand(), unfreezeCommand(), budgetCommand(), logoutCommand(),
+	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), queueCommand(),
+		peersCommand(), eraseCommand(), chatsCommand(), tailCommand(), uploadCommand(), downloadCommand(), statusCommand(), eventsCommand(), watchCommand(), freezeCommand(), unfreezeCommand(), budgetCommand(), logoutCommand(),
 		storageCommand(), backupCommand(), restoreCommand(), rotateSecretCommand(),
 		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	markUsage(root)
+	narrowHelp(root)
 	return root
 }
 

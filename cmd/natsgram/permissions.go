@@ -50,9 +50,10 @@ seems to be in the domain natsgram.
 Answers come below an inbox prefix of the user's own, which its programs have to be told: NATS_INBOX_PREFIX for natsgram and the
 nats CLI, an option of the connection for others.`,
 		Example: `  natsgram permissions reader main --user dashboard
-  natsgram permissions writer main --method messages.sendMessage --method messages.editMessage
+  natsgram permissions writer main --method messages.sendMessage
   natsgram permissions consumer main --durable archive --to ARCHIVE
-  natsgram permissions queue main --chat channel.1234567890 --method messages.sendMessage --user news
+  natsgram permissions queue main --chat channel.1234567890 --user news \
+    --method messages.sendMessage --method messages.editMessage
   natsgram permissions files main --bucket TG_FILES --user media
   natsgram permissions operator --nsc           all accounts`,
 		Args: cobra.RangeArgs(1, 2),

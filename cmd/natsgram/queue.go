@@ -26,7 +26,7 @@ func queueCommand() *cobra.Command {
 		Long: `Calls that are made later. A job is a call that is kept in a JetStream stream until it may be made: in order within each chat,
 when Telegram's limits allow, whatever restarts meanwhile. For programs: publish to tg.queue.ACCOUNT.KIND.ID.METHOD; what became of
 it is told on tg.done.ACCOUNT.KIND.ID.JOB.`,
-		Example: `  natsgram queue add main channel.1234567890 messages.sendMessage message='in due time'
+		Example: `  natsgram queue add main @news messages.sendMessage message='in due time'
   natsgram queue list main
   natsgram queue watch main --since 1h`,
 		Args: cobra.NoArgs,
@@ -38,18 +38,7 @@ it is told on tg.done.ACCOUNT.KIND.ID.JOB.`,
 
 // chatFlag adds --chat.
 func chatFlag(c *cobra.Command, to *string, usage string) {
-	c.Flags().StringVar(to, "chat", "", usage+", as KIND.ID: user.1, chat.2, channel.3, none.0")
-}
-
-// checkChat makes a usageError of what is no chat.
-func checkChat(c *cobra.Command, chat string) error {
-	if chat == "" {
-		return nil
-	}
-	if _, err := subjects.ParseChat(chat); err != nil {
-		return misused(c, err)
-	}
-	return nil
+	c.Flags().StringVar(to, "chat", "", usage+": user.1, chat.2, channel.3, none.0, @name, a link")
 }
 
 func queueListCommand() *cobra.Command {
@@ -65,14 +54,19 @@ States: running; ready (its turn comes); behind (another of its chat comes first
 wait, or its chat or the account is held); later (its time has not come); unknown (nobody knows whether it was executed: queue
 retry runs it again, queue cancel removes it).`,
 		Example: `  natsgram queue list main
-  natsgram queue list main --chat channel.1234567890 --json | jq -r 'select(.state == "unknown") | .job'`,
+  natsgram queue list main --chat channel.1234567890 --json |
+    jq -r 'select(.state == "unknown") | .job'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkAccount(c, args[0]), checkChat(c, chat)); err != nil {
+			if err := checkAccount(c, args[0]); err != nil {
 				return err
 			}
 			if limit < 1 {
 				return misused(c, fmt.Errorf("--limit %d: want 1 or more", limit))
+			}
+			chat, err := namedChat(c, args[0], chat)
+			if err != nil {
+				return err
 			}
 			return listJobs(c, args[0], chat, limit, asJSON)
 		},
@@ -188,11 +182,14 @@ func queueAddCommand() *cobra.Command {
 		Short: "Put a job into the queue, and print its id",
 		Long: `Put a job into the queue, and print its id. It is accepted when JetStream has stored it, also while no daemon runs.
 
-CHAT is KIND.ID: user.1, chat.2, channel.3, or none.0 for a method that is about no chat. It is the method's peer, which need not be
-given; no other chat may be named anywhere in the call. Parameters are as those of natsgram call.`,
-		Example: `  natsgram queue add main channel.1234567890 messages.sendMessage message='in due time' --not-before 2h
-  natsgram queue add main user.5 messages.sendMessage message=hello --id order-17 --wait 1m
-  natsgram queue add main user.5 messages.editMessage id=77 message='75 %' --coalesce progress-77`,
+CHAT is KIND.ID: user.1, chat.2, channel.3, or none.0 for a method that is about no chat. @name, a link and what else names a peer in a
+call will do too, while a daemon runs that knows whom it means. It is the method's peer, which need not be given; no other chat may be
+named anywhere in the call. Parameters are as those of natsgram call.`,
+		Example: `  natsgram queue add main channel.1234567890 messages.sendMessage \
+    message='in due time' --not-before 2h
+  natsgram queue add main @alice messages.sendMessage message=hello --wait 1m
+  natsgram queue add main user.5 messages.editMessage id=77 message='75 %' \
+    --id order-17 --coalesce progress-77`,
 		Args: cobra.MinimumNArgs(3),
 		RunE: func(c *cobra.Command, args []string) error { return o.add(c, args[0], args[1], args[2], args[3:]) },
 	}
@@ -213,14 +210,20 @@ func (o queueAddOptions) add(c *cobra.Command, account, chat, method string, wor
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(checkAccount(c, account), checkChat(c, chat)); err != nil {
+	if err := checkAccount(c, account); err != nil {
 		return err
 	}
 	f := schema.Function(method)
 	if f == nil {
 		return misused(c, fmt.Errorf("layer %d has no method %q: see natsgram methods", schema.Layer, method))
 	}
-	where, _ := subjects.ParseChat(chat)
+	if chat, err = namedChat(c, account, chat); err != nil {
+		return err
+	}
+	where, err := subjects.ParseChat(chat)
+	if err != nil {
+		return misused(c, err)
+	}
 	m := nats.NewMsg(set.Scheme().Queue(account, where, method))
 	if m.Data, err = callBody(c.InOrStdin(), words, f); err == nil {
 		err = o.fill(m.Header)
@@ -320,11 +323,12 @@ func queueCancelCommand() *cobra.Command {
   natsgram queue cancel main --chat channel.1234567890 --all`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkChat(c, chat); err != nil {
-				return err
-			}
 			if all == (len(args) == 2) || all && chat == "" {
 				return misused(c, errors.New("want the id of a job, or --chat with --all"))
+			}
+			chat, err := namedChat(c, args[0], chat)
+			if err != nil {
+				return err
 			}
 			in := map[string]any{"chat": chat}
 			if all {
@@ -352,7 +356,8 @@ may so be executed twice: look in the chat first.`,
 		Example: `  natsgram queue retry main order-17`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkChat(c, chat); err != nil {
+			chat, err := namedChat(c, args[0], chat)
+			if err != nil {
 				return err
 			}
 			return askAccount(c, args[0], "queue.retry", map[string]any{"chat": chat, "job": args[1]}, asJSON)

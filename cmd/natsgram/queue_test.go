@@ -34,6 +34,9 @@ func TestQueueCommands(t *testing.T) {
 	try("add demo none.0 users.getUsers id=@alice --wait 20s", 1, "the subject names no chat", "(403)", "nothing was sent")
 	try("add demo channel.1 messages.sendMessage message=x --not-before 2h --id later", 0, "later\n")
 	try("add demo channel.1 messages.sendMessage message=x --expires 1d", 0)
+	try("add demo @alice messages.sendMessage message=hello --id named --wait 20s", 0, `"id"`)
+	try("add demo @nobodyhere messages.sendMessage message=hello", 1, "chat @nobodyhere: ")
+	try("list demo --chat @alice", 0, "No job waits.")
 	try("list demo", 0, "later", "channel.1", "messages.sendMessage")
 	try("list demo --json", 0, `"job":"later","seq":`, `"state":"later"`, `"not_before":"`)
 	try("list demo --chat channel.2", 0, "No job waits.")
@@ -41,10 +44,10 @@ func TestQueueCommands(t *testing.T) {
 	try("cancel demo later", 0, "cancelled")
 	try("cancel demo later", 1, "the queue has no such job")
 	try("cancel demo --chat channel.1 --all", 0, "cancelled")
-	try("watch demo --all -n 4", 0, "done       near  none.0  help.getNearestDc", "failed ", "cancelled  later", "Tg-Expires")
+	try("watch demo --all -n 5", 0, "done       near  none.0  help.getNearestDc", "failed ", "cancelled  later", "Tg-Expires")
 	try("watch demo --all -n 1 --json", 0, `{"job":"near","chat":"none.0","method":"help.getNearestDc","state":"done","tries":"1","result":{`)
 	try("add demo channel.1 messages.sendMessage message=x --priority 3 --coalesce a --dry-run", 0, "subject: tg.queue.demo.channel.1.messages.sendMessage", "Tg-Priority: 3", "Tg-Coalesce: a")
-	for _, words := range []string{"add demo 5 messages.sendMessage", "add demo user.5 no.such", "list demo --chat 5", "list demo --limit 0", "cancel demo", "cancel demo --all", "watch demo --since 1h --all"} {
+	for _, words := range []string{"add demo user.* messages.sendMessage", "add demo user.5 no.such", "list demo --chat channel.>", "list demo --limit 0", "cancel demo", "cancel demo --all", "watch demo --since 1h --all"} {
 		try(words, 2, "")
 	}
 }

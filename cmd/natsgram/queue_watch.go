@@ -37,13 +37,16 @@ job the last word is kept for as long as NATSGRAM_DONE_MAX_AGE says.`,
   natsgram queue watch main --all --json | jq 'select(.state != "done")'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkAccount(c, args[0]), checkChat(c, o.chat)); err != nil {
+			if err := checkAccount(c, args[0]); err != nil {
 				return err
 			}
 			if o.since < 0 || o.count < 0 {
 				return misused(c, errors.New("--since and --count: want no minus"))
 			}
 			set, err := loadSettings(c)
+			if err == nil {
+				o.chat, err = namedChat(c, args[0], o.chat)
+			}
 			if err != nil {
 				return err
 			}

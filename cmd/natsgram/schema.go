@@ -56,8 +56,9 @@ core.telegram.org, TDLib's telegram_api.tl, or the api-schema.json of the npm pa
 @mtcute/tl. TDLib's file does not say its layer: --layer does; it is MTPROTO_LAYER in TDLib's Version.h. Every id is checked
 against the CRC32 of its line; lines that are known to differ are named, and others make the import fail.`,
 		Example: `  natsgram schema import api-schema.json --to schemas/api.tl
-  natsgram schema import telegram_api.tl --layer 228 --since 2026-06-15 --to my.tl
-  natsgram schema import scheme.tl > my.tl && NATSGRAM_SCHEMA=my.tl natsgram serve`,
+  natsgram schema import telegram_api.tl --layer 228 --since 2026-06-15 > my.tl
+  natsgram schema import scheme.tl > my.tl
+  NATSGRAM_SCHEMA=my.tl natsgram serve`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := o.read(args[0])

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,9 +26,11 @@ import (
 // tailOptions is what the flags of tail choose.
 type tailOptions struct {
 	types, chats []string
+	topics       []int
 	since        time.Duration
 	last         int
 	all, json    bool
+	headers      bool
 	live, events bool
 	own          bool
 	durable      string
@@ -39,12 +43,16 @@ func tailCommand() *cobra.Command {
 		Use:   "tail ACCOUNT",
 		Short: "Watch an account's updates",
 		Long: `Watch an account's updates, from now on or from an earlier place in the stream. It is a consumer of its own and takes
-nothing away from others, unless --durable names one: then it takes part in that one's work, and goes on where it was.`,
+nothing away from others, unless --durable names one: then it takes part in that one's work, and goes on where it was.
+
+An update is shown that is of a wanted type, in a wanted chat and in a wanted topic. What is said to be missing is shown in any case.`,
 		Example: `  natsgram tail main
-  natsgram tail main --last 20 --type updateNewMessage --type updateNewChannelMessage
+  natsgram tail main --last 20 --type updateNewChannelMessage
   natsgram tail main --since 2h --chat channel.1234567890
+  natsgram tail main --chat @forum --topic 42
   natsgram tail main --durable archive --json >> updates.jsonl
-  natsgram tail main --all --json | jq .update`,
+  natsgram tail main --all --json | jq .update
+  natsgram tail main --headers | jq -r '.headers["Tg-Msg-Id"]'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
@@ -57,16 +65,20 @@ nothing away from others, unless --durable names one: then it takes part in that
 			if err := checkAccount(c, args[0]); err != nil {
 				return err
 			}
+			if err := o.nameChats(c, args[0]); err != nil {
+				return err
+			}
 			for _, name := range o.unknown(schema) {
 				fmt.Fprintf(c.ErrOrStderr(), "Layer %d here has no update %s; waiting for it all the same.\n", schema.Layer, name)
 			}
-			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, colour: isTerminal(c.OutOrStdout())}
+			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, headers: o.headers, colour: isTerminal(c.OutOrStdout())}
 			return tail(c.Context(), set, args[0], o, p)
 		},
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.types, "type", nil, "only updates of this constructor (may be given again)")
-	f.StringArrayVar(&o.chats, "chat", nil, "only this chat, as KIND.ID: user.1, chat.2, channel.3 (may be given again)")
+	f.StringArrayVar(&o.chats, "chat", nil, "only this chat: user.1, chat.2, channel.3, channel.*, @name, a link (may be given again)")
+	f.IntSliceVar(&o.topics, "topic", nil, "only this topic of a forum, by the id of the message that made it; 1 is General (may be given again)")
 	f.DurationVar(&o.since, "since", 0, "begin this long ago")
 	f.IntVar(&o.last, "last", 0, "begin with the last N updates of those wanted")
 	f.BoolVar(&o.all, "all", false, "begin with the oldest update")
@@ -75,19 +87,34 @@ nothing away from others, unless --durable names one: then it takes part in that
 	f.StringVar(&o.durable, "durable", "", "remember the place under this name, and acknowledge what was printed")
 	f.BoolVar(&o.own, "stream", false, "from the account's own stream (natsgram streams), for users who may not read that of all")
 	f.BoolVar(&o.json, "json", false, "one JSON object a line, as published")
+	f.BoolVar(&o.headers, "headers", false, "one JSON object a line: subject, seq (of the stream), headers, and what was published as body")
 	f.IntVarP(&o.count, "count", "n", 0, "stop after N updates")
 	c.MarkFlagsMutuallyExclusive("since", "last", "all")
+	c.MarkFlagsMutuallyExclusive("json", "headers")
 	return c
 }
 
-// wantedChat is what --chat takes: one, or all of a kind.
+// wantedChat is what --chat takes without asking who is meant: one, or all of a kind.
 var wantedChat = regexp.MustCompile(`^(user|chat|channel|secret|none|\*)\.(\*|\d{1,19})$`)
+
+// nameChats puts KIND.ID where a chat is named otherwise.
+func (o tailOptions) nameChats(c *cobra.Command, account string) (err error) {
+	for i, chat := range o.chats {
+		if wantedChat.MatchString(chat) {
+			continue
+		}
+		if o.chats[i], err = namedChat(c, account, chat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // check says which flag makes no sense. A filter that fits no subject would wait for ever.
 func (o tailOptions) check() error {
-	for _, chat := range o.chats {
-		if !wantedChat.MatchString(chat) {
-			return fmt.Errorf("--chat %s: want KIND.ID, such as user.1, chat.2, channel.3 or channel.*", chat)
+	for _, topic := range o.topics {
+		if topic < 1 || topic > math.MaxInt32 {
+			return fmt.Errorf("--topic %d: want the id of the message that made it, 1 for General", topic)
 		}
 	}
 	for _, name := range o.types {
@@ -128,24 +155,29 @@ func (o tailOptions) config() client.UpdatesConfig {
 	return c
 }
 
-// filters are all wanted types in all wanted chats.
+// filters are all wanted types in all wanted topics of all wanted chats.
 func (o tailOptions) filters() (all []client.Filter) {
-	types, chats := o.types, o.chats
+	types, chats, topics := o.types, o.chats, o.topics
 	if len(types) == 0 {
 		types = []string{""}
 	}
 	if len(chats) == 0 {
 		chats = []string{"*.*"}
 	}
+	if len(topics) == 0 {
+		topics = []int{0}
+	}
 	for _, t := range types {
 		for _, chat := range chats {
-			f := client.Filter{Update: t}
-			kind, id, _ := strings.Cut(chat, ".")
-			if kind != "*" {
-				f.Kind = client.Kind(kind)
+			for _, topic := range topics {
+				f := client.Filter{Update: t, Topic: topic}
+				kind, id, _ := strings.Cut(chat, ".")
+				if kind != "*" {
+					f.Kind = client.Kind(kind)
+				}
+				f.ChatID, _ = strconv.ParseInt(id, 10, 64) // * is any
+				all = append(all, f)
 			}
-			f.ChatID, _ = strconv.ParseInt(id, 10, 64) // * is any
-			all = append(all, f)
 		}
 	}
 	return all
@@ -268,18 +300,45 @@ func (o tailOptions) print(one seen, p *updatePrinter) error {
 	if one.event != nil {
 		return p.event(one.event)
 	}
-	if err := p.print(one.update.Meta, one.update.Headers(), one.update.Data()); err != nil || o.durable == "" || one.update.Sequence == 0 {
+	u := one.update
+	var err error
+	if p.headers {
+		err = p.whole(u)
+	} else {
+		err = p.print(u.Meta, u.Headers(), u.Data())
+	}
+	if err != nil || o.durable == "" || u.Sequence == 0 {
 		return err
 	}
-	return one.update.Ack()
+	return u.Ack()
 }
 
 // updatePrinter writes updates for people, or as they came.
 type updatePrinter struct {
-	out    io.Writer
-	errs   io.Writer
-	json   bool
-	colour bool
+	out     io.Writer
+	errs    io.Writer
+	json    bool
+	headers bool // as JSON, with subject and headers
+	colour  bool
+}
+
+// published is an update with all that its message has.
+type published struct {
+	Subject  string            `json:"subject"`
+	Sequence uint64            `json:"seq,omitempty"` // in the stream; of what comes live, none
+	Headers  map[string]string `json:"headers"`
+	Body     json.RawMessage   `json:"body"`
+}
+
+// whole prints an update with its subject and headers.
+func (p *updatePrinter) whole(u *client.Update) error {
+	content, _, _ := strings.Cut(u.Headers().Get(subjects.HeaderContentType), ";")
+	text, _ := asJSON(content, u.Data()) // what is not JSON is told in it
+	line := published{Subject: u.Subject(), Sequence: u.Sequence, Headers: map[string]string{}, Body: text}
+	for name := range u.Headers() {
+		line.Headers[name] = u.Headers().Get(name)
+	}
+	return json.NewEncoder(p.out).Encode(line)
 }
 
 func (p *updatePrinter) print(meta client.Meta, h nats.Header, data []byte) error {
@@ -305,7 +364,7 @@ func (p *updatePrinter) print(meta client.Meta, h nats.Header, data []byte) erro
 }
 
 func (p *updatePrinter) event(e *client.Event) error {
-	if p.json {
+	if p.json || p.headers {
 		_, err := p.out.Write(append(e.Data, '\n'))
 		return err
 	}

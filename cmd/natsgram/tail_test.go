@@ -173,6 +173,62 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// --topic: by a header; General's messages have none, and what is missing is told in any topic.
+func TestTailOfATopic(t *testing.T) {
+	r := newTailRig(t)
+	say := func(subject, n, id, topic string) {
+		t.Helper()
+		m := nats.NewMsg("tg.upd.main." + subject)
+		m.Data = []byte(`{"n":"` + n + `"}`)
+		for name, value := range map[string]string{subjects.HeaderMessage: id, subjects.HeaderTopic: topic} {
+			if value != "" {
+				m.Header.Set(name, value)
+			}
+		}
+		if _, err := r.js.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("updateNewChannelMessage.channel.5", "seven", "8", "7")
+	say("updateNewChannelMessage.channel.5", "general", "9", "")
+	say("updateNewChannelMessage.channel.6", "elsewhere", "8", "7")
+	say("updateChannelTooLong.channel.5", "none", "", "")
+	say("gap.channel.5", "gap", "", "")
+	say("updateNewChannelMessage.channel.5", "again", "10", "7")
+	for _, c := range []struct {
+		o    tailOptions
+		want string
+	}{
+		{tailOptions{all: true, count: 3, chats: []string{"channel.5"}, topics: []int{7}}, "seven gap again "},
+		{tailOptions{all: true, count: 2, chats: []string{"channel.5"}, topics: []int{client.General}}, "general gap "},
+		{tailOptions{last: 2, count: 2, types: []string{"updateNewChannelMessage"}, topics: []int{7}}, "gap again "},
+		{tailOptions{all: true, count: 4, chats: []string{"channel.5"}, topics: []int{7, client.General}}, "seven general gap again "},
+	} {
+		if got := r.tail("main", c.o); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.o, got, c.want)
+		}
+	}
+}
+
+// --headers: all that a message has, in a line.
+func TestTailWithHeaders(t *testing.T) {
+	r := newTailRig(t)
+	m := nats.NewMsg("tg.upd.main.updateDeleteMessages.chat.5")
+	m.Header.Set(subjects.HeaderMessage, "7,8")
+	m.Data = []byte(`{"update":{}}`)
+	if _, err := r.js.PublishMsg(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := tail(t.Context(), r.set, "main", tailOptions{all: true, count: 1}, &updatePrinter{out: &out, errs: io.Discard, headers: true}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"subject":"tg.upd.main.updateDeleteMessages.chat.5","seq":1,"headers":{"Tg-Msg-Id":"7,8"},"body":{"update":{}}}`
+	if got := strings.TrimSpace(out.String()); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // --events: the account's own life beside its updates.
 func TestTailOfEvents(t *testing.T) {
 	r := newTailRig(t)
@@ -221,6 +277,10 @@ func TestTailFilters(t *testing.T) {
 		{Update: "gap", Kind: client.Channel, ChatID: 9}, {Update: "gap", Kind: client.User}, {Update: "gap", ChatID: 7},
 	}
 	if got := o.filters(); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	o = tailOptions{topics: []int{7, client.General}, chats: []string{"channel.9"}}
+	if got := o.filters(); !slices.Equal(got, []client.Filter{{Kind: client.Channel, ChatID: 9, Topic: 7}, {Kind: client.Channel, ChatID: 9, Topic: client.General}}) {
 		t.Errorf("got %v", got)
 	}
 	if got := (tailOptions{}).filters(); !slices.Equal(got, []client.Filter{{}}) {

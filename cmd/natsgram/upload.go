@@ -52,7 +52,8 @@ for half a day.`,
 		Example: `  natsgram upload main holiday.jpg --to @alice --caption 'On the beach'
   natsgram upload main *.jpg --to me --album
   pg_dump shop | natsgram upload main - --name shop.sql --to me
-  natsgram call main photos.uploadProfilePhoto file=$(natsgram upload main me.jpg)`,
+  natsgram call main photos.uploadProfilePhoto \
+    file=$(natsgram upload main me.jpg)`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := errors.Join(checkAccount(c, args[0]), misused(c, o.check(args[1:]))); err != nil {

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/natsgram/natsgram/bridge/peers"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// namedChat is a chat as KIND.ID. What is written so stands for itself, so that no daemon has to run; of all else (@name, a link, -100..., me) the
+// account's daemon says what a call would mean by it. Empty is no chat.
+func namedChat(c *cobra.Command, account, text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	if _, err := subjects.ParseChat(text); err == nil {
+		return text, nil
+	}
+	if strings.ContainsAny(text, "*>") {
+		return "", misused(c, fmt.Errorf("chat %s: want one, as KIND.ID (channel.3), @name or a link", printable(text)))
+	}
+	var one peers.Shown
+	if err := askPeers(c, account, "resolve", map[string]any{"peer": text}, &one); err != nil {
+		return "", fmt.Errorf("chat %s: %w", printable(text), err)
+	}
+	return subjects.ChatRef{Kind: one.Kind, ID: one.ID}.String(), nil
+}
