@@ -304,7 +304,7 @@ func serveBox(file string) error {
 	if err != nil {
 		return err
 	}
-	s, err := mttest.Start(mttest.Config{Schema: schema})
+	s, err := mttest.Start(mttest.Config{Schema: schema, Media: true}) // where files go, as at Telegram
 	if err != nil {
 		return err
 	}

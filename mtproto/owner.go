@@ -32,6 +32,9 @@ func (l *link) Ended(now time.Time, e session.Event) {
 	case session.Result:
 		if k := l.take(now, e.Call); k != nil {
 			k.body, k.refusal = e.Body, e.Err
+			if e.Lent {
+				k.loan.Lend(l.conn.Lent(), conn.Recycle)
+			}
 			l.answered(now, k)
 		}
 	case session.Failed:

@@ -14,7 +14,8 @@ type rpc struct {
 	turn   *turn
 	safe   bool // see [method]
 	packed bool
-	doubt  bool // it was sent in a session that was left, and may have been executed
+	loan   *Loan // nil: the answer is the caller's own
+	doubt  bool  // it was sent in a session that was left, and may have been executed
 	id     session.CallID
 	done   chan struct{} // has one element when there is an answer
 

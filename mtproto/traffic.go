@@ -42,7 +42,7 @@ type fileTraffic struct {
 // without updates, to the data centre's addresses for media, several in parallel (D9, D10). Where a data centre has no
 // such address, it goes over the connection that is there: a second one might cost the account (D8).
 //
-// It is otherwise as [Client.Invoke], except that FILE_MIGRATE_X is the caller's to follow, with this call and those to
+// The result may be lent: see [WithLoan]. It is otherwise as [Client.Invoke], except that FILE_MIGRATE_X is the caller's to follow, with this call and those to
 // come for the same file.
 func (c *Client) InvokeFile(ctx context.Context, id int, t Traffic, query []byte) ([]byte, error) {
 	a := c.attempts(id, query)
@@ -95,7 +95,7 @@ func (f *fileTraffic) do(ctx context.Context, at dcPath, a *attempts) ([]byte, *
 	}
 	header := l.header()
 	query := make([]byte, 0, len(header)+len(a.query))
-	body, e := l.do(ctx, a.m, append(append(query, header...), a.query...), nil)
+	body, e := l.do(ctx, a.m, append(append(query, header...), a.query...), nil, LoanOf(ctx))
 	l.noteWrap(e)
 	return body, e
 }

@@ -99,11 +99,11 @@ func (s *Source) check() error {
 	return nil
 }
 
-// part is a window on its way.
-type part struct {
+// pending is a window on its way.
+type pending struct {
 	at   int64
 	n    int64
-	data []byte
+	got  piece
 	done chan struct{}
 }
 
@@ -114,7 +114,7 @@ func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, in
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	queue := make(chan *part, d.f.parallel()-1)
+	queue := make(chan *pending, d.f.parallel()-1)
 	room := make(chan struct{}, d.f.parallel())
 	group.Go(func() error {
 		defer close(queue)
@@ -126,7 +126,7 @@ func (d *download) run(ctx context.Context, anyhow func(int64, []byte) error, in
 
 // plan starts the fetching of one window after another. The first one is waited for: it tells where the file is, so that not
 // all of them have to be sent there.
-func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan struct{}, queue chan *part, use func(int64, []byte) error) error {
+func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan struct{}, queue chan *pending, use func(int64, []byte) error) error {
 	var n int64
 	first := d.from.Offset - d.from.Offset%windowSmall
 	for at := first; at < d.end.Load(); at += n {
@@ -136,7 +136,7 @@ func (d *download) plan(ctx context.Context, group *errgroup.Group, room chan st
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		p := &part{at: at, n: n, done: make(chan struct{})}
+		p := &pending{at: at, n: n, done: make(chan struct{})}
 		group.Go(func() error { return d.fetch(ctx, p, use) })
 		select {
 		case queue <- p:
@@ -163,28 +163,31 @@ func (d *download) window(at int64) int64 {
 }
 
 // fetch brings a window.
-func (d *download) fetch(ctx context.Context, p *part, use func(int64, []byte) error) error {
+func (d *download) fetch(ctx context.Context, p *pending, use func(int64, []byte) error) error {
 	n := min(p.n, d.end.Load()-p.at)
 	if n <= 0 {
 		close(p.done)
 		return nil
 	}
-	data, err := d.path.read(ctx, p.at, n)
+	got, err := d.path.read(ctx, p.at, n)
 	if err != nil {
 		return err
 	}
-	if int64(len(data)) < n {
-		d.ends(p.at + int64(len(data)))
+	if size := int64(len(got.data)); size < n {
+		d.ends(p.at + size)
 	}
 	at := max(p.at, d.from.Offset)
-	data = data[min(at-p.at, int64(len(data))):]
-	if use != nil && len(data) > 0 {
-		if err := use(at, data); err != nil {
-			return err
+	got.data = part(got.data, at-p.at, n)
+	if use != nil {
+		if len(got.data) > 0 {
+			if err := use(at, got.data); err != nil {
+				return err
+			}
 		}
-		data = nil
+		got.giveBack()
+		got = piece{}
 	}
-	p.data = data
+	p.got = got
 	close(p.done)
 	return nil
 }
@@ -200,7 +203,7 @@ func (d *download) ends(at int64) {
 }
 
 // deliver hands windows on in their order.
-func (d *download) deliver(ctx context.Context, room chan struct{}, queue chan *part, use func([]byte) error) error {
+func (d *download) deliver(ctx context.Context, room chan struct{}, queue chan *pending, use func([]byte) error) error {
 	for p := range queue {
 		select {
 		case <-p.done:
@@ -208,12 +211,15 @@ func (d *download) deliver(ctx context.Context, room chan struct{}, queue chan *
 			return context.Cause(ctx)
 		}
 		<-room
-		if use == nil || len(p.data) == 0 {
+		if use == nil {
 			continue
 		}
-		if err := use(p.data); err != nil {
-			return err
+		if len(p.got.data) > 0 {
+			if err := use(p.got.data); err != nil {
+				return err
+			}
 		}
+		p.got.giveBack()
 	}
 	return nil
 }

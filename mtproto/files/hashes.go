@@ -101,7 +101,7 @@ func (p *path) ranges(ctx context.Context, s *stand, at, n int64) ([]fileHash, e
 			return found, nil
 		}
 		asked = missing
-		more, err := p.ask(ctx, s, missing)
+		more, err := p.askHashes(ctx, s, missing)
 		switch {
 		case err == nil:
 			s.hashes.add(more)
@@ -114,8 +114,8 @@ func (p *path) ranges(ctx context.Context, s *stand, at, n int64) ([]fileHash, e
 	}
 }
 
-// ask asks for hashes from an offset on.
-func (p *path) ask(ctx context.Context, s *stand, at int64) ([]fileHash, error) {
+// askHashes asks for hashes from an offset on.
+func (p *path) askHashes(ctx context.Context, s *stand, at int64) ([]fileHash, error) {
 	if s.cdn != nil {
 		return p.f.hashes(ctx, s.dc, codec.M{"_": "upload.getCdnFileHashes", "file_token": s.cdn.token, "offset": at})
 	}

@@ -56,8 +56,20 @@ type redirect struct{ cdn *cdn }
 
 func (r *redirect) Error() string { return "files: the file is on a CDN" }
 
+// piece is some bytes of a file, and whose they are: they are given back with loan, if it is not nil, when nobody needs them any more.
+type piece struct {
+	data []byte
+	loan *mtproto.Loan
+}
+
+func (p piece) giveBack() {
+	if p.loan != nil {
+		p.loan.Return()
+	}
+}
+
 // read returns the n bytes at an offset, fewer at the end of the file. They have been checked.
-func (p *path) read(ctx context.Context, at, n int64) ([]byte, error) {
+func (p *path) read(ctx context.Context, at, n int64) (piece, error) {
 	for changes := 0; ; changes++ {
 		p.mu.Lock()
 		now := p.now
@@ -67,10 +79,10 @@ func (p *path) read(ctx context.Context, at, n int64) ([]byte, error) {
 			return data, nil
 		}
 		if changes == changesMost || ctx.Err() != nil {
-			return nil, err
+			return piece{}, err
 		}
 		if err := p.change(ctx, now, err); err != nil {
-			return nil, err
+			return piece{}, err
 		}
 	}
 }
@@ -152,52 +164,73 @@ func (p *path) renew(ctx context.Context, s *stand, err error) error {
 
 // checked reads, and compares with the hashes. Those of a CDN have to be there for every byte; those of a data centre,
 // which is trusted, where Telegram has any (D12, D14).
-func (p *path) checked(ctx context.Context, s *stand, at, n int64) ([]byte, error) {
-	data, err := p.raw(ctx, s, at, n)
+func (p *path) checked(ctx context.Context, s *stand, at, n int64) (piece, error) {
+	whole, err := p.raw(ctx, s, at, n)
 	if err != nil {
-		return nil, err
+		return piece{}, err
 	}
 	ranges, err := p.ranges(ctx, s, at, n)
 	if err != nil {
-		return nil, err
+		return piece{}, err
 	}
 	lo, hi := span(at, n, ranges)
-	whole := data
 	if lo < at || hi > at+n { // a hash is of more than we want
+		whole.giveBack()
 		if whole, err = p.raw(ctx, s, lo, hi-lo); err != nil {
-			return nil, err
+			return piece{}, err
 		}
 	}
-	if err := verify(whole, lo, ranges, s.cdn != nil); err != nil {
-		return nil, err
+	if err := verify(whole.data, lo, ranges, s.cdn != nil); err != nil {
+		return piece{}, err
 	}
-	return whole[min(at-lo, int64(len(whole))):min(at-lo+n, int64(len(whole)))], nil
+	whole.data = part(whole.data, at-lo, n)
+	return whole, nil
+}
+
+// part is n bytes of data from an offset on, as far as there are any.
+func part(data []byte, at, n int64) []byte {
+	end := int64(len(data))
+	return data[min(at, end):min(at+n, end)]
 }
 
 // raw reads bytes that nobody has checked.
-func (p *path) raw(ctx context.Context, s *stand, at, n int64) ([]byte, error) {
-	var all []byte
-	var skip int64
-	for i, q := range requests(at, n) {
-		data, err := p.piece(ctx, s, q)
-		switch {
-		case err != nil:
-			return nil, err
-		case len(data) > q.limit:
-			return nil, fmt.Errorf("%w: %d bytes instead of %d", errAnswer, len(data), q.limit)
-		case i == 0:
-			all, skip = data, at-q.offset
-		default:
-			all = append(all, data...)
+func (p *path) raw(ctx context.Context, s *stand, at, n int64) (piece, error) {
+	all := requests(at, n)
+	if len(all) == 1 {
+		one, err := p.piece(ctx, s, all[0])
+		one.data = part(one.data, at-all[0].offset, n)
+		return one, err
+	}
+	var data []byte
+	for _, q := range all {
+		next, err := p.piece(ctx, s, q)
+		if err != nil {
+			return piece{}, err
 		}
-		if len(data) < q.limit {
+		data = append(data, next.data...)
+		short := len(next.data) < q.limit
+		next.giveBack()
+		if short {
 			break
 		}
 	}
-	return all[min(skip, int64(len(all))):min(skip+n, int64(len(all)))], nil
+	return piece{data: part(data, at-all[0].offset, n)}, nil
 }
 
-func (p *path) piece(ctx context.Context, s *stand, q request) ([]byte, error) {
+// piece makes one request.
+func (p *path) piece(ctx context.Context, s *stand, q request) (piece, error) {
+	loan := new(mtproto.Loan)
+	data, err := p.ask(mtproto.WithLoan(ctx, loan), s, q)
+	if err == nil && len(data) > q.limit {
+		err = fmt.Errorf("%w: %d bytes instead of %d", errAnswer, len(data), q.limit)
+	}
+	if err != nil {
+		return piece{}, err
+	}
+	return piece{data, loan}, nil
+}
+
+func (p *path) ask(ctx context.Context, s *stand, q request) ([]byte, error) {
 	if s.cdn != nil {
 		return p.cdnPiece(ctx, s, q)
 	}

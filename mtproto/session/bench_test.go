@@ -122,7 +122,7 @@ func benchCalls(b *testing.B, n int) {
 			s.Call(now, q, CallOptions{})
 		}
 		packet, _ = s.Append(now, packet[:0])
-		if err := s.Receive(now, e.answer(b, packet)); err != nil {
+		if _, err := s.Receive(now, e.answer(b, packet)); err != nil {
 			b.Fatal(err)
 		}
 		for range n {
@@ -160,7 +160,7 @@ func BenchmarkUpdate(b *testing.B) {
 		e.w.Int32(2*e.content - 1)
 		e.w.Int32(int32(len(body)))
 		e.w.Raw(body)
-		if err := s.Receive(start, e.seal(b, session, 1)); err != nil {
+		if _, err := s.Receive(start, e.seal(b, session, 1)); err != nil {
 			b.Fatal(err)
 		}
 		for _, ok := s.Event(); ok; {

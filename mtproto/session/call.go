@@ -17,6 +17,8 @@ type CallOptions struct {
 	// After is an earlier call that the server has to execute first (C39). If that has failed when this one is to be sent, was
 	// cancelled, or was sent in a session that was left, this one fails with [ErrTurn] and is not sent, or not again.
 	After CallID
+	// Lend gives the receiver of a large answer the packet that it came in, instead of a copy: see [Result].
+	Lend bool
 	// Build, if set, makes the query each time it is sent, for what has to contain its own msg_id (B22). Such a query is
 	// sent outside of containers.
 	Build func(sessionID, msgID int64) ([]byte, error)

@@ -16,6 +16,7 @@ type Result struct {
 	Call CallID
 	Body []byte       // TL of the result, unpacked; belongs to the receiver. Nil with Err.
 	Err  *mt.RPCError // the server's answer is an error
+	Lent bool         // Body stands in the packet, which belongs to the receiver with it
 }
 
 // Failed says that a call will not be answered.

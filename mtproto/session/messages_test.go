@@ -236,7 +236,7 @@ func TestRefusedPackets(t *testing.T) {
 	}
 	t.Run("not encrypted with our key", func(t *testing.T) {
 		p := opened(t, nil)
-		if err := p.s.Receive(p.now, make([]byte, 88)); err == nil {
+		if _, err := p.s.Receive(p.now, make([]byte, 88)); err == nil {
 			t.Fatal("taken")
 		}
 	})

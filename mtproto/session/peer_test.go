@@ -396,7 +396,8 @@ func (p *peer) deliver(m mt.Message) error {
 }
 
 func (p *peer) deliverIn(session int64, m mt.Message) error {
-	return p.s.Receive(p.now, seal(p.key, session, m, p.rnd))
+	_, err := p.s.Receive(p.now, seal(p.key, session, m, p.rnd))
+	return err
 }
 
 func seal(k *crypto.Key, session int64, m mt.Message, rnd *rand.ChaCha8) []byte {

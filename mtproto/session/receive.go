@@ -16,7 +16,8 @@ type inbox struct {
 	ids   []int64
 	r     bin.Reader // of service messages, which have none inside
 
-	unpacked int // bytes that the present packet unpacked to
+	unpacked int  // bytes that the present packet unpacked to
+	lent     bool // the present packet has been given away
 }
 
 // frame is where a message came from.
@@ -30,19 +31,19 @@ type frame struct {
 	stale   bool // its packet is too old to bring anything (C8)
 }
 
-// Receive takes an encrypted packet, and decrypts it in place: its bytes are spent, and the caller's again afterwards. An error means
-// that the packet, or what is in it, failed a check: close the connection (C9).
-func (s *Session) Receive(now time.Time, packet []byte) error {
-	s.conn.now, s.in.unpacked = now, 0
+// Receive takes an encrypted packet, and decrypts it in place: its bytes are spent, and the caller's again afterwards, unless they are
+// lent with a [Result]. An error means that the packet, or what is in it, failed a check: close the connection (C9).
+func (s *Session) Receive(now time.Time, packet []byte) (lent bool, err error) {
+	s.conn.now, s.in.unpacked, s.in.lent = now, 0, false
 	plain, err := crypto.OpenInPlace(s.cfg.Key, crypto.Server, packet)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPacket, err)
+		return false, fmt.Errorf("%w: %w", ErrPacket, err)
 	}
 	err = s.decrypted(now, plain)
 	if off, ok := s.clock.report(now); ok {
 		s.events.add(TimeSynced{off})
 	}
-	return err
+	return s.in.lent, err
 }
 
 // decrypted takes the plaintext of a packet.

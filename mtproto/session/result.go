@@ -28,7 +28,11 @@ func (s *Session) result(f frame, body []byte) error {
 	if !f.former {
 		s.self.known = c.msgID
 	}
-	answer, err := s.answer(body[resultHead:])
+	answer, err := body[resultHead:], error(nil)
+	packed := idOf(answer) == mt.GzipPackedID
+	if packed {
+		answer, err = s.gunzip(answer)
+	}
 	if err != nil {
 		s.fail(c, fmt.Errorf("%w: %w", ErrAnswer, err))
 		if !f.former { // otherwise the server would send it again after the reconnect, and so on
@@ -40,18 +44,26 @@ func (s *Session) result(f frame, body []byte) error {
 		s.rpcError(c, answer)
 		return nil
 	}
-	s.events.add(Result{Call: c.id, Body: answer})
+	r := Result{Call: c.id, Body: answer}
+	switch {
+	case packed:
+	case s.lends(f, c, answer):
+		r.Lent, s.in.lent = true, true
+	default:
+		r.Body = bytes.Clone(answer)
+	}
+	s.events.add(r)
 	s.calls.follow(c)
 	s.calls.drop(c)
 	return nil
 }
 
-// answer is a result as its receiver may keep it.
-func (s *Session) answer(body []byte) ([]byte, error) {
-	if idOf(body) == mt.GzipPackedID {
-		return s.gunzip(body)
-	}
-	return bytes.Clone(body), nil
+// lendLeast is how many bytes of an answer are worth the packet that they came in.
+const lendLeast = 64 << 10
+
+// lends reports whether the receiver of an answer gets the packet that it stands in, which only one can have.
+func (s *Session) lends(f frame, c *call, answer []byte) bool {
+	return c.opts.Lend && !f.zipped && !s.in.lent && len(answer) >= lendLeast
 }
 
 func (s *Session) rpcError(c *call, body []byte) {

@@ -195,7 +195,7 @@ func (x *sim) toClient() {
 	if len(x.from) > 0 {
 		p := x.from[0]
 		x.from = x.from[1:]
-		if err := x.s.Receive(x.now, p); err != nil {
+		if _, err := x.s.Receive(x.now, p); err != nil {
 			x.log("receive: %v", err)
 			x.cut()
 		}

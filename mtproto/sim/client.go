@@ -149,7 +149,7 @@ func (c *client) submit(k *call, after session.CallID) {
 		name += otherID
 	}
 	q := query(name, k.extra)
-	k.id = c.sess.Call(c.w.now, q, session.CallOptions{Resendable: k.safe, NoGzip: k.extra%8 == 0, After: after})
+	k.id = c.sess.Call(c.w.now, q, session.CallOptions{Resendable: k.safe, NoGzip: k.extra%8 == 0, Lend: k.safe, After: after})
 	c.calls[k.id] = k
 }
 
@@ -208,7 +208,13 @@ func (c *client) frame(f transport.Frame) {
 	case c.making != nil:
 		c.step(f.Payload)
 	case c.sess != nil:
-		if err := c.sess.Receive(c.w.now, f.Payload); err != nil {
+		lent, err := c.sess.Receive(c.w.now, f.Payload)
+		if lent {
+			c.framing.HandOver()
+		} else {
+			clear(f.Payload) // nothing of it may be needed yet
+		}
+		if err != nil {
 			c.disconnect(err)
 			return
 		}

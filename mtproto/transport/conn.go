@@ -173,7 +173,7 @@ func (c *Conn) Feed(b []byte) {
 }
 
 // Room returns n bytes of space to read into from the socket, instead of [Conn.Feed], so that what comes is not copied. Call
-// [Conn.Fed] with the number of those that were read. Frames that Next gave before are not valid any more.
+// [Conn.Fed] with the number of those that were read. Frames that Next gave before are not valid any more, but for what was handed over.
 func (c *Conn) Room(n int) []byte { return c.room(n) }
 
 // Fed takes in the n bytes that were read into the last [Conn.Room].
@@ -201,6 +201,11 @@ func (c *Conn) Next() (Frame, bool, error) {
 		c.err = err
 		return Frame{}, false, err
 	}
-	c.off += n
+	c.wanted = max(-n, 0)
+	c.off += max(n, 0)
 	return f, n > 0, nil
 }
+
+// HandOver gives away the buffer that the last frame of [Conn.Next] stands in, which stays as it is. What came after that frame goes
+// on in another. It may come back by [Recycle].
+func (c *Conn) HandOver() []byte { return c.handOver() }

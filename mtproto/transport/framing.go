@@ -79,7 +79,8 @@ func appendFull(dst, payload []byte, seq uint32) []byte {
 	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
 }
 
-// parse takes one frame from the front of b and says how long it is; 0: b is too short.
+// parse takes one frame from the front of b and says how long it is; 0: b is too short, and less than 0: by how much is known, as
+// it takes that many.
 func (c *Conn) parse(b []byte) (Frame, int, error) {
 	switch c.kind {
 	case Abridged:
@@ -169,7 +170,7 @@ func (c *Conn) parseFull(b []byte) (Frame, int, error) {
 	}
 	n := int(v)
 	if len(b) < n {
-		return Frame{}, 0, nil
+		return Frame{}, -n, nil
 	}
 	if seq := binary.LittleEndian.Uint32(b[4:]); seq != c.received {
 		return Frame{}, 0, violation("packet number %d, want %d", seq, c.received)
@@ -188,7 +189,7 @@ func cut(b []byte, head, n int, ack bool) (Frame, int, error) {
 		return Frame{}, 0, violation("packet of %d bytes", n)
 	}
 	if len(b)-head < n {
-		return Frame{}, 0, nil
+		return Frame{}, -(head + n), nil
 	}
 	payload := b[head : head+n : head+n]
 	if n > errorSize {

@@ -1,19 +1,45 @@
 package transport
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 const (
 	keepBuffer = 4 << 10 // of receive buffer is held on to for a while
 	keepQuiet  = 256     // and of a quiet connection's
 	quietAfter = 8       // times in a row that no more came
+
+	spareLeast = 64 << 10  // bytes of a frame from which on it comes into a buffer that carried one before,
+	spareMost  = 768 << 10 // and of a buffer that is kept for that
 )
+
+// spares are buffers that are free for large frames, shared by all connections.
+var spares = sync.Pool{New: func() any { return new([]byte) }}
+
+// Recycle takes a buffer for the frames of any connection. Nobody may use it any more.
+func Recycle(b []byte) {
+	if cap(b) >= spareLeast && cap(b) <= spareMost {
+		spares.Put(&b)
+	}
+}
+
+// spare is an empty buffer for n bytes, nil if none is free.
+func spare(n int) []byte {
+	b := *spares.Get().(*[]byte)
+	if cap(b) < n {
+		return nil
+	}
+	return b[:0]
+}
 
 // inbox holds what was received and not consumed yet.
 type inbox struct {
 	buf []byte
 	off int // buf[off:] is not consumed
 
-	quiet int // times in a row that all was consumed and would have fit into keepQuiet
+	wanted int // how long the frame is that has begun, as far as that is known
+	quiet  int // times in a row that all was consumed and would have fit into keepQuiet
 }
 
 // rest is what is there. It is valid until the next add or room.
@@ -28,6 +54,9 @@ func (i *inbox) add(b []byte) {
 // room returns free space for n bytes at the end, which keep takes in.
 func (i *inbox) room(n int) []byte {
 	i.compact(n)
+	if need := max(i.wanted, len(i.buf)-i.off+n); i.wanted >= spareLeast && need > cap(i.buf) {
+		i.move(spare(need))
+	}
 	i.buf = slices.Grow(i.buf, n)
 	return i.buf[len(i.buf):][:n]
 }
@@ -37,6 +66,21 @@ func (i *inbox) keep(n int) int {
 	at := len(i.buf)
 	i.buf = i.buf[:at+n]
 	return at
+}
+
+// move goes on in another buffer, unless it is nil.
+func (i *inbox) move(to []byte) {
+	if to != nil {
+		Recycle(i.buf)
+		i.buf, i.off = append(to, i.rest()...), 0
+	}
+}
+
+// handOver gives the buffer away, and goes on in another.
+func (i *inbox) handOver() []byte {
+	b := i.buf
+	i.buf, i.off = append(spare(spareLeast), i.rest()...), 0
+	return b
 }
 
 // compact makes room for n bytes at the end by giving up what was consumed at the front.
@@ -58,6 +102,7 @@ func (i *inbox) settle(n int) {
 	i.buf, i.off = i.buf[:0], 0
 	big := cap(i.buf)
 	if big > keepBuffer && n <= keepBuffer/4 || big > keepQuiet && i.quiet >= quietAfter {
+		Recycle(i.buf)
 		i.buf = nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/session"
+	"github.com/natsgram/natsgram/mtproto/transport"
 )
 
 // Owner is who a [Conn] is served for.
@@ -55,6 +56,7 @@ type Conn struct {
 	// Under the lock.
 	sess   *session.Session // nil: there is none
 	events []session.Event  // to be handed to the Owner
+	lent   []byte           // the buffer that an answer stands in, which is lent to its receiver
 	proved bool             // the peer proved itself on the present connection
 	rtt    time.Duration
 	sleeps time.Time // until then the loop does, if nobody wakes it
@@ -64,6 +66,13 @@ type Conn struct {
 func New(o Options) *Conn {
 	return &Conn{o: o, wake: make(chan struct{}, 1), kick: make(chan error, 1)}
 }
+
+// Lent is the buffer that the present [session.Result] stands in, if that is lent: whoever got it may give it back by [Recycle]. The
+// lock is held.
+func (c *Conn) Lent() []byte { return c.lent }
+
+// Recycle takes a buffer back that was lent. Nobody may use it any more.
+func Recycle(b []byte) { transport.Recycle(b) }
 
 // Wake has the loop look whether there is something to do.
 func (c *Conn) Wake() {

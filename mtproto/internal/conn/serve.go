@@ -193,7 +193,7 @@ func (c *Conn) read(w *Wire) error {
 			c.sess.QuickAck(f.Token)
 			return nil
 		}
-		return c.receive(f.Payload)
+		return c.receive(w, f.Payload)
 	})
 }
 
@@ -205,15 +205,19 @@ func (c *Conn) alive() {
 }
 
 // receive takes a packet.
-func (c *Conn) receive(packet []byte) error {
+func (c *Conn) receive(w *Wire, packet []byte) error {
 	now := time.Now()
 	c.Lock()
-	err := c.sess.Receive(now, packet)
+	lent, err := c.sess.Receive(now, packet)
+	if lent { // before the Owner hears of it
+		c.lent = w.framing.HandOver()
+	}
 	first := err == nil && !c.proved
 	if first {
 		c.proved = true
 	}
 	c.Drain(now)
+	c.lent = nil
 	events := c.take()
 	due := c.due()
 	c.Unlock()

@@ -50,7 +50,7 @@ func Destroy(over Carrier, p Permanent, gone func(error) bool) error {
 			return nil
 		}
 		if err == nil {
-			err = s.Receive(time.Now(), packet)
+			_, err = s.Receive(time.Now(), packet)
 		}
 		if err != nil {
 			return err
