@@ -49,7 +49,7 @@ sim: ## simulated sessions: 2,000 seeds with every fault that there is
 
 nightly: ## the same, a million seeds, other ones every night (SEEDS, FROM)
 	$(GO) test -count=1 -run 'TestSeeds' -timeout=12h ./mtproto/sim -sim.seeds=$(or $(SEEDS),1000000) -sim.from=$(or $(FROM),$$(date +%Y%m%d)0000000) -v
-	$(GO) test -count=1 -run 'TestModel' -timeout=2h ./bridge/dialogs -seeds=$(or $(DIALOGS),1000) -seed=$(or $(FROM),$$(date +%Y%m%d)000)
+	$(GO) test -count=1 -run 'TestModel' -timeout=2h ./bridge/chats -seeds=$(or $(DIALOGS),1000) -seed=$(or $(FROM),$$(date +%Y%m%d)000)
 	$(GO) test -count=1 -run 'TestSpeedLimit$$' ./mtproto/files -files.mib=1024 -v
 	cd e2e && $(GO) test -count=1 -run 'TestBesideTDLib' -timeout=2h ./partners -partners.seeds=$(or $(PARTNERS),200) -partners.from=$(or $(FROM),$$(date +%Y%m%d)000) -v
 

@@ -37,6 +37,14 @@ func (t *teller) event(name string, fields map[string]any) {
 	}
 }
 
+// missed has fetched what was pushed while nobody listened, or may have been lost (C36, E18).
+func (o *ownership) missed() {
+	o.driver.start()
+	if k := o.driver.chats; k != nil {
+		k.Missed()
+	}
+}
+
 // clientEvent is told by the client, from within its loop: nothing here waits.
 func (o *ownership) clientEvent(e mtproto.Event) {
 	var fields map[string]any
@@ -46,7 +54,7 @@ func (o *ownership) clientEvent(e mtproto.Event) {
 		o.tell.metrics.Connected(o.c.Name)
 		if o.status.connected(e.DC) {
 			o.lookAtClock()
-			o.driver.start()
+			o.missed()
 		}
 	case mtproto.Disconnected:
 		fields = map[string]any{"dc": e.DC, "attempt": e.Attempt, "next_ms": milliseconds(e.Next), "error": text(e.Err)}
@@ -58,11 +66,11 @@ func (o *ownership) clientEvent(e mtproto.Event) {
 	case mtproto.Migrated:
 		fields = map[string]any{"from": e.From, "to": e.To}
 		if o.status.migrated(e.To) {
-			o.driver.start()
+			o.missed()
 		}
 	case mtproto.NewSession:
 		fields = map[string]any{"dc": e.DC}
-		o.driver.start() // pushes may have been lost (C36, E18)
+		o.missed()
 	case mtproto.FloodWait:
 		fields = map[string]any{"method": e.Method, "seconds": e.Wait.Seconds(), "waits": e.Waits}
 		o.tell.metrics.FloodWait(o.c.Name, e.Method, e.Wait)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
@@ -13,6 +14,7 @@ import (
 )
 
 const (
+	askPause  = time.Second
 	mostAsked = 100 // dialogs in one question: what Telegram takes
 	listPage  = 100
 	mostPages = 200 // of a list
@@ -22,7 +24,9 @@ const (
 
 // asker asks Telegram one thing after another.
 type asker struct {
-	s    *session
+	k    *Keeper
+	fold *dialogs.Fold
+	work *sync.WaitGroup
 	busy bool // under Keeper.mu, as what follows
 	next time.Time
 	wait time.Duration // after a failure
@@ -31,9 +35,9 @@ type asker struct {
 
 // due is how long until something may be asked.
 func (a *asker) due() time.Duration {
-	a.s.k.mu.Lock()
-	defer a.s.k.mu.Unlock()
-	if a.busy || a.s.fold.Next() == dialogs.Nothing {
+	a.k.mu.Lock()
+	defer a.k.mu.Unlock()
+	if a.busy || a.fold.Next() == dialogs.Nothing {
 		return time.Hour
 	}
 	return max(time.Until(a.next), 0)
@@ -41,28 +45,29 @@ func (a *asker) due() time.Duration {
 
 // ask asks what is to be asked, if it is time.
 func (a *asker) ask(ctx context.Context) {
-	k := a.s.k
+	k := a.k
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if a.busy || time.Now().Before(a.next) {
 		return
 	}
 	var do func(context.Context) error
-	switch a.s.fold.Next() {
+	switch a.fold.Next() {
 	case dialogs.Nothing:
 		return
 	case dialogs.List:
-		l := a.s.fold.Listing()
+		l := a.fold.Listing()
+		k.rounds.begun()
 		do = func(ctx context.Context) error { return a.list(ctx, l) }
 	case dialogs.Folders:
-		a.s.fold.AskFolders()
+		a.fold.AskFolders()
 		do = a.folders
 	case dialogs.Dialogs:
-		all := a.s.fold.Ask(a.most)
+		all := a.fold.Ask(a.most)
 		do = func(ctx context.Context) error { return a.dialogs(ctx, all) }
 	}
 	a.busy = true
-	a.s.work.Go(func() {
+	a.work.Go(func() {
 		err := do(ctx)
 		a.done(err)
 		if err != nil && ctx.Err() == nil {
@@ -74,8 +79,8 @@ func (a *asker) ask(ctx context.Context) {
 
 // done notes that a question was answered, or not.
 func (a *asker) done(err error) {
-	a.s.k.mu.Lock()
-	defer a.s.k.mu.Unlock()
+	a.k.mu.Lock()
+	defer a.k.mu.Unlock()
 	a.busy = false
 	if err == nil {
 		a.wait = 0
@@ -92,7 +97,7 @@ func (a *asker) done(err error) {
 
 // call makes a call, and learns who is in the answer.
 func (a *asker) call(ctx context.Context, m codec.M) (codec.View, error) {
-	c := &a.s.k.c
+	c := &a.k.c
 	query, err := c.Schema.Encode(nil, m)
 	if err != nil {
 		return codec.View{}, err
@@ -114,13 +119,14 @@ func (a *asker) call(ctx context.Context, m codec.M) (codec.View, error) {
 
 // with does something with the fold.
 func (a *asker) with(do func(f *dialogs.Fold)) {
-	a.s.k.mu.Lock()
-	defer a.s.k.mu.Unlock()
-	do(a.s.fold)
+	a.k.mu.Lock()
+	defer a.k.mu.Unlock()
+	do(a.fold)
 }
 
 // list goes through all dialogs, those in the archive as well.
 func (a *asker) list(ctx context.Context, l *dialogs.Listing) (err error) {
+	began := time.Now()
 	for folder := 0; folder < 2 && err == nil; folder++ {
 		err = a.pinned(ctx, l, folder)
 	}
@@ -132,7 +138,7 @@ func (a *asker) list(ctx context.Context, l *dialogs.Listing) (err error) {
 			f.Relist()
 		} else {
 			l.Done()
-			a.s.k.listed = time.Now()
+			a.k.rounds.ended(began, time.Now())
 		}
 	})
 	return err
@@ -148,7 +154,7 @@ func (a *asker) pinned(ctx context.Context, l *dialogs.Listing, folder int) erro
 
 func (a *asker) pages(ctx context.Context, l *dialogs.Listing, folder int) error {
 	call := codec.M{
-		"_": "messages.getDialogs", "exclude_pinned": true, "folder_id": folder, "limit": listPage, "hash": int64(0),
+		"_": "messages.getDialogs", "exclude_pinned": true, "folder_id": folder, "limit": a.k.page, "hash": int64(0),
 		"offset_date": 0, "offset_id": 0, "offset_peer": codec.M{"_": "inputPeerEmpty"},
 	}
 	if folder == 0 {
@@ -164,7 +170,7 @@ func (a *asker) pages(ctx context.Context, l *dialogs.Listing, folder int) error
 		if v.Name() != "messages.dialogsSlice" || last.Chat.ID == 0 || last.ID == call["offset_id"] {
 			return nil
 		}
-		input, err := a.s.k.c.Input(ctx, last.Chat)
+		input, err := a.k.c.Input(ctx, last.Chat)
 		if err != nil {
 			return err
 		}
@@ -203,11 +209,11 @@ func (a *asker) dialogs(ctx context.Context, all []updates.Peer) error {
 	var peers []codec.M
 	var asked []updates.Peer
 	for _, p := range all {
-		input, err := a.s.k.c.Input(ctx, p)
+		input, err := a.k.c.Input(ctx, p)
 		switch {
 		case err == nil:
 			peers, asked = append(peers, codec.M{"_": "inputDialogPeer", "peer": codec.Raw(input)}), append(asked, p)
-		case a.s.k.c.Unknown(err):
+		case a.k.c.Unknown(err):
 			a.with(func(f *dialogs.Fold) { f.Gone(p) })
 		default:
 			a.with(func(f *dialogs.Fold) { f.Failed(all) })

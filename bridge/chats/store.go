@@ -30,6 +30,26 @@ type Store struct {
 	scheme subjects.Scheme
 }
 
+// streams is what a keeper needs of a [Store].
+type streams interface {
+	names() subjects.Scheme
+	made() time.Time // when the stream of updates was
+	most() int64     // bytes in a message
+	suspect(err error)
+	first(ctx context.Context) (uint64, error)
+	records(ctx context.Context, account string, each func(message)) error
+	updates(ctx context.Context, account string, from, until uint64, each func(message)) error
+	write(ctx context.Context, all []*nats.Msg, over uint64) (revision uint64, err error)
+}
+
+func (s *Store) names() subjects.Scheme { return s.scheme }
+
+func (s *Store) made() time.Time { return s.st.Created(storage.Updates) }
+
+func (s *Store) most() int64 { return s.js.Conn().MaxPayload() }
+
+func (s *Store) suspect(err error) { s.st.Suspect(err) }
+
 // Open makes the stream where it is missing.
 func Open(ctx context.Context, st *storage.Storage) (*Store, error) {
 	if _, err := st.Stream(ctx, storage.State); err != nil {
@@ -40,10 +60,11 @@ func Open(ctx context.Context, st *storage.Storage) (*Store, error) {
 
 // through is the record of how far the others go.
 type through struct {
-	Seq    uint64    `json:"seq"`             // of the stream of updates: what is up to there is in the records
-	User   int64     `json:"user"`            // whose dialogs they are
-	Stream time.Time `json:"stream"`          // when the stream was made in which Seq counts
-	Whole  bool      `json:"whole,omitempty"` // nothing has to be asked: written when the account was let go of in order
+	Seq    uint64    `json:"seq"`    // of the stream of updates: what is up to there is in the records
+	User   int64     `json:"user"`   // whose dialogs they are
+	Stream time.Time `json:"stream"` // when the stream was made in which Seq counts
+
+	Listing bool `json:"listing,omitempty"` // which dialogs and folders there are, and which are pinned, is being asked for
 }
 
 // gone is the record of a dialog that there is no more.

@@ -40,7 +40,7 @@ func (f *Fold) Next() Question {
 func (f *Fold) Ask(most int) (all []updates.Peer) {
 	for p, d := range f.dialogs {
 		if d.stale && !d.asked && len(all) < most {
-			d.asked, d.again, d.later, d.pins = true, false, nil, f.repins
+			d.asked, d.again, d.later, d.pins = true, false, nil, f.pins.changes
 			all = append(all, p)
 		}
 	}
@@ -62,13 +62,14 @@ func (f *Fold) Gone(p updates.Peer) {
 	if d == nil {
 		return
 	}
-	f.unpin(d.folder, p)
+	f.pins.remove(p, noFolder)
 	delete(f.dialogs, p)
 	f.touch(d)
 }
 
-// Forget takes out what is known of a dialog, as if nothing of it had come yet, and writes nothing of that down.
+// Forget takes out what is known of a dialog, as if nothing of it had come yet, and writes nothing down of it.
 func (f *Fold) Forget(p updates.Peer) {
+	f.pins.remove(p, noFolder)
 	delete(f.dialogs, p)
 	delete(f.changed, p)
 }
@@ -143,16 +144,17 @@ func inChat(message codec.View) updates.Peer {
 func (f *Fold) take(d *dialog, v codec.View, date int) {
 	again, later := d.again, d.later
 	d.read(v, date)
+	f.pins.remove(d.peer, d.folder)
 	d.asked, d.again, d.later, d.stale = false, false, nil, again
 	f.touch(d)
-	now, pins := f.seq, maps.Clone(f.pins) // which have all that came since
+	now, order := f.seq, maps.Clone(f.pins.order) // which have all that came since
 	for _, one := range later {
 		if fact := one.fact; !listwide[fact.Name] {
 			f.Apply(one.seq, &fact)
 		}
 	}
-	f.seq, f.pins = now, pins
-	if d.pins == f.repins && v.Bool("pinned") != (f.place(d) > 0) {
+	f.seq, f.pins.order = now, order
+	if d.pins == f.pins.changes && v.Bool("pinned") != (f.place(d) > 0) {
 		f.relist = true // where among them it is, only the list tells
 	}
 }
@@ -165,6 +167,7 @@ func (d *dialog) read(v codec.View, date int) {
 	d.base, d.date = slices.Clone(v.Raw()), date
 	d.top, d.readIn, d.readOut = int(v.Int("top_message")), int(v.Int("read_inbox_max_id")), int(v.Int("read_outbox_max_id"))
 	d.unread, d.mentions, d.reactions = int(v.Int("unread_count")), int(v.Int("unread_mentions_count")), int(v.Int("unread_reactions_count"))
+	d.unreadIDs, d.floor = nil, d.top
 	d.unreadMark, d.folder = v.Bool("unread_mark"), int(v.Int("folder_id"))
 	d.draft, d.notify = raw(v, "draft"), raw(v, "notify_settings")
 }
@@ -179,16 +182,16 @@ func raw(v codec.View, field string) []byte {
 
 // Listing is a list of all dialogs as it is being read.
 type Listing struct {
-	f      *Fold
-	seen   map[updates.Peer]bool
-	pinned map[int][]updates.Peer
-	repins int // of the fold, when it began
+	f       *Fold
+	seen    map[updates.Peer]bool
+	pinned  map[int][]updates.Peer
+	changes int // of what is pinned, when it began
 }
 
 // Listing begins to read the list.
 func (f *Fold) Listing() *Listing {
-	f.relist = false // from now on
-	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, repins: f.repins}
+	f.relist, f.listing = false, true // from now on
+	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, changes: f.pins.changes}
 }
 
 // Pinned takes the pinned dialogs of a folder, in their order: a messages.PeerDialogs.
@@ -242,10 +245,11 @@ func (f *Fold) compare(p updates.Peer, v codec.View) {
 
 // Done ends the list. Dialogs that are not in it are doubted. Where updates have changed meanwhile what is pinned, all is asked anew.
 func (l *Listing) Done() {
+	l.f.listing = false
 	for folder, order := range l.pinned {
-		l.f.setPins(folder, order)
+		l.f.pins.set(folder, order)
 	}
-	l.f.relist = l.f.relist || l.repins != l.f.repins
+	l.f.relist = l.f.relist || l.changes != l.f.pins.changes
 	for p, d := range l.f.dialogs {
 		if !l.seen[p] {
 			l.f.doubt(d)

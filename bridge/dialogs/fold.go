@@ -22,11 +22,11 @@ type Fold struct {
 	schema  *codec.Schema
 	form    *tl.Combinator // dialog
 	dialogs map[updates.Peer]*dialog
-	pins    map[int][]updates.Peer // by folder, the uppermost first
+	pins    pins
 	folders folders
 	changed map[updates.Peer]struct{}
 	relist  bool // it is not known which dialogs there are, or which are pinned
-	repins  int  // how often updates have changed what is pinned
+	listing bool // that is being asked for
 	seq     uint64
 }
 
@@ -41,6 +41,8 @@ type dialog struct {
 
 	top, readIn, readOut        int
 	unread, mentions, reactions int
+	unreadIDs                   []int // of what is not read and newer than floor
+	floor                       int   // what is older is counted and not known by its id
 	folder                      int
 	unreadMark                  bool
 	draft, notify               []byte // TL; nil: none
@@ -48,7 +50,7 @@ type dialog struct {
 	asked bool
 	later []later // came since it was asked for
 	again bool    // more than that came
-	pins  int     // Fold.repins when it was asked for
+	pins  int     // pins.changes when it was asked for
 }
 
 type later struct {
@@ -72,10 +74,11 @@ func New(s *codec.Schema, decl *tl.Schema) *Fold {
 	if _, ok := s.Function("messages.getPeerDialogs"); !ok || form == nil {
 		return nil
 	}
-	return &Fold{
-		schema: s, form: form, dialogs: map[updates.Peer]*dialog{}, pins: map[int][]updates.Peer{}, changed: map[updates.Peer]struct{}{},
-		folders: folders{stale: true}, relist: true,
+	f := &Fold{
+		schema: s, form: form, dialogs: map[updates.Peer]*dialog{}, changed: map[updates.Peer]struct{}{}, folders: folders{stale: true}, relist: true,
 	}
+	f.pins = pins{order: map[int][]updates.Peer{}, moved: f.moves}
+	return f
 }
 
 // Seq is the sequence up to which everything is folded in.
@@ -118,6 +121,15 @@ func (f *Fold) dialog(p updates.Peer, fact *Fact) *dialog {
 	return f.noted(d, fact)
 }
 
+// listed is a chat's dialog for an update about the list of them. That is folded in even where the dialog has it already: others may not
+// have it, and as often as it is folded in, the list is the same.
+func (f *Fold) listed(p updates.Peer, fact *Fact) *dialog {
+	if d := f.dialog(p, fact); d != nil {
+		return d
+	}
+	return f.dialogs[p]
+}
+
 // known is a chat's dialog where there is one.
 func (f *Fold) known(p updates.Peer, fact *Fact) *dialog {
 	if d := f.dialogs[p]; d != nil {
@@ -140,6 +152,13 @@ func (f *Fold) noted(d *dialog, fact *Fact) *dialog {
 
 func (f *Fold) touch(d *dialog) { f.changed[d.peer] = struct{}{} }
 
+// moves notes that a chat has another place among those that are pinned.
+func (f *Fold) moves(p updates.Peer) {
+	if d := f.dialogs[p]; d != nil {
+		f.touch(d)
+	}
+}
+
 // doubt notes that a dialog has to be asked for.
 func (f *Fold) doubt(d *dialog) {
 	if d.asked {
@@ -148,238 +167,6 @@ func (f *Fold) doubt(d *dialog) {
 	if !d.stale {
 		d.stale = true
 		f.touch(d)
-	}
-}
-
-func (f *Fold) newMessage(fact *Fact, _ codec.View) {
-	d := f.dialog(fact.Chat, fact)
-	if d == nil || d.base == nil || fact.MsgID <= d.top {
-		return
-	}
-	d.top, d.date = fact.MsgID, fact.Date
-	switch {
-	case fact.Out: // who writes has read
-		d.readIn, d.unread = max(d.readIn, fact.MsgID), 0
-	case fact.MsgID > d.readIn:
-		d.unread++
-		if fact.Mentioned {
-			d.mentions++
-		}
-	}
-	f.touch(d)
-}
-
-// deleted doubts what the deleted messages counted for: the newest, and how many are not read.
-func (f *Fold) deleted(fact *Fact, _ codec.View) {
-	if fact.Chat.ID != 0 {
-		f.without(f.known(fact.Chat, fact), fact.MsgIDs)
-		return
-	}
-	for _, d := range f.dialogs { // it is not known which
-		if d.peer.Kind != updates.PeerChannel {
-			f.without(f.noted(d, fact), fact.MsgIDs)
-		}
-	}
-}
-
-func (f *Fold) without(d *dialog, ids []int64) {
-	if d != nil && slices.ContainsFunc(ids, func(id int64) bool { return int(id) >= d.top || int(id) > d.readIn || d.mentions+d.reactions > 0 }) {
-		f.doubt(d)
-	}
-}
-
-// readInbox: what was read before is told by an answer that is newer.
-func (f *Fold) readInbox(fact *Fact, v codec.View) {
-	d := f.known(fact.Chat, fact)
-	to := int(v.Int("max_id"))
-	if d == nil || v.Int("top_msg_id") != 0 || to <= d.readIn {
-		return
-	}
-	d.readIn, d.unread = to, int(v.Int("still_unread_count"))
-	f.touch(d)
-}
-
-func (f *Fold) readOutbox(fact *Fact, v codec.View) {
-	d := f.known(fact.Chat, fact)
-	if to := int(v.Int("max_id")); d != nil && to > d.readOut {
-		d.readOut = to
-		f.touch(d)
-	}
-}
-
-// seen: mentions, or reactions, may not count any more.
-func (f *Fold) seen(fact *Fact, _ codec.View) {
-	doubt := func(d *dialog) {
-		if d != nil && d.mentions+d.reactions > 0 {
-			f.doubt(d)
-		}
-	}
-	if fact.Chat.ID != 0 {
-		doubt(f.known(fact.Chat, fact))
-		return
-	}
-	for _, d := range f.dialogs {
-		if d.peer.Kind != updates.PeerChannel {
-			doubt(f.noted(d, fact))
-		}
-	}
-}
-
-func (f *Fold) reactions(fact *Fact, v codec.View) {
-	d := f.known(fact.Chat, fact)
-	if d == nil {
-		return
-	}
-	news := d.reactions > 0
-	all, _ := v.Object("reactions")
-	for one := range all.Objects("recent_reactions") {
-		news = news || one.Bool("unread")
-	}
-	if news {
-		f.doubt(d)
-	}
-}
-
-func (f *Fold) draft(fact *Fact, v codec.View) {
-	if v.Has("top_msg_id") || v.Has("saved_peer_id") {
-		return // of a topic
-	}
-	d := f.dialog(fact.Chat, fact)
-	if d == nil {
-		return
-	}
-	d.draft = nil
-	if draft, _ := v.Object("draft"); draft.Name() != "draftMessageEmpty" {
-		d.draft = slices.Clone(draft.Raw())
-	}
-	f.touch(d)
-}
-
-func (f *Fold) notify(fact *Fact, v codec.View) {
-	whose, _ := v.Object("peer")
-	peer, _ := whose.Object("peer")
-	settings, ok := v.Object("notify_settings")
-	if d := f.known(peerOf(peer), fact); d != nil && ok && whose.Name() == "notifyPeer" {
-		d.notify = slices.Clone(settings.Raw())
-		f.touch(d)
-	}
-}
-
-// chatOf is the chat of a DialogPeer.
-func chatOf(v codec.View) updates.Peer {
-	peer, _ := v.Object("peer")
-	return peerOf(peer)
-}
-
-// peerOf is a Peer.
-func peerOf(v codec.View) updates.Peer {
-	for field, kind := range map[string]updates.PeerKind{"user_id": updates.PeerUser, "chat_id": updates.PeerChat, "channel_id": updates.PeerChannel} {
-		if id := v.Int(field); id != 0 {
-			return updates.Peer{Kind: kind, ID: id}
-		}
-	}
-	return updates.Peer{Kind: updates.PeerNone}
-}
-
-func (f *Fold) unreadMark(fact *Fact, v codec.View) {
-	peer, _ := v.Object("peer")
-	if d := f.dialog(chatOf(peer), fact); d != nil && !v.Has("saved_peer_id") {
-		d.unreadMark = v.Bool("unread")
-		f.touch(d)
-	}
-}
-
-func (f *Fold) pinned(fact *Fact, v codec.View) {
-	peer, _ := v.Object("peer")
-	d := f.dialog(chatOf(peer), fact)
-	if d == nil {
-		return
-	}
-	f.repins++
-	folder := int(v.Int("folder_id"))
-	order := slices.DeleteFunc(slices.Clone(f.pins[folder]), func(p updates.Peer) bool { return p == d.peer })
-	if v.Bool("pinned") {
-		order = slices.Insert(order, 0, d.peer)
-	}
-	f.setPins(folder, order)
-}
-
-// order: without it, it has to be asked for.
-func (f *Fold) order(fact *Fact, v codec.View) {
-	f.repins++
-	if !v.Has("order") {
-		f.relist = true
-		return
-	}
-	var order []updates.Peer
-	for peer := range v.Objects("order") {
-		if d := f.dialog(chatOf(peer), fact); d != nil {
-			order = append(order, d.peer)
-		}
-	}
-	f.setPins(int(v.Int("folder_id")), order)
-}
-
-// setPins sets which dialogs are pinned in a folder, in their order.
-func (f *Fold) setPins(folder int, order []updates.Peer) {
-	before := f.pins[folder]
-	f.pins[folder] = order
-	for _, list := range [][]updates.Peer{before, order} {
-		for _, p := range list {
-			if d := f.dialogs[p]; d != nil && slices.Index(before, p) != slices.Index(order, p) {
-				f.touch(d)
-			}
-		}
-	}
-}
-
-func (f *Fold) unpin(folder int, p updates.Peer) {
-	if slices.Contains(f.pins[folder], p) {
-		f.setPins(folder, slices.DeleteFunc(slices.Clone(f.pins[folder]), func(have updates.Peer) bool { return have == p }))
-	}
-}
-
-func (f *Fold) moved(fact *Fact, v codec.View) {
-	for one := range v.Objects("folder_peers") {
-		peer, _ := one.Object("peer")
-		d := f.dialog(peerOf(peer), fact)
-		if d == nil {
-			continue
-		}
-		to := int(one.Int("folder_id"))
-		for folder := range f.pins {
-			if folder != to {
-				f.unpin(folder, d.peer)
-			}
-		}
-		d.folder = to
-		f.touch(d)
-	}
-}
-
-func (f *Fold) membership(fact *Fact, _ codec.View) {
-	if d := f.dialog(fact.Chat, fact); d != nil {
-		f.doubt(d)
-	}
-}
-
-func (f *Fold) filters(*Fact, codec.View) {
-	f.folders.stale, f.folders.asked = true, false
-}
-
-// gap: nobody knows what happened in it.
-func (f *Fold) gap(fact *Fact, _ codec.View) {
-	if fact.Chat.ID != 0 {
-		if d := f.known(fact.Chat, fact); d != nil {
-			f.doubt(d)
-		}
-		return
-	}
-	f.relist = true
-	for _, d := range f.dialogs {
-		if d.peer.Kind != updates.PeerChannel {
-			f.doubt(d)
-		}
 	}
 }
 
@@ -403,10 +190,10 @@ func (f *Fold) DoubtAll() {
 }
 
 // Relist has the list of all dialogs asked for anew, and those that are not as they are known.
-func (f *Fold) Relist() { f.relist, f.folders.stale = true, true }
+func (f *Fold) Relist() { f.relist, f.folders.stale, f.folders.asked = true, true, false }
 
 // place is where a dialog is among the pinned ones of its folder, from 1; 0: it is not pinned.
-func (f *Fold) place(d *dialog) int { return slices.Index(f.pins[d.folder], d.peer) + 1 }
+func (f *Fold) place(d *dialog) int { return f.pins.place(d.folder, d.peer) }
 
 // sorted is peers in an order that is always the same.
 func sorted(all map[updates.Peer]struct{}) []updates.Peer {

@@ -187,7 +187,7 @@ func (f *Fold) Record(p updates.Peer) ([]byte, error) {
 
 // Complete reports whether nothing has to be asked.
 func (f *Fold) Complete() bool {
-	if f.relist || f.folders.stale {
+	if !f.Listed() {
 		return false
 	}
 	for _, d := range f.dialogs {
@@ -197,6 +197,10 @@ func (f *Fold) Complete() bool {
 	}
 	return true
 }
+
+// Listed reports whether it is known which dialogs and folders there are, and which are pinned. What was not, and was not asked for either
+// before a fold is read back, is to be asked for anew.
+func (f *Fold) Listed() bool { return !f.relist && !f.listing && !f.folders.stale }
 
 // ErrRecord says that a record cannot be read.
 var ErrRecord = errors.New("not a record of a dialog")
@@ -263,6 +267,11 @@ func (l *Loading) Done(seq uint64) {
 	slices.SortFunc(order, func(a, b updates.Peer) int { return cmp.Compare(l.pins[a], l.pins[b]) })
 	for _, p := range order {
 		folder := l.f.dialogs[p].folder
-		l.f.pins[folder] = append(l.f.pins[folder], p)
+		l.f.pins.order[folder] = append(l.f.pins.order[folder], p)
+	}
+	for p, at := range l.pins { // of records that were not all written together
+		if d := l.f.dialogs[p]; d != nil && l.f.place(d) != at {
+			l.f.touch(d)
+		}
 	}
 }

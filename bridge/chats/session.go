@@ -1,0 +1,213 @@
+package chats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// errAnew begins again because all that is known is lost.
+var errAnew = errors.New("the stream was made anew")
+
+const (
+	longAway   = 100_000 // updates: of more all dialogs are asked for rather than reading them
+	finishTime = 3 * time.Second
+)
+
+// session is the time from reading the records to whatever ends it.
+type session struct {
+	k      *Keeper
+	fold   *dialogs.Fold // under k.mu
+	writer writer
+	asker  asker
+	work   sync.WaitGroup
+}
+
+func (s *session) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.work.Wait()
+	defer cancel()
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := s.catchUp(ctx); err != nil {
+			return err
+		}
+		round := s.round()
+		s.asker.ask(ctx)
+		wait, err := s.writer.flushDue(ctx)
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(min(wait, round, s.asker.due()))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case done := <-s.k.finish:
+			err := s.catchUp(ctx)
+			if err == nil {
+				err = s.writer.flush(ctx)
+			}
+			close(done)
+			if err != nil {
+				return err
+			}
+		case <-s.k.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// round has all dialogs listed, if it is time, and tells how long until it is.
+func (s *session) round() time.Duration {
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	wait := s.k.rounds.due(time.Now())
+	if wait > 0 {
+		return wait
+	}
+	s.k.rounds.begun()
+	s.fold.Relist()
+	return time.Hour
+}
+
+// load reads what was written. What happened that no update tells, while nobody kept the dialogs, is found in the next round.
+func (s *session) load(ctx context.Context) error {
+	k := s.k
+	last := k.inbox.begin()
+	stream := k.store.made()
+	var known through
+	var revision uint64
+	var records []message
+	err := k.store.records(ctx, k.c.Account, func(m message) {
+		if _, what, _, _, ok := k.store.names().ParseState(m.subject); ok && what == subjects.StateThrough {
+			revision = m.seq
+			_ = json.Unmarshal(m.data, &known) // one that cannot be read is none
+			return
+		}
+		records = append(records, m)
+	})
+	if err != nil {
+		return err
+	}
+	fold := dialogs.New(k.c.Schema, k.c.Decl)
+	goesOn := known.Seq > 0 && known.User == k.c.User && known.Stream.Equal(stream) && known.Seq <= last
+	s.restore(fold, records, goesOn)
+	written := uint64(0)
+	if goesOn {
+		written = known.Seq
+		fold.Through(known.Seq)
+		if known.Listing {
+			fold.Relist()
+		}
+	} else {
+		fold.Through(last)
+	}
+	s.fold, s.asker = fold, asker{k: k, fold: fold, work: &s.work, most: mostAsked}
+	s.writer = writer{k: k, fold: fold, stream: stream, revision: revision, written: written}
+	k.mu.Lock()
+	k.fold, k.rounds.wanted = fold, true
+	k.mu.Unlock()
+	return s.writer.flush(ctx) // from here on nobody else writes
+}
+
+// restore takes the records, or, where they are another's or of another time, only whom they are about: who is not there any more is
+// found out.
+func (s *session) restore(fold *dialogs.Fold, records []message, goesOn bool) {
+	var l *dialogs.Loading
+	if goesOn {
+		l = fold.Load()
+	}
+	for _, m := range records {
+		_, what, kind, id, ok := s.k.store.names().ParseState(m.subject)
+		p := updates.Peer{Kind: updates.PeerKind(kind), ID: id}
+		seq, _ := strconv.ParseUint(m.header.Get(subjects.HeaderThrough), 10, 64)
+		var err error
+		switch {
+		case !ok || string(m.data) == string(gone):
+		case what == subjects.StateDialog && l == nil:
+			fold.Doubt(p)
+		case what == subjects.StateDialog:
+			err = l.Record(p, seq, m.data)
+		case what == subjects.StateFolders && l != nil:
+			err = l.Folders(m.data)
+		}
+		if err != nil {
+			s.k.c.Log.Warn("a dialog is asked for anew", "subject", m.subject, "err", err)
+			fold.Doubt(p)
+		}
+	}
+	if l != nil {
+		l.Done(fold.Seq())
+	}
+}
+
+// catchUp folds in all that is stored: from the stream until nothing is missing, then what comes in.
+func (s *session) catchUp(ctx context.Context) error {
+	for {
+		queue, last, live, err := s.k.inbox.take(s.seq())
+		if err != nil {
+			return err
+		}
+		if live {
+			s.apply(queue)
+			return nil
+		}
+		if err := s.readBack(ctx, last); err != nil {
+			return err
+		}
+	}
+}
+
+// seq is up to where everything is folded in.
+func (s *session) seq() uint64 {
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	return s.fold.Seq()
+}
+
+func (s *session) apply(queue []stored) {
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	for _, one := range queue {
+		for i := range one.facts {
+			s.fold.Apply(one.seq, &one.facts[i])
+		}
+		s.fold.Through(one.seq)
+	}
+}
+
+// readBack folds in what the stream has up to last. Where that is too much, or not there any more, all dialogs are asked for.
+func (s *session) readBack(ctx context.Context, last uint64) error {
+	from := s.seq()
+	first, err := s.k.store.first(ctx)
+	if err != nil {
+		return err
+	}
+	if last-from > longAway || from > 0 && first > from+1 {
+		s.k.mu.Lock()
+		defer s.k.mu.Unlock()
+		s.fold.DoubtAll()
+		s.fold.Through(last)
+		return nil
+	}
+	err = s.k.store.updates(ctx, s.k.c.Account, from, last, func(m message) {
+		if fact, ok := s.k.c.Fact(m.subject, m.header, m.data); ok {
+			s.apply([]stored{{m.seq, []dialogs.Fact{fact}}})
+		}
+	})
+	if err == nil {
+		s.apply([]stored{{last, nil}})
+	}
+	return err
+}

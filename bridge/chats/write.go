@@ -1,0 +1,107 @@
+package chats
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+const (
+	flushEvery   = 250 * time.Millisecond // where something has changed
+	throughEvery = 5 * time.Second        // where nothing has, but updates were stored
+	mostRecords  = 900
+)
+
+// writer writes the records of what has changed.
+type writer struct {
+	k        *Keeper
+	fold     *dialogs.Fold // under k.mu
+	stream   time.Time     // when the stream of updates was made
+	revision uint64        // of the record of how far the others go
+	written  uint64        // how far that goes
+	flushed  time.Time
+	listing  bool // as that record says
+}
+
+// flushDue writes what has changed, if it is time, and tells how long until it may be.
+func (w *writer) flushDue(ctx context.Context) (time.Duration, error) {
+	for {
+		w.k.mu.Lock()
+		dirty, moved := w.fold.Dirty() || w.fold.Listed() == w.listing, w.fold.Seq() != w.written
+		w.k.mu.Unlock()
+		every := throughEvery
+		if dirty {
+			every = flushEvery
+		}
+		if !dirty && !moved {
+			return time.Hour, nil
+		}
+		if wait := time.Until(w.flushed.Add(every)); wait > 0 {
+			return wait, nil
+		}
+		if err := w.flush(ctx); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// flush writes what has changed, and how far it goes. In between only some of it may be written.
+func (w *writer) flush(ctx context.Context) error {
+	for more := true; more; {
+		w.k.mu.Lock()
+		records, left, err := w.fold.Changed(w.k.most)
+		at := w.fold.Seq()
+		to := through{Seq: at, User: w.k.c.User, Stream: w.stream, Listing: !w.fold.Listed()}
+		w.k.mu.Unlock()
+		if more = left; left {
+			to.Seq = w.written // not all of it is there yet
+		}
+		if err != nil {
+			w.k.c.Log.Warn("a dialog cannot be written", "err", err)
+		}
+		messages := w.messages(records, at, to)
+		if w.revision, err = w.k.store.write(ctx, messages, w.revision); err != nil {
+			return err
+		}
+		w.written, w.listing, w.flushed = to.Seq, to.Listing, time.Now()
+	}
+	return nil
+}
+
+// messages are those of records, which go as far as at, and the word of how far all of them go.
+func (w *writer) messages(records []dialogs.Record, at uint64, to through) []*nats.Msg {
+	scheme, name := w.k.store.names(), w.k.c.Account
+	all := make([]*nats.Msg, 0, len(records)+1)
+	add := func(what string, p updates.Peer, data []byte) {
+		h := nats.Header{
+			subjects.HeaderContentType: {subjects.ContentJSON}, subjects.HeaderThrough: {strconv.FormatUint(at, 10)},
+			subjects.HeaderUser: {strconv.FormatInt(to.User, 10)}, subjects.HeaderLayer: {strconv.Itoa(w.k.c.Schema.Layer())},
+		}
+		all = append(all, &nats.Msg{Subject: scheme.State(name, what, subjects.Kind(p.Kind), p.ID), Header: h, Data: data})
+	}
+	for _, r := range records {
+		switch {
+		case r.Chat.ID == 0:
+			add(subjects.StateFolders, r.Chat, r.Body)
+		case r.Body == nil:
+			add(subjects.StateDialog, r.Chat, gone)
+		case int64(len(r.Body)) > w.k.store.most()/2: // a draft without measure: the rest is not held up by it
+			add(subjects.StateDialog, r.Chat, unwritable)
+		default:
+			add(subjects.StateDialog, r.Chat, r.Body)
+		}
+	}
+	last, err := json.Marshal(to)
+	if err != nil {
+		w.k.c.Log.Error("how far the dialogs go cannot be written", "err", err)
+	}
+	add(subjects.StateThrough, updates.Peer{}, last)
+	return all
+}

@@ -1,0 +1,44 @@
+package dialogs
+
+import (
+	"slices"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
+
+// pins are the pinned chats of each folder.
+type pins struct {
+	order   map[int][]updates.Peer // the uppermost first
+	changes int                    // how often updates have changed them
+	moved   func(updates.Peer)     // is told of a chat that has another place
+}
+
+// place is where a chat is in a folder, from 1; 0: it is not pinned there.
+func (p *pins) place(folder int, chat updates.Peer) int {
+	return slices.Index(p.order[folder], chat) + 1
+}
+
+// set sets which chats are pinned in a folder, in their order.
+func (p *pins) set(folder int, order []updates.Peer) {
+	before := p.order[folder]
+	p.order[folder] = order
+	for _, list := range [][]updates.Peer{before, order} {
+		for _, chat := range list {
+			if slices.Index(before, chat) != slices.Index(order, chat) {
+				p.moved(chat)
+			}
+		}
+	}
+}
+
+// noFolder is none: a dialog that is gone is pinned nowhere.
+const noFolder = -1
+
+// remove takes a chat out of all folders but one.
+func (p *pins) remove(chat updates.Peer, but int) {
+	for folder, order := range p.order {
+		if folder != but && slices.Contains(order, chat) {
+			p.set(folder, slices.DeleteFunc(slices.Clone(order), func(have updates.Peer) bool { return have == chat }))
+		}
+	}
+}
