@@ -20,7 +20,8 @@ type User struct {
 	About       string
 	Password    string // of two-step verification; empty: none
 	DC          int    // where the account lives; 0: the server's first
-	ID          int64  // as Telegram's own users have it, 777000; 0: the next
+	Premium     bool
+	ID          int64 // as Telegram's own users have it, 777000; 0: the next
 }
 
 // Peer is what can be written to: an [Account], a [Group] or a [Channel].
@@ -106,7 +107,7 @@ func (d *device) signOut() *Account {
 // AddUser makes a user.
 func (s *Server) AddUser(u User) *Account {
 	a := s.addAccount(world.Profile{
-		First: u.First, Last: u.Last, Username: u.Username, Phone: digits(u.Phone), About: u.About, DC: u.DC, ID: u.ID,
+		First: u.First, Last: u.Last, Username: u.Username, Phone: digits(u.Phone), About: u.About, DC: u.DC, ID: u.ID, Premium: u.Premium,
 	}, "")
 	if u.Password != "" {
 		s.SetPassword(a, u.Password)

@@ -122,6 +122,8 @@ func getNearestDC(r *Request) (any, error) {
 func getAppConfig(*Request) (any, error) {
 	return M{"_": "help.appConfig", "hash": 1, "config": M{"_": "jsonObject", "value": []M{
 		{"_": "jsonObjectValue", "key": "test", "value": M{"_": "jsonNumber", "value": 1.0}},
+		{"_": "jsonObjectValue", "key": "upload_max_fileparts_default", "value": M{"_": "jsonNumber", "value": float64(uploadsMax)}},
+		{"_": "jsonObjectValue", "key": "upload_max_fileparts_premium", "value": M{"_": "jsonNumber", "value": float64(uploadsPremium)}},
 	}}}, nil
 }
 

@@ -32,13 +32,15 @@ const (
 	pieceStep  = 4 << 10
 	pieceMax   = 1 << 20
 	uploadsMax = 4000 // parts of one file
+
+	uploadsPremium = 8000 // the same, of accounts with Premium
 )
 
 // savePart keeps a part of a file, small or big (D11).
 func savePart(r *Request) (any, error) {
 	part, data := int(r.Args.Int("file_part")), r.Args.Bytes("bytes")
 	switch {
-	case part < 0 || part >= uploadsMax:
+	case part < 0 || part >= r.uploadsMost():
 		return nil, refusal(400, "FILE_PART_INVALID")
 	case len(data) == 0:
 		return nil, refusal(400, "FILE_PART_EMPTY")
@@ -73,13 +75,21 @@ func savePart(r *Request) (any, error) {
 	return true, nil
 }
 
+// uploadsMost is how many parts a file of the account may have.
+func (r *Request) uploadsMost() int {
+	if u, ok := r.server.world.User(r.Account.id); ok && u.Premium {
+		return uploadsPremium
+	}
+	return uploadsMax
+}
+
 // assemble puts the parts of an InputFile together.
 func (r *Request) assemble(v codec.View) ([]byte, error) {
 	s, id := r.server, upload{r.Account.id, r.DC, v.Int("id")}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, n := s.files.uploads[id], int(v.Int("parts"))
-	if p == nil || n <= 0 || n > uploadsMax {
+	if p == nil || n <= 0 || n > r.uploadsMost() {
 		return nil, refusal(400, "FILE_PARTS_INVALID")
 	}
 	size := 0

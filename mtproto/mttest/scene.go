@@ -62,7 +62,7 @@ func (c *scene) user(id int64) M {
 	}
 	m := M{
 		"_": "user", "id": id, "access_hash": c.s.world.AccessHash(c.viewer, world.UserPeer(id)), "first_name": u.First,
-		"self": id == c.viewer, "bot": u.Bot,
+		"self": id == c.viewer, "bot": u.Bot, "premium": u.Premium,
 	}
 	optional(m, "last_name", u.Last)
 	optional(m, "username", u.Username)

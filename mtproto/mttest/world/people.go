@@ -12,6 +12,7 @@ type Profile struct {
 	Phone       string // digits only
 	About       string
 	Bot         bool
+	Premium     bool
 	DC          int   // where the account lives
 	ID          int64 // where it has to be a certain one; 0: the next
 }
