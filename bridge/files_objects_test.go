@@ -27,8 +27,8 @@ type fileAnswer struct {
 		Mime                         string `json:"mime_type"`
 	}
 	Job struct {
-		ID, State, Bucket, Object string
-		Size, Done                int64
+		ID, State, To, Bucket, Object string
+		Size, Done                    int64
 	}
 }
 
@@ -82,24 +82,34 @@ func (d *daemon) chunks(bucket string) (chunks, metas int) {
 	return chunks, metas
 }
 
-// records are how many jobs are written down.
-func (d *daemon) records() int {
+// records are how many downloads are written down.
+func (d *daemon) records() (n int) {
+	d.t.Helper()
+	for _, key := range d.transfers() {
+		if strings.HasPrefix(key, "main.get.") {
+			n++
+		}
+	}
+	return n
+}
+
+// transfers are the keys of what is written down of files on their way.
+func (d *daemon) transfers() (keys []string) {
 	d.t.Helper()
 	st, err := d.js.Stream(soon(d.t), "KV_TG_TRANSFERS")
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	info, err := st.Info(soon(d.t), jetstream.WithSubjectFilter("$KV.TG_TRANSFERS.main.get.*"))
+	info, err := st.Info(soon(d.t), jetstream.WithSubjectFilter("$KV.TG_TRANSFERS.>"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	n := 0
 	for subject := range info.State.Subjects {
 		if m, err := st.GetLastMsgForSubject(soon(d.t), subject); err == nil && m.Header.Get("KV-Operation") == "" {
-			n++
+			keys = append(keys, strings.TrimPrefix(subject, "$KV.TG_TRANSFERS."))
 		}
 	}
-	return n
+	return keys
 }
 
 // A file becomes an object that every program reads; the same file is fetched once; nobody's object is written over.

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
@@ -285,6 +288,126 @@ func TestUploadGoesOn(t *testing.T) {
 	defer mu.Unlock()
 	if len(up) != parts || twice > 12 { // what was on its way, and what came up since the last record
 		t.Errorf("%d parts, %d of them twice", len(up), twice)
+	}
+}
+
+// outside is a daemon on a NATS server that stays when it is stopped, and a program beside it.
+func outside(t *testing.T, w *town) (d, program *daemon) {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	d = newDaemon(t, w, func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
+	program = &daemon{t: t, w: w}
+	if program.nc, err = nats.Connect(srv.ClientURL()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(program.nc.Close)
+	program.js, _ = jetstream.New(program.nc)
+	return d, program
+}
+
+// tg.file.X.put is a job as get's are: it has an id, is listed, tells how far it is, can be cancelled, and goes on at the account's next owner though
+// nobody asks again.
+func TestPutJobs(t *testing.T) {
+	w := newTown(t)
+	d, out := outside(t, w)
+	d.login("main", w.dora)
+	data := noise(16 << 20)
+	const parts = 128
+	out.put("TG_FILES", "big", data)
+	events, err := out.nc.SubscribeSync("tg.evt.main.file.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loose atomic.Bool
+	var up atomic.Int64
+	w.InterceptMethod("upload.saveBigFilePart", func(*mttest.Request) mttest.Action {
+		if up.Add(1) > parts/2 && !loose.Load() {
+			return mttest.Drop()
+		}
+		return mttest.Pass()
+	})
+	put := func(body string, headers ...string) (a fileAnswer, m *nats.Msg) {
+		m = d.ask("tg.file.main.put", body, headers...)
+		_ = json.Unmarshal(m.Data, &a)
+		return a, m
+	}
+	first, m := put(`{"object":"TG_FILES/big","job":true}`)
+	if first.Job.ID == "" || first.Job.To != "telegram" || first.Job.Object != "big" || first.Job.Size != int64(len(data)) {
+		t.Fatalf("%v %s", m.Header, m.Data)
+	}
+	if again, m := put(`{"object":"object:TG_FILES/big"}`, "Tg-Timeout", "0.2"); again.Job.ID != first.Job.ID {
+		t.Errorf("another job: %v %s", m.Header, m.Data)
+	}
+	d.reached(4 << 20)
+	out.event(events, "file.progress", func(e map[string]any) bool {
+		return e["job"] == first.Job.ID && e["to"] == "telegram" && e["done"].(float64) > 0
+	})
+	if m := d.ask("tg.file.main.cancel", `{"job":"`+first.Job.ID+`"}`); m.Header.Get("Nats-Service-Error") != "" {
+		t.Error(m.Header)
+	}
+	out.event(events, "file.failed", func(e map[string]any) bool { return e["job"] == first.Job.ID && e["code"] == 410.0 })
+	if left := out.transfers(); len(left) != 0 {
+		t.Errorf("of what was cancelled there is %q", left)
+	}
+	if m := d.ask("tg.file.main.list", ""); !strings.Contains(string(m.Data), `"jobs":[]`) {
+		t.Errorf("%s", m.Data)
+	}
+	// Again, and the daemon is stopped in the middle. The next one goes on by itself.
+	up.Store(0)
+	second, _ := put(`{"object":"TG_FILES/big","job":true}`)
+	d.reached(4 << 20)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if left := out.transfers(); len(left) != 2 {
+		t.Errorf("a job and how far it is: %q", left)
+	}
+	before := up.Load()
+	loose.Store(true)
+	d.start()
+	out.event(events, "file.done", func(e map[string]any) bool {
+		return e["job"] == second.Job.ID && e["to"] == "telegram" && e["size"] == float64(len(data))
+	})
+	if again := before + up.Load(); up.Load()-before > parts-4<<20/(128<<10) {
+		t.Errorf("%d parts were sent after the start, %d in all", up.Load()-before, again)
+	}
+	_, m = put(`{"object":"TG_FILES/big"}`)
+	var got struct{ File json.RawMessage }
+	if err := json.Unmarshal(m.Data, &got); err != nil || !strings.Contains(string(got.File), `"inputFileBig"`) {
+		t.Fatalf("%v %s", m.Header, m.Data)
+	}
+	m = d.ask("tg.rpc.main.messages.sendMedia", `{"peer":"me","message":"","media":{"_":"inputMediaUploadedDocument","mime_type":"a/b","attributes":[],"file":`+string(got.File)+`}}`)
+	if files := d.sentFiles(m.Data); len(files) != 1 || !bytes.Equal(files[0].Data, data) {
+		t.Errorf("%v", m.Header)
+	}
+}
+
+// A put job that goes on with the next owner does not send what was written under the name since: the job was about other contents.
+func TestPutJobOfOtherContents(t *testing.T) {
+	w := newTown(t)
+	d, out := outside(t, w)
+	d.login("main", w.dora)
+	out.put("TG_FILES", "big", noise(12<<20))
+	remove := w.InterceptMethod("upload.saveBigFilePart", func(*mttest.Request) mttest.Action { return mttest.Drop() })
+	events, err := out.nc.SubscribeSync("tg.evt.main.file.failed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.ask("tg.file.main.put", `{"object":"TG_FILES/big","job":true}`)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	out.put("TG_FILES", "big", noise(12<<20+1))
+	remove()
+	sent := w.Executed("upload.saveBigFilePart")
+	d.start()
+	out.event(events, "file.failed", func(e map[string]any) bool { return e["code"] == 410.0 })
+	if n := w.Executed("upload.saveBigFilePart") - sent; n != 0 {
+		t.Errorf("%d parts were sent", n)
 	}
 }
 

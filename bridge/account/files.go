@@ -32,9 +32,7 @@ func (r *Runner) filesConfig(o *ownership, user int64) files.Config {
 	if client, ok := o.client.(tgfiles.Client); ok {
 		c.Client = gated{client, o.calls.gate}
 	}
-	if o.uploads != nil {
-		c.Put = o.uploads.Put
-	}
+	c.Uploads = o.uploads
 	return c
 }
 

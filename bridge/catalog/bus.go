@@ -78,8 +78,8 @@ var events = []event{
 		"dc:int next_ms:number error:string"},
 	{"key.doubted", "a data centre seems not to know our key", "dc:int times:int"},
 	{"key.destroyed", "a data centre has forgotten the key of an account that signed out, or why not", "dc:int error:string"},
-	{"file.done", "it is there", fileEnd},
-	{"file.failed", "it is not, and nothing is left of the attempt", fileEnd + " error:string code:int"},
+	{"file.done", "a job's file is there", fileEnd},
+	{"file.failed", "it is not, and nothing is left of the attempt; 410: the job was cancelled", fileEnd + " error:string code:int"},
 	{"flood.wait", "Telegram wants a method to wait; with waits the call sits it out", "method:string seconds:number waits:bool"},
 	{"throttled", "connecting is slowed down", "dc:int wait_ms:number"},
 	{"auth.ok", "somebody signed in", "user_id:int bot:bool"},
@@ -111,7 +111,7 @@ var events = []event{
 		"type:string box:string pts:string subject:string id:string reason:string"},
 	{"queue.unknown", "of a job nobody knows whether it was executed; it waits for queue.retry or queue.cancel",
 		"job:string seq:int chat:string method:string reason:string"},
-	{"file.progress", "how far a large file is on its way, each second: to telegram, or as a job to nats",
+	{"file.progress", "how far a large file is on its way, each second: to telegram, or to nats; with job where it is one",
 		"job?:string bucket:string object:string done:int size?:int to:string"},
 	{"updates.unreadable", "an update that this layer cannot read", "box:string error:string"},
 }
@@ -119,7 +119,7 @@ var events = []event{
 // redactedFields are of an update that is in the stream without its contents: enough to fetch them.
 const redactedFields = "reason:string box:string pts:int kind:string id:string message_ids:ints message_ids_left_out:int bytes:int"
 
-const fileEnd = "job:string bucket:string object:string size:int took_ms:int"
+const fileEnd = "job:string bucket:string object:string size:int took_ms:int to:string"
 
 const gapFields = "box:string from:int to:int reason:string filled:bool"
 
@@ -205,7 +205,9 @@ var fileVerbs = []verb{
 		"link?:string message?:object story?:object photo_of?:any emoji?:string document?:object photo?:object location?:object size?:string " +
 			"offset?:int limit?:int to?:string job?:bool",
 		"file?:object job?:object"},
-	{subjects.FileList, "the files that are on their way into object stores", false, "", "jobs:objects"},
+	{subjects.FilePut, "bring an object to Telegram, for an InputFile; where that takes longer than the caller waits, the answer is the job", false,
+		"object:string job?:bool", "file?:object job?:object"},
+	{subjects.FileList, "the jobs that bring files into object stores and to Telegram", false, "", "jobs:objects"},
 	{subjects.FileCancel, "end one of these; what there is of its object is taken away", false, "job:string", "cancelled:string"},
 }
 

@@ -145,7 +145,7 @@ func TestEveryEvent(t *testing.T) {
 			return true
 		})
 	}
-	for _, f := range append(sources(t, "../account"), sources(t, "../files")...) {
+	for _, f := range append(sources(t, "../account"), sources(t, "../files/jobs")...) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:

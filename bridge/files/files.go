@@ -5,17 +5,20 @@ package files
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/files/jobs"
+	"github.com/natsgram/natsgram/bridge/files/source"
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/subjects"
-	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Config of an account's files.
@@ -26,8 +29,7 @@ type Config struct {
 	Client files.Client
 	// Explain makes a fault of an error of the client's.
 	Explain func(error) answer.Fault
-	// Resolve makes an object of a class of what a caller wrote in its place; false for what it does not know. May be nil.
-	Resolve func(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault)
+	Resolve source.Resolve // nil: no text stands for a peer
 
 	Store   *Store    // nil: files are put into no object store
 	Buckets []string  // object stores beside the one for files that they may be put into
@@ -36,9 +38,8 @@ type Config struct {
 	// Sure says whether the account is this daemon's beyond doubt; nil: always.
 	Sure func() bool
 	// Tell tells of what happens to the account; nil: nobody listens.
-	Tell func(event string, fields map[string]any)
-	// Put brings an object to Telegram, for an InputFile; nil: nobody is signed in.
-	Put func(ctx context.Context, object string) (codec.M, *answer.Fault)
+	Tell    func(event string, fields map[string]any)
+	Uploads *uploads.Uploads // nil: nobody is signed in
 
 	Timeout, MaxTimeout time.Duration // of a request that does not say, and of any
 	Log                 *slog.Logger
@@ -46,7 +47,8 @@ type Config struct {
 
 const (
 	askersMost = 4096      // requests that wait
-	atWork     = 4         // files on their way at the same time
+	atWork     = 4         // files on their way into answers at the same time
+	jobsAtMax  = 3         // and into object stores
 	partsMost  = 8 << 20   // bytes of an answer
 	askMost    = 256 << 10 // bytes of a request
 )
@@ -54,22 +56,21 @@ const (
 // Service serves one account, for as long as its owner has it.
 type Service struct {
 	c         Config
-	files     *files.Files
+	files     *files.Files // nil: nobody is signed in
+	finder    *source.Finder
+	flights   *flights
+	jobs      *jobs.Jobs
 	ctx       context.Context //nolint:containedctx // the service's life
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
 	places    chan struct{} // a token for each file on its way into an answer
 	jobPlaces chan struct{} // for each on its way into an object store
 
-	mu        sync.Mutex
-	asked     int // requests that wait
-	closed    bool
-	flights   map[string]*flight
-	lingering int             // bytes of flights that are over
-	jobs      map[string]*job // by what they write
-	recent    map[string]recent
-	kept      []kept // requests for the next owner
-	passed    bool
+	mu     sync.Mutex
+	asked  int // requests that wait
+	closed bool
+	kept   []kept // requests for the next owner
+	passed bool
 }
 
 // New makes the service of an account.
@@ -77,15 +78,34 @@ func New(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{
-		c: c, places: make(chan struct{}, atWork), jobPlaces: make(chan struct{}, jobsAtMax), flights: map[string]*flight{}, jobs: map[string]*job{}, recent: map[string]recent{},
+	if c.Tell == nil {
+		c.Tell = func(string, map[string]any) {}
 	}
+	s := &Service{c: c, places: make(chan struct{}, atWork), jobPlaces: make(chan struct{}, jobsAtMax)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if c.Client != nil {
 		s.files = files.New(c.Client)
+		s.finder = source.New(c.Client, s.files, c.Resolve)
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.flights = &flights{life: s.ctx, log: c.Log, all: map[string]*flight{}}
+	own := jobs.Config{
+		Account: c.Account, User: c.User, Box: c.Box, Guard: s.flights.guarded, Fault: s.fault, Tell: c.Tell, Revive: s.revive, Log: c.Log,
+	}
+	if c.Store != nil {
+		own.Records = c.Store.records
+	}
+	s.jobs = jobs.New(s.ctx, own)
 	return s
 }
+
+// Start goes on with the jobs of a former owner.
+func (s *Service) Start() {
+	if s.files != nil {
+		s.jobs.Resume()
+	}
+}
+
+func (s *Service) sure() bool { return s.c.Sure == nil || s.c.Sure() }
 
 // Verbs are the endpoints, with their subjects.
 func (s *Service) Verbs() map[string]string {
@@ -102,7 +122,7 @@ var verbs = []string{subjects.FileGet, subjects.FilePut, subjects.FileList, subj
 func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 	_, verb, _ := s.c.Scheme.ParseFile(r.Subject())
 	if e == nil {
-		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+quote(verb)+": there are "+strings.Join(verbs, ", ")))
+		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+source.Quote(verb)+": there are "+strings.Join(verbs, ", ")))
 		return
 	}
 	begun := time.Now()
@@ -124,7 +144,7 @@ func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 		defer e.Begin()()
 		defer func() {
 			if what := recover(); what != nil {
-				s.failed(what)
+				s.flights.failed(what)
 				reply(answer.Refuse(500, errOurs.Error()))
 			}
 		}()
@@ -191,6 +211,8 @@ func (s *Service) Close() {
 	s.mu.Unlock()
 	s.cancel()
 	s.work.Wait()
+	s.flights.work.Wait()
+	s.jobs.Close()
 }
 
 // PassOn gives the requests that were kept to whoever serves the account now; if nobody does they are refused, to be made again.
@@ -207,14 +229,17 @@ func (s *Service) PassOn(served bool) {
 	}
 }
 
-func stack() string { return string(debug.Stack()) }
-
-// place waits for one of the places at work.
-func (s *Service) place(ctx context.Context) (leave func(), err error) {
-	select {
-	case s.places <- struct{}{}:
-		return func() { <-s.places }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+// within is how long a request may take.
+func (s *Service) within(h nats.Header) (time.Duration, *answer.Fault) {
+	for k, v := range h {
+		if !strings.EqualFold(k, subjects.HeaderTimeout) || len(v) == 0 {
+			continue
+		}
+		d := answer.ParseTimeout(v[0])
+		if d == 0 {
+			return 0, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+source.Quote(v[0]))
+		}
+		return min(d, s.c.MaxTimeout), nil
 	}
+	return s.c.Timeout, nil
 }

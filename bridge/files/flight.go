@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
@@ -18,20 +21,29 @@ type flight struct {
 	cancel context.CancelFunc
 }
 
+// flights are what is done now, for all who ask for it.
+type flights struct {
+	life context.Context //nolint:containedctx // the service's
+	log  *slog.Logger
+	work sync.WaitGroup
+
+	mu        sync.Mutex
+	all       map[string]*flight
+	lingering int // bytes of flights that are over
+}
+
 // share has do done once for all who ask for the same at the same time. It goes on for as long as one of them waits. It is done with the
 // values of the first one's context.
-func (s *Service) share(ctx context.Context, key string, do func(context.Context) (any, error)) (any, error) {
+func (s *flights) share(ctx context.Context, key string, do func(context.Context) (any, error)) (any, error) {
 	s.mu.Lock()
-	f := s.flights[key]
+	f := s.all[key]
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		var own context.Context
 		own, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		stop := context.AfterFunc(s.ctx, f.cancel)
-		s.flights[key] = f
-		s.work.Add(1)
-		go func() {
-			defer s.work.Done()
+		stop := context.AfterFunc(s.life, f.cancel)
+		s.all[key] = f
+		s.work.Go(func() {
 			defer stop()
 			defer f.cancel()
 			f.value, f.err = s.guarded(own, do)
@@ -41,7 +53,7 @@ func (s *Service) share(ctx context.Context, key string, do func(context.Context
 			}
 			s.mu.Unlock()
 			close(f.done)
-		}()
+		})
 	}
 	f.askers++
 	s.mu.Unlock()
@@ -66,10 +78,10 @@ const (
 )
 
 // linger keeps what came of a flight for a moment, under mu, so that who asks just behind the others gets it too. False: it does not.
-func (s *Service) linger(key string, f *flight) bool {
+func (s *flights) linger(key string, f *flight) bool {
 	l, ok := f.value.(loaded)
 	n := len(l.data)
-	if !ok || f.err != nil || n > lingerEach || s.lingering+n > lingerMost || s.flights[key] != f {
+	if !ok || f.err != nil || n > lingerEach || s.lingering+n > lingerMost || s.all[key] != f {
 		return false
 	}
 	s.lingering += n
@@ -83,16 +95,16 @@ func (s *Service) linger(key string, f *flight) bool {
 }
 
 // landed forgets a flight, under mu.
-func (s *Service) landed(key string, f *flight) {
-	if s.flights[key] == f {
-		delete(s.flights, key)
+func (s *flights) landed(key string, f *flight) {
+	if s.all[key] == f {
+		delete(s.all, key)
 	}
 }
 
 var errOurs = errors.New("natsgram failed on this request; its log tells more")
 
 // guarded keeps a fault of ours in one flight from ending all others.
-func (s *Service) guarded(ctx context.Context, do func(context.Context) (any, error)) (value any, err error) {
+func (s *flights) guarded(ctx context.Context, do func(context.Context) (any, error)) (value any, err error) {
 	defer func() {
 		if what := recover(); what != nil {
 			s.failed(what)
@@ -103,6 +115,6 @@ func (s *Service) guarded(ctx context.Context, do func(context.Context) (any, er
 }
 
 // failed logs a fault of ours.
-func (s *Service) failed(what any) {
-	s.c.Log.Error("a request for a file made the program fail", "what", fmt.Sprint(what), "stack", stack())
+func (s *flights) failed(what any) {
+	s.log.Error("a request for a file made the program fail", "what", fmt.Sprint(what), "stack", string(debug.Stack()))
 }

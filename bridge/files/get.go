@@ -6,16 +6,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/files/jobs"
+	"github.com/natsgram/natsgram/bridge/files/source"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/objects"
+	"github.com/natsgram/natsgram/bridge/parts"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -33,7 +38,13 @@ type File struct {
 
 // get answers a request for a file.
 func (s *Service) get(r *answer.Request, begun time.Time) *answer.Fault {
-	a, fault := read(r)
+	if r.Size() > askMost {
+		return answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has")
+	}
+	if _, ok := parts.Wanted(r.Header()); !ok {
+		return answer.Refuse(400, subjects.HeaderReply+": want "+subjects.ReplyParts)
+	}
+	a, fault := source.Read(r.Data())
 	if fault != nil {
 		return fault
 	}
@@ -46,7 +57,7 @@ func (s *Service) get(r *answer.Request, begun time.Time) *answer.Fault {
 	if s.files == nil {
 		return s.fault(context.Canceled)
 	}
-	if a.To == "" || a.To == toParts {
+	if a.InAnswer() {
 		return s.inAnswer(ctx, r, &a)
 	}
 	return s.inStore(ctx, r, &a)
@@ -54,26 +65,26 @@ func (s *Service) get(r *answer.Request, begun time.Time) *answer.Fault {
 
 // loaded is a file, with the bytes that were asked for.
 type loaded struct {
-	*found
+	*source.Found
 	data []byte
 }
 
 // inAnswer answers with the bytes. Who asks for the same at the same time gets them from one download.
-func (s *Service) inAnswer(ctx context.Context, r *answer.Request, a *asked) *answer.Fault {
+func (s *Service) inAnswer(ctx context.Context, r *answer.Request, a *source.Asked) *answer.Fault {
 	same, err := json.Marshal(a)
 	if err != nil {
 		return s.fault(err)
 	}
-	value, err := s.share(ctx, string(same), func(ctx context.Context) (any, error) {
-		f, err := s.find(ctx, a)
+	value, err := s.flights.share(ctx, string(same), func(ctx context.Context) (any, error) {
+		f, err := s.finder.Find(ctx, a)
 		if err != nil {
 			return nil, err
 		}
-		where, err := s.digestOf(f.Location) // with its access hash: who does not know that gets nothing of what another asks for
+		where, err := s.finder.Digest(f.Location) // with its access hash: who does not know that gets nothing of what another asks for
 		if err != nil {
 			return nil, err
 		}
-		return s.share(ctx, rangeKey("file "+where, a), func(ctx context.Context) (any, error) {
+		return s.flights.share(ctx, a.Ranged("file "+where), func(ctx context.Context) (any, error) {
 			data, err := s.fetch(ctx, f, a)
 			return loaded{f, data}, err
 		})
@@ -86,40 +97,89 @@ func (s *Service) inAnswer(ctx context.Context, r *answer.Request, a *asked) *an
 		fault.Sent = answer.No // it changed nothing
 		return fault
 	}
-	told, err := json.Marshal(File{Name: f.name, Size: max(f.Size, 0), Offset: a.Offset, Mime: f.mime})
+	told, err := json.Marshal(File{Name: f.Name, Size: max(f.Size, 0), Offset: a.Offset, Mime: f.Mime})
 	if err != nil {
 		return s.fault(err)
 	}
-	r.Send(nats.Header{subjects.HeaderContentType: {f.mime}, subjects.HeaderFile: {string(told)}}, f.data)
+	r.Send(nats.Header{subjects.HeaderContentType: {f.Mime}, subjects.HeaderFile: {string(told)}}, f.data)
 	return nil
 }
 
 // inStore answers where the object is; or which job is to make it, where that takes longer than the caller waits.
-func (s *Service) inStore(ctx context.Context, r *answer.Request, a *asked) *answer.Fault {
+func (s *Service) inStore(ctx context.Context, r *answer.Request, a *source.Asked) *answer.Fault {
 	same, err := json.Marshal(a)
 	if err != nil {
 		return s.fault(err)
 	}
-	value, err := s.share(ctx, string(same), func(ctx context.Context) (any, error) { return s.toStore(ctx, a) })
+	value, err := s.flights.share(ctx, string(same), func(ctx context.Context) (any, error) { return s.toStore(ctx, a) })
 	if err != nil {
 		return s.fault(err)
 	}
-	j, _ := value.(*job)
-	var file *File
-	if !a.Job {
+	j, _ := value.(*jobs.Job)
+	return s.answerJob(ctx, r, j, a.Job)
+}
+
+// answerJob answers with what came of a job, or with the job where the caller cannot wait for it, or does not want to.
+func (s *Service) answerJob(ctx context.Context, r *answer.Request, j *jobs.Job, leave bool) *answer.Fault {
+	if !leave {
 		wait, cancel := before(ctx)
-		file, err = j.await(wait)
+		file, done, err := j.Await(wait)
 		cancel()
+		switch {
+		case err != nil:
+			return s.fault(err)
+		case done:
+			return r.JSON(map[string]any{"file": file}, nil)
+		case s.ctx.Err() != nil:
+			return s.fault(jobs.ErrLeaving)
+		}
 	}
-	switch {
-	case err != nil:
-		return s.fault(err)
-	case file == nil && s.ctx.Err() != nil:
-		return s.fault(errLeaving)
-	case file == nil:
-		return r.JSON(map[string]Job{"job": j.tell()}, nil)
+	return r.JSON(map[string]jobs.Told{"job": j.Tell()}, nil)
+}
+
+// toStore has a file put into an object store: by a job of its own, by one that does so already, or not, where it is there.
+func (s *Service) toStore(ctx context.Context, a *source.Asked) (*jobs.Job, error) {
+	if s.c.Store == nil {
+		return nil, answer.Refuse(404, "get: to: files are put into no object store here")
 	}
-	return r.JSON(map[string]*File{"file": file}, nil)
+	f, err := s.finder.Find(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	bucket, object, fault := a.Target()
+	if fault != nil {
+		return nil, fault
+	}
+	bucket = cmp.Or(bucket, s.c.Store.own())
+	if !slices.Contains(append([]string{s.c.Store.own()}, s.c.Buckets...), bucket) {
+		return nil, answer.Refuse(403, "get: to: files are not put into the object store "+bucket+" (NATSGRAM_FILES_BUCKETS)")
+	}
+	if bucket == s.c.Store.own() && ofAnother(object, s.c.Account) {
+		return nil, answer.Refuse(403, "get: to: "+source.Quote(object)+" is a name for files of another account: choose another")
+	}
+	asked, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	record := &jobs.Record{Bucket: bucket, Object: cmp.Or(object, objectName(s.c.Account, f, a)), Key: a.Ranged(f.Key), Asked: asked}
+	return s.jobs.Start(ctx, jobs.Get, record, a.Job, &download{s: s, asked: *a, found: f})
+}
+
+// objectName is what an object is called that nobody named: by the file's id, so that the same file has the same one.
+func objectName(account string, f *source.Found, a *source.Asked) string {
+	ext := path.Ext(f.Name)
+	if len(ext) > 10 || strings.ContainsFunc(ext, func(r rune) bool { return r > unicode.MaxASCII }) { // nats.js reads no objects with such names
+		ext = ""
+	}
+	return account + "/" + a.Ranged(f.Key) + ext
+}
+
+// ofAnother reports whether an object is called as the files of another account are that nobody named. Whoever may fetch files of one
+// account is not to take their names, nor to be told of them.
+func ofAnother(object, account string) bool {
+	whose, key, _ := strings.Cut(object, "/")
+	kind, id, ok := strings.Cut(key, "/")
+	return ok && whose != account && subjects.CheckAccount(whose) == nil && id != "" && (kind == "document" || kind == "photo" || kind == "location")
 }
 
 // before ends before the caller stops waiting, so that it hears of the job.
@@ -136,15 +196,7 @@ func (s *Service) listJobs(r *answer.Request) *answer.Fault {
 	if err := answer.ReadJSON(r.Data(), &struct{}{}); err != nil {
 		return answer.Refuse(400, subjects.FileList+": "+err.Error())
 	}
-	s.mu.Lock()
-	all := slices.Collect(maps.Values(s.jobs))
-	s.mu.Unlock()
-	told := []Job{}
-	for _, j := range all {
-		told = append(told, j.tell())
-	}
-	slices.SortFunc(told, func(a, b Job) int { return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID)) })
-	return r.JSON(map[string][]Job{"jobs": told}, nil)
+	return r.JSON(map[string][]jobs.Told{"jobs": s.jobs.List()}, nil)
 }
 
 // cancelJob ends one, and takes away what there is of its object.
@@ -155,37 +207,29 @@ func (s *Service) cancelJob(r *answer.Request) *answer.Fault {
 	if err := answer.ReadJSON(r.Data(), &in); err != nil {
 		return answer.Refuse(400, subjects.FileCancel+": "+err.Error())
 	}
-	s.mu.Lock()
-	var found *job
-	for _, j := range s.jobs {
-		if j.id == in.Job {
-			found = j
-		}
-	}
-	s.mu.Unlock()
-	if found == nil {
+	switch there, cancelled := s.jobs.Cancel(in.Job); {
+	case !there:
 		return answer.Refuse(404, subjects.FileCancel+": there is no such job at work")
-	}
-	found.cancel(errCancelled)
-	select {
-	case <-found.done:
-	case <-s.ctx.Done():
-		return s.fault(errLeaving)
-	}
-	if _, err := found.await(s.ctx); !errors.Is(err, errCancelled) {
+	case !cancelled && s.ctx.Err() != nil:
+		return s.fault(jobs.ErrLeaving)
+	case !cancelled:
 		return answer.Refuse(409, subjects.FileCancel+": the job had ended")
 	}
 	return r.JSON(map[string]string{"cancelled": in.Job}, nil)
 }
 
 // fetch brings the bytes that are asked for.
-func (s *Service) fetch(ctx context.Context, f *found, a *asked) ([]byte, error) {
+func (s *Service) fetch(ctx context.Context, f *source.Found, a *source.Asked) ([]byte, error) {
 	from := f.Source
 	from.Offset, from.Limit = a.Offset, a.Limit
-	if want, known := wanted(from); known && want > partsMost {
+	want := f.Part(a)
+	if want < 0 {
+		want = a.Limit
+	}
+	if want > partsMost {
 		return nil, tooMuch(want)
 	}
-	leave, err := s.place(ctx)
+	leave, err := place(ctx, s.places)
 	if err != nil {
 		return nil, err
 	}
@@ -193,18 +237,6 @@ func (s *Service) fetch(ctx context.Context, f *found, a *asked) ([]byte, error)
 	b := &bounded{most: partsMost}
 	_, err = s.files.Copy(ctx, from, b)
 	return b.Bytes(), err
-}
-
-// wanted is how many bytes a part of a file has; false: that is not known.
-func wanted(from files.Source) (int64, bool) {
-	n := from.Limit
-	if from.Size >= 0 {
-		rest := max(from.Size-from.Offset, 0)
-		if n == 0 || n > rest {
-			n = rest
-		}
-	}
-	return n, from.Size >= 0 || n > 0
 }
 
 func tooMuch(n int64) *answer.Fault {
@@ -236,12 +268,14 @@ func (s *Service) fault(err error) *answer.Fault {
 	}
 	var f answer.Fault
 	switch {
-	case errors.Is(err, errCancelled):
+	case errors.Is(err, jobs.ErrCancelled):
 		f = answer.Fault{Code: 410, Text: "the job was cancelled (tg.file cancel)"}
-	case errors.Is(err, errLeaving), s.ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case errors.Is(err, jobs.ErrLeaving), s.ctx.Err() != nil && errors.Is(err, context.Canceled):
 		f = *answer.Later("the account is being stopped here")
-	case full(err):
-		f = answer.Fault{Code: 507, Text: err.Error()}
+	case objects.IsFull(err):
+		f = answer.Fault{Code: 507, Text: "get: " + err.Error() + " (NATSGRAM_LIMITS, NATSGRAM_FILES_AGE)"}
+	case errors.Is(err, objects.ErrNoBucket):
+		f = answer.Fault{Code: 404, Text: "get: to: " + err.Error()}
 	case errors.Is(err, files.ErrGone):
 		f = answer.Fault{Code: 410, Text: "the file is not where it came from any more"}
 	case errors.Is(err, files.ErrRange):

@@ -1,5 +1,6 @@
 // Package objects reads objects of NATS Object Stores, as files that are to go to Telegram: from beginning to end, or again from any
-// place. Whoever may write into a bucket writes what describes its objects as well, so nothing of that is believed.
+// place. Whoever may write into a bucket writes what describes its objects as well, so nothing of that is believed. And it writes them, so
+// that another daemon can go on where one ended.
 package objects
 
 import (
@@ -50,7 +51,7 @@ func Parse(text string) (Ref, error) {
 	switch {
 	case !ok || name == "":
 		return Ref{}, fmt.Errorf("want BUCKET/NAME, got %.40q", text)
-	case !token(bucket):
+	case !Token(bucket):
 		return Ref{}, fmt.Errorf("%.40q is no name of a bucket", bucket)
 	case len(name) > nameMost || !utf8.ValidString(name):
 		return Ref{}, fmt.Errorf("the object's name: want UTF-8 of %d bytes at most", nameMost)
@@ -61,8 +62,8 @@ func Parse(text string) (Ref, error) {
 // String is the object as it is written in a call.
 func (r Ref) String() string { return prefix + r.Bucket + "/" + r.Name }
 
-// token reports whether a text can be one token of a subject and the name of a bucket.
-func token(text string) bool {
+// Token reports whether a text can be one token of a subject and the name of a bucket.
+func Token(text string) bool {
 	return text != "" && len(text) <= 255 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
@@ -74,6 +75,12 @@ var (
 	ErrDamaged = errors.New("the object is damaged")
 	// ErrLink says that an object only names another, perhaps of a bucket that its writer may not read.
 	ErrLink = errors.New("the object is a link, which is not followed")
+	// ErrNoBucket says that there is no such object store.
+	ErrNoBucket = errors.New("there is no object store")
+	// ErrFull says that an object store has no room for an object.
+	ErrFull = errors.New("there is no room")
+	// ErrDisorder says that chunks are in the stream that a writer did not write there, or not in its order: another owner's.
+	ErrDisorder = errors.New("another daemon wrote the same object")
 )
 
 // Info is what an object says of itself.
@@ -112,7 +119,7 @@ func infoOf(ref Ref, o *jetstream.ObjectInfo) (Info, error) {
 		return Info{}, ErrLink
 	case o.Deleted:
 		return Info{}, ErrMissing
-	case !token(o.NUID) || o.Size > math.MaxInt64:
+	case !Token(o.NUID) || o.Size > math.MaxInt64:
 		return Info{}, ErrDamaged
 	}
 	info := Info{Ref: ref, ID: o.NUID, Size: int64(o.Size), Digest: o.Digest, Title: title(o.Metadata[MetaName]), Mime: plain(o.Metadata[MetaMime])}

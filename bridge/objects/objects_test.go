@@ -227,7 +227,7 @@ func FuzzParseText(f *testing.F) {
 	f.Add("object:TG_FILES/a")
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := ParseText(text)
-		if err == nil && (r.String() != text || !token(r.Bucket)) {
+		if err == nil && (r.String() != text || !Token(r.Bucket)) {
 			t.Errorf("%q: %+v", text, r)
 		}
 		info, err := infoOf(r, &jetstream.ObjectInfo{ObjectMeta: jetstream.ObjectMeta{Name: text, Metadata: map[string]string{MetaName: text, MetaMime: text}}, NUID: text})

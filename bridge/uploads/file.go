@@ -21,9 +21,15 @@ type File struct {
 	u  *Uploads
 	up *upload // the one that was given out last
 
+	// Job is told when more of it is up, instead of [Config.Progress]; nil: that is.
+	Job Job
+
 	resent int
 	anew   bool // it was brought up again as a whole
 }
+
+// Job is who tells how far a file is that somebody has a job for.
+type Job interface{ Progress() }
 
 // Name is the file's name.
 func (f *File) Name() string { return f.Title }
@@ -36,7 +42,7 @@ func (f *File) MimeType() string {
 
 // Up brings the file to Telegram, unless it is there, and gives it as an InputFile. When ctx ends before, the upload goes on.
 func (f *File) Up(ctx context.Context) (codec.M, *answer.Fault) {
-	up, fault := f.u.begin(ctx, f.Info)
+	up, fault := f.u.begin(ctx, f)
 	if fault != nil {
 		return nil, fault
 	}
@@ -53,14 +59,37 @@ func (f *File) Up(ctx context.Context) (codec.M, *answer.Fault) {
 	return up.file.InputFile(), nil
 }
 
-// Progress is how many bytes of the file are up.
-func (f *File) Progress() int64 {
+// Progress is how many bytes of the file are up, and whether any are being sent.
+func (f *File) Progress() (done int64, begun bool) {
 	f.u.mu.Lock()
 	defer f.u.mu.Unlock()
 	if up := f.u.all[f.Info]; up != nil {
-		return up.sent.Load()
+		return up.sent.Load(), up.begun
 	}
-	return 0
+	return 0, false
+}
+
+// Abandon says that the file's job is over before the file is up. The upload ends, unless somebody else waits for it, and how far it was is
+// forgotten.
+func (f *File) Abandon(ctx context.Context) {
+	f.u.mu.Lock()
+	up := f.u.all[f.Info]
+	stays := up != nil && (up.waiting > 0 || up.isOver())
+	if up != nil {
+		up.job = nil
+	}
+	if up != nil && !stays {
+		up.cancel()
+		f.u.forgetLocked(up)
+	}
+	f.u.mu.Unlock()
+	if stays {
+		return
+	}
+	if up != nil {
+		<-up.over
+	}
+	f.u.dropRecord(ctx, f.u.key(f.Info))
 }
 
 // late tells somebody who cannot wait any longer.

@@ -26,6 +26,7 @@ type upload struct {
 	// These are the Uploads', under its lock.
 	waiting int  // who waits for it
 	begun   bool // bytes are being sent, or were
+	job     Job  // that tells how far it is; nil: it does by itself
 
 	over chan struct{} // closed when the rest is set
 	file *files.Uploaded
@@ -100,6 +101,13 @@ const tellEvery = time.Second
 func (up *upload) tell() {
 	now, before := time.Now().UnixNano(), up.told.Load()
 	if now-before < int64(tellEvery) || !up.told.CompareAndSwap(before, now) {
+		return
+	}
+	up.u.mu.Lock()
+	job := up.job
+	up.u.mu.Unlock()
+	if job != nil {
+		job.Progress()
 		return
 	}
 	up.u.c.Progress(map[string]any{

@@ -19,7 +19,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/mtproto/files"
-	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // Config of an account's uploads.
@@ -103,23 +102,6 @@ func (u *Uploads) Find(ctx context.Context, text string) (*File, *answer.Fault) 
 	return u.FindObject(ctx, ref)
 }
 
-// Put brings an object up, by its text or BUCKET/NAME.
-func (u *Uploads) Put(ctx context.Context, object string) (codec.M, *answer.Fault) {
-	read := objects.Parse
-	if objects.Is(object) {
-		read = objects.ParseText
-	}
-	ref, err := read(object)
-	if err != nil {
-		return nil, answer.Refuse(400, "object: "+err.Error())
-	}
-	f, fault := u.FindObject(ctx, ref)
-	if fault != nil {
-		return nil, fault
-	}
-	return f.Up(ctx)
-}
-
 // FindObject is Find for who has read the text.
 func (u *Uploads) FindObject(ctx context.Context, ref objects.Ref) (*File, *answer.Fault) {
 	if !u.c.Allowed(ref.Bucket) {
@@ -141,23 +123,26 @@ func (u *Uploads) FindObject(ctx context.Context, ref objects.Ref) (*File, *answ
 }
 
 // begin finds the upload of an object, or begins one. The caller waits for it, until leave.
-func (u *Uploads) begin(ctx context.Context, info objects.Info) (*upload, *answer.Fault) {
+func (u *Uploads) begin(ctx context.Context, f *File) (*upload, *answer.Fault) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
 		return nil, answer.Later("the account is being stopped here")
 	}
-	if up := u.all[info]; up != nil && !up.expired(time.Now()) {
+	if up := u.all[f.Info]; up != nil && !up.expired(time.Now()) {
 		up.waiting++
+		if f.Job != nil {
+			up.job = f.Job
+		}
 		return up, nil
 	}
 	if len(u.all) >= most && !u.forgetOldest() {
 		return nil, answer.Later("too many files are on their way to Telegram")
 	}
-	up := &upload{u: u, info: info, over: make(chan struct{}), waiting: 1}
+	up := &upload{u: u, info: f.Info, job: f.Job, over: make(chan struct{}), waiting: 1}
 	var life context.Context
 	life, up.cancel = context.WithCancel(gate.WithCaller(u.ctx, gate.CallerOf(ctx)))
-	u.all[info] = up
+	u.all[f.Info] = up
 	u.work.Go(func() { up.run(life) })
 	return up, nil
 }

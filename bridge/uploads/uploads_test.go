@@ -294,7 +294,7 @@ func TestFailed(t *testing.T) {
 	if r.g.sent != sent {
 		t.Error("something was sent that nobody waits for")
 	}
-	if _, fault := u.begin(t.Context(), objects.Info{}); fault == nil || fault.Code != 503 {
+	if _, fault := u.begin(t.Context(), &File{}); fault == nil || fault.Code != 503 {
 		t.Errorf("%+v", fault)
 	}
 }

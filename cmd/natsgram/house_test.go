@@ -63,8 +63,11 @@ var rooms = []room{
 	{"bridge", []string{"schemas", "subjects", "tl", "tl/bin", "tl/codec", "tl/export", "mtproto", "mtproto/dc", "mtproto/crypto",
 		"mtproto/reach", "mtproto/files", "mtproto/session", "mtproto/signin", "mtproto/updates", "mtproto/updates/loop", "bridge/..."}, "the daemon stands on the client and knows no layer by heart"},
 	{"bridge/confine", []string{"subjects", "tl", "tl/codec", "bridge/answer"}, "a rule about calls: it knows neither who calls nor by what subject"},
-	{"bridge/files", []string{"subjects", "tl/codec", "mtproto", "mtproto/files", "bridge/answer", "bridge/gate", "bridge/micro", "bridge/parts", "bridge/peers", "bridge/retry", "bridge/storage",
-		"bridge/vault"}, "which file is meant, how its chat is written, and whom to answer how; whose account it is others know"},
+	{"bridge/files", []string{"subjects", "tl/codec", "mtproto/files", "bridge/answer", "bridge/files/...", "bridge/gate", "bridge/micro", "bridge/objects", "bridge/parts",
+		"bridge/storage", "bridge/uploads", "bridge/vault"}, "who asks for files, and how to answer; whose account it is others know"},
+	{"bridge/files/source", []string{"subjects", "tl/codec", "mtproto/files", "bridge/answer", "bridge/peers"}, "which file of Telegram's is meant: nothing of where it goes"},
+	{"bridge/files/jobs", []string{"mtproto", "mtproto/files", "bridge/answer", "bridge/objects", "bridge/retry", "bridge/storage", "bridge/vault"},
+		"files on their way, by their ids: how their bytes are moved, others know"},
 	{"bridge/queue/plan", nil, "which job may run: a machine that knows neither NATS nor Telegram"},
 	{"bridge/chats", []string{"subjects", "tl", "tl/codec", "mtproto", "mtproto/updates", "bridge/dialogs", "bridge/retry", "bridge/storage"},
 		"the stream of dialogs: how updates come there, and calls are made, its owner says"},
@@ -90,7 +93,7 @@ var rooms = []room{
 }
 
 // natsKnown are the rooms that may know NATS.
-var natsKnown = []string{"bridge", "bridge/chats", "bridge/client", "bridge/erase", "bridge/files", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
+var natsKnown = []string{"bridge", "bridge/chats", "bridge/client", "bridge/erase", "bridge/files", "bridge/files/jobs", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
 var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan"}

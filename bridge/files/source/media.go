@@ -1,4 +1,4 @@
-package files
+package source
 
 import (
 	"context"
@@ -55,26 +55,26 @@ const (
 )
 
 // of is a file in a size. It is found again by the calls that it came from.
-func (s *Service) of(ctx context.Context, v codec.View, size string, origins ...codec.M) (*found, error) {
-	var f *found
+func (fi *Finder) of(ctx context.Context, v codec.View, size string, origins ...codec.M) (*Found, error) {
+	var f *Found
 	var err error
 	switch v.Name() {
 	case "document":
-		f, err = s.document(v, size)
+		f, err = document(v, size)
 	case "photo":
-		f, err = s.photo(v, size)
+		f, err = photo(v, size)
 	default:
-		return s.web(ctx, v, size)
+		return fi.web(ctx, v, size)
 	}
 	if err == nil && len(origins) > 0 {
-		f.Refresh = s.files.Refetch(f.Location, origins...)
+		f.Refresh = fi.files.Refetch(f.Location, origins...)
 	}
 	return f, err
 }
 
-func (s *Service) document(v codec.View, size string) (*found, error) {
-	f := &found{
-		key: keyOf("document", v.Int("id"), ""), name: documentName(v), mime: mimeOf(v.Str("mime_type")),
+func document(v codec.View, size string) (*Found, error) {
+	f := &Found{
+		Key: keyOf("document", v.Int("id"), ""), Name: documentName(v), Mime: mimeOf(v.Str("mime_type")),
 		Source: files.Source{DC: int(v.Int("dc_id")), Size: v.Int("size")},
 	}
 	thumb := ""
@@ -84,20 +84,20 @@ func (s *Service) document(v codec.View, size string) (*found, error) {
 			return nil, err
 		}
 		thumb = one.kind
-		f.key, f.Size, f.mime = keyOf("document", v.Int("id"), thumb), one.bytes, one.mime
-		f.name = strings.TrimSuffix(f.name, path.Ext(f.name)) + "_" + thumb + extensions[one.mime]
+		f.Key, f.Size, f.Mime = keyOf("document", v.Int("id"), thumb), one.bytes, one.mime
+		f.Name = strings.TrimSuffix(f.Name, path.Ext(f.Name)) + "_" + thumb + extensions[one.mime]
 	}
 	f.Location = locationOf("inputDocumentFileLocation", v, thumb)
 	return f, nil
 }
 
-func (s *Service) photo(v codec.View, size string) (*found, error) {
+func photo(v codec.View, size string) (*Found, error) {
 	one, err := pick(sizesOf(v, "sizes", "video_sizes"), size)
 	if err != nil {
 		return nil, err
 	}
-	return &found{
-		key: keyOf("photo", v.Int("id"), one.kind), name: dated("photo", v) + extensions[one.mime], mime: one.mime,
+	return &Found{
+		Key: keyOf("photo", v.Int("id"), one.kind), Name: dated("photo", v) + extensions[one.mime], Mime: one.mime,
 		Source: files.Source{DC: int(v.Int("dc_id")), Size: one.bytes, Location: locationOf("inputPhotoFileLocation", v, one.kind)},
 	}, nil
 }
@@ -107,20 +107,20 @@ func locationOf(name string, v codec.View, thumb string) codec.M {
 }
 
 // web is a file that is on the web, and that Telegram fetches.
-func (s *Service) web(ctx context.Context, v codec.View, size string) (*found, error) {
+func (fi *Finder) web(ctx context.Context, v codec.View, size string) (*Found, error) {
 	if size != "" && size != sizeOriginal {
 		return nil, noSize(size, nil)
 	}
 	if v.Name() == "webDocumentNoProxy" {
-		return nil, notFound("the file is not at Telegram, but at " + quote(v.Str("url")))
+		return nil, notFound("the file is not at Telegram, but at " + Quote(v.Str("url")))
 	}
-	f := &found{
-		name: documentName(v), mime: mimeOf(v.Str("mime_type")),
+	f := &Found{
+		Name: documentName(v), Mime: mimeOf(v.Str("mime_type")),
 		Source: files.Source{Size: unknownSize, Location: codec.M{"_": "inputWebFileLocation", "url": v.Bytes("url"), "access_hash": v.Int("access_hash")}},
 	}
 	var err error
-	if f.key, err = s.keyOf(f.Location); err == nil {
-		f.DC, err = s.webDC(ctx)
+	if f.Key, err = fi.keyOf(f.Location); err == nil {
+		f.DC, err = fi.webDC(ctx)
 	}
 	return f, err
 }
@@ -192,7 +192,7 @@ func noSize(size string, all []sized) *answer.Fault {
 	if len(kinds) == 0 {
 		return notFound("the file is there in no other size than " + sizeOriginal)
 	}
-	return notFound("the file is not there in the size " + quote(size) + ", but in " + strings.Join(kinds, ", "))
+	return notFound("the file is not there in the size " + Quote(size) + ", but in " + strings.Join(kinds, ", "))
 }
 
 // extensions are those of what Telegram has, for files that came without a name.

@@ -1,32 +1,62 @@
-package files
+// Package source finds out which of Telegram's files somebody means who asks for one: by a message, a link, a story, a peer, or where it is.
+package source
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
-	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/mtproto/files"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// found is a file that a request means.
-type found struct {
+// Finder finds the files of an account. It is safe for concurrent use.
+type Finder struct {
+	client  files.Client
+	files   *files.Files
+	resolve Resolve
+
+	mu     sync.Mutex
+	recent map[string]recent
+}
+
+// Resolve makes an object of a class of what a caller wrote in its place; false for what it does not know.
+type Resolve func(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault)
+
+// New makes the finder of a client's account. Without resolve no text stands for an object.
+func New(client files.Client, f *files.Files, resolve Resolve) *Finder {
+	return &Finder{client: client, files: f, resolve: resolve, recent: map[string]recent{}}
+}
+
+// Found is a file that a request means.
+type Found struct {
 	files.Source
-	key  string // tells it from all other files of the account, whatever its reference: document/5368324170671202286
-	name string // as people expect it
-	mime string
+	Key  string // tells it from all other files of the account, whatever its reference: document/5368324170671202286
+	Name string // as people expect it
+	Mime string
 }
 
 const unknownSize = -1
 
+// Part is how many bytes of the file are asked for; less than 0: that is not known, as its size is not.
+func (f *Found) Part(a *Asked) int64 {
+	if f.Size < 0 {
+		return unknownSize
+	}
+	rest := max(f.Size-a.Offset, 0)
+	if a.Limit > 0 {
+		return min(a.Limit, rest)
+	}
+	return rest
+}
+
 // recent is a file that was found lately.
 type recent struct {
-	*found
+	*Found
 	until time.Time
 }
 
@@ -35,87 +65,88 @@ const (
 	recentMost = 256
 )
 
-// find finds the file that is asked for. Who asks for one range after another asks where the file is once.
-func (s *Service) find(ctx context.Context, a *asked) (*found, error) {
+// Find finds the file that is asked for. Who asks for one range after another asks where the file is once.
+func (fi *Finder) Find(ctx context.Context, a *Asked) (*Found, error) {
 	only := *a
 	only.Offset, only.Limit, only.To, only.Job = 0, 0, "", false
 	key, err := json.Marshal(only)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	known, ok := s.recent[string(key)]
-	s.mu.Unlock()
+	fi.mu.Lock()
+	known, ok := fi.recent[string(key)]
+	fi.mu.Unlock()
 	if ok && time.Now().Before(known.until) {
-		return known.found, nil
+		return known.Found, nil
 	}
-	f, err := s.findAnew(ctx, a)
+	f, err := fi.FindAnew(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.recent) >= recentMost {
-		clear(s.recent)
+	fi.mu.Lock()
+	defer fi.mu.Unlock()
+	if len(fi.recent) >= recentMost {
+		clear(fi.recent)
 	}
-	s.recent[string(key)] = recent{f, time.Now().Add(recentLife)}
+	fi.recent[string(key)] = recent{f, time.Now().Add(recentLife)}
 	return f, nil
 }
 
-func (s *Service) findAnew(ctx context.Context, a *asked) (*found, error) {
+// FindAnew finds it without a look at what was found before, whose reference may have expired.
+func (fi *Finder) FindAnew(ctx context.Context, a *Asked) (*Found, error) {
 	switch {
 	case a.Link != "":
 		l, ok := parseLink(a.Link)
 		if !ok {
-			return nil, bad("link: want one to a message or a story, such as https://t.me/news/5 or https://t.me/c/123/5, got " + quote(a.Link))
+			return nil, bad("link: want one to a message or a story, such as https://t.me/news/5 or https://t.me/c/123/5, got " + Quote(a.Link))
 		}
-		return s.linked(ctx, l, a.Size)
+		return fi.linked(ctx, l, a.Size)
 	case a.Message != nil:
-		peer, err := s.object(ctx, "message.peer", "InputPeer", a.Message.Peer)
+		peer, err := fi.object(ctx, "message.peer", "InputPeer", a.Message.Peer)
 		if err != nil {
 			return nil, err
 		}
-		return s.inMessage(ctx, peer, a.Message.ID, a.Size)
+		return fi.inMessage(ctx, peer, a.Message.ID, a.Size)
 	case a.Story != nil:
-		peer, err := s.object(ctx, "story.peer", "InputPeer", a.Story.Peer)
+		peer, err := fi.object(ctx, "story.peer", "InputPeer", a.Story.Peer)
 		if err != nil {
 			return nil, err
 		}
-		return s.inStory(ctx, peer, a.Story.ID, a.Size)
+		return fi.inStory(ctx, peer, a.Story.ID, a.Size)
 	case a.PhotoOf != nil:
-		return s.photoOf(ctx, a.PhotoOf, a.Size)
+		return fi.photoOf(ctx, a.PhotoOf, a.Size)
 	case a.Emoji != "":
-		return s.emoji(ctx, a.Emoji, a.Size)
+		return fi.emoji(ctx, a.Emoji, a.Size)
 	case a.Document != nil:
-		return s.given(ctx, "document", "Document", a.Document, a.Size)
+		return fi.given(ctx, "document", "Document", a.Document, a.Size)
 	case a.Photo != nil:
-		return s.given(ctx, "photo", "Photo", a.Photo, a.Size)
+		return fi.given(ctx, "photo", "Photo", a.Photo, a.Size)
 	}
-	return s.located(ctx, a)
+	return fi.located(ctx, a)
 }
 
 // linked finds what a link leads to.
-func (s *Service) linked(ctx context.Context, l link, size string) (*found, error) {
-	peer, err := s.object(ctx, "link", "InputPeer", []byte(strconv.Quote(l.peer)))
+func (fi *Finder) linked(ctx context.Context, l link, size string) (*Found, error) {
+	peer, err := fi.object(ctx, "link", "InputPeer", []byte(strconv.Quote(l.peer)))
 	if err != nil {
 		return nil, err
 	}
 	if l.story {
-		return s.inStory(ctx, peer, l.id, size)
+		return fi.inStory(ctx, peer, l.id, size)
 	}
 	id := l.id
 	if l.comment > 0 {
-		if peer, err = s.discussion(ctx, peer, l.id); err != nil {
+		if peer, err = fi.discussion(ctx, peer, l.id); err != nil {
 			return nil, err
 		}
 		id = l.comment
 	}
-	return s.inMessage(ctx, peer, id, size)
+	return fi.inMessage(ctx, peer, id, size)
 }
 
 // discussion is the group in which a channel's post is discussed.
-func (s *Service) discussion(ctx context.Context, peer codec.M, post int64) (codec.M, error) {
-	v, err := s.call(ctx, codec.M{"_": "messages.getDiscussionMessage", "peer": peer, "msg_id": post})
+func (fi *Finder) discussion(ctx context.Context, peer codec.M, post int64) (codec.M, error) {
+	v, err := fi.call(ctx, codec.M{"_": "messages.getDiscussionMessage", "peer": peer, "msg_id": post})
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +162,9 @@ func (s *Service) discussion(ctx context.Context, peer codec.M, post int64) (cod
 }
 
 // inMessage finds the file of a message.
-func (s *Service) inMessage(ctx context.Context, peer codec.M, id int64, size string) (*found, error) {
+func (fi *Finder) inMessage(ctx context.Context, peer codec.M, id int64, size string) (*Found, error) {
 	origin := messageCall(peer, id)
-	v, err := s.call(ctx, origin)
+	v, err := fi.call(ctx, origin)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +179,7 @@ func (s *Service) inMessage(ctx context.Context, peer codec.M, id int64, size st
 		if !ok {
 			return nil, notFound("message " + strconv.FormatInt(id, 10) + " has no file")
 		}
-		return s.of(ctx, f, size, origin)
+		return fi.of(ctx, f, size, origin)
 	}
 	return nil, notFound("there is no message " + strconv.FormatInt(id, 10))
 }
@@ -184,41 +215,41 @@ func samePeer(in codec.M, is codec.View) bool {
 }
 
 // inStory finds the file of a story.
-func (s *Service) inStory(ctx context.Context, peer codec.M, id int64, size string) (*found, error) {
+func (fi *Finder) inStory(ctx context.Context, peer codec.M, id int64, size string) (*Found, error) {
 	origin := codec.M{"_": "stories.getStoriesByID", "peer": peer, "id": []int64{id}}
-	v, err := s.call(ctx, origin)
+	v, err := fi.call(ctx, origin)
 	if err != nil {
 		return nil, err
 	}
 	for story := range v.Objects("stories") {
 		if f, ok := fileIn(story, depthMost); ok && story.Int("id") == id {
-			return s.of(ctx, f, size, origin)
+			return fi.of(ctx, f, size, origin)
 		}
 	}
 	return nil, notFound("there is no story " + strconv.FormatInt(id, 10) + ", or it has no file")
 }
 
 // emoji finds a custom emoji.
-func (s *Service) emoji(ctx context.Context, text, size string) (*found, error) {
+func (fi *Finder) emoji(ctx context.Context, text, size string) (*Found, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return nil, bad("emoji: want the id of a custom emoji in decimal, got " + quote(text))
+		return nil, bad("emoji: want the id of a custom emoji in decimal, got " + Quote(text))
 	}
 	origin := codec.M{"_": "messages.getCustomEmojiDocuments", "document_id": []int64{id}}
-	for v, err := range s.list(ctx, origin, "Document") {
+	for v, err := range fi.list(ctx, origin, "Document") {
 		if err != nil {
 			return nil, err
 		}
 		if v.Name() == "document" {
-			return s.of(ctx, v, size, origin)
+			return fi.of(ctx, v, size, origin)
 		}
 	}
 	return nil, notFound("there is no custom emoji " + text)
 }
 
 // photoOf finds the photo that a peer has now.
-func (s *Service) photoOf(ctx context.Context, text []byte, size string) (*found, error) {
-	peer, err := s.object(ctx, "photo_of", "InputPeer", text)
+func (fi *Finder) photoOf(ctx context.Context, text []byte, size string) (*Found, error) {
+	peer, err := fi.object(ctx, "photo_of", "InputPeer", text)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +260,7 @@ func (s *Service) photoOf(ctx context.Context, text []byte, size string) (*found
 	if call == nil {
 		return nil, bad("photo_of: want a user, a group or a channel")
 	}
-	about, err := s.one(ctx, call, class)
+	about, err := fi.one(ctx, call, class)
 	if err != nil {
 		return nil, err
 	}
@@ -243,8 +274,8 @@ func (s *Service) photoOf(ctx context.Context, text []byte, size string) (*found
 		kind = "big"
 	}
 	name := strconv.FormatInt(id, 10)
-	return &found{
-		key: "profile/" + name + "_" + kind, name: "photo_" + name + ".jpg", mime: "image/jpeg",
+	return &Found{
+		Key: "profile/" + name + "_" + kind, Name: "photo_" + name + ".jpg", Mime: "image/jpeg",
 		Source: files.Source{
 			DC: int(photo.Int("dc_id")), Size: unknownSize,
 			Location: codec.M{"_": "inputPeerPhotoFileLocation", "big": big, "peer": peer, "photo_id": id},
@@ -268,9 +299,9 @@ func peerCall(peer codec.M) (call codec.M, class string) {
 }
 
 // one is the first object of an answer: a vector of a class, or one with chats.
-func (s *Service) one(ctx context.Context, call codec.M, class string) (codec.View, error) {
+func (fi *Finder) one(ctx context.Context, call codec.M, class string) (codec.View, error) {
 	if class == "" {
-		v, err := s.call(ctx, call)
+		v, err := fi.call(ctx, call)
 		if err != nil {
 			return v, err
 		}
@@ -279,23 +310,23 @@ func (s *Service) one(ctx context.Context, call codec.M, class string) (codec.Vi
 		}
 		return v, notFound("there is no such chat")
 	}
-	for v, err := range s.list(ctx, call, class) {
+	for v, err := range fi.list(ctx, call, class) {
 		return v, err
 	}
 	return codec.View{}, notFound("there is no such user")
 }
 
 // given finds the file of a document or photo that the caller has in an update or answer.
-func (s *Service) given(ctx context.Context, field, class string, body []byte, size string) (*found, error) {
-	m, err := s.object(ctx, field, class, body)
+func (fi *Finder) given(ctx context.Context, field, class string, body []byte, size string) (*Found, error) {
+	m, err := fi.object(ctx, field, class, body)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.c.Client.Schema().Encode(nil, m)
+	b, err := fi.client.Schema().Encode(nil, m)
 	if err != nil {
 		return nil, bad(field + ": " + err.Error())
 	}
-	v, err := s.c.Client.Schema().View(b)
+	v, err := fi.client.Schema().View(b)
 	if err != nil {
 		return nil, bad(field + ": " + err.Error())
 	}
@@ -303,32 +334,32 @@ func (s *Service) given(ctx context.Context, field, class string, body []byte, s
 	if !ok {
 		return nil, bad(field + ": it is " + v.Name() + ", without a file")
 	}
-	return s.of(ctx, f, size)
+	return fi.of(ctx, f, size)
 }
 
 // located is a file by its location alone, of which nothing else is known.
-func (s *Service) located(ctx context.Context, a *asked) (*found, error) {
+func (fi *Finder) located(ctx context.Context, a *Asked) (*Found, error) {
 	class := "InputFileLocation"
 	if strings.HasPrefix(nameIn(a.Location), "inputWebFile") {
 		class = "InputWebFileLocation"
 	}
-	location, err := s.object(ctx, "location", class, a.Location)
+	location, err := fi.object(ctx, "location", class, a.Location)
 	if err != nil {
 		return nil, err
 	}
 	if a.Size != "" {
 		return nil, bad("size: a location names its size by itself (thumb_size)")
 	}
-	f := &found{Source: files.Source{Location: location, Size: unknownSize}, mime: octets}
-	if f.key, err = s.keyOf(location); err == nil && class != "InputFileLocation" {
-		f.DC, err = s.webDC(ctx)
+	f := &Found{Source: files.Source{Location: location, Size: unknownSize}, Mime: octets}
+	if f.Key, err = fi.keyOf(location); err == nil && class != "InputFileLocation" {
+		f.DC, err = fi.webDC(ctx)
 	}
 	return f, err
 }
 
 // webDC is the data centre that has what is on the web.
-func (s *Service) webDC(ctx context.Context) (int, error) {
-	v, err := s.call(ctx, codec.M{"_": "help.getConfig"})
+func (fi *Finder) webDC(ctx context.Context) (int, error) {
+	v, err := fi.call(ctx, codec.M{"_": "help.getConfig"})
 	if err != nil {
 		return 0, err
 	}
@@ -336,48 +367,3 @@ func (s *Service) webDC(ctx context.Context) (int, error) {
 }
 
 const octets = "application/octet-stream"
-
-// object reads an object of a class, in JSON.
-func (s *Service) object(ctx context.Context, field, class string, body []byte) (codec.M, error) {
-	schema := s.c.Client.Schema()
-	t, ok := schema.Type(class)
-	if !ok {
-		return nil, bad(field + ": this layer has no " + class)
-	}
-	if len(body) == 0 {
-		return nil, bad(field + ": missing, want " + class)
-	}
-	resolve := func(class, text string) ([]byte, bool, error) {
-		if s.c.Resolve == nil {
-			return nil, false, nil
-		}
-		object, ok, fault := s.c.Resolve(ctx, class, text)
-		if fault != nil {
-			return nil, true, fault
-		}
-		return object, ok, nil
-	}
-	b, err := schema.AppendTLFromJSON(nil, body, t, &codec.Options{Resolve: resolve, Forms: peers.Forms()})
-	if err != nil {
-		return nil, badObject(field, err)
-	}
-	v, err := schema.View(b)
-	if err != nil {
-		return nil, badObject(field, err)
-	}
-	return fieldsOf(schema, v), nil
-}
-
-func badObject(field string, err error) error {
-	f := &answer.Fault{Code: 400}
-	var asked *answer.Fault
-	if errors.As(err, &asked) {
-		*f = *asked
-	}
-	f.Text, f.Path, f.Sent = "get: "+field+": "+err.Error(), field, answer.No
-	var e *codec.Error
-	if errors.As(err, &e) && e.Path != "" {
-		f.Path = field + "." + e.Path
-	}
-	return f
-}

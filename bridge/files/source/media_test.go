@@ -1,6 +1,7 @@
-package files
+package source
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,15 +12,15 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// rig is a service that makes no calls, to read what Telegram would answer.
-func rig(t testing.TB) (*Service, func(codec.M) codec.View) {
+// rig is a finder that makes no calls, to read what Telegram would answer.
+func rig(t testing.TB) (*Finder, func(codec.M) codec.View) {
 	t.Helper()
 	schema, err := api.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Config{Client: knows{schema: schema}})
-	return s, func(m codec.M) codec.View {
+	client := knows{schema: schema}
+	return New(client, files.New(client), nil), func(m codec.M) codec.View {
 		b, err := schema.Encode(nil, m)
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +72,7 @@ func aPhoto() codec.M {
 
 // Names and media types are what people know from Telegram's apps; each size is a file of its own.
 func TestNamesAndSizes(t *testing.T) {
-	s, view := rig(t)
+	fi, view := rig(t)
 	for _, c := range []struct {
 		of              codec.M
 		size            string
@@ -92,17 +93,18 @@ func TestNamesAndSizes(t *testing.T) {
 		{aPhoto(), "thumb", "photo_2023-11-14_22-13-20.jpg", "image/jpeg", "photo/9_s", 2, "s"},
 		{aPhoto(), "x", "photo_2023-11-14_22-13-20.jpg", "image/jpeg", "photo/9_x", 300, "x"},
 	} {
-		f, err := s.of(t.Context(), view(c.of), c.size)
+		f, err := fi.of(t.Context(), view(c.of), c.size)
 		if err != nil {
 			t.Errorf("%v %s: %v", c.of["_"], c.size, err)
 			continue
 		}
-		if f.name != c.name || f.mime != c.mime || f.key != c.key || f.Size != c.bytes || f.Location["thumb_size"] != c.thumb {
+		if f.Name != c.name || f.Mime != c.mime || f.Key != c.key || f.Size != c.bytes || f.Location["thumb_size"] != c.thumb {
 			t.Errorf("%v %s: %+v", c.of["_"], c.size, f)
 		}
 	}
 	for _, size := range []string{"i", "z", "THUMB"} {
-		if _, err := s.of(t.Context(), view(aPhoto()), size); s.fault(err).Code != 404 || !strings.Contains(err.Error(), "s, m, y, x") {
+		var f *answer.Fault
+		if _, err := fi.of(t.Context(), view(aPhoto()), size); !errors.As(err, &f) || f.Code != 404 || !strings.Contains(err.Error(), "s, m, y, x") {
 			t.Errorf("%s: %v", size, err)
 		}
 	}
@@ -140,15 +142,14 @@ func TestFileOfAMessage(t *testing.T) {
 
 // Whatever Telegram writes as a message: it is read without a fault of ours, and what is told of it can stand in a header.
 func FuzzMessage(f *testing.F) {
-	s, view := rig(f)
+	fi, view := rig(f)
 	for _, m := range []codec.M{aPhoto(), aDocument("video/mp4", "a.mp4", "documentAttributeVideo")} {
 		for _, size := range []string{"", "thumb", "x"} {
 			f.Add(view(m).Raw(), size)
 		}
 	}
-	s.files = files.New(s.c.Client)
 	f.Fuzz(func(t *testing.T, body []byte, size string) {
-		v, err := s.c.Client.Schema().View(body)
+		v, err := fi.client.Schema().View(body)
 		if err != nil {
 			return
 		}
@@ -156,28 +157,16 @@ func FuzzMessage(f *testing.F) {
 		if !ok || strings.HasPrefix(o.Name(), "web") {
 			return
 		}
-		got, err := s.of(t.Context(), o, size, codec.M{"_": "help.getConfig"})
+		got, err := fi.of(t.Context(), o, size, codec.M{"_": "help.getConfig"})
 		if err != nil {
-			if f := s.fault(err); f.Code != 404 || f.Sent != answer.No {
-				t.Errorf("%+v", f)
+			var f *answer.Fault
+			if !errors.As(err, &f) || f.Code != 404 || f.Sent != answer.No {
+				t.Error(err)
 			}
 			return
 		}
-		if !utf8.ValidString(got.name) || len(got.name) > nameMost+30 || strings.ContainsAny(got.name, "/\\\r\n\x00") || strings.ContainsAny(got.mime, "\r\n ") {
-			t.Errorf("%q %q", got.name, got.mime)
+		if !utf8.ValidString(got.Name) || len(got.Name) > nameMost+30 || strings.ContainsAny(got.Name, "/\\\r\n\x00") || strings.ContainsAny(got.Mime, "\r\n ") {
+			t.Errorf("%q %q", got.Name, got.Mime)
 		}
 	})
-}
-
-// What nobody named is called by the file's id and its ending, where every client of NATS reads an object with that name.
-func TestObjectName(t *testing.T) {
-	s := &Service{c: Config{Account: "main"}}
-	for name, want := range map[string]string{
-		"film.mp4": "main/document/7.mp4", "фильм.mp4": "main/document/7.mp4", "": "main/document/7",
-		"письмо.док": "main/document/7", "a.longerthanthat": "main/document/7",
-	} {
-		if got := s.objectName(&found{key: "document/7", name: name}, &asked{}); got != want {
-			t.Errorf("%q: %s, want %s", name, got, want)
-		}
-	}
 }

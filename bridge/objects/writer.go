@@ -1,4 +1,4 @@
-package files
+package objects
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"encoding"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
 	"strconv"
@@ -14,20 +13,20 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 )
 
+// ChunkSize is how many bytes the chunks of an object have, as the libraries of NATS have it.
+const ChunkSize = 128 << 10
+
 const (
-	chunkSize = 128 << 10 // of objects, as the libraries of NATS have it
-	chunkHead = 256       // what a chunk takes beside its bytes, about
-	ahead     = 16        // chunks on their way to JetStream
+	chunkHead = 256 // what a chunk takes beside its bytes, about
+	ahead     = 16  // chunks on their way to JetStream
 	ackTime   = 30 * time.Second
 )
 
-// errDisorder says that chunks are in the stream that this writer did not write there, or not in its order: another owner's.
-var errDisorder = errors.New("files: another daemon wrote the same object")
-
-// written is how far an object has come: what is in JetStream beyond doubt.
-type written struct {
+// Written is how far an object has come: what is in JetStream beyond doubt.
+type Written struct {
 	NUID   string `json:"nuid"`
 	Chunk  int    `json:"chunk"` // bytes of each chunk but the last
 	Chunks uint32 `json:"chunks"`
@@ -36,11 +35,19 @@ type written struct {
 	Sum    []byte `json:"sum"` // state of SHA-256
 }
 
-// writer writes an object as the libraries of NATS do, and can go on with one that another writer has begun.
-type writer struct {
-	b    *bucket
+// NewWritten is an object of which nothing is there yet.
+func NewWritten() Written { return Written{NUID: nuid.Next(), Chunk: ChunkSize} }
+
+// Valid reports whether there can be such an object: whoever may write where it is kept writes what he likes.
+func (w *Written) Valid() bool {
+	return Token(w.NUID) && w.Chunk == ChunkSize && w.Bytes == int64(w.Chunks)*ChunkSize
+}
+
+// Writer writes an object as the libraries of NATS do, and can go on with one that another writer has begun.
+type Writer struct {
+	b    *Bucket
 	sure func() bool // the account is this daemon's
-	at   written     // what is in JetStream
+	at   Written     // what is in JetStream
 	sum  hash.Hash
 	n    uint32 // chunks that were sent
 	last bool   // the last one is shorter: nothing follows
@@ -54,20 +61,20 @@ type sentChunk struct {
 	data []byte
 }
 
-// begin begins an object, or goes on with one. What there is of it beyond its record is read, and counts.
-func (b *bucket) begin(ctx context.Context, at written, sure func() bool) (*writer, error) {
-	w := &writer{b: b, at: at, sum: sha256.New(), sure: sure}
+// Begin begins an object, or goes on with one. What there is of it beyond its record is read, and counts.
+func (b *Bucket) Begin(ctx context.Context, at Written, sure func() bool) (*Writer, error) {
+	w := &Writer{b: b, at: at, sum: sha256.New(), sure: sure}
 	if at.Chunks == 0 {
 		w.at.Bytes, w.at.Seq = 0, 0
 	} else if err := w.sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(at.Sum); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDisorder, err)
+		return nil, fmt.Errorf("%w: %w", ErrDisorder, err)
 	}
-	there, err := b.count(ctx, at.NUID)
+	there, err := b.Count(ctx, at.NUID)
 	if err != nil {
 		return nil, err
 	}
 	if there < uint64(at.Chunks) {
-		return nil, fmt.Errorf("%w: %d of %d chunks are there", errDisorder, there, at.Chunks)
+		return nil, fmt.Errorf("%w: %d of %d chunks are there", ErrDisorder, there, at.Chunks)
 	}
 	for w.n = at.Chunks; uint64(w.n) < there; {
 		m, err := b.next(ctx, at.NUID, w.at.Seq+1)
@@ -75,7 +82,7 @@ func (b *bucket) begin(ctx context.Context, at written, sure func() bool) (*writ
 			return nil, err
 		}
 		if m.Header.Get(jetstream.MsgIDHeader) != w.id() || len(m.Data) > at.Chunk || w.last {
-			return nil, fmt.Errorf("%w: chunk %d is not what was written", errDisorder, w.n)
+			return nil, fmt.Errorf("%w: chunk %d is not what was written", ErrDisorder, w.n)
 		}
 		w.sum.Write(m.Data)
 		w.n++
@@ -86,23 +93,26 @@ func (b *bucket) begin(ctx context.Context, at written, sure func() bool) (*writ
 }
 
 // next reads a chunk.
-func (b *bucket) next(ctx context.Context, nuid string, from uint64) (*jetstream.RawStreamMsg, error) {
+func (b *Bucket) next(ctx context.Context, nuid string, from uint64) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return b.stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(b.chunks(nuid)))
 }
 
 // id is the message id of the next chunk. It keeps one that two owners send from being there twice, and says which it is.
-func (w *writer) id() string { return w.at.NUID + "/" + strconv.FormatUint(uint64(w.n), 10) }
+func (w *Writer) id() string { return w.at.NUID + "/" + strconv.FormatUint(uint64(w.n), 10) }
 
-func (w *writer) stored(seq uint64, n int) {
+func (w *Writer) stored(seq uint64, n int) {
 	w.at.Seq = seq
 	w.at.Chunks++
 	w.at.Bytes += int64(n)
 }
 
-// write takes what follows. It waits while many chunks are on their way.
-func (w *writer) write(ctx context.Context, data []byte) error {
+// Bytes is how many bytes of the object are in JetStream.
+func (w *Writer) Bytes() int64 { return w.at.Bytes }
+
+// Write takes what follows. It waits while many chunks are on their way.
+func (w *Writer) Write(ctx context.Context, data []byte) error {
 	for rest := data; len(rest) > 0; {
 		if w.buf == nil {
 			w.buf = w.room()
@@ -119,7 +129,7 @@ func (w *writer) write(ctx context.Context, data []byte) error {
 }
 
 // room is a buffer for a chunk.
-func (w *writer) room() []byte {
+func (w *Writer) room() []byte {
 	if n := len(w.free); n > 0 {
 		b := w.free[n-1]
 		w.free = w.free[:n-1]
@@ -129,9 +139,9 @@ func (w *writer) room() []byte {
 }
 
 // send sends the next chunk.
-func (w *writer) send(ctx context.Context) error {
+func (w *Writer) send(ctx context.Context) error {
 	if !w.sure() || w.last {
-		return errDisorder
+		return ErrDisorder
 	}
 	w.sum.Write(w.buf)
 	m := &nats.Msg{Subject: w.b.chunks(w.at.NUID), Data: w.buf, Header: nats.Header{jetstream.MsgIDHeader: {w.id()}}}
@@ -151,21 +161,21 @@ func (w *writer) send(ctx context.Context) error {
 }
 
 // await waits until the oldest chunk on its way is stored.
-func (w *writer) await(ctx context.Context) error {
+func (w *Writer) await(ctx context.Context) error {
 	c := w.sent[0]
 	timer := time.NewTimer(ackTime)
 	defer timer.Stop()
 	select {
 	case ack := <-c.Ok():
 		if ack.Duplicate || ack.Sequence <= w.at.Seq {
-			return errDisorder
+			return ErrDisorder
 		}
 		w.sent = w.sent[1:]
 		w.stored(ack.Sequence, len(c.data))
 		w.free = append(w.free, c.data)
 		return nil
 	case err := <-c.Err():
-		if full(err) {
+		if IsFull(err) {
 			return noRoom(w.b.name, err.Error())
 		}
 		return err
@@ -176,8 +186,8 @@ func (w *writer) await(ctx context.Context) error {
 	}
 }
 
-// drain waits until all that was sent is stored, and tells how far the object has come. What is not a whole chunk does not count.
-func (w *writer) drain(ctx context.Context) (written, error) {
+// Drain waits until all that was sent is stored, and tells how far the object has come. What is not a whole chunk does not count.
+func (w *Writer) Drain(ctx context.Context) (Written, error) {
 	for len(w.sent) > 0 {
 		if err := w.await(ctx); err != nil {
 			return w.at, err
@@ -188,19 +198,19 @@ func (w *writer) drain(ctx context.Context) (written, error) {
 	return w.at, err
 }
 
-// finish stores the last chunk, and what describes the object. last is the sequence of what is said of the object now.
-func (w *writer) finish(ctx context.Context, meta jetstream.ObjectMeta, last uint64) (*jetstream.ObjectInfo, error) {
+// Finish stores the last chunk, and what describes the object. last is the sequence of what is said of the object now.
+func (w *Writer) Finish(ctx context.Context, meta jetstream.ObjectMeta, last uint64) (*jetstream.ObjectInfo, error) {
 	if len(w.buf) > 0 {
 		if err := w.send(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := w.drain(ctx); err != nil {
+	if _, err := w.Drain(ctx); err != nil {
 		return nil, err
 	}
-	there, err := w.b.count(ctx, w.at.NUID)
+	there, err := w.b.Count(ctx, w.at.NUID)
 	if err == nil && there != uint64(w.at.Chunks) {
-		err = fmt.Errorf("%w: %d chunks instead of %d", errDisorder, there, w.at.Chunks)
+		err = fmt.Errorf("%w: %d chunks instead of %d", ErrDisorder, there, w.at.Chunks)
 	}
 	if err != nil {
 		return nil, err
@@ -218,7 +228,7 @@ func (w *writer) finish(ctx context.Context, meta jetstream.ObjectMeta, last uin
 	defer cancel()
 	m := &nats.Msg{Subject: w.b.meta(meta.Name), Data: body, Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
 	_, err = w.b.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
-	if full(err) {
+	if IsFull(err) {
 		return nil, noRoom(w.b.name, err.Error())
 	}
 	return info, err

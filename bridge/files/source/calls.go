@@ -1,33 +1,36 @@
-package files
+package source
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"strconv"
 
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-func (s *Service) invoke(ctx context.Context, call codec.M) ([]byte, error) {
-	query, err := s.c.Client.Schema().Encode(nil, call)
+func (fi *Finder) invoke(ctx context.Context, call codec.M) ([]byte, error) {
+	query, err := fi.client.Schema().Encode(nil, call)
 	if err != nil {
 		return nil, err
 	}
-	return s.c.Client.Invoke(ctx, query)
+	return fi.client.Invoke(ctx, query)
 }
 
 // call makes a call whose answer is an object.
-func (s *Service) call(ctx context.Context, call codec.M) (codec.View, error) {
-	body, err := s.invoke(ctx, call)
+func (fi *Finder) call(ctx context.Context, call codec.M) (codec.View, error) {
+	body, err := fi.invoke(ctx, call)
 	if err != nil {
 		return codec.View{}, err
 	}
-	v, err := s.c.Client.Schema().View(body)
+	v, err := fi.client.Schema().View(body)
 	if err != nil {
 		return v, fmt.Errorf("reading what %v answers: %w", call["_"], err)
 	}
@@ -35,10 +38,10 @@ func (s *Service) call(ctx context.Context, call codec.M) (codec.View, error) {
 }
 
 // list makes a call whose answer is a vector of a class.
-func (s *Service) list(ctx context.Context, call codec.M, class string) iter.Seq2[codec.View, error] {
+func (fi *Finder) list(ctx context.Context, call codec.M, class string) iter.Seq2[codec.View, error] {
 	return func(yield func(codec.View, error) bool) {
-		schema := s.c.Client.Schema()
-		body, err := s.invoke(ctx, call)
+		schema := fi.client.Schema()
+		body, err := fi.invoke(ctx, call)
 		if err != nil {
 			yield(codec.View{}, err)
 			return
@@ -102,7 +105,7 @@ func nameIn(body []byte) string {
 }
 
 // keyOf tells a file from all others.
-func (s *Service) keyOf(location codec.M) (string, error) {
+func (fi *Finder) keyOf(location codec.M) (string, error) {
 	size, _ := location["thumb_size"].([]byte)
 	switch id, _ := location["id"].(int64); location["_"] {
 	case "inputDocumentFileLocation":
@@ -110,17 +113,17 @@ func (s *Service) keyOf(location codec.M) (string, error) {
 	case "inputPhotoFileLocation":
 		return keyOf("photo", id, string(size)), nil
 	}
-	digest, err := s.digestOf(location)
+	digest, err := fi.Digest(location)
 	return "location/" + digest, err
 }
 
-// digestOf tells a location from all others, whatever its reference.
-func (s *Service) digestOf(location codec.M) (string, error) {
+// Digest tells a location from all others, whatever its reference.
+func (fi *Finder) Digest(location codec.M) (string, error) {
 	plain := maps.Clone(location)
 	if _, ok := plain["file_reference"]; ok {
 		plain["file_reference"] = []byte(nil)
 	}
-	b, err := s.c.Client.Schema().Encode(nil, plain)
+	b, err := fi.client.Schema().Encode(nil, plain)
 	if err != nil {
 		return "", err
 	}
@@ -134,4 +137,49 @@ func keyOf(kind string, id int64, size string) string {
 		key += "_" + size
 	}
 	return key
+}
+
+// object reads an object of a class, in JSON.
+func (fi *Finder) object(ctx context.Context, field, class string, body []byte) (codec.M, error) {
+	schema := fi.client.Schema()
+	t, ok := schema.Type(class)
+	if !ok {
+		return nil, bad(field + ": this layer has no " + class)
+	}
+	if len(body) == 0 {
+		return nil, bad(field + ": missing, want " + class)
+	}
+	resolve := func(class, text string) ([]byte, bool, error) {
+		if fi.resolve == nil {
+			return nil, false, nil
+		}
+		object, ok, fault := fi.resolve(ctx, class, text)
+		if fault != nil {
+			return nil, true, fault
+		}
+		return object, ok, nil
+	}
+	b, err := schema.AppendTLFromJSON(nil, body, t, &codec.Options{Resolve: resolve, Forms: peers.Forms()})
+	if err != nil {
+		return nil, badObject(field, err)
+	}
+	v, err := schema.View(b)
+	if err != nil {
+		return nil, badObject(field, err)
+	}
+	return fieldsOf(schema, v), nil
+}
+
+func badObject(field string, err error) error {
+	f := &answer.Fault{Code: 400}
+	var asked *answer.Fault
+	if errors.As(err, &asked) {
+		*f = *asked
+	}
+	f.Text, f.Path, f.Sent = "get: "+field+": "+err.Error(), field, answer.No
+	var e *codec.Error
+	if errors.As(err, &e) && e.Path != "" {
+		f.Path = field + "." + e.Path
+	}
+	return f
 }
