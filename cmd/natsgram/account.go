@@ -172,6 +172,9 @@ tg.evt.ACCOUNT.>; the stream TG_EVENTS keeps the last of each.`,
 				return err
 			}
 			defer nc.Close()
+			if js, err := bus.JetStream(nc, set.NATS); err == nil && neverRan(c.Context(), js, set.Scheme(), args[0]) {
+				fmt.Fprintf(c.ErrOrStderr(), noneRan+"; waiting for one.\n", args[0])
+			}
 			n := 0
 			for e, err := range client.New(nc, args[0], client.Prefix(set.Prefix)).Events(c.Context()) {
 				if err != nil {

@@ -220,6 +220,11 @@ func request(ctx context.Context, set settings.Settings, m *nats.Msg, timeout ti
 	if limit := nc.MaxPayload(); int64(len(m.Data)) > limit {
 		return nil, fmt.Errorf("the request has %d bytes, NATS takes %d (max_payload)", len(m.Data), limit)
 	}
+	return ask(ctx, nc, m, timeout)
+}
+
+// ask is request over a connection that is there.
+func ask(ctx context.Context, nc *nats.Conn, m *nats.Msg, timeout time.Duration) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout+onTheWay)
 	defer cancel()
 	if m.Header.Get(subjects.HeaderTimeout) == "" {

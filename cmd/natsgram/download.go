@@ -18,7 +18,6 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/bus"
-	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
@@ -285,14 +284,8 @@ func (d *downloader) piece(ctx context.Context, asked map[string]any, at int64) 
 	for n := 1; ; n++ {
 		m := nats.NewMsg(d.set.Scheme().File(d.account, subjects.FileGet))
 		m.Data = body
-		m.Header.Set(subjects.HeaderTimeout, sendTime.String())
-		one, cancel := context.WithTimeout(ctx, sendTime+onTheWay)
-		reply, err := client.Request(one, d.nc, m)
-		cancel()
-		switch {
-		case errors.Is(err, nats.ErrNoResponders):
-			return nil, told{}, fmt.Errorf("%w on %s: is `natsgram serve` running, and the account signed in there? (`nats micro ls`)", err, m.Subject)
-		case err != nil:
+		reply, err := ask(ctx, d.nc, m, sendTime)
+		if err != nil {
 			return nil, told{}, err
 		}
 		h := reply.Header

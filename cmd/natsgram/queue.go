@@ -249,6 +249,9 @@ func (o queueAddOptions) add(c *cobra.Command, account, chat, method string, wor
 	if err != nil {
 		return err
 	}
+	if js, err := bus.JetStream(nc, set.NATS); err == nil && neverRan(c.Context(), js, set.Scheme(), account) {
+		fmt.Fprintf(c.ErrOrStderr(), noneRan+"; the job waits for one.\n", account)
+	}
 	if results != nil {
 		return o.await(c, results, seq)
 	}

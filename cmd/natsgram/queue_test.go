@@ -46,6 +46,7 @@ func TestQueueCommands(t *testing.T) {
 	try("cancel demo --chat channel.1 --all", 0, "cancelled")
 	try("watch demo --all -n 5", 0, "done       near  none.0  help.getNearestDc", "failed ", "cancelled  later", "Tg-Expires")
 	try("watch demo --all -n 1 --json", 0, `{"job":"near","chat":"none.0","method":"help.getNearestDc","state":"done","tries":"1","result":{`)
+	try("add nobody user.1 messages.sendMessage message=x", 0, "No daemon has ever run an account nobody here; the job waits for one.")
 	try("add demo channel.1 messages.sendMessage message=x --priority 3 --coalesce a --dry-run", 0, "subject: tg.queue.demo.channel.1.messages.sendMessage", "Tg-Priority: 3", "Tg-Coalesce: a")
 	for _, words := range []string{"add demo user.* messages.sendMessage", "add demo user.5 no.such", "list demo --chat channel.>", "list demo --limit 0", "cancel demo", "cancel demo --all", "watch demo --since 1h --all"} {
 		try(words, 2, "")

@@ -194,7 +194,7 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 		return err
 	}
 	if !o.own && neverRan(ctx, js, set.Scheme(), account) { // who reads an own stream may not ask for the other
-		fmt.Fprintf(p.errs, "No daemon has ever run an account %s here; waiting for one.\n", account)
+		fmt.Fprintf(p.errs, noneRan+"; waiting for one.\n", account)
 	}
 	c := client.New(nc, account, client.Prefix(set.Prefix), client.JetStream(js))
 	sub, err := c.Subscribe(ctx, o.config())
@@ -204,6 +204,9 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 	defer sub.Stop()
 	return o.follow(ctx, c, sub, p)
 }
+
+// noneRan is said where a command goes on for an account that may be a mistake.
+const noneRan = "No daemon has ever run an account %s here"
 
 // neverRan reports whether it is sure that no daemon ever wrote into the stream for the account.
 func neverRan(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string) bool {

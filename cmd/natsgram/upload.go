@@ -24,7 +24,6 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/bus"
-	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -145,21 +144,29 @@ func (o uploadOptions) upload(c *cobra.Command, account string, files []string) 
 	return nil
 }
 
-// open opens the object store for files, which is made where it is missing.
+// openTime is for asking whether the account's daemon takes files.
+const openTime = 10 * time.Second
+
+// open opens the object store for files. Whether there is somebody who takes files to Telegram is asked first: files for an account that is not
+// there would go nowhere. That makes the store where it is missing.
 func (u *uploader) open(ctx context.Context) error {
 	js, err := bus.JetStream(u.nc, u.set.NATS)
 	if err != nil {
 		return err
 	}
 	u.bucket = u.set.Scheme().StreamName(storage.Files)
-	if u.store, err = js.ObjectStore(ctx, u.bucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
+	m := nats.NewMsg(u.set.Scheme().File(u.account, subjects.FilePut))
+	if m.Data, err = json.Marshal(map[string]string{"object": u.bucket + "/" + u.account + "/up/none"}); err != nil {
 		return err
 	}
-	options, err := storage.FromSettings(u.set)
+	reply, err := ask(ctx, u.nc, m, openTime)
 	if err != nil {
 		return err
 	}
-	u.store, err = storage.Command(js, options).Objects(ctx, storage.Files)
+	if code := reply.Header.Get(subjects.HeaderErrorCode); code != "" && code != "404" { // there is no such object, and is to be none
+		return replyError(code, reply.Header)
+	}
+	u.store, err = js.ObjectStore(ctx, u.bucket)
 	return err
 }
 
@@ -286,7 +293,7 @@ func (u *uploader) call(method string, body []byte, files []uploaded) (json.RawM
 		m.Data = body
 		m.Header.Set(subjects.HeaderMsgID, id)
 		m.Header.Set(subjects.HeaderContentType, subjects.ContentJSON)
-		reply, err := u.ask(m)
+		reply, err := ask(u.c.Context(), u.nc, m, sendTime)
 		if err != nil {
 			return nil, err
 		}
@@ -299,20 +306,6 @@ func (u *uploader) call(method string, body []byte, files []uploaded) (json.RawM
 		}
 		return nil, replyError(code, h)
 	}
-}
-
-func (u *uploader) ask(m *nats.Msg) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(u.c.Context(), sendTime+onTheWay)
-	defer cancel()
-	m.Header.Set(subjects.HeaderTimeout, sendTime.String())
-	reply, err := client.Request(ctx, u.nc, m)
-	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("%w on %s: is `natsgram serve` running, and the account signed in there? (`nats micro ls`)", err, m.Subject)
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("no answer within %s; whether it was sent is unknown", sendTime)
-	}
-	return reply, err
 }
 
 // eventProgress tells how far a large file is on its way.

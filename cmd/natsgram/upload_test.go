@@ -107,6 +107,8 @@ func TestUploadCommand(t *testing.T) {
 		t.Errorf("%s, then %s", object, again)
 	}
 	r.try(0, `"file_name": "b.txt"`, "call", demoAccount, "messages.sendMedia", "peer=me", "message=x", `media:={"_":"inputMediaUploadedDocument","file":"`+object+`"}`)
+	r.try(1, "no responders available for request on tg.file.nobody.put", "upload", "nobody", txt)
+	r.try(1, "no responders available for request on tg.file.nobody.put", "upload", "nobody", txt, "--to", "me")
 	r.try(1, "no such file", "upload", demoAccount, filepath.Join(r.dir, "none"))
 	r.try(1, "it is a folder", "upload", demoAccount, r.dir)
 	r.try(1, "it is empty", "upload", demoAccount, r.file("empty", nil))
