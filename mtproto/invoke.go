@@ -135,7 +135,7 @@ func (a *attempts) try(ctx context.Context) ([]byte, *Error) {
 			return nil, a.failed(SentNo, err)
 		}
 	}
-	return l.do(ctx, a.m, a.query, a.turn, nil)
+	return l.do(ctx, a.m, a.query, manner{turn: a.turn})
 }
 
 // queueForFlood waits where an earlier call of the same method, and to the same peer perhaps, was told to, or fails as that

@@ -65,11 +65,17 @@ func (l *link) home() bool { return l.c.home.Load() == l }
 // path returns where the link leads.
 func (l *link) path() dcPath { return dcPath{l.id, l.use} }
 
-// do makes a call and waits for what comes of it. t is nil for a call outside of a [Sequence], and loan where the answer is to be the
-// caller's own.
-func (l *link) do(ctx context.Context, m method, query []byte, t *turn, loan *Loan) ([]byte, *Error) {
+// manner is what may be particular about a call.
+type manner struct {
+	turn   *turn  // in a [Sequence]
+	before []byte // what goes right before the query
+	loan   *Loan  // the answer may be lent
+}
+
+// do makes a call and waits for what comes of it.
+func (l *link) do(ctx context.Context, m method, query []byte, how manner) ([]byte, *Error) {
 	k := l.c.rpcs.get(query, m)
-	k.turn, k.loan = t, loan
+	k.manner = how
 	defer l.c.rpcs.put(k)
 	if err := l.add(k); err != nil {
 		return nil, &Error{Method: m.name, DC: l.id, Sent: SentNo, Err: err}
@@ -111,7 +117,9 @@ func (l *link) submit(k *rpc) {
 		l.fail(k, SentNo, session.ErrTurn)
 		return
 	}
-	k.id = sess.Call(now, k.query, session.CallOptions{Resendable: k.safe, NoGzip: k.packed, Lend: k.loan != nil, Build: k.build, After: after})
+	k.id = sess.Call(now, k.query, session.CallOptions{
+		Before: k.before, Resendable: k.safe, NoGzip: k.packed, Lend: k.loan != nil, Build: k.build, After: after,
+	})
 	l.calls[k.id] = k
 	k.turn.enter(sess, k.id)
 	l.conn.Drain(now) // a query that cannot be sent has failed already

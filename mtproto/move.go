@@ -134,7 +134,7 @@ func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, err
 	if p, some := c.floods.left(m.id, time.Now(), func() peer { return peer{} }); some {
 		return codec.View{}, p.refusal(m, l.id)
 	}
-	body, e := l.do(ctx, m, query, nil, nil)
+	body, e := l.do(ctx, m, query, manner{})
 	if e != nil {
 		if RetryAfter(e) > 0 { // the next who wants the same is not to ask again
 			c.floods.pause(m, peer{}, e)

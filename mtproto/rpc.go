@@ -10,12 +10,11 @@ import (
 // rpc is one attempt to have a query answered. One that somebody waits for is taken from a pool and goes back after its answer
 // came or it was cancelled, which both happen under the link's lock, so that nobody else knows it then.
 type rpc struct {
-	query  []byte
-	turn   *turn
+	query []byte
+	manner
 	safe   bool // see [method]
 	packed bool
-	loan   *Loan // nil: the answer is the caller's own
-	doubt  bool  // it was sent in a session that was left, and may have been executed
+	doubt  bool // it was sent in a session that was left, and may have been executed
 	id     session.CallID
 	done   chan struct{} // has one element when there is an answer
 

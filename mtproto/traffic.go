@@ -93,9 +93,7 @@ func (f *fileTraffic) do(ctx context.Context, at dcPath, a *attempts) ([]byte, *
 	if err != nil {
 		return nil, a.failed(SentNo, err)
 	}
-	header := l.header()
-	query := make([]byte, 0, len(header)+len(a.query))
-	body, e := l.do(ctx, a.m, append(append(query, header...), a.query...), nil, LoanOf(ctx))
+	body, e := l.do(ctx, a.m, a.query, manner{before: l.header(), loan: LoanOf(ctx)})
 	l.noteWrap(e)
 	return body, e
 }

@@ -56,7 +56,7 @@ var rooms = []room{
 	{"mtproto", []string{"tl", "tl/api", "tl/bin", "tl/codec", "tl/errtext", "tl/executed", "mtproto/internal/...", "mtproto/mt", "mtproto/crypto", "mtproto/dc", "mtproto/transport",
 		"mtproto/reach", "mtproto/handshake", "mtproto/session"}, "the client: calls, data centres, login; its sockets and clocks are in mtproto/internal/conn"},
 	{"mtproto/signin", []string{"mtproto"}, "questions to a person, and nothing else"},
-	{"mtproto/files", []string{"tl/codec", "mtproto"}, "files over a client: it reads the API by name, and has no connection of its own"},
+	{"mtproto/files", []string{"tl/bin", "tl/codec", "mtproto"}, "files over a client: it reads the API by name, puts a part of a file into its call where it stands, and has no connection of its own"},
 	{"mtproto/mttest", []string{"schemas", "tl", "tl/bin", "tl/codec", "mtproto/mt", "mtproto/crypto", "mtproto/crypto/...", "mtproto/dc",
 		"mtproto/transport", "mtproto/handshake", "mtproto/mttest/..."},
 		"the other end: were it to use the client or its session, it would prove nothing"},

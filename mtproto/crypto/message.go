@@ -39,41 +39,65 @@ func PacketKeyID(packet []byte) (uint64, bool) {
 // ack is the token by which a quick acknowledgement of this packet would name it (A7). Seal fails only where rand does
 // or plain is over 16 MiB.
 func Seal(dst []byte, k *Key, from Side, plain []byte, rand io.Reader) (packet []byte, ack uint32, err error) {
-	if k.Zero() || len(plain) > maxPlain {
-		return dst, 0, fmt.Errorf("crypto: cannot seal %d bytes with %v", len(plain), k)
+	return SealTail(dst, k, from, plain, nil, rand)
+}
+
+// SealTail is [Seal] of plain with tail behind it, for tails that are too large to be moved there.
+func SealTail(dst []byte, k *Key, from Side, plain, tail []byte, rand io.Reader) (packet []byte, ack uint32, err error) {
+	size := len(plain) + len(tail)
+	if k.Zero() || size > maxPlain {
+		return dst, 0, fmt.Errorf("crypto: cannot seal %d bytes with %v", size, k)
 	}
-	padding := minPadding + -(len(plain)+minPadding)&15
+	padding := minPadding + -(size+minPadding)&15
 	start := len(dst)
-	dst = slices.Grow(dst, outerSize+len(plain)+padding)
-	dst = dst[:start+outerSize+len(plain)+padding]
+	dst = slices.Grow(dst, outerSize+size+padding)
+	dst = dst[:start+outerSize+size+padding]
 	out := dst[start:]
-	// Whole blocks are encrypted from where they are. The last bytes stand where their ciphertext will, with the padding.
-	text := out[outerSize:]
-	whole := len(plain) &^ 15
-	end := text[whole:]
-	if _, err := io.ReadFull(rand, end[copy(end, plain[whole:]):]); err != nil {
+	parts, missing := lay(out[outerSize:], plain, tail)
+	if _, err := io.ReadFull(rand, missing); err != nil {
 		clear(out)
 		return dst[:start], 0, fmt.Errorf("crypto: random padding: %w", err)
 	}
-	return dst, seal(out, k, from, plain[:whole]), nil
+	return dst, seal(out, k, from, parts[:]...), nil
 }
 
-// seal encrypts a packet whose plaintext, padding included, is begin and what stands already where the rest of its ciphertext will.
-// begin is whole blocks.
-func seal(out []byte, k *Key, from Side, begin []byte) (ack uint32) {
-	text := out[outerSize:]
-	end := text[len(begin):]
-	large := sha256Of(k.get().bytes[88+from:120+from], begin, end)
+// lay divides a plaintext into parts of whole blocks, which are encrypted from where they are. What makes no block by itself stands where its
+// ciphertext will: the block that begins in plain and ends in tail, and the last bytes, behind which the padding is missing.
+func lay(text, plain, tail []byte) (parts [4][]byte, missing []byte) {
+	whole := len(plain) &^ 15
+	n := copy(text[whole:], plain[whole:])
+	if n > 0 {
+		k := copy(text[whole+n:whole+16], tail)
+		n, tail = n+k, tail[k:]
+	}
+	joint := n &^ 15 // without it, there is no more tail
+	body := tail[:len(tail)&^15]
+	end := text[whole+joint+len(body):]
+	n -= joint
+	n += copy(end[n:], tail[len(body):])
+	return [4][]byte{plain[:whole], text[whole : whole+joint], body, end}, end[n:]
+}
+
+// seal encrypts a packet whose plaintext, padding included, are parts of whole blocks, which may stand where their ciphertext will.
+func seal(out []byte, k *Key, from Side, parts ...[]byte) (ack uint32) {
+	summed := [5][]byte{k.get().bytes[88+from : 120+from]}
+	large := sha256Of(summed[:1+copy(summed[1:], parts)]...)
 	msgKey := [16]byte(large[8:24])
 	binary.LittleEndian.PutUint64(out, k.get().id)
 	copy(out[8:], msgKey[:])
 	aes := kdf2(k, from, &msgKey)
-	EncryptIGE(text, begin, aes.key[:], &aes.iv)
-	if n := len(begin); n > 0 { // the chain goes on
-		copy(aes.iv[:16], text[n-16:])
-		copy(aes.iv[16:], begin[n-16:])
+	text := out[outerSize:]
+	for _, p := range parts {
+		n := len(p)
+		if n == 0 {
+			continue
+		}
+		last := [16]byte(p[n-16:])
+		EncryptIGE(text, p, aes.key[:], &aes.iv)
+		copy(aes.iv[:16], text[n-16:]) // the chain goes on
+		copy(aes.iv[16:], last[:])
+		text = text[n:]
 	}
-	EncryptIGE(end, end, aes.key[:], &aes.iv)
 	return binary.LittleEndian.Uint32(large[:4]) | quickAck
 }
 

@@ -93,7 +93,7 @@ func TestOpenRejects(t *testing.T) {
 	sealed := func(plain []byte, length uint32) []byte {
 		binary.LittleEndian.PutUint32(plain[lengthAt:], length)
 		out := append(make([]byte, outerSize), plain...)
-		seal(out, k, Server, nil)
+		seal(out, k, Server, out[outerSize:])
 		return out
 	}
 	for name, packet := range map[string][]byte{
@@ -137,7 +137,7 @@ func TestOpenAcceptsBounds(t *testing.T) {
 	for _, c := range []struct{ total, body int }{{48, 0}, {48, 4}, {innerSize + 1024, 0}, {innerSize + 1024 + 16, 16}} {
 		out := make([]byte, outerSize+c.total)
 		binary.LittleEndian.PutUint32(out[outerSize+lengthAt:], uint32(c.body))
-		seal(out, k, Server, nil)
+		seal(out, k, Server, out[outerSize:])
 		if _, err := Open(nil, k, Server, out); err != nil {
 			t.Errorf("%d bytes of text, %d of body: %v", c.total, c.body, err)
 		}
@@ -193,8 +193,27 @@ func TestSealInTwo(t *testing.T) {
 		}
 		want := make([]byte, len(got))
 		copy(want[outerSize:], plain)
-		if again := seal(want, k, Server, nil); !bytes.Equal(got, want) || ack != again {
+		if again := seal(want, k, Server, want[outerSize:]); !bytes.Equal(got, want) || ack != again {
 			t.Errorf("%d: %x, want %x", n, got, want)
+		}
+	}
+}
+
+// A tail that stands elsewhere is sealed as if it stood behind the rest.
+func TestSealTail(t *testing.T) {
+	k := testKey(t)
+	whole := plainOf(300)
+	for _, at := range []int{0, 4, 16, 28, 32, 36, 56, 300} {
+		for n := at; n <= len(whole); n += 4 {
+			want, token, err := Seal([]byte("x"), k, Client, whole[:n], zeros{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tail := bytes.Clone(whole[at:n])
+			got, ack, err := SealTail([]byte("x"), k, Client, whole[:at:at], tail, zeros{})
+			if err != nil || ack != token || !bytes.Equal(got, want) || !bytes.Equal(tail, whole[at:n]) {
+				t.Fatalf("%d bytes and %d: %v\n%x, want\n%x", at, n-at, err, got, want)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/tl/bin"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -208,16 +209,33 @@ func (s *sending) has() bool {
 	return s.progress != nil && s.progress.Has != nil && s.progress.Has(s.n)
 }
 
-// buffer is room for a part, and for the call that carries it.
-type buffer struct{ data, query []byte }
+// buffer is a part, with room for the rest of the call that carries it before and behind: so that is made without copying the part.
+type buffer struct {
+	room []byte
+	n    int // bytes of the part
+}
+
+func newBuffer(n int) *buffer { return &buffer{make([]byte, callMost+n+3), n} }
+
+// part is the bytes of the part.
+func (b *buffer) part() []byte { return b.room[callMost:][:b.n] }
+
+// query is the call that has the part as its last argument. Head is the same call with an empty one.
+func (b *buffer) query(head []byte) []byte {
+	head = bin.AppendLength(head[:len(head)-4], b.n)
+	at := callMost - len(head)
+	copy(b.room[at:], head)
+	return bin.AppendPadding(b.room[at:callMost+b.n], b.n)
+}
 
 // take is a buffer that nobody uses.
 func (s *sending) take() *buffer {
 	select {
 	case b := <-s.free:
+		b.n = s.u.part
 		return b
 	default:
-		return &buffer{data: make([]byte, s.u.part)}
+		return newBuffer(s.u.part)
 	}
 }
 
@@ -317,7 +335,7 @@ func (s *sending) pass(r io.Reader) error {
 // read reads a part; io.EOF: there is none.
 func (s *sending) read(r io.Reader) (*buffer, error) {
 	b := s.take()
-	n, err := io.ReadFull(r, b.data[:s.u.part])
+	n, err := io.ReadFull(r, b.part())
 	if n == 0 {
 		return nil, err
 	}
@@ -325,10 +343,9 @@ func (s *sending) read(r io.Reader) (*buffer, error) {
 		return nil, err
 	}
 	s.size += int64(n)
-	if s.sum != nil {
-		s.sum.Write(b.data[:n])
+	if b.n = n; s.sum != nil {
+		s.sum.Write(b.part())
 	}
-	b.data = b.data[:n]
 	return b, nil
 }
 
@@ -342,19 +359,18 @@ func (s *sending) save(ctx context.Context, n, total int, b *buffer) error {
 }
 
 func (f *Files) savePart(ctx context.Context, id int64, n, total int, big bool, b *buffer) error {
-	data := b.data
-	call := codec.M{"_": "upload.saveFilePart", "file_id": id, "file_part": n, "bytes": data}
+	call := codec.M{"_": "upload.saveFilePart", "file_id": id, "file_part": n, "bytes": ""}
 	if big {
 		call["_"], call["file_total_parts"] = "upload.saveBigFilePart", total
 	}
-	if b.query == nil {
-		b.query = make([]byte, 0, cap(data)+callMost)
-	}
-	query, err := f.s.Encode(b.query[:0], call)
+	head, err := f.s.Encode(nil, call)
 	if err != nil {
 		return err
 	}
-	b.query = query
+	if len(head) > callMost-4 {
+		return fmt.Errorf("files: %s takes %d bytes besides the part", call["_"], len(head))
+	}
+	query := b.query(head)
 	body, err := f.c.InvokeFile(ctx, 0, mtproto.Upload, query)
 	if err != nil {
 		return err
@@ -407,9 +423,9 @@ func (u *Uploaded) Resend(ctx context.Context, part int) error {
 		return ErrRange
 	}
 	at := int64(part) * int64(u.part)
-	data := make([]byte, min(int64(u.part), u.Size-at))
-	if _, err := u.source.ReadAt(data, at); err != nil && !errors.Is(err, io.EOF) {
+	b := newBuffer(int(min(int64(u.part), u.Size-at)))
+	if _, err := u.source.ReadAt(b.part(), at); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	return u.f.savePart(ctx, u.ID, part, u.Parts, u.Big(), &buffer{data: data})
+	return u.f.savePart(ctx, u.ID, part, u.Parts, u.Big(), b)
 }

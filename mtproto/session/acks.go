@@ -85,9 +85,9 @@ func (a *acks) forget() {
 }
 
 // putAcks writes what is owed into the packet, if it is due or the packet goes anyway (C16).
-func (s *Session) putAcks(now time.Time) {
+func (s *Session) putAcks(now time.Time, anyway bool) {
 	a := &s.acks
-	if len(a.ids) == 0 || s.pack.count == 0 && !a.now {
+	if len(a.ids) == 0 || !anyway && !a.now {
 		return
 	}
 	ids := a.ids[:min(len(a.ids), maxIDs)]

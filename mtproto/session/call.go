@@ -12,6 +12,9 @@ type CallOptions struct {
 	// Resendable says that executing the query twice does no harm, because it only reads or a random_id guards it (D18).
 	// Such a call is sent again even where the server may have executed it.
 	Resendable bool
+	// Before stands right before the query, which it wraps: so a query need not be copied behind its wrappers. The session keeps it as
+	// long as the query.
+	Before []byte
 	// NoGzip sends the query as it is, as for parts of files (C21).
 	NoGzip bool
 	// After is an earlier call that the server has to execute first (C39). If that has failed when this one is to be sent, was
@@ -73,6 +76,12 @@ func (c *call) top() int64 { return max(c.msgID, c.container) }
 
 // single reports whether the call must be a packet of its own.
 func (c *call) single() bool { return c.alone || c.opts.Build != nil }
+
+// size is how many bytes go.
+func (c *call) size() int { return len(c.opts.Before) + len(c.query) }
+
+// bulky reports whether the call ends its packet, to be encrypted from where it is.
+func (c *call) bulky() bool { return c.opts.NoGzip && !c.single() && len(c.query) >= tailLeast }
 
 // calls are all that wait for an answer.
 type calls struct {

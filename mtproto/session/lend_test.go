@@ -38,7 +38,7 @@ func TestLend(t *testing.T) {
 		{"a large one", []bool{true}, [][]byte{large(7)}, 0},
 		{"not wanted", []bool{false}, [][]byte{large(7)}, -1},
 		{"a small one", []bool{true}, [][]byte{large(7)[:lendLeast-4]}, -1},
-		{"packed", []bool{true}, [][]byte{pack(large(7))}, -1},
+		{"packed", []bool{true}, [][]byte{pack(nil, large(7))}, -1},
 		{"two", []bool{true, true}, [][]byte{large(7), large(8)}, 0},
 		{"the second", []bool{false, true}, [][]byte{large(7), large(8)}, 1},
 	} {

@@ -82,9 +82,6 @@ func (s *salts) all() []Salt {
 
 // putSalts asks for salts along with a packet that goes anyway; as pings go all the time, that is soon enough.
 func (s *Session) putSalts(now time.Time) {
-	if s.pack.count == 0 {
-		return
-	}
 	t := s.ServerTime(now)
 	if s.salts.pick(t); !s.salts.wanted(now, t) {
 		return

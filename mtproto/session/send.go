@@ -17,8 +17,8 @@ import (
 const (
 	maxPacked    = 1000      // queries in a container (C18)
 	maxPackBytes = 32 << 10  // of queries in a container, unless one alone is longer (C18)
-	keepPlain    = 128 << 10 // a larger buffer is not kept by a session,
-	keepShared   = 768 << 10 // nor one that is larger yet by all of them; one of this size carries a part of a file
+	keepPlain    = 128 << 10 // a larger buffer is not kept
+	tailLeast    = 64 << 10  // bytes of a query from which on it is encrypted from where it is
 )
 
 // Layout of the buffer in which a packet is made. A message in a container and a lone message look the same from msg_id
@@ -35,6 +35,7 @@ const (
 // packer is the packet in the making.
 type packer struct {
 	w      bin.Writer
+	tail   []byte // a query that ends the packet, and stands elsewhere
 	count  int
 	start  int // of the message in the making
 	calls  []*call
@@ -61,7 +62,7 @@ func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
 		return dst, false
 	}
 	plain := s.wrap(now)
-	packet, token, err := crypto.Seal(dst, s.cfg.Key, crypto.Client, plain, s.cfg.Rand)
+	packet, token, err := crypto.SealTail(dst, s.cfg.Key, crypto.Client, plain, s.pack.tail, s.cfg.Rand)
 	if err != nil {
 		s.err = fmt.Errorf("session: %w", err)
 		return dst, false
@@ -78,29 +79,11 @@ func (p *packer) reset() {
 	p.count, p.calls, p.live, p.ping = 0, p.calls[:0], false, false
 }
 
-// largePlains are buffers over keepPlain, shared by all sessions: each has one only while [Session.Append] runs.
-var largePlains = sync.Pool{New: func() any { return new([]byte) }}
-
-// room provides for n bytes more: a part of a file takes a large buffer that carried one before.
-func (p *packer) room(n int) {
-	size := len(p.w.Buf) + n
-	if size <= keepPlain || size <= cap(p.w.Buf) {
-		return
-	}
-	if b := *largePlains.Get().(*[]byte); cap(b) >= size {
-		p.w.Buf = append(b[:0], p.w.Buf...)
-	}
-}
-
-// shed gives a large buffer up, now that the packet is encrypted elsewhere.
+// shed gives up what is large, now that the packet is encrypted elsewhere.
 func (p *packer) shed() {
-	if cap(p.w.Buf) <= keepPlain {
-		return
+	if p.tail = nil; cap(p.w.Buf) > keepPlain {
+		p.w.Buf = nil
 	}
-	if large := p.w.Buf; cap(large) <= keepShared {
-		largePlains.Put(&large)
-	}
-	p.w.Buf = nil
 }
 
 // fill puts into the packet what belongs there, in ascending order of ids (C13).
@@ -114,9 +97,18 @@ func (s *Session) fill(now time.Time) {
 	s.putStates(now)
 	s.putResends(now)
 	s.putReplies(now)
+	for c := s.calls.queue.head; c != nil && c.bulky(); c = s.calls.queue.head {
+		s.putSalts(now) // nothing can follow
+		s.putAcks(now, true)
+		if s.putCall(now, c); s.pack.tail != nil { // it may have failed instead
+			return
+		}
+	}
 	s.putCalls(now)
-	s.putSalts(now)
-	s.putAcks(now)
+	if s.pack.count > 0 {
+		s.putSalts(now)
+	}
+	s.putAcks(now, s.pack.count > 0)
 }
 
 // begin starts a message and returns its id.
@@ -138,7 +130,7 @@ func (s *Session) head(id int64, seq int32) {
 // end finishes the message that begin started.
 func (s *Session) end() {
 	b := s.pack.w.Buf[s.pack.start:]
-	binary.LittleEndian.PutUint32(b[lengthOffset:], uint32(len(b)-messageHead))
+	binary.LittleEndian.PutUint32(b[lengthOffset:], uint32(len(b)-messageHead+len(s.pack.tail)))
 }
 
 // wrap puts the envelope around the messages, and a container if there are several (C18).
@@ -151,7 +143,7 @@ func (s *Session) wrap(now time.Time) []byte {
 		w := bin.Writer{Buf: plain[envelope:envelope]}
 		w.Int64(container)
 		w.Int32(s.self.seqNo(false))
-		w.Int32(int32(len(plain) - containerHead))
+		w.Int32(int32(len(plain) - containerHead + len(p.tail)))
 		w.Uint32(mt.MsgContainerID)
 		w.Int32(int32(p.count))
 	}
@@ -171,7 +163,7 @@ func (s *Session) wrap(now time.Time) []byte {
 func (s *Session) putCalls(now time.Time) {
 	for n := 0; n < maxPacked; n++ {
 		c := s.calls.queue.head
-		if c == nil || c.single() || n > 0 && len(s.pack.w.Buf)+len(c.query) > maxPackBytes {
+		if c == nil || c.single() || c.bulky() || n > 0 && len(s.pack.w.Buf)+c.size() > maxPackBytes {
 			return
 		}
 		s.putCall(now, c)
@@ -180,7 +172,7 @@ func (s *Session) putCalls(now time.Time) {
 
 // putCall writes a query. It is content-related (C14).
 func (s *Session) putCall(now time.Time, c *call) {
-	id := s.nextID(now)
+	id, bulky := s.nextID(now), c.bulky()
 	if c.opts.Build != nil && !s.build(c, id) {
 		return
 	}
@@ -189,8 +181,11 @@ func (s *Session) putCall(now time.Time, c *call) {
 		s.fail(c, ErrTurn)
 		return
 	}
-	if !c.opts.NoGzip && after == 0 && s.cfg.Limits.GzipOver >= 0 && len(c.query) > s.cfg.Limits.GzipOver {
-		c.query, c.opts.NoGzip = pack(c.query), true
+	if !c.opts.NoGzip && after == 0 && s.cfg.Limits.GzipOver >= 0 && c.size() > s.cfg.Limits.GzipOver {
+		if packed := pack(c.opts.Before, c.query); packed != nil {
+			c.query, c.opts.Before = packed, nil
+		}
+		c.opts.NoGzip = true
 	}
 	seq := s.self.seqNo(true)
 	s.head(id, seq)
@@ -198,8 +193,12 @@ func (s *Session) putCall(now time.Time, c *call) {
 		s.pack.w.Uint32(invokeAfterMsgID)
 		s.pack.w.Int64(after)
 	}
-	s.pack.room(len(c.query))
-	s.pack.w.Raw(c.query)
+	s.pack.w.Raw(c.opts.Before)
+	if bulky {
+		s.pack.tail = c.query
+	} else {
+		s.pack.w.Raw(c.query)
+	}
 	s.end()
 	s.calls.fly(c, id, seq, now)
 	c.witness = s.self.known
@@ -227,19 +226,20 @@ var packers = sync.Pool{New: func() any {
 	return w
 }}
 
-// pack is query as gzip_packed, or as it is where that is not smaller (C21).
-func pack(query []byte) []byte {
+// pack is a query, with what stands before it, as gzip_packed; nil: that is not smaller (C21).
+func pack(before, query []byte) []byte {
 	z := packers.Get().(*gzip.Writer)
 	defer packers.Put(z)
 	var b bytes.Buffer
 	z.Reset(&b)
 	// A bytes.Buffer does not fail.
+	_, _ = z.Write(before)
 	_, _ = z.Write(query)
 	_ = z.Close()
 	var w bin.Writer
 	(&mt.GzipPacked{PackedData: b.Bytes()}).Encode(&w)
-	if w.Err() != nil || len(w.Buf) >= len(query) {
-		return query
+	if w.Err() != nil || len(w.Buf) >= len(before)+len(query) {
+		return nil
 	}
 	return w.Buf
 }

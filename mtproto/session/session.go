@@ -108,8 +108,8 @@ func (s *Session) Call(now time.Time, query []byte, o CallOptions) CallID {
 	switch {
 	case s.err != nil:
 		s.fail(c, s.err)
-	case o.Build == nil && !sound(query):
-		s.fail(c, fmt.Errorf("%w: %d bytes", ErrQuery, len(query)))
+	case o.Build == nil && !(sound(query) && len(o.Before)%4 == 0 && c.size() <= maxQuery):
+		s.fail(c, fmt.Errorf("%w: %d bytes", ErrQuery, c.size()))
 	}
 	return id
 }

@@ -149,7 +149,8 @@ func (c *client) submit(k *call, after session.CallID) {
 		name += otherID
 	}
 	q := query(name, k.extra)
-	k.id = c.sess.Call(c.w.now, q, session.CallOptions{Resendable: k.safe, NoGzip: k.extra%8 == 0, Lend: k.safe, After: after})
+	n := k.extra % 16 // wrappers, as far as the session is concerned
+	k.id = c.sess.Call(c.w.now, q[n:], session.CallOptions{Before: q[:n:n], Resendable: k.safe, NoGzip: k.extra%8 == 0, Lend: k.safe, After: after})
 	c.calls[k.id] = k
 }
 

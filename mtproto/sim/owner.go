@@ -35,6 +35,9 @@ func (c *client) call() {
 	if c.w.rnd.one(20) {
 		k.extra = 4 * c.w.rnd.n(1000)
 	}
+	if c.w.rnd.one(100) { // as a part of a file
+		k.extra = 64<<10 + 4*c.w.rnd.n(100)
+	}
 	c.owner.all = append(c.owner.all, k)
 	c.waiting = append(c.waiting, k)
 	c.introduce()

@@ -98,18 +98,30 @@ func (c *Conn) Kind() (k Kind, known bool) { return c.kind, c.detected }
 //
 // The bytes have to be written in the order of the calls, all of them, or the connection is lost.
 func (c *Conn) Append(dst, payload []byte, quickAck bool) ([]byte, error) {
+	return c.End(append(c.Begin(dst), payload...), len(dst), quickAck)
+}
+
+// Begin appends to dst the room for what goes before a packet, which is to be appended behind it: so it stands where it is sent from. Then
+// [Conn.End] carries it as [Conn.Append] does.
+func (c *Conn) Begin(dst []byte) []byte {
+	var head [headMost]byte
+	return append(c.preamble(dst), head[:c.head()]...)
+}
+
+// End frames the packet that was appended to what [Conn.Begin] gave, and of which start bytes were there before.
+func (c *Conn) End(dst []byte, start int, quickAck bool) ([]byte, error) {
 	if !c.detected {
-		return dst, errors.New("transport: the client has not chosen a framing yet")
+		return dst[:start], errors.New("transport: the client has not chosen a framing yet")
 	}
-	if len(payload) == 0 || len(payload)%4 != 0 || len(payload) > MaxPacket {
-		return dst, fmt.Errorf("transport: packet of %d bytes", len(payload))
+	at := start + len(c.header)
+	if n := len(dst) - at - c.head(); n <= 0 || n%4 != 0 || n > MaxPacket {
+		return dst[:start], fmt.Errorf("transport: packet of %d bytes", n)
 	}
-	start := len(dst)
-	body, err := c.frame(c.preamble(dst), payload, quickAck)
+	dst, err := c.frame(dst, at, quickAck)
 	if err != nil {
 		return dst[:start], err
 	}
-	return c.finish(body, start), nil
+	return c.finish(dst, start), nil
 }
 
 // preamble appends what begins the connection, which is never encrypted, but advances nothing before it is kept: frame
@@ -154,12 +166,7 @@ func (c *Conn) AppendError(dst []byte, code int32) ([]byte, error) {
 	}
 	var payload [4]byte
 	binary.LittleEndian.PutUint32(payload[:], uint32(code))
-	start := len(dst)
-	dst, err := c.frame(dst, payload[:], false)
-	if err != nil {
-		return dst[:start], err
-	}
-	return c.finish(dst, start), nil
+	return c.Append(dst, payload[:], false)
 }
 
 // Feed takes bytes read from the socket, of any number. They are copied. Nothing is allocated for what a frame's length

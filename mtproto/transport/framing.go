@@ -18,44 +18,59 @@ const (
 	leastPacket = 24              // bytes of the smallest message, an unencrypted one: key id, msg_id, length, 4 bytes
 )
 
-// frame appends payload in the connection's framing.
-func (c *Conn) frame(dst, payload []byte, quickAck bool) ([]byte, error) {
+// headMost is how much room any framing needs before a packet.
+const headMost = 8
+
+// head is how much room the connection's framing needs.
+func (c *Conn) head() int {
+	if c.kind == Full {
+		return 8
+	}
+	return 4
+}
+
+// frame puts a packet in the connection's framing. It ends dst, and the room before it begins at a place.
+func (c *Conn) frame(dst []byte, at int, quickAck bool) ([]byte, error) {
 	switch c.kind {
 	case Abridged:
-		return append(appendAbridged(dst, len(payload)/4, quickAck), payload...), nil
+		return frameAbridged(dst, at, quickAck), nil
 	case Intermediate:
-		return append(appendLength(dst, len(payload), quickAck), payload...), nil
+		putLength(dst[at:], len(dst)-at-4, quickAck)
+		return dst, nil
 	case Padded:
-		return c.appendPadded(dst, payload, quickAck)
+		return c.framePadded(dst, at, quickAck)
 	default:
-		dst = appendFull(dst, payload, c.sent)
+		dst = frameFull(dst, at, c.sent)
 		c.sent++
 		return dst, nil
 	}
 }
 
-// appendAbridged appends the length of a packet in words (A2).
-func appendAbridged(dst []byte, words int, quickAck bool) []byte {
+// frameAbridged writes the length of a packet in words (A2). A short one moves up to its only byte.
+func frameAbridged(dst []byte, at int, quickAck bool) []byte {
 	var ack byte
 	if quickAck {
 		ack = 0x80
 	}
+	words := (len(dst) - at - 4) / 4
 	if words < longForm {
-		return append(dst, byte(words)|ack)
+		dst[at] = byte(words) | ack
+		return dst[:at+1+copy(dst[at+1:], dst[at+4:])]
 	}
-	return append(dst, longForm|ack, byte(words), byte(words>>8), byte(words>>16))
+	copy(dst[at:], []byte{longForm | ack, byte(words), byte(words >> 8), byte(words >> 16)})
+	return dst
 }
 
-func appendLength(dst []byte, n int, quickAck bool) []byte {
+func putLength(dst []byte, n int, quickAck bool) {
 	v := uint32(n)
 	if quickAck {
 		v |= highBit
 	}
-	return binary.LittleEndian.AppendUint32(dst, v)
+	binary.LittleEndian.PutUint32(dst, v)
 }
 
-// appendPadded appends a packet and random bytes, which the length covers: a client's 0 to 15 (A4), a server's 0 to 3.
-func (c *Conn) appendPadded(dst, payload []byte, quickAck bool) ([]byte, error) {
+// framePadded appends random bytes, which the length covers: a client's 0 to 15 (A4), a server's 0 to 3.
+func (c *Conn) framePadded(dst []byte, at int, quickAck bool) ([]byte, error) {
 	r := &c.pad // on the heap already: what a Reader is given escapes
 	if _, err := io.ReadFull(c.rand, r[:]); err != nil {
 		return dst, fmt.Errorf("transport: random padding: %w", err)
@@ -64,19 +79,16 @@ func (c *Conn) appendPadded(dst, payload []byte, quickAck bool) ([]byte, error) 
 	if c.server != nil {
 		most = serverPad
 	}
-	pad := int(r[0]) % (most + 1)
-	dst = appendLength(dst, len(payload)+pad, quickAck)
-	dst = append(dst, payload...)
-	return append(dst, r[1:1+pad]...), nil
+	dst = append(dst, r[1:1+int(r[0])%(most+1)]...)
+	putLength(dst[at:], len(dst)-at-4, quickAck)
+	return dst, nil
 }
 
-// appendFull appends a packet with its length, its number and a checksum over all three (A5).
-func appendFull(dst, payload []byte, seq uint32) []byte {
-	start := len(dst)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload)+fullExtra))
-	dst = binary.LittleEndian.AppendUint32(dst, seq)
-	dst = append(dst, payload...)
-	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
+// frameFull writes a packet's length and number, and appends a checksum over all three (A5).
+func frameFull(dst []byte, at int, seq uint32) []byte {
+	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at+4))
+	binary.LittleEndian.PutUint32(dst[at+4:], seq)
+	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[at:]))
 }
 
 // parse takes one frame from the front of b and says how long it is; 0: b is too short, and less than 0: by how much is known, as

@@ -83,7 +83,7 @@ func TestFramingVectors(t *testing.T) {
 		t.Errorf("full: %x", got)
 	}
 	v = vectors.Get(t, "transport_full_empty") // a packet that exists in figures only
-	if got := appendFull(nil, v.InBytes(t, "body"), 0); !bytes.Equal(got, v.OutBytes(t, "packet")) {
+	if got := frameFull(append(make([]byte, 8), v.InBytes(t, "body")...), 0, 0); !bytes.Equal(got, v.OutBytes(t, "packet")) {
 		t.Errorf("full, empty: %x", got)
 	}
 	v = vectors.Get(t, "transport_error_404_intermediate") // A9
@@ -121,11 +121,12 @@ func TestAbridgedLengths(t *testing.T) {
 	for n, want := range map[int]string{
 		4: "01", 128: "20", 504: "7e", 508: "7f7f0000", 1024: "7f000100", 1 << 20: "7f000004",
 	} {
-		got := appendAbridged(nil, n/4, false)
+		got := frameAbridged(make([]byte, 4+n), 0, false)
+		got = got[:len(got)-n]
 		if !bytes.Equal(got, wire(t, want)) {
 			t.Errorf("%d bytes: %x, want %s", n, got, want)
 		}
-		if ack := appendAbridged(nil, n/4, true); ack[0] != got[0]|0x80 || !bytes.Equal(ack[1:], got[1:]) { // A6
+		if ack := frameAbridged(make([]byte, 4+n), 0, true)[:len(got)]; ack[0] != got[0]|0x80 || !bytes.Equal(ack[1:], got[1:]) { // A6
 			t.Errorf("%d bytes with ack: %x", n, ack)
 		}
 	}
@@ -141,7 +142,7 @@ func TestFullCounts(t *testing.T) {
 			binary.LittleEndian.Uint32(b[32:]) != sum {
 			t.Errorf("packet %d: %x", seq, b)
 		}
-		if other := appendFull(nil, make([]byte, 24), seq); !bytes.Equal(other, b) {
+		if other := frameFull(make([]byte, 8+24), 0, seq); !bytes.Equal(other, b) {
 			t.Errorf("%x", other)
 		}
 	}

@@ -136,16 +136,18 @@ func (c *Conn) flushSome(w *Wire) (more bool, err error) {
 func (c *Conn) fill(w *Wire, b *writeBuffer) (more bool, err error) {
 	b.framed = b.framed[:0]
 	for len(b.framed) < writeMost {
+		at := len(b.framed)
 		c.Lock()
 		var ok bool
 		now := time.Now()
-		b.packet, ok = c.sess.Append(now, b.packet[:0])
+		b.framed, ok = c.sess.Append(now, w.framing.Begin(b.framed))
 		c.Drain(now) // calls may have failed instead of being sent
 		c.Unlock()
 		if !ok {
+			b.framed = b.framed[:at]
 			return false, nil
 		}
-		if b.framed, err = w.framing.Append(b.framed, b.packet, false); err != nil {
+		if b.framed, err = w.framing.End(b.framed, at, false); err != nil {
 			return false, err
 		}
 	}

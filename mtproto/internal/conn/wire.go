@@ -195,11 +195,10 @@ func (w *Wire) Close() error { return w.conn.Close() }
 // writeBuffers are for packets on their way out, shared by all clients: an idle one has none.
 var writeBuffers = sync.Pool{New: func() any { return new(writeBuffer) }}
 
-type writeBuffer struct{ packet, framed []byte }
+type writeBuffer struct{ framed []byte }
 
 func (b *writeBuffer) free() {
-	if cap(b.packet) <= keepWrite && cap(b.framed) <= keepWrite {
-		b.packet, b.framed = b.packet[:0], b.framed[:0]
+	if cap(b.framed) <= keepWrite {
 		writeBuffers.Put(b)
 	}
 }
