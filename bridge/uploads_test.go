@@ -190,7 +190,11 @@ func TestSendObjectsRefused(t *testing.T) {
 			t.Errorf("%s: %v", c.text, h)
 		}
 	}
-	h := d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(photoOf, "", "object:MINE/a")).Header
+	h := d.ask("tg.rpc.main.messages.uploadEncryptedFile", `{"peer":{"_":"inputEncryptedChat","chat_id":1,"access_hash":"2"},"file":"object:TG_FILES/a"}`).Header
+	if h.Get("Nats-Service-Error-Code") != "400" || !strings.Contains(h.Get("Nats-Service-Error"), "file: files of secret chats") {
+		t.Error(h)
+	}
+	h = d.ask("tg.rpc.main.messages.sendMedia", fmt.Sprintf(photoOf, "", "object:MINE/a")).Header
 	if h.Get("Nats-Service-Error-Code") != "" {
 		t.Error(h)
 	}

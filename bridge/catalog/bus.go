@@ -205,8 +205,8 @@ var fileVerbs = []verb{
 		"link?:string message?:object story?:object photo_of?:any emoji?:string document?:object photo?:object location?:object size?:string " +
 			"offset?:int limit?:int to?:string job?:bool",
 		"file?:object job?:object"},
-	{subjects.FilePut, "bring an object to Telegram, for an InputFile; where that takes longer than the caller waits, the answer is the job", false,
-		"object:string job?:bool", "file?:object job?:object"},
+	{subjects.FilePut, "bring an object to Telegram, for an InputFile; where that takes longer than the caller waits, the answer is the job",
+		false, "object:string job?:bool", "file?:object job?:object"},
 	{subjects.FileList, "the jobs that bring files into object stores and to Telegram", false, "", "jobs:objects"},
 	{subjects.FileCancel, "end one of these; what there is of its object is taken away", false, "job:string", "cancelled:string"},
 }

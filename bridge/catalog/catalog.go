@@ -57,7 +57,10 @@ func (f Format) Write(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 
 // options are what the daemon does with requests beyond what the schema says.
 func options() export.Options {
-	return export.Options{Filled: []string{"random_id"}, Texts: append(peers.Classes(), objects.Class)}
+	return export.Options{
+		Filled: []string{"random_id"}, Texts: append(peers.Classes(), objects.Class),
+		Beside: export.Beside{Param: objects.ParamFile, Class: objects.Class, Filled: []string{objects.ParamMime, objects.ParamName, objects.ParamAttributes}},
+	}
 }
 
 func jsonSchema(s *tl.Schema, _ subjects.Scheme) ([]byte, error) {

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 
+	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) album(ctx context.Context, call *buffer, j *job) error {
 
 // uploadMedia makes one of an album's media of a file that is up. All others stay as they are.
 func (s *Service) uploadMedia(ctx context.Context, album, media codec.View, j *job) ([]byte, error) {
-	file, ok := media.Object(paramFile)
+	file, ok := media.Object(objects.ParamFile)
 	if !ok || j.use(file.Raw()) == nil {
 		return media.Raw(), nil
 	}

@@ -36,8 +36,9 @@ type File interface {
 }
 
 const (
-	inputFile = "InputFile" // the class
-	filesMost = 64          // that one call names
+	inputFile     = "InputFile"          // the class
+	encryptedFile = "InputEncryptedFile" // the class of files that the sender has encrypted: no object of theirs is sent as it is
+	filesMost     = 64                   // that one call names
 )
 
 // use is a file that a call names.
@@ -152,18 +153,10 @@ func (s *Service) mended(ctx context.Context, j *job, err error) (bool, *Fault) 
 	return some, nil
 }
 
-// The parameters that a file fills in, where the schema demands them and the caller does not give them.
-const (
-	paramFile       = "file"
-	paramMime       = "mime_type"
-	paramName       = "file_name"
-	paramAttributes = "attributes"
-)
-
 // besides fills in what the files of a request say of themselves.
 func (s *Service) besides(j *job) func(fn, param string, beside codec.Beside) ([]byte, bool) {
 	return func(_, param string, beside codec.Beside) ([]byte, bool) {
-		u := j.use(beside.TL(paramFile))
+		u := j.use(beside.TL(objects.ParamFile))
 		if u == nil {
 			return nil, false
 		}
@@ -183,11 +176,11 @@ func (j *job) use(object []byte) *use {
 // saysOf is the value of a parameter, in TL.
 func (s *Service) saysOf(name, mime, param string) ([]byte, bool) {
 	switch param {
-	case paramMime:
+	case objects.ParamMime:
 		return textTL(mime), true
-	case paramName:
+	case objects.ParamName:
 		return textTL(name), true
-	case paramAttributes:
+	case objects.ParamAttributes:
 		attribute, err := s.c.Methods.schema.Encode(nil, codec.M{"_": "documentAttributeFilename", "file_name": name})
 		return vectorTL(attribute), err == nil
 	}
@@ -196,7 +189,7 @@ func (s *Service) saysOf(name, mime, param string) ([]byte, bool) {
 
 // anything fills in the same where nobody has looked for the file yet: for the order of calls, and for what tells one from another.
 func (s *Service) anything(_, param string, beside codec.Beside) ([]byte, bool) {
-	object := beside.TL(paramFile)
+	object := beside.TL(objects.ParamFile)
 	asText := len(object) >= 4 && binary.LittleEndian.Uint32(object) == 0 // see codec.Options.AsText
 	if s.c.Files == nil || !asText && !bytes.Equal(object, s.placeholder(1)) {
 		return nil, false

@@ -8,6 +8,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -172,6 +173,10 @@ func (s *Service) resolver(ctx context.Context, j *job) func(class, text string)
 				return nil, true, fault
 			}
 			return object, true, nil
+		}
+		if class == encryptedFile && objects.Is(text) {
+			return nil, true, answer.Refuse(400, "files of secret chats are encrypted by whoever sends them: "+
+				"tg.file put brings the encrypted object up, and its answer's id and parts make an inputEncryptedFileUploaded")
 		}
 		if s.c.Resolve == nil {
 			return nil, false, nil

@@ -21,8 +21,8 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 const data = randomBytes((20 << 20) + 5);
 const name = "фильм.док";
 const film = await upload(nc, account, name, new Blob([data], { type: "video/mp4" }));
-const media = { _: "inputMediaUploadedDocument", file: film, mime_type: "video/mp4", attributes: [{ _: "documentAttributeFilename", file_name: name }] } as const;
-const sent = await call(nc, account, "messages.sendMedia", { peer: "me", message: "a film", media: { ...media, attributes: [...media.attributes] } });
+const media = { _: "inputMediaUploadedDocument", file: film } as const; // its type and name the daemon finds
+const sent = await call(nc, account, "messages.sendMedia", { peer: "me", message: "a film", media });
 assert(sent._ === "updates");
 const id = sent.updates.find((u) => u._ === "updateMessageID")?.id ?? 0;
 const message = { peer: "me", id };

@@ -1704,8 +1704,8 @@ export declare namespace tl {
     spoiler?: true;
     file: tl.InputFile;
     thumb?: tl.InputFile;
-    mime_type: string;
-    attributes: tl.DocumentAttribute[];
+    mime_type?: string;
+    attributes?: tl.DocumentAttribute[];
     stickers?: tl.InputDocument[];
     video_cover?: tl.InputPhoto;
     video_timestamp?: number;
@@ -9507,7 +9507,7 @@ export interface Methods {
    * Errors: 400 WALLPAPER_FILE_INVALID, 400 WALLPAPER_MIME_INVALID
    */
   "account.uploadWallPaper": {
-    params: { for_chat?: true; file: tl.InputFile; mime_type: string; settings: tl.WallPaperSettings };
+    params: { for_chat?: true; file: tl.InputFile; mime_type?: string; settings: tl.WallPaperSettings };
     result: tl.WallPaper;
   };
   /**
@@ -9555,7 +9555,7 @@ export interface Methods {
    * Errors: 400 THEME_FILE_INVALID
    */
   "account.uploadTheme": {
-    params: { file: tl.InputFile; thumb?: tl.InputFile; file_name: string; mime_type: string };
+    params: { file: tl.InputFile; thumb?: tl.InputFile; file_name?: string; mime_type?: string };
     result: tl.Document;
   };
   /**
@@ -9724,7 +9724,7 @@ export interface Methods {
    * `account.uploadRingtone#831a83a2 file:InputFile file_name:string mime_type:string = Document;`
    */
   "account.uploadRingtone": {
-    params: { file: tl.InputFile; file_name: string; mime_type: string };
+    params: { file: tl.InputFile; file_name?: string; mime_type?: string };
     result: tl.Document;
   };
   /**

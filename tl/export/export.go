@@ -17,11 +17,22 @@ type Options struct {
 	Errors map[string][]string // which errors a method is known to give: "400 PEER_ID_INVALID", for TypeScript
 	Filled []string            // parameters that may be left out because the receiver fills them in: random_id
 	Texts  []string            // classes in whose place the receiver understands a text or a number: InputPeer
+	Beside Beside
 }
 
-// optional reports whether what is sent may lack the parameter.
-func (o Options) optional(p tl.Param) bool {
-	return p.Cond != nil || slices.Contains(o.Filled, p.Name) && isLong(p.Type)
+// Beside are parameters that may be left out beside another one, because the receiver finds out by that what they are: a file's type and name.
+type Beside struct {
+	Param, Class string   // the other one, and the class that it has
+	Filled       []string // what may be left out
+}
+
+// optional reports whether what is sent may lack the parameter of c.
+func (o Options) optional(c *tl.Combinator, p tl.Param) bool {
+	return p.Cond != nil || slices.Contains(o.Filled, p.Name) && isLong(p.Type) || slices.Contains(o.Beside.Filled, p.Name) && o.Beside.in(c)
+}
+
+func (b Beside) in(c *tl.Combinator) bool {
+	return slices.ContainsFunc(c.Params, func(p tl.Param) bool { return p.Name == b.Param && p.Type.Name == b.Class })
 }
 
 // isLong: only numbers, and lists of them, can be made up by a receiver.

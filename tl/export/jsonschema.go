@@ -141,7 +141,7 @@ func (w *schemaWriter) object(c *tl.Combinator) Object {
 			continue
 		}
 		properties = append(properties, Member{p.Name, w.typ(c, p.Type)})
-		if !w.o.optional(p) {
+		if !w.o.optional(c, p) {
 			required = append(required, p.Name)
 		}
 	}

@@ -193,6 +193,24 @@ func TestWhatMayBeSent(t *testing.T) {
 }
 
 // Where the receiver understands texts for objects, both documents say so.
+// What a receiver finds out by a file need not be sent beside it; without that file it has to be.
+func TestBeside(t *testing.T) {
+	s, err := tl.Parse("small.tl", []byte("---types---\ninputFile#1 = InputFile;\nwith#2 file:InputFile name:string = A;\nwithout#3 name:string = A;\n---functions---\nsend#4 a:A = A;\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(TypeScript(s, Options{Beside: Beside{Param: "file", Class: "InputFile", Filled: []string{"name"}}}))
+	for _, want := range []string{"file: tl.InputFile; name?: string", `interface without { _: "without"; name: string }`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("TypeScript lacks %q:\n%s", want, text)
+		}
+	}
+	document := string(JSONSchema(s, Options{Beside: Beside{Param: "file", Class: "InputFile", Filled: []string{"name"}}}))
+	if !strings.Contains(document, `"required":["file"]`) || !strings.Contains(document, `"required":["name"]`) {
+		t.Errorf("JSON Schema: %s", document)
+	}
+}
+
 func TestTexts(t *testing.T) {
 	s, err := tl.Parse("small.tl", []byte(smallSchema()))
 	if err != nil {

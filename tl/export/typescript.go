@@ -153,7 +153,7 @@ func (w *typesWriter) fields(c *tl.Combinator) (all []string) {
 			continue
 		}
 		mark := ""
-		if w.o.optional(p) {
+		if w.o.optional(c, p) {
 			mark = "?"
 		}
 		all = append(all, fmt.Sprintf("%s%s: %s", key(p.Name), mark, w.typ(p.Type)))
