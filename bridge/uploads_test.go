@@ -206,6 +206,48 @@ func TestSendObjectsRefused(t *testing.T) {
 	}
 }
 
+// Whoever may make calls of one account sends himself no file of another: neither one that its daemon fetched, under whichever name, nor one that
+// was put there for it, nor is he told whether there is one. In an object store that the operator allows, accounts share.
+func TestObjectsOfAnotherAccount(t *testing.T) {
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) { s.FilesBuckets = []string{"SHARED"} })
+	d.login("main", w.dora)
+	d.login("other", w.alice)
+	d.put("SHARED", "mine", noise(1000))
+	_, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: noise(3000)})
+	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
+	unnamed, _ := d.store(`{` + in + `,"to":"object"}`)
+	d.store(`{` + in + `,"to":"object:TG_FILES/film.bin"}`)
+	d.store(`{` + in + `,"to":"object:SHARED/film.bin"}`)
+	d.put("TG_FILES", "main/up/abc/a.jpg", noise(1000))
+	d.put("TG_FILES", "anybodys", noise(1000))
+	sent := w.Executed("upload.saveFilePart")
+	for _, name := range []string{unnamed.File.Object, "film.bin", "main/up/abc/a.jpg", "main/up/none/a.jpg", "main/document/1.mp4", "main/profile/1_big.jpg"} {
+		for _, m := range []*nats.Msg{
+			d.ask("tg.rpc.other.messages.sendMedia", fmt.Sprintf(documentOf, "", "object:TG_FILES/"+name)),
+			d.ask("tg.file.other.put", `{"object":"TG_FILES/`+name+`"}`),
+		} {
+			if h := m.Header; h.Get("Nats-Service-Error-Code") != "403" || h.Get("Tg-Sent") != "no" || !strings.Contains(h.Get("Nats-Service-Error"), "another account") {
+				t.Errorf("%s: %v %s", name, h, m.Data)
+			}
+		}
+		if h := d.ask("tg.file.other.get", `{`+in+`,"to":"object:TG_FILES/main/up/x/a"}`).Header; h.Get("Nats-Service-Error-Code") != "403" {
+			t.Errorf("a name of another's: %v", h)
+		}
+	}
+	if n := w.Executed("upload.saveFilePart") - sent; n != 0 {
+		t.Errorf("%d parts were sent", n)
+	}
+	for account, object := range map[string]string{"other": "TG_FILES/anybodys", "main": "TG_FILES/film.bin"} {
+		if m := d.ask("tg.file."+account+".put", `{"object":"`+object+`"}`); m.Header.Get("Nats-Service-Error") != "" {
+			t.Errorf("%s %s: %v", account, object, m.Header)
+		}
+	}
+	if m := d.ask("tg.file.other.put", `{"object":"SHARED/film.bin"}`); m.Header.Get("Nats-Service-Error") != "" {
+		t.Error(m.Header)
+	}
+}
+
 // damage changes a chunk of an object.
 func damage(t *testing.T, js jetstream.JetStream, bucket, name string) {
 	t.Helper()

@@ -90,7 +90,7 @@ func (d *download) attempt(ctx context.Context, j *jobs.Job) (*File, error) {
 	if err := d.bring(ctx, j, f, w); err != nil {
 		return nil, err
 	}
-	info, err := w.Finish(ctx, metaOf(r, f), last)
+	info, err := w.Finish(ctx, metaOf(d.s.c.Account, r, f), last)
 	if err != nil {
 		return nil, err
 	}
@@ -125,10 +125,10 @@ func (d *download) again(ctx context.Context, r *jobs.Record) (*source.Found, er
 // metaKey is the metadata that says which file an object is.
 const metaKey = "natsgram_file"
 
-func metaOf(r *jobs.Record, f *source.Found) jetstream.ObjectMeta {
+func metaOf(account string, r *jobs.Record, f *source.Found) jetstream.ObjectMeta {
 	return jetstream.ObjectMeta{
 		Name: r.Object, Headers: nats.Header{"Content-Type": {f.Mime}},
-		Metadata: map[string]string{metaKey: r.Key, objects.MetaName: f.Name, objects.MetaMime: f.Mime},
+		Metadata: map[string]string{metaKey: r.Key, objects.MetaAccount: account, objects.MetaName: f.Name, objects.MetaMime: f.Mime},
 	}
 }
 

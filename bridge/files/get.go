@@ -154,7 +154,7 @@ func (s *Service) toStore(ctx context.Context, a *source.Asked) (*jobs.Job, erro
 	if !slices.Contains(append([]string{s.c.Store.own()}, s.c.Buckets...), bucket) {
 		return nil, answer.Refuse(403, "get: to: files are not put into the object store "+bucket+" (NATSGRAM_FILES_BUCKETS)")
 	}
-	if bucket == s.c.Store.own() && ofAnother(object, s.c.Account) {
+	if owner := objects.OwnerOf(object); bucket == s.c.Store.own() && owner != "" && owner != s.c.Account {
 		return nil, answer.Refuse(403, "get: to: "+source.Quote(object)+" is a name for files of another account: choose another")
 	}
 	asked, err := json.Marshal(a)
@@ -172,14 +172,6 @@ func objectName(account string, f *source.Found, a *source.Asked) string {
 		ext = ""
 	}
 	return account + "/" + a.Ranged(f.Key) + ext
-}
-
-// ofAnother reports whether an object is called as the files of another account are that nobody named. Whoever may fetch files of one
-// account is not to take their names, nor to be told of them.
-func ofAnother(object, account string) bool {
-	whose, key, _ := strings.Cut(object, "/")
-	kind, id, ok := strings.Cut(key, "/")
-	return ok && whose != account && subjects.CheckAccount(whose) == nil && id != "" && (kind == "document" || kind == "photo" || kind == "location")
 }
 
 // before ends before the caller stops waiting, so that it hears of the job.

@@ -11,11 +11,14 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Ref names an object.
@@ -100,14 +103,30 @@ type Info struct {
 	Digest string // SHA-256=...
 	Title  string // the file's name
 	Mime   string // empty: not said
+	Owner  string // the account whose daemon wrote it, or for which a program did; empty: nobody says
 }
 
 // Keys of an object's metadata, and the header, that say what a file is.
 const (
-	MetaName = "name"
-	MetaMime = "mime_type"
-	header   = "Content-Type"
+	MetaName    = "name"
+	MetaMime    = "mime_type"
+	MetaAccount = "natsgram_account" // whose daemon wrote it
+	header      = "Content-Type"
 )
+
+// kinds are what the names of an account's files have behind the account's: those that were fetched and nobody named, and those that are to
+// be sent.
+var kinds = []string{"document", "photo", "profile", "location", "up"}
+
+// OwnerOf is the account whose files are called so, in the object store that accounts share; empty: those of no account alone.
+func OwnerOf(name string) string {
+	account, rest, _ := strings.Cut(name, "/")
+	kind, id, _ := strings.Cut(rest, "/")
+	if id == "" || subjects.CheckAccount(account) != nil || !slices.Contains(kinds, kind) {
+		return ""
+	}
+	return account
+}
 
 // Find finds an object.
 func Find(ctx context.Context, js jetstream.JetStream, ref Ref) (Info, error) {
@@ -135,6 +154,7 @@ func infoOf(ref Ref, o *jetstream.ObjectInfo) (Info, error) {
 	if info.Title == "" {
 		info.Title = cmp.Or(title(ref.Name), "file")
 	}
+	info.Owner = cmp.Or(OwnerOf(ref.Name), plain(o.Metadata[MetaAccount]))
 	if info.Mime == "" {
 		info.Mime = plain(o.Headers.Get(header))
 	}

@@ -107,6 +107,9 @@ func (u *Uploads) FindObject(ctx context.Context, ref objects.Ref) (*File, *answ
 	if !u.c.Allowed(ref.Bucket) {
 		return nil, answer.Refuse(403, "objects of the bucket "+ref.Bucket+" are not sent (NATSGRAM_FILES_BUCKETS="+ref.Bucket+" allows it)")
 	}
+	if fault := u.ofAnother(ref, objects.OwnerOf(ref.Name)); fault != nil { // whether there is one, or not
+		return nil, fault
+	}
 	info, err := objects.Find(ctx, u.c.JetStream, ref)
 	if errors.Is(err, objects.ErrMissing) && ref.Bucket == u.c.Own {
 		if failed := u.c.Make(ctx); failed != nil { // so that it can be put there now
@@ -116,10 +119,22 @@ func (u *Uploads) FindObject(ctx context.Context, ref objects.Ref) (*File, *answ
 	if err != nil {
 		return nil, u.fault(ref, err)
 	}
+	if fault := u.ofAnother(ref, info.Owner); fault != nil {
+		return nil, fault
+	}
 	if info.Size == 0 {
 		return nil, answer.Refuse(400, ref.String()+": it is empty, and Telegram takes no empty files")
 	}
 	return &File{u: u, Info: info}, nil
+}
+
+// ofAnother refuses a file of another account in the object store that all share: whoever may make calls of one account is not to be sent the
+// files of another.
+func (u *Uploads) ofAnother(ref objects.Ref, owner string) *answer.Fault {
+	if ref.Bucket != u.c.Own || owner == "" || owner == u.c.Account {
+		return nil
+	}
+	return answer.Refuse(403, ref.String()+": it is a file of another account; an object store of NATSGRAM_FILES_BUCKETS is for what accounts share")
 }
 
 // begin finds the upload of an object, or begins one. The caller waits for it, until leave.
