@@ -24,6 +24,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/health"
+	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/layer"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/metrics"
@@ -190,7 +191,7 @@ func (b *Bridge) run(ctx context.Context) error {
 		if c.Files, err = files.OpenStore(ctx, services.Storage); err != nil {
 			return err
 		}
-		c.Storage = services.Storage
+		c.Storage, c.History = services.Storage, history.NewStore(services.Storage)
 		c.Store, err = stream.Setup(ctx, services.Storage)
 		return err
 	}); err != nil {

@@ -53,6 +53,9 @@ func TestFilesPage(t *testing.T) {
 	runsCommandsOf(t, filepath.Join("docs", "files.md"), `cd "$HOME" && `)
 }
 
+// TestHistoryPage does it with those of docs/history.md.
+func TestHistoryPage(t *testing.T) { runsCommandsOf(t, filepath.Join("docs", "history.md"), "") }
+
 func runsCommandsOf(t *testing.T, page, in string) {
 	t.Helper()
 	d := startDemo(t)

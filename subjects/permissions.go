@@ -92,12 +92,12 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	case Writer:
 		p.Publish = s.methods(TreeRPC, account, g.Methods)
 		if len(g.Methods) == 0 {
-			p.Publish = append(append(p.Publish, s.methods(TreeRO, account, nil)...), s.join(TreeCtl, account, "peers.*"))
+			p.Publish = append(append(p.Publish, s.methods(TreeRO, account, nil)...), s.join(TreeCtl, account, "peers.*"), s.join(TreeCtl, account, "history.*"))
 		}
 	case Consumer:
 		p.Publish = s.consumer(g)
 	case Watcher:
-		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent, TreeState), s.FloodBoard(account)), ""
+		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent, TreeState, TreeHistory), s.FloodBoard(account)), ""
 	case Sender:
 		p.Publish, p.Subscribe = s.sender(account, g)
 	case Fetcher:
@@ -262,7 +262,7 @@ func (s Scheme) fetcher(account string, g Grant) []string {
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
 func (s Scheme) operator(account string) (all []string) {
-	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "peers.*", "chats", "erase", "freeze", "unfreeze", "budget.*"} {
+	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "history.*", "peers.*", "chats", "erase", "freeze", "unfreeze", "budget.*"} {
 		all = append(all, s.join(TreeCtl, account, verb))
 	}
 	if account == "*" {
@@ -284,10 +284,11 @@ func (s Scheme) OwnStream(account string) string { return s.StreamName("UPDATES"
 // consumer are the requests that a program makes which reads by consumers.
 func (s Scheme) consumer(g Grant) (all []string) {
 	if !g.Own {
-		stream := s.StreamName("UPDATES")
-		for _, durable := range g.Durables {
-			all = append(all, join(jsAPI, "CONSUMER.INFO", stream, durable), join(jsAPI, "CONSUMER.MSG.NEXT", stream, durable))
-			all = append(all, acks(stream, durable)...)
+		for _, stream := range []string{s.StreamName("UPDATES"), s.StreamName("HISTORY")} {
+			for _, durable := range g.Durables {
+				all = append(all, join(jsAPI, "CONSUMER.INFO", stream, durable), join(jsAPI, "CONSUMER.MSG.NEXT", stream, durable))
+				all = append(all, acks(stream, durable)...)
+			}
 		}
 		return all
 	}

@@ -22,10 +22,9 @@ func (s Scheme) daemon(g Grant) Permissions {
 		kvAt = api + "."
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
-	// Requests are passed on to the next owner of an account, so they are published as well.
-	for _, tree := range []string{TreeRPC, TreeRO, TreeUpdate, TreeLive, TreeEvent, TreeOwn, TreeCtl, TreeInside, TreeDone, TreeFile, TreeState} {
-		p.Publish = append(p.Publish, s.join(tree, ">"))
-	}
+	// Requests are passed on to the next owner of an account, so they are published as well. Jobs are not: these others write alone.
+	p.Publish = append(p.Publish, s.join(">"))
+	p.Deny = append(p.Deny, s.join(TreeQueue, ">"))
 	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeFile, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
 	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
@@ -35,11 +34,13 @@ func (s Scheme) daemon(g Grant) Permissions {
 	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", queue), join(api, "CONSUMER.MSG.NEXT", queue, "*"))
 	p.Publish = append(p.Publish, aboutStream(api, done)...)
 	p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", done, "*"), join(api, "STREAM.MSG.*", done))
-	for _, name := range []string{"UPDATES", "STATE"} { // what is kept of somebody is erased
+	for _, name := range []string{"UPDATES", "STATE", "HISTORY"} { // what is kept of somebody is erased
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", s.StreamName(name)))
 	}
-	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("STATE"))...)
-	p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", s.StreamName("STATE"), "*"))
+	for _, name := range []string{"STATE", "HISTORY"} {
+		p.Publish = append(p.Publish, aboutStream(api, s.StreamName(name))...)
+		p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", s.StreamName(name), "*"))
+	}
 	for _, name := range daemonBuckets {
 		p.Publish = append(p.Publish, aboutStream(api, "KV_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, kvAt+join("$KV", s.StreamName(name), ">"))

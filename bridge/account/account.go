@@ -21,6 +21,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/peers"
@@ -77,6 +78,7 @@ type Stores struct {
 	Transfers *uploads.Records // how far files have come; nil: nobody knows after a crash
 	Queue     *queue.Store     // of jobs; nil: none are run
 	Chats     *chats.Store     // of dialogs as they are now; nil: they are not kept
+	History   *history.Store   // of messages that were asked for; nil: none are fetched
 	Once      once.Store       // of requests with an id; nil: they are executed as often as they come
 	Floods    *flood.Board
 	Peers     peers.Store // whom the accounts have met; nil: it is forgotten with the daemon

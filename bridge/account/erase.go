@@ -98,6 +98,7 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 	}{
 		{s.StreamName(storage.Updates), s.Updates(o.c.Name), out.UpTo, t.In, true},
 		{s.StreamName(storage.Done), s.AllDoneOf(o.c.Name), 0, t.In, true},
+		{s.StreamName(storage.History), s.Histories(o.c.Name), 0, t.In, false},
 		{s.StreamName(storage.State), s.States(o.c.Name), 0, t.Of, false}, // records of other dialogs hold no contents
 	} {
 		count, err := erase.Stream(ctx, js, one.stream, one.filter, one.upTo, one.goes, out.Dry)

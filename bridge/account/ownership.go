@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/files"
+	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -27,6 +28,7 @@ type ownership struct {
 	calls   calls
 	files   *files.Service
 	uploads *uploads.Uploads // nil: no call may name a file
+	history *history.Service // nil: none is fetched
 	online  presence
 	erasing erasing
 	kept    *kept           // what is to be passed on; set by run before it returns
@@ -89,6 +91,7 @@ func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (
 	c.Locate, c.Whose, c.Self = known.Locate, known.Whose, state.UserID
 	c.Sequence = o.sequences()
 	o.takeJobs(&c, state.UserID)
+	o.takeHistory(&c, state)
 	if o.uploads = o.newUploads(state.UserID); o.uploads != nil {
 		c.Files = named{o.uploads}
 	}
@@ -131,6 +134,7 @@ func (o *ownership) run(ctx context.Context) error {
 	o.work.Go(func() { o.relearn(o.hard) })
 	o.runJobs()
 	o.files.Start()
+	o.runHistory()
 	offline := o.appear()
 	for {
 		select {
@@ -164,6 +168,7 @@ func (o *ownership) release(offline, disconnect func()) error {
 	})
 	o.status.set(Stopping, nil)
 	o.finishJobs(grace)
+	o.endHistory()
 	o.files.Close()
 	if passing := o.c.Successor != nil && o.c.Successor(); passing {
 		o.keepRequests(grace)
@@ -196,6 +201,7 @@ func (o *ownership) abandon(disconnect func(), err error) error {
 	now, cancel := context.WithCancel(o.hard)
 	cancel()
 	o.stop()
+	o.endHistory()
 	o.files.Close()
 	o.uploads.Close()
 	o.service.Stop(now)

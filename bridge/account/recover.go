@@ -84,8 +84,8 @@ func (l *ledger) open(ctx context.Context, log *stream.Log) (from updates.State,
 	return l.state, "", nil
 }
 
-// history is what the stream and the position say of an account.
-type history struct {
+// past is what the stream and the position say of an account.
+type past struct {
 	user   int64 // whose state is looked for
 	known  bool  // the position is this user's, so that what does not say whose it is, is too
 	state  updates.State
@@ -96,7 +96,7 @@ type history struct {
 }
 
 // why is the reason for a beginning.
-func (x *history) why() string {
+func (x *past) why() string {
 	switch {
 	case x.other:
 		return gapAnotherUser
@@ -107,14 +107,14 @@ func (x *history) why() string {
 }
 
 // find folds the state from the position and the stream behind it.
-func (l *ledger) find(ctx context.Context, log *stream.Log) (*history, error) {
+func (l *ledger) find(ctx context.Context, log *stream.Log) (*past, error) {
 	p, err := l.records.Position(ctx, l.name)
 	if errors.Is(err, records.ErrPosition) {
 		l.tell.log.Warn("the stream is read from its beginning", "err", err)
 	} else if err != nil {
 		return nil, err
 	}
-	x := &history{user: l.user, known: p.User == l.user, places: l.places}
+	x := &past{user: l.user, known: p.User == l.user, places: l.places}
 	former := log.Former().User
 	if x.former = former == l.user; former != 0 && former != l.user {
 		x.other = true
@@ -135,7 +135,7 @@ func (l *ledger) find(ctx context.Context, log *stream.Log) (*history, error) {
 }
 
 // fold takes the state of one message, if it is this user's. Older versions did not say whose it was.
-func (x *history) fold(seq uint64, subject string, h nats.Header) error {
+func (x *past) fold(seq uint64, subject string, h nats.Header) error {
 	x.read++
 	if err := x.places.fold(seq, subject, h); err != nil {
 		return err

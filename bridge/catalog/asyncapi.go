@@ -50,6 +50,7 @@ func asyncAPI(s *tl.Schema, scheme subjects.Scheme) ([]byte, error) {
 	d.owner()
 	d.queue()
 	d.state()
+	d.history()
 	d.channels = append(d.channels, member{"inbox", object{
 		{"address", json.RawMessage("null")}, {"description", "the reply subject of a request"}, {"messages", d.inbox}}})
 	return d.root(s.Layer).Lines(nil, "channels", "operations", "components", "messages", "schemas", "parameters"), nil
@@ -283,6 +284,17 @@ func (d *document) state() {
 		{"headers", schemaRef("bus.state.headers")}, {"payload", fields(record).schema()}})
 	d.channel(subjects.TreeState, d.scheme.StateRecords(), subjects.TreeState, "account", "what", "kind", "id")
 	d.sends(subjects.TreeState, subjects.TreeState, "kept in the stream "+d.scheme.StreamName("STATE")+", the last of each dialog")
+}
+
+// history adds the messages that were fetched because somebody asked for them.
+func (d *document) history() {
+	of := object{{"anyOf", []object{schemaRef("updateNewMessage"), schemaRef("updateNewChannelMessage"), {{"type", "object"}}}}}
+	payload := object{{"type", "object"}, {"required", []string{"update", "users", "chats"}}, {"additionalProperties", false}, {"properties", object{
+		{"update", of}, {"users", schemaRef("bus.users")}, {"chats", schemaRef("bus.chats")}, {"redacted", schemaRef("bus.redacted")},
+	}}}
+	d.message(subjects.TreeHistory, object{title("a message out of history, as the update that it would be if it came now"), {"headers", schemaRef("bus.update.headers")}, {"payload", payload}})
+	d.channel(subjects.TreeHistory, d.scheme.HistoryMessages(), subjects.TreeHistory, "account", "kind", "id")
+	d.sends(subjects.TreeHistory, subjects.TreeHistory, "kept in the stream "+d.scheme.StreamName("HISTORY")+"; every message once, those of a job oldest first")
 }
 
 // owner adds the record of who owns an account.

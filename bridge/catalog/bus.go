@@ -64,6 +64,9 @@ type event struct {
 // aPeer is what is told of one.
 const aPeer = "kind:string id:string type?:string name?:string usernames?:strings min?:bool self?:bool"
 
+// historyEnd is what is told of a job that fetches history.
+const historyEnd = "job:string peer:string done:int stored:int percent:int"
+
 var events = []event{
 	{"owner.gained", "a daemon runs the account now; signed_in false: somebody has to sign in", "owner:string epoch?:int signed_in?:bool"},
 	{"owner.lost", "a daemon has given the account up, or lost it", "epoch:int reason:string by?:string"},
@@ -99,6 +102,12 @@ var events = []event{
 		"storage:string up_to:int cause:string"},
 	{"erased", "what was kept of a person or a chat was taken out, up to a sequence of the stream of updates",
 		"peer:string streams:object up_to:int"},
+	{"history.progress", "how far a job is that fetches history, each second; of: how many messages there are to come at most",
+		historyEnd + " of?:int"},
+	{"history.done", "all that was asked for is in TG_HISTORY; what came behind the sequence through of the stream of updates is there",
+		historyEnd + " of?:int took_ms:int through:int"},
+	{"history.failed", "it cannot be fetched, or the job was cancelled; what was fetched stays",
+		historyEnd + " of?:int took_ms:int error:string code:int"},
 	{"gap", "updates that Telegram cannot give back; the stream says it too", gapFields},
 	{"updates.held", "JetStream does not take updates, or is behind: they wait, and are left with Telegram",
 		"reason:string waiting_bytes:int"},
@@ -161,6 +170,11 @@ var verbs = []verb{
 			"running?:int"},
 	{"queue.retry", "try a job now that waits, or run one again of which nobody knows whether it was executed", false,
 		"job?:string seq?:int chat?:string", "job:string seq:int chat:string method:string state:string"},
+	{"history.fetch", "write messages of a chat into the stream TG_HISTORY, oldest first: all of a range, or the newest limit of it. " +
+		"from and to are ids of messages, or dates as text. The same request again is the same job", false,
+		"peer:any from?:any to?:any limit?:int topic?:int", "job:object"},
+	{"history.list", "the jobs that fetch history, and those that ended lately", false, "job?:string", "jobs:objects"},
+	{"history.cancel", "end one of these; what it has fetched stays", false, "job:string", "cancelled:string"},
 	{"peers.get", "what is known of a peer, by id, username or link; Telegram is not asked", false, "peer:string", aPeer},
 	{"peers.resolve", "find a peer as a call does that names it; Telegram may be asked", false, "peer:string", aPeer},
 	{"peers.search", "the peers whose name, a word of it, or a username begins with a text; more: there are others", false,

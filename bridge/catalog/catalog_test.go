@@ -145,7 +145,7 @@ func TestEveryEvent(t *testing.T) {
 			return true
 		})
 	}
-	for _, f := range append(sources(t, "../account"), sources(t, "../files/jobs")...) {
+	for _, f := range slices.Concat(sources(t, "../account"), sources(t, "../files/jobs"), sources(t, "../history")) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:

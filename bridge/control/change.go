@@ -13,6 +13,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/lease"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/share"
@@ -283,7 +284,7 @@ func (c *Control) purge(ctx context.Context, name string) error {
 			return fmt.Errorf("deleting %s: %w", p[1], err)
 		}
 	}
-	return errors.Join(c.purgeChats(ctx, name), c.Queue.Purge(ctx, name), c.Files.Purge(ctx, name), gate.Forget(ctx, c.Limits, name))
+	return errors.Join(c.purgeChats(ctx, name), history.NewStore(c.Services.Storage).Purge(ctx, name), c.Queue.Purge(ctx, name), c.Files.Purge(ctx, name), gate.Forget(ctx, c.Limits, name))
 }
 
 // purgeChats deletes the records of an account's dialogs, where there are any.

@@ -64,6 +64,8 @@ type Metrics struct {
 	publish  prometheus.Histogram
 	refused  *prometheus.CounterVec
 	jobs     *prometheus.CounterVec
+	fetched  *prometheus.CounterVec
+	fetches  *prometheus.CounterVec
 }
 
 // New makes metrics; statuses are asked for with each look, those of all accounts of the daemon, and so is its own.
@@ -96,11 +98,13 @@ func New(version string, statuses func() []Status, daemon func() Daemon) *Metric
 		refused: counter("natsgram_publish_errors_total", "Attempts to store updates that JetStream refused or did not answer.", "account"),
 		jobs: counter("natsgram_jobs_total", "Jobs of the queue of which it was told what became of them: done, failed, unknown, expired, replaced, cancelled.",
 			"account", "state"),
+		fetched: counter("natsgram_history_messages_total", "Messages out of history that were stored because somebody asked for them.", "account"),
+		fetches: counter("natsgram_history_jobs_total", "Jobs that fetched history, by how they ended: done, failed, cancelled.", "account", "state"),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, m.jobs, build,
+	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, m.jobs, m.fetched, m.fetches, build,
 		looks{statuses, daemon}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -170,6 +174,20 @@ func (m *Metrics) Disconnected(account string) {
 func (m *Metrics) Gap(account, reason string) {
 	if m != nil {
 		m.gaps.WithLabelValues(account, reason).Inc()
+	}
+}
+
+// History counts messages that were fetched from history and stored.
+func (m *Metrics) History(account string, messages int) {
+	if m != nil {
+		m.fetched.WithLabelValues(account).Add(float64(messages))
+	}
+}
+
+// HistoryJob notes how a job that fetched history ended.
+func (m *Metrics) HistoryJob(account, state string) {
+	if m != nil {
+		m.fetches.WithLabelValues(account, state).Inc()
 	}
 }
 

@@ -50,6 +50,8 @@ func TestMetrics(t *testing.T) {
 	m.Disconnected("main")
 	m.Gap("main", "too long")
 	m.Job("main", "done")
+	m.History("main", 7)
+	m.HistoryJob("main", "failed")
 	s := serve(t, m, func() error { return nil })
 	_, body := get(t, "http://"+s.Addr()+"/metrics")
 	for _, want := range []string{
@@ -72,6 +74,8 @@ func TestMetrics(t *testing.T) {
 		`natsgram_frozen{account="main"} 1`,
 		`natsgram_flood_waits{account="main"} 3`,
 		`natsgram_jobs_total{account="main",state="done"} 1`,
+		`natsgram_history_messages_total{account="main"} 7`,
+		`natsgram_history_jobs_total{account="main",state="failed"} 1`,
 		`natsgram_jobs_working{account="main"} 2`,
 		`natsgram_jobs_chats{account="main"} 5`,
 		`natsgram_jobs_held{account="main"} 1`,

@@ -1,5 +1,5 @@
 // Package records keeps what is known of an account beside the stream of updates: where recovery begins, where its updates stood
-// when it signed in, and which channels it watches. All of it stands in one bucket; the stream tells the truth where the two
+// when it signed in, which channels it watches, and what history it fetches. All of it stands in one bucket; the stream tells the truth where the two
 // differ.
 package records
 
@@ -89,10 +89,10 @@ func (r *Records) PutBackPosition(ctx context.Context, account string, p Positio
 	return nil
 }
 
-// Forget removes where an account's updates go on or begin, so that recovery reads the stream alone, and in which chats its messages
-// are. What it watches stays.
+// Forget removes where an account's updates go on or begin, so that recovery reads the stream alone, in which chats its messages
+// are, and what history is being fetched. What it watches stays.
 func (r *Records) Forget(ctx context.Context, account string) error {
-	return errors.Join(r.bucket.Purge(ctx, account), r.bucket.Purge(ctx, SignInKey(account)), r.forgetPages(ctx, account))
+	return errors.Join(r.bucket.Purge(ctx, account), r.bucket.Purge(ctx, SignInKey(account)), r.bucket.Purge(ctx, HistoryKey(account)), r.forgetPages(ctx, account))
 }
 
 // SignInKey is the key of what SignedIn notes. It stands beside the position: an account's name has no dot.

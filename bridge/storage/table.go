@@ -34,6 +34,7 @@ const (
 	Files     = "FILES"
 	Peers     = "PEERS"
 	Transfers = "TRANSFERS"
+	History   = "HISTORY"
 )
 
 // Kind is what an item is to its users.
@@ -118,7 +119,7 @@ var table = []Item{
 		c.Discard = jetstream.DiscardOld
 	}},
 	{Limits, Bucket, "which accounts are frozen, their budgets, and what was used of them", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
-	{Schema, Objects, "the API as documents", true, 64 * mib, 0, nil},
+	{Schema, Objects, "the API as documents", true, 32 * mib, 0, nil},
 	{Queue, Stream, "jobs that wait to be run", false, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
 		c.Subjects = o.Scheme.AllQueues()
 		c.Discard = jetstream.DiscardNew // a job that was accepted is never pushed out by another
@@ -140,6 +141,12 @@ var table = []Item{
 		c.MaxMsgsPerSubject = 1
 		c.AllowAtomicPublish = true
 		byLeader(c)
+	}},
+	{History, Stream, "messages out of history that were asked for", true, 32 * mib, 4 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {
+		c.Subjects = []string{o.Scheme.AllHistories()}
+		c.AllowAtomicPublish = true
+		c.Discard = jetstream.DiscardNew // what was fetched is never pushed out by more of it
+		c.Duplicates = onceOnly          // what stands there already, bridge/history reads
 	}},
 	{Jobs, Bucket, "which jobs may have been run", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Files, Objects, "files of Telegram's, and such as are to go there", true, 32 * mib, 16 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {

@@ -72,6 +72,9 @@ var rooms = []room{
 	{"bridge/chats", []string{"subjects", "tl", "tl/codec", "mtproto", "mtproto/updates", "bridge/dialogs", "bridge/retry", "bridge/storage"},
 		"the stream of dialogs: how updates come there, and calls are made, its owner says"},
 	{"bridge/dialogs", []string{"tl", "tl/codec", "mtproto/updates"}, "a machine: what updates say of dialogs, without NATS and Telegram"},
+	{"bridge/history", []string{"subjects", "tl/codec", "mtproto", "mtproto/updates", "bridge/answer", "bridge/history/walk", "bridge/records", "bridge/retry", "bridge/storage"},
+		"the stream of history, and jobs that write it: how calls are made and messages look, their owner says"},
+	{"bridge/history/walk", nil, "which pages of a history are asked for: a machine that knows neither NATS nor Telegram"},
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
 	{"bridge/erase", []string{"subjects"}, "which messages of a stream are about somebody, and how they are deleted: who asks for that, it does not know"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
@@ -93,10 +96,10 @@ var rooms = []room{
 }
 
 // natsKnown are the rooms that may know NATS.
-var natsKnown = []string{"bridge", "bridge/chats", "bridge/client", "bridge/erase", "bridge/files", "bridge/files/jobs", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
+var natsKnown = []string{"bridge", "bridge/chats", "bridge/client", "bridge/erase", "bridge/files", "bridge/files/jobs", "bridge/history", "bridge/objects", "bridge/parts", "bridge/records", "bridge/stream", "bridge/uploads", "cmd"}
 
 // Machines take the time and randomness they need, and answer what to do: a run can be replayed exactly.
-var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan"}
+var machines = []string{"mtproto/transport", "mtproto/handshake", "mtproto/session", "mtproto/updates", "mtproto/sim", "bridge/share", "bridge/queue/plan", "bridge/history/walk"}
 
 func TestImportsPointDown(t *testing.T) {
 	for _, f := range sources(t) {

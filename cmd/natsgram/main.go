@@ -70,7 +70,8 @@ request/reply subject, every update is a message in a JetStream stream.`,
 	addConnectionFlags(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return misused(c, c.ValidateFlagGroups()) }
 	root.AddCommand(demoCommand(), serveCommand(), loginCommand(), accountsCommand(), callCommand(), queueCommand(),
-		peersCommand(), eraseCommand(), chatsCommand(), tailCommand(), uploadCommand(), downloadCommand(), statusCommand(), eventsCommand(), watchCommand(), freezeCommand(), unfreezeCommand(), budgetCommand(), logoutCommand(),
+		historyCommand(), peersCommand(), eraseCommand(), chatsCommand(), tailCommand(), uploadCommand(), downloadCommand(),
+		statusCommand(), eventsCommand(), watchCommand(), freezeCommand(), unfreezeCommand(), budgetCommand(), logoutCommand(),
 		storageCommand(), backupCommand(), restoreCommand(), rotateSecretCommand(),
 		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })

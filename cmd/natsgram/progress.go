@@ -11,12 +11,13 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a line on a terminal that says how far a file is. Where nobody looks it says nothing.
+// progress is a line on a terminal that says how far something is: a file, or a job. Where nobody looks it says nothing.
 type progress struct {
 	out   io.Writer // nil: nobody looks
 	what  string
 	size  int64 // less than 0: not known
 	begun time.Time
+	told  func() string // what stands behind the bar in place of bytes; nil: these
 
 	mu    sync.Mutex
 	from  int64 // that were there when it began
@@ -85,10 +86,13 @@ func (p *progress) line(now time.Time) string {
 		return fmt.Sprintf("%s  %s  %s", what, size(p.done), rate)
 	}
 	full := int(min(p.done, p.size) * barWidth / p.size)
+	bar := fmt.Sprintf("%s  [%s%s] %3d %%  ", what, strings.Repeat("#", full), strings.Repeat("-", barWidth-full), min(p.done, p.size)*100/p.size)
 	left := ""
 	if speed > 0 && p.done < p.size {
 		left = "  " + time.Duration(float64(p.size-p.done)/speed*float64(time.Second)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("%s  [%s%s] %3d %%  %s of %s  %s%s", what, strings.Repeat("#", full), strings.Repeat("-", barWidth-full),
-		min(p.done, p.size)*100/p.size, size(p.done), size(p.size), rate, left)
+	if p.told != nil {
+		return bar + p.told() + left
+	}
+	return fmt.Sprintf("%s%s of %s  %s%s", bar, size(p.done), size(p.size), rate, left)
 }

@@ -1,0 +1,144 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/history"
+	"github.com/natsgram/natsgram/bridge/peers"
+	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// takeHistory prepares to fetch history for the account, and has the service answer for it. Telegram gives bots none.
+func (o *ownership) takeHistory(c *rpc.Config, state mtproto.State) {
+	if o.c.History == nil {
+		return
+	}
+	add := func(verb string, do func(ctx context.Context, request []byte) ([]byte, *answer.Fault)) {
+		c.Extra["history_"+verb] = rpc.Extra{Subject: c.Scheme.Ctl(o.c.Name, "history."+verb), Slow: true, Answer: do}
+	}
+	if state.Bot {
+		for _, verb := range history.Verbs() {
+			add(verb, func(context.Context, []byte) ([]byte, *answer.Fault) {
+				return nil, answer.Refuse(403, "history."+verb+": Telegram gives bots no history")
+			})
+		}
+		return
+	}
+	d := o.driver
+	w := *d.publisher.writer // what is written here is no update: nothing of it is counted
+	o.history = history.New(history.Config{
+		Account: o.c.Name, User: state.UserID, Scheme: c.Scheme, Store: o.c.History, Records: o.c.Records,
+		Schema: o.c.Methods.Schema(), Rules: o.c.Rules, Invoke: o.ask, Find: o.findChat, Input: o.input, Met: o.met,
+		Unknown: func(err error) bool { var unknown *peers.UnknownError; return errors.As(err, &unknown) },
+		Message: func(item *updates.Item) (nats.Header, []byte) { return w.history(o.c.Conn, item) },
+		Through: d.ledger.last, Held: o.historyHeld, Sure: o.c.Sure, Explain: o.status.explain, Tell: o.tell.event, Log: o.tell.log,
+		Stored: func(n int) { o.tell.metrics.History(o.c.Name, n) },
+		Ended:  func(state history.State) { o.tell.metrics.HistoryJob(o.c.Name, string(state)) },
+	})
+	for _, verb := range history.Verbs() {
+		add(verb, func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
+			ctx, cancel := context.WithTimeout(ctx, o.c.Settings.Timeout)
+			defer cancel()
+			return o.history.Answer(ctx, verb, request)
+		})
+	}
+}
+
+func (o *ownership) runHistory() {
+	if o.history != nil {
+		o.history.Start()
+	}
+}
+
+func (o *ownership) endHistory() {
+	if o.history != nil {
+		o.history.Close()
+	}
+}
+
+// historyHeld is why nothing is fetched now.
+func (o *ownership) historyHeld() string {
+	if g := o.calls.gate; g != nil && g.Frozen() != nil {
+		return "the account is frozen (natsgram unfreeze)"
+	}
+	return ""
+}
+
+// met learns who is in an answer.
+func (o *ownership) met(result []byte) {
+	v, err := o.c.Methods.Schema().View(result)
+	if err != nil {
+		return
+	}
+	var all []codec.View
+	for _, field := range []string{"users", "chats"} {
+		for one := range v.Objects(field) {
+			all = append(all, one)
+		}
+	}
+	o.driver.publisher.directory.Met(all, result)
+}
+
+// findChat is the chat that a caller named, in any way that calls take; Telegram may be asked.
+func (o *ownership) findChat(ctx context.Context, peer json.RawMessage) (kind subjects.Kind, id int64, err error) {
+	schema := o.c.Methods.Schema()
+	t, _ := schema.Type("InputPeer")
+	resolve := func(class, text string) ([]byte, bool, error) {
+		object, ok, fault := o.resolve(ctx, class, text)
+		if fault != nil {
+			return nil, true, fault
+		}
+		return object, ok, nil
+	}
+	b, err := schema.AppendTLFromJSON(nil, peer, t, &codec.Options{Resolve: resolve, Forms: peers.Forms()})
+	if err != nil {
+		f := answer.Refuse(400, err.Error())
+		var said *answer.Fault
+		if errors.As(err, &said) {
+			f.Code, f.Telegram, f.RetryAfter = said.Code, said.Telegram, said.RetryAfter
+		}
+		return "", 0, f
+	}
+	v, err := schema.View(b)
+	if err != nil {
+		return "", 0, err
+	}
+	if v.Name() == "inputPeerSelf" {
+		return subjects.User, o.driver.publisher.directory.self, nil
+	}
+	for _, one := range []struct {
+		field string
+		kind  subjects.Kind
+	}{{"user_id", subjects.User}, {"chat_id", subjects.Chat}, {"channel_id", subjects.Channel}} {
+		if id := v.Int(one.field); id != 0 {
+			return one.kind, id, nil
+		}
+	}
+	return "", 0, answer.Refuse(400, v.Name()+" is no chat")
+}
+
+// historyRoom is for the headers by which a message of history is stored behind others.
+const historyRoom = 512
+
+// history is a message out of history as it stands in TG_HISTORY: as its update would, with a name of its own. Not for concurrent use.
+func (w *writer) history(conn *nats.Conn, item *updates.Item) (nats.Header, []byte) {
+	m := w.message(item)
+	m.Header[subjects.HeaderMsgID] = []string{w.account + "/" + w.user[0] + "/history/" + string(item.Peer.Kind) + "." + strconv.FormatInt(item.Peer.ID, 10) + "/" + strconv.Itoa(item.Index)}
+	limits := stream.LimitsOf(conn)
+	limits.Message, limits.Header = limits.Message-historyRoom, limits.Header-historyRoom
+	if !limits.Takes(m) {
+		m = w.smaller(m, limits, "")[0]
+	}
+	return m.Header, m.Data
+}

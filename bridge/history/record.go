@@ -1,0 +1,115 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/records"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Records is where it stands which jobs an account has: bridge/records.
+type Records interface {
+	History(ctx context.Context, account string) (body []byte, revision uint64, err error)
+	SaveHistory(ctx context.Context, account string, body []byte, over uint64) (revision uint64, err error)
+}
+
+const (
+	openMost  = 100                // jobs of an account that have not ended
+	endedMost = 50                 // that have, and are told of
+	endedAge  = 7 * 24 * time.Hour // so long
+	saveTime  = 5 * time.Second
+)
+
+// readJobs reads a record. What cannot be read is nothing: who asked for it asks again.
+func readJobs(body []byte, user int64) (all []*job) {
+	if json.Unmarshal(body, &all) != nil {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(j *job) bool {
+		valid := j != nil && j.ID != "" && len(j.ID) <= 64 && j.Chat != 0 && (j.Kind == subjects.User || j.Kind == subjects.Chat || j.Kind == subjects.Channel)
+		return !valid || j.User != user
+	})
+}
+
+// load takes over what jobs there are, and writes that once: from then on no former owner can.
+func (s *Service) load(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, saveTime)
+	defer cancel()
+	body, revision, err := s.c.Records.History(ctx, s.c.Account)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.jobs, s.revision = readJobs(body, s.c.User), revision
+	s.mu.Unlock()
+	if body != nil {
+		if err := s.write(ctx); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.loaded = true
+	s.mu.Unlock()
+	return nil
+}
+
+// save writes which jobs there are. Whoever else has written meanwhile did so without the right to.
+func (s *Service) save(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
+	defer cancel()
+	err := s.write(ctx)
+	if err == nil || !s.sure() {
+		return err
+	}
+	_, revision, readErr := s.c.Records.History(ctx, s.c.Account) // without an answer it may have been written
+	if readErr != nil {
+		return err
+	}
+	s.saving.Lock()
+	s.revision = revision
+	s.saving.Unlock()
+	return s.write(ctx)
+}
+
+func (s *Service) write(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if !s.sure() {
+		return errors.New("the account may be another daemon's now")
+	}
+	s.mu.Lock()
+	s.tidy(time.Now())
+	body, err := json.Marshal(s.jobs)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	revision, err := s.c.Records.SaveHistory(ctx, s.c.Account, body, s.revision)
+	if err == nil {
+		s.revision = revision
+	}
+	return err
+}
+
+// tidy forgets jobs that ended long ago, under mu.
+func (s *Service) tidy(now time.Time) {
+	ended := 0
+	for _, j := range slices.Backward(s.jobs) {
+		if j.ended() {
+			ended++
+		}
+	}
+	s.jobs = slices.DeleteFunc(s.jobs, func(j *job) bool {
+		if !j.ended() || ended <= endedMost && now.Sub(j.Ended) < endedAge {
+			return false
+		}
+		ended--
+		return true
+	})
+}
+
+var _ Records = (*records.Records)(nil)

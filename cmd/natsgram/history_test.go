@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/history"
+)
+
+// History from the command line, with a daemon and a Telegram in a box.
+func TestHistoryCommands(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	try := func(words string, status int, want ...string) string {
+		t.Helper()
+		out, got := command(t, append(strings.Fields("history "+words), "-s", srv.ClientURL())...)
+		for _, text := range want {
+			if got != status || !strings.Contains(out, text) {
+				t.Errorf("history %s: status %d, want %d and %q:\n%s", words, got, status, text, out)
+			}
+		}
+		return out
+	}
+	try("fetch demo me", 1, "is `natsgram serve` running")
+	runPeople(t, srv.ClientURL())
+	try("list demo", 0, "No history is fetched.")
+	try("fetch demo @alice", 0, "messages of user.", "are in TG_HISTORY", "tg.hist.demo.user.")
+	try("fetch demo @alice --limit 1 --json", 0, `"state":"done","peer":"user.`, `"stored":0`)
+	try("fetch demo @nobody_at_all", 1, "history.fetch: peer:")
+	try("fetch demo @alice --from 2037-01-01 --no-wait", 0, "")
+	try("list demo", 0, "JOB ", "done", "user.")
+	try("list demo --json", 0, `{"id":"`, `"subject":"tg.hist.demo.user.`)
+	try("cancel demo x", 1, "there is no such job")
+	for _, words := range []string{"fetch demo", "fetch demo me --limit 0", "fetch Demo me", "cancel demo", "list"} {
+		try(words, 2, "")
+	}
+}
+
+func TestHistoryLine(t *testing.T) {
+	now := time.Now()
+	j := history.Job{State: history.Waiting, Done: 500, Of: 1000, Reason: "FLOOD_WAIT_30"}
+	p := &progress{what: "channel.5", size: 100, done: 50, begun: now.Add(-10 * time.Second), told: func() string { return historyLine(j) }}
+	if got := p.line(now); got != "channel.5  [##########----------]  50 %  500 of 1000 messages, waits: FLOOD_WAIT_30  10s" {
+		t.Error(got)
+	}
+}
