@@ -201,7 +201,7 @@ func historyListCommand() *cobra.Command {
 		Use:   "list ACCOUNT",
 		Short: "Show the jobs that fetch history, and those that ended lately",
 		Example: `  natsgram history list main
-  natsgram history list main --json | jq -r 'select(.state == "failed") | .error'`,
+  natsgram history list main --json | jq -r 'select(.code > 0) | .error'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkAccount(c, args[0]); err != nil {
