@@ -13,6 +13,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
 
 // fetch asks for history, and gives the job.
@@ -106,48 +107,45 @@ func numbered(from, to int) (all []string) {
 
 // A channel's history comes oldest first, each message once however often it is asked for; what comes later is fetched later.
 func TestHistory(t *testing.T) {
-	for _, encoding := range []string{"json"} {
-		t.Run(encoding, func(t *testing.T) {
-			w := newTown(t)
-			for i := range 250 {
-				w.alice.Send(w.news, fmt.Sprint("m", i))
-			}
-			d := newDaemon(t, w, func(s *Settings) { s.Encoding = encoding })
-			d.login("main", w.dora)
-			channel := fmt.Sprintf("channel.%d", w.news.ID())
-			j := d.fetched(fmt.Sprintf(`{"peer":%q,"limit":120}`, channel))
-			texts, all := d.past("tg.hist.main." + channel)
-			if !slices.Equal(texts, numbered(130, 249)) || j.Done != 120 || j.Stored != 120 || j.Percent != 100 || j.Of != 120 || j.Subject != "tg.hist.main."+channel {
-				t.Fatalf("%+v: %v", j, texts)
-			}
-			h := all[0].Header
-			if h.Get("Tg-Type") != "updateNewChannelMessage" || h.Get("Tg-Backfill") != "true" || h.Get("Tg-Msg-Id") != "132" || h.Get("Tg-Box") != channel || h.Get("Tg-Pts") != "" ||
-				h.Get("Tg-Date") == "" || h.Get("Tg-User") != fmt.Sprint(w.dora.ID()) || h.Get("Nats-Msg-Id") != fmt.Sprintf("main/%d/history/%s/132", w.dora.ID(), channel) || h.Get("Tg-Delay") != "" {
-				t.Errorf("headers: %v", h)
-			}
-			if !strings.Contains(string(all[0].Data), `"chats":[{"_":"channel"`) {
-				t.Errorf("whose it is, is missing: %s", all[0].Data)
-			}
-			if again := d.fetched(fmt.Sprintf(`{"peer":%q,"limit":120}`, channel)); again.ID == j.ID || again.Done != 120 || again.Stored != 0 {
-				t.Errorf("again: %+v", again)
-			}
-			whole := d.fetched(fmt.Sprintf(`{"peer":%q}`, channel))
-			if whole.Done != 251 || whole.Stored != 131 { // and the one that says who made it
-				t.Errorf("all: %+v", whole)
-			}
-			w.alice.Send(w.news, "m250")
-			if new := d.fetched(fmt.Sprintf(`{"peer":%q,"limit":10}`, channel)); new.Done != 10 || new.Stored != 1 {
-				t.Errorf("one more: %+v", new)
-			}
-			texts, _ = d.past("tg.hist.main." + channel)
-			want := append(append(append(numbered(130, 249), "messageService"), numbered(0, 129)...), "m250")
-			if !slices.Equal(texts, want) {
-				t.Errorf("got %v", texts)
-			}
-			if through := d.held("tg.>"); whole.Through == 0 || whole.Through > uint64(through) {
-				t.Errorf("through %d of %d", whole.Through, through)
-			}
-		})
+	w := newTown(t)
+	for i := range 250 {
+		w.alice.Send(w.news, fmt.Sprint("m", i))
+	}
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	channel := fmt.Sprintf("channel.%d", w.news.ID())
+	j := d.fetched(fmt.Sprintf(`{"peer":%q,"limit":120}`, channel))
+	texts, all := d.past("tg.hist.main." + channel)
+	if !slices.Equal(texts, numbered(130, 249)) || j.Done != 120 || j.Stored != 120 || j.Percent != 100 || j.Of != 120 || j.Subject != "tg.hist.main."+channel {
+		t.Fatalf("%+v: %v", j, texts)
+	}
+	h := all[0].Header
+	if h.Get("Tg-Type") != "updateNewChannelMessage" || h.Get("Tg-Backfill") != "true" || h.Get("Tg-Msg-Id") != "132" || h.Get("Tg-Box") != channel || h.Get("Tg-Pts") != "" ||
+		h.Get("Tg-Date") == "" || h.Get("Tg-User") != fmt.Sprint(w.dora.ID()) || h.Get("Nats-Msg-Id") != fmt.Sprintf("main/%d/history/%s/132", w.dora.ID(), channel) || h.Get("Tg-Delay") != "" {
+		t.Errorf("headers: %v", h)
+	}
+	if !strings.Contains(string(all[0].Data), `"chats":[{"_":"channel"`) {
+		t.Errorf("whose it is, is missing: %s", all[0].Data)
+	}
+	if again := d.fetched(fmt.Sprintf(`{"peer":%q,"limit":120}`, channel)); again.ID == j.ID || again.Done != 120 || again.Stored != 0 {
+		t.Errorf("again: %+v", again)
+	}
+	whole := d.fetched(fmt.Sprintf(`{"peer":%q}`, channel))
+	if whole.Done != 251 || whole.Stored != 131 { // and the one that says who made it
+		t.Errorf("all: %+v", whole)
+	}
+	w.alice.Send(w.news, "m250")
+	if new := d.fetched(fmt.Sprintf(`{"peer":%q,"limit":10}`, channel)); new.Done != 10 || new.Stored != 1 {
+		t.Errorf("one more: %+v", new)
+	}
+	texts, _ = d.past("tg.hist.main." + channel)
+	want := append(append(append(numbered(130, 249), "messageService"), numbered(0, 129)...), "m250")
+	if !slices.Equal(texts, want) {
+		t.Errorf("got %v", texts)
+	}
+	st, err := d.js.Stream(soon(t), "TG_UPDATES")
+	if err != nil || whole.Through == 0 || whole.Through > st.CachedInfo().State.LastSeq {
+		t.Errorf("through %d: %v", whole.Through, err)
 	}
 }
 
@@ -271,6 +269,144 @@ func TestHistoryWaits(t *testing.T) {
 	waits := d.fetch(`{"peer":"@bob"}`)
 	d.ask("tg.ctl.main.unfreeze", "")
 	if j := d.until(waits.ID, hasEnded); j.State != history.Done {
+		t.Errorf("%+v", j)
+	}
+}
+
+// A thread is fetched alone, and a supergroup says which basic group it was.
+func TestHistoryOfThread(t *testing.T) {
+	w := newTown(t)
+	forum := w.AddChannel(mttest.ChannelConfig{Title: "Forum", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora}})
+	root := w.alice.Send(forum, "topic").ID
+	for i := range 150 {
+		w.alice.Send(forum, "beside")
+		w.alice.SendDraft(forum, world.Draft{Text: fmt.Sprint("m", i), ReplyTo: root})
+	}
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	channel := fmt.Sprintf("channel.%d", forum.ID())
+	if j := d.fetched(fmt.Sprintf(`{"peer":%q,"topic":%d,"limit":120}`, channel, root)); j.Stored != 120 || j.Topic != root {
+		t.Errorf("%+v", j)
+	}
+	if texts, _ := d.past("tg.hist.main." + channel); !slices.Equal(texts, numbered(30, 149)) {
+		t.Errorf("%v", texts)
+	}
+	j := d.until(d.fetch(fmt.Sprintf(`{"peer":%q,"topic":99999}`, channel)).ID, hasEnded)
+	if j.State != history.Failed || !strings.Contains(j.Error, "MSG_ID_INVALID") {
+		t.Errorf("%+v", j)
+	}
+	w.InterceptMethod("messages.getHistory", func(*mttest.Request) mttest.Action {
+		return mttest.Answer(mttest.M{"_": "messages.channelMessages", "pts": 1, "count": 1, "topics": []mttest.M{}, "chats": []mttest.M{}, "users": []mttest.M{}, "messages": []mttest.M{{
+			"_": "messageService", "id": 1, "peer_id": mttest.M{"_": "peerChannel", "channel_id": forum.ID()}, "date": 1,
+			"action": mttest.M{"_": "messageActionChannelMigrateFrom", "title": "G", "chat_id": 4321},
+		}}})
+	})
+	if j := d.fetched(fmt.Sprintf(`{"peer":%q}`, channel)); j.Former != "chat.4321" || j.Done != 1 {
+		t.Errorf("%+v", j)
+	}
+}
+
+// F13: a login code stays off this stream as well; and somebody who is erased is erased here too, in either encoding.
+func TestHistoryWithoutCodesAndTheErased(t *testing.T) {
+	for _, encoding := range []string{"json", "msgpack"} {
+		t.Run(encoding, func(t *testing.T) {
+			w := newTown(t)
+			telegram, eve := w.AddUser(mttest.User{First: "Telegram", ID: 777000}), w.AddUser(mttest.User{First: "Eve", Username: "eve_e"})
+			group := w.AddChannel(mttest.ChannelConfig{Title: "G", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora, eve}})
+			const code, secret = "54321", "what eve said"
+			telegram.Send(w.dora, "Login code: "+code)
+			for range 5 {
+				w.alice.Send(group, "what alice said")
+				eve.Send(group, secret)
+				eve.Send(w.dora, secret)
+			}
+			d := newDaemon(t, w, func(s *Settings) { s.Encoding = encoding })
+			d.login("main", w.dora)
+			for _, peer := range []string{`"user.777000"`, `"@eve_e"`, fmt.Sprintf(`"channel.%d"`, group.ID())} {
+				d.fetched(`{"peer":` + peer + `}`)
+			}
+			st, err := d.js.Stream(soon(t), "TG_HISTORY")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := st.GetLastMsgForSubject(soon(t), "tg.hist.main.user.777000")
+			if err != nil || strings.Contains(string(m.Data), code) || m.Header.Get("Tg-Redacted") != "service message" {
+				t.Errorf("%v %v", err, m)
+			}
+			if reply := d.ask("tg.ctl.main.erase", fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())); !strings.Contains(string(reply.Data), `"TG_HISTORY":{"read":17,"erased":10}`) {
+				t.Errorf("%v %s", reply.Header, reply.Data)
+			}
+			info, err := st.Info(soon(t))
+			if err != nil || info.State.Msgs != 7 { // the code's, alice's, and who made the group
+				t.Errorf("%d messages are left: %v", info.State.Msgs, err)
+			}
+			if err := d.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if where := inFiles(t, d.s.StateDir, secret); len(where) > 0 {
+				t.Errorf("her words are in %q", where)
+			}
+			if where := inFiles(t, d.s.StateDir, code); len(where) > 0 {
+				t.Errorf("the code is in %q", where)
+			}
+		})
+	}
+}
+
+// Whoever takes the account over goes on with the job; and an account that is removed for good leaves nothing of its history.
+func TestHistoryAtAnotherDaemon(t *testing.T) {
+	w := newTown(t)
+	for i := range 900 {
+		w.alice.Send(w.news, fmt.Sprint("m", i))
+	}
+	one, two := pair(t, w)
+	one.signIn("main", w.dora)
+	w.InterceptMethod("messages.getHistory", func(*mttest.Request) mttest.Action { return mttest.Delay(100*time.Millisecond, mttest.Pass()) })
+	channel := fmt.Sprintf("channel.%d", w.news.ID())
+	j := one.fetch(fmt.Sprintf(`{"peer":%q}`, channel))
+	j = one.until(j.ID, func(j history.Job) bool { return j.Done > 200 })
+	one.move()
+	if end := two.until(j.ID, hasEnded); end.State != history.Done || end.Done != 901 || end.Stored != 901 {
+		t.Errorf("%+v", end)
+	}
+	if texts, _ := two.past("tg.hist.main.>"); !slices.Equal(texts, append([]string{"messageService"}, numbered(0, 899)...)) {
+		t.Errorf("%v", texts)
+	}
+	if refused := two.verb("remove", `{"account":"main","purge":true}`, nil); refused != "" {
+		t.Fatal(refused)
+	}
+	if texts, _ := two.past("tg.hist.main.>"); len(texts) > 0 {
+		t.Errorf("%d messages are left", len(texts))
+	}
+}
+
+// A long history does not hold up calls: they are answered while it comes, and Telegram's answers to them are theirs.
+func TestHistoryBesideCalls(t *testing.T) {
+	w := newTown(t)
+	for i := range 1500 {
+		w.alice.Send(w.news, fmt.Sprint("m", i))
+	}
+	d := newDaemon(t, w, func(s *Settings) { s.Concurrency = 1 })
+	d.login("main", w.dora)
+	var held atomic.Bool
+	held.Store(true)
+	w.InterceptMethod("messages.getHistory", func(*mttest.Request) mttest.Action {
+		if held.Load() {
+			return mttest.Delay(10*time.Millisecond, mttest.Error(500, "SOMETHING_FAILED"))
+		}
+		return mttest.Pass()
+	})
+	j := d.fetch(fmt.Sprintf(`{"peer":"channel.%d"}`, w.news.ID()))
+	for range 20 {
+		if m := d.ask("tg.rpc.main.help.getConfig", "{}"); m.Header.Get("Nats-Service-Error") != "" {
+			t.Fatalf("%v", m.Header)
+		}
+	}
+	if now := d.historyJob(j.ID); now.Ended != nil {
+		t.Errorf("%+v", now)
+	}
+	held.Store(false)
+	if j = d.until(j.ID, hasEnded); j.State != history.Done || j.Stored != 1501 {
 		t.Errorf("%+v", j)
 	}
 }

@@ -26,11 +26,12 @@ const (
 const (
 	callTime  = time.Minute
 	tellEvery = time.Second
-	// pace is how far calls are apart in the long run, and burst how many may come before that holds: people who scroll back make no
-	// more, and Telegram slows down who makes many.
-	pace  = time.Second
+	// burst is how many calls may come before pace holds.
 	burst = 20
 )
+
+// pace is how far calls are apart in the long run: people who scroll back make no more, and Telegram slows down who makes many.
+var pace = time.Second
 
 var (
 	// jobPause is between attempts of a job that something passing keeps from going on.

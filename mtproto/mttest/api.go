@@ -50,6 +50,7 @@ func handlers() map[string]served {
 		"messages.editMessage":      {signedIn, editMessage},
 		"messages.deleteMessages":   {signedIn, deleteMessages},
 		"messages.getHistory":       {signedIn, getHistory},
+		"messages.getReplies":       {signedIn, getReplies},
 		"messages.getMessages":      {signedIn, getMessages},
 		"messages.getDialogs":       {signedIn, getDialogs},
 		"messages.getPeerDialogs":   {signedIn, getPeerDialogs},

@@ -103,7 +103,12 @@ func setTyping(r *Request) (any, error) {
 
 const maxHistory = 100
 
-func getHistory(r *Request) (any, error) {
+func getHistory(r *Request) (any, error) { return r.pageOf(0) }
+
+func getReplies(r *Request) (any, error) { return r.pageOf(int(r.Args.Int("msg_id"))) }
+
+// pageOf is a page of a history, or of a thread in it.
+func (r *Request) pageOf(thread int) (any, error) {
 	in, err := r.peer("peer")
 	if err != nil {
 		return nil, err
@@ -111,6 +116,7 @@ func getHistory(r *Request) (any, error) {
 	page := world.Page{
 		OffsetID: int(r.Args.Int("offset_id")), OffsetDate: int(r.Args.Int("offset_date")), AddOffset: int(r.Args.Int("add_offset")),
 		Limit: int(r.Args.Int("limit")), MaxID: int(r.Args.Int("max_id")), MinID: int(r.Args.Int("min_id")),
+		Thread: thread,
 	}
 	if page.Limit <= 0 || page.Limit > maxHistory {
 		page.Limit = maxHistory

@@ -7,6 +7,7 @@ type Page struct {
 	OffsetID, OffsetDate int
 	AddOffset, Limit     int
 	MaxID, MinID         int // exclusive; 0: none
+	Thread               int // messages that answer this one, and those that answer them; 0: all
 }
 
 // History is a piece of a conversation.
@@ -23,7 +24,27 @@ func (w *World) History(viewer int64, in Peer, p Page) (History, error) {
 	if err != nil {
 		return History{}, err
 	}
+	if p.Thread > 0 {
+		if all = thread(all, p.Thread); all == nil {
+			return History{}, refuse("MSG_ID_INVALID")
+		}
+	}
 	return History{Messages: p.cut(all), Count: len(all)}, nil
+}
+
+// thread are the messages that answer one, at whatever distance, newest first; nil: there is no such message.
+func thread(all []*Message, root int) (in []*Message) {
+	within := map[int]bool{}
+	for _, m := range slices.Backward(all) {
+		switch {
+		case m.ID == root:
+			within[root], in = true, []*Message{}
+		case within[m.ReplyTo]:
+			within[m.ID], in = true, append(in, m)
+		}
+	}
+	slices.Reverse(in)
+	return in
 }
 
 // conversation is all messages, newest first.
