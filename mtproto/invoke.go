@@ -49,7 +49,8 @@ type attempts struct {
 	wraps   int
 	flooded time.Duration
 	turn    *turn // in a [Sequence]
-	doubt   bool  // an earlier try may have been executed
+	company *Company
+	doubt   bool // an earlier try may have been executed
 }
 
 // attempts begins a call at a data centre, 0 for the home.

@@ -70,6 +70,8 @@ type manner struct {
 	turn   *turn  // in a [Sequence]
 	before []byte // what goes right before the query
 	loan   *Loan  // the answer may be lent
+
+	company *Company // the last of it has them all sent
 }
 
 // do makes a call and waits for what comes of it.
@@ -77,7 +79,8 @@ func (l *link) do(ctx context.Context, m method, query []byte, how manner) ([]by
 	k := l.c.rpcs.get(query, m)
 	k.manner = how
 	defer l.c.rpcs.put(k)
-	if err := l.add(k); err != nil {
+	err := l.add(k)
+	if how.company.come(); err != nil {
 		return nil, &Error{Method: m.name, DC: l.id, Sent: SentNo, Err: err}
 	}
 	select {
@@ -105,7 +108,9 @@ func (l *link) add(k *rpc) error {
 	} else {
 		l.submit(k)
 	}
-	l.conn.Wake()
+	if k.company == nil {
+		l.conn.Wake()
+	}
 	return nil
 }
 

@@ -42,10 +42,12 @@ type fileTraffic struct {
 // without updates, to the data centre's addresses for media, several in parallel (D9, D10). Where a data centre has no
 // such address, it goes over the connection that is there: a second one might cost the account (D8).
 //
-// The result may be lent: see [WithLoan]. It is otherwise as [Client.Invoke], except that FILE_MIGRATE_X is the caller's to follow, with this call and those to
-// come for the same file.
+// The result may be lent, and calls may go together: see [WithLoan] and [WithCompany]. It is otherwise as [Client.Invoke], except that
+// FILE_MIGRATE_X is the caller's to follow, with this call and those to come for the same file.
 func (c *Client) InvokeFile(ctx context.Context, id int, t Traffic, query []byte) ([]byte, error) {
 	a := c.attempts(id, query)
+	a.company = companyOf(ctx)
+	defer func() { a.company.come() }() // unless it has
 	if !strings.HasPrefix(a.m.name, "upload.") || a.m.name == cdnMethod {
 		return nil, a.failed(SentNo, ErrNotFile)
 	}
@@ -89,11 +91,13 @@ func (f *fileTraffic) try(ctx context.Context, a *attempts, use linkUse) ([]byte
 
 // do makes a call over a session for files.
 func (f *fileTraffic) do(ctx context.Context, at dcPath, a *attempts) ([]byte, *Error) {
-	l, err := f.link(at)
+	l, err := a.company.over(func() (*link, error) { return f.link(at) })
 	if err != nil {
 		return nil, a.failed(SentNo, err)
 	}
-	body, e := l.do(ctx, a.m, a.query, manner{before: l.header(), loan: LoanOf(ctx)})
+	how := manner{before: l.header(), loan: LoanOf(ctx), company: a.company}
+	a.company = nil
+	body, e := l.do(ctx, a.m, a.query, how)
 	l.noteWrap(e)
 	return body, e
 }

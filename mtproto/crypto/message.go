@@ -39,26 +39,82 @@ func PacketKeyID(packet []byte) (uint64, bool) {
 // ack is the token by which a quick acknowledgement of this packet would name it (A7). Seal fails only where rand does
 // or plain is over 16 MiB.
 func Seal(dst []byte, k *Key, from Side, plain []byte, rand io.Reader) (packet []byte, ack uint32, err error) {
-	return SealTail(dst, k, from, plain, nil, rand)
+	return SealText(dst, k, from, Text{Plain: plain}, rand)
 }
 
-// SealTail is [Seal] of plain with tail behind it, for tails that are too large to be moved there.
-func SealTail(dst []byte, k *Key, from Side, plain, tail []byte, rand io.Reader) (packet []byte, ack uint32, err error) {
-	size := len(plain) + len(tail)
+// Text is a plaintext to be sealed, in two parts: what ends it may be too large to be moved behind the rest.
+type Text struct{ Plain, Tail []byte }
+
+// SealText is [Seal] of a plaintext in two parts.
+func SealText(dst []byte, k *Key, from Side, t Text, rand io.Reader) (packet []byte, ack uint32, err error) {
+	u, err := prepare(dst, k, t, rand)
+	if err != nil {
+		return dst, 0, err
+	}
+	u.seal(k, from)
+	return u.packet, u.ack, nil
+}
+
+// SealPair seals two plaintexts, each into the packet of its own, with less time for both than for one after the other where the processor can
+// and both are large.
+func SealPair(dst [2][]byte, k *Key, from Side, t [2]Text, rand io.Reader) (packets [2][]byte, acks [2]uint32, err error) {
+	a, err := prepare(dst[0], k, t[0], rand)
+	if err != nil {
+		return dst, acks, err
+	}
+	b, err := prepare(dst[1], k, t[1], rand)
+	if err != nil {
+		clear(a.out)
+		return dst, acks, err
+	}
+	if fastSum && a.pairs() && b.pairs() {
+		sealFastPair(&a, &b, k, from)
+	} else {
+		a.seal(k, from)
+		b.seal(k, from)
+	}
+	return [2][]byte{a.packet, b.packet}, [2]uint32{a.ack, b.ack}, nil
+}
+
+// unsealed is a packet that is laid out.
+type unsealed struct {
+	packet []byte    // with what stood before
+	out    []byte    // the packet alone
+	parts  [4][]byte // see lay
+	ack    uint32
+}
+
+// prepare lays a packet out.
+func prepare(dst []byte, k *Key, t Text, rand io.Reader) (u unsealed, err error) {
+	size := len(t.Plain) + len(t.Tail)
 	if k.Zero() || size > maxPlain {
-		return dst, 0, fmt.Errorf("crypto: cannot seal %d bytes with %v", size, k)
+		return u, fmt.Errorf("crypto: cannot seal %d bytes with %v", size, k)
 	}
 	padding := minPadding + -(size+minPadding)&15
 	start := len(dst)
 	dst = slices.Grow(dst, outerSize+size+padding)
-	dst = dst[:start+outerSize+size+padding]
-	out := dst[start:]
-	parts, missing := lay(out[outerSize:], plain, tail)
+	u.packet = dst[:start+outerSize+size+padding]
+	u.out = u.packet[start:]
+	parts, missing := lay(u.out[outerSize:], t.Plain, t.Tail)
+	u.parts = parts
 	if _, err := io.ReadFull(rand, missing); err != nil {
-		clear(out)
-		return dst[:start], 0, fmt.Errorf("crypto: random padding: %w", err)
+		clear(u.out)
+		return u, fmt.Errorf("crypto: random padding: %w", err)
 	}
-	return dst, seal(out, k, from, parts[:]...), nil
+	return u, nil
+}
+
+const (
+	body = 2 // which of the parts it is, see lay
+	end  = 3
+
+	pairLead  = 256     // bytes before the bodies of packets that are sealed two at once, with the part of the key before them,
+	pairLeast = 1 << 10 // and of the bodies
+)
+
+// pairs reports whether a packet is one of those: it carries a part of a file, and little before it.
+func (u *unsealed) pairs() bool {
+	return len(u.parts[0]) > 0 && 32+len(u.parts[0])+len(u.parts[1]) <= pairLead && len(u.parts[body]) >= pairLeast
 }
 
 // lay divides a plaintext into parts of whole blocks, which are encrypted from where they are. What makes no block by itself stands where its
@@ -71,23 +127,23 @@ func lay(text, plain, tail []byte) (parts [4][]byte, missing []byte) {
 		n, tail = n+k, tail[k:]
 	}
 	joint := n &^ 15 // without it, there is no more tail
-	body := tail[:len(tail)&^15]
-	end := text[whole+joint+len(body):]
+	blocks := tail[:len(tail)&^15]
+	last := text[whole+joint+len(blocks):]
 	n -= joint
-	n += copy(end[n:], tail[len(body):])
-	return [4][]byte{plain[:whole], text[whole : whole+joint], body, end}, end[n:]
+	n += copy(last[n:], tail[len(blocks):])
+	return [4][]byte{plain[:whole], text[whole : whole+joint], body: blocks, end: last}, last[n:]
 }
 
-// seal encrypts a packet whose plaintext, padding included, are parts of whole blocks, which may stand where their ciphertext will.
-func seal(out []byte, k *Key, from Side, parts ...[]byte) (ack uint32) {
+// seal encrypts a packet.
+func (u *unsealed) seal(k *Key, from Side) {
 	summed := [5][]byte{k.get().bytes[88+from : 120+from]}
-	large := sha256Of(summed[:1+copy(summed[1:], parts)]...)
+	copy(summed[1:], u.parts[:])
+	large := sha256Of(summed[:]...)
 	msgKey := [16]byte(large[8:24])
-	binary.LittleEndian.PutUint64(out, k.get().id)
-	copy(out[8:], msgKey[:])
+	u.head(k, &msgKey, large)
 	aes := kdf2(k, from, &msgKey)
-	text := out[outerSize:]
-	for _, p := range parts {
+	text := u.out[outerSize:]
+	for _, p := range u.parts {
 		n := len(p)
 		if n == 0 {
 			continue
@@ -98,7 +154,13 @@ func seal(out []byte, k *Key, from Side, parts ...[]byte) (ack uint32) {
 		copy(aes.iv[16:], last[:])
 		text = text[n:]
 	}
-	return binary.LittleEndian.Uint32(large[:4]) | quickAck
+}
+
+// head writes what stands before the ciphertext.
+func (u *unsealed) head(k *Key, msgKey *[16]byte, sum [32]byte) {
+	binary.LittleEndian.PutUint64(u.out, k.get().id)
+	copy(u.out[8:], msgKey[:])
+	u.ack = binary.LittleEndian.Uint32(sum[:4]) | quickAck
 }
 
 // Open decrypts a packet that the given side wrote and appends its plaintext, padding included, to dst: salt,

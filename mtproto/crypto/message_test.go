@@ -93,7 +93,7 @@ func TestOpenRejects(t *testing.T) {
 	sealed := func(plain []byte, length uint32) []byte {
 		binary.LittleEndian.PutUint32(plain[lengthAt:], length)
 		out := append(make([]byte, outerSize), plain...)
-		seal(out, k, Server, out[outerSize:])
+		sealThere(out, k)
 		return out
 	}
 	for name, packet := range map[string][]byte{
@@ -137,7 +137,7 @@ func TestOpenAcceptsBounds(t *testing.T) {
 	for _, c := range []struct{ total, body int }{{48, 0}, {48, 4}, {innerSize + 1024, 0}, {innerSize + 1024 + 16, 16}} {
 		out := make([]byte, outerSize+c.total)
 		binary.LittleEndian.PutUint32(out[outerSize+lengthAt:], uint32(c.body))
-		seal(out, k, Server, out[outerSize:])
+		sealThere(out, k)
 		if _, err := Open(nil, k, Server, out); err != nil {
 			t.Errorf("%d bytes of text, %d of body: %v", c.total, c.body, err)
 		}
@@ -182,6 +182,13 @@ func TestOpenInPlace(t *testing.T) {
 	}
 }
 
+// sealThere seals a packet of the server's whose plaintext and padding stand where their ciphertext will.
+func sealThere(out []byte, k *Key) (ack uint32) {
+	u := unsealed{out: out, parts: [4][]byte{end: out[outerSize:]}}
+	u.seal(k, Server)
+	return u.ack
+}
+
 // What is encrypted from where it is, is the same as what is encrypted in place.
 func TestSealInTwo(t *testing.T) {
 	k := testKey(t)
@@ -193,7 +200,7 @@ func TestSealInTwo(t *testing.T) {
 		}
 		want := make([]byte, len(got))
 		copy(want[outerSize:], plain)
-		if again := seal(want, k, Server, want[outerSize:]); !bytes.Equal(got, want) || ack != again {
+		if again := sealThere(want, k); !bytes.Equal(got, want) || ack != again {
 			t.Errorf("%d: %x, want %x", n, got, want)
 		}
 	}
@@ -210,11 +217,84 @@ func TestSealTail(t *testing.T) {
 				t.Fatal(err)
 			}
 			tail := bytes.Clone(whole[at:n])
-			got, ack, err := SealTail([]byte("x"), k, Client, whole[:at:at], tail, zeros{})
+			got, ack, err := SealText([]byte("x"), k, Client, Text{whole[:at:at], tail}, zeros{})
 			if err != nil || ack != token || !bytes.Equal(got, want) || !bytes.Equal(tail, whole[at:n]) {
 				t.Fatalf("%d bytes and %d: %v\n%x, want\n%x", at, n-at, err, got, want)
 			}
 		}
+	}
+}
+
+// Two that are sealed together are what each is by itself: with bodies of the same length and of others, and where they do not pair.
+func TestSealPair(t *testing.T) {
+	k := testKey(t)
+	rng := mrand.NewChaCha8([32]byte{5})
+	paired := 0
+	for i := range 400 {
+		var texts [2]Text
+		var want [2][]byte
+		var tokens [2]uint32
+		for j := range texts {
+			head, n := 32, 1024+4*int(rng.Uint64()%64)
+			switch i % 8 {
+			case 1:
+				head = 16 + 4*int(rng.Uint64()%70)
+			case 2:
+				n = 4 * int(rng.Uint64()%400)
+			case 3:
+				n += 1000 * j
+			}
+			texts[j] = Text{make([]byte, head), make([]byte, n)}
+			_, _ = rng.Read(texts[j].Plain)
+			_, _ = rng.Read(texts[j].Tail)
+			var err error
+			if want[j], tokens[j], err = SealText([]byte("x"), k, Client, texts[j], zeros{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, acks, err := SealPair([2][]byte{[]byte("x"), []byte("x")}, k, Client, texts, zeros{})
+		if err != nil || acks != tokens || !bytes.Equal(got[0], want[0]) || !bytes.Equal(got[1], want[1]) {
+			t.Fatalf("%d: %v, acks %x, want %x; the packets are right: %v, %v", i, err, acks, tokens, bytes.Equal(got[0], want[0]), bytes.Equal(got[1], want[1]))
+		}
+		a, _ := prepare(nil, k, texts[0], zeros{})
+		if b, _ := prepare(nil, k, texts[1], zeros{}); a.pairs() && b.pairs() {
+			paired++
+		}
+	}
+	if paired < 200 || paired == 400 {
+		t.Errorf("%d of 400 pair", paired)
+	}
+	for _, texts := range [][2]Text{{{Plain: make([]byte, maxPlain+1)}, {}}, {{}, {Plain: make([]byte, maxPlain+1)}}} {
+		if got, _, err := SealPair([2][]byte{{1}, {2}}, k, Client, texts, zeros{}); err == nil || len(got[0]) != 1 || len(got[1]) != 1 {
+			t.Errorf("too long: %v, %d and %d bytes", err, len(got[0]), len(got[1]))
+		}
+	}
+}
+
+// one is one after the other.
+func BenchmarkSealPair(b *testing.B) {
+	const n = 512 << 10
+	k := testKey(b)
+	texts := [2]Text{{make([]byte, 32), make([]byte, n)}, {make([]byte, 32), make([]byte, n)}}
+	var dst [2][]byte
+	for name, f := range map[string]func(){
+		"pair": func() {
+			got, _, _ := SealPair([2][]byte{dst[0][:0], dst[1][:0]}, k, Client, texts, zeros{})
+			dst = got
+		},
+		"one": func() {
+			for i, t := range texts {
+				dst[i], _, _ = SealText(dst[i][:0], k, Client, t, zeros{})
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(2 * n)
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
 	}
 }
 

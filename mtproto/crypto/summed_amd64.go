@@ -20,6 +20,18 @@ const (
 // sumState is that of SHA-256, its words in the order f, e, b, a, h, g, d, c.
 type sumState [8]uint32
 
+// beginSum is the state before the first block.
+var beginSum = sumState{0x9b05688c, 0x510e527f, 0xbb67ae85, 0x6a09e667, 0x5be0cd19, 0x1f83d9ab, 0xa54ff53a, 0x3c6ef372}
+
+// newSum is the state after a first block, in two parts.
+func newSum(begin, end []byte) sumState {
+	var first [sumBlock]byte
+	copy(first[copy(first[:], begin):], end)
+	s := beginSum
+	sumBlocks(&s, &first[0], 1)
+	return s
+}
+
 // decryptFastSum is DecryptIGE, of sumLeast bytes at least, and the SHA-256 of prefix and what came out.
 func decryptFastSum(dst, src []byte, k *aesKey, prefix *[32]byte) [32]byte {
 	var s schedule
@@ -31,10 +43,7 @@ func decryptFastSum(dst, src []byte, k *aesKey, prefix *[32]byte) [32]byte {
 	decryptChain(&s, &dst[0], &src[0], sumLead/16, &prevOut, &prevIn)
 	prevIn, prevOut = next, [16]byte(dst[sumLead-16:sumLead])
 
-	var first [sumBlock]byte
-	copy(first[copy(first[:], prefix[:]):], dst)
-	state := sumState{0x9b05688c, 0x510e527f, 0xbb67ae85, 0x6a09e667, 0x5be0cd19, 0x1f83d9ab, 0xa54ff53a, 0x3c6ef372}
-	sumBlocks(&state, &first[0], 1)
+	state := newSum(prefix[:], dst)
 	groups := (len(src) - sumLead - 1) / sumBlock
 	at := sumLead + sumBlock*groups
 	decryptSum(&s, &state, &dst[sumLead], &src[sumLead], groups, &prevOut, &prevIn)
@@ -49,7 +58,7 @@ func (s *sumState) finish(rest []byte, n int) (sum [32]byte) {
 		sumBlocks(s, &rest[0], whole)
 		rest = rest[whole*sumBlock:]
 	}
-	var end [2 * sumBlock]byte
+	var end [2 * sumBlock]byte // with what SHA-256 puts behind a message
 	end[copy(end[:], rest)] = 0x80
 	blocks := (len(rest) + 1 + 8 + sumBlock - 1) / sumBlock
 	binary.BigEndian.PutUint64(end[blocks*sumBlock-8:], uint64(n)*8)

@@ -250,7 +250,7 @@ func (s *sending) give(b *buffer) {
 func (u *Uploaded) sending() *sending {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
-	return &sending{u: u, id: int64(binary.LittleEndian.Uint64(id[:])), free: make(chan *buffer, u.f.parallel()+2)}
+	return &sending{u: u, id: int64(binary.LittleEndian.Uint64(id[:])), free: make(chan *buffer, u.f.parallel()+3)}
 }
 
 func (s *sending) finish() {
@@ -266,24 +266,57 @@ func (s *sending) finish() {
 func (s *sending) parts(ctx context.Context, r io.Reader) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(s.u.f.parallel())
+	one := func(ctx context.Context, n int, b *buffer) {
+		group.Go(func() error { return s.save(ctx, n, s.u.Parts, b) })
+	}
 	send := func(n int, b *buffer) error {
-		group.Go(func() error { return s.save(inner, n, s.u.Parts, b) })
+		one(inner, n, b)
 		return inner.Err()
 	}
 	last := send
-	if s.u.Parts == unknown {
+	switch {
+	case s.u.Parts == unknown:
 		last = func(n int, b *buffer) error {
 			if err := group.Wait(); err != nil {
 				return err
 			}
 			return s.save(ctx, n, n+1, b)
 		}
+	case s.u.f.parallel() >= pairsFrom:
+		send, last = inPairs(inner, one)
 	}
 	err := s.each(r, send, last)
 	if failed := group.Wait(); failed != nil {
 		return failed
 	}
 	return err
+}
+
+// pairsFrom is from how many parts at once on two of them go together, so that those of others are under way while one waits for another.
+const pairsFrom = 4
+
+// inPairs has each two parts go together, and the last by itself if none is left for it.
+func inPairs(ctx context.Context, one func(context.Context, int, *buffer)) (send, last func(n int, b *buffer) error) {
+	first, waiting := 0, (*buffer)(nil)
+	send = func(n int, b *buffer) error {
+		if waiting == nil {
+			first, waiting = n, b
+			return ctx.Err()
+		}
+		both := mtproto.WithCompany(ctx, mtproto.NewCompany(2))
+		one(both, first, waiting)
+		one(both, n, b)
+		waiting = nil
+		return ctx.Err()
+	}
+	last = func(n int, b *buffer) error {
+		if waiting != nil {
+			return send(n, b)
+		}
+		one(ctx, n, b)
+		return ctx.Err()
+	}
+	return send, last
 }
 
 // each cuts what r has into parts; it reads one ahead, to know the last. What is up already is passed over.

@@ -36,6 +36,7 @@ const (
 type packer struct {
 	w      bin.Writer
 	tail   []byte // a query that ends the packet, and stands elsewhere
+	first  []byte // what stands before that in the packet before, while two are made
 	count  int
 	start  int // of the message in the making
 	calls  []*call
@@ -52,31 +53,84 @@ type packer struct {
 // order of their calls (C16, C18). Ids are given here and not before, so nothing grows old in a queue (C12).
 func (s *Session) Append(now time.Time, dst []byte) (packet []byte, ok bool) {
 	s.conn.now = now
-	if !s.conn.up || s.err != nil {
+	defer s.pack.shed()
+	text, ok := s.compose(now)
+	if !ok {
 		return dst, false
+	}
+	return s.seal(now, dst, text)
+}
+
+// AppendPair is [Session.Append] of the next packet to the first of two buffers, and of the one after it to the second, if both carry parts of
+// files: two are encrypted in less time together. If the second is nil, there is no such packet. It says how many packets there are.
+func (s *Session) AppendPair(now time.Time, dst [2][]byte) (packets [2][]byte, n int) {
+	s.conn.now = now
+	defer s.pack.shed()
+	packets = dst
+	first, ok := s.compose(now)
+	if !ok {
+		return packets, 0
+	}
+	next := s.calls.queue.head
+	pair := first.Tail != nil && dst[1] != nil && next != nil && next.bulky()
+	var second crypto.Text
+	if pair {
+		s.pack.first = append(s.pack.first[:0], first.Plain...)
+		first.Plain = s.pack.first
+		second, pair = s.compose(now)
+	}
+	if !pair {
+		if packets[0], ok = s.seal(now, dst[0], first); ok {
+			n++
+		}
+		return packets, n
+	}
+	packets, tokens, err := crypto.SealPair(dst, s.cfg.Key, crypto.Client, [2]crypto.Text{first, second}, s.cfg.Rand)
+	if err != nil {
+		s.err = fmt.Errorf("session: %w", err)
+		return dst, 0
+	}
+	for i, p := range packets {
+		s.sealed(now, len(p)-len(dst[i]), tokens[i])
+	}
+	return packets, 2
+}
+
+// compose makes the plaintext of the next packet, which stays until the one after it.
+func (s *Session) compose(now time.Time) (t crypto.Text, ok bool) {
+	if !s.conn.up || s.err != nil {
+		return t, false
 	}
 	s.pack.reset()
-	defer s.pack.shed()
 	s.fill(now)
 	if s.pack.count == 0 {
-		return dst, false
+		return t, false
 	}
-	plain := s.wrap(now)
-	packet, token, err := crypto.SealTail(dst, s.cfg.Key, crypto.Client, plain, s.pack.tail, s.cfg.Rand)
+	return crypto.Text{Plain: s.wrap(now), Tail: s.pack.tail}, true
+}
+
+// seal encrypts one packet.
+func (s *Session) seal(now time.Time, dst []byte, t crypto.Text) (packet []byte, ok bool) {
+	packet, token, err := crypto.SealText(dst, s.cfg.Key, crypto.Client, t, s.cfg.Rand)
 	if err != nil {
 		s.err = fmt.Errorf("session: %w", err)
 		return dst, false
 	}
+	s.sealed(now, len(packet)-len(dst), token)
+	return packet, true
+}
+
+// sealed notes that a packet of n bytes goes out, and the token of its quick acknowledgement.
+func (s *Session) sealed(now time.Time, n int, token uint32) {
 	s.pack.tokens[s.pack.token%len(s.pack.tokens)] = token
 	s.pack.token++
-	s.conn.wrote(now, len(packet)-len(dst), s.pack.live)
-	return packet, true
+	s.conn.wrote(now, n, s.pack.live)
 }
 
 func (p *packer) reset() {
 	const zeros = itemsAt
 	p.w = bin.Writer{Buf: append(p.w.Buf[:0], make([]byte, zeros)...)}
-	p.count, p.calls, p.live, p.ping = 0, p.calls[:0], false, false
+	p.tail, p.count, p.calls, p.live, p.ping = nil, 0, p.calls[:0], false, false
 }
 
 // shed gives up what is large, now that the packet is encrypted elsewhere.

@@ -116,3 +116,63 @@ func TestTailInContainer(t *testing.T) {
 		}
 	}
 }
+
+// Two parts of files that wait are two packets at once, each what it would have been by itself; what else waits goes before them or later.
+func TestAppendPair(t *testing.T) {
+	part := func(b byte) []byte { return bytes.Repeat([]byte{b, 2, 3, 4}, tailLeast/4+int(b)) }
+	room := func() [2][]byte { return [2][]byte{[]byte("one"), []byte("two")} }
+	for _, tc := range []struct {
+		name    string
+		call    func(p *peer)
+		dst     [2][]byte
+		packets [][]byte // what ends each, as far as AppendPair gives any
+	}{
+		{"two", func(p *peer) {
+			p.s.Call(p.now, part(1), CallOptions{NoGzip: true, Before: []byte{8, 8, 8, 8}})
+			p.s.Call(p.now, part(2), CallOptions{NoGzip: true})
+		}, room(), [][]byte{part(1), part(2)}},
+		{"two with what is owed", func(p *peer) {
+			p.s.acknowledge(p.now, 5)
+			p.s.Call(p.now, part(1), CallOptions{NoGzip: true})
+			p.s.Call(p.now, part(2), CallOptions{NoGzip: true})
+		}, room(), [][]byte{part(1), part(2)}},
+		{"one", func(p *peer) { p.s.Call(p.now, part(3), CallOptions{NoGzip: true}) }, room(), [][]byte{part(3)}},
+		{"room for one", func(p *peer) {
+			p.s.Call(p.now, part(1), CallOptions{NoGzip: true})
+			p.s.Call(p.now, part(2), CallOptions{NoGzip: true})
+		}, [2][]byte{[]byte("one"), nil}, [][]byte{part(1)}},
+		{"a small one before", func(p *peer) {
+			p.s.Call(p.now, []byte{1, 2, 3, 4}, CallOptions{})
+			p.s.Call(p.now, part(1), CallOptions{NoGzip: true})
+		}, room(), [][]byte{{1, 2, 3, 4}}},
+		{"the second has lost its turn", func(p *peer) {
+			p.s.Call(p.now, part(1), CallOptions{NoGzip: true})
+			p.s.Call(p.now, part(2), CallOptions{NoGzip: true, After: 99})
+		}, room(), [][]byte{part(1)}},
+		{"nothing", func(*peer) {}, room(), nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := opened(t, nil)
+			tc.call(p)
+			packets, n := p.s.AppendPair(p.now, tc.dst)
+			if n != len(tc.packets) {
+				t.Fatalf("%d packets", n)
+			}
+			last := uint64(0)
+			for i, end := range tc.packets {
+				plain, err := crypto.Open(nil, p.key, crypto.Client, packets[i][len(tc.dst[i]):])
+				if err != nil || !bytes.HasPrefix(packets[i], tc.dst[i]) {
+					t.Fatalf("packet %d: %v", i, err)
+				}
+				id := binary.LittleEndian.Uint64(plain[16:])
+				if body := plain[32:][:binary.LittleEndian.Uint32(plain[28:])]; !bytes.HasSuffix(body, end) || id <= last {
+					t.Errorf("packet %d ends otherwise, or its id is no later", i)
+				}
+				last = id
+			}
+			if p.s.pack.tail != nil {
+				t.Error("the session keeps what it has sent")
+			}
+		})
+	}
+}

@@ -284,15 +284,17 @@ func (c *client) settle() {
 	c.introduce()
 	for c.conn != nil && c.sess != nil && c.making == nil {
 		due := c.sess.Due()
-		p, ok := c.sess.Append(c.w.now, nil)
-		if !ok {
+		packets, n := c.sess.AppendPair(c.w.now, [2][]byte{nil, {}})
+		if n == 0 {
 			break
 		}
 		if !due {
 			c.w.wrong("a packet that was not due")
 		}
-		c.w.report.Packets++
-		c.put(p)
+		for _, p := range packets[:n] {
+			c.w.report.Packets++
+			c.put(p)
+		}
 	}
 	c.events() // of calls that could not be sent
 }

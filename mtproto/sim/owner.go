@@ -15,6 +15,7 @@ type owner struct {
 	held  []int64        // updates whose acknowledgement waits
 	got   map[string]int // updates that were delivered
 	heard map[int64]bool // new sessions, by unique id
+	part  bool           // the call before was as large as a part of a file
 }
 
 // call is one that the client's owner makes.
@@ -35,9 +36,10 @@ func (c *client) call() {
 	if c.w.rnd.one(20) {
 		k.extra = 4 * c.w.rnd.n(1000)
 	}
-	if c.w.rnd.one(100) { // as a part of a file
+	if c.w.rnd.one(100) || c.owner.part && c.w.rnd.one(2) { // as a part of a file, of which several come together
 		k.extra = 64<<10 + 4*c.w.rnd.n(100)
 	}
+	c.owner.part = k.extra >= 64<<10
 	c.owner.all = append(c.owner.all, k)
 	c.waiting = append(c.waiting, k)
 	c.introduce()

@@ -108,6 +108,9 @@ func (c *Conn) Begin(dst []byte) []byte {
 	return append(c.preamble(dst), head[:c.head()]...)
 }
 
+// Begun reports whether what begins the connection was sent. Before that, only one packet may be between Begin and [Conn.End].
+func (c *Conn) Begun() bool { return len(c.header) == 0 }
+
 // End frames the packet that was appended to what [Conn.Begin] gave, and of which start bytes were there before.
 func (c *Conn) End(dst []byte, start int, quickAck bool) ([]byte, error) {
 	if !c.detected {

@@ -126,29 +126,37 @@ func (c *Conn) flush(w *Wire) error {
 func (c *Conn) flushSome(w *Wire) (more bool, err error) {
 	b := writeBuffers.Get().(*writeBuffer)
 	defer b.free()
-	if more, err = c.fill(w, b); err != nil || len(b.framed) == 0 {
+	if more, err = c.fill(w, b); err != nil || len(b.framed[0]) == 0 {
 		return false, err
 	}
-	return more, w.write(b.framed)
+	for _, framed := range b.framed {
+		if err := w.write(framed); err != nil {
+			return false, err
+		}
+	}
+	return more, nil
 }
 
 // fill gathers packets for one write. more reports whether there may be others.
 func (c *Conn) fill(w *Wire, b *writeBuffer) (more bool, err error) {
-	b.framed = b.framed[:0]
-	for len(b.framed) < writeMost {
-		at := len(b.framed)
+	b.framed[0], b.framed[1] = b.framed[0][:0], b.framed[1][:0]
+	for len(b.framed[0]) < writeMost && len(b.framed[1]) == 0 {
+		at, dst := [2]int{len(b.framed[0]), 0}, [2][]byte{w.framing.Begin(b.framed[0])}
+		if w.framing.Begun() {
+			dst[1] = w.framing.Begin(b.framed[1])
+		}
 		c.Lock()
-		var ok bool
 		now := time.Now()
-		b.framed, ok = c.sess.Append(now, w.framing.Begin(b.framed))
+		packets, n := c.sess.AppendPair(now, dst)
 		c.Drain(now) // calls may have failed instead of being sent
 		c.Unlock()
-		if !ok {
-			b.framed = b.framed[:at]
-			return false, nil
+		for i := range n {
+			if b.framed[i], err = w.framing.End(packets[i], at[i], false); err != nil {
+				return false, err
+			}
 		}
-		if b.framed, err = w.framing.End(b.framed, at, false); err != nil {
-			return false, err
+		if n == 0 {
+			return false, nil
 		}
 	}
 	return true, nil

@@ -195,10 +195,11 @@ func (w *Wire) Close() error { return w.conn.Close() }
 // writeBuffers are for packets on their way out, shared by all clients: an idle one has none.
 var writeBuffers = sync.Pool{New: func() any { return new(writeBuffer) }}
 
-type writeBuffer struct{ framed []byte }
+// writeBuffer is what is written at once: packets, and one behind them that was made together with the last.
+type writeBuffer struct{ framed [2][]byte }
 
 func (b *writeBuffer) free() {
-	if cap(b.framed) <= keepWrite {
+	if max(cap(b.framed[0]), cap(b.framed[1])) <= keepWrite {
 		writeBuffers.Put(b)
 	}
 }
