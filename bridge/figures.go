@@ -19,6 +19,10 @@ func (b *Bridge) figures() (all []metrics.Status) {
 		if st.Jobs != nil {
 			s.JobsWorking, s.JobsChats, s.JobsHeld = st.Jobs.Working, st.Jobs.Chats, st.Jobs.Held != ""
 		}
+		if f := st.Files; f != nil {
+			s.Files = map[string]int{"answer": f.Answers, "object": f.Objects, "telegram": f.Telegram}
+			s.FileJobs = map[string]int{"waiting": f.JobsWaiting, "running": f.JobsRunning}
+		}
 		if st.Held != nil {
 			s.Held, s.Queued = age(now, st.Held.Since), st.Held.Waiting
 			s.Left, s.Parked, s.Declined = st.Held.Left, st.Held.Parked, st.Held.Declined

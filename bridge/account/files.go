@@ -30,9 +30,10 @@ func (r *Runner) filesConfig(o *ownership, user int64) files.Config {
 		c.Store, c.Box = r.c.Files, box
 	}
 	if client, ok := o.client.(tgfiles.Client); ok {
-		c.Client = gated{client, o.calls.gate}
+		c.Client = o.gated(client)
 	}
 	c.Uploads = o.uploads
+	c.Ended = func(to string, code int) { r.tell.metrics.File(r.Name, to, code) }
 	return c
 }
 
@@ -45,10 +46,10 @@ func (o *ownership) newUploads(user int64) *uploads.Uploads {
 	own := o.c.Settings.Scheme().StreamName(storage.Files)
 	buckets := append([]string{own}, o.c.Settings.FilesBuckets...)
 	return uploads.New(uploads.Config{
-		Account: o.c.Name, User: user, Client: gated{client, o.calls.gate}, JetStream: o.c.Storage.JetStream(), Own: own, Records: o.c.Transfers,
+		Account: o.c.Name, User: user, Client: o.gated(client), JetStream: o.c.Storage.JetStream(), Own: own, Records: o.c.Transfers,
 		Make:    func(ctx context.Context) error { _, err := o.c.Storage.Objects(ctx, storage.Files); return err },
 		Allowed: func(bucket string) bool { return slices.Contains(buckets, bucket) },
-		Explain: o.status.explain, Log: o.tell.log,
+		Explain: o.status.explain, Log: o.tell.log, Ended: func(code int) { o.tell.metrics.File(o.c.Name, "telegram", code) },
 		Progress: func(fields map[string]any) { o.tell.event("file.progress", fields) },
 	})
 }
@@ -70,10 +71,15 @@ func takeFiles(c *rpc.Config, f *files.Service) {
 	c.Others = append(c.Others, rpc.Other{Subject: c.Scheme.Files(c.Account), Verbs: f.Verbs(), Take: f.Take})
 }
 
-// gated is a client whose calls are made as far as the gate lets them pass.
+// gated is a client whose calls are made as far as the gate lets them pass, and whose files are counted.
 type gated struct {
 	tgfiles.Client
-	gate *gate.Gate // nil: all pass
+	gate  *gate.Gate // nil: all pass
+	moved func(up bool, n int)
+}
+
+func (o *ownership) gated(client tgfiles.Client) gated {
+	return gated{client, o.calls.gate, func(up bool, n int) { o.tell.metrics.FileBytes(o.c.Name, up, n) }}
 }
 
 func (g gated) through(ctx context.Context, query []byte, invoke gate.Invoke) ([]byte, error) {
@@ -90,12 +96,25 @@ func (g gated) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 
 // InvokeFile makes a call of file traffic.
 func (g gated) InvokeFile(ctx context.Context, dc int, t mtproto.Traffic, query []byte) ([]byte, error) {
-	return g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeFile(ctx, dc, t, query) })
+	n := len(query)
+	result, err := g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeFile(ctx, dc, t, query) })
+	switch {
+	case err != nil:
+	case t == mtproto.Upload:
+		g.moved(true, n)
+	default:
+		g.moved(false, len(result))
+	}
+	return result, err
 }
 
 // InvokeCDN makes a call to a CDN.
 func (g gated) InvokeCDN(ctx context.Context, dc int, query []byte) ([]byte, error) {
-	return g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeCDN(ctx, dc, query) })
+	result, err := g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeCDN(ctx, dc, query) })
+	if err == nil {
+		g.moved(false, len(result))
+	}
+	return result, err
 }
 
 // HasMediaAddress is the client's.

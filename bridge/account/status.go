@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/chats"
+	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/queue"
@@ -66,7 +67,8 @@ type CallsStatus struct {
 	FloodWaits []flood.Wait `json:"flood_waits,omitempty"`      // calls that Telegram wants to wait, the longest first: the first twenty
 	MoreWaits  int          `json:"flood_waits_more,omitempty"` // beside those
 
-	Jobs *queue.Figures `json:"jobs,omitempty"` // nil: there are none
+	Jobs  *queue.Figures `json:"jobs,omitempty"` // nil: there are none
+	Files *files.Figures `json:"-"`              // for the metrics
 }
 
 // UpdatesStatus is how updates come and where they go.
@@ -295,6 +297,8 @@ func (o *ownership) tellStatus(out *Status) {
 	if jobs := o.jobs(); jobs.Chats > 0 {
 		out.Jobs = &jobs
 	}
+	figures := o.files.Figures()
+	out.Files = &figures
 	if skew := ahead(o.client); skew.Abs() >= skewLeast {
 		out.Skew = math.Round(skew.Seconds())
 	}

@@ -41,6 +41,9 @@ type Config struct {
 	Tell    func(event string, fields map[string]any)
 	Uploads *uploads.Uploads // nil: nobody is signed in
 
+	// Ended is told of each file that was fetched into an answer or an object, or was not: with the code of the error. Nil: nobody counts.
+	Ended func(to string, code int)
+
 	Timeout, MaxTimeout time.Duration // of a request that does not say, and of any
 	Log                 *slog.Logger
 }
@@ -81,6 +84,9 @@ func New(c Config) *Service {
 	if c.Tell == nil {
 		c.Tell = func(string, map[string]any) {}
 	}
+	if c.Ended == nil {
+		c.Ended = func(string, int) {}
+	}
 	s := &Service{c: c, places: make(chan struct{}, atWork), jobPlaces: make(chan struct{}, jobsAtMax)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if c.Client != nil {
@@ -90,12 +96,30 @@ func New(c Config) *Service {
 	s.flights = &flights{life: s.ctx, log: c.Log, all: map[string]*flight{}}
 	own := jobs.Config{
 		Account: c.Account, User: c.User, Box: c.Box, Guard: s.flights.guarded, Fault: s.fault, Tell: c.Tell, Revive: s.revive, Log: c.Log,
+		Ended: func(kind jobs.Kind, code int) {
+			if kind == jobs.Get { // those of the other kind are uploads, which are counted where calls begin them too
+				c.Ended("object", code)
+			}
+		},
 	}
 	if c.Store != nil {
 		own.Records = c.Store.records
 	}
 	s.jobs = jobs.New(s.ctx, own)
 	return s
+}
+
+// Figures are how many files are on their way.
+type Figures struct {
+	Answers, Objects, Telegram int // where to
+	JobsWaiting, JobsRunning   int
+}
+
+// Figures are those of now.
+func (s *Service) Figures() (f Figures) {
+	f.Answers, f.Objects, f.Telegram = len(s.places), len(s.jobPlaces), s.c.Uploads.Working()
+	f.JobsWaiting, f.JobsRunning = s.jobs.Figures()
+	return f
 }
 
 // Start goes on with the jobs of a former owner.

@@ -228,6 +228,12 @@ func (s *Service) fetch(ctx context.Context, f *source.Found, a *source.Asked) (
 	defer leave()
 	b := &bounded{most: partsMost}
 	_, err = s.files.Copy(ctx, from, b)
+	switch {
+	case err == nil:
+		s.c.Ended("answer", 0)
+	case ctx.Err() == nil: // else nobody waits any more
+		s.c.Ended("answer", s.fault(err).Code)
+	}
 	return b.Bytes(), err
 }
 

@@ -30,6 +30,8 @@ var (
 	descJobs       = desc("natsgram_jobs_working", "Jobs of the queue at work.", "account")
 	descJobChats   = desc("natsgram_jobs_chats", "Chats in which there are jobs.", "account")
 	descJobsHeld   = desc("natsgram_jobs_held", "1 while all jobs of the account wait: it is frozen, or signed out.", "account")
+	descFiles      = desc("natsgram_files_in_flight", "Files on their way: to answers and objects from Telegram, or to telegram.", "account", "to")
+	descFileJobs   = desc("natsgram_file_jobs", "Jobs that bring files: waiting, running.", "account", "state")
 
 	descLease      = desc("natsgram_lease_held", "1 while this daemon has its lease.")
 	descRenewed    = desc("natsgram_lease_renewed_seconds", "Since the renewal of this daemon's lease that was confirmed last; absent without a lease.")
@@ -47,7 +49,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (looks) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead, descFrozen, descFloods,
-		descJobs, descJobChats, descJobsHeld,
+		descJobs, descJobChats, descJobsHeld, descFiles, descFileJobs,
 		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
 	} {
 		out <- d
@@ -97,6 +99,12 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 	gauge(out, descJobs, float64(s.JobsWorking), s.Account)
 	gauge(out, descJobChats, float64(s.JobsChats), s.Account)
 	gauge(out, descJobsHeld, one(s.JobsHeld), s.Account)
+	for to, n := range s.Files {
+		gauge(out, descFiles, float64(n), s.Account, to)
+	}
+	for state, n := range s.FileJobs {
+		gauge(out, descFileJobs, float64(n), s.Account, state)
+	}
 }
 
 func (d Daemon) collect(out chan<- prometheus.Metric, now time.Time) {

@@ -17,24 +17,26 @@ const Other = "other"
 // Status is how an account does at the moment it is asked.
 type Status struct {
 	Account, State string
-	Epoch          uint64        // 0: it has no owner here
-	Stored         uint64        // updates, since this owner took the account
-	WaitingBytes   int64         // of updates, for JetStream
-	Waiting        time.Duration // how long the first of them has waited
-	Held           time.Duration // how long JetStream has stored nothing of what waits, or too slowly; 0: it holds nothing up
-	Queued         int           // updates that wait for it while that is so
-	InFlight       int           // calls
-	Left           int           // updates that a difference will bring, for lack of room
-	Parked         int           // that wait here without being acknowledged
-	Declined       int           // that Telegram is to send again
-	Difference     time.Time     // when Telegram last gave the account's difference, or said that there is none; zero: not yet
-	Heard          time.Time     // when Telegram last said something; zero: there is no connection
-	Ahead          float64       // seconds: our clock, of Telegram's, where they differ
-	Frozen         bool          // it writes nothing
-	Floods         int           // waits that Telegram has asked for and that are on
-	JobsWorking    int           // jobs at work
-	JobsChats      int           // in which there are jobs
-	JobsHeld       bool          // all of them wait: the account is frozen, or signed out
+	Epoch          uint64         // 0: it has no owner here
+	Stored         uint64         // updates, since this owner took the account
+	WaitingBytes   int64          // of updates, for JetStream
+	Waiting        time.Duration  // how long the first of them has waited
+	Held           time.Duration  // how long JetStream has stored nothing of what waits, or too slowly; 0: it holds nothing up
+	Queued         int            // updates that wait for it while that is so
+	InFlight       int            // calls
+	Left           int            // updates that a difference will bring, for lack of room
+	Parked         int            // that wait here without being acknowledged
+	Declined       int            // that Telegram is to send again
+	Difference     time.Time      // when Telegram last gave the account's difference, or said that there is none; zero: not yet
+	Heard          time.Time      // when Telegram last said something; zero: there is no connection
+	Ahead          float64        // seconds: our clock, of Telegram's, where they differ
+	Frozen         bool           // it writes nothing
+	Floods         int            // waits that Telegram has asked for and that are on
+	JobsWorking    int            // jobs at work
+	JobsChats      int            // in which there are jobs
+	JobsHeld       bool           // all of them wait: the account is frozen, or signed out
+	Files          map[string]int // on their way, by where to: answer, object, telegram
+	FileJobs       map[string]int // by their states: waiting, running
 }
 
 // Daemon is how the daemon does at the moment it is asked.
@@ -66,6 +68,8 @@ type Metrics struct {
 	jobs     *prometheus.CounterVec
 	fetched  *prometheus.CounterVec
 	fetches  *prometheus.CounterVec
+	moved    *prometheus.CounterVec
+	files    *prometheus.CounterVec
 }
 
 // New makes metrics; statuses are asked for with each look, those of all accounts of the daemon, and so is its own.
@@ -100,11 +104,16 @@ func New(version string, statuses func() []Status, daemon func() Daemon) *Metric
 			"account", "state"),
 		fetched: counter("natsgram_history_messages_total", "Messages out of history that were stored because somebody asked for them.", "account"),
 		fetches: counter("natsgram_history_jobs_total", "Jobs that fetched history, by how they ended: done, failed, cancelled.", "account", "state"),
+		moved: counter("natsgram_file_bytes_total", "Bytes of requests and answers of file traffic with Telegram that went well, by way: down, up; what came twice counts twice.",
+			"account", "way"),
+		files: counter("natsgram_files_total", "Files that were moved, or not: to answers and objects from Telegram, or to telegram; by the code of the error, or ok.",
+			"account", "to", "code"),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "natsgram_build_info", Help: "1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, m.jobs, m.fetched, m.fetches, build,
+	m.registry.MustRegister(m.delay, m.calls, m.methods, m.took, m.floods, m.flooded, m.links, m.gaps, m.publish, m.refused, m.redacted, m.replies, m.jobs, m.fetched, m.fetches, m.moved, m.files,
+		build,
 		looks{statuses, daemon}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -125,10 +134,7 @@ func (m *Metrics) Call(account, namespace, method string, code int, took time.Du
 	if m == nil {
 		return
 	}
-	text := "ok"
-	if code != 0 {
-		text = strconv.Itoa(code)
-	}
+	text := codeText(code)
 	if method == "" {
 		method = "unknown"
 	}
@@ -196,6 +202,32 @@ func (m *Metrics) Job(account, state string) {
 	if m != nil {
 		m.jobs.WithLabelValues(account, state).Inc()
 	}
+}
+
+// FileBytes notes that so much of files came from Telegram, or went there.
+func (m *Metrics) FileBytes(account string, up bool, n int) {
+	if m == nil {
+		return
+	}
+	way := "down"
+	if up {
+		way = "up"
+	}
+	m.moved.WithLabelValues(account, way).Add(float64(n))
+}
+
+// File notes what became of a file on its way; code 0: it is there.
+func (m *Metrics) File(account, to string, code int) {
+	if m != nil {
+		m.files.WithLabelValues(account, to, codeText(code)).Inc()
+	}
+}
+
+func codeText(code int) string {
+	if code == 0 {
+		return "ok"
+	}
+	return strconv.Itoa(code)
 }
 
 // Redacted notes an update that stands in the stream without its contents.

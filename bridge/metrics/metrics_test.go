@@ -32,7 +32,7 @@ func TestMetrics(t *testing.T) {
 		return []Status{
 			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6,
 				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3,
-				JobsWorking: 2, JobsChats: 5, JobsHeld: true},
+				JobsWorking: 2, JobsChats: 5, JobsHeld: true, Files: map[string]int{"object": 2}, FileJobs: map[string]int{"waiting": 0}},
 			{Account: "late", State: "waiting-for-login"},
 		}
 	}, func() Daemon {
@@ -52,6 +52,10 @@ func TestMetrics(t *testing.T) {
 	m.Job("main", "done")
 	m.History("main", 7)
 	m.HistoryJob("main", "failed")
+	m.FileBytes("main", false, 1024)
+	m.FileBytes("main", true, 7)
+	m.File("main", "object", 0)
+	m.File("main", "object", 507)
 	s := serve(t, m, func() error { return nil })
 	_, body := get(t, "http://"+s.Addr()+"/metrics")
 	for _, want := range []string{
@@ -79,6 +83,12 @@ func TestMetrics(t *testing.T) {
 		`natsgram_jobs_working{account="main"} 2`,
 		`natsgram_jobs_chats{account="main"} 5`,
 		`natsgram_jobs_held{account="main"} 1`,
+		`natsgram_file_bytes_total{account="main",way="down"} 1024`,
+		`natsgram_file_bytes_total{account="main",way="up"} 7`,
+		`natsgram_files_total{account="main",code="ok",to="object"} 1`,
+		`natsgram_files_total{account="main",code="507",to="object"} 1`,
+		`natsgram_files_in_flight{account="main",to="object"} 2`,
+		`natsgram_file_jobs{account="main",state="waiting"} 0`,
 		`natsgram_lease_held 1`,
 		`natsgram_nats_connected 1`,
 		`natsgram_nats_reconnects_total 2`,

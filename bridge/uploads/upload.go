@@ -60,9 +60,13 @@ func (up *upload) run(ctx context.Context) {
 	}()
 	if up.file, up.err = up.send(ctx); up.err != nil {
 		up.u.forget(up)
+		if ctx.Err() == nil { // else it was ended from here
+			up.u.c.Ended(up.u.fault(up.info.Ref, up.err).Code)
+		}
 		return
 	}
 	up.ended = time.Now()
+	up.u.c.Ended(0)
 }
 
 func (up *upload) send(ctx context.Context) (*files.Uploaded, error) {

@@ -38,7 +38,9 @@ type Config struct {
 	Explain func(error) answer.Fault
 	// Progress is told each second how far a large file is; nil: nobody listens.
 	Progress func(fields map[string]any)
-	Log      *slog.Logger
+	// Ended is told of each file that is up, or is not: with the code of the error. Nil: nobody counts.
+	Ended func(code int)
+	Log   *slog.Logger
 }
 
 const (
@@ -73,6 +75,9 @@ func New(c Config) *Uploads {
 	if c.Progress == nil {
 		c.Progress = func(map[string]any) {}
 	}
+	if c.Ended == nil {
+		c.Ended = func(int) {}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +96,21 @@ func (u *Uploads) Close() {
 	u.mu.Unlock()
 	u.cancel()
 	u.work.Wait()
+}
+
+// Working is how many files are on their way. Nil Uploads have none.
+func (u *Uploads) Working() (n int) {
+	if u == nil {
+		return 0
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, up := range u.all {
+		if up.begun && !up.isOver() {
+			n++
+		}
+	}
+	return n
 }
 
 // Find finds the object that a text names, and sends nothing of it.

@@ -71,6 +71,8 @@ type Config struct {
 	Fault func(error) *answer.Fault
 	// Tell tells of what happens to the account.
 	Tell func(event string, fields map[string]any)
+	// Ended is told of each job that is over, with the code of the error.
+	Ended func(kind Kind, code int)
 	// Revive makes the work of a job of a former owner. A loud one tells of itself however small it is.
 	Revive func(kind Kind, r *Record) (w Work, loud bool)
 	Log    *slog.Logger
@@ -201,7 +203,19 @@ func (s *Jobs) end(ctx context.Context, j *Job, value any, err error) {
 	delete(s.all, j.target())
 	s.mu.Unlock()
 	close(j.over)
-	if left || !j.Loud() {
+	if !left {
+		s.told(j, err)
+	}
+}
+
+// told tells of what came of a job.
+func (s *Jobs) told(j *Job, err error) {
+	fault := new(answer.Fault)
+	if err != nil {
+		fault = s.c.Fault(err)
+	}
+	s.c.Ended(j.kind, fault.Code)
+	if !j.Loud() {
 		return
 	}
 	about := j.about()
@@ -210,7 +224,6 @@ func (s *Jobs) end(ctx context.Context, j *Job, value any, err error) {
 		s.c.Tell(eventDone, about)
 		return
 	}
-	fault := s.c.Fault(err)
 	about["error"], about["code"] = fault.Text, fault.Code
 	s.c.Tell(eventFailed, about)
 }
@@ -243,6 +256,20 @@ func (s *Jobs) List() []Told {
 	}
 	slices.SortFunc(told, func(a, b Told) int { return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID)) })
 	return told
+}
+
+// Figures are how many there are.
+func (s *Jobs) Figures() (waiting, running int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range s.all {
+		if j.work.At().Begun {
+			running++
+		} else {
+			waiting++
+		}
+	}
+	return waiting, running
 }
 
 // Cancel ends a job and waits for that. False: there is no such job, or it ended otherwise before.
