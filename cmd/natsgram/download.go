@@ -11,14 +11,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
-	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/bus"
-	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -110,7 +107,7 @@ type downloader struct {
 	c       *cobra.Command
 	set     settings.Settings
 	account string
-	nc      *nats.Conn
+	daemon  *patient
 }
 
 func (o downloadOptions) download(c *cobra.Command, account string, asked []map[string]any) error {
@@ -119,10 +116,12 @@ func (o downloadOptions) download(c *cobra.Command, account string, asked []map[
 		return err
 	}
 	d := &downloader{downloadOptions: o, c: c, set: set, account: account}
-	if d.nc, err = bus.Connect(set, "natsgram-cli"); err != nil {
+	nc, err := bus.Connect(set, "natsgram-cli")
+	if err != nil {
 		return err
 	}
-	defer d.nc.Close()
+	defer nc.Close()
+	d.daemon = newPatient(c, set, nc, account)
 	for _, a := range asked {
 		f, err := d.fetch(c.Context(), a)
 		if err != nil {
@@ -272,8 +271,6 @@ func (d *downloader) rest(ctx context.Context, asked map[string]any, about told,
 	}
 }
 
-const pieceTries = 5
-
 // piece asks for a range.
 func (d *downloader) piece(ctx context.Context, asked map[string]any, at int64) ([]byte, told, error) {
 	asked["offset"], asked["limit"] = at, rangeMost
@@ -281,26 +278,17 @@ func (d *downloader) piece(ctx context.Context, asked map[string]any, at int64) 
 	if err != nil {
 		return nil, told{}, err
 	}
-	for n := 1; ; n++ {
-		m := nats.NewMsg(d.set.Scheme().File(d.account, subjects.FileGet))
-		m.Data = body
-		reply, err := ask(ctx, d.nc, m, sendTime)
-		if err != nil {
-			return nil, told{}, err
-		}
-		h := reply.Header
-		code := h.Get(subjects.HeaderErrorCode)
-		if code == "" {
-			var about told
-			err = json.Unmarshal([]byte(h.Get(subjects.HeaderFile)), &about)
-			return reply.Data, about, err
-		}
-		wait, _ := strconv.ParseFloat(h.Get(subjects.HeaderRetryAfter), 64)
-		if wait <= 0 || wait > 60 || h.Get(subjects.HeaderSent) != string(answer.No) || n == pieceTries {
-			return nil, told{}, replyError(code, h)
-		}
-		if err := retry.Pause(ctx, time.Duration(wait*float64(time.Second))); err != nil {
-			return nil, told{}, err
-		}
+	m := nats.NewMsg(d.set.Scheme().File(d.account, subjects.FileGet))
+	m.Data = body
+	reply, err := d.daemon.ask(ctx, m, sendTime)
+	if err != nil {
+		return nil, told{}, err
 	}
+	h := reply.Header
+	if code := h.Get(subjects.HeaderErrorCode); code != "" {
+		return nil, told{}, replyError(code, h)
+	}
+	var about told
+	err = json.Unmarshal([]byte(h.Get(subjects.HeaderFile)), &about)
+	return reply.Data, about, err
 }

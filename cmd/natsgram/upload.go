@@ -109,6 +109,7 @@ type uploader struct {
 	set     settings.Settings
 	account string
 	nc      *nats.Conn
+	daemon  *patient
 	bucket  string
 	store   jetstream.ObjectStore
 }
@@ -123,6 +124,7 @@ func (o uploadOptions) upload(c *cobra.Command, account string, files []string) 
 		return err
 	}
 	defer u.nc.Close()
+	u.daemon = newPatient(c, set, u.nc, account)
 	if err := u.open(c.Context()); err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (u *uploader) open(ctx context.Context) error {
 	if m.Data, err = json.Marshal(map[string]string{"object": u.bucket + "/" + u.account + "/up/none"}); err != nil {
 		return err
 	}
-	reply, err := ask(ctx, u.nc, m, openTime)
+	reply, err := u.daemon.ask(ctx, m, openTime)
 	if err != nil {
 		return err
 	}
@@ -293,7 +295,7 @@ func (u *uploader) call(method string, body []byte, files []uploaded) (json.RawM
 		m.Data = body
 		m.Header.Set(subjects.HeaderMsgID, id)
 		m.Header.Set(subjects.HeaderContentType, subjects.ContentJSON)
-		reply, err := ask(u.c.Context(), u.nc, m, sendTime)
+		reply, err := u.daemon.ask(u.c.Context(), m, sendTime)
 		if err != nil {
 			return nil, err
 		}
