@@ -30,6 +30,11 @@ func startParts(t *testing.T) *parts {
 	})
 	p.rig = start(t, s, as(s, s.AddUser(mttest.User{First: "Alice"})))
 	p.ready()
+	// A session that is being begun takes what is there.
+	if err := errors.Join(<-p.send(p.ctx, nil, 90), <-p.send(p.ctx, nil, 91)); err != nil {
+		t.Fatal(err)
+	}
+	p.sessions()
 	return p
 }
 
@@ -56,12 +61,8 @@ func (p *parts) send(ctx context.Context, company *mtproto.Company, n int) chan 
 func TestCompany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startParts(t)
-		// A session that is being begun takes what is there.
-		if err := errors.Join(<-p.send(p.ctx, nil, 90), <-p.send(p.ctx, nil, 91)); err != nil {
-			t.Fatal(err)
-		}
-		p.sessions()
 		for n := range 5 {
+			began := time.Now()
 			c := mtproto.NewCompany(2)
 			first := p.send(p.ctx, c, 2*n)
 			synctest.Wait()
@@ -77,8 +78,8 @@ func TestCompany(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if came := p.sessions(); len(came) != 2 || came[0] != came[1] {
-				t.Errorf("over the sessions %v", came)
+			if came := p.sessions(); len(came) != 2 || came[0] != came[1] || time.Since(began) > 3*time.Second/2 {
+				t.Errorf("over the sessions %v, within %v", came, time.Since(began))
 			}
 		}
 	})
@@ -88,14 +89,15 @@ func TestCompany(t *testing.T) {
 func TestCompanyThatStaysAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startParts(t)
+		began := time.Now()
 		c := mtproto.NewCompany(2)
 		first := p.send(p.ctx, c, 1)
 		synctest.Wait()
 		if _, err := p.InvokeFile(mtproto.WithCompany(p.ctx, c), 2, mtproto.Upload, p.encode(getConfig)); !errors.Is(err, mtproto.ErrNotFile) {
 			t.Error(err)
 		}
-		if err := <-first; err != nil {
-			t.Error(err)
+		if err := <-first; err != nil || time.Since(began) > 3*time.Second/2 {
+			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		c = mtproto.NewCompany(2)
 		ctx, cancel := context.WithCancel(p.ctx)
@@ -105,8 +107,8 @@ func TestCompanyThatStaysAway(t *testing.T) {
 		if err := <-first; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		began := time.Now()
-		if err := <-p.send(p.ctx, c, 3); err != nil || time.Since(began) > 5*time.Second {
+		began = time.Now()
+		if err := <-p.send(p.ctx, c, 3); err != nil || time.Since(began) > 3*time.Second/2 {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
