@@ -129,8 +129,8 @@ func (s *Session) service(c *Conn, h header, id uint32, r *bin.Reader) {
 	case idDestroySession:
 		s.destroyOther(r.Int64())
 	case idDestroyAuthKey:
+		s.key.centre.destroy(s.key) // before the client can hear of it
 		s.send(message{content: true, body: words(idDestroyAuthKeyOK)})
-		s.key.centre.destroy(s.key)
 	}
 }
 
