@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"testing"
 )
 
@@ -71,7 +72,7 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// A34: a length that is only announced gets no more memory than one buffer that was there already.
+// A34: a length that is only announced gets no more room than some times what has come, and one buffer that was there already.
 func TestSparesAreBounded(t *testing.T) {
 	for _, size := range []int{spareLeast - 1, spareMost + 1} {
 		Recycle(make([]byte, size))
@@ -81,5 +82,23 @@ func TestSparesAreBounded(t *testing.T) {
 	}
 	if b := spare(spareMost + 1); b != nil {
 		t.Errorf("a buffer of %d bytes", cap(b))
+	}
+	for cap(spare(0)) > 0 { // until none is left
+	}
+	client := newClient(t, ClientOptions{Kind: Intermediate})
+	announced := binary.LittleEndian.AppendUint32(nil, 12<<20)
+	const step = 1000
+	for came := 0; came < 3<<20; came += step {
+		client.Feed(append(announced, make([]byte, step-len(announced))...))
+		announced = nil
+		if _, ok, err := client.Next(); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if n := cap(client.buf); n > 13<<20 || n > ahead*(came+step)+step {
+			t.Fatalf("room for %d bytes when %d had come", n, came+step)
+		}
+	}
+	if cap(client.buf) < 12<<20 {
+		t.Errorf("room for %d bytes", cap(client.buf))
 	}
 }

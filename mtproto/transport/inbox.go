@@ -10,8 +10,10 @@ const (
 	keepQuiet  = 256     // and of a quiet connection's
 	quietAfter = 8       // times in a row that no more came
 
-	spareLeast = 64 << 10  // bytes of a frame from which on it comes into a buffer that carried one before,
-	spareMost  = 768 << 10 // and of a buffer that is kept for that
+	largeFrame = 64 << 10  // bytes of a frame from which on it comes into a buffer that carried one before
+	spareLeast = 256 << 10 // bytes of a buffer that is kept for that,
+	spareMost  = 768 << 10 // and of the largest
+	ahead      = 8         // times as much as has come of a large frame there may be room for (A34)
 )
 
 // spares are buffers that are free for large frames, shared by all connections.
@@ -54,8 +56,8 @@ func (i *inbox) add(b []byte) {
 // room returns free space for n bytes at the end, which keep takes in.
 func (i *inbox) room(n int) []byte {
 	i.compact(n)
-	if need := max(i.wanted, len(i.buf)-i.off+n); i.wanted >= spareLeast && need > cap(i.buf) {
-		i.move(spare(need))
+	if left := len(i.buf) - i.off; i.wanted >= largeFrame && max(i.wanted, left+n) > cap(i.buf) {
+		i.enlarge(max(i.wanted, left+n), left)
 	}
 	i.buf = slices.Grow(i.buf, n)
 	return i.buf[len(i.buf):][:n]
@@ -68,18 +70,23 @@ func (i *inbox) keep(n int) int {
 	return at
 }
 
-// move goes on in another buffer, unless it is nil.
-func (i *inbox) move(to []byte) {
+// enlarge goes on in a buffer for n bytes, if there is one, or enough has come that one may be made.
+func (i *inbox) enlarge(n, left int) {
+	to := spare(n)
+	if to == nil && left >= n/ahead {
+		to = make([]byte, 0, n)
+	}
 	if to != nil {
-		Recycle(i.buf)
+		old := i.buf
 		i.buf, i.off = append(to, i.rest()...), 0
+		Recycle(old)
 	}
 }
 
 // handOver gives the buffer away, and goes on in another.
 func (i *inbox) handOver() []byte {
 	b := i.buf
-	i.buf, i.off = append(spare(spareLeast), i.rest()...), 0
+	i.buf, i.off = append(spare(0), i.rest()...), 0
 	return b
 }
 
