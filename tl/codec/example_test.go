@@ -161,10 +161,11 @@ func ExampleLongFinder() {
 		return 0
 	})
 	update, _ := s.Encode(nil, codec.M{"_": "updateChatParticipantAdd", "chat_id": 1, "user_id": 7, "inviter_id": 8, "date": 1, "version": 1})
-	for _, id := range ids.Append(nil, update) {
-		fmt.Println(id.Value)
+	var found []codec.Long // its capacity serves again and again
+	for _, id := range ids.Append(found, update) {
+		fmt.Println(id.Tag, id.Value)
 	}
 
 	// Output:
-	// 7
+	// 1 7
 }

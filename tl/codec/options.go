@@ -30,7 +30,8 @@ type Options struct {
 
 var noOptions Options
 
-// Forms are objects that may stand where one of a class is wanted, and mean what a text means that [Options].Resolve knows.
+// Forms are objects that may stand where one of a class is wanted, and mean what a text means that [Options].Resolve knows. A nil
+// function is one that answers false.
 type Forms struct {
 	// May reports whether an object of a constructor may stand for one of a class. It may be of that class, or of another.
 	May func(class, constructor string) bool
@@ -40,13 +41,28 @@ type Forms struct {
 	Absent func(constructor, param string) bool
 }
 
+func (f *Forms) may(class, constructor string) bool {
+	return f != nil && f.May != nil && f.May(class, constructor)
+}
+
+func (f *Forms) text(class string, object View) (string, bool) {
+	if f == nil || f.Text == nil {
+		return "", false
+	}
+	return f.Text(class, object)
+}
+
+func (f *Forms) absent(constructor, param string) bool {
+	return f != nil && f.Absent != nil && f.Absent(constructor, param)
+}
+
 // meant puts what an object means in its place, which begins at start in dst. Its constructor is c, and one of t is wanted.
 func (b *builder) meant(t *typ, c *comb, start, off int) bool {
-	if b.o.Forms == nil || t.op != opClass || !b.o.Forms.May(t.name, c.name) {
+	if t.op != opClass || !b.o.Forms.may(t.name, c.name) {
 		return true
 	}
 	if v, err := b.s.View(b.dst[start:]); err == nil {
-		if text, ok := b.o.Forms.Text(t.name, v); ok {
+		if text, ok := b.o.Forms.text(t.name, v); ok {
 			written := b.dst
 			b.dst = b.dst[:start]
 			if handled, ok := b.resolve(t, text, off); handled {
@@ -119,7 +135,7 @@ func (b *builder) missingObject(fr *frame, i, off int) bool {
 
 func (b *builder) missingNumber(fr *frame, i int) bool {
 	f := &fr.c.fields[i]
-	v, ok := int64(0), b.o.Forms != nil && b.o.Forms.Absent(fr.c.name, f.name)
+	v, ok := int64(0), b.o.Forms.absent(fr.c.name, f.name)
 	if !ok && b.o.MissingLong != nil {
 		v, ok = b.o.MissingLong(fr.c.name, f.name)
 	}

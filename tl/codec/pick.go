@@ -26,7 +26,7 @@ func (b *builder) pick(t *typ, name []byte, off int) *comb {
 
 // standsFor reports whether an object of c may stand for one of t.
 func (b *builder) standsFor(t *typ, c *comb) bool {
-	return t.op == opClass && !c.function && b.o.Forms != nil && b.o.Forms.May(t.name, c.name)
+	return t.op == opClass && !c.function && b.o.Forms.may(t.name, c.name)
 }
 
 // near looks where a name most likely is, in a class of a few.
