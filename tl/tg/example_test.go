@@ -141,9 +141,13 @@ func ExampleOpt() {
 	alice := &tg.User{ID: 7, FirstName: tg.Some("Alice")}
 	fmt.Printf("%q %q %v\n", alice.FirstName.V, alice.Username.V, alice.Username.Ok)
 	fmt.Println(alice.Username.Or("nobody"))
+	if name, ok := alice.FirstName.Get(); ok {
+		fmt.Println("called", name)
+	}
 	// Output:
 	// "Alice" "" false
 	// nobody
+	// called Alice
 }
 
 // Values are written and read without a call too, to be kept: with the id of their constructor, so of this layer.
@@ -187,4 +191,64 @@ func ExampleUser_AsInputPeer() {
 	// Output:
 	// Alice: &{UserID:7 AccessHash:99}
 	// Bob has to be found otherwise
+}
+
+// Users and channels are named in other ways by methods that take nothing else.
+func ExampleChannel_AsInputChannel() {
+	channel := &tg.Channel{ID: 5, AccessHash: tg.Some[int64](99), Title: "News"}
+	in, ok := channel.AsInputChannel()
+	fmt.Printf("%+v %v\n", in, ok)
+
+	user, ok := (&tg.User{ID: 7, Self: true}).AsInputUser()
+	fmt.Printf("%T %v\n", user, ok)
+	// Output:
+	// &{ChannelID:5 AccessHash:99} true
+	// *tg.InputUserSelf true
+}
+
+// limited is an Invoker around another one, which lets a number of calls through.
+type limited struct {
+	tg.Invoker
+	left *int
+}
+
+func (l limited) Invoke(ctx context.Context, query []byte) ([]byte, error) {
+	if *l.left--; *l.left < 0 {
+		return nil, errors.New("no more calls")
+	}
+	return l.Invoker.Invoke(ctx, query)
+}
+
+// Whatever makes calls is an Invoker, so that one may stand around another; a Wrapper is the same on Telegram's side.
+func ExampleInvoker() {
+	left := 1
+	var inv tg.Invoker = limited{answering{result: &tg.UsersUserFull{FullUser: &tg.UserFull{Settings: &tg.PeerSettings{}, NotifySettings: &tg.PeerNotifySettings{}}}}, &left}
+	var takeout tg.Wrapper = &tg.InvokeWithTakeoutRequest{TakeoutID: 3}
+	for range 2 {
+		_, err := tg.UsersGetFullUser(context.Background(), tg.With(inv, takeout), &tg.UsersGetFullUserRequest{ID: &tg.InputUserSelf{}})
+		fmt.Println(err)
+	}
+	// Output:
+	// called: invokeWithTakeout
+	// <nil>
+	// no more calls
+}
+
+// A call within another is an Object like any, and once it was read it is Raw: what it is depends on who reads it.
+func ExampleRaw() {
+	var inner tg.Object = &tg.HelpGetNearestDcRequest{}
+	b, err := tg.Append(nil, &tg.InvokeWithoutUpdatesRequest{Query: inner})
+	if err != nil {
+		panic(err)
+	}
+	var read tg.InvokeWithoutUpdatesRequest
+	if err := tg.Decode(b, &read); err != nil {
+		panic(err)
+	}
+	call, ok := read.Query.(tg.Raw)
+	fmt.Println(ok)
+	fmt.Println(tg.MethodName(call))
+	// Output:
+	// true
+	// help.getNearestDc true
 }
