@@ -130,12 +130,38 @@ func ExampleClient_Events() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	watch := func(e *client.Event) {
+		if e.Name == "auth.lost" {
+			log.Printf("%s has to sign in anew: %s", e.Account, e.Data)
+		}
+	}
 	for e, err := range client.New(nc, "main").Events(context.Background()) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if e.Name == "auth.lost" {
-			log.Printf("%s has to sign in anew: %s", e.Account, e.Data)
+		watch(e)
+	}
+}
+
+// The dialogs as they are now, and then each as it changes. The operator has named the account in NATSGRAM_STATE.
+func ExampleClient_Chats() {
+	nc, err := nats.Connect(nats.DefaultURL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	unread := func(c *client.ChatState) int {
+		if c.Gone || c.Dialog == nil {
+			return 0
+		}
+		return c.Dialog.UnreadCount
+	}
+	counts := map[string]int{}
+	for chat, err := range client.New(nc, "main").Chats(context.Background()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if counts[chat.Name] = unread(chat); chat.Left == 0 { // all that were there are known
+			fmt.Println(counts)
 		}
 	}
 }
