@@ -158,8 +158,8 @@ type Throttle struct {
 
 var processThrottle Throttle
 
-// Flooded notes a -429.
-func (t *Throttle) Flooded(now time.Time) {
+// flooded notes a -429.
+func (t *Throttle) flooded(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now.Before(t.until) {
@@ -174,8 +174,8 @@ func (t *Throttle) Flooded(now time.Time) {
 	t.until = now.Add(pause)
 }
 
-// Wait returns how long nobody may connect yet, 0 or less if one may. Clients are spread over the second after the pause.
-func (t *Throttle) Wait(now time.Time) time.Duration {
+// wait returns how long nobody may connect yet, 0 or less if one may. Clients are spread over the second after the pause.
+func (t *Throttle) wait(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !now.Before(t.until) {

@@ -75,24 +75,24 @@ func TestBackoffWhenFlapping(t *testing.T) {
 func TestThrottle(t *testing.T) {
 	var th Throttle
 	now := time.Unix(1e9, 0)
-	if th.Wait(now) > 0 {
+	if th.wait(now) > 0 {
 		t.Fatal("waits for nothing")
 	}
 	for _, want := range []time.Duration{2, 4, 8, 16, 32, 64, 120, 120} {
-		th.Flooded(now)
-		th.Flooded(now.Add(time.Second))
-		d := th.Wait(now)
+		th.flooded(now)
+		th.flooded(now.Add(time.Second))
+		d := th.wait(now)
 		if d < want*time.Second || d > (want+1)*time.Second {
 			t.Errorf("pause %v, want %v s", d, int(want))
 		}
 		now = now.Add(want * time.Second)
-		if d := th.Wait(now); d > 0 {
+		if d := th.wait(now); d > 0 {
 			t.Errorf("still waits %v after the pause", d)
 		}
 	}
 	now = now.Add(time.Hour)
-	th.Flooded(now)
-	if d := th.Wait(now); d > 3*time.Second {
+	th.flooded(now)
+	if d := th.wait(now); d > 3*time.Second {
 		t.Errorf("an hour later it still holds a grudge: %v", d)
 	}
 }
@@ -103,8 +103,8 @@ func TestThrottleConcurrently(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 100 {
-				th.Flooded(time.Now())
-				th.Wait(time.Now())
+				th.flooded(time.Now())
+				th.wait(time.Now())
 			}
 		})
 	}

@@ -104,7 +104,7 @@ func (r *connector) judge(err error, proved bool, began time.Time) error {
 		r.l.startOver()
 	case !errors.As(err, &t):
 	case t.Code == transport.CodeFlood && !crowded:
-		r.l.c.o.Throttle.Flooded(time.Now())
+		r.l.c.o.Throttle.flooded(time.Now())
 	case t.Code == transport.CodeUnknownKey && t.Keyed:
 		err, final = r.l.keys.denied()
 	}
@@ -151,7 +151,7 @@ func (r *connector) report(err error) {
 	if errors.Is(err, keys.ErrRenewed) {
 		r.pause = max(r.pause, renewPause)
 	}
-	if wait := l.c.o.Throttle.Wait(now); wait > r.pause {
+	if wait := l.c.o.Throttle.wait(now); wait > r.pause {
 		r.pause = wait
 		l.c.events.emit(Throttled{DC: l.id, Wait: wait})
 	}

@@ -180,7 +180,7 @@ func (k *linkKeys) renew(ctx context.Context, present *keys.Temporary) {
 }
 
 func (k *linkKeys) successor(ctx context.Context) (*keys.Temporary, error) {
-	if wait := k.l.c.o.Throttle.Wait(time.Now()); wait > 0 {
+	if wait := k.l.c.o.Throttle.wait(time.Now()); wait > 0 {
 		return nil, errors.New("mtproto: too many connections")
 	}
 	w, hangUp, err := k.aside(ctx)
