@@ -2,8 +2,6 @@ package session
 
 import (
 	"time"
-
-	"github.com/natsgram/natsgram/mtproto/mt"
 )
 
 // maxIDs is how many ids one service message may list (C16, C26).
@@ -22,17 +20,16 @@ type acks struct {
 // maxDeclined bounds what is remembered of them. One more stays unacknowledged, but is not taken when it comes again.
 const maxDeclined = 1 << 16
 
-// acknowledge owes the server an acknowledgement, unless it is held.
-func (s *Session) acknowledge(now time.Time, id int64) {
-	a := &s.acks
+// owe notes that the server is owed an acknowledgement, unless it is held.
+func (a *acks) owe(now time.Time, id int64, limits *Limits) {
 	if _, held := a.held[id]; held {
 		return
 	}
 	a.ids = append(a.ids, id)
 	if a.due.IsZero() {
-		a.due = now.Add(s.cfg.Limits.AckAfter)
+		a.due = now.Add(limits.AckAfter)
 	}
-	a.now = a.now || len(a.ids) > s.cfg.Limits.AckCount
+	a.now = a.now || len(a.ids) > limits.AckCount
 }
 
 func (a *acks) hold(id int64) {
@@ -42,27 +39,23 @@ func (a *acks) hold(id int64) {
 	a.held[id] = struct{}{}
 }
 
-// Release lets the acknowledgement of a held update go with what is sent next, or soon (C17). Ids that are not held are
-// ignored. The time of the last input counts as now.
-func (s *Session) Release(msgID int64) {
-	if _, held := s.acks.held[msgID]; held {
-		delete(s.acks.held, msgID)
-		s.acknowledge(s.conn.now, msgID)
-	}
+// release takes an update out of those that are held, and reports whether it was there.
+func (a *acks) release(id int64) bool {
+	_, held := a.held[id]
+	delete(a.held, id)
+	return held
 }
 
-// Decline gives back a held update that could not be taken: it is not acknowledged, and is as new when the server sends it
-// again, which it does on the next connection (C15, E27).
-func (s *Session) Decline(msgID int64) {
-	a := &s.acks
-	if _, held := a.held[msgID]; !held || len(a.declined) >= maxDeclined {
+// decline gives a held update back: it is not acknowledged, and taken when it comes again.
+func (a *acks) decline(id int64) {
+	if _, held := a.held[id]; !held || len(a.declined) >= maxDeclined {
 		return
 	}
-	delete(a.held, msgID)
+	delete(a.held, id)
 	if a.declined == nil {
 		a.declined = make(map[int64]struct{})
 	}
-	a.declined[msgID] = struct{}{}
+	a.declined[id] = struct{}{}
 }
 
 // again reports whether a message is an update that was declined before.
@@ -82,21 +75,4 @@ func (a *acks) forget() {
 	a.ids, a.due, a.now = a.ids[:0], time.Time{}, false
 	clear(a.held)
 	clear(a.declined)
-}
-
-// putAcks writes what is owed into the packet, if it is due or the packet goes anyway (C16).
-func (s *Session) putAcks(now time.Time, anyway bool) {
-	a := &s.acks
-	if len(a.ids) == 0 || !anyway && !a.now {
-		return
-	}
-	ids := a.ids[:min(len(a.ids), maxIDs)]
-	id := s.begin(now, false)
-	(&mt.MsgsAck{MsgIDs: ids}).Encode(&s.pack.w)
-	s.end()
-	s.ackLog.add(record{kind: acksSent, msgID: id}, ids)
-	a.ids = a.ids[:copy(a.ids, a.ids[len(ids):])]
-	if len(a.ids) == 0 {
-		a.due, a.now = time.Time{}, false
-	}
 }

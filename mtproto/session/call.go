@@ -80,6 +80,9 @@ func (c *call) single() bool { return c.alone || c.opts.Build != nil }
 // size is how many bytes go.
 func (c *call) size() int { return len(c.opts.Before) + len(c.query) }
 
+// tailLeast is how long a query is from which on it is encrypted from where it is.
+const tailLeast = 64 << 10
+
 // bulky reports whether the call ends its packet, to be encrypted from where it is.
 func (c *call) bulky() bool { return c.opts.NoGzip && !c.single() && len(c.query) >= tailLeast }
 

@@ -78,16 +78,3 @@ func (c *clock) report(now time.Time) (time.Duration, bool) {
 	c.spoke, c.reported = true, c.offset
 	return time.Duration(c.server(now) - now.UnixNano()), true
 }
-
-// nextID is the next message id that no call has. After the clock was set back, ids of the former session lie ahead.
-func (s *Session) nextID(now time.Time) int64 {
-	for {
-		id := s.clock.next(now)
-		if s.calls.byMsg[id] == nil {
-			return id
-		}
-	}
-}
-
-// ServerTime is the server's time as far as we know.
-func (s *Session) ServerTime(now time.Time) time.Time { return time.Unix(0, s.clock.server(now)) }

@@ -8,13 +8,6 @@ import (
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
-// former is the session that was left last. Answers and refusals that are still under way in it are taken until some
-// time (C5), nothing is sent in it (C42), and then the server is told to forget it (C38).
-type former struct {
-	id    int64
-	until time.Time // zero: there is none
-}
-
 // renew leaves the session for a new one (C25). What was refused is queued already; the rest of the calls in flight
 // waits for late answers.
 func (s *Session) renew(now time.Time, code int32, reason string) {

@@ -53,26 +53,8 @@ func reactionTo(code int32) reaction {
 	return otherwise
 }
 
-const (
-	maxRounds  = 5 // of refusals without a success between, until the connection is given up (C23)
-	maxRefused = 8 // times that one call may be refused
-)
-
-// loop counts rounds of refusals. A round is everything that was on its way when its first refusal came.
-type loop struct {
-	rounds int
-	mark   int64 // last id that was made before the round's first refusal
-}
-
-func (l *loop) refused(id, last int64) {
-	if id > l.mark {
-		l.rounds++
-		l.mark = last
-	}
-}
-
-// ended notes a success.
-func (l *loop) ended() { l.rounds = 0 }
+// maxRefused is how often one call may be refused.
+const maxRefused = 8
 
 // badMsg takes a refusal (C25).
 func (s *Session) badMsg(f frame, r *bin.Reader) error {
@@ -152,7 +134,7 @@ func (s *Session) refusedService(id int64) bool {
 	found := s.conn.ping.refused(id)
 	found = s.ackLog.take(id, func(r *record) {
 		for _, id := range r.ids {
-			s.acknowledge(s.conn.now, id)
+			s.acks.owe(s.conn.now, id, &s.cfg.Limits)
 		}
 	}) || found
 	return s.log.take(id, s.wantAgain) || found

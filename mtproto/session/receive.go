@@ -10,27 +10,6 @@ import (
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
-// inbox has the buffers for receiving.
-type inbox struct {
-	inner mt.MsgContainer
-	ids   []int64
-	r     bin.Reader // of service messages, which have none inside
-
-	unpacked int  // bytes that the present packet unpacked to
-	lent     bool // the present packet has been given away
-}
-
-// frame is where a message came from.
-type frame struct {
-	now     time.Time
-	session int64
-	id      int64 // of the message
-	former  bool  // in the session that was left
-	nested  bool  // in a container, a copy or a gzip_packed: no container may be inside
-	zipped  bool
-	stale   bool // its packet is too old to bring anything (C8)
-}
-
 // Receive takes an encrypted packet, and decrypts it in place: its bytes are spent, and the caller's again afterwards, unless they are
 // lent with a [Result]. An error means that the packet, or what is in it, failed a check: close the connection (C9).
 func (s *Session) Receive(now time.Time, packet []byte) (lent bool, err error) {
@@ -106,7 +85,7 @@ func (s *Session) message(f frame, m mt.Message) error {
 		}
 	}
 	if m.SeqNo&1 != 0 && f.session == s.self.id {
-		s.acknowledge(f.now, m.MsgID) // C15, also again
+		s.acks.owe(f.now, m.MsgID, &s.cfg.Limits) // C15, also again
 	}
 	return nil
 }
@@ -185,57 +164,6 @@ func (s *Session) dispatch(f frame, m mt.Message) (held bool, err error) {
 	}
 }
 
-// services are the messages about messages, and who takes them. Their time is not looked at (C8).
-var services = map[uint32]func(*Session, frame, *bin.Reader) error{
-	mt.MsgsAckID:            (*Session).acked,
-	mt.BadMsgNotificationID: (*Session).badMsg,
-	mt.BadServerSaltID:      (*Session).badSalt,
-	mt.NewSessionCreatedID:  (*Session).newSession,
-	mt.PongID:               (*Session).pong,
-	mt.PingID:               (*Session).pinged,
-	mt.FutureSaltsID:        (*Session).futureSalts,
-	mt.MsgsStateReqID:       (*Session).states,
-	mt.MsgsStateInfoID:      (*Session).stateInfo,
-	mt.MsgsAllInfoID:        (*Session).allInfo,
-	mt.MsgDetailedInfoID:    (*Session).detailed,
-	mt.MsgNewDetailedInfoID: (*Session).newDetailed,
-	mt.MsgResendReqID:       (*Session).wanted,
-	mt.DestroySessionOkID:   (*Session).ignored,
-	mt.DestroySessionNoneID: (*Session).ignored,
-	mt.RpcAnswerUnknownID:   (*Session).ignored,
-	mt.RpcAnswerDroppedID:   (*Session).ignored,
-	mt.HttpWaitID:           (*Session).ignored,
-}
-
-func (s *Session) ignored(_ frame, r *bin.Reader) error {
-	r.Rest()
-	return nil
-}
-
-// ofFormer says which service messages still mean something in a session that was left.
-func ofFormer(id uint32) bool {
-	return id == mt.MsgsAckID || id == mt.BadMsgNotificationID || id == mt.BadServerSaltID
-}
-
-// service takes a service message. One that cannot be read is reported and else ignored (H8).
-func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.Reader) error) error {
-	id := idOf(body)
-	if f.former && !ofFormer(id) {
-		return nil
-	}
-	r := &s.in.r
-	r.Reset(body)
-	err := take(s, f, r)
-	if bad := r.Close(); bad != nil {
-		s.events.warn(fmt.Errorf("%s: %w", mt.Name(id), bad))
-	}
-	return err
-}
-
-// unreadable reports whether a service message cannot be read: [Session.service] reports that, and whoever takes the message
-// does nothing.
-func unreadable(r *bin.Reader) bool { return r.Err() != nil }
-
 // container takes the messages of a container: all of it is well formed, or nothing of it is used (C18).
 func (s *Session) container(f frame, body []byte) error {
 	if f.nested {
@@ -286,7 +214,7 @@ func (s *Session) unzip(f frame, m mt.Message) (bool, error) {
 	body, err := s.gunzip(m.Body)
 	if err != nil {
 		if m.SeqNo&1 != 0 && !f.former {
-			s.acknowledge(f.now, m.MsgID)
+			s.acks.owe(f.now, m.MsgID, &s.cfg.Limits)
 		}
 		return false, err
 	}
@@ -310,4 +238,51 @@ func (s *Session) gunzip(body []byte) ([]byte, error) {
 	}
 	s.in.unpacked += len(out)
 	return out, nil
+}
+
+// services are the messages about messages, and who takes them. Their time is not looked at (C8).
+var services = map[uint32]func(*Session, frame, *bin.Reader) error{
+	mt.MsgsAckID:            (*Session).acked,
+	mt.BadMsgNotificationID: (*Session).badMsg,
+	mt.BadServerSaltID:      (*Session).badSalt,
+	mt.NewSessionCreatedID:  (*Session).newSession,
+	mt.PongID:               (*Session).pong,
+	mt.PingID:               (*Session).pinged,
+	mt.FutureSaltsID:        (*Session).futureSalts,
+	mt.MsgsStateReqID:       (*Session).states,
+	mt.MsgsStateInfoID:      (*Session).stateInfo,
+	mt.MsgsAllInfoID:        (*Session).allInfo,
+	mt.MsgDetailedInfoID:    (*Session).detailed,
+	mt.MsgNewDetailedInfoID: (*Session).newDetailed,
+	mt.MsgResendReqID:       (*Session).wanted,
+	mt.DestroySessionOkID:   (*Session).ignored,
+	mt.DestroySessionNoneID: (*Session).ignored,
+	mt.RpcAnswerUnknownID:   (*Session).ignored,
+	mt.RpcAnswerDroppedID:   (*Session).ignored,
+	mt.HttpWaitID:           (*Session).ignored,
+}
+
+func (s *Session) ignored(_ frame, r *bin.Reader) error {
+	r.Rest()
+	return nil
+}
+
+// ofFormer says which service messages still mean something in a session that was left.
+func ofFormer(id uint32) bool {
+	return id == mt.MsgsAckID || id == mt.BadMsgNotificationID || id == mt.BadServerSaltID
+}
+
+// service takes a service message. One that cannot be read is reported and else ignored (H8).
+func (s *Session) service(f frame, body []byte, take func(*Session, frame, *bin.Reader) error) error {
+	id := idOf(body)
+	if f.former && !ofFormer(id) {
+		return nil
+	}
+	r := &s.in.r
+	r.Reset(body)
+	err := take(s, f, r)
+	if bad := r.Close(); bad != nil {
+		s.events.warn(fmt.Errorf("%s: %w", mt.Name(id), bad))
+	}
+	return err
 }

@@ -36,7 +36,7 @@ func (s *Session) result(f frame, body []byte) error {
 	if err != nil {
 		s.fail(c, fmt.Errorf("%w: %w", ErrAnswer, err))
 		if !f.former { // otherwise the server would send it again after the reconnect, and so on
-			s.acknowledge(f.now, f.id)
+			s.acks.owe(f.now, f.id, &s.cfg.Limits)
 		}
 		return err
 	}

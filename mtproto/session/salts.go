@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"github.com/natsgram/natsgram/mtproto/mt"
-	"github.com/natsgram/natsgram/tl/bin"
 )
 
 const (
@@ -78,43 +75,4 @@ func (s *salts) all() []Salt {
 	known := append([]Salt{s.current}, s.future...)
 	s.future = known[1:len(known):len(known)]
 	return known
-}
-
-// putSalts asks for salts along with a packet that goes anyway; as pings go all the time, that is soon enough.
-func (s *Session) putSalts(now time.Time) {
-	t := s.ServerTime(now)
-	if s.salts.pick(t); !s.salts.wanted(now, t) {
-		return
-	}
-	id := s.begin(now, false)
-	(&mt.GetFutureSalts{Num: saltCount}).Encode(&s.pack.w)
-	s.end()
-	s.log.add(record{kind: saltsAsked, msgID: id}, nil)
-	s.salts.askAt = now.Add(saltRetry)
-}
-
-// futureSalts takes the answer to our request (C24). It needs no acknowledgement.
-func (s *Session) futureSalts(f frame, r *bin.Reader) error {
-	var m mt.FutureSalts
-	m.Decode(r)
-	if unreadable(r) || s.log.find(m.ReqMsgID, saltsAsked) == nil {
-		return nil
-	}
-	m.Salts = m.Salts[:min(len(m.Salts), maxSalts)]
-	list := make([]Salt, 0, len(m.Salts))
-	for _, x := range m.Salts {
-		list = append(list, Salt{x.Salt, int64(x.ValidSince), int64(x.ValidUntil)})
-	}
-	slices.SortFunc(list, bySince)
-	s.salts.future = list
-	s.salts.askAt = f.now.Add(saltAgain)
-	s.salts.pick(s.ServerTime(f.now))
-	s.events.add(SaltsChanged{s.salts.all()})
-	return nil
-}
-
-func (s *Session) adoptSalt(now time.Time, value int64) {
-	if s.salts.adopt(value, s.ServerTime(now)) {
-		s.events.add(SaltsChanged{s.salts.all()})
-	}
 }

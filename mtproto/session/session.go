@@ -161,3 +161,25 @@ func (s *Session) unresolved(c *call, err error) {
 	c.past = c.past.or(c.fate())
 	s.calls.enqueue(c)
 }
+
+// Release lets the acknowledgement of a held update go with what is sent next, or soon (C17). Ids that are not held are
+// ignored. The time of the last input counts as now.
+func (s *Session) Release(msgID int64) {
+	if s.acks.release(msgID) {
+		s.acks.owe(s.conn.now, msgID, &s.cfg.Limits)
+	}
+}
+
+// Decline gives back a held update that could not be taken: it is not acknowledged, and is as new when the server sends it
+// again, which it does on the next connection (C15, E27).
+func (s *Session) Decline(msgID int64) { s.acks.decline(msgID) }
+
+// ServerTime is the server's time as far as we know.
+func (s *Session) ServerTime(now time.Time) time.Time { return time.Unix(0, s.clock.server(now)) }
+
+// former is the session that was left last. Answers and refusals that are still under way in it are taken until some
+// time (C5), nothing is sent in it (C42), and then the server is told to forget it (C38).
+type former struct {
+	id    int64
+	until time.Time // zero: there is none
+}

@@ -8,16 +8,6 @@ import (
 	"github.com/natsgram/natsgram/tl/bin"
 )
 
-// What the bytes of msgs_state_info mean (C26).
-const (
-	stateMask        = 7
-	stateForgotten   = 1
-	stateNotReceived = 2
-	stateTooHigh     = 3
-	stateReceived    = 4
-	stateAnswered    = 64
-)
-
 const (
 	maxAnswered = 3           // times that the server says it answered, without an answer, until it counts as lost
 	checkEvery  = time.Second // at most so often are the calls looked through
@@ -44,34 +34,6 @@ func (s *Session) askAll(now time.Time) {
 		c.ask, s.calls.ask, c.answered = true, true, 0
 		s.conn.watch(c, now.Add(s.cfg.Limits.CheckAfter))
 	}
-}
-
-// putStates asks for the state of calls (C26).
-func (s *Session) putStates(now time.Time) {
-	if !s.calls.ask {
-		return
-	}
-	s.calls.ask = false
-	ids := s.in.ids[:0]
-	for c := s.calls.flight.head; c != nil; c = c.next {
-		if c.ask && len(ids) == maxIDs/2 {
-			s.calls.ask = true
-			break
-		}
-		if c.ask {
-			c.ask = false
-			ids = append(ids, c.msgID)
-		}
-	}
-	if s.in.ids = ids; len(ids) == 0 {
-		return
-	}
-	ids = s.withWitnesses(ids)
-	id := s.begin(now, false)
-	(&mt.MsgsStateReq{MsgIDs: ids}).Encode(&s.pack.w)
-	s.end()
-	s.log.add(record{kind: statesAsked, msgID: id}, ids)
-	s.pack.live = true
 }
 
 // withWitnesses adds, to the calls that are asked for, the messages that tell which life of the session answers. There is
@@ -237,7 +199,7 @@ func (s *Session) fetch(now time.Time, id int64, needed bool) {
 		return
 	}
 	if !needed || s.self.window.has(id) {
-		s.acknowledge(now, id)
+		s.acks.owe(now, id, &s.cfg.Limits)
 		return
 	}
 	if len(s.asks.answers) < maxIDs {

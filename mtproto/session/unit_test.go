@@ -236,7 +236,7 @@ func TestLargest(t *testing.T) {
 	p.s.Connected(p.now)
 	ids := make([]int64, maxIDs)
 	for i := range ids {
-		p.s.acknowledge(p.now, int64(i))
+		p.s.acks.owe(p.now, int64(i), &p.s.cfg.Limits)
 		p.s.fetch(p.now, int64(2*i+1), true)
 	}
 	for range maxReplies {

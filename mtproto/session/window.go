@@ -2,6 +2,16 @@ package session
 
 import "slices"
 
+// What the bytes of msgs_state_info mean (C26).
+const (
+	stateMask        = 7
+	stateForgotten   = 1
+	stateNotReceived = 2
+	stateTooHigh     = 3
+	stateReceived    = 4
+	stateAnswered    = 64
+)
+
 // How many received ids are kept at least; twice as many at most (C7). It is more than Telegram may have on its way to us
 // without an acknowledgement (8192 go into one, C16): what it sends again after the line was cut, however long ago it was
 // numbered, is known by its id then, and not taken twice. What needs no acknowledgement, of which an idle session gets a pong
