@@ -411,9 +411,17 @@ func FuzzOpen(f *testing.F) {
 	f.Add(good)
 	f.Add(append(bytes.Clone(good), 1, 2, 3))
 	f.Add(good[:47])
+	long, _, err := Seal(nil, k, Server, plainOf(600), zeros{}) // decrypted and hashed at the same time
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(long)
+	f.Add(append(bytes.Clone(long), 1, 2, 3))
+	f.Add(long[:400])
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		got, err := Open(nil, k, Server, packet)
-		if err == nil && (!bytes.HasPrefix(packet, good) || len(got) != len(good)-outerSize) {
+		opens := func(whole []byte) bool { return bytes.HasPrefix(packet, whole) && len(got) == len(whole)-outerSize }
+		if err == nil && !opens(good) && !opens(long) {
 			t.Errorf("opened %x", packet)
 		}
 		if again, err2 := OpenInPlace(k, Server, bytes.Clone(packet)); !bytes.Equal(again, got) || (err == nil) != (err2 == nil) {
