@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
+	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -242,6 +244,16 @@ func enough(t *testing.T, api string) {
 			}
 			break
 		}
+	}
+	for ctx, state := soon(t), ""; state != "done"; time.Sleep(20 * time.Millisecond) {
+		var f history.Fetched
+		m := one.ask("tg.ctl.bob.history.fetch", `{"peer":"@alice"}`)
+		if _ = json.Unmarshal(m.Data, &f); f.Job.ID == "" || ctx.Err() != nil {
+			t.Fatalf("history: %v %s", m.Header, m.Data)
+		}
+		var all history.Jobs
+		_ = json.Unmarshal(one.ask("tg.ctl.bob.history.list", "").Data, &all)
+		state = string(all.Jobs[len(all.Jobs)-1].State)
 	}
 	if m := one.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID())); m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("an erasure: %v", m.Header)

@@ -48,4 +48,6 @@
 // [Client.Subscribe] and [Client.Updates] read the stream that the daemon writes: each update once, in order, or a [Gap] in
 // its place. With a Durable name NATS remembers what was acknowledged, and any number of programs of that name share the
 // work; without one each subscription gets everything.
+//
+// What was written before the account was signed in, [Client.History] has fetched.
 package client

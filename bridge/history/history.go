@@ -242,25 +242,27 @@ func (s *Service) fetch(ctx context.Context, body []byte) (any, *answer.Fault) {
 	if j == nil {
 		return nil, answer.Later("history.fetch: as many jobs as there may be wait already")
 	}
-	if err := s.save(ctx); err != nil {
-		s.mu.Lock()
-		undo()
-		s.mu.Unlock()
-		return nil, answer.Later("history.fetch: the job is not written down: " + err.Error())
+	if undo != nil {
+		if err := s.save(ctx); err != nil {
+			s.mu.Lock()
+			undo()
+			s.mu.Unlock()
+			return nil, answer.Later("history.fetch: the job is not written down: " + err.Error())
+		}
+		s.poke()
 	}
-	s.poke()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Fetched{s.told(j, now)}, nil
 }
 
-// enter takes a job in, or has the one that is the same go on, under mu. Nil: there are too many.
+// enter takes a job in, or has the one that is the same go on, under mu. Without undo nothing was changed. Nil: there are too many.
 func (s *Service) enter(j *job) (in *job, undo func()) {
 	open := 0
 	for _, o := range s.jobs {
 		switch {
 		case o.same(j) && !o.ended():
-			return o, func() {}
+			return o, nil
 		case o.same(j) && o.State == Failed:
 			was := *o
 			o.State, o.Error, o.Code, o.Ended, o.wait, o.next = "", "", 0, time.Time{}, 0, time.Time{}
@@ -350,25 +352,4 @@ func (s *Service) finish(j *job, state State, text string, code int) {
 	if s.c.Ended != nil {
 		s.c.Ended(state)
 	}
-}
-
-// Figures are those of an account's jobs.
-type Figures struct {
-	Open    int // not ended
-	Running int
-}
-
-// Figures are those of now.
-func (s *Service) Figures() (f Figures) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, j := range s.jobs {
-		if !j.ended() {
-			f.Open++
-		}
-		if j.running {
-			f.Running++
-		}
-	}
-	return f
 }

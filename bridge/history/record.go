@@ -30,8 +30,10 @@ func readJobs(body []byte, user int64) (all []*job) {
 		return nil
 	}
 	return slices.DeleteFunc(all, func(j *job) bool {
-		valid := j != nil && j.ID != "" && len(j.ID) <= 64 && j.Chat != 0 && (j.Kind == subjects.User || j.Kind == subjects.Chat || j.Kind == subjects.Channel)
-		return !valid || j.User != user
+		if j == nil || j.ID == "" || len(j.ID) > 64 || j.Chat == 0 || j.User != user {
+			return true
+		}
+		return j.Kind != subjects.User && j.Kind != subjects.Chat && j.Kind != subjects.Channel
 	})
 }
 

@@ -52,7 +52,8 @@ func (b *bound) UnmarshalJSON(body []byte) error {
 	return nil
 }
 
-var errBound = answer.Refuse(400, `want the id of a message such as 17, or a date such as "2026-01-31", "2026-01-31T12:00:00Z" or "@1769860800"`)
+var errBound = answer.Refuse(400, "want the id of a message such as 17, or a date such as \"2026-01-31\", \"2026-01-31T12:00:00Z\" or "+
+	"\"@1769860800\"")
 
 // parseDate reads a date of Telegram's time, which has 31 bits.
 func parseDate(text string) (unix int64, day, ok bool) {

@@ -116,6 +116,11 @@ type message struct {
 	msg *nats.Msg
 }
 
+// atomicHeaders are those by which messages are stored all or nothing, and behind what is known.
+var atomicHeaders = []string{
+	subjects.HeaderBatchID, subjects.HeaderBatchSequence, subjects.HeaderBatchCommit, jetstream.ExpectedLastSubjSeqHeader,
+}
+
 // errBatch says that the server does not store messages all or nothing.
 var errBatch = errors.New("the server did not take the messages as one batch: atomic publishing needs nats-server 2.12 or newer")
 
@@ -161,7 +166,7 @@ func (x *shelf) write(ctx context.Context, batch []message) (uint64, error) {
 	conn, id := x.s.js.Conn(), nuid.Next()
 	for i, m := range batch {
 		h := m.msg.Header
-		for _, of := range []string{subjects.HeaderBatchID, subjects.HeaderBatchSequence, subjects.HeaderBatchCommit, jetstream.ExpectedLastSubjSeqHeader} {
+		for _, of := range atomicHeaders {
 			delete(h, of) // of an attempt before
 		}
 		if i == 0 {

@@ -142,6 +142,11 @@ func (s *Service) goOn(ctx context.Context, j *job) error {
 		if err := s.paused(ctx); err != nil {
 			return err
 		}
+		if s.c.Held != nil {
+			if why := s.c.Held(); why != "" {
+				return errors.New(why)
+			}
+		}
 		through := s.through()
 		v, err := s.ask(ctx, j, w.Call())
 		if err != nil {
@@ -222,7 +227,8 @@ func (s *Service) roomless(err error) error {
 	if !full(err) {
 		return err
 	}
-	return answer.Refuse(507, "TG_HISTORY has no room: "+err.Error()+" (NATSGRAM_LIMITS=history=...; natsgram storage shows it). The same request goes on from here")
+	return answer.Refuse(507, "TG_HISTORY has no room: "+err.Error()+" (NATSGRAM_LIMITS=history=...; natsgram storage shows it). "+
+		"The same request goes on from here")
 }
 
 // begunAnew begins a walk anew where the stream is another than the one that it has written to.

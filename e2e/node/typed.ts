@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
-import { call, CallError, chats, events, live, queue, updates } from "natsgram";
+import { call, CallError, chats, events, history, live, queue, updates } from "natsgram";
 
 const [url = "", account = "", chat = ""] = process.argv.slice(2);
 const nc = await connect({ servers: url, timeout: 10_000 });
@@ -174,6 +174,21 @@ for await (const c of chats(nc, "fake")) {
 }
 assert.deepEqual(dialogs, ["user.5 Eve 7 1 undefined", "chat.6 undefined undefined 0 undefined", "user.5 undefined undefined 0 true"]);
 console.log("chats: told");
+
+// Messages of the past, typed: of the demo's channel, oldest first.
+const past: string[] = [];
+let percent = 0;
+for await (const m of history(nc, account, { peer: "@townnews", limit: 2 }, { progress: (job) => (percent = job.percent) })) {
+  if (m.type === "updateNewChannelMessage" && m.update.message._ === "message") past.push(m.update.message.message);
+}
+assert.equal(past.length, 2);
+assert.equal(percent, 100);
+const ids: (string | undefined)[] = [];
+for await (const m of history(nc, account, { peer: "@townnews", from: 1, to: 2 })) ids.push(m.headers?.get("Tg-Msg-Id"));
+assert.deepEqual(ids, ["2", "1"]); // in the order of the stream: the first has come with a job before
+const unknown = await failure(history(nc, account, { peer: "@nobody_at_all" }).next());
+assert.deepEqual([unknown.code, unknown.sent, unknown.method], [400, "no", "history.fetch"]);
+console.log("history:", past.length);
 
 // A call that is repeated says so, under one name; what the daemon does not dare to repeat is the first error.
 const asked: (string | undefined)[][] = [];

@@ -217,6 +217,51 @@ async function fileRange(nc, account, of, offset, { prefix = "tg", timeout = def
   }
 }
 
+export async function* history(nc, account, of, options = {}) {
+  const { prefix = "tg", domain, signal, progress } = options;
+  let { job } = await historyVerb(nc, account, "fetch", of, options);
+  while (job.state === "waiting" || job.state === "running") {
+    await new Promise((done) => setTimeout(done, 250));
+    [job] = (await historyVerb(nc, account, "list", { job: job.id }, options)).jobs;
+    progress?.(job);
+  }
+  if (job.state !== "done") throw new CallError("history.fetch", { error: job.error, code: job.code, sent: "no" });
+  if (job.done === 0) return; // there are no such messages
+  const consumer = await jetstream(nc, domain ? { domain } : {}).consumers.get(streamName(prefix, "HISTORY"), { filter_subjects: job.subject });
+  const messages = await consumer.consume();
+  const end = () => messages.stop();
+  signal?.addEventListener("abort", end, { once: true });
+  try {
+    for await (const m of messages) {
+      const id = Number(m.headers?.get("Tg-Msg-Id"));
+      if (id >= job.first && id <= job.last) yield { ...read(m), seq: m.seq };
+      if (m.info.pending === 0) return;
+    }
+  } finally {
+    signal?.removeEventListener("abort", end);
+    await messages.close();
+  }
+}
+
+// historyVerb asks until it is answered: to ask again is always safe.
+async function historyVerb(nc, account, verb, body, { prefix = "tg", timeout = defaultTimeout, signal }) {
+  const method = `history.${verb}`;
+  for (let n = 0; ; n++) {
+    signal?.throwIfAborted();
+    try {
+      const reply = await whole(nc, `${prefix}.ctl.${account}.${method}`, JSON.stringify(body), headers(), timeout, signal);
+      const answer = await json(reply);
+      if (reply.failed) throw new CallError(method, answer);
+      return answer;
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const err = unanswered(account, method, cause);
+      if (n + 1 >= rangeTries || !(err instanceof CallError) || (err.code !== 503 && err.code !== 504)) throw err;
+      await new Promise((done) => setTimeout(done, pause(n, err)));
+    }
+  }
+}
+
 export async function* updates(nc, account, options = {}) {
   const wanted = filtersOf(account, options);
   const consumer = await consumerOf(nc, account, wanted, options);

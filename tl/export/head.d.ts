@@ -321,6 +321,68 @@ export interface Download extends AsyncIterable<Uint8Array> {
  */
 export declare function download(nc: NatsConnection, account: string, of: FileOf, options?: DownloadOptions): Promise<Download>;
 
+/** Which messages of the past are meant. */
+export interface HistoryOf {
+  /** The chat: "@news", a t.me link, "channel.123", "me". */
+  peer: string;
+  /** The first message: its id, or a date as text: "2026-01-31", "2026-01-31T12:00:00Z", "@1769860800". */
+  from?: number | string;
+  /** The last, in the same way. Both are included. */
+  to?: number | string;
+  /** The newest so many of these; all where it is not given. */
+  limit?: number;
+  /** Those of a forum's topic alone, by the id of the message that made it. */
+  topic?: number;
+}
+
+/** A job that fetches messages into the stream TG_HISTORY. */
+export interface HistoryJob {
+  id: string;
+  state: "waiting" | "running" | "done" | "failed" | "cancelled";
+  peer: string;
+  subject: string;
+  /** Messages that were looked at, and of them those that were not in the stream before. */
+  done: number;
+  stored: number;
+  /** How many there are to come at most, as far as that is known. */
+  of?: number;
+  percent: number;
+  /** Ids of the messages that are wanted. */
+  first?: number;
+  last?: number;
+  /** The sequence of the stream of updates behind which updates go on where the history ends. */
+  through?: number;
+  /** What it waits for. */
+  reason?: string;
+  error?: string;
+  code?: number;
+  /** The basic group that the chat was, whose messages are a history of their own. */
+  migrated_from?: string;
+}
+
+export interface HistoryOptions {
+  /** Is told how far the job is, some times a second. */
+  progress?: (job: HistoryJob) => void;
+  /** How long to wait for each answer, in milliseconds. 60000 where it is not given. */
+  timeout?: number;
+  prefix?: string;
+  domain?: string;
+  /** Ends the loop when it is aborted; the job goes on. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Has messages of a chat fetched into the stream TG_HISTORY, and gives them as the updates that they would be if they came now: those of the
+ * range that stand there, in the order of the stream. That is by id where one job has fetched them all; a later job for older ones has
+ * written behind it. Leaving the loop ends the subscription.
+ */
+export declare function history(
+  nc: NatsConnection,
+  account: string,
+  of: HistoryOf,
+  options?: HistoryOptions,
+): AsyncGenerator<(Update<"updateNewMessage"> | Update<"updateNewChannelMessage"> | Redacted) & { seq: number }, void, undefined>;
+
 /** A live update by its name. */
 export type Live<T extends tl.Update["_"]> = T extends tl.Update["_"] ? LiveMessage<T> & Contents<T> : never;
 

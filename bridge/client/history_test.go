@@ -1,0 +1,62 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
+	"github.com/natsgram/natsgram/tl/tg"
+)
+
+// Messages of the past come typed, those of the range alone, and each once however often they are asked for.
+func TestHistory(t *testing.T) {
+	w := newFixture(t)
+	var ids []int
+	for i := range 130 {
+		ids = append(ids, w.alice.Send(w.news, fmt.Sprint("m", i)).ID)
+	}
+	photo := w.World().AddFile(world.File{DC: 2, Photo: true, Data: []byte("a picture")})
+	w.alice.SendDraft(w.news, world.Draft{Text: "look", Media: photo})
+	c, peer := client.New(w.nc, "main"), fmt.Sprint("channel.", w.news.ID())
+	read := func(of client.HistoryOf) (texts []string) {
+		t.Helper()
+		for u, err := range c.History(soon(t), of, client.WithHistoryProgress(func(client.HistoryJob) {})) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, _ := u.Value.(*tg.UpdateNewChannelMessage)
+			if v == nil || !u.Backfill || u.Kind != client.Channel || u.ChatID != w.news.ID() || u.Type != "updateNewChannelMessage" || len(u.Chats) != 1 {
+				t.Fatalf("%+v", u)
+			}
+			m, ok := v.Message.(*tg.Message)
+			if !ok {
+				continue
+			}
+			if _, has := m.Media.(*tg.MessageMediaPhoto); has != (m.Message == "look") {
+				t.Errorf("%+v", m)
+			}
+			texts = append(texts, m.Message)
+		}
+		return texts
+	}
+	if got := read(client.HistoryOf{Peer: peer, Limit: 3}); !slices.Equal(got, []string{"m128", "m129", "look"}) {
+		t.Errorf("%v", got)
+	}
+	if got := read(client.HistoryOf{Peer: peer, FromID: ids[5], ToID: ids[7]}); !slices.Equal(got, []string{"m5", "m6", "m7"}) {
+		t.Errorf("%v", got)
+	}
+	if got := read(client.HistoryOf{Peer: peer}); len(got) != 131 {
+		t.Errorf("%v", got)
+	}
+	j, err := c.FetchHistory(soon(t), client.HistoryOf{Peer: peer})
+	if err != nil || j.State != "done" || j.Stored != 0 || j.Percent != 100 || j.Through == 0 {
+		t.Errorf("%+v %v", j, err)
+	}
+	var e *client.Error
+	if _, err := c.FetchHistory(soon(t), client.HistoryOf{Peer: "@nobody_at_all"}); !errors.As(err, &e) || e.Code != 400 || e.Sent != client.SentNo {
+		t.Errorf("%v", err)
+	}
+}
