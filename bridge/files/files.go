@@ -54,6 +54,7 @@ const (
 	jobsAtMax  = 3         // and into object stores
 	partsMost  = 8 << 20   // bytes of an answer
 	askMost    = 256 << 10 // bytes of a request
+	asksMost   = 32 << 20  // bytes of all that wait
 )
 
 // Service serves one account, for as long as its owner has it.
@@ -71,9 +72,12 @@ type Service struct {
 
 	mu     sync.Mutex
 	asked  int // requests that wait
+	bytes  int // of them
 	closed bool
 	kept   []kept // requests for the next owner
 	passed bool
+
+	keptBytes int
 }
 
 // New makes the service of an account.
@@ -159,12 +163,13 @@ func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 	if s.keep(&r, begun) {
 		return
 	}
-	if !s.enter() {
+	size := r.Size()
+	if !s.enter(size) {
 		reply(answer.Later("too many requests for files wait here"))
 		return
 	}
 	go func() {
-		defer s.leave()
+		defer s.leave(size)
 		defer e.Begin()()
 		defer func() {
 			if what := recover(); what != nil {
@@ -192,20 +197,22 @@ func (s *Service) serve(verb string, r *answer.Request, begun time.Time) *answer
 	return s.get(r, begun)
 }
 
-func (s *Service) enter() bool {
+func (s *Service) enter(size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.asked >= askersMost {
+	if s.closed || s.asked >= askersMost || s.bytes+size > asksMost {
 		return false
 	}
 	s.asked++
+	s.bytes += size
 	s.work.Add(1)
 	return true
 }
 
-func (s *Service) leave() {
+func (s *Service) leave(size int) {
 	s.mu.Lock()
 	s.asked--
+	s.bytes -= size
 	s.mu.Unlock()
 	s.work.Done()
 }
@@ -221,9 +228,10 @@ func (s *Service) keep(r *answer.Request, begun time.Time) bool {
 	limit, fault := s.within(r.Header())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed || s.passed || fault != nil || len(s.kept) >= askersMost || r.Answered() {
+	if !s.closed || s.passed || fault != nil || len(s.kept) >= askersMost || s.keptBytes+r.Size() > asksMost || r.Answered() {
 		return false
 	}
+	s.keptBytes += r.Size()
 	s.kept = append(s.kept, kept{*r, begun.Add(limit)})
 	return true
 }

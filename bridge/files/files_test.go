@@ -21,3 +21,22 @@ func TestObjectName(t *testing.T) {
 		}
 	}
 }
+
+// Requests that wait take no more memory than there is for them, however long they are.
+func TestRoomForWaiting(t *testing.T) {
+	s := New(Config{})
+	n := 0
+	for ; s.enter(askMost); n++ {
+	}
+	if n != asksMost/askMost {
+		t.Errorf("%d requests of %d bytes wait", n, askMost)
+	}
+	s.leave(askMost)
+	if !s.enter(askMost) {
+		t.Error("there is no room again")
+	}
+	for range n {
+		s.leave(askMost)
+	}
+	s.Close()
+}

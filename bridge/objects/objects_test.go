@@ -85,7 +85,7 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct {
 		size  int
 		chunk uint32
-	}{{0, 1 << 10}, {1, 1 << 10}, {200, 1}, {5000, 1000}, {3<<20 + 5, 100_001}, {3 << 20, 128 << 10}} {
+	}{{0, 1 << 10}, {1, 1 << 10}, {2000, 512}, {5000, 1000}, {3<<20 + 5, 100_001}, {3 << 20, 128 << 10}} {
 		data := content(c.size)
 		info := g.put("dir/a b.bin", data, c.chunk)
 		g.put("other", content(5000), 1000)
@@ -153,6 +153,26 @@ func TestDamaged(t *testing.T) {
 		bad := info
 		change(&bad)
 		if err := whole(bad); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	subject := "$O.FILES.C." + info.ID
+	for what, pieces := range map[string][]int{"no bytes": {0, 10_000}, "pieces too small to ever end": {1, 1, 9998}} {
+		stream, err := g.js.Stream(t.Context(), "OBJ_FILES")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Purge(t.Context(), jetstream.WithPurgeSubject(subject)); err != nil {
+			t.Fatal(err)
+		}
+		at := 0
+		for _, n := range pieces {
+			if _, err := g.js.Publish(t.Context(), subject, data[at:at+n]); err != nil {
+				t.Fatal(err)
+			}
+			at += n
+		}
+		if err := whole(info); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

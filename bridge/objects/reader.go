@@ -101,8 +101,11 @@ func (r *Reader) forward() error {
 		return err
 	}
 	at := r.at + int64(len(r.chunk))
-	if at+int64(len(m.Data)) > r.info.Size {
+	switch end := at + int64(len(m.Data)); {
+	case end > r.info.Size:
 		return fmt.Errorf("%w: it has more bytes than it says", ErrDamaged)
+	case end < r.info.Size && len(m.Data) < chunkLeast: // whoever writes them could keep us at it for ever
+		return fmt.Errorf("%w: it comes in pieces of %d bytes", ErrDamaged, len(m.Data))
 	}
 	if last := r.marks[len(r.marks)-1]; at >= last.at+markEvery {
 		r.marks = append(r.marks, mark{at, m.Sequence})
@@ -114,6 +117,9 @@ func (r *Reader) forward() error {
 	}
 	return nil
 }
+
+// chunkLeast is how many bytes a chunk has that is not the last one.
+const chunkLeast = 512
 
 const (
 	getMost  = 10 * time.Second // for one chunk

@@ -87,6 +87,7 @@ type Jobs struct {
 	mu     sync.Mutex
 	closed bool
 	all    map[string]*Job // by what they write or send
+	asked  int             // bytes of what was asked for
 }
 
 // New makes the jobs of an account: none, until [Jobs.Resume].
@@ -95,7 +96,8 @@ func New(life context.Context, c Config) *Jobs {
 }
 
 const (
-	most      = 1000 // of an account
+	most      = 1000     // of an account
+	askedMost = 16 << 20 // bytes of what was asked for, of all of them
 	loudOver  = 8 << 20
 	tellEvery = time.Second
 	triesMost = 8 // without a byte more
@@ -128,14 +130,15 @@ func (s *Jobs) start(ctx context.Context, j *Job) (*Job, error) {
 	if s.closed || s.life.Err() != nil {
 		return nil, ErrLeaving
 	}
-	if len(s.all) >= most {
-		return nil, answer.Later(string(j.kind) + ": " + strconv.Itoa(most) + " files are on their way already")
+	if len(s.all) >= most || s.asked+len(j.record.Asked) > askedMost {
+		return nil, answer.Later(string(j.kind) + ": " + strconv.Itoa(len(s.all)) + " files are on their way already")
 	}
 	j.of, j.since, j.over = s, time.Now(), make(chan struct{})
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	j.cancel = cancel
 	stop := context.AfterFunc(s.life, func() { cancel(ErrLeaving) })
 	s.all[j.target()] = j
+	s.asked += len(j.record.Asked)
 	s.work.Go(func() {
 		defer stop()
 		defer cancel(nil)
@@ -201,6 +204,7 @@ func (s *Jobs) end(ctx context.Context, j *Job, value any, err error) {
 	}
 	s.mu.Lock()
 	delete(s.all, j.target())
+	s.asked -= len(j.record.Asked)
 	s.mu.Unlock()
 	close(j.over)
 	if !left {

@@ -63,6 +63,7 @@ type recent struct {
 const (
 	recentLife = time.Minute
 	recentMost = 256
+	recentKey  = 4 << 10 // bytes of a request that is remembered
 )
 
 // Find finds the file that is asked for. Who asks for one range after another asks where the file is once.
@@ -85,6 +86,9 @@ func (fi *Finder) Find(ctx context.Context, a *Asked) (*Found, error) {
 	}
 	fi.mu.Lock()
 	defer fi.mu.Unlock()
+	if len(key) > recentKey {
+		return f, nil
+	}
 	if len(fi.recent) >= recentMost {
 		clear(fi.recent)
 	}
