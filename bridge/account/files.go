@@ -97,7 +97,9 @@ func (g gated) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 // InvokeFile makes a call of file traffic.
 func (g gated) InvokeFile(ctx context.Context, dc int, t mtproto.Traffic, query []byte) ([]byte, error) {
 	n := len(query)
-	result, err := g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) { return g.Client.InvokeFile(ctx, dc, t, query) })
+	result, err := g.through(ctx, query, func(ctx context.Context, query []byte) ([]byte, error) {
+		return g.Client.InvokeFile(ctx, dc, t, query)
+	})
 	switch {
 	case err != nil:
 	case t == mtproto.Upload:

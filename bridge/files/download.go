@@ -17,8 +17,8 @@ import (
 	"github.com/natsgram/natsgram/bridge/objects"
 )
 
-// download brings a file of Telegram's into an object store: the work of a job. It needs the finder, the store and who moves files, and nothing of
-// requests.
+// download brings a file of Telegram's into an object store: the work of a job. It needs the finder, the store and who moves files, and
+// nothing of requests.
 type download struct {
 	s     *Service
 	asked source.Asked

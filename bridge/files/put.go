@@ -63,8 +63,8 @@ func (s *Service) put(r *answer.Request, begun time.Time) *answer.Fault {
 	return s.answerJob(ctx, r, j, in.Job)
 }
 
-// upload brings an object to Telegram: the work of a job. How far it is stands in the uploads' own record, as calls that name the object may
-// be waiting for it too.
+// upload brings an object to Telegram: the work of a job. How far it is stands in the uploads' own record, as calls that name the object
+// may be waiting for it too.
 type upload struct {
 	s     *Service
 	ref   objects.Ref

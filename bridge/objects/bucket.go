@@ -54,10 +54,11 @@ func (b *Bucket) Last(ctx context.Context, object string) (*jetstream.ObjectInfo
 		return nil, 0, err
 	}
 	info := new(jetstream.ObjectInfo)
-	if json.Unmarshal(m.Data, info) != nil || info.Deleted || info.Opts != nil && info.Opts.Link != nil || strings.ContainsAny(info.NUID, ".*> \t\r\n") || info.NUID == "" {
-		if info.Deleted {
-			return nil, m.Sequence, nil
-		}
+	unread := json.Unmarshal(m.Data, info) != nil
+	switch link := info.Opts != nil && info.Opts.Link != nil; {
+	case info.Deleted:
+		return nil, m.Sequence, nil
+	case unread || link || !Token(info.NUID):
 		return &jetstream.ObjectInfo{}, m.Sequence, nil // somebody's all the same
 	}
 	return info, m.Sequence, nil

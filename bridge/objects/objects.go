@@ -27,8 +27,8 @@ type Ref struct{ Bucket, Name string }
 // Class is the one in whose place such a text stands in calls.
 const Class = "InputFile"
 
-// The parameter that an InputFile stands in, and those beside it that the file fills in where the schema demands them and the caller does not
-// give them.
+// The parameter that an InputFile stands in, and those beside it that the file fills in where the schema demands them and the caller does
+// not give them.
 const (
 	ParamFile       = "file"
 	ParamMime       = "mime_type"

@@ -148,13 +148,14 @@ func (u *Uploads) FindObject(ctx context.Context, ref objects.Ref) (*File, *answ
 	return &File{u: u, Info: info}, nil
 }
 
-// ofAnother refuses a file of another account in the object store that all share: whoever may make calls of one account is not to be sent the
-// files of another.
+// ofAnother refuses a file of another account in the object store that all share: whoever may make calls of one account is not to be
+// sent the files of another.
 func (u *Uploads) ofAnother(ref objects.Ref, owner string) *answer.Fault {
 	if ref.Bucket != u.c.Own || owner == "" || owner == u.c.Account {
 		return nil
 	}
-	return answer.Refuse(403, ref.String()+": it is a file of another account; an object store of NATSGRAM_FILES_BUCKETS is for what accounts share")
+	return answer.Refuse(403, ref.String()+": it is a file of another account; "+
+		"an object store of NATSGRAM_FILES_BUCKETS is for what accounts share")
 }
 
 // begin finds the upload of an object, or begins one. The caller waits for it, until leave.

@@ -16,8 +16,8 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// patient asks the daemon of an account for what takes many requests, or long ones. Once it has answered, its crash, a restart and another owner are
-// waited out: a file goes on where it was, without anybody's help.
+// patient asks the daemon of an account for what takes many requests, or long ones. Once it has answered, its crash, a restart and another
+// owner are waited out: a file goes on where it was, without anybody's help.
 type patient struct {
 	c       *cobra.Command
 	nc      *nats.Conn
@@ -69,7 +69,8 @@ func (p *patient) ask(ctx context.Context, m *nats.Msg, timeout time.Duration) (
 func putOff(h nats.Header) time.Duration {
 	seconds, err := strconv.ParseFloat(h.Get(subjects.HeaderRetryAfter), 64)
 	code, wait := h.Get(subjects.HeaderErrorCode), time.Duration(seconds*float64(time.Second))
-	if err != nil || code == "" || code == "504" || h.Get(subjects.HeaderSent) != string(answer.No) || wait < 0 || wait > laterMost { // 504: it goes on meanwhile
+	safe := code != "" && code != "504" && h.Get(subjects.HeaderSent) == string(answer.No) // 504: it goes on meanwhile
+	if err != nil || !safe || wait < 0 || wait > laterMost {
 		return 0
 	}
 	return wait

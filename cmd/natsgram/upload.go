@@ -149,8 +149,8 @@ func (o uploadOptions) upload(c *cobra.Command, account string, files []string) 
 // openTime is for asking whether the account's daemon takes files.
 const openTime = 10 * time.Second
 
-// open opens the object store for files. Whether there is somebody who takes files to Telegram is asked first: files for an account that is not
-// there would go nowhere. That makes the store where it is missing.
+// open opens the object store for files. Whether there is somebody who takes files to Telegram is asked first: files for an account that
+// is not there would go nowhere. That makes the store where it is missing.
 func (u *uploader) open(ctx context.Context) error {
 	js, err := bus.JetStream(u.nc, u.set.NATS)
 	if err != nil {

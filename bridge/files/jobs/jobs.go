@@ -1,6 +1,6 @@
 // Package jobs carries an account's files, whether somebody waits for them or not: those that go into an object store, and those that go
-// to Telegram. A job has an id, is listed and can be cancelled; it goes on through whatever passes by, and after a crash with the account's next
-// owner. How its bytes are moved is its [Work].
+// to Telegram. A job has an id, is listed and can be cancelled; it goes on through whatever passes by, and after a crash with the
+// account's next owner. How its bytes are moved is its [Work].
 package jobs
 
 import (
@@ -111,8 +111,8 @@ var (
 	ErrLeaving   = errors.New("files: the account is being stopped here")
 )
 
-// Start begins a job, or gives the one that does the same. It is done with the values of ctx, and whether that ends or not. A loud job tells of
-// itself however small it is.
+// Start begins a job, or gives the one that does the same. It is done with the values of ctx, and whether that ends or not. A loud job
+// tells of itself however small it is.
 func (s *Jobs) Start(ctx context.Context, kind Kind, r *Record, loud bool, w Work) (*Job, error) {
 	r.User = s.c.User
 	return s.start(ctx, &Job{id: nuid.Next(), kind: kind, record: r, asked: loud, work: w})

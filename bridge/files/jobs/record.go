@@ -78,8 +78,8 @@ func (r *Records) drop(ctx context.Context, at string) error {
 	return r.kv.Purge(ctx, at)
 }
 
-// Left are the records of an account's jobs of a kind, by their ids. One that cannot be gone on with has no Key; one that names nothing to take away, no
-// Bucket.
+// Left are the records of an account's jobs of a kind, by their ids. One that cannot be gone on with has no Key; one that names nothing to
+// take away, no Bucket.
 func (r *Records) Left(ctx context.Context, account string, kind Kind, box vault.Box) (map[string]*Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
