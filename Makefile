@@ -38,6 +38,7 @@ torture: ## kills, freezes and cuts of daemons and nats-servers for TORTURE (5m)
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestMutants -torture.mutants
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestFilesKilled -files.mib=4096
 	cd e2e && $(GO) test . -count=1 -v -timeout=0 -run TestUploadSurvivesKill -files.mib=4000
+	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestEraseKilled -erase.rounds=20 -erase.seed=$(SEED)
 
 crowd: ## CROWD (1000) accounts on three daemons, one of which is killed: how long until all are served again, and what it takes
 	cd e2e && $(GO) test ./torture -count=1 -v -timeout=0 -run TestCrowd -torture.crowd=$(or $(CROWD),1000)

@@ -33,7 +33,7 @@ func TestErase(t *testing.T) {
 			d.updates(inGroup, 10)
 			d.updates("tg.upd.main.updateNewMessage.*.*", 10)
 			request := fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())
-			for _, refused := range [][2]string{{`{"peer":"me"}`, "400"}, {`{"peer":"@nobody_known"}`, "404"}, {`{}`, "404"}} {
+			for _, refused := range [][2]string{{`{"peer":"me"}`, "400"}, {`{"peer":"@nobody_known"}`, "404"}, {`{}`, "400"}} {
 				if got := d.ask("tg.ctl.main.erase", refused[0]).Header.Get("Nats-Service-Error-Code"); got != refused[1] {
 					t.Errorf("%s: %s", refused[0], got)
 				}

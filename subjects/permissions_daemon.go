@@ -6,11 +6,14 @@ package subjects
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS", "PEERS"}
-	daemonKeys    = []string{"ONCE", "JOBS", "TRANSFERS"}                                             // buckets in which single keys are read and written, and nothing else
-	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "ONCE", "LIMITS", "JOBS", "TRANSFERS"} // whose copies elsewhere may lag
+	daemonKeys    = []string{"ONCE", "JOBS", "TRANSFERS"}                                     // buckets in which single keys are read and written, and nothing else
+	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "LIMITS", "JOBS", "TRANSFERS"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA", "FILES"}
 	daemonReads   = []string{"FILES"} // object stores that are read, chunk by chunk
-	daemonNever   = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
+	// What is kept of somebody is erased: single messages are deleted. That of QUEUE, DONE and ONCE is allowed below.
+	daemonErases     = []string{"UPDATES", "STATE", "HISTORY"}
+	daemonErasesKeys = []string{"PEERS"}
+	daemonNever      = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
 )
 
 func (s Scheme) daemon(g Grant) Permissions {
@@ -34,9 +37,13 @@ func (s Scheme) daemon(g Grant) Permissions {
 	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", queue), join(api, "CONSUMER.MSG.NEXT", queue, "*"))
 	p.Publish = append(p.Publish, aboutStream(api, done)...)
 	p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", done, "*"), join(api, "STREAM.MSG.*", done))
-	for _, name := range []string{"UPDATES", "STATE", "HISTORY"} { // what is kept of somebody is erased
+	for _, name := range daemonErases {
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", s.StreamName(name)))
 	}
+	for _, name := range daemonErasesKeys {
+		p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", "KV_"+s.StreamName(name)))
+	}
+	p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", "OBJ_"+s.StreamName("FILES")))
 	for _, name := range []string{"STATE", "HISTORY"} {
 		p.Publish = append(p.Publish, aboutStream(api, s.StreamName(name))...)
 		p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", s.StreamName(name), "*"))
@@ -51,6 +58,7 @@ func (s Scheme) daemon(g Grant) Permissions {
 	for _, name := range readByLeader {
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.GET", "KV_"+s.StreamName(name)))
 	}
+	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", "KV_"+s.StreamName("ONCE")))
 	for _, name := range daemonObjects {
 		p.Publish = append(p.Publish, aboutStream(api, "OBJ_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, join("$O", s.StreamName(name), ">"))

@@ -11,9 +11,11 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/erase"
+	"github.com/natsgram/natsgram/bridge/index"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // eventErased is the mark that an erasure leaves.
@@ -22,8 +24,8 @@ const eventErased = "erased"
 // erased is what was taken out.
 type erased struct {
 	Peer    string                 `json:"peer"`
-	Streams map[string]erase.Count `json:"streams"`
-	Peers   bool                   `json:"peers"` // the bucket of peers does not know it any more
+	Streams map[string]erase.Count `json:"streams"` // and buckets
+	Peers   bool                   `json:"peers"`   // the bucket of peers does not know it any more
 	Dry     bool                   `json:"dry_run,omitempty"`
 	UpTo    uint64                 `json:"up_to"` // the last sequence of TG_UPDATES that was looked at
 }
@@ -40,6 +42,9 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	}
 	if err := answer.ReadJSON(request, &in); err != nil {
 		return nil, answer.Refuse(400, "erase: "+err.Error())
+	}
+	if in.Peer == "" {
+		return nil, answer.Refuse(400, "erase: peer: want whom it is about, such as user.5 or @name")
 	}
 	if !o.erasing.TryLock() {
 		return nil, answer.Later("erase: another one is at work for this account")
@@ -72,6 +77,8 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	return b, nil
 }
 
+// eraseAll takes everything out. Whatever it ends in the middle of, it can be asked for again: what tells where the rest is goes last, the
+// updates, which name the files, and then the peer, who may have been asked for by name.
 func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) error {
 	if err := o.log.Flush(ctx); err != nil {
 		return err
@@ -89,6 +96,102 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 	if k := o.driver.chats; k != nil && !out.Dry {
 		k.Forget(updates.Peer{Kind: updates.PeerKind(t.Kind), ID: t.ID})
 	}
+	for _, step := range []func(context.Context, erase.Target, *erased) error{o.eraseJobs, o.eraseAnswers, o.eraseFiles, o.erasePlaces, o.eraseStreams} {
+		if err := step(ctx, t, out); err != nil {
+			return err
+		}
+	}
+	if out.Dry {
+		return nil
+	}
+	out.Peers = true
+	return o.driver.publisher.directory.Forget(ctx, t.Kind, t.ID)
+}
+
+// eraseJobs takes out jobs that wait. Their results go with the streams.
+func (o *ownership) eraseJobs(ctx context.Context, t erase.Target, out *erased) error {
+	if o.calls.jobs == nil {
+		return nil
+	}
+	read, gone, err := o.calls.jobs.Erase(ctx, t.In, out.Dry)
+	out.count(o.tell.scheme.StreamName(storage.Queue), read, gone)
+	return err
+}
+
+// eraseAnswers takes out what requests with an id were answered.
+func (o *ownership) eraseAnswers(ctx context.Context, t erase.Target, out *erased) error {
+	if o.calls.journal == nil {
+		return nil
+	}
+	tl := nats.Header{subjects.HeaderContentType: {subjects.ContentTL}}
+	read, gone, err := o.calls.journal.Erase(ctx, func(result []byte) bool { return t.In("", tl, result) }, out.Dry)
+	out.count(o.tell.scheme.StreamName(storage.Once), read, gone)
+	return err
+}
+
+// eraseFiles takes out the objects that are files of what is to be erased.
+func (o *ownership) eraseFiles(ctx context.Context, t erase.Target, out *erased) error {
+	js, bucket := o.c.Store.JetStream(), o.tell.scheme.StreamName(storage.Files)
+	kept, err := erase.Files(ctx, js, bucket, o.c.Name)
+	if len(kept) == 0 || err != nil {
+		return err
+	}
+	about, err := o.filesNamed(ctx, t, out.UpTo, kept)
+	if err != nil {
+		return err
+	}
+	n := uint64(0)
+	for id := range about {
+		for _, object := range kept[id] {
+			n++
+			if out.Dry {
+				continue
+			}
+			if err := erase.Object(ctx, js, bucket, object); err != nil {
+				return err
+			}
+		}
+	}
+	out.count(bucket, uint64(len(kept)), n)
+	return nil
+}
+
+// filesNamed are those of some files that are named by messages which are to be erased.
+func (o *ownership) filesNamed(ctx context.Context, t erase.Target, upTo uint64, kept map[int64][]string) (map[int64]bool, error) {
+	js, s, about := o.c.Store.JetStream(), o.tell.scheme, map[int64]bool{}
+	named := func(subject string, h nats.Header, payload []byte) bool {
+		if !t.In(subject, h, payload) {
+			return false
+		}
+		for id := range erase.Longs(h, payload) {
+			if len(kept[id]) > 0 {
+				about[id] = true
+			}
+		}
+		return false
+	}
+	_, err := erase.Stream(ctx, js, s.StreamName(storage.Updates), s.Updates(o.c.Name), upTo, named, true)
+	if err != nil {
+		return nil, err
+	}
+	_, err = erase.Stream(ctx, js, s.StreamName(storage.History), s.Histories(o.c.Name), 0, named, true)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = nil
+	}
+	return about, err
+}
+
+// erasePlaces takes out which messages are in the chat.
+func (o *ownership) erasePlaces(ctx context.Context, t erase.Target, out *erased) error {
+	if out.Dry {
+		return nil
+	}
+	o.driver.ledger.places.Forget(index.Chat{Kind: t.Kind, ID: t.ID})
+	return o.driver.ledger.write(ctx)
+}
+
+// eraseStreams takes messages out of streams.
+func (o *ownership) eraseStreams(ctx context.Context, t erase.Target, out *erased) error {
 	js, s := o.c.Store.JetStream(), o.tell.scheme
 	for _, one := range []struct {
 		stream, filter string
@@ -96,10 +199,10 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 		goes           func(subject string, h nats.Header, payload []byte) bool
 		must           bool
 	}{
-		{s.StreamName(storage.Updates), s.Updates(o.c.Name), out.UpTo, t.In, true},
 		{s.StreamName(storage.Done), s.AllDoneOf(o.c.Name), 0, t.In, true},
 		{s.StreamName(storage.History), s.Histories(o.c.Name), 0, t.In, false},
 		{s.StreamName(storage.State), s.States(o.c.Name), 0, t.Of, false}, // records of other dialogs hold no contents
+		{s.StreamName(storage.Updates), s.Updates(o.c.Name), out.UpTo, t.In, true},
 	} {
 		count, err := erase.Stream(ctx, js, one.stream, one.filter, one.upTo, one.goes, out.Dry)
 		if errors.Is(err, jetstream.ErrStreamNotFound) && !one.must {
@@ -110,9 +213,12 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 		}
 		out.Streams[one.stream] = count
 	}
-	if out.Dry {
-		return nil
+	return nil
+}
+
+// count notes what was done to a stream or bucket in which something was looked at.
+func (e *erased) count(name string, read, gone uint64) {
+	if read > 0 {
+		e.Streams[name] = erase.Count{Read: read, Erased: gone}
 	}
-	out.Peers = true
-	return o.driver.publisher.directory.Forget(ctx, t.Kind, t.ID)
 }

@@ -1,9 +1,11 @@
 package erase
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,4 +126,45 @@ func found(t *testing.T, dir, text string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// Every long of a payload is found, whatever it is written in.
+func TestLongs(t *testing.T) {
+	const id = 5368324170671202286
+	for name, c := range map[string]struct {
+		h       nats.Header
+		payload []byte
+	}{
+		"json":    {nil, []byte(`{"id":"5368324170671202286","a":"b","c":"12x","d":"-7"}`)},
+		"msgpack": {nats.Header{subjects.HeaderContentType: {subjects.ContentMsgpack}}, binary.BigEndian.AppendUint64([]byte("\x81\xa2id\xd3"), id)},
+		"tl":      {nats.Header{subjects.HeaderContentType: {subjects.ContentTL}}, binary.LittleEndian.AppendUint64([]byte("\x01\x02\x03\x04"), id)},
+	} {
+		var all []int64
+		for n := range Longs(c.h, c.payload) {
+			all = append(all, n)
+		}
+		if !slices.Contains(all, id) || name == "json" && (len(all) != 2 || all[1] != -7) {
+			t.Errorf("%s: %v", name, all)
+		}
+		for range Longs(c.h, c.payload) {
+			break
+		}
+	}
+	for key, want := range map[string]int64{"document/5": 5, "photo/-6/x": -6, "document/7@0+100": 7, "photo": 0, "location/abc": 0, "document/99999999999999999999": 0} {
+		if got, ok := fileID(key); got != want && ok || ok != (want != 0) {
+			t.Errorf("%s: %d %v", key, got, ok)
+		}
+	}
+}
+
+func FuzzLongs(f *testing.F) {
+	f.Add([]byte(`{"id":"5","x":"-9223372036854775808"`))
+	f.Add([]byte(`"""1"2"`))
+	f.Fuzz(func(_ *testing.T, payload []byte) {
+		for _, content := range []string{subjects.ContentJSON, subjects.ContentMsgpack, subjects.ContentTL} {
+			for range Longs(nats.Header{subjects.HeaderContentType: {content}}, payload) {
+				continue
+			}
+		}
+	})
 }

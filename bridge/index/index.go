@@ -90,6 +90,35 @@ func (x *Index) Chat(id int) Chat {
 	return chatOf(p.chats[p.of[id%PageSize]-1])
 }
 
+// Forget takes a chat out: of its messages it is not known any more where they are.
+func (x *Index) Forget(c Chat) {
+	n, ok := number(c)
+	if !ok {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, p := range x.pages {
+		p.forget(n)
+	}
+}
+
+func (p *page) forget(chat int64) {
+	k := slices.Index(p.chats, chat)
+	if k < 0 {
+		return
+	}
+	p.chats, p.changed = slices.Delete(p.chats, k, k+1), true
+	for i, of := range p.of {
+		switch {
+		case int(of) == k+1:
+			p.of[i] = 0
+		case int(of) > k+1:
+			p.of[i]--
+		}
+	}
+}
+
 // number is a chat as pages have it.
 func number(c Chat) (n int64, ok bool) {
 	switch {

@@ -138,3 +138,31 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Of a chat that is forgotten nobody knows any more where its messages are; all others stay, also as they are saved.
+func TestForget(t *testing.T) {
+	x := New()
+	chats := []Chat{user(7), group(7), user(8)}
+	for id := 1; id < 3*PageSize; id++ {
+		x.Put(id, chats[id%3])
+	}
+	x.Changed()
+	x.Forget(group(7))
+	x.Forget(group(9))
+	x.Forget(Chat{subjects.Channel, 7})
+	again := New()
+	for _, s := range x.Changed() {
+		if err := again.Load(s.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := 1; id < 3*PageSize; id++ {
+		want := chats[id%3]
+		if want == group(7) {
+			want = Chat{}
+		}
+		if got := x.Chat(id); got != want || again.Chat(id) != want {
+			t.Fatalf("%d: %+v, read back %+v, want %+v", id, got, again.Chat(id), want)
+		}
+	}
+}

@@ -21,6 +21,9 @@ const (
 
 func chunkKey(key string, i int) string { return key + "." + strconv.Itoa(i) }
 
+// chunkKeys are all of them, as a filter.
+func chunkKeys(key string) string { return key + ".*" }
+
 // storeChunks writes an answer into records of its own, and gives their number.
 func (r *Run) storeChunks(ctx context.Context, result []byte) (chunks int, err error) {
 	if len(result) > MaxKept {

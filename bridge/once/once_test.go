@@ -40,6 +40,28 @@ func (s *shelf) set(broken, lost error) {
 	s.broken, s.lost = broken, lost
 }
 
+func (s *shelf) Keys(_ context.Context, account string) (all []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.all {
+		if rest, ok := strings.CutPrefix(k, account+"."); ok && !strings.Contains(rest, ".") {
+			all = append(all, k)
+		}
+	}
+	return all, s.broken
+}
+
+func (s *shelf) Erase(_ context.Context, filter string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.all {
+		if k == filter || strings.HasSuffix(filter, "*") && strings.HasPrefix(k, strings.TrimSuffix(filter, "*")) {
+			delete(s.all, k)
+		}
+	}
+	return s.broken
+}
+
 func (s *shelf) Get(_ context.Context, key string) ([]byte, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,6 +28,10 @@ type Store interface {
 	Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error)
 	// Put writes a key, whatever is there.
 	Put(ctx context.Context, key string, value []byte) error
+	// Keys are those of an account's records.
+	Keys(ctx context.Context, account string) ([]string, error)
+	// Erase takes out the keys that match a filter, and has their bytes written over.
+	Erase(ctx context.Context, filter string) error
 	// Since is since when all records are there.
 	Since(ctx context.Context) (time.Time, error)
 }
@@ -91,6 +96,24 @@ func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	_, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nil))
+	b.st.Suspect(err)
+	return err
+}
+
+func (b *bucket) Keys(ctx context.Context, account string) (all []string, err error) {
+	info, err := b.stream.Info(ctx, jetstream.WithSubjectFilter(b.prefix+account+".*"))
+	if err != nil {
+		b.st.Suspect(err)
+		return nil, err
+	}
+	for subject := range info.State.Subjects {
+		all = append(all, strings.TrimPrefix(subject, b.prefix))
+	}
+	return all, nil
+}
+
+func (b *bucket) Erase(ctx context.Context, filter string) error {
+	_, err := b.st.EraseKeys(ctx, storage.Once, filter)
 	b.st.Suspect(err)
 	return err
 }

@@ -246,11 +246,11 @@ func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64) er
 		names = append(names, r.Usernames...)
 	}
 	for _, name := range names {
-		if err := d.c.Store.Remove(ctx, nameKey(d.c.Account, name)); err != nil {
+		if err := d.c.Store.Erase(ctx, nameKey(d.c.Account, name)); err != nil {
 			return err
 		}
 	}
-	return d.c.Store.Remove(ctx, peerKey(d.c.Account, p))
+	return d.c.Store.Erase(ctx, peerKey(d.c.Account, p))
 }
 
 // ForgetAll takes everything of the account out of the bucket: it is another user's.

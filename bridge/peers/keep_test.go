@@ -69,6 +69,13 @@ func (s *shelf) Remove(context.Context, string) error {
 	return nil
 }
 
+func (s *shelf) Erase(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, key)
+	return nil
+}
+
 func (s *shelf) Made() time.Time { return time.Time{} }
 
 var testBox = sync.OnceValue(func() vault.Box {

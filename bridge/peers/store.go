@@ -21,8 +21,10 @@ type Store interface {
 	Put(ctx context.Context, key string, value []byte) error
 	// Each tells of all keys that match a filter, until yield has enough.
 	Each(ctx context.Context, filter string, yield func(key string, value []byte) bool) error
-	// Remove takes all keys out that match a filter, so that nothing of them is left.
+	// Remove takes all keys out that match a filter.
 	Remove(ctx context.Context, filter string) error
+	// Erase takes out one key, and has its bytes written over.
+	Erase(ctx context.Context, key string) error
 	// Made is when the bucket was made: one made anew is empty.
 	Made() time.Time
 }
@@ -106,6 +108,14 @@ func (b *bucket) Remove(ctx context.Context, filter string) error {
 	if err == nil {
 		err = s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+b.kv.Bucket()+"."+filter))
 	}
+	b.st.Suspect(err)
+	return err
+}
+
+func (b *bucket) Erase(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	defer cancel()
+	_, err := b.st.EraseKeys(ctx, storage.Peers, key)
 	b.st.Suspect(err)
 	return err
 }

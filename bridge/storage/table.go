@@ -209,7 +209,7 @@ func (it Item) StreamName(s subjects.Scheme) string {
 }
 
 // wanted is the configuration of an item that is made now. It is of the same form as the libraries of NATS make it, so that any
-// program opens it as the bucket that it is.
+// program opens it as the bucket that it is; but for erasable, what they forbid is forbidden too.
 func (it Item) wanted(o Options) jetstream.StreamConfig {
 	if o.LeaseTTL <= 0 {
 		o.LeaseTTL = LeaseTTL
@@ -222,7 +222,7 @@ func (it Item) wanted(o Options) jetstream.StreamConfig {
 	switch it.Kind {
 	case Bucket:
 		c.Subjects = []string{"$KV." + name + ".>"}
-		c.MaxMsgsPerSubject, c.AllowRollup, c.DenyDelete, c.Discard = 1, true, true, jetstream.DiscardNew
+		c.MaxMsgsPerSubject, c.AllowRollup, c.DenyDelete, c.Discard = 1, true, !erasable[it.Name], jetstream.DiscardNew
 	case Objects:
 		c.Subjects = []string{"$O." + name + ".C.>", "$O." + name + ".M.>"}
 		c.AllowRollup, c.Discard = true, jetstream.DiscardNew

@@ -25,14 +25,17 @@ func eraseCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "erase ACCOUNT PEER",
 		Short: "Take out of NATS what is kept of a person or a chat",
-		Long: `Take out of NATS what is kept of a person or a chat: every update that is about it or names it, results of jobs, and what the account
-knows of it. Messages are deleted whole, and the server writes over their bytes. Telegram is not told, and keeps what it has; what comes from
+		Long: `Take out of NATS what is kept of a person or a chat: every update that is about it or names it, jobs and their results, answers that are
+kept, files of it in TG_FILES, and what the account knows of it. Messages are deleted whole, and the server writes over their bytes. Telegram is not told, and keeps what it has; what comes from
 there later is kept again.`,
 		Example: `  natsgram erase main user.5 --dry-run
   natsgram erase main channel.1234567890 --yes`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if yes == dry {
+			switch {
+			case yes && dry:
+				return misused(c, errors.New("--dry-run only counts, and --yes deletes: say one of them"))
+			case !yes && !dry:
 				return misused(c, errors.New("say --dry-run to see how much it is, or --yes to have it deleted for good"))
 			}
 			return eraseNow(c, args[0], args[1], dry)
@@ -74,7 +77,7 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 	if dry {
 		what = "TO ERASE"
 	}
-	fmt.Fprintln(w, "STREAM\t"+what+"\tOF")
+	fmt.Fprintln(w, "IN\t"+what+"\tOF")
 	for _, name := range slices.Sorted(maps.Keys(done.Streams)) {
 		fmt.Fprintf(w, "%s\t%d\t%d\n", name, done.Streams[name].Erased, done.Streams[name].Read)
 	}

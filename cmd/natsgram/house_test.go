@@ -76,7 +76,7 @@ var rooms = []room{
 		"the stream of history, and jobs that write it: how calls are made and messages look, their owner says"},
 	{"bridge/history/walk", nil, "which pages of a history are asked for: a machine that knows neither NATS nor Telegram"},
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
-	{"bridge/erase", []string{"subjects"}, "which messages of a stream are about somebody, and how they are deleted: who asks for that, it does not know"},
+	{"bridge/erase", []string{"subjects", "bridge/objects", "bridge/storage"}, "which messages of a stream and which objects are about somebody, and how they are deleted: who asks for that, it does not know"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
 	{"bridge/stream", []string{"subjects", "bridge/pace", "bridge/retry", "bridge/room", "bridge/storage"}, "a log of messages, which it cannot read"},
 	{"bridge/objects", []string{"subjects", "bridge/retry"}, "objects of NATS, whatever becomes of them"},

@@ -1,0 +1,56 @@
+package once
+
+import (
+	"context"
+	"errors"
+)
+
+// Erase takes out answers that are about somebody. That the requests were executed stays known: made again, they are not executed twice, and
+// it is said that the answer is not kept. It gives how many answers there are, and how many of them were taken out, or would be: dry.
+func (j *Journal) Erase(ctx context.Context, about func(result []byte) bool, dry bool) (read, erased uint64, err error) {
+	keys, err := j.c.Store.Keys(ctx, j.c.Account)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, k := range keys {
+		rec, revision, err := j.read(ctx, k)
+		if err != nil && (errors.Is(err, errNone) || ctx.Err() == nil && revision > 0) {
+			continue // gone, or sealed by another: it says nothing
+		}
+		if err != nil {
+			return read, erased, err
+		}
+		if rec.phase != done {
+			continue
+		}
+		read++
+		a := rec.answer
+		if a.chunks > 0 {
+			(&Run{j: j, key: k}).loadChunks(ctx, &a)
+		}
+		if !about(a.Result) {
+			continue
+		}
+		erased++
+		if dry {
+			continue
+		}
+		if err := j.empty(ctx, k, rec, revision); err != nil {
+			return read, erased, err
+		}
+	}
+	return read, erased, nil
+}
+
+// empty writes a record without its answer over the one that has it.
+func (j *Journal) empty(ctx context.Context, k string, rec record, revision uint64) error {
+	rec.answer = Answer{Left: true, Size: rec.answer.Size, Layer: rec.answer.Layer}
+	value, err := j.seal(k, &rec)
+	if err == nil {
+		err = j.c.Store.Erase(ctx, chunkKeys(k))
+	}
+	if err == nil {
+		_, err = j.c.Store.Create(ctx, k, value, revision)
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/queue/plan"
+)
+
+// errAtWork says that a job cannot be taken out now.
+var errAtWork = errors.New("a job about it is being run")
+
+// Erase takes out the jobs that are about somebody, ends them as cancelled, and has their bytes written over. It gives how many jobs there
+// are, and how many of them were taken out, or would be: dry.
+func (r *Runner) Erase(ctx context.Context, about func(subject string, h nats.Header, body []byte) bool, dry bool) (read, erased uint64, err error) {
+	chats, _, err := r.s.waiting(ctx, r.c.Account)
+	if err != nil || len(chats) == 0 {
+		return 0, 0, err
+	}
+	var stuck error
+	err = r.s.scan(ctx, r.filter(""), 1, true, func(_ string, j *job) bool {
+		whole, err := r.s.get(ctx, j.Seq)
+		switch {
+		case err != nil:
+			stuck = err
+			return false
+		case whole == nil: // it is gone meanwhile
+			return true
+		}
+		read++
+		if !about(r.s.scheme.QueueOf(r.c.Account, whole.Chat), whole.header, whole.body) {
+			return true
+		}
+		if !dry {
+			if err := r.erase(ctx, whole); err != nil {
+				stuck = err
+				return ctx.Err() == nil && errors.Is(err, errAtWork)
+			}
+		}
+		erased++
+		return true
+	})
+	return read, erased, errors.Join(err, stuck)
+}
+
+// erase ends a job that is not at work. Whoever waits for it is told so by what is stored last, until that is erased too.
+func (r *Runner) erase(ctx context.Context, j *job) error {
+	r.mu.Lock()
+	taken := r.plan.Take(time.Now(), j.Job)
+	r.mu.Unlock()
+	if !taken {
+		return errAtWork
+	}
+	a, err := r.open(ctx, plan.Action{Job: plan.Job{Seq: j.Seq}})
+	if err != nil {
+		return err
+	}
+	if a != nil {
+		why := answer.Refuse(410, "it was erased, with all else that is kept of somebody")
+		if err := r.s.tell(ctx, r.c.Account, a.j, a.j.failed(Cancelled, why, a.tries), a.before); err != nil {
+			return err
+		}
+		r.c.Told(Cancelled)
+		if err := r.s.queue.SecureDeleteMsg(ctx, j.Seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return err
+		}
+	}
+	r.gone(j.Seq)
+	r.tidy(ctx)
+	r.changed()
+	return nil
+}

@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/retry"
+)
+
+// erasable are the buckets that may hold something of a person or chat whom the operator wants erased. Single messages of theirs may be
+// deleted, which the buckets of NATS's libraries forbid: so the server writes over their bytes.
+var erasable = map[string]bool{Peers: true, Once: true}
+
+// codeDeleteFailed is the server's refusal to delete a message, of a bucket that was made by an older version.
+const codeDeleteFailed = jetstream.ErrorCode(10057)
+
+// EraseKeys takes keys out of a bucket, those that match a filter, and has the server write over their bytes. It gives how many there were.
+// Of a bucket that forbids it the bytes go when the server tidies up its files.
+func (s *Storage) EraseKeys(ctx context.Context, name, filter string) (n int, err error) {
+	it, err := item(name)
+	if err != nil {
+		return 0, err
+	}
+	st, err := s.js.Stream(ctx, it.StreamName(s.o.Scheme))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	info, err := st.Info(ctx, jetstream.WithSubjectFilter("$KV."+s.o.Scheme.StreamName(name)+"."+filter))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	for subject := range info.State.Subjects {
+		if err := EraseSubject(ctx, st, subject); err != nil {
+			return n, fmt.Errorf("%s: %w", name, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
+// lagging is before a copy of a stream is asked once more that had not heard of what was deleted.
+const lagging = 20 * time.Millisecond
+
+// EraseSubject deletes all messages of a subject, and has the server write over their bytes.
+func EraseSubject(ctx context.Context, st jetstream.Stream, subject string) error {
+	for {
+		m, err := st.GetLastMsgForSubject(ctx, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = st.SecureDeleteMsg(ctx, m.Sequence)
+		var api *jetstream.APIError
+		switch {
+		case errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful), errors.As(err, &api) && api.ErrorCode == codeDeleteFailed: // it is forbidden, or gone
+			if err = st.Purge(ctx, jetstream.WithPurgeSubject(subject)); err == nil {
+				err = retry.Pause(ctx, lagging)
+			}
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			err = retry.Pause(ctx, lagging)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

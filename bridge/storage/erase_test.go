@@ -1,0 +1,62 @@
+package storage
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+)
+
+// Of a key that is erased nothing is left, neither in the bucket nor in the server's files; others stay. Of a bucket as NATS's libraries make it,
+// the key goes.
+func TestEraseKeys(t *testing.T) {
+	dir := t.TempDir()
+	srv, err := embedded.Start(embedded.Config{Dir: dir, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	s := Daemon(dial(t, srv.ClientURL()), Options{}, nil)
+	for _, name := range []string{Peers, Positions} {
+		kv, err := s.Bucket(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"main.user.5", "main.user.55", "main.name.eve", "other.user.5"} {
+			if _, err := kv.PutString(t.Context(), key, "secret of "+key+" in "+name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := s.EraseKeys(t.Context(), name, "main.user.5"); n != 1 || err != nil {
+			t.Errorf("%s: %d %v", name, n, err)
+		}
+		if n, err := s.EraseKeys(t.Context(), name, "main.user.5"); n != 0 || err != nil {
+			t.Errorf("%s, again: %d %v", name, n, err)
+		}
+		if _, err := kv.Get(t.Context(), "main.user.5"); err == nil {
+			t.Errorf("%s: it is there", name)
+		}
+		for _, key := range []string{"main.user.55", "main.name.eve", "other.user.5"} {
+			if _, err := kv.Get(t.Context(), key); err != nil {
+				t.Errorf("%s: %s: %v", name, key, err)
+			}
+		}
+	}
+	if n, err := s.EraseKeys(t.Context(), Once, ">"); n != 0 || err != nil {
+		t.Errorf("of a bucket that is not there: %d %v", n, err)
+	}
+	left := ""
+	err = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil //nolint:nilerr // the server takes files away meanwhile
+		}
+		b, _ := os.ReadFile(path)
+		left += string(b)
+		return nil
+	})
+	if err != nil || strings.Contains(left, "secret of main.user.5 in "+Peers) || !strings.Contains(left, "secret of main.user.55 in "+Peers) {
+		t.Errorf("the files hold what is erased, or not what stays: %v", err)
+	}
+}
