@@ -236,6 +236,7 @@ func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64) er
 	delete(d.pending, k)
 	delete(d.memory.young, k)
 	delete(d.memory.old, k)
+	d.lately = lately{}
 	d.mu.Unlock()
 	if d.c.Store == nil {
 		return nil

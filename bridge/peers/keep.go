@@ -340,4 +340,5 @@ func (d *Directory) StorageLost() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.memory.forget()
+	d.lately = lately{}
 }

@@ -404,3 +404,41 @@ func FuzzRecord(f *testing.F) {
 		_, _ = readAccess(b)
 	})
 }
+
+// Of what comes twice within a second nothing is read; but who has had another name in between has this one again, and who was forgotten is known.
+func TestLearnedLately(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shelf := newShelf()
+		d, g := owner(t, shelf, 1)
+		object := func(name string) []byte {
+			m := user(5, 55)
+			m["first_name"] = name
+			b, err := g.s.Encode(nil, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		a, b := object("A"), object("B")
+		defer d.Close(t.Context())
+		for _, one := range [][]byte{a, a, b, a} {
+			if l, ok := d.Learn(one); !ok || l.ID != 5 || l.Vague {
+				t.Fatalf("%+v %v", l, ok)
+			}
+		}
+		if !d.flushAll(t.Context()) {
+			t.Fatal("nothing is written")
+		}
+		if r, err := d.stored(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
+			t.Errorf("%+v %v", r, err)
+		}
+		if err := d.Forget(t.Context(), subjects.User, 5); err != nil {
+			t.Fatal(err)
+		}
+		d.Learn(a)
+		d.flushAll(t.Context())
+		if r, err := d.stored(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
+			t.Errorf("after it was forgotten: %+v %v", r, err)
+		}
+	})
+}

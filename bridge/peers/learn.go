@@ -20,13 +20,17 @@ type Learned struct {
 
 // Learn takes in a User or Chat object, in TL; false: it tells of nobody.
 func (d *Directory) Learn(object []byte) (Learned, bool) {
+	whole, now := maphash.Bytes(seed, object), now32()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l, ok := d.lately.find(whole, now); ok {
+		return l, true
+	}
 	v, err := d.c.Schema.View(object)
 	if err != nil {
 		return Learned{}, false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.learn(v, now32())
+	return d.learn(v, whole, now)
 }
 
 // LearnOld takes in an object that came some time ago: what is known by now is newer.
@@ -44,7 +48,7 @@ func (d *Directory) LearnOld(object []byte) (l Learned, ok bool) {
 	if e, known := d.memory.get(keyOf(p)); known && (e.seen != 0 || e.full) {
 		return Learned{p.kind, p.id, !e.full}, true
 	}
-	return d.learn(v, 0)
+	return d.learn(v, maphash.Bytes(seed, object), 0)
 }
 
 // Met takes in the users and chats that an answer holds.
@@ -52,7 +56,11 @@ func (d *Directory) Met(objects []codec.View, result []byte) {
 	now, vague := now32(), false
 	d.mu.Lock()
 	for _, v := range objects {
-		l, _ := d.learn(v, now)
+		whole := maphash.Bytes(seed, v.Raw())
+		l, ok := d.lately.find(whole, now)
+		if !ok {
+			l, _ = d.learn(v, whole, now)
+		}
 		vague = vague || l.Vague
 	}
 	d.mu.Unlock()
@@ -115,19 +123,17 @@ func rawOf(v codec.View) uint64 {
 	return maphash.Bytes(seed, raw)
 }
 
-// learn takes in an object that came at that time, 0: some time ago. What is min says less, and never stands in place of what is
+// learn takes in an object that came at that time, 0: some time ago; whole tells it from all others. What is min says less, and never stands in place of what is
 // not (E21).
-func (d *Directory) learn(v codec.View, at uint32) (l Learned, ok bool) {
+func (d *Directory) learn(v codec.View, whole uint64, at uint32) (l Learned, ok bool) {
 	p, ok := whom(v)
 	if !ok {
 		return l, false
 	}
-	k, whole := keyOf(p), maphash.Bytes(seed, v.Raw())
+	k := keyOf(p)
 	e, known := d.memory.get(k)
-	if known && e.whole == whole && e.seen == at {
-		return Learned{p.kind, p.id, !e.full}, true
-	}
 	if !known || e.whole != whole {
+		d.lately.drop(e.whole)
 		if raw := rawOf(v); !known || e.raw != raw {
 			e = d.changed(p, k, e, v, at > 0)
 			e.raw = raw
@@ -140,7 +146,11 @@ func (d *Directory) learn(v codec.View, at uint32) (l Learned, ok bool) {
 		e.seen = max(e.seen, at)
 	}
 	d.memory.put(k, e)
-	return Learned{p.kind, p.id, !e.full}, true
+	l = Learned{p.kind, p.id, !e.full}
+	if at != 0 && e.full { // who is min may be seen in full meanwhile
+		d.lately.note(whole, at, l)
+	}
+	return l, true
 }
 
 // changed is what is known with an object that is not as it came before; now: that came just now.

@@ -93,6 +93,7 @@ type Directory struct {
 
 	mu     sync.Mutex
 	memory memory
+	lately lately
 	names  map[string]alias
 	owned  map[key][]string // the usernames among them, by whose they are
 	vain   map[string]alias // that lead to nobody
