@@ -49,5 +49,5 @@
 // its place. With a Durable name NATS remembers what was acknowledged, and any number of programs of that name share the
 // work; without one each subscription gets everything.
 //
-// What was written before the account was signed in, [Client.History] has fetched.
+// What was written before the account was signed in, [Client.History] has fetched. Whom the account knows, [Client.Peers] tells.
 package client

@@ -35,6 +35,9 @@ var (
 	// ErrExecuted says that an earlier attempt of this call was executed, and its result is lost: Telegram knows the
 	// random_id of the repetition. The update that it caused is in the stream, with the call's id as its RequestID.
 	ErrExecuted = errors.New("executed already, the result is lost")
+
+	// ErrUnknownPeer says that what was asked of [Peers] leads to nobody whom the account knows.
+	ErrUnknownPeer = errors.New("no such peer is known")
 )
 
 // Sent tells whether a call may have reached Telegram.
@@ -146,6 +149,7 @@ const (
 	codeBadRequest  = 400
 	codeSignedOut   = 401
 	codeNotAllowed  = 403
+	codeUnknown     = 404
 	codeConflict    = 409
 	codeInternal    = 500
 	codeUnavailable = 503

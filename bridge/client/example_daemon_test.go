@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -65,6 +66,45 @@ func Example() {
 	// found Bob
 	// gap: beginning
 	// hello Alice
+}
+
+// Who is behind a name, what is known of an id, and a search by the beginning of a name.
+func ExampleClient_Peers() {
+	s, err := mttest.Start(mttest.Config{Code: "12345"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	alice := s.AddUser(mttest.User{First: "Alice", Phone: "+15550001"})
+	s.AddUser(mttest.User{First: "Bob", Last: "Builder", Username: "bob"})
+	url, stop, err := daemon(s, alice.Phone())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+
+	ctx, people := context.Background(), client.New(nc, "main").Peers()
+	bob, err := people.Resolve(ctx, "@bob") // may ask Telegram
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(bob.Type, bob.Name, bob.Usernames)
+	known, err := people.Get(ctx, fmt.Sprintf("%s.%d", bob.Kind, bob.ID)) // asks nobody
+	fmt.Println(known.Name, err)
+	_, err = people.Get(ctx, "channel.5")
+	fmt.Println(errors.Is(err, client.ErrUnknownPeer))
+	found, more, err := people.Search(ctx, client.PeerSearch{Text: "buil", Kind: client.User})
+	fmt.Println(len(found), more, err)
+	// Output:
+	// user Bob Builder [bob]
+	// Bob Builder <nil>
+	// true
+	// 1 false <nil>
 }
 
 // daemon runs natsgram for an account, as natsgram serve and natsgram login do, and tells where its NATS server is.

@@ -2,13 +2,11 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/retry"
@@ -64,7 +62,7 @@ func (c *Client) FetchHistory(ctx context.Context, of HistoryOf, opts ...History
 	var begun struct {
 		Job HistoryJob `json:"job"`
 	}
-	if err := c.historyVerb(ctx, "fetch", of.request(), &begun); err != nil {
+	if err := c.control(ctx, "history.fetch", of.request(), &begun); err != nil {
 		return j, err
 	}
 	j = begun.Job
@@ -76,7 +74,7 @@ func (c *Client) FetchHistory(ctx context.Context, of HistoryOf, opts ...History
 		var all struct {
 			Jobs []HistoryJob `json:"jobs"`
 		}
-		if err := c.historyVerb(ctx, "list", map[string]string{"job": j.ID}, &all); err != nil {
+		if err := c.control(ctx, "history.list", map[string]string{"job": j.ID}, &all); err != nil {
 			return j, err
 		}
 		if len(all.Jobs) != 1 {
@@ -174,36 +172,4 @@ func (of HistoryOf) request() map[string]any {
 		in["topic"] = of.Topic
 	}
 	return in
-}
-
-// historyTries is how often a verb is asked that no daemon answers.
-const historyTries = 8
-
-// historyVerb asks until it is answered.
-func (c *Client) historyVerb(ctx context.Context, verb string, in, out any) error {
-	k := &call{method: "history." + verb, subject: c.o.scheme.Ctl(c.account, "history."+verb)}
-	if c.err != nil {
-		return c.failed(k, &Error{Code: codeBadRequest, Text: c.err.Error(), Sent: SentNo, Err: c.err})
-	}
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	return retry.Do(ctx, retry.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}, func(ctx context.Context) (bool, error) {
-		k.attempts++
-		attempt, cancel := context.WithTimeout(ctx, c.o.timeout)
-		defer cancel()
-		reply, err := c.inbox.request(attempt, c.nc, &nats.Msg{Subject: k.subject, Data: body})
-		var e *Error
-		switch {
-		case err != nil:
-			e = c.unanswered(ctx, k, err)
-		default:
-			e = refused(reply.Header)
-		}
-		if e != nil {
-			return k.attempts < historyTries && (e.Code == codeUnavailable || e.Code == codeNoAnswer), c.failed(k, e)
-		}
-		return false, json.Unmarshal(reply.Data, out)
-	})
 }

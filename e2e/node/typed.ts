@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
-import { call, CallError, chats, events, history, live, queue, updates } from "natsgram";
+import { call, CallError, chats, events, history, live, peers, queue, updates } from "natsgram";
 
 const [url = "", account = "", chat = ""] = process.argv.slice(2);
 const nc = await connect({ servers: url, timeout: 10_000 });
@@ -189,6 +189,16 @@ assert.deepEqual(ids, ["2", "1"]); // in the order of the stream: the first has 
 const unknown = await failure(history(nc, account, { peer: "@nobody_at_all" }).next());
 assert.deepEqual([unknown.code, unknown.sent, unknown.method], [400, "no", "history.fetch"]);
 console.log("history:", past.length);
+
+// Whom the account knows: by a name, by an id, and by how a name begins.
+const town = await peers.resolve(nc, account, "@townnews");
+assert.deepEqual([town.kind, town.usernames], ["channel", ["townnews"]]);
+assert.deepEqual(await peers.get(nc, account, `channel.${town.id}`), town);
+const found = await peers.search(nc, account, { text: "townn", kind: "channel" });
+assert.deepEqual([found.peers, found.more], [[town], false]);
+const stranger = await failure(peers.get(nc, account, "user.5"));
+assert.deepEqual([stranger.code, stranger.sent, stranger.method], [404, "no", "peers.get"]);
+console.log("peers:", town.name);
 
 // A call that is repeated says so, under one name; what the daemon does not dare to repeat is the first error.
 const asked: (string | undefined)[][] = [];

@@ -219,10 +219,10 @@ async function fileRange(nc, account, of, offset, { prefix = "tg", timeout = def
 
 export async function* history(nc, account, of, options = {}) {
   const { prefix = "tg", domain, signal, progress } = options;
-  let { job } = await historyVerb(nc, account, "fetch", of, options);
+  let { job } = await control(nc, account, "history.fetch", of, options);
   while (job.state === "waiting" || job.state === "running") {
     await new Promise((done) => setTimeout(done, 250));
-    [job] = (await historyVerb(nc, account, "list", { job: job.id }, options)).jobs;
+    [job] = (await control(nc, account, "history.list", { job: job.id }, options)).jobs;
     progress?.(job);
   }
   if (job.state !== "done") throw new CallError("history.fetch", { error: job.error, code: job.code, sent: "no" });
@@ -243,9 +243,14 @@ export async function* history(nc, account, of, options = {}) {
   }
 }
 
-// historyVerb asks until it is answered: to ask again is always safe.
-async function historyVerb(nc, account, verb, body, { prefix = "tg", timeout = defaultTimeout, signal }) {
-  const method = `history.${verb}`;
+export const peers = {
+  get: (nc, account, peer, options = {}) => control(nc, account, "peers.get", { peer }, options),
+  resolve: (nc, account, peer, options = {}) => control(nc, account, "peers.resolve", { peer }, options),
+  search: async (nc, account, { text = "", kind, limit } = {}, options = {}) => ({ more: false, ...(await control(nc, account, "peers.search", { text, kind, limit }, options)) }),
+};
+
+// control asks a verb of tg.ctl until it is answered: only such as may be asked twice.
+async function control(nc, account, method, body, { prefix = "tg", timeout = defaultTimeout, signal }) {
   for (let n = 0; ; n++) {
     signal?.throwIfAborted();
     try {

@@ -383,6 +383,51 @@ export declare function history(
   options?: HistoryOptions,
 ): AsyncGenerator<(Update<"updateNewMessage"> | Update<"updateNewChannelMessage"> | Redacted) & { seq: number }, void, undefined>;
 
+/** A user or chat as the daemon knows it. */
+export interface Peer {
+  kind: "user" | "chat" | "channel";
+  /** Bare. */
+  id: string;
+  /** Not given where only the id is known. */
+  type?: "user" | "bot" | "chat" | "supergroup" | "channel";
+  name?: string;
+  /** Without @. */
+  usernames?: string[];
+  /** It was seen in passing only: not all calls take it. */
+  min?: true;
+  /** It is the account itself. */
+  self?: true;
+}
+
+/** Whom a search is for. */
+export interface PeerSearch {
+  /** With which a name, a word of it, or a username begins; everybody where it is not given. */
+  text?: string;
+  kind?: "user" | "chat" | "channel";
+  /** At most 200; 20 where it is not given. */
+  limit?: number;
+}
+
+export interface PeersOptions {
+  /** How long to wait for each answer, in milliseconds. 60000 where it is not given. */
+  timeout?: number;
+  prefix?: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * The users and chats that an account knows, named in every way that calls take: @name, +phone, user.5, a t.me link, me. Errors are a CallError, with
+ * the code 404 where nobody is known. Roles reader and writer may ask.
+ */
+export declare const peers: {
+  /** What the daemon knows of a peer, without a question to Telegram. */
+  get(nc: NatsConnection, account: string, peer: string, options?: PeersOptions): Promise<Peer>;
+  /** A peer as a call that names it finds it, which may ask Telegram: then the error is Telegram's, such as USERNAME_NOT_OCCUPIED. */
+  resolve(nc: NatsConnection, account: string, peer: string, options?: PeersOptions): Promise<Peer>;
+  /** Peers by their names, without a question to Telegram; more: there are others than those. */
+  search(nc: NatsConnection, account: string, of?: PeerSearch, options?: PeersOptions): Promise<{ peers: Peer[]; more: boolean }>;
+};
+
 /** A live update by its name. */
 export type Live<T extends tl.Update["_"]> = T extends tl.Update["_"] ? LiveMessage<T> & Contents<T> : never;
 
