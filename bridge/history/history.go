@@ -222,7 +222,7 @@ type Fetched struct {
 
 // fetch begins a job, or gives the one that fetches the same; one that failed goes on where it was.
 func (s *Service) fetch(ctx context.Context, body []byte) (any, *answer.Fault) {
-	a, r, f := readAsked(body)
+	a, r, topic, f := readAsked(body)
 	if f != nil {
 		return nil, f
 	}
@@ -235,7 +235,7 @@ func (s *Service) fetch(ctx context.Context, body []byte) (any, *answer.Fault) {
 		return nil, answer.Later("history.fetch: peer: " + err.Error())
 	}
 	now := time.Now()
-	j := &job{ID: nuid.Next(), Kind: kind, Chat: id, Topic: a.Topic, User: s.c.User, Walk: walk.New(r), Since: now}
+	j := &job{ID: nuid.Next(), Kind: kind, Chat: id, Topic: topic, User: s.c.User, Walk: walk.New(r), Since: now}
 	s.mu.Lock()
 	j, undo := s.enter(j)
 	s.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/history/walk"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -524,13 +525,35 @@ func TestManyJobs(t *testing.T) {
 	}
 }
 
+// What is wrong is told with the name of the field; nothing that was asked for is left aside.
+func TestRequest(t *testing.T) {
+	for fields, want := range map[string]string{
+		`"from":0`: "from: want the id", `"to":-1`: "to: want the id", `"to":5000000000`: "to: want the id",
+		`"from":""`: "from: want the id of a message such as 17", `"to":"yesterday"`: "to: want", `"from":{}`: "from: want", `"to":"2026-02-31"`: "to: want",
+		`"topic":0`: "topic: want", `"topic":-1`: "topic: want", `"topic":5000000000`: "topic: want",
+		`"limit":0`: "limit: want", `"limit":5000000000`: "of 1 to 2147483647",
+	} {
+		_, _, _, fault := readAsked([]byte(`{"peer":"x",` + fields + `}`))
+		if fault == nil || fault.Code != 400 || !strings.HasPrefix(fault.Text, "history.fetch: ") || !strings.Contains(fault.Text, want) {
+			t.Errorf("%s: %+v, want %s", fields, fault, want)
+		}
+	}
+	_, r, topic, fault := readAsked([]byte(`{"peer":"x","from":"2026-01-31","to":"2026-01-31","limit":5,"topic":7}`))
+	if fault != nil || r.To.Date-r.From.Date != 86399 || r.Limit != 5 || topic != 7 {
+		t.Errorf("%+v %d %+v", r, topic, fault)
+	}
+	if _, r, topic, fault = readAsked([]byte(`{"peer":"x","from":null,"topic":null}`)); fault != nil || r != (walk.Range{}) || topic != 0 {
+		t.Errorf("%+v %d %+v", r, topic, fault)
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	for _, body := range []string{`{"peer":"@a","from":1,"to":"2026-01-01","limit":5,"topic":3}`, `{"peer":{},"from":"@5"}`, `{"from":-1}`, `[]`, `{"peer":"x","limit":1e9}`} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		a, r, fault := readAsked(body)
-		if fault == nil && (len(a.Peer) == 0 || r.Limit < 0 || r.From.ID < 0 || r.To.ID < 0 || r.From.Date < 0 || r.To.Date < 0) {
+		a, r, topic, fault := readAsked(body)
+		if fault == nil && (len(a.Peer) == 0 || r.Limit < 0 || r.From.ID < 0 || r.To.ID < 0 || r.From.Date < 0 || r.To.Date < 0 || topic < 0) {
 			t.Fatalf("%s: %+v", body, r)
 		}
 	})

@@ -2,6 +2,7 @@ package history
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -14,10 +15,10 @@ import (
 // asked is a request for history, as it is written.
 type asked struct {
 	Peer  json.RawMessage `json:"peer"`  // an InputPeer, or text in its place
-	From  bound           `json:"from"`  // the first message
-	To    bound           `json:"to"`    // the last
+	From  json.RawMessage `json:"from"`  // the first message, a bound
+	To    json.RawMessage `json:"to"`    // the last
 	Limit *int            `json:"limit"` // the newest so many of them
-	Topic int             `json:"topic"` // those of a forum's topic alone, or of a thread
+	Topic *int            `json:"topic"` // those of a forum's topic alone, or of a thread
 }
 
 // bound is one end of a range as callers write it: the id of a message as a number; a date as text, RFC 3339 or 2026-01-31, or as Unix
@@ -27,33 +28,35 @@ type bound struct {
 	day bool // a date without a time
 }
 
-// UnmarshalJSON reads one.
-func (b *bound) UnmarshalJSON(body []byte) error {
-	*b = bound{}
-	if string(body) == "null" {
-		return nil
+// readBound reads one; where nothing is said it is none.
+func readBound(body json.RawMessage) (b bound, err error) {
+	if len(body) == 0 || string(body) == "null" {
+		return b, nil
 	}
 	if id, err := strconv.ParseInt(string(body), 10, 64); err == nil {
 		if id < 1 || id > math.MaxInt32 {
-			return answer.Refuse(400, "want the id of a message, of 1 to "+strconv.Itoa(math.MaxInt32))
+			return b, errID
 		}
 		b.ID = int(id)
-		return nil
+		return b, nil
 	}
 	var text string
 	if json.Unmarshal(body, &text) != nil {
-		return errBound
+		return b, errBound
 	}
 	at, day, ok := parseDate(text)
 	if !ok {
-		return errBound
+		return b, errBound
 	}
 	b.Date, b.day = at, day
-	return nil
+	return b, nil
 }
 
-var errBound = answer.Refuse(400, "want the id of a message such as 17, or a date such as \"2026-01-31\", \"2026-01-31T12:00:00Z\" or "+
-	"\"@1769860800\"")
+var (
+	errBound = errors.New("want the id of a message such as 17, or a date of 1970 to 2038 such as \"2026-01-31\", " +
+		"\"2026-01-31T12:00:00Z\" or \"@1769860800\"")
+	errID = errors.New("want the id of a message, of 1 to " + strconv.Itoa(math.MaxInt32))
+)
 
 // parseDate reads a date of Telegram's time, which has 31 bits.
 func parseDate(text string) (unix int64, day, ok bool) {
@@ -70,29 +73,38 @@ func parseDate(text string) (unix int64, day, ok bool) {
 	return 0, false, false
 }
 
-// readAsked reads a request.
-func readAsked(body []byte) (a asked, r walk.Range, f *answer.Fault) {
+// readAsked reads a request. A limit and a topic that are not given are 0.
+func readAsked(body []byte) (a asked, r walk.Range, topic int, f *answer.Fault) {
 	if err := answer.ReadJSON(body, &a); err != nil {
-		return a, r, bad(err.Error())
+		return a, r, 0, bad(err.Error())
 	}
-	r = walk.Range{From: a.From.Bound, To: a.To.Bound}
-	if a.To.day {
+	from, errFrom := readBound(a.From)
+	to, errTo := readBound(a.To)
+	r = walk.Range{From: from.Bound, To: to.Bound}
+	if to.day {
 		r.To.Date += 86399 // the whole of that day
+	}
+	switch {
+	case len(a.Peer) == 0 || string(a.Peer) == "null" || len(a.Peer) > peerMost:
+		return a, r, 0, bad("peer: want a chat, such as @name, a t.me link or channel.5")
+	case errFrom != nil:
+		return a, r, 0, bad("from: " + errFrom.Error())
+	case errTo != nil:
+		return a, r, 0, bad("to: " + errTo.Error())
+	case a.Limit != nil && (*a.Limit < 1 || *a.Limit > math.MaxInt32):
+		return a, r, 0, bad("limit: want how many messages at most, of 1 to " + strconv.Itoa(math.MaxInt32) + "; without it all")
+	case a.Topic != nil && (*a.Topic < 1 || *a.Topic > math.MaxInt32):
+		return a, r, 0, bad("topic: want the id of the message that began it, of 1 to " + strconv.Itoa(math.MaxInt32))
+	case r.From.ID > 0 && r.To.ID > 0 && r.From.ID > r.To.ID, r.From.Date > 0 && r.To.Date > 0 && r.From.Date > r.To.Date:
+		return a, r, 0, bad("from is behind to")
 	}
 	if a.Limit != nil {
 		r.Limit = *a.Limit
 	}
-	switch {
-	case len(a.Peer) == 0 || string(a.Peer) == "null" || len(a.Peer) > peerMost:
-		return a, r, bad("peer: want a chat, such as @name, a t.me link or channel.5")
-	case a.Limit != nil && (r.Limit < 1 || r.Limit > math.MaxInt32):
-		return a, r, bad("limit: want how many messages at most, 1 or more; without it all")
-	case a.Topic < 0 || a.Topic > math.MaxInt32:
-		return a, r, bad("topic: want the id of the message that began it")
-	case r.From.ID > 0 && r.To.ID > 0 && r.From.ID > r.To.ID, r.From.Date > 0 && r.To.Date > 0 && r.From.Date > r.To.Date:
-		return a, r, bad("from is behind to")
+	if a.Topic != nil {
+		topic = *a.Topic
 	}
-	return a, r, nil
+	return a, r, topic, nil
 }
 
 // peerMost is how long a peer may be written, in bytes.

@@ -55,11 +55,7 @@ Ctrl-C ends the waiting and not the job.`,
   natsgram history fetch main t.me/gophers --topic 17 --json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			err := checkAccount(c, args[0])
-			if c.Flags().Changed("limit") && o.limit < 1 {
-				err = errors.Join(err, misused(c, fmt.Errorf("--limit %d: want 1 or more", o.limit)))
-			}
-			if err != nil {
+			if err := errors.Join(checkAccount(c, args[0]), o.check(c)); err != nil {
 				return err
 			}
 			return o.fetch(c, args[0], args[1])
@@ -73,6 +69,21 @@ Ctrl-C ends the waiting and not the job.`,
 	f.BoolVar(&o.noWait, "no-wait", false, "print the job, and do not wait for it")
 	f.BoolVar(&o.asJSON, "json", false, "the job as one JSON object")
 	return c
+}
+
+// check refuses flags that say nothing: a script's empty variable is not to fetch a whole chat.
+func (o historyFetchOptions) check(c *cobra.Command) (err error) {
+	for name, n := range map[string]int{"limit": o.limit, "topic": o.topic} {
+		if c.Flags().Changed(name) && n < 1 {
+			err = errors.Join(err, misused(c, fmt.Errorf("--%s %d: want 1 or more", name, n)))
+		}
+	}
+	for name, text := range map[string]string{"from": o.from, "to": o.to} {
+		if c.Flags().Changed(name) && text == "" {
+			err = errors.Join(err, misused(c, fmt.Errorf("--%s is empty: want the id of a message, or a date", name)))
+		}
+	}
+	return err
 }
 
 // request is what is asked for.

@@ -37,7 +37,7 @@ func TestHistoryCommands(t *testing.T) {
 	try("list demo", 0, "JOB ", "done", "user.")
 	try("list demo --json", 0, `{"id":"`, `"subject":"tg.hist.demo.user.`)
 	try("cancel demo x", 1, "there is no such job")
-	for _, words := range []string{"fetch demo", "fetch demo me --limit 0", "fetch Demo me", "cancel demo", "list"} {
+	for _, words := range []string{"fetch demo", "fetch demo me --limit 0", "fetch demo me --topic 0", "fetch demo me --topic -1", "fetch demo me --from=", "fetch demo me --to=", "fetch Demo me", "cancel demo", "list"} {
 		try(words, 2, "")
 	}
 }
