@@ -89,7 +89,7 @@ func (d *Directory) askTelegram(ctx context.Context, key string, r reference) (n
 	if r.phone != "" {
 		call = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}
 	}
-	answer, err := d.call(ctx, call)
+	answer, err := d.callAllowed(ctx, call)
 	if err != nil {
 		n.err = fmt.Errorf("%s: %w", key, err)
 		if life := lifeOf(err); life > 0 {
@@ -109,6 +109,29 @@ func (d *Directory) askTelegram(ctx context.Context, key string, r reference) (n
 	d.remember(key, n)
 	d.tellName(ctx, r, n)
 	return n
+}
+
+// callAllowed makes a call of which text may make few. What does not reach Telegram does not count.
+func (d *Directory) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
+	method, _ := m["_"].(string)
+	d.mu.Lock()
+	left := d.allowed[method]
+	if left == nil {
+		left = &allowance{}
+		d.allowed[method] = left
+	}
+	wait, ok := left.take(time.Now())
+	d.mu.Unlock()
+	if !ok {
+		return nil, askedOut(method, wait)
+	}
+	b, err := d.call(ctx, m)
+	if err != nil && mtproto.Reached(err) == mtproto.SentNo {
+		d.mu.Lock()
+		left.give()
+		d.mu.Unlock()
+	}
+	return b, err
 }
 
 // tellName tells the bucket whose a username was found to be. Phone numbers are not written down; nor is a refusal that is not about the

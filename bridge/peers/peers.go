@@ -101,12 +101,14 @@ type Directory struct {
 
 	asking  singleflight.Group // each question once at a time
 	glances []glance           // of who asks it
+
+	allowed map[string]*allowance // by method, of what is asked of names and numbers; with mu
 }
 
 // New makes a directory, with what the store knows.
 func New(c Config) *Directory {
 	d := &Directory{
-		c: c, names: map[string]alias{}, owned: map[key][]string{}, vain: map[string]alias{}, glances: glances(),
+		c: c, names: map[string]alias{}, owned: map[key][]string{}, vain: map[string]alias{}, glances: glances(), allowed: map[string]*allowance{},
 		keeping: keeping{pending: map[key]pending{}, stop: make(chan struct{})},
 	}
 	d.life, d.cancel = context.WithCancel(context.Background())

@@ -1,0 +1,52 @@
+package peers
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+)
+
+// Telegram allows an account some hundred questions a day whose a name is, and forbids more of them for hours. A caller who writes another
+// name each time is not to use that up for all others, nor for the account's own apps: of text so many questions come at once, and then
+// one each askEvery, which is less than 200 in any day.
+const (
+	asksAtOnce = 50
+	askEvery   = 10 * time.Minute
+)
+
+// allowance is what text may still ask Telegram. It begins full.
+type allowance struct {
+	used  int       // and not come back
+	since time.Time // when the next begins to come back
+}
+
+// back counts what has come back by now.
+func (a *allowance) back(now time.Time) {
+	n := int(now.Sub(a.since) / askEvery)
+	if a.used -= n; a.used <= 0 {
+		a.used, a.since = 0, now
+		return
+	}
+	a.since = a.since.Add(time.Duration(n) * askEvery)
+}
+
+// take uses one question, or tells how long it takes until there is one.
+func (a *allowance) take(now time.Time) (wait time.Duration, ok bool) {
+	if a.back(now); a.used >= asksAtOnce {
+		return a.since.Add(askEvery).Sub(now), false
+	}
+	a.used++
+	return 0, true
+}
+
+// give takes back one that Telegram was not asked.
+func (a *allowance) give() { a.used = max(a.used-1, 0) }
+
+// askedOut is the fault of a name or phone number that is one too many.
+func askedOut(method string, wait time.Duration) *answer.Fault {
+	f := answer.Refuse(429, fmt.Sprintf("names and numbers in calls have asked Telegram %d times of late (%s), as often as they may; "+
+		"the next question is free in %s. Whom the account has met, and ids, are found without one", asksAtOnce, method, wait.Round(time.Second)))
+	f.RetryAfter = wait
+	return f
+}

@@ -1,0 +1,84 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/mtproto"
+)
+
+// Attack: a caller writes another name each time, for a day, as fast as he is answered. Telegram is asked less often than it allows an account,
+// he is told how long to wait, and whoever is known is found all the while.
+func TestNamesUpToTheAllowance(t *testing.T) {
+	for _, form := range []string{"@somebody%d", "+4917012%05d", "t.me/somebody%d", "tg://resolve?domain=somebody%d"} {
+		synctest.Test(t, func(t *testing.T) {
+			d, g := newBench(t)
+			g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+			known := user(20, 2020)
+			known["username"] = "friend"
+			d.Learn(g.encode(known))
+			refused := 0
+			for i, end := 0, time.Now().Add(24*time.Hour); time.Now().Before(end); i++ {
+				_, _, err := d.Resolve(t.Context(), "InputPeer", fmt.Sprintf(form, i))
+				var f *answer.Fault
+				switch {
+				case errors.Is(err, g.err):
+				case errors.As(err, &f) && f.Code == 429 && f.Sent == answer.No && f.RetryAfter > 0 && f.RetryAfter <= askEvery:
+					if refused++; refused%2 == 0 {
+						time.Sleep(f.RetryAfter) // the next one is let through
+					} else {
+						time.Sleep(f.RetryAfter / 2)
+					}
+					d.Learn(g.encode(known))
+					if got := d.line(t.Context(), "InputPeer", "@friend"); got != "inputPeerUser 20 2020" {
+						t.Fatalf("who is known is %s", got)
+					}
+				default:
+					t.Fatalf("name %d: %v", i, err)
+				}
+			}
+			if n := len(g.asked); n <= asksAtOnce || n > 200 || refused == 0 {
+				t.Errorf("%s: asked %d times in a day, refused %d", form, n, refused)
+			}
+		})
+	}
+}
+
+// Who waits as long as he is told is answered; after long enough there are as many again as at first, and no more.
+func TestAllowance(t *testing.T) {
+	var a allowance
+	now := time.Unix(1_700_000_000, 0)
+	for round := range 3 {
+		for i := range asksAtOnce {
+			if _, ok := a.take(now); !ok {
+				t.Fatalf("round %d: the question %d is refused", round, i)
+			}
+		}
+		wait, ok := a.take(now)
+		if ok || wait != askEvery {
+			t.Fatalf("round %d: one too many: %v %s", round, ok, wait)
+		}
+		if wait, ok = a.take(now.Add(wait - time.Second)); ok || wait != time.Second {
+			t.Errorf("round %d: a second too early: %v %s", round, ok, wait)
+		}
+		if _, ok = a.take(now.Add(askEvery)); !ok {
+			t.Errorf("round %d: refused after the wait that was told", round)
+		}
+		now = now.Add(48 * time.Hour)
+	}
+}
+
+// Names that come while there is no way to Telegram use nothing up.
+func TestAllowanceUnsent(t *testing.T) {
+	d, g := newBench(t)
+	g.err = &mtproto.Error{Err: errors.New("not connected"), Sent: mtproto.SentNo}
+	for i := range 3 * asksAtOnce {
+		if _, _, err := d.Resolve(t.Context(), "InputPeer", fmt.Sprint("@somebody", i)); !errors.Is(err, g.err) {
+			t.Fatalf("name %d: %v", i, err)
+		}
+	}
+}
