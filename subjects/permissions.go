@@ -284,7 +284,7 @@ func (s Scheme) OwnStream(account string) string { return s.StreamName("UPDATES"
 // consumer are the requests that a program makes which reads by consumers.
 func (s Scheme) consumer(g Grant) (all []string) {
 	if !g.Own {
-		for _, stream := range []string{s.StreamName("UPDATES"), s.StreamName("HISTORY")} {
+		for _, stream := range []string{s.StreamName("UPDATES"), s.StreamName("HISTORY"), s.StreamName("STATE")} {
 			for _, durable := range g.Durables {
 				all = append(all, join(jsAPI, "CONSUMER.INFO", stream, durable), join(jsAPI, "CONSUMER.MSG.NEXT", stream, durable))
 				all = append(all, acks(stream, durable)...)
