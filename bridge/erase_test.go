@@ -38,6 +38,10 @@ func TestErase(t *testing.T) {
 					t.Errorf("%s: %s", refused[0], got)
 				}
 			}
+			d.ask("tg.ctl.main.freeze", `{}`)
+			if got := string(d.ask("tg.ctl.main.history.fetch", request).Data); !strings.Contains(got, `"state":"waiting"`) {
+				t.Fatalf("history: %s", got)
+			}
 			dry := string(d.ask("tg.ctl.main.erase", fmt.Sprintf(`{"peer":"user.%d","dry_run":true}`, eve.ID())).Data)
 			if !strings.Contains(dry, `"erased":10`) || d.held(inGroup) != 10 {
 				t.Errorf("dry run: %s", dry)
@@ -46,6 +50,10 @@ func TestErase(t *testing.T) {
 			if !strings.Contains(string(reply.Data), `"erased":10`) {
 				t.Fatalf("%v %s", reply.Header, reply.Data)
 			}
+			if got := string(d.ask("tg.ctl.main.history.list", `{}`).Data); got != `{"jobs":[]}` {
+				t.Errorf("her history is still to be fetched: %s", got)
+			}
+			d.ask("tg.ctl.main.unfreeze", `{}`)
 			if d.held(inGroup) != 5 || d.held(fmt.Sprintf("tg.upd.main.*.user.%d", eve.ID())) != 0 {
 				t.Error("the wrong updates are left")
 			}

@@ -96,6 +96,11 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 	if k := o.driver.chats; k != nil && !out.Dry {
 		k.Forget(updates.Peer{Kind: updates.PeerKind(t.Kind), ID: t.ID})
 	}
+	if o.history != nil && !out.Dry { // or it would write into the stream behind us
+		if err := o.history.Forget(ctx, t.Kind, t.ID); err != nil {
+			return err
+		}
+	}
 	for _, step := range []func(context.Context, erase.Target, *erased) error{o.eraseJobs, o.eraseAnswers, o.eraseFiles, o.erasePlaces, o.eraseStreams} {
 		if err := step(ctx, t, out); err != nil {
 			return err
@@ -113,7 +118,7 @@ func (o *ownership) eraseJobs(ctx context.Context, t erase.Target, out *erased) 
 	if o.calls.jobs == nil {
 		return nil
 	}
-	read, gone, err := o.calls.jobs.Erase(ctx, t.In, out.Dry)
+	read, gone, err := o.calls.jobs.Erase(ctx, t.Asked, out.Dry)
 	out.count(o.tell.scheme.StreamName(storage.Queue), read, gone)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,41 @@ func (t Target) In(subject string, h nats.Header, payload []byte) bool {
 		return bytes.Contains(payload, binary.LittleEndian.AppendUint64(nil, uint64(t.ID))) //nolint:gosec // two's complement is meant
 	}
 	return bytes.Contains(payload, []byte(`"`+strconv.FormatInt(t.ID, 10)+`"`))
+}
+
+// Asked reports the same of what a caller wrote: ids also as numbers, within text, and as the Bot API has them.
+func (t Target) Asked(subject string, h nats.Header, body []byte) bool {
+	if t.In(subject, h, body) {
+		return true
+	}
+	id := strconv.FormatInt(t.ID, 10)
+	switch first(h, subjects.HeaderContentType) {
+	case subjects.ContentTL:
+		return false
+	case subjects.ContentMsgpack:
+		number := binary.BigEndian.AppendUint64([]byte{0xcf}, uint64(t.ID)) //nolint:gosec // an id is above 0
+		if bytes.Contains(body, number) || t.ID <= math.MaxUint32 && bytes.Contains(body, append([]byte{0xce}, number[5:]...)) ||
+			t.ID <= math.MaxInt32 && bytes.Contains(body, append([]byte{0xd2}, number[5:]...)) {
+			return true
+		}
+	}
+	return hasNumber(body, id) || hasNumber(body, "100"+id)
+}
+
+// hasNumber reports whether digits stand anywhere with no other beside them.
+func hasNumber(body []byte, digits string) bool {
+	digit := func(i int) bool { return i >= 0 && i < len(body) && body[i] >= '0' && body[i] <= '9' }
+	for from := 0; ; {
+		at := bytes.Index(body[from:], []byte(digits))
+		if at < 0 {
+			return false
+		}
+		at += from
+		if !digit(at-1) && !digit(at+len(digits)) {
+			return true
+		}
+		from = at + 1
+	}
 }
 
 func first(h nats.Header, name string) string {

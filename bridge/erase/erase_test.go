@@ -48,6 +48,29 @@ func TestIn(t *testing.T) {
 }
 
 // Of what is erased no byte of its contents is left in any file of the store; all else stands as it did, and nothing behind the bound is touched.
+// What callers write names somebody in more ways than what the daemon writes.
+func TestAsked(t *testing.T) {
+	msgpack, raw := nats.Header{subjects.HeaderContentType: {subjects.ContentMsgpack}}, nats.Header{subjects.HeaderContentType: {subjects.ContentTL}}
+	who := Target{subjects.User, 1500000001}
+	for body, want := range map[string]bool{
+		`{"id":[{"_":"inputUser","user_id":1500000001}]}`: true, `{"peer":"user.1500000001"}`: true, `{"peer":"1500000001"}`: true, `{"peer":-1001500000001}`: true,
+		`{"peer":11500000001}`: false, `{"peer":"15000000012 and 1500000001"}`: true, `{"peer":150000000}`: false, ``: false,
+	} {
+		if got := who.Asked("tg.queue.main.none.0.a.b", nil, []byte(body)); got != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+	for body, want := range map[string]bool{"\xa2id\xce\x59\x68\x2f\x01": true, "\xd2\x59\x68\x2f\x01": true, "\xcf\x00\x00\x00\x00\x59\x68\x2f\x01": true,
+		"\xd3\x00\x00\x00\x00\x59\x68\x2f\x01": true, "\xaauser.1500000001": true, "\xce\x59\x68\x2f\x02": false} {
+		if got := who.Asked("tg.queue.main.none.0.a.b", msgpack, []byte(body)); got != want {
+			t.Errorf("%q: %v", body, got)
+		}
+	}
+	if !who.Asked("x", raw, []byte("\x01\x2f\x68\x59\x00\x00\x00\x00")) || who.Asked("x", raw, []byte("1500000001")) {
+		t.Error("raw TL")
+	}
+}
+
 func TestNoByteLeft(t *testing.T) {
 	dir := t.TempDir()
 	srv, err := embedded.Start(embedded.Config{Dir: dir, NoSync: true})

@@ -341,6 +341,39 @@ func (s *Service) cancelJob(ctx context.Context, body []byte) (any, *answer.Faul
 	return map[string]string{"cancelled": in.Job}, nil
 }
 
+// Forget ends the jobs of a chat, and leaves no record of them. When it returns without an error, none of them writes any more.
+func (s *Service) Forget(ctx context.Context, kind subjects.Kind, id int64) error {
+	about := func(j *job) bool { return j.Kind == kind && j.Chat == id }
+	s.mu.Lock()
+	if !s.loaded || s.closed {
+		s.mu.Unlock()
+		return errors.New("the account is between two owners")
+	}
+	var over []chan struct{}
+	for _, j := range s.jobs {
+		if !about(j) {
+			continue
+		}
+		if !j.ended() {
+			s.finish(j, Cancelled, errErased.Error(), 410)
+		}
+		if j.cancel != nil {
+			j.cancel(errErased)
+			over = append(over, j.over)
+		}
+	}
+	s.jobs = slices.DeleteFunc(s.jobs, about)
+	s.mu.Unlock()
+	for _, c := range over {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.save(ctx)
+}
+
 // finish ends a job, under mu, and tells of it.
 func (s *Service) finish(j *job, state State, text string, code int) {
 	j.State, j.Error, j.Code, j.Ended, j.running = state, text, code, time.Now(), false

@@ -425,6 +425,51 @@ func TestErasedMeanwhile(t *testing.T) {
 	}
 }
 
+// Of a chat that is erased nothing is fetched after that: the job at work has stopped, and the one that waits, and no record tells of them.
+func TestForget(t *testing.T) {
+	g := newTelegram(500)
+	x := newRig(t, g)
+	reached, proceed := make(chan struct{}), make(chan struct{})
+	g.before = func(call int) error {
+		if call == 3 {
+			close(reached)
+			<-proceed
+		}
+		return nil
+	}
+	s := x.serve()
+	x.fetch(s, `{"peer":"x"}`)
+	x.fetch(s, `{"peer":"x","limit":5}`)
+	<-reached
+	if err := s.Forget(t.Context(), subjects.User, chat); err != nil {
+		t.Fatal(err)
+	}
+	var all Jobs
+	if err := x.ask(s, "list", "", &all); err != nil || len(all.Jobs) != 2 {
+		t.Fatalf("jobs of another chat are gone: %v %+v", err, all)
+	}
+	forgotten := make(chan error, 1)
+	go func() { forgotten <- s.Forget(t.Context(), subjects.Channel, chat) }()
+	x.until(func() bool { return x.ask(s, "list", "", &all) == nil && len(all.Jobs) == 0 })
+	select {
+	case err := <-forgotten:
+		t.Errorf("it is forgotten while it is at work: %v", err)
+	default:
+	}
+	close(proceed)
+	if err := <-forgotten; err != nil {
+		t.Fatal(err)
+	}
+	held := len(x.stands())
+	body, _, err := x.records.History(t.Context(), "main")
+	if err != nil || strings.Contains(string(body), strconv.Itoa(chat)) {
+		t.Errorf("%v %s", err, body)
+	}
+	if j := x.ended(s, x.fetch(s, `{"peer":"x"}`).ID); j.State != Done || j.Stored != 500-held {
+		t.Errorf("%d were there: %+v", held, j)
+	}
+}
+
 // A stream that was deleted is made anew, and the job begins anew.
 func TestStreamLost(t *testing.T) {
 	g := newTelegram(500)

@@ -72,6 +72,7 @@ type job struct {
 	reason  string
 	told    time.Time
 	cancel  context.CancelCauseFunc // of one that runs
+	over    chan struct{}           // closed when it runs no more
 }
 
 // same reports whether a job is about the same.
@@ -111,4 +112,7 @@ func (j *job) tell(s subjects.Scheme, account string, now time.Time) Job {
 }
 
 // Causes of the end of a job's work.
-var errCancelled = errors.New("the job was cancelled")
+var (
+	errCancelled = errors.New("the job was cancelled")
+	errErased    = errors.New("what is kept of the chat is erased")
+)

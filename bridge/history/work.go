@@ -50,7 +50,9 @@ func (s *Service) workOn(ctx context.Context, j *job) {
 		s.mu.Unlock()
 		return
 	}
-	j.cancel = cancel
+	over := make(chan struct{})
+	defer close(over)
+	j.cancel, j.over = cancel, over
 	s.mu.Unlock()
 	err := s.guarded(own, j)
 	s.mu.Lock()

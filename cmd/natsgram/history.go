@@ -158,7 +158,7 @@ func awaitHistory(c *cobra.Command, account string, j history.Job) (history.Job,
 		case c.Context().Err() != nil:
 		case err != nil:
 			line.end()
-			return j, fmt.Errorf("job %s goes on, and cannot be seen: %w", j.ID, err)
+			return j, fmt.Errorf("job %s cannot be seen any more: %w", j.ID, err)
 		default:
 			j = all.Jobs[0]
 			if line.out == nil && j.Reason != said && j.Reason != "" {
