@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +43,29 @@ func TestHistoryCommands(t *testing.T) {
 	for _, words := range []string{"fetch demo", "fetch demo me --limit 0", "fetch demo me --topic 0", "fetch demo me --topic -1", "fetch demo me --from=", "fetch demo me --to=", "fetch Demo me", "cancel demo", "list"} {
 		try(words, 2, "")
 	}
+	if got := interrupted(t, "history", "fetch", "demo", "me", "-s", srv.ClientURL()); got != "natsgram: interrupted\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// interrupted is what a command prints that Ctrl-C ends.
+func interrupted(t *testing.T, words ...string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if status := run(ctx, words, os.Stdin, f, f); status != 1 {
+		t.Errorf("status %d", status)
+	}
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestHistoryLine(t *testing.T) {

@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string, in *os.File, out, errs *os.File) in
 	case errors.As(err, &usage):
 		fmt.Fprintf(errs, "natsgram: %v\n\nSee '%s --help'.\n", err, usage.command)
 		return 2
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(errs, "natsgram: interrupted")
+		return 1
 	default:
 		fmt.Fprintf(errs, "natsgram: %v\n", err)
 		return 1
