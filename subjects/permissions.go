@@ -75,6 +75,9 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	if err := g.check(); err != nil {
 		return Permissions{}, err
 	}
+	if slices.ContainsFunc(g.Buckets, s.Documents) {
+		return Permissions{}, errDocuments
+	}
 	account := g.Account
 	if account == "" {
 		account = "*"
@@ -109,6 +112,12 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	}
 	return p, nil
 }
+
+// Documents reports whether an object store is the one of the API as documents. Programs read those as the daemon's word: nobody else
+// writes there.
+func (s Scheme) Documents(bucket string) bool { return bucket == s.StreamName("SCHEMA") }
+
+var errDocuments = errors.New("that bucket is for the documents that daemons write: name another")
 
 func (g Grant) check() error {
 	if !slices.Contains(Roles(), g.Role) {

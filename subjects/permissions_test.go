@@ -23,6 +23,7 @@ func TestGrantsThatCannotBe(t *testing.T) {
 		{Grant{Role: Sender, Buckets: []string{"B"}}, "go with the role files"},
 		{Grant{Role: Fetcher, Buckets: []string{"B.>"}}, "want letters"},
 		{Grant{Role: Fetcher, Buckets: []string{""}}, "want letters"},
+		{Grant{Role: Fetcher, Buckets: []string{"A", "TG_SCHEMA"}}, "documents"},
 		{Grant{Role: Fetcher, Methods: []string{"help.getConfig"}}, "methods go with"},
 		{Grant{Role: Sender, Chats: []string{"channel.*"}}, "want KIND.ID"},
 		{Grant{Role: Sender, Chats: []string{"secret.1"}}, "want KIND.ID"},

@@ -227,6 +227,9 @@ func (s Settings) Check() error {
 		if !plainName.MatchString(b) {
 			return fmt.Errorf("NATSGRAM_FILES_BUCKETS: %.40q is no name of an object store", b)
 		}
+		if s.Scheme().Documents(b) {
+			return fmt.Errorf("NATSGRAM_FILES_BUCKETS: %s is for the documents that daemons write: name another", b)
+		}
 	}
 	if err := checkInbox(s.Inbox); err != nil {
 		return err

@@ -75,7 +75,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	for name, value := range map[string]string{
 		"NATSGRAM_PREFIX": "a..b", "NATSGRAM_ACCOUNTS": "Main", "NATSGRAM_ENDPOINTS": "x", "NATSGRAM_TIMEOUT": "soon",
 		"NATSGRAM_REPLICAS": "7", "NATSGRAM_API_ID": "hush", "NATSGRAM_API_HASH_FILE": "/does/not/exist", "NATSGRAM_NATS_PORT": "70000",
-		"NATSGRAM_PING": "26s", "NATSGRAM_FLOOD_WAIT": "-1s",
+		"NATSGRAM_PING": "26s", "NATSGRAM_FLOOD_WAIT": "-1s", "NATSGRAM_FILES_BUCKETS": "mine,TG_SCHEMA",
 	} {
 		t.Run(name, func(t *testing.T) {
 			clean(t)
