@@ -29,6 +29,7 @@ type Settings struct {
 	Calls
 	Jobs
 	Files
+	History
 	Updates
 	Storage
 	NATS
@@ -99,6 +100,11 @@ type Jobs struct {
 type Files struct {
 	FilesBuckets []string      `envconfig:"NATSGRAM_FILES_BUCKETS" desc:"object stores whose objects may be named as files, beside TG_FILES: whoever may send anything can then send any of their objects"`
 	FilesAge     time.Duration `envconfig:"NATSGRAM_FILES_AGE" default:"72h" desc:"how long files stay in the object store TG_FILES; 0: for ever"`
+}
+
+// History is how messages of the past are kept.
+type History struct {
+	HistoryAge time.Duration `envconfig:"NATSGRAM_HISTORY_MAX_AGE" default:"0s" desc:"how long messages that were fetched from history stay in TG_HISTORY; 0: for ever"`
 }
 
 // Updates is how updates are kept.
@@ -323,6 +329,7 @@ func (s Settings) checkTimes() error {
 		{"NATSGRAM_FLOOD_WAIT", s.FloodWait, 0, 24 * time.Hour},
 		{"NATSGRAM_LOOK", s.Look, 0, 24 * time.Hour},
 		{"NATSGRAM_FILES_AGE", s.FilesAge, 0, 10 * 365 * 24 * time.Hour},
+		{"NATSGRAM_HISTORY_MAX_AGE", s.HistoryAge, 0, 10 * 365 * 24 * time.Hour},
 		{"NATSGRAM_DONE_MAX_AGE", s.DoneMaxAge, 0, 10 * 365 * 24 * time.Hour},
 	} {
 		if c.value < c.lo || c.value > c.hi {

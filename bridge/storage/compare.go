@@ -40,7 +40,7 @@ func (s *Storage) differences(it Item, info *jetstream.StreamInfo) (all []Differ
 	if d, ok := s.copies(have, want); ok {
 		all = append(all, d)
 	}
-	if set, aged := map[string]bool{Updates: s.o.MaxAge.Set, Done: s.o.DoneAge.Set, Files: s.o.FilesAge.Set}[it.Name]; aged {
+	if set, aged := map[string]bool{Updates: s.o.MaxAge.Set, Done: s.o.DoneAge.Set, Files: s.o.FilesAge.Set, History: s.o.HistoryAge.Set}[it.Name]; aged {
 		if d, ok := agedBy(have, want, set); ok {
 			all = append(all, d)
 		}

@@ -27,5 +27,6 @@ func FromSettings(s settings.Settings) (Options, error) {
 	o.MaxAge.Value, o.MaxAge.Set = s.MaxAge, s.IsSet("NATSGRAM_UPDATES_MAX_AGE") || s.MaxAge != d.MaxAge
 	o.DoneAge.Value, o.DoneAge.Set = s.DoneMaxAge, s.IsSet("NATSGRAM_DONE_MAX_AGE") || s.DoneMaxAge != d.DoneMaxAge
 	o.FilesAge.Value, o.FilesAge.Set = s.FilesAge, s.IsSet("NATSGRAM_FILES_AGE") || s.FilesAge != d.FilesAge
+	o.HistoryAge.Value, o.HistoryAge.Set = s.HistoryAge, s.IsSet("NATSGRAM_HISTORY_MAX_AGE") || s.HistoryAge != d.HistoryAge
 	return o, nil
 }

@@ -346,3 +346,50 @@ func TestSettings(t *testing.T) {
 		t.Error("what a program sets does not count")
 	}
 }
+
+// Messages of the past stay for ever, unless the settings say how long; of a stream that is there the age is made shorter by command alone.
+func TestHistoryAge(t *testing.T) {
+	js := newJS(t)
+	daemon := func(text string) *Storage {
+		t.Helper()
+		if text != "" {
+			t.Setenv("NATSGRAM_HISTORY_MAX_AGE", text)
+		}
+		set, err := settings.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := FromSettings(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Daemon(js, o, nil)
+	}
+	for _, step := range []struct {
+		age    string
+		reduce bool
+		want   time.Duration
+	}{{"", false, 0}, {"48h", false, 0}, {"48h", true, 48 * time.Hour}, {"72h", false, 72 * time.Hour}, {"0", false, 0}} {
+		s := daemon(step.age)
+		if _, err := s.Stream(soon(t), History); err != nil {
+			t.Fatal(err)
+		}
+		if step.reduce {
+			if _, err := s.Apply(soon(t), true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c := config(t, js, "TG_HISTORY"); c.MaxAge != step.want || c.Duplicates != onceOnly {
+			t.Errorf("%+v: age %s, duplicates within %s", step, c.MaxAge, c.Duplicates)
+		}
+	}
+	if err := js.DeleteStream(soon(t), "TG_HISTORY"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := daemon("24h").Stream(soon(t), History); err != nil {
+		t.Fatal(err)
+	}
+	if c := config(t, js, "TG_HISTORY"); c.MaxAge != 24*time.Hour {
+		t.Errorf("a new one: age %s", c.MaxAge)
+	}
+}

@@ -144,6 +144,7 @@ var table = []Item{
 	}},
 	{History, Stream, "messages out of history that were asked for", true, 32 * mib, 4 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {
 		c.Subjects = []string{o.Scheme.AllHistories()}
+		c.MaxAge = o.HistoryAge.Value
 		c.AllowAtomicPublish = true
 		c.Discard = jetstream.DiscardNew // what was fetched is never pushed out by more of it
 		c.Duplicates = onceOnly          // what stands there already, bridge/history reads
@@ -180,15 +181,16 @@ type Opt[T any] struct {
 
 // Options are what the settings say of storage. The zero value is fine: one copy of everything, kept for ever, without limits.
 type Options struct {
-	Scheme   subjects.Scheme
-	Replicas Opt[int]           // 0: 1
-	MaxAge   Opt[time.Duration] // of updates; 0: for ever
-	DoneAge  Opt[time.Duration] // of what became of jobs; 0: for ever
-	FilesAge Opt[time.Duration] // of files; 0: for ever
-	Limits   map[string]int64   // bytes, by name; what the environment sets alone. -1: none
-	Cluster  string             // placement
-	Tags     []string
-	LeaseTTL time.Duration // 0: LeaseTTL
+	Scheme     subjects.Scheme
+	Replicas   Opt[int]           // 0: 1
+	MaxAge     Opt[time.Duration] // of updates; 0: for ever
+	DoneAge    Opt[time.Duration] // of what became of jobs; 0: for ever
+	FilesAge   Opt[time.Duration] // of files; 0: for ever
+	HistoryAge Opt[time.Duration] // of messages of the past; 0: for ever
+	Limits     map[string]int64   // bytes, by name; what the environment sets alone. -1: none
+	Cluster    string             // placement
+	Tags       []string
+	LeaseTTL   time.Duration // 0: LeaseTTL
 	// Room is how much the JetStream server holds, in bytes, where that is known (the embedded one): updates get half of it,
 	// unless a limit is set, so that leases always find some.
 	Room int64
