@@ -72,3 +72,37 @@ func TestPeersErrors(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Attack: a caller goes through names that nobody has. He is stopped before Telegram stops the account, by calls as by look-ups, is told when there is
+// another question, and whoever the account has met is found.
+func TestPeersAllowance(t *testing.T) {
+	w := newFixture(t)
+	c := client.New(w.nc, "main")
+	if _, err := c.Peers().Resolve(soon(t), "@alice"); err != nil {
+		t.Fatal(err)
+	}
+	var e *client.Error
+	ctx := soon(t)
+	for i := 0; ; i++ {
+		_, err := c.Peers().Resolve(ctx, fmt.Sprint("@nobody_", i))
+		if !errors.As(err, &e) || i > 100 {
+			t.Fatalf("name %d: %v", i, err)
+		}
+		if e.Kind() != "USERNAME_NOT_OCCUPIED" {
+			break
+		}
+	}
+	if e.Code != 429 || e.Wait <= 0 || e.Wait > 10*time.Minute || e.Sent != client.SentNo {
+		t.Errorf("%+v", e)
+	}
+	reply, err := w.nc.Request("tg.rpc.main.messages.sendMessage", []byte(`{"peer":"@nobody_more","message":"hello"}`), 20*time.Second)
+	if err != nil || reply.Header.Get("Nats-Service-Error-Code") != "429" || reply.Header.Get("Tg-Retry-After") == "" || reply.Header.Get("Tg-Sent") != "no" {
+		t.Errorf("%v %v", err, reply)
+	}
+	if n := w.Executed("contacts.resolveUsername"); n > 60 {
+		t.Errorf("Telegram was asked %d times", n)
+	}
+	if got, err := c.Peers().Resolve(ctx, "@alice"); err != nil || got.Name != "Alice" {
+		t.Errorf("%+v %v", got, err)
+	}
+}
