@@ -19,6 +19,10 @@ func (b *Bridge) figures() (all []metrics.Status) {
 		if st.Jobs != nil {
 			s.JobsWorking, s.JobsChats, s.JobsHeld = st.Jobs.Working, st.Jobs.Chats, st.Jobs.Held != ""
 		}
+		s.PeersInMemory, s.PeersLearned = st.Peers.InMemory, st.Peers.Learned
+		if st.Dialogs != nil {
+			s.Dialogs = &st.Dialogs.Kept
+		}
 		if f := st.Files; f != nil {
 			s.Files = map[string]int{"answer": f.Answers, "object": f.Objects, "telegram": f.Telegram}
 			s.FileJobs = map[string]int{"waiting": f.JobsWaiting, "running": f.JobsRunning}

@@ -9,6 +9,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/reach"
@@ -85,6 +86,7 @@ type UpdatesStatus struct {
 	DifferenceError string    `json:"difference_error,omitempty"`
 
 	Dialogs *chats.Figures `json:"dialogs,omitempty"` // as they are kept in TG_STATE; none where they are not
+	Peers   peers.Figures  `json:"-"`                 // for the metrics
 }
 
 // TelegramStatus is how Telegram is reached.
@@ -287,6 +289,7 @@ func (o *ownership) tellStatus(out *Status) {
 	if k := o.driver.chats; k != nil {
 		out.Dialogs = k.Figures()
 	}
+	out.Peers = o.driver.publisher.directory.Figures()
 	out.WaitingSince = o.log.Doing().Oldest
 	out.Heard = heard(o.client)
 	out.Ways = ways(o.client)

@@ -35,6 +35,9 @@ type Status struct {
 	JobsWorking    int            // jobs at work
 	JobsChats      int            // in which there are jobs
 	JobsHeld       bool           // all of them wait: the account is frozen, or signed out
+	Dialogs        *int           // that are kept; nil: none are, or they are not known yet
+	PeersInMemory  int            // users and chats
+	PeersLearned   uint64         // that were written, since this owner took the account
 	Files          map[string]int // on their way, by where to: answer, object, telegram
 	FileJobs       map[string]int // by their states: waiting, running
 }

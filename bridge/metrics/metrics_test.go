@@ -32,7 +32,8 @@ func TestMetrics(t *testing.T) {
 		return []Status{
 			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6,
 				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3,
-				JobsWorking: 2, JobsChats: 5, JobsHeld: true, Files: map[string]int{"object": 2}, FileJobs: map[string]int{"waiting": 0}},
+				JobsWorking: 2, JobsChats: 5, JobsHeld: true, Dialogs: new(int), PeersInMemory: 40, PeersLearned: 44, Files: map[string]int{"object": 2}, FileJobs: map[string]int{"waiting": 0}},
+			{Account: "few", State: "connected", Epoch: 8},
 			{Account: "late", State: "waiting-for-login"},
 		}
 	}, func() Daemon {
@@ -83,6 +84,10 @@ func TestMetrics(t *testing.T) {
 		`natsgram_jobs_working{account="main"} 2`,
 		`natsgram_jobs_chats{account="main"} 5`,
 		`natsgram_jobs_held{account="main"} 1`,
+		`natsgram_dialogs{account="main"} 0`,
+		`natsgram_peers_in_memory{account="main"} 40`,
+		`natsgram_peers_learned_total{account="main"} 44`,
+		`natsgram_peers_learned_total{account="few"} 0`,
 		`natsgram_file_bytes_total{account="main",way="down"} 1024`,
 		`natsgram_file_bytes_total{account="main",way="up"} 7`,
 		`natsgram_files_total{account="main",code="ok",to="object"} 1`,
@@ -120,6 +125,9 @@ func TestMetrics(t *testing.T) {
 	}
 	if strings.Contains(body, `natsgram_owner_epoch{account="late"}`) {
 		t.Error("an account without an owner has an epoch")
+	}
+	if strings.Contains(body, `natsgram_dialogs{account="few"}`) {
+		t.Error("an account whose dialogs nobody keeps has a number of them")
 	}
 }
 

@@ -26,6 +26,7 @@ type naming struct {
 // keeping is what waits to be written, and who writes it.
 type keeping struct {
 	pending map[key]pending
+	learned uint64 // records that were written
 	busy    bool
 	ended   bool
 	stop    chan struct{}   // closed by Close
@@ -45,6 +46,19 @@ const (
 	// againAfter is when a write is tried again that failed.
 	againAfter = 2 * time.Second
 )
+
+// Figures are how much a directory holds.
+type Figures struct {
+	InMemory int    // peers
+	Learned  uint64 // peers written to the bucket because they are new, or not as they were; since the directory was made
+}
+
+// Figures are those of now.
+func (d *Directory) Figures() Figures {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Figures{len(d.memory.young) + len(d.memory.old), d.learned}
+}
 
 // keep has a peer written, with d.mu held.
 func (d *Directory) keep(k key, what pending) {
@@ -165,6 +179,7 @@ func (d *Directory) write(ctx context.Context, k key, what pending) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.learned++
 	if e, known := d.memory.get(k); known {
 		e.kept = next.sum()
 		d.memory.put(k, e)

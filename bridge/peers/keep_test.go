@@ -442,3 +442,32 @@ func TestLearnedLately(t *testing.T) {
 		}
 	})
 }
+
+// Each peer counts once in memory, whichever generation he is in; and as learned each time that something new of him is written.
+func TestFigures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := &shelf{all: map[string][]byte{}}, &telegram{t: t, s: schema(t)}
+		d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: 1, Store: s, Box: testBox()})
+		for range 3 {
+			for _, m := range []M{user(5, 55), channel(6, 66)} {
+				d.Learn(g.encode(m))
+			}
+			time.Sleep(2 * gather)
+		}
+		if f := d.Figures(); f != (Figures{2, 2}) {
+			t.Errorf("%+v", f)
+		}
+		renamed := user(5, 55)
+		renamed["first_name"] = "Another"
+		d.Learn(g.encode(renamed))
+		time.Sleep(2 * gather)
+		d.mu.Lock()
+		d.memory.young, d.memory.old = nil, d.memory.young
+		d.mu.Unlock()
+		d.known(reference{kind: subjects.User, id: 5}, false)
+		if f := d.Figures(); f != (Figures{2, 3}) {
+			t.Errorf("%+v", f)
+		}
+		d.Close(t.Context())
+	})
+}

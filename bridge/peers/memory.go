@@ -57,8 +57,11 @@ func (m *memory) get(k key) (e entry, ok bool) {
 }
 
 func (m *memory) put(k key, e entry) {
-	if _, there := m.young[k]; !there && len(m.young) >= most {
-		m.old, m.young = m.young, nil
+	if _, there := m.young[k]; !there {
+		if len(m.young) >= most {
+			m.old, m.young = m.young, nil
+		}
+		delete(m.old, k)
 	}
 	if m.young == nil {
 		m.young = map[key]entry{}
