@@ -75,7 +75,8 @@ type Options struct {
 	Smaller func(m Message, limits Limits, refusal string) []Message
 	// Troubled is called from Run with every try that the server did not take.
 	Troubled func()
-	// Drained is called from Run when the queue has fallen below half of Pending after it was full. It must not block.
+	// Drained is called from Run when the queue has fallen below half of Pending after it was full, and when a trouble is over of
+	// which no group's storing tells. It must not block.
 	Drained func()
 	// Tried is told of every attempt to publish: how long the server took, or why it refused or did not answer. It must not block.
 	Tried   func(took time.Duration, err error)

@@ -86,7 +86,9 @@ func (l *Log) renew(ctx context.Context) error {
 		err = l.fence.claim(ctx, false)
 		var fenced *FencedError
 		if err == nil {
-			l.trouble.over()
+			if l.trouble.over() && l.opts.Drained != nil {
+				l.opts.Drained() // where nothing waits, nothing is stored that would tell of it
+			}
 			return false, nil
 		}
 		if errors.As(err, &fenced) || ctx.Err() != nil {

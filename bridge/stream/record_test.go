@@ -32,6 +32,47 @@ func TestQuietAccountsRecordIsRenewed(t *testing.T) {
 	flush(t, quiet)
 }
 
+// An owner with nothing to publish whose record could not be renewed for a while hears that it could at last: else it would hold
+// updates until the next one comes.
+func TestRenewedAfterTrouble(t *testing.T) {
+	g := newRig(t, Retention{MaxBytes: 1 << 30}, false)
+	ctx := context.Background()
+	told, over := make(chan struct{}, 1000), make(chan struct{}, 1000)
+	quiet, _, _ := g.open(Options{
+		Account: "quiet", renewEvery: 20 * time.Millisecond,
+		Troubled: func() { told <- struct{}{} }, Drained: func() { over <- struct{}{} },
+	})
+	look := func(at time.Time) {
+		g.store.extents.mu.Lock()
+		defer g.store.extents.mu.Unlock()
+		g.store.extents.at = at
+	}
+	look(time.Now().Add(time.Hour)) // not before the stream is full
+	l, _, _ := g.open(Options{})
+	for n := range 10 {
+		l.Add(group(false, numbers(n*100, n*100+100)...))
+	}
+	flush(t, l)
+	usual := g.store.updates.CachedInfo().Config
+	full := usual
+	full.Discard, full.MaxMsgs = jetstream.DiscardNew, 1
+	if _, err := g.js.UpdateStream(ctx, full); err != nil {
+		t.Fatal(err)
+	}
+	look(time.Time{})
+	<-told
+	if quiet.Doing().Err == nil {
+		t.Error("nothing is said of it")
+	}
+	if _, err := g.js.UpdateStream(ctx, usual); err != nil {
+		t.Fatal(err)
+	}
+	<-over
+	if err := quiet.Doing().Err; err != nil {
+		t.Error(err)
+	}
+}
+
 // A daemon that was frozen does not take the account back because limits have pushed out the present owner's record: only who is sure
 // of the account writes a record where there is none.
 func TestFormerOwnerAfterEviction(t *testing.T) {

@@ -31,10 +31,13 @@ func (t *trouble) note(err error) {
 	}
 }
 
-func (t *trouble) over() {
+// over notes that something was stored. It reports whether that ends a trouble.
+func (t *trouble) over() (was bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	was = t.err != nil
 	t.since, t.err, t.refusals = time.Time{}, nil, 0
+	return was
 }
 
 func (t *trouble) told() (time.Time, error) {
