@@ -33,11 +33,11 @@ import (
 	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/room"
-	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/signin"
 	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/bridge/supervisor"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/mtproto/dc"
 )
@@ -76,8 +76,8 @@ type Bridge struct {
 	options  Options
 	env      dc.Environment
 	layer    *layer.Layer
-	budget   *rpc.Budget  // of the bytes of all accounts' requests
-	room     *room.Budget // of those of their updates that wait
+	budget   *turns.Budget // of the bytes of all accounts' requests
+	room     *room.Budget  // of those of their updates that wait
 	log      *slog.Logger
 	metrics  *metrics.Metrics // nil: NATSGRAM_HTTP is not set
 	clock    account.Clock
@@ -101,7 +101,7 @@ func New(s Settings, o Options) (*Bridge, error) {
 	o = o.filled()
 	b := &Bridge{
 		settings: s, options: o, log: o.Log, ready: make(chan struct{}), accounts: supervisor.NewAccounts(),
-		budget: rpc.NewBudget(s.QueueTotal), room: room.NewBudget(s.PendingTotal),
+		budget: turns.NewBudget(s.QueueTotal), room: room.NewBudget(s.PendingTotal),
 	}
 	var err error
 	if b.env, err = layer.Environment(s, o.Env); err != nil {

@@ -32,6 +32,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/bridge/uploads"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
@@ -57,7 +58,7 @@ type Config struct {
 	Methods  *rpc.Methods
 	Rules    *updates.Rules
 	Version  string
-	Budget   *rpc.Budget      // of the bytes of requests; nil: none
+	Budget   *turns.Budget    // of the bytes of requests; nil: none
 	Room     *room.Budget     // of the daemon, for updates that wait; nil: as much as there is
 	Metrics  *metrics.Metrics // nil: nobody looks
 	Clock    *Clock           // the daemon's; nil: nobody is told that it is wrong

@@ -7,7 +7,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/queue"
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
@@ -63,12 +63,12 @@ func (o *ownership) ask(ctx context.Context, query []byte) ([]byte, error) {
 }
 
 // sequences is rpc.Config.Sequence: the calls of a sequence pass the gate in their turn. Nil for a client that has none.
-func (o *ownership) sequences() func() rpc.Sequence {
+func (o *ownership) sequences() func() turns.Sequence {
 	c, ok := o.client.(interface{ Sequence() *mtproto.Sequence })
 	if !ok {
 		return nil
 	}
-	return func() rpc.Sequence { return sequence{o, c.Sequence()} }
+	return func() turns.Sequence { return sequence{o, c.Sequence()} }
 }
 
 type sequence struct {
@@ -77,7 +77,7 @@ type sequence struct {
 }
 
 // Next is the next place.
-func (s sequence) Next() rpc.Turn { return turn{s.o, s.Sequence.Next()} }
+func (s sequence) Next() turns.Turn { return turn{s.o, s.Sequence.Next()} }
 
 type turn struct {
 	o *ownership

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -152,8 +153,8 @@ func TestTimePassesInTheQueue(t *testing.T) {
 }
 
 // serially makes calls one after the other, in the order of their turns.
-func serially(c *Config) func() Sequence {
-	return func() Sequence { return &serial{invoke: c.Invoke} }
+func serially(c *Config) func() turns.Sequence {
+	return func() turns.Sequence { return &serial{invoke: c.Invoke} }
 }
 
 type serial struct {
@@ -168,7 +169,7 @@ type serialTurn struct {
 	once         sync.Once
 }
 
-func (s *serial) Next() Turn {
+func (s *serial) Next() turns.Turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &serialTurn{s: s, before: s.last, over: make(chan struct{})}
@@ -200,29 +201,29 @@ func TestWhichCallsKeepOrder(t *testing.T) {
 	text := codec.M{"_": "inputMessageID", "id": 1}
 	for _, c := range []struct {
 		call codec.M
-		want chat
+		want turns.Chat
 	}{
-		{codec.M{"_": "messages.sendMessage", "peer": user, "message": "x", "random_id": 1}, chat{kind: aUser, id: 5}},
-		{codec.M{"_": "messages.sendMessage", "peer": codec.M{"_": "inputPeerUserFromMessage", "peer": channel, "msg_id": 1, "user_id": 5}, "message": "x", "random_id": 1}, chat{kind: aUser, id: 5}},
-		{codec.M{"_": "messages.sendMessage", "peer": codec.M{"_": "inputPeerSelf"}, "message": "x", "random_id": 1}, chat{kind: aUser, id: 7}},
-		{codec.M{"_": "messages.editMessage", "peer": user, "id": 1, "message": "x"}, chat{kind: aUser, id: 5}},
-		{codec.M{"_": "messages.forwardMessages", "from_peer": user, "to_peer": channel, "id": []int{1}, "random_id": []int64{1}}, chat{kind: aChannel, id: 6}},
-		{codec.M{"_": "channels.editTitle", "channel": codec.M{"_": "inputChannel", "channel_id": 6, "access_hash": 1}, "title": "x"}, chat{kind: aChannel, id: 6}},
-		{codec.M{"_": "messages.editChatTitle", "chat_id": 8, "title": "x"}, chat{kind: aGroup, id: 8}},
-		{codec.M{"_": "messages.sendMessage", "peer": codec.M{"_": "inputPeerChat", "chat_id": 8}, "message": "x", "random_id": 1}, chat{kind: aGroup, id: 8}},
-		{codec.M{"_": "messages.sendEncrypted", "peer": codec.M{"_": "inputEncryptedChat", "chat_id": 9, "access_hash": 1}, "random_id": 1, "data": []byte{}}, chat{kind: aSecret, id: 9}},
-		{codec.M{"_": "account.updateNotifySettings", "peer": codec.M{"_": "inputNotifyPeer", "peer": user}, "settings": codec.M{"_": "inputPeerNotifySettings"}}, chat{kind: aUser, id: 5}},
-		{codec.M{"_": "account.updateProfile", "first_name": "x"}, chat{kind: aMethod, name: "account.updateProfile"}},
-		{codec.M{"_": "invokeWithoutUpdates", "query": codec.M{"_": "messages.sendMessage", "peer": user, "message": "x", "random_id": 1}}, chat{kind: aUser, id: 5}},
-		{codec.M{"_": "invokeWithoutUpdates", "query": codec.M{"_": "help.getConfig"}}, chat{}},
-		{codec.M{"_": "invokeAfterMsg", "msg_id": 1, "query": codec.M{"_": "messages.sendMessage", "peer": user, "message": "x", "random_id": 1}}, chat{}},
-		{codec.M{"_": "messages.getHistory", "peer": user, "offset_id": 0, "offset_date": 0, "add_offset": 0, "limit": 1, "max_id": 0, "min_id": 0, "hash": 0}, chat{}},
-		{codec.M{"_": "messages.getBotCallbackAnswer", "peer": user, "msg_id": 1}, chat{}},
-		{codec.M{"_": "messages.uploadMedia", "peer": user, "media": codec.M{"_": "inputMediaEmpty"}}, chat{}},
-		{codec.M{"_": "messages.setBotCallbackAnswer", "query_id": 1, "cache_time": 0}, chat{}},
-		{codec.M{"_": "upload.saveFilePart", "file_id": 1, "file_part": 0, "bytes": []byte{}}, chat{}},
-		{codec.M{"_": "channels.deleteMessages", "channel": codec.M{"_": "inputChannelFromMessage", "peer": user, "msg_id": 1, "channel_id": 6}, "id": []int{1}}, chat{kind: aChannel, id: 6}},
-		{codec.M{"_": "channels.getMessages", "channel": codec.M{"_": "inputChannel", "channel_id": 6, "access_hash": 1}, "id": []codec.M{text}}, chat{}},
+		{codec.M{"_": "messages.sendMessage", "peer": user, "message": "x", "random_id": 1}, turns.Chat{Kind: aUser, ID: 5}},
+		{codec.M{"_": "messages.sendMessage", "peer": codec.M{"_": "inputPeerUserFromMessage", "peer": channel, "msg_id": 1, "user_id": 5}, "message": "x", "random_id": 1}, turns.Chat{Kind: aUser, ID: 5}},
+		{codec.M{"_": "messages.sendMessage", "peer": codec.M{"_": "inputPeerSelf"}, "message": "x", "random_id": 1}, turns.Chat{Kind: aUser, ID: 7}},
+		{codec.M{"_": "messages.editMessage", "peer": user, "id": 1, "message": "x"}, turns.Chat{Kind: aUser, ID: 5}},
+		{codec.M{"_": "messages.forwardMessages", "from_peer": user, "to_peer": channel, "id": []int{1}, "random_id": []int64{1}}, turns.Chat{Kind: aChannel, ID: 6}},
+		{codec.M{"_": "channels.editTitle", "channel": codec.M{"_": "inputChannel", "channel_id": 6, "access_hash": 1}, "title": "x"}, turns.Chat{Kind: aChannel, ID: 6}},
+		{codec.M{"_": "messages.editChatTitle", "chat_id": 8, "title": "x"}, turns.Chat{Kind: aGroup, ID: 8}},
+		{codec.M{"_": "messages.sendMessage", "peer": codec.M{"_": "inputPeerChat", "chat_id": 8}, "message": "x", "random_id": 1}, turns.Chat{Kind: aGroup, ID: 8}},
+		{codec.M{"_": "messages.sendEncrypted", "peer": codec.M{"_": "inputEncryptedChat", "chat_id": 9, "access_hash": 1}, "random_id": 1, "data": []byte{}}, turns.Chat{Kind: aSecret, ID: 9}},
+		{codec.M{"_": "account.updateNotifySettings", "peer": codec.M{"_": "inputNotifyPeer", "peer": user}, "settings": codec.M{"_": "inputPeerNotifySettings"}}, turns.Chat{Kind: aUser, ID: 5}},
+		{codec.M{"_": "account.updateProfile", "first_name": "x"}, turns.Chat{Kind: aMethod, Name: "account.updateProfile"}},
+		{codec.M{"_": "invokeWithoutUpdates", "query": codec.M{"_": "messages.sendMessage", "peer": user, "message": "x", "random_id": 1}}, turns.Chat{Kind: aUser, ID: 5}},
+		{codec.M{"_": "invokeWithoutUpdates", "query": codec.M{"_": "help.getConfig"}}, turns.Chat{}},
+		{codec.M{"_": "invokeAfterMsg", "msg_id": 1, "query": codec.M{"_": "messages.sendMessage", "peer": user, "message": "x", "random_id": 1}}, turns.Chat{}},
+		{codec.M{"_": "messages.getHistory", "peer": user, "offset_id": 0, "offset_date": 0, "add_offset": 0, "limit": 1, "max_id": 0, "min_id": 0, "hash": 0}, turns.Chat{}},
+		{codec.M{"_": "messages.getBotCallbackAnswer", "peer": user, "msg_id": 1}, turns.Chat{}},
+		{codec.M{"_": "messages.uploadMedia", "peer": user, "media": codec.M{"_": "inputMediaEmpty"}}, turns.Chat{}},
+		{codec.M{"_": "messages.setBotCallbackAnswer", "query_id": 1, "cache_time": 0}, turns.Chat{}},
+		{codec.M{"_": "upload.saveFilePart", "file_id": 1, "file_part": 0, "bytes": []byte{}}, turns.Chat{}},
+		{codec.M{"_": "channels.deleteMessages", "channel": codec.M{"_": "inputChannelFromMessage", "peer": user, "msg_id": 1, "channel_id": 6}, "id": []int{1}}, turns.Chat{Kind: aChannel, ID: 6}},
+		{codec.M{"_": "channels.getMessages", "channel": codec.M{"_": "inputChannel", "channel_id": 6, "access_hash": 1}, "id": []codec.M{text}}, turns.Chat{}},
 	} {
 		raw, err := s.Encode(nil, c.call)
 		if err != nil {
@@ -230,10 +231,10 @@ func TestWhichCallsKeepOrder(t *testing.T) {
 			continue
 		}
 		m := g.c.Methods.byName[fmt.Sprint(c.call["_"])]
-		if got := g.c.Methods.chatOf(m, raw, 7); got != c.want && (m.wraps || m.order != noOrder || c.want != chat{}) {
+		if got := g.c.Methods.chatOf(m, raw, 7); got != c.want && (m.wraps || m.order != noOrder || c.want != turns.Chat{}) {
 			t.Errorf("%v: %+v, want %+v", c.call["_"], got, c.want)
 		}
-		if !m.wraps && m.order != noOrder && c.want == (chat{}) {
+		if !m.wraps && m.order != noOrder && c.want == (turns.Chat{}) {
 			t.Errorf("%s keeps order", m.name)
 		}
 	}
@@ -312,7 +313,8 @@ func FuzzPlan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, method, body string) {
 		r, ok := answersOf(t, nil).Take(&nats.Msg{Subject: "tg.rpc.main." + method, Data: []byte(body)})
-		j := &job{Request: r, service: s, method: method, m: ms.byName[method], at: time.Now()}
+		j := s.newJob(r)
+		j.method, j.m = method, ms.byName[method]
 		if !ok || j.m == nil {
 			return
 		}
@@ -322,8 +324,8 @@ func FuzzPlan(f *testing.F) {
 		if s.encode(context.Background(), &call, j) != nil {
 			return
 		}
-		if want := s.c.Methods.chatOf(j.m, call.b, 7); j.chat != want && (j.chat.kind != aName || want.kind != aUser) {
-			t.Errorf("%s %s: planned for %+v, is for %+v", method, body, j.chat, want)
+		if want := s.c.Methods.chatOf(j.m, call.b, 7); j.Chat != want && (j.Chat.Kind != turns.Name || want.Kind != aUser) {
+			t.Errorf("%s %s: planned for %+v, is for %+v", method, body, j.Chat, want)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/objects"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/tl/bin"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -117,7 +118,7 @@ func (s *Service) isFile(class, text string) bool {
 
 // bringUp brings the files of a call to Telegram, all at once.
 func (s *Service) bringUp(ctx context.Context, j *job) *Fault {
-	defer s.pool.park(j, forUpload, nil)()
+	defer j.Park(turns.ForUpload, nil)()
 	group, inner := errgroup.WithContext(ctx)
 	for _, u := range j.uses {
 		group.Go(func() error {
@@ -141,7 +142,7 @@ func (s *Service) mended(ctx context.Context, j *job, err error) (bool, *Fault) 
 	if len(j.uses) == 0 {
 		return false, nil
 	}
-	defer s.pool.park(j, forUpload, nil)()
+	defer j.Park(turns.ForUpload, nil)()
 	some := false
 	for _, u := range j.uses {
 		again, fault := u.file.Mend(ctx, err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/turns"
 )
 
 // A planned hand-over loses no request. The owner keeps its subscriptions until the next one has its own:
@@ -21,12 +22,12 @@ import (
 func (s *Service) Hold() {
 	s.heir.stop()
 	s.micro.LeaveExtras()
-	s.pool.hold()
+	s.pool.Hold()
 }
 
 // Finish waits until the requests at work are answered. When ctx ends before, they are cancelled; those of them that never
 // reached Telegram are kept with the others.
-func (s *Service) Finish(ctx context.Context) { s.pool.close(ctx, s.cancel) }
+func (s *Service) Finish(ctx context.Context) { s.pool.Close(ctx, s.cancel) }
 
 // passes keeps a request that was cancelled before it was sent, so that the next owner may answer it.
 func (s *Service) passes(j *job, fault *Fault) bool {
@@ -35,7 +36,7 @@ func (s *Service) passes(j *job, fault *Fault) bool {
 	}
 	run := j.run
 	j.named = named{}
-	if !s.pool.keep(j) {
+	if !s.pool.Keep(&j.Job) {
 		j.run = run
 		return false
 	}
@@ -50,8 +51,8 @@ func (s *Service) passes(j *job, fault *Fault) bool {
 func (s *Service) PassOn(ctx context.Context, served bool) (passed int) {
 	s.stopOnce.Do(func() {
 		s.micro.Unsubscribe(ctx)
-		for _, j := range s.pool.takeKept() {
-			if s.pass(j, served) {
+		for _, kept := range s.pool.TakeKept() {
+			if s.pass(kept.Work.(*job), served) { //nolint:errcheck // all work here is of jobs
 				passed++
 			}
 		}
@@ -68,11 +69,11 @@ func (s *Service) PassOn(ctx context.Context, served bool) (passed int) {
 // pass gives a request that was kept to whoever serves the account now, or refuses it.
 func (s *Service) pass(j *job, served bool) bool {
 	fault := s.read(j)
-	left := time.Until(s.deadline(j))
+	left := time.Until(j.Deadline())
 	switch {
 	case fault != nil:
 	case left <= 0:
-		fault = tooLate()
+		fault = turns.TooLate()
 	case !served:
 		fault = answer.Later("the account is between two owners")
 	default:

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -46,7 +47,7 @@ func (s *Service) awaitFormer() (err error) {
 	if h.sub, err = s.c.Answers.Subscribe(s.rpcPrefix+">", "", s.hear); err != nil {
 		return err
 	}
-	s.pool.await(h.place)
+	s.pool.Await(func(j *turns.Job) int { return h.place(j.Work.(*job)) }) //nolint:errcheck // all work here is of jobs
 	h.timer = time.AfterFunc(formerMost, s.catchUp)
 	return nil
 }
@@ -68,7 +69,7 @@ func (s *Service) hear(r answer.Request) {
 }
 
 // place is where a request stands among those that were heard: the former owner's from before that come first.
-func (h *heir) place(j *job, passed bool) int {
+func (h *heir) place(j *job) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := j.Print(h.seed)
@@ -76,7 +77,7 @@ func (h *heir) place(j *job, passed bool) int {
 		h.heard[p] = at[1:]
 		return at[0]
 	}
-	if passed {
+	if j.passed {
 		return 0
 	}
 	return math.MaxInt
@@ -130,7 +131,5 @@ func (h *heir) stop() {
 // catchUp begins what was kept behind the former owner's requests.
 func (s *Service) catchUp() {
 	s.heir.stop()
-	for j, fault := range s.pool.release(s.callerOf) {
-		s.reply(j, nil, fault)
-	}
+	s.pool.Release()
 }

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -33,7 +32,8 @@ func (s *Service) Start(ctx context.Context, c Call) (wait func() Reply) {
 	r := s.c.Answers.Inside(&nats.Msg{Subject: s.c.Scheme.RPC(s.c.Account, c.Method), Header: c.Header, Data: c.Body}, func(h nats.Header, body []byte) {
 		answered <- Reply{Header: h, Body: body}
 	})
-	j := &job{Request: r, service: s, at: time.Now(), life: ctx, from: c.Caller, about: c.Chat}
+	j := s.newJob(r)
+	j.life, j.from, j.about = ctx, c.Caller, c.Chat
 	s.sort(j)
 	return func() Reply {
 		reply := <-answered

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,7 +14,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -83,7 +86,7 @@ func TestQueueIsBounded(t *testing.T) {
 func TestQueueIsBoundedByBytes(t *testing.T) {
 	gate := make(chan struct{})
 	defer close(gate)
-	budget := NewBudget(6 << 20)
+	budget := turns.NewBudget(6 << 20)
 	g := newRig(t, gated(gate), func(c *Config) { c.QueueBytes, c.Budget = 8<<20, budget })
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -103,29 +106,6 @@ func TestQueueIsBoundedByBytes(t *testing.T) {
 	}
 	if reply := g.ask("tg.rpc.main.help.getNearestDc", ""); reply.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("a reader keeps a writer out: %v", reply.Header)
-	}
-}
-
-// What a daemon has in all is shared out among accounts as an account's is among callers.
-func TestBudgetOfTheDaemon(t *testing.T) {
-	b := NewBudget(1000)
-	has := int64(0)
-	for b.take(has, 10) {
-		has += 10
-	}
-	if has != 750 {
-		t.Errorf("one account has %d of 1000", has)
-	}
-	other := int64(0)
-	for b.take(other, 10) {
-		other += 10
-	}
-	if other < 150 || b.Used() != has+other {
-		t.Errorf("the next has %d, taken are %d", other, b.Used())
-	}
-	b.release(has + other)
-	if b.Used() != 0 || !(*Budget)(nil).take(1<<40, 1<<40) {
-		t.Error(b.Used())
 	}
 }
 
@@ -291,6 +271,15 @@ func TestCallersOfServiceImports(t *testing.T) {
 	_, user := imports(t)
 	gate := make(chan struct{})
 	g := newRig(t, gated(gate), func(c *Config) { c.Answers, c.Concurrency, c.Queue = answersOf(t, user("daemon")), 8, 12 })
+	rooms := make(chan string, 6)
+	listens, err := g.s.c.Answers.Subscribe("tg.ro.main.help.getConfig", "", func(r answer.Request) {
+		j := g.s.newJob(r)
+		j.endpoint, _ = g.s.route(r.Subject())
+		rooms <- j.Room()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"alice", "eve", "daemon"} {
 		g.nc = user(name)
 		for range 2 {
@@ -304,16 +293,13 @@ func TestCallersOfServiceImports(t *testing.T) {
 	for g.s.InFlight() < 6 {
 		runtime.Gosched()
 	}
-	g.s.pool.mu.Lock()
-	var names []string
-	for name := range g.s.pool.callers {
-		names = append(names, name)
+	names := map[string]int{}
+	for range 6 {
+		names[<-rooms]++
 	}
-	g.s.pool.mu.Unlock()
-	for _, want := range []string{"roAPP/alice", "roQUIET/", "ro"} {
-		if i := fmt.Sprint(names); !strings.Contains(" "+i[1:len(i)-1]+" ", " "+want+" ") || len(names) != 3 {
-			t.Errorf("lanes %v, want %s", names, want)
-		}
+	_ = listens.Unsubscribe() // the end of the test closes the connection
+	if want := map[string]int{"roAPP/alice": 2, "roQUIET/": 2, "ro": 2}; !maps.Equal(names, want) {
+		t.Errorf("they share their rooms so: %v, want %v", names, want)
 	}
 	g.nc = user("alice")
 	codes := g.flood(40, "tg.ro.main.help.getConfig", "")
@@ -348,9 +334,11 @@ func TestPartsThroughImports(t *testing.T) {
 func TestKeptRequests(t *testing.T) {
 	_, user := imports(t)
 	daemon := user("daemon")
-	g := newRig(t, nearestDC, func(c *Config) { c.Answers = answersOf(t, daemon) })
+	budget := turns.NewBudget(1 << 20)
+	g := newRig(t, nearestDC, func(c *Config) { c.Answers, c.Budget = answersOf(t, daemon), budget })
 	g.s.Hold()
 	ask := func(name, timeout string) *nats.Subscription {
+		kept := budget.Used()
 		nc := user(name)
 		sub, err := nc.SubscribeSync(nc.NewInbox())
 		if err == nil {
@@ -362,12 +350,12 @@ func TestKeptRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for budget.Used() == kept {
+			runtime.Gosched()
+		}
 		return sub
 	}
 	late, imported, direct := ask("daemon", "1ms"), ask("alice", "30s"), ask("daemon", "30s")
-	for len(g.s.pool.keptNow()) < 3 {
-		runtime.Gosched()
-	}
 	<-time.After(5 * time.Millisecond) // the time of the first passes
 	next := user("daemon")
 	heir, err := next.SubscribeSync("tg.ro.main.>")
@@ -396,10 +384,4 @@ func TestKeptRequests(t *testing.T) {
 	if left, err := time.ParseDuration(m.Header.Get("Tg-Timeout")); err != nil || left <= 0 || left >= 30*time.Second {
 		t.Errorf("time left: %v %v", left, err)
 	}
-}
-
-func (p *pool) keptNow() []*job {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.kept
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -16,6 +17,17 @@ const (
 	noOrder   ordered = iota // none: it only reads, or needs no order
 	chatOrder                // that of the chat which a parameter names
 	ownOrder                 // that of the method: it names no chat
+)
+
+// Kinds of chats.
+const (
+	aUser    byte = 'u'
+	aGroup   byte = 'g'
+	aChannel byte = 'c'
+	aSecret  byte = 's'
+	aCall    byte = 'p'
+	anInline byte = 'i' // a message that somebody sent by way of a bot
+	aMethod  byte = 'm' // calls of one method that names no chat
 )
 
 // chatParams are the parameters that name the chat a call writes to, the first that there is: of a forwarding, where it goes to.
@@ -82,89 +94,89 @@ func (s *Service) plan(j *job) {
 	if s.appendCall(call, j, &o) != nil {
 		return
 	}
-	j.chat = s.c.Methods.chatOf(j.m, call.b, s.c.Self)
-	if i := -j.chat.id - 1; i >= 0 && i < int64(len(names)) && (j.chat.kind == aUser || j.chat.kind == aChannel) {
-		j.chat = chat{kind: aName, name: names[i]}
+	j.Chat = s.c.Methods.chatOf(j.m, call.b, s.c.Self)
+	if i := -j.Chat.ID - 1; i >= 0 && i < int64(len(names)) && (j.Chat.Kind == aUser || j.Chat.Kind == aChannel) {
+		j.Chat = turns.Chat{Kind: turns.Name, Name: names[i]}
 	}
 }
 
 func anyLong(string, string) (int64, bool) { return 0, true }
 
 // chatOf reads to which chat a call writes; self is the id of the account's user.
-func (ms *Methods) chatOf(m *method, call []byte, self int64) chat {
+func (ms *Methods) chatOf(m *method, call []byte, self int64) turns.Chat {
 	v, err := ms.schema.View(call)
 	if err != nil {
-		return chat{}
+		return turns.Chat{}
 	}
 	for inner, ok := carried(m, v); ok; inner, ok = carried(m, v) {
 		if strings.HasPrefix(m.name, "invokeAfterMsg") {
-			return chat{} // who says himself after what it comes
+			return turns.Chat{} // who says himself after what it comes
 		}
 		if v, m = inner, ms.byName[inner.Name()]; m == nil {
-			return chat{}
+			return turns.Chat{}
 		}
 	}
 	switch m.order {
 	case chatOrder:
 		if m.chat == "chat_id" {
-			return chat{kind: aGroup, id: v.Int(m.chat)}
+			return turns.Chat{Kind: aGroup, ID: v.Int(m.chat)}
 		}
 		if p, ok := v.Object(m.chat); ok {
-			if c := chatIn(p, self); c != (chat{}) {
+			if c := chatIn(p, self); c != (turns.Chat{}) {
 				return c
 			}
 		}
 		fallthrough
 	case ownOrder:
-		return chat{kind: aMethod, name: m.name}
+		return turns.Chat{Kind: aMethod, Name: m.name}
 	}
-	return chat{}
+	return turns.Chat{}
 }
 
 // chatIn reads whom an object names; the zero chat: nobody.
-func chatIn(v codec.View, self int64) chat {
+func chatIn(v codec.View, self int64) turns.Chat {
 	name := v.Name()
 	switch {
 	case strings.HasSuffix(name, "Self"):
-		return chat{kind: aUser, id: self}
+		return turns.Chat{Kind: aUser, ID: self}
 	case strings.HasPrefix(name, "inputEncryptedChat"):
-		return chat{kind: aSecret, id: v.Int("chat_id")}
+		return turns.Chat{Kind: aSecret, ID: v.Int("chat_id")}
 	case v.Class() == "InputBotInlineMessageID":
-		return chat{kind: anInline, name: string(v.Raw())}
+		return turns.Chat{Kind: anInline, Name: string(v.Raw())}
 	case v.Class() == "InputGroupCall" || v.Class() == "InputPhoneCall":
 		if v.Has("id") {
-			return chat{kind: aCall, id: v.Int("id")}
+			return turns.Chat{Kind: aCall, ID: v.Int("id")}
 		}
-		return chat{}
+		return turns.Chat{}
 	}
 	for _, f := range []struct {
 		kind byte
 		name string
 	}{{aUser, "user_id"}, {aChannel, "channel_id"}, {aGroup, "chat_id"}} {
 		if v.Has(f.name) {
-			return chat{kind: f.kind, id: v.Int(f.name)}
+			return turns.Chat{Kind: f.kind, ID: v.Int(f.name)}
 		}
 	}
 	if p, ok := v.Object("peer"); ok {
 		return chatIn(p, self)
 	}
-	return chat{}
+	return turns.Chat{}
 }
 
 // chatOf returns the chat that a name is known to belong to; the zero chat: none is known.
-func (n *Names) chatOf(name string) chat {
+func (n *Names) chatOf(name string) turns.Chat {
 	if n.Whose == nil {
-		return chat{}
+		return turns.Chat{}
 	}
 	kind, id, ok := n.Whose(name)
 	switch {
 	case !ok:
 	case kind == subjects.User:
-		return chat{kind: aUser, id: id}
+		return turns.Chat{Kind: aUser, ID: id}
 	case kind == subjects.Chat:
-		return chat{kind: aGroup, id: id}
+		return turns.Chat{Kind: aGroup, ID: id}
 	case kind == subjects.Channel:
-		return chat{kind: aChannel, id: id}
+		return turns.Chat{Kind: aChannel, ID: id}
 	}
-	return chat{}
+	return turns.Chat{}
 }

@@ -47,7 +47,7 @@ func (s *Service) headerOf(j *job) nats.Header {
 	if j.out == TL {
 		h = nats.Header{subjects.HeaderContentType: {TL.String()}, subjects.HeaderLayer: {strconv.Itoa(s.c.Methods.schema.Layer())}}
 	}
-	waited := j.told()
+	waited := j.Waited()
 	if j.redacted == "" && waited == "" && j.before.IsZero() {
 		return h
 	}
@@ -75,7 +75,7 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 	s.measure(j, fault)
 	if j.fault = fault; fault != nil {
 		h := fault.Header(j.out)
-		if waited := j.told(); waited != "" {
+		if waited := j.Waited(); waited != "" {
 			h[subjects.HeaderWaited] = []string{waited}
 		}
 		j.Send(h, fault.Body(j.out))
@@ -86,7 +86,7 @@ func (s *Service) reply(j *job, data []byte, fault *Fault) {
 
 // measure counts an answer. What is not a method, such as tg.ctl.<account>.status, is counted by its endpoint alone.
 func (s *Service) measure(j *job, fault *Fault) {
-	took := time.Since(j.at)
+	took := time.Since(j.At)
 	code, method, namespace := 0, "", ""
 	if fault != nil {
 		code = fault.Code

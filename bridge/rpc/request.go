@@ -16,10 +16,10 @@ import (
 // request is what the headers of a request say.
 type request struct {
 	in, out Encoding
+	again   bool          // it repeats a request of which the caller does not know what became
+	free    bool          // it keeps no order with others
 	timeout time.Duration // 0: not said
 	msgID   string
-	again   bool // it repeats a request of which the caller does not know what became
-	free    bool // it keeps no order with others
 }
 
 const (

@@ -17,6 +17,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -64,7 +65,7 @@ type Hooks struct {
 	// took, and the code of the error, 0 without one.
 	Measure func(namespace, method string, took time.Duration, code int)
 	// Sequence begins an order of calls; nil is for a client that makes no calls.
-	Sequence func() Sequence
+	Sequence func() turns.Sequence
 }
 
 // Names are how text stands for peers. All may be nil.
@@ -88,7 +89,7 @@ type Limits struct {
 	Concurrency int           // requests at work; 512
 	Queue       int           // requests waiting; 4096
 	QueueBytes  int64         // of requests, waiting and at work; 64 MiB
-	Budget      *Budget       // of the bytes of all accounts' requests; nil: none
+	Budget      *turns.Budget // of the bytes of all accounts' requests; nil: none
 }
 
 // Endpoints are how the service looks to who lists NATS micro services.
@@ -146,7 +147,7 @@ func ServiceName(account string) string { return "natsgram-" + account }
 type Service struct {
 	c         Config
 	micro     *micro.Service
-	pool      *pool
+	pool      *turns.Pool
 	endpoints map[string]*micro.Endpoint // by namespace, by method with PerMethod
 	readOnly  *micro.Endpoint
 	stray     *micro.Endpoint            // counts requests to nowhere
@@ -170,9 +171,10 @@ func Serve(c Config) (*Service, error) {
 		rpcPrefix: c.Scheme.RPC(c.Account, ""), roPrefix: c.Scheme.RO(c.Account, ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.pool = newPool(limits{c.Concurrency, begunMost * c.Concurrency, c.Queue, c.QueueBytes}, c.Budget, s.serve)
-	s.pool.refuse = func(j *job, fault *Fault) { s.reply(j, nil, fault) }
-	s.pool.deadline, s.pool.sequence, s.pool.whose = s.deadline, c.Sequence, s.c.Names.chatOf
+	s.pool = turns.New(turns.Config{
+		Limits: turns.Limits{Work: c.Concurrency, Begun: begunMost * c.Concurrency, Queue: c.Queue, Bytes: c.QueueBytes},
+		Budget: c.Budget, Sequence: c.Sequence, Whose: s.c.Names.chatOf,
+	})
 	s.micro = micro.New(micro.Config{
 		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
 	})
@@ -230,7 +232,7 @@ const begunMost = 4
 
 // take sorts a request in. It never waits for one.
 func (s *Service) take(r answer.Request) {
-	s.sort(&job{Request: r, service: s, at: time.Now()})
+	s.sort(s.newJob(r))
 }
 
 // sort gives a request its place, or refuses it.
@@ -248,22 +250,9 @@ func (s *Service) sort(j *job) {
 	}
 	j.m = s.c.Methods.byName[j.method]
 	s.plan(j)
-	if fault := s.pool.submit(s.callerOf(j), j); fault != nil {
+	if fault := s.pool.Submit(&j.Job); fault != nil {
 		s.reply(j, nil, fault)
 	}
-}
-
-// callerOf names whom a request shares its room with: those of the same caller, or of all whom NATS does not tell of, in the
-// same tree.
-func (s *Service) callerOf(j *job) string {
-	tree := subjects.TreeRPC
-	if j.endpoint == s.readOnly {
-		tree = subjects.TreeRO
-	}
-	if j.from != "" {
-		return tree + " " + j.from // of no user of NATS: their names begin with an account's
-	}
-	return tree + j.Caller()
 }
 
 const (
@@ -282,7 +271,8 @@ func (s *Service) aside(r answer.Request) {
 	if !ok {
 		return
 	}
-	j := &job{Request: r, endpoint: x.endpoint, at: time.Now()}
+	j := s.newJob(r)
+	j.endpoint = x.endpoint
 	if r.Size() > extraSize {
 		s.reply(j, nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))
 		return
@@ -323,7 +313,7 @@ func (s *Service) Stop(ctx context.Context) {
 	s.stopOnce.Do(func() {
 		s.micro.Unsubscribe(ctx)
 		s.catchUp()
-		s.pool.close(ctx, s.cancel)
+		s.pool.Close(ctx, s.cancel)
 		s.cancel()
 		s.slow.Wait()
 		_ = s.c.Answers.Conn().FlushWithContext(ctx) // the last answers; without a connection nobody waits for them
@@ -334,4 +324,4 @@ func (s *Service) Stop(ctx context.Context) {
 func (s *Service) ID() string { return s.micro.ID() }
 
 // InFlight is how many requests are taken and not yet answered.
-func (s *Service) InFlight() int { return s.pool.busy() }
+func (s *Service) InFlight() int { return s.pool.Busy() }

@@ -9,8 +9,8 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/objects"
+	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/mtproto"
-	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -37,7 +37,7 @@ func (b *buffer) free() {
 // serve works on one request from beginning to end.
 func (s *Service) serve(j *job) {
 	defer j.endpoint.Begin()()
-	defer j.leave()
+	defer j.Leave()
 	defer s.survive(j)
 	if fault := s.read(j); fault != nil {
 		s.reply(j, nil, fault)
@@ -50,7 +50,7 @@ func (s *Service) serve(j *job) {
 	ctx, cancel := s.lifeOf(j)
 	defer cancel()
 	if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // a context's own error is never wrapped
-		s.reply(j, nil, tooLate())
+		s.reply(j, nil, turns.TooLate())
 		return
 	}
 	ctx = gate.WithCaller(ctx, j.Caller())
@@ -69,25 +69,20 @@ func (s *Service) serve(j *job) {
 		}
 		return
 	}
-	if j.lane.chat.kind == aName {
-		s.pool.settle(j, s.c.Methods.chatOf(j.m, call.b, s.c.Self))
+	if j.Unsettled() {
+		j.Settle(s.c.Methods.chatOf(j.m, call.b, s.c.Self))
 	}
 	s.call(ctx, j, call)
 }
 
 // lifeOf is the context of a job: it ends with its time, with the service, and with whoever asks inside the daemon.
 func (s *Service) lifeOf(j *job) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithDeadline(s.ctx, s.deadline(j))
+	ctx, cancel := context.WithDeadline(s.ctx, j.Deadline())
 	if j.life != nil {
 		stop, end := context.AfterFunc(j.life, cancel), cancel
 		cancel = func() { stop(); end() }
 	}
 	return mtproto.WithWaiter(ctx, j), cancel
-}
-
-// tooLate is the fault of a request whose time was over before anything was done for it.
-func tooLate() *Fault {
-	return answer.Refuse(504, "it waited here for longer than it may take ("+subjects.HeaderTimeout+"), and was not sent")
 }
 
 // survive keeps a fault of ours in one request from ending all others.
@@ -222,7 +217,7 @@ func (s *Service) call(ctx context.Context, j *job, call *buffer) {
 func (s *Service) invoke(ctx context.Context, j *job, call *buffer) (made *buffer, result []byte, err error) {
 	for {
 		to := s.c.Invoke
-		if turn := s.pool.turnOf(j); turn != nil {
+		if turn := j.Turn(); turn != nil {
 			to = turn
 		}
 		if result, err = to.Invoke(ctx, call.b); err == nil {
@@ -230,7 +225,7 @@ func (s *Service) invoke(ctx context.Context, j *job, call *buffer) (made *buffe
 		}
 		again, fault := s.mended(ctx, j, err)
 		if again {
-			j.leave() // whoever is behind it goes before it
+			j.Leave() // whoever is behind it goes before it
 			call = buffers.Get().(*buffer)
 			fault = s.encode(ctx, call, j)
 		}

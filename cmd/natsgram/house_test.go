@@ -68,6 +68,7 @@ var rooms = []room{
 	{"bridge/files/source", []string{"subjects", "tl/codec", "mtproto/files", "bridge/answer", "bridge/peers"}, "which file of Telegram's is meant: nothing of where it goes"},
 	{"bridge/files/jobs", []string{"mtproto", "mtproto/files", "bridge/answer", "bridge/objects", "bridge/retry", "bridge/storage", "bridge/vault"},
 		"files on their way, by their ids: how their bytes are moved, others know"},
+	{"bridge/turns", []string{"subjects", "bridge/answer"}, "which request begins when: what it is, and to which chat it writes, others say"},
 	{"bridge/queue/plan", nil, "which job may run: a machine that knows neither NATS nor Telegram"},
 	{"bridge/chats", []string{"subjects", "tl", "tl/codec", "mtproto", "mtproto/updates", "bridge/dialogs", "bridge/retry", "bridge/storage"},
 		"the stream of dialogs: how updates come there, and calls are made, its owner says"},

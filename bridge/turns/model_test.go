@@ -1,4 +1,4 @@
-package rpc
+package turns
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/natsgram/natsgram/bridge/answer"
 )
 
@@ -21,14 +19,43 @@ type model struct {
 	t     *testing.T
 	seed  uint64
 	r     *rand.Rand
-	p     *pool
+	p     *Pool
 	mu    sync.Mutex
-	known map[string]chat // whose names are
-	came  map[chat][]*job // by what they name their chat, in the order in which they came
+	known map[string]Chat  // whose names are
+	came  map[Chat][]*task // by what they name their chat, in the order in which they came
 	count atomic.Int64
-	told  map[*job]bool // was answered without having begun
-	done  map[*job]bool
+	told  map[*task]bool // was answered without having begun
+	done  map[*task]bool
 }
+
+// task is work of the model's.
+type task struct {
+	Job
+	m            *model
+	room, method string
+	size         int
+	script
+}
+
+// script is how long what takes, and whether the name turns out to be nobody's.
+type script struct {
+	lookup, flood, call time.Duration
+	fails               bool
+}
+
+func (x *task) Do() { x.m.work(x) }
+
+func (x *task) Refuse(*answer.Fault) {
+	x.m.mu.Lock()
+	defer x.m.mu.Unlock()
+	x.m.told[x] = true
+}
+
+func (x *task) Deadline() time.Time { return x.At.Add(time.Duration(x.size) * 50 * time.Millisecond) }
+func (x *task) Room() string        { return x.room }
+func (x *task) Method() string      { return x.method }
+func (x *task) Size() int           { return x.size }
+func (x *task) IsInside() bool      { return false }
 
 // Next counts the turns of all lanes.
 func (m *model) Next() Turn { return modelTurn(m.count.Add(1)) }
@@ -39,62 +66,54 @@ func (modelTurn) Invoke(context.Context, []byte) ([]byte, error) { return nil, n
 func (modelTurn) Leave()                                         {}
 
 func newModel(t *testing.T, seed uint64) *model {
-	m := &model{t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), known: map[string]chat{}, came: map[chat][]*job{}, told: map[*job]bool{}, done: map[*job]bool{}}
+	m := &model{t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), known: map[string]Chat{}, came: map[Chat][]*task{}, told: map[*task]bool{}, done: map[*task]bool{}}
 	work := 1 + m.r.IntN(12)
-	l := limits{work: work, begun: work * (1 + m.r.IntN(4)), queue: 1 + m.r.IntN(60), bytes: int64(200 + m.r.IntN(9000))}
-	m.p = newPool(l, NewBudget(l.bytes+int64(m.r.IntN(100))), nil)
-	m.p.sequence = func() Sequence { return m }
-	m.p.whose = func(name string) chat {
+	l := Limits{Work: work, Begun: work * (1 + m.r.IntN(4)), Queue: 1 + m.r.IntN(60), Bytes: int64(200 + m.r.IntN(9000))}
+	m.p = New(Config{Limits: l, Budget: NewBudget(l.Bytes + int64(m.r.IntN(100))), Sequence: func() Sequence { return m }, Whose: func(name string) Chat {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return m.known[name]
-	}
-	m.p.deadline = func(j *job) time.Time { return j.at.Add(time.Duration(j.Size()) * 50 * time.Millisecond) }
-	m.p.refuse = func(j *job, _ *Fault) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.told[j] = true
-	}
+	}})
 	return m
 }
 
 // work is what becomes of a job that has begun.
-func (m *model) work(j *job, lookup, wait, call time.Duration, fails bool) {
-	name := j.chat.name
-	if j.lane.chat.kind == aName {
-		resume := m.p.park(j, forLookup, nil)
-		time.Sleep(lookup)
+func (m *model) work(j *task) {
+	name := j.Chat.Name
+	if j.Unsettled() {
+		resume := j.Park(ForLookup, nil)
+		time.Sleep(j.lookup)
 		resume()
-		if fails {
+		if j.fails {
 			m.end(j)
 			return
 		}
 		m.mu.Lock()
 		m.known[name] = chatOfName(name)
 		m.mu.Unlock()
-		time.Sleep(call) // others hear of it before the job goes on
-		m.p.settle(j, chatOfName(name))
+		time.Sleep(j.call) // others hear of it before the job goes on
+		j.Settle(chatOfName(name))
 	}
-	giveBack := m.p.lend(j)
-	time.Sleep(call)
+	giveBack := j.Lend()
+	time.Sleep(j.call)
 	giveBack()
-	if wait > 0 {
-		resume := m.p.park(j, forFlood, &flood{until: time.Now().Add(wait)})
-		time.Sleep(wait)
+	if j.flood > 0 {
+		resume := j.Park(ForFlood, &Flood{Until: time.Now().Add(j.flood)})
+		time.Sleep(j.flood)
 		resume()
 	}
-	time.Sleep(call)
+	time.Sleep(j.call)
 	m.end(j)
 }
 
-func (m *model) end(j *job) {
+func (m *model) end(j *task) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done[j] = true
 }
 
 // chatOfName: two names lead to each chat.
-func chatOfName(name string) chat { return chat{kind: aUser, id: int64(len(name) / 2)} }
+func chatOfName(name string) Chat { return Chat{Kind: 'u', ID: int64(len(name) / 2)} }
 
 // However callers come and go, and whatever becomes of single jobs: no bound is passed, jobs that name one chat alike take their turns
 // in the order in which they came, what was taken is answered, nothing that may begin waits, and nothing stays counted.
@@ -105,39 +124,24 @@ func TestLanesModel(t *testing.T) {
 }
 
 func (m *model) run(jobs int) {
-	type script struct {
-		lookup, flood, call time.Duration
-		fails               bool
-	}
-	scripts := map[*job]script{}
-	var all, taken []*job
-	m.p.do = func(j *job) {
-		m.mu.Lock()
-		s := scripts[j]
-		m.mu.Unlock()
-		m.work(j, s.lookup, s.flood, s.call, s.fails)
-	}
+	var taken []*task
 	ms := func(n int) time.Duration { return time.Duration(m.r.IntN(n)) * time.Millisecond }
 	for range jobs {
-		q, _ := (&answer.Answers{}).Take(&nats.Msg{Subject: "tg.rpc.main.a.b", Data: make([]byte, 1+m.r.IntN(120))})
-		j := &job{Request: q, at: time.Now(), m: &method{name: fmt.Sprint("method", m.r.IntN(4))}}
+		j := &task{m: m, room: fmt.Sprint("caller", m.r.IntN(5)), method: fmt.Sprint("method", m.r.IntN(4)), size: 16 + m.r.IntN(120)}
+		j.Work, j.At = j, time.Now()
 		switch m.r.IntN(4) {
 		case 0:
 		case 1:
-			j.chat = chat{kind: aName, name: "abcdefghij"[:2+m.r.IntN(8)]}
+			j.Chat = Chat{Kind: Name, Name: "abcdefghij"[:2+m.r.IntN(8)]}
 		default:
-			j.chat = chat{kind: aUser, id: int64(1 + m.r.IntN(5))}
+			j.Chat = Chat{Kind: 'u', ID: int64(1 + m.r.IntN(5))}
 		}
-		s := script{lookup: ms(300), call: ms(20), fails: m.r.IntN(4) == 0}
+		j.script = script{lookup: ms(300), call: ms(20), fails: m.r.IntN(4) == 0}
 		if m.r.IntN(8) == 0 {
-			s.flood = 1 + ms(2000)
+			j.flood = 1 + ms(2000)
 		}
-		m.mu.Lock()
-		scripts[j] = s
-		m.mu.Unlock()
-		all = append(all, j)
-		named := j.chat
-		if m.p.submit(fmt.Sprint("caller", m.r.IntN(5)), j) == nil {
+		named := j.Chat
+		if m.p.Submit(&j.Job) == nil {
 			taken = append(taken, j)
 			m.came[named] = append(m.came[named], j)
 		}
@@ -152,12 +156,12 @@ func (m *model) run(jobs int) {
 			m.check()
 		}
 	}
-	m.p.close(context.Background(), func() {})
+	m.p.Close(context.Background(), func() {})
 	m.check()
 	m.checkEnd(taken)
 }
 
-func (m *model) checkEnd(taken []*job) {
+func (m *model) checkEnd(taken []*task) {
 	m.t.Helper()
 	for _, j := range taken {
 		if m.done[j] == m.told[j] {
@@ -202,11 +206,11 @@ func (m *model) check() {
 		}
 		n.working, n.begun, n.waiting, bytes = n.working+of.working, n.begun+of.begun, n.waiting+of.waiting, bytes+c.bytes
 	}
-	if n != p.load || bytes != p.bytes || n.working > p.limits.work || n.begun > p.limits.begun || n.waiting+n.begun > p.limits.queue+p.limits.begun || p.bytes > p.limits.bytes {
+	if n != p.load || bytes != p.bytes || n.working > p.limits.Work || n.begun > p.limits.Begun || n.waiting+n.begun > p.limits.Queue+p.limits.Begun || p.bytes > p.limits.Bytes {
 		m.t.Fatalf("seed %d: %+v and %d bytes, counted as %+v and %d; bounds %+v", m.seed, n, bytes, p.load, p.bytes, p.limits)
 	}
 	waiting := 0
-	p.lanesLocked(func(l *lane) {
+	p.each(func(l *lane) {
 		for i, j := range l.waiting {
 			waiting++
 			if i > 0 && j.ticket < l.waiting[i-1].ticket {
