@@ -22,6 +22,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/history"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/peers"
@@ -55,7 +56,7 @@ type Config struct {
 	Conn     *nats.Conn
 	Answers  *answer.Answers // of the same connection
 	Rates    *gate.Rules     // of the methods
-	Methods  *rpc.Methods
+	Methods  *methods.Methods
 	Rules    *updates.Rules
 	Version  string
 	Budget   *turns.Budget    // of the bytes of requests; nil: none

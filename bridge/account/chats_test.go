@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/chats"
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -59,7 +59,7 @@ func (x *town) serve() {
 	}
 	x.r = New(Config{
 		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault, Chats: kept},
-		Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Env: x.server.Env(),
+		Methods: methods.New(s, decl, nil), Rules: rules, Env: x.server.Env(),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

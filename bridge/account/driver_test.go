@@ -19,8 +19,8 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/records"
-	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -234,7 +234,7 @@ func (x *rig) start(g *telegram) {
 	}
 	x.g = g
 	x.r = New(Config{
-		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: rpc.NewMethods(s, decl, nil), Rules: rules, Lease: Lease{Lost: x.lost},
+		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: methods.New(s, decl, nil), Rules: rules, Lease: Lease{Lost: x.lost},
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
 	x.r.c.Chats = x.chats

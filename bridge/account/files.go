@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/attach"
 	"github.com/natsgram/natsgram/bridge/files"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/rpc"
@@ -54,11 +55,11 @@ func (o *ownership) newUploads(user int64) *uploads.Uploads {
 	})
 }
 
-// named is rpc.Config.Files.
+// named is attach.Files.
 type named struct{ *uploads.Uploads }
 
 // Find finds a file that a call names.
-func (n named) Find(ctx context.Context, text string) (rpc.File, *answer.Fault) {
+func (n named) Find(ctx context.Context, text string) (attach.File, *answer.Fault) {
 	f, fault := n.Uploads.Find(ctx, text)
 	if fault != nil {
 		return nil, fault

@@ -11,8 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/room"
-	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
@@ -33,7 +33,7 @@ func (x *rig) crowd(n int, total int64) *crowd {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	methods := rpc.NewMethods(s, decl, nil)
+	all := methods.New(s, decl, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	x.t.Cleanup(func() { cancel(); work.Wait() })
@@ -44,7 +44,7 @@ func (x *rig) crowd(n int, total int64) *crowd {
 			x.t.Fatal(err)
 		}
 		r := New(Config{
-			Name: name, Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: methods, Rules: rules,
+			Name: name, Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: all, Rules: rules,
 			Room: c.budget, NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 		})
 		r.heldAfter = 100 * time.Millisecond

@@ -12,7 +12,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/schemas"
@@ -55,7 +55,7 @@ func testWriter(t testing.TB, change func(*settings.Settings)) *writer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newWriter(&Config{Name: "main", Settings: set, Methods: rpc.NewMethods(s, decl, nil), Rules: rules}, "owner", 1)
+	return newWriter(&Config{Name: "main", Settings: set, Methods: methods.New(s, decl, nil), Rules: rules}, "owner", 1)
 }
 
 // newMessage is an item as the machine puts it out.

@@ -173,3 +173,14 @@ func BadJSON(err error) string {
 	}
 	return where + "want " + want + ", got " + strings.Replace(e.Value, "bool", "true or false", 1)
 }
+
+// mostQuoted is how much of what a caller sent is sent back, in bytes.
+const mostQuoted = 80
+
+// Quote shortens what a caller sent before it is sent back.
+func Quote(text string) string {
+	if len(text) > mostQuoted {
+		text = text[:mostQuoted] + "..."
+	}
+	return strconv.Quote(text)
+}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -166,7 +166,7 @@ func (d *document) method(f *tl.Combinator) {
 	d.answer(result, object{title("what %s answers", f.Name), {"headers", schemaRef("bus.answer.headers")},
 		{"payload", schemaRef(export.Result(f.Name))}})
 	summary := f.Name + " → " + f.Result.String()
-	if why := rpc.Refusal(f, nil); why != "" {
+	if why := methods.Refusal(f, nil); why != "" {
 		summary += "; answered 403 unless NATSGRAM_ALLOW names it: it " + why
 	}
 	name := subjects.TreeRPC + "." + f.Name

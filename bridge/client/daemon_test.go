@@ -15,7 +15,7 @@ import (
 	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/embedded"
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/tl"
@@ -49,7 +49,7 @@ func (r *relay) expect(query, answer []byte) {
 
 // kept reports whether a daemon serves a method only if its operator names it. The list itself is held against the schema
 // where it stands (bridge/rpc); here it has to be what callers meet.
-func kept(f *tl.Combinator) bool { return rpc.Refusal(f, nil) != "" }
+func kept(f *tl.Combinator) bool { return methods.Refusal(f, nil) != "" }
 
 // Every function, called once over the bus: the query arrives at Telegram as it was, and the result is what that answered.
 // Those that a daemon does not serve are refused, and nothing is sent.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/natsgram/natsgram/bridge/gate"
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/schemas"
@@ -20,7 +20,7 @@ import (
 type Layer struct {
 	Decl    *tl.Schema
 	Schema  *codec.Schema
-	Methods *rpc.Methods
+	Methods *methods.Methods
 	Rules   *updates.Rules
 	Rates   *gate.Rules
 }
@@ -38,13 +38,13 @@ func Read(s settings.Settings) (*Layer, error) {
 	if l.Rules, err = updates.Compile(l.Schema, decl); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	if err := rpc.CheckAllow(decl, s.Allow); err != nil {
+	if err := methods.CheckAllow(decl, s.Allow); err != nil {
 		return nil, fmt.Errorf("NATSGRAM_ALLOW: %w", err)
 	}
 	if l.Rates, err = readRates(s, l); err != nil {
 		return nil, err
 	}
-	l.Methods = rpc.NewMethods(l.Schema, decl, s.Allow)
+	l.Methods = methods.New(l.Schema, decl, s.Allow)
 	if s.ServiceMessages {
 		l.Methods.ShowServiceMessages()
 	}

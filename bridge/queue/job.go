@@ -53,7 +53,7 @@ func (s *Store) read(subject string, seq uint64, stored time.Time, h nats.Header
 	j = &job{account: q.Account, Job: plan.Job{Seq: seq, ID: utoa(seq), Method: q.Method, Chat: q.Place}, chat: q.Chat, stored: stored, header: h, body: body}
 	if !valid {
 		j.chat, j.Method = subjects.ChatRef{Kind: subjects.None}, noMethod
-		j.fault = answer.Refuse(404, "no job has the subject "+quote(subject)+": want "+s.scheme.Queue(q.Account, subjects.ChatRef{Kind: "KIND", ID: 0}, "NS.METHOD"))
+		j.fault = answer.Refuse(404, "no job has the subject "+answer.Quote(subject)+": want "+s.scheme.Queue(q.Account, subjects.ChatRef{Kind: "KIND", ID: 0}, "NS.METHOD"))
 	}
 	j.name()
 	j.readHeaders()
@@ -122,7 +122,7 @@ func (j *job) comfort(name string) string {
 }
 
 func (j *job) wrong(name, want, got string) {
-	j.fault = answer.Refuse(400, name+": want "+want+", got "+quote(got))
+	j.fault = answer.Refuse(400, name+": want "+want+", got "+answer.Quote(got))
 }
 
 // time reads a time, or how long after the job was stored.
@@ -181,15 +181,6 @@ func (j *job) callHeader() nats.Header {
 
 func printable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
-// quote shortens what a caller sent before it is sent back.
-func quote(text string) string {
-	const most = 80
-	if len(text) > most {
-		text = text[:most] + "..."
-	}
-	return strconv.Quote(text)
 }
 
 func utoa(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -104,12 +104,12 @@ func (s *Store) tell(ctx context.Context, account string, j *job, r *result, bef
 				before = now
 			}
 		case errors.Is(err, nats.ErrMaxPayload), errors.As(err, &api) && api.Code == 400 && len(r.body) > 0:
-			s.log.Warn("a result is told without its contents", "account", account, "job", quote(j.ID), "err", err)
+			s.log.Warn("a result is told without its contents", "account", account, "job", answer.Quote(j.ID), "err", err)
 			r = j.tooLarge(r)
 			m = s.message(account, j, r)
 		default:
 			s.storage.Suspect(err)
-			s.log.Warn("telling what became of a job", "account", account, "job", quote(j.ID), "err", err)
+			s.log.Warn("telling what became of a job", "account", account, "job", answer.Quote(j.ID), "err", err)
 		}
 		return true, err
 	})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
@@ -250,7 +251,7 @@ func (s *Store) stray(subject string) {
 	s.ignored = true
 	s.mu.Unlock()
 	if !said {
-		s.log.Warn("a job names no account that there can be: it stays in the queue", "subject", quote(subject))
+		s.log.Warn("a job names no account that there can be: it stays in the queue", "subject", answer.Quote(subject))
 	}
 }
 

@@ -81,11 +81,11 @@ func (r *Runner) open(ctx context.Context, p plan.Action) (*attempt, error) {
 // sameID is for a job whose id was used before. The same job is told of already; another one is refused, under its sequence.
 func (a *attempt) sameID(ctx context.Context) {
 	if a.before.digest == a.j.digest() {
-		a.c.Log.Debug("a job was in the queue twice", "job", quote(a.j.ID))
+		a.c.Log.Debug("a job was in the queue twice", "job", answer.Quote(a.j.ID))
 		a.leave(ctx)
 		return
 	}
-	f := answer.Refuse(409, subjects.HeaderMsgID+": "+quote(a.j.ID)+" is the id of another job (sequence "+utoa(a.before.job)+") of this chat")
+	f := answer.Refuse(409, subjects.HeaderMsgID+": "+answer.Quote(a.j.ID)+" is the id of another job (sequence "+utoa(a.before.job)+") of this chat")
 	a.j.ID, a.j.named, a.before = utoa(a.j.Seq), false, told{}
 	a.end(ctx, a.j.failed(Failed, f, a.tries))
 }
@@ -160,7 +160,7 @@ func (a *attempt) notMade(ctx context.Context, why error) {
 		return // an earlier try may have been
 	}
 	if err := a.write(ctx, record{State: waits, Tries: a.tries, Error: why.Error()}); err != nil {
-		a.c.Log.Warn("writing that a job was not run", "job", quote(a.j.ID), "err", err)
+		a.c.Log.Warn("writing that a job was not run", "job", answer.Quote(a.j.ID), "err", err)
 	}
 }
 
@@ -239,7 +239,7 @@ func (a *attempt) wait(ctx context.Context, f *answer.Fault) {
 	if f.Sent == answer.No && !a.again && !a.reads {
 		last, cancel := lastWords(ctx)
 		if err := a.write(last, record{State: waits, Tries: a.tries, Error: f.Text, Until: until.UTC()}); err != nil {
-			a.c.Log.Warn("writing that a job waits", "job", quote(a.j.ID), "err", err)
+			a.c.Log.Warn("writing that a job waits", "job", answer.Quote(a.j.ID), "err", err)
 		}
 		cancel()
 	}
@@ -337,7 +337,7 @@ func (r *Runner) drop(ctx context.Context, p plan.Action) {
 	end := Expired
 	if p.Why == plan.Replaced {
 		end = Replaced
-		why = answer.Refuse(410, "a newer job with the same "+subjects.HeaderCoalesce+" is run in its place: "+quote(p.By.ID))
+		why = answer.Refuse(410, "a newer job with the same "+subjects.HeaderCoalesce+" is run in its place: "+answer.Quote(p.By.ID))
 	}
 	if p.Err != "" {
 		why.Text += "; it waited because of: " + p.Err

@@ -1,46 +1,58 @@
 package rpc
 
 import (
+	"github.com/natsgram/natsgram/bridge/confine"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// A call whose subject names a chat is held against it by bridge/confine: what it leaves out of its peer is the chat, and no other may
-// be named.
-
-// confined says why a request is not served in the chat that it is to be about; nil: it is, or it may be about any.
-func (ms *Methods) confined(j *job) *Fault {
-	if j.about == nil {
-		return nil
-	}
-	return ms.confine.Serves(j.method, *j.about)
+// confined is a request whose subject names a chat. It is held against that by bridge/confine: what it leaves out of its peer is the
+// chat, and no other may be named.
+type confined struct {
+	rule   *confine.Rule
+	method string
+	about  *subjects.ChatRef // nil: it may be about any chat
+	self   int64             // id of the account's user
 }
 
-// checkChat refuses an encoded call that names another chat than its subject does; self is the id of the account's user.
-func (ms *Methods) checkChat(j *job, call []byte, self int64) *Fault {
-	if j.about == nil {
-		return nil
-	}
-	return ms.confine.Check(call, *j.about, self)
+// confined is how a request is held to its chat.
+func (c *Config) confined(j *job) confined {
+	return confined{c.Methods.Confine(), j.method, j.about, c.Self}
 }
 
-// fillChat has the chat stand where the call leaves out which it is about.
-func (ms *Methods) fillChat(j *job, o *codec.Options, self int64) {
-	if j.about == nil || j.about.Kind == subjects.None {
+// serves says why the method is not served in the chat; nil: it is.
+func (c confined) serves() *Fault {
+	if c.about == nil {
+		return nil
+	}
+	return c.rule.Serves(c.method, *c.about)
+}
+
+// refuses refuses an encoded call that names another chat; nil: it names none.
+func (c confined) refuses(call []byte) *Fault {
+	if c.about == nil {
+		return nil
+	}
+	return c.rule.Check(call, *c.about, c.self)
+}
+
+// fill has the chat stand where the call leaves out which it is about.
+func (c confined) fill(o *codec.Options) {
+	if c.about == nil || c.about.Kind == subjects.None {
 		return
 	}
-	rule, about := ms.confine, *j.about
-	if peer, _, ok := rule.Peer(j.method); ok {
+	method, about := c.method, *c.about
+	if peer, _, ok := c.rule.Peer(method); ok {
 		text := about.String()
-		if about.Kind == subjects.User && about.ID == self {
+		if about.Kind == subjects.User && about.ID == c.self {
 			text = "me"
 		}
-		o.MissingText = func(fn, param string) (string, bool) { return text, fn == j.method && param == peer }
+		o.MissingText = func(fn, param string) (string, bool) { return text, fn == method && param == peer }
 	}
-	if number, ok := rule.Number(j.method); ok {
+	if number, ok := c.rule.Number(method); ok {
 		others := o.MissingLong
 		o.MissingLong = func(fn, param string) (int64, bool) {
-			if fn == j.method && param == number {
+			if fn == method && param == number {
 				return about.ID, true
 			}
 			return others(fn, param)

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/mtproto"
@@ -195,7 +195,7 @@ func (t *serialTurn) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 // Which methods keep order, and for which chat.
 func TestWhichCallsKeepOrder(t *testing.T) {
 	s, decl := layer()
-	g := &Service{c: Config{Methods: NewMethods(s, decl, []string{"*"}), Self: 7}}
+	o := &order{methods: methods.New(s, decl, []string{"*"}), self: 7}
 	user := codec.M{"_": "inputPeerUser", "user_id": 5, "access_hash": 1}
 	channel := codec.M{"_": "inputPeerChannel", "channel_id": 6, "access_hash": 1}
 	text := codec.M{"_": "inputMessageID", "id": 1}
@@ -230,36 +230,14 @@ func TestWhichCallsKeepOrder(t *testing.T) {
 			t.Errorf("%v: %v", c.call["_"], err)
 			continue
 		}
-		m := g.c.Methods.byName[fmt.Sprint(c.call["_"])]
-		if got := g.c.Methods.chatOf(m, raw, 7); got != c.want && (m.wraps || m.order != noOrder || c.want != turns.Chat{}) {
+		m := o.methods.Get(fmt.Sprint(c.call["_"]))
+		if got := o.chatOf(m, raw); got != c.want && (m.Wraps || m.Order != methods.NoOrder || c.want != turns.Chat{}) {
 			t.Errorf("%v: %+v, want %+v", c.call["_"], got, c.want)
 		}
-		if !m.wraps && m.order != noOrder && c.want == (turns.Chat{}) {
-			t.Errorf("%s keeps order", m.name)
+		if !m.Wraps && m.Order != methods.NoOrder && c.want == (turns.Chat{}) {
+			t.Errorf("%s keeps order", m.Name)
 		}
 	}
-}
-
-// Every method that writes is in some order, and none that reads is.
-func TestOrderOfEveryMethod(t *testing.T) {
-	_, decl := layer()
-	kinds := map[ordered][]string{}
-	for _, fn := range decl.Functions {
-		o, param := orderOf(fn)
-		kinds[o] = append(kinds[o], fn.Name)
-		if (o == chatOrder) != (param != "") {
-			t.Errorf("%s: %v %q", fn.Name, o, param)
-		}
-	}
-	free := slices.DeleteFunc(kinds[noOrder], func(name string) bool {
-		_, last, _ := strings.Cut(name, ".")
-		return asks(name) || strings.HasPrefix(name, "upload.") || strings.HasPrefix(last, "set") || strings.HasPrefix(name, "messages.upload")
-	})
-	if len(kinds[chatOrder]) < 200 || len(free) > 6 {
-		t.Errorf("%d methods of chats; of those that write are free: %v", len(kinds[chatOrder]), free)
-	}
-	t.Logf("by chat %d, by method %d, free %d", len(kinds[chatOrder]), len(kinds[ownOrder]), len(kinds[noOrder]))
-	t.Log(kinds[ownOrder])
 }
 
 // BenchmarkBesideAFlood: one call of one caller, beside 10,000 of another who sit out a flood wait, and on an idle account.
@@ -292,17 +270,17 @@ func BenchmarkBesideAFlood(b *testing.B) {
 // Whatever a request holds, its place is found without harm, and it is that of the call which is made of it.
 func FuzzPlan(f *testing.F) {
 	schema, decl := layer()
-	ms := NewMethods(schema, decl, nil)
+	ms := methods.New(schema, decl, nil)
 	object, err := schema.Encode(nil, codec.M{"_": "inputPeerUser", "user_id": 9, "access_hash": 1})
 	if err != nil {
 		f.Fatal(err)
 	}
-	s := &Service{c: Config{Methods: ms, Account: "main", Self: 7, Limits: Limits{Timeout: time.Minute, MaxTimeout: time.Minute}}}
-	s.c.Locate = func(class, text string, hole int64) ([]byte, string, bool) {
+	c := Config{Methods: ms, Account: "main", Self: 7, Answers: answersOf(f, nil)}
+	c.Locate = func(class, text string, hole int64) ([]byte, string, bool) {
 		unknown, err := schema.Encode(nil, codec.M{"_": "inputPeerUser", "user_id": hole, "access_hash": 0})
 		return unknown, "@" + text, class == "InputPeer" && err == nil
 	}
-	s.c.Resolve = func(_ context.Context, class, _ string) ([]byte, bool, *Fault) {
+	c.Resolve = func(_ context.Context, class, _ string) ([]byte, bool, *Fault) {
 		return object, class == "InputPeer", nil
 	}
 	for _, body := range []string{`{"peer":"@alice","message":"x"}`, `{"peer":{"_":"inputPeerSelf"},"message":"x"}`, `{"peer":{"_":"inputPeerUser","user_id":-1,"access_hash":0},"message":"x"}`,
@@ -311,20 +289,22 @@ func FuzzPlan(f *testing.F) {
 			f.Add(method, body)
 		}
 	}
+	s := newService(c)
+	f.Cleanup(s.cancel)
 	f.Fuzz(func(t *testing.T, method, body string) {
 		r, ok := answersOf(t, nil).Take(&nats.Msg{Subject: "tg.rpc.main." + method, Data: []byte(body)})
 		j := s.newJob(r)
-		j.method, j.m = method, ms.byName[method]
+		j.method, j.m = method, ms.Get(method)
 		if !ok || j.m == nil {
 			return
 		}
 		j.endpoint = &micro.Endpoint{}
-		s.plan(j)
+		s.order.plan(j)
 		var call buffer
-		if s.encode(context.Background(), &call, j) != nil {
+		if s.handler.encoder.encode(context.Background(), &call, j) != nil {
 			return
 		}
-		if want := s.c.Methods.chatOf(j.m, call.b, 7); j.Chat != want && (j.Chat.Kind != turns.Name || want.Kind != aUser) {
+		if want := s.order.chatOf(j.m, call.b); j.Chat != want && (j.Chat.Kind != turns.Name || want.Kind != aUser) {
 			t.Errorf("%s %s: planned for %+v, is for %+v", method, body, j.Chat, want)
 		}
 	})

@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/natsgram/natsgram/bridge/attach"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 	"github.com/natsgram/natsgram/tl/codec/codectest"
@@ -36,7 +38,7 @@ type fakeFile struct {
 	lost       bool // the next error of a call says something of it
 }
 
-func (s *shelf) Find(_ context.Context, text string) (File, *Fault) {
+func (s *shelf) Find(_ context.Context, text string) (attach.File, *Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.found = append(s.found, text)
@@ -97,22 +99,22 @@ func TestFilesInEveryMethod(t *testing.T) {
 		seen = bytes.Clone(call.Raw())
 		return nil, refusedBy{Fault{Code: 400, Text: "SEEN", Telegram: "SEEN", Sent: "yes"}}
 	}, fromShelf(&shelf{files: map[string]*fakeFile{text: {name: "a.jpg", mime: "image/jpeg", object: marker}}}), func(c *Config) {
-		c.Methods = NewMethods(schema, decl, []string{"*"})
+		c.Methods = methods.New(schema, decl, []string{"*"})
 		c.Methods.ShowServiceMessages()
 	})
 	gen := codectest.New(decl, 1)
-	planter := gen.Planter(inputFile)
+	planter := gen.Planter("InputFile")
 	methods, fields := 0, map[string]bool{}
 	for _, fn := range decl.Functions {
-		m := g.s.c.Methods.byName[fn.Name]
+		m := g.s.c.Methods.Get(fn.Name)
 		for _, p := range fn.Params {
-			if m.wraps || !planter.Reaches(p.Type) {
+			if m.Wraps || !planter.Reaches(p.Type) {
 				continue
 			}
 			methods++
 			for depth := range 6 {
 				body := planted(t, gen, planter, fn, p, object, depth)
-				want, err := schema.AppendCallFromJSON(nil, body, m.fn, nil)
+				want, err := schema.AppendCallFromJSON(nil, body, m.Fn, nil)
 				if err != nil {
 					t.Fatalf("%s: %v\n%s", fn.Name, err, body)
 				}
@@ -124,9 +126,9 @@ func TestFilesInEveryMethod(t *testing.T) {
 				for _, h := range []nats.Header{nil, {"Content-Type": {"application/msgpack"}}} {
 					data := named
 					if h != nil {
-						data = packed(t, schema, m.fn, body, object, text)
+						data = packed(t, schema, m.Fn, body, object, text)
 					}
-					seen, album = nil, fn.Name == albumMethod
+					seen, album = nil, fn.Name == "messages.sendMultiMedia"
 					r := g.s.Do(t.Context(), Call{Method: fn.Name, Body: data, Header: h})
 					if r.Fault == nil || r.Fault.Telegram != "SEEN" {
 						t.Fatalf("%s: %+v\n%s", fn.Name, r.Fault, named)
@@ -141,7 +143,7 @@ func TestFilesInEveryMethod(t *testing.T) {
 	// Every place that the schema has for one was among them.
 	for _, c := range append(decl.Constructors, decl.Functions...) {
 		for _, p := range c.Params {
-			if p.Type.Name == inputFile && !fields[c.Name+"."+p.Name] {
+			if p.Type.Name == "InputFile" && !fields[c.Name+"."+p.Name] {
 				t.Errorf("%s.%s was not tried", c.Name, p.Name)
 			}
 		}
@@ -258,7 +260,7 @@ func TestFilesSayWhatTheyAre(t *testing.T) {
 	} {
 		seen = codec.View{}
 		r := g.s.Do(t.Context(), Call{Method: c.method, Body: []byte(c.body)})
-		got, _ := g.s.c.Methods.schema.AppendJSON(nil, seen.Raw(), g.s.c.Methods.schema.AnyObject())
+		got, _ := g.s.c.Methods.Schema().AppendJSON(nil, seen.Raw(), g.s.c.Methods.Schema().AnyObject())
 		if !seen.Valid() {
 			got = fmt.Append(nil, r.Fault.Code, " ", r.Fault.Text)
 			if r.Fault.Sent != "no" {
@@ -380,10 +382,10 @@ func TestAlbum(t *testing.T) {
 		{"random_id":1,"message":"one","media":{"_":"inputMediaUploadedPhoto","file":"object:B/a","spoiler":true,"ttl_seconds":7}},
 		{"random_id":2,"message":"two","media":{"_":"inputMediaPhoto","id":{"_":"inputPhotoEmpty"}}},
 		{"random_id":3,"message":"three","media":{"_":"inputMediaUploadedDocument","file":"object:B/b"}}]}`
-	if r := g.s.Do(t.Context(), Call{Method: albumMethod, Body: []byte(body)}); r.Fault != nil {
+	if r := g.s.Do(t.Context(), Call{Method: "messages.sendMultiMedia", Body: []byte(body)}); r.Fault != nil {
 		t.Fatal(r.Fault)
 	}
-	want, err := schema.Encode(nil, codec.M{"_": albumMethod, "peer": codec.M{"_": "inputPeerSelf"}, "silent": true, "schedule_date": 5, "multi_media": []codec.M{
+	want, err := schema.Encode(nil, codec.M{"_": "messages.sendMultiMedia", "peer": codec.M{"_": "inputPeerSelf"}, "silent": true, "schedule_date": 5, "multi_media": []codec.M{
 		{"_": "inputSingleMedia", "random_id": 1, "message": "one", "media": codec.M{"_": "inputMediaPhoto", "spoiler": true, "ttl_seconds": 7,
 			"id": codec.M{"_": "inputPhoto", "id": 1001, "access_hash": 1071, "file_reference": []byte("ref")}}},
 		{"_": "inputSingleMedia", "random_id": 2, "message": "two", "media": codec.M{"_": "inputMediaPhoto", "id": codec.M{"_": "inputPhotoEmpty"}}},

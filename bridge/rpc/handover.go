@@ -4,8 +4,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/turns"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // A planned hand-over loses no request. The owner keeps its subscriptions until the next one has its own:
@@ -29,23 +32,6 @@ func (s *Service) Hold() {
 // reached Telegram are kept with the others.
 func (s *Service) Finish(ctx context.Context) { s.pool.Close(ctx, s.cancel) }
 
-// passes keeps a request that was cancelled before it was sent, so that the next owner may answer it.
-func (s *Service) passes(j *job, fault *Fault) bool {
-	if s.ctx.Err() == nil || j.IsInside() || fault.Code != 503 || fault.Sent != answer.No {
-		return false
-	}
-	run := j.run
-	j.named = named{}
-	if !s.pool.Keep(&j.Job) {
-		j.run = run
-		return false
-	}
-	if run != nil {
-		run.Leave(s.ctx) // before the next owner can see it
-	}
-	return true
-}
-
 // PassOn ends the service after Hold and Finish. Requests that were kept go to whoever serves the account now; if nobody
 // does they are refused, to be tried again.
 func (s *Service) PassOn(ctx context.Context, served bool) (passed int) {
@@ -59,16 +45,14 @@ func (s *Service) PassOn(ctx context.Context, served bool) (passed int) {
 		if served {
 			s.passEnd()
 		}
-		s.cancel()
-		s.slow.Wait()
-		_ = s.c.Answers.Conn().FlushWithContext(ctx) // without a connection nobody waits
+		s.end(ctx)
 	})
 	return passed
 }
 
 // pass gives a request that was kept to whoever serves the account now, or refuses it.
 func (s *Service) pass(j *job, served bool) bool {
-	fault := s.read(j)
+	fault := j.read(s.c.Methods.Schema().Layer())
 	left := time.Until(j.Deadline())
 	switch {
 	case fault != nil:
@@ -84,6 +68,16 @@ func (s *Service) pass(j *job, served bool) bool {
 		s.c.Log.Warn("passing a request on", "account", s.c.Account, "method", j.method, "err", err)
 		fault = answer.Later("the account has just passed to another daemon")
 	}
-	s.reply(j, nil, fault)
+	j.Refuse(fault)
 	return false
+}
+
+// passEnd tells the next owner that it has everything.
+func (s *Service) passEnd() {
+	err := s.c.Answers.Conn().PublishMsg(&nats.Msg{
+		Subject: s.c.Scheme.RPC(s.c.Account, methodPassed), Header: nats.Header{subjects.HeaderPassed: {s.ID()}}, Data: []byte("{}"),
+	})
+	if err != nil {
+		s.c.Log.Warn("telling the next owner that it has all requests", "account", s.c.Account, "err", err)
+	}
 }

@@ -16,9 +16,13 @@ import (
 // heir is what the next owner does until it has the requests of the former one. Beside its share of the requests it hears all of
 // them, and notes in which order they come: what the former owner got meanwhile, and passes on, finds its place by that.
 type heir struct {
-	sub   *nats.Subscription // by which it hears all; nil: there is nobody to wait for
-	timer *time.Timer
-	once  sync.Once
+	answers *answer.Answers
+	routes  *routes
+	former  string             // the former owner; empty: there is none that has requests
+	sub     *nats.Subscription // by which it hears all; nil: there is nobody to wait for
+	pool    *turns.Pool        // which keeps requests meanwhile; nil: there is nobody to wait for
+	timer   *time.Timer
+	once    sync.Once
 
 	mu    sync.Mutex
 	seed  maphash.Seed
@@ -37,32 +41,34 @@ const (
 // methodPassed stands in the place of a method's name in the last message of the former owner.
 const methodPassed = "passed"
 
-// awaitFormer has requests kept, if there is a former owner that still has some. To be called before requests are taken.
-func (s *Service) awaitFormer() (err error) {
-	if s.c.Behind == "" {
+func newHeir(c *Config, r *routes) *heir {
+	return &heir{answers: c.Answers, routes: r, former: c.Behind, seed: maphash.MakeSeed(), heard: map[uint64][]int{}}
+}
+
+// await has requests kept, if there is a former owner that still has some. To be called before requests are taken.
+func (h *heir) await(pool *turns.Pool) (err error) {
+	if h.former == "" {
 		return nil
 	}
-	h := &s.heir
-	h.seed, h.heard = maphash.MakeSeed(), map[uint64][]int{}
-	if h.sub, err = s.c.Answers.Subscribe(s.rpcPrefix+">", "", s.hear); err != nil {
+	if h.sub, err = h.answers.Subscribe(h.routes.rpcPrefix+">", "", h.hear); err != nil {
 		return err
 	}
-	s.pool.Await(func(j *turns.Job) int { return h.place(j.Work.(*job)) }) //nolint:errcheck // all work here is of jobs
-	h.timer = time.AfterFunc(formerMost, s.catchUp)
+	h.pool = pool
+	pool.Await(func(j *turns.Job) int { return h.place(j.Work.(*job)) }) //nolint:errcheck // all work here is of jobs
+	h.timer = time.AfterFunc(formerMost, h.catchUp)
 	return nil
 }
 
 // hear notes the place of a request.
-func (s *Service) hear(r answer.Request) {
-	h := &s.heir
-	_, method := s.route(r.Subject())
-	if s.isEnd(&r, method) {
-		s.heirEnds()
+func (h *heir) hear(r answer.Request) {
+	_, method := h.routes.of(r.Subject())
+	if h.isEnd(&r, method) {
+		h.ended()
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.count++; h.count <= heardMost && r.Header().Get(subjects.HeaderPassed) != s.c.Behind { // what is passed on was heard before
+	if h.count++; h.count <= heardMost && !h.isPassed(&r) { // what is passed on was heard before
 		p := r.Print(h.seed)
 		h.heard[p] = append(h.heard[p], h.count)
 	}
@@ -83,38 +89,40 @@ func (h *heir) place(j *job) int {
 	return math.MaxInt
 }
 
-func (s *Service) isEnd(r *answer.Request, method string) bool {
-	return s.c.Behind != "" && method == methodPassed && r.Header().Get(subjects.HeaderPassed) == s.c.Behind
+// isPassed reports whether the former owner passed something on.
+func (h *heir) isPassed(r *answer.Request) bool {
+	return h.former != "" && r.Header().Get(subjects.HeaderPassed) == h.former
+}
+
+func (h *heir) isEnd(r *answer.Request, method string) bool {
+	return method == methodPassed && h.isPassed(r)
 }
 
 // passedOn notes which requests the former owner passes on. True: it is its last message, and no request.
-func (s *Service) passedOn(j *job) bool {
-	if s.isEnd(&j.Request, j.method) {
-		s.heirEnds()
+func (h *heir) passedOn(j *job) bool {
+	if h.isEnd(&j.Request, j.method) {
+		h.ended()
 		return true
 	}
-	j.passed = s.c.Behind != "" && j.Header().Get(subjects.HeaderPassed) == s.c.Behind
+	j.passed = h.isPassed(&j.Request)
 	return false
 }
 
-// heirEnds counts the former owner's last message: it comes by both subscriptions, behind all that came before.
-func (s *Service) heirEnds() {
-	s.heir.mu.Lock()
-	s.heir.ends++
-	both := s.heir.ends == 2
-	s.heir.mu.Unlock()
+// ended counts the former owner's last message: it comes by both subscriptions, behind all that came before.
+func (h *heir) ended() {
+	h.mu.Lock()
+	h.ends++
+	both := h.ends == 2
+	h.mu.Unlock()
 	if both {
-		s.catchUp()
+		h.catchUp()
 	}
 }
 
-// passEnd tells the next owner that it has everything.
-func (s *Service) passEnd() {
-	err := s.c.Answers.Conn().PublishMsg(&nats.Msg{
-		Subject: s.c.Scheme.RPC(s.c.Account, methodPassed), Header: nats.Header{subjects.HeaderPassed: {s.ID()}}, Data: []byte("{}"),
-	})
-	if err != nil {
-		s.c.Log.Warn("telling the next owner that it has all requests", "account", s.c.Account, "err", err)
+// catchUp begins what was kept behind the former owner's requests.
+func (h *heir) catchUp() {
+	if h.stop(); h.pool != nil {
+		h.pool.Release()
 	}
 }
 
@@ -126,10 +134,4 @@ func (h *heir) stop() {
 			_ = h.sub.Unsubscribe() // the connection may be closed
 		}
 	})
-}
-
-// catchUp begins what was kept behind the former owner's requests.
-func (s *Service) catchUp() {
-	s.heir.stop()
-	s.pool.Release()
 }

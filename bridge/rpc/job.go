@@ -5,67 +5,54 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/attach"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/micro"
+	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/turns"
-	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// job is a request that was taken. It is the [turns.Work] of its turn.
+// job is a request that was taken, and all that is known of it. What is done with it is the handler's affair.
 type job struct {
 	answer.Request
 	turns.Job
+	handler  *handler
 	endpoint *micro.Endpoint
 	method   string
-	m        *method // nil: there is no such method
-	service  *Service
+	m        *methods.Method   // nil: there is no such method
 	asked    request           // what its headers say
 	wrong    *Fault            // what is wrong with them
 	isRead   bool              // they are read
+	readOnly bool              // it may only read
 	passed   bool              // by a former owner
+	asksOnce bool              // the journal is being asked
 	out      Encoding          // of the answer
 	life     context.Context   //nolint:containedctx // of who asks inside the daemon; nil: of nobody but the service
 	from     string            // who that is
 	fault    *Fault            // that it was answered with
 	about    *subjects.ChatRef // the chat that it is held against; nil: none
-	uses     []*use            // files that it names
+	files    attach.Uses       // that it names
 	redacted string            // why the answer lacks something; empty: it does not
-
 	named
 }
 
-func (s *Service) newJob(r answer.Request) *job {
-	j := &job{Request: r, service: s}
-	j.Work, j.At = j, time.Now()
-	return j
+// named is what a request with a Nats-Msg-Id has beside others.
+type named struct {
+	run    *once.Run // nil: the request has no id
+	hash   once.Hash
+	before time.Time // when the call was made whose answer this is; zero: for this request
+	lacks  string    // why the answer is not all that Telegram gave then
 }
 
-// Do works on it.
-func (j *job) Do() { j.service.serve(j) }
-
-// Refuse answers it with a fault.
-func (j *job) Refuse(fault *Fault) { j.service.reply(j, nil, fault) }
-
-// Deadline is when its time is over.
-func (j *job) Deadline() time.Time {
-	j.service.read(j)
-	timeout := j.asked.timeout
-	if timeout == 0 {
-		timeout = j.service.c.Timeout
+// read reads the headers of a request, once, and tells what is wrong with them.
+func (j *job) read(layer int) *Fault {
+	if !j.isRead {
+		j.isRead = true
+		j.asked, j.wrong = readHeaders(j.Header(), layer)
+		j.out = j.asked.out
 	}
-	return j.At.Add(min(timeout, j.service.c.MaxTimeout))
-}
-
-// Room names whom it shares its room with: those of the same caller, or of all whom NATS does not tell of, in the same tree.
-func (j *job) Room() string {
-	tree := subjects.TreeRPC
-	if j.endpoint == j.service.readOnly {
-		tree = subjects.TreeRO
-	}
-	if j.from != "" {
-		return tree + " " + j.from // of no user of NATS: their names begin with an account's
-	}
-	return tree + j.Caller()
+	return j.wrong
 }
 
 // Method is the name of the method; empty: there is no such method.
@@ -73,33 +60,17 @@ func (j *job) Method() string {
 	if j.m == nil {
 		return ""
 	}
-	return j.m.name
+	return j.m.Name
 }
 
-// BeginWait is what a call tells of its waits while it is on its way to Telegram.
-func (j *job) BeginWait(w mtproto.Wait) (end func()) {
-	switch w.For {
-	case mtproto.WaitTurn:
-		return j.Park(turns.ForOrder, nil)
-	case mtproto.WaitElse:
-		if j.asksOnce {
-			j.Leave() // the other request may be behind this one
-			return j.Park(turns.ForRepeat, nil)
-		}
-		return j.Park(turns.ForLookup, nil)
-	case mtproto.WaitStore:
-		return j.Lend()
-	case mtproto.WaitFlood:
+// Room names whom it shares its room with: those of the same caller, or of all whom NATS does not tell of, in the same tree.
+func (j *job) Room() string {
+	tree := subjects.TreeRPC
+	if j.readOnly {
+		tree = subjects.TreeRO
 	}
-	return j.Park(turns.ForFlood, &turns.Flood{Until: w.Until, Fault: j.service.c.Explain(w.Refusal)})
-}
-
-// read reads the headers of a request, once, and tells what is wrong with them.
-func (s *Service) read(j *job) *Fault {
-	if !j.isRead {
-		j.isRead = true
-		j.asked, j.wrong = readHeaders(j.Header(), s.c.Methods.schema.Layer())
-		j.out = j.asked.out
+	if j.from != "" {
+		return tree + " " + j.from // of no user of NATS: their names begin with an account's
 	}
-	return j.wrong
+	return tree + j.Caller()
 }

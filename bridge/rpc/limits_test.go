@@ -274,9 +274,12 @@ func TestCallersOfServiceImports(t *testing.T) {
 	rooms := make(chan string, 6)
 	listens, err := g.s.c.Answers.Subscribe("tg.ro.main.help.getConfig", "", func(r answer.Request) {
 		j := g.s.newJob(r)
-		j.endpoint, _ = g.s.route(r.Subject())
+		g.s.routes.find(j)
 		rooms <- j.Room()
 	})
+	if err == nil {
+		err = g.s.c.Answers.Conn().Flush()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,25 +3,21 @@ package rpc
 import (
 	"context"
 	"crypto/sha256"
-	"maps"
-	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/attach"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// named is what a request with a Nats-Msg-Id has beside others.
-type named struct {
-	run      *once.Run // nil: the request has no id
-	hash     once.Hash
-	asksOnce bool      // the journal is being asked
-	before   time.Time // when the call was made whose answer this is; zero: for this request
-	lacks    string    // why the answer is not all that Telegram gave then
+// memory is what is known of requests that were made before, by their ids, and is kept for those that will be made again.
+type memory struct {
+	c     *Config
+	files *attach.Reader
+	ctx   context.Context //nolint:containedctx // the service's life
 }
 
 const (
@@ -29,129 +25,71 @@ const (
 	inChat   = "found in the chat"
 )
 
-// known looks whether a request with an id was made before, and waits while it is. True: it has its answer.
-func (s *Service) known(ctx context.Context, j *job, m *method, r *request) bool {
-	if r.msgID == "" {
-		return false
+// known looks whether a request with an id was made before, and waits while it is: before is what it was answered then, to the call that
+// form is then. Neither that nor a fault: it is to be made.
+func (x *memory) known(ctx context.Context, j *job, form *buffer) (before *once.Answer, fault *Fault) {
+	if fault := j.m.Check(j.readOnly); fault != nil {
+		return nil, fault
 	}
-	form := buffers.Get().(*buffer)
-	defer form.free()
-	fault := m.check(j.endpoint == s.readOnly)
-	if fault == nil {
-		fault = s.form(form, j, m, r)
-	}
-	if fault != nil {
-		s.reply(j, nil, fault)
-		return true
+	if fault := x.form(form, j); fault != nil {
+		return nil, fault
 	}
 	j.hash = sha256.Sum256(form.b)
-	if s.c.Once == nil {
-		return false
+	if x.c.Once == nil {
+		return nil, nil
 	}
 	j.asksOnce = true
-	run, before, fault := s.c.Once.Begin(ctx, once.Request{Caller: j.Caller(), ID: r.msgID, Hash: j.hash, Writes: !m.readOnly})
+	run, before, fault := x.c.Once.Begin(ctx, once.Request{Caller: j.Caller(), ID: j.asked.msgID, Hash: j.hash, Writes: !j.m.ReadOnly})
 	j.asksOnce = false
-	switch {
-	case fault != nil:
-		if !s.passes(j, fault) {
-			s.reply(j, nil, fault)
-		}
-	case before != nil:
-		s.again(j, m, form.b, before)
-	default:
+	if before == nil && fault == nil {
 		j.run = run
-		return false
 	}
-	return true
+	return before, fault
 }
 
 // form makes of a request what tells it from others: its call with texts in the place of what they stand for, and without what
 // is filled in.
-func (s *Service) form(form *buffer, j *job, m *method, r *request) *Fault {
-	schema := s.c.Methods.schema
-	o := codec.Options{MissingLong: func(_, param string) (int64, bool) { return 0, param == randomField }, MissingValue: s.anything, Forms: s.c.Forms, AsText: true}
-	s.c.Methods.fillChat(j, &o, s.c.Self)
+func (x *memory) form(form *buffer, j *job) *Fault {
+	o := codec.Options{
+		MissingLong:  func(_, param string) (int64, bool) { return 0, param == methods.RandomField },
+		MissingValue: x.files.Anything, Forms: x.c.Forms, AsText: true,
+	}
+	x.c.confined(j).fill(&o)
 	var err error
-	switch r.in {
-	case JSON:
-		form.b, err = schema.AppendCallFromJSON(form.b[:0], j.Data(), m.fn, &o)
-	case Msgpack:
-		form.b, err = schema.AppendCallFromMsgpack(form.b[:0], j.Data(), m.fn, &o)
-	case TL:
-		err = schema.CheckCall(j.Data(), m.fn)
+	if j.asked.in == TL {
+		err = x.c.Methods.Schema().CheckCall(j.Data(), j.m.Fn)
 		form.b = append(form.b[:0], j.Data()...)
+	} else {
+		err = form.encode(x.c.Methods.Schema(), x.files, j, &o)
 	}
 	if err != nil {
-		return badRequest(err)
+		return methods.BadRequest(err)
 	}
 	return nil
 }
 
-// again answers with what the first request was answered.
-func (s *Service) again(j *job, m *method, call []byte, a *once.Answer) {
-	j.before = a.At
-	switch {
-	case a.Left && len(a.Result) == 0:
-		s.reply(j, nil, answer.Done(413, m.name+" was executed at "+a.At.Format(time.RFC3339)+
-			"; its answer had "+strconv.Itoa(a.Size)+" bytes, and is not kept"))
-		return
-	case a.Left:
-		j.lacks = tooLarge
-	}
-	s.answer(j, m, call, a.Result)
-}
-
 // done stores what Telegram answered to a request with an id, before its caller is told.
-func (s *Service) done(ctx context.Context, j *job, result []byte) {
+func (x *memory) done(ctx context.Context, j *job, result []byte) {
 	if j.run == nil {
 		return
 	}
 	var left []byte
 	if len(result) > once.MaxResult {
-		left = once.Left(s.c.Methods.schema, result)
+		left = once.Left(x.c.Methods.Schema(), result)
 	}
 	j.run.Done(ctx, result, left)
 }
 
-// fit keeps a result that no message holds, of a call that changed something and had no id: it cannot be made again to see it. The
-// caller is told how to ask for it. Where it cannot be kept, what is left of it is the answer. It gives what is to be told yet; nil: nothing.
-func (s *Service) fit(out *buffer, j *job, m *method, result, told []byte, t codec.Type) []byte {
-	fault := j.TooLarge(len(told))
-	if fault == nil || m.readOnly || j.asked.msgID != "" {
-		return told
-	}
-	if fault.Kept = s.keep(j, m, result); fault.Kept != "" {
-		fault.Text += ". It is kept for a day: make the same request with " + subjects.HeaderMsgID + ": " + fault.Kept + ", in parts, which executes nothing"
-		s.reply(j, nil, fault)
-		return nil
-	}
-	schema := s.c.Methods.schema
-	left, err := once.Left(schema, result), error(nil)
-	switch {
-	case left == nil:
-		return told
-	case j.out == JSON:
-		left, err = schema.AppendJSON(out.b[:0], left, t)
-	case j.out == Msgpack:
-		left, err = schema.AppendMsgpack(out.b[:0], left, t)
-	}
-	if err != nil {
-		return told
-	}
-	j.redacted = tooLarge
-	return left
-}
-
 // keep stores the result of a request without an id under a new one; empty: it could not be stored.
-func (s *Service) keep(j *job, m *method, result []byte) string {
+func (x *memory) keep(j *job, result []byte) string {
 	form := buffers.Get().(*buffer)
 	defer form.free()
-	if s.c.Once == nil || s.form(form, j, m, &j.asked) != nil {
+	if x.c.Once == nil || x.form(form, j) != nil {
 		return ""
 	}
-	id, err := s.c.Once.Keep(s.ctx, j.Caller(), sha256.Sum256(form.b), result)
+	id, err := x.c.Once.Keep(x.ctx, j.Caller(), sha256.Sum256(form.b), result)
 	if err != nil {
-		s.c.Log.Warn("an answer that no message holds could not be kept", "account", s.c.Account, "method", m.name, "bytes", len(result), "err", err)
+		x.c.Log.Warn("an answer that no message holds could not be kept", "account", x.c.Account, "method", j.m.Name, "bytes", len(result), "err", err)
 		return ""
 	}
 	return id
@@ -159,7 +97,7 @@ func (s *Service) keep(j *job, m *method, result []byte) string {
 
 // executed is the answer to a call that Telegram refuses because it has executed it before: the message that came of it, or a
 // fault that says so.
-func (s *Service) executed(ctx context.Context, j *job, m *method, call []byte, fault *Fault) ([]byte, *Fault) {
+func (x *memory) executed(ctx context.Context, j *job, call []byte, fault *Fault) ([]byte, *Fault) {
 	const duplicate = "RANDOM_ID_DUPLICATE"
 	if fault.Telegram != duplicate || j.run == nil {
 		return nil, fault
@@ -168,25 +106,21 @@ func (s *Service) executed(ctx context.Context, j *job, m *method, call []byte, 
 	if !j.run.Unknown() {
 		since = since.Add(-24 * time.Hour) // the caller chose the random_id, and used it before
 	}
-	if _, view, err := s.c.Methods.innermost(m, call); err == nil {
-		if result, ok := once.Find(ctx, s.c.Methods.schema, s.c.Invoke.Invoke, view, since); ok {
+	if _, view, err := x.c.Methods.Innermost(j.m, call); err == nil {
+		if result, ok := once.Find(ctx, x.c.Methods.Schema(), x.c.Invoke.Invoke, view, since); ok {
 			j.before, j.lacks = j.run.First(), inChat
 			return result, nil
 		}
 	}
-	return nil, &Fault{Code: 409, Telegram: duplicate, Sent: answer.Yes, Text: m.name +
+	return nil, &Fault{Code: 409, Telegram: duplicate, Sent: answer.Yes, Text: j.m.Name +
 		" was executed before, by a request with the same " + subjects.HeaderMsgID + " or random_id; Telegram does not say what came of it, and in the chat's last messages it cannot be told"}
 }
 
-// headersAgain adds what is said of an answer that was given before.
-func (j *job) headersAgain(h nats.Header) nats.Header {
-	if j.before.IsZero() {
-		return h
+// repeated reports whether a request may have been executed before: its caller says so, or the journal. Of an id that the
+// journal knows well not to have been used, it knows better than its caller.
+func (j *job) repeated(ctx context.Context) bool {
+	if j.run == nil {
+		return j.asked.again
 	}
-	h = maps.Clone(h)
-	h[subjects.HeaderReplayed] = []string{j.before.UTC().Format(time.RFC3339)}
-	if j.lacks != "" {
-		h[subjects.HeaderRedacted] = []string{j.lacks}
-	}
-	return h
+	return j.run.Unknown() || j.asked.again && !j.run.New(ctx)
 }

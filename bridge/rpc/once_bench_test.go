@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
@@ -112,7 +113,7 @@ func benchOnce(b *testing.B, sync bool) *nats.Conn {
 		b.Fatal(err)
 	}
 	service, err := Serve(Config{
-		Answers: answersOf(b, daemon), Account: "main", Methods: NewMethods(s, decl, nil), Hooks: Hooks{Explain: explain},
+		Answers: answersOf(b, daemon), Account: "main", Methods: methods.New(s, decl, nil), Hooks: Hooks{Explain: explain},
 		Invoke: fake(func(context.Context, codec.View) ([]byte, error) { return result, nil }),
 		Once:   once.New(once.Config{Account: "main", Store: store, Box: box, Layer: s.Layer()}),
 	})

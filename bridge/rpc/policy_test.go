@@ -3,49 +3,13 @@ package rpc
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
-
-func TestAllowedByName(t *testing.T) {
-	_, decl := layer()
-	for allow, want := range map[string]string{"": "403", "auth.logOut": "", "auth.*": "", "*": "", "auth.signIn": "403"} {
-		if got := Refusal(decl.Function("auth.logOut"), strings.Fields(allow)); (got != "") != (want != "") {
-			t.Errorf("allowing %q: %q", allow, got)
-		}
-	}
-}
-
-// What can lose the account, give it or its secrets away, break the bridge, or spend what cannot be had back.
-func TestRefusedMethods(t *testing.T) {
-	_, decl := layer()
-	for _, name := range strings.Fields(`
-		auth.logOut auth.resetAuthorizations auth.sendCode auth.signIn auth.exportLoginToken auth.importLoginToken auth.acceptLoginToken
-		auth.exportAuthorization auth.resetLoginEmail auth.requestPasswordRecovery auth.initPasskeyLogin auth.bindTempAuthKey auth.resendCode
-		account.deleteAccount account.verifyEmail account.sendVerifyEmailCode account.invalidateSignInCodes account.registerDevice
-		account.updateConnectedBot account.acceptAuthorization account.changePhone account.sendChangePhoneCode account.registerPasskey
-		account.updatePasswordSettings account.changeAuthorizationSettings account.getTmpPassword account.getAllSecureValues
-		messages.acceptUrlAuth messages.requestUrlAuth messages.requestWebView messages.requestMainWebView messages.getEmojiURL
-		messages.editChatCreator messages.receivedQueue messages.sendPaidReaction payments.sendStarsForm payments.sendPaymentForm
-		payments.transferStarGift payments.getStarsRevenueWithdrawalUrl payments.getStarsRevenueAdsAccountUrl
-		updates.getDifference invokeWithLayer initConnection`) {
-		if fn := decl.Function(name); fn == nil || Refusal(fn, nil) == "" || Refusal(fn, []string{name}) != "" {
-			t.Errorf("%s is served, or unknown, or allowing it does not serve it", name)
-		}
-	}
-	for _, name := range strings.Fields(`
-		messages.sendMessage messages.getHistory messages.getBotCallbackAnswer messages.forwardMessages account.updateProfile
-		account.getPassword account.getAuthorizations account.initTakeoutSession payments.getPaymentForm invokeWithTakeout help.getConfig`) {
-		if fn := decl.Function(name); fn == nil || Refusal(fn, nil) != "" {
-			t.Errorf("%s is not served", name)
-		}
-	}
-}
 
 // Methods of a layer that nobody has seen are judged by where they are, what they want and what they give.
 func TestMethodsOfALayerNeverSeen(t *testing.T) {
@@ -74,7 +38,7 @@ account.updateProfile#00000009 = Bool;
 	}
 	served := map[string]bool{"messages.getThings": true, "account.updateProfile": true, "bots.pressAndSign": true}
 	g := newRig(t, func(context.Context, codec.View) ([]byte, error) { return nil, fmt.Errorf("called") },
-		func(c *Config) { c.Methods = NewMethods(s, decl, nil); c.Invoke = called{} })
+		func(c *Config) { c.Methods = methods.New(s, decl, nil); c.Invoke = called{} })
 	for _, fn := range decl.Functions {
 		code := g.ask("tg.rpc.main."+fn.Name, `{"user_id":"1","password":{"_":"inputCheckPasswordEmpty"}}`).Header.Get(subjects.HeaderErrorCode)
 		if fn.Name != "channels.sellChannel" && code == "400" { // it has no such parameters
@@ -83,8 +47,8 @@ account.updateProfile#00000009 = Bool;
 		if want := map[bool]string{true: "500", false: "403"}[served[fn.Name]]; code != want {
 			t.Errorf("%s: %s, want %s", fn.Name, code, want)
 		}
-		for _, allow := range []string{fn.Name, namespaceOf(fn.Name) + ".*", "*"} {
-			if Refusal(fn, []string{allow}) != "" {
+		for _, allow := range []string{fn.Name, methods.Namespace(fn.Name) + ".*", "*"} {
+			if methods.Refusal(fn, []string{allow}) != "" {
 				t.Errorf("%s is refused although %s is allowed", fn.Name, allow)
 			}
 		}
@@ -95,23 +59,6 @@ account.updateProfile#00000009 = Bool;
 type called struct{}
 
 func (called) Invoke(context.Context, []byte) ([]byte, error) { return nil, fmt.Errorf("called") }
-
-// Nothing of account.* is served only because it was forgotten: each is in one of the two lists, and in no more.
-func TestAccountMethodsAreJudged(t *testing.T) {
-	_, decl := layer()
-	for _, fn := range decl.Functions {
-		name, ok := strings.CutPrefix(fn.Name, "account.")
-		if !ok {
-			continue
-		}
-		if served := slices.Contains(servedOfAccount, name); served == (refusals[fn.Name] != "") {
-			t.Errorf("%s: served %v, and refused %q", fn.Name, served, refusals[fn.Name])
-		}
-	}
-	if !slices.IsSorted(servedOfAccount) {
-		t.Error("the list of those served is not sorted")
-	}
-}
 
 // Login codes are not carried to where nobody redacts them: to other people, or into a text that does not say whose it is.
 func TestServiceMessagesAreNotCarried(t *testing.T) {

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,95 +8,12 @@ import (
 	"strconv"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/once"
-	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// random says how a method has the random_id by which Telegram knows a call that it has executed before (D18).
-type random uint8
-
-const (
-	noRandom   random = iota // none, or one that serves another purpose: an int numbers calls and secret chats
-	oneRandom                // a long
-	manyRandom               // one for each of several messages
-)
-
-const randomField = "random_id"
-
-func randomOf(fn *codec.Function) random {
-	p := fn.Decl().Param(randomField)
-	switch {
-	case p == nil:
-	case p.Type.Name == "long":
-		return oneRandom
-	case slices.ContainsFunc(p.Type.Args, func(t tl.Type) bool { return t.Name == "long" }):
-		return manyRandom
-	}
-	return noRandom
-}
-
-// guard sees to it that a repeated request is executed once. In raw TL, where nothing can be left out, a random_id of 0 is
-// filled in as a missing one is elsewhere, if there is a Nats-Msg-Id to derive it from. And a request that repeats another, of
-// which it is not known what became, is refused unless it does no harm twice.
-func (s *Service) guard(m *method, call []byte, r *request, again bool, id *randomID) *Fault {
-	fill := r.in == TL && r.msgID != "" && (m.random == oneRandom || m.wraps)
-	if !fill && !again {
-		return nil
-	}
-	m, view, err := s.c.Methods.innermost(m, call)
-	if err != nil {
-		return badRequest(err)
-	}
-	if at := view.Offset(randomField); fill && m.random == oneRandom && at >= 0 && view.Int(randomField) == 0 {
-		v, _ := id.fill(m.name, randomField)
-		binary.LittleEndian.PutUint64(view.Raw()[at:], uint64(v))
-	}
-	if again && !m.repeatable(view, id) {
-		return answer.Doubt(409, m.name+" is not repeated: the first request may have been executed, "+
-			"and nothing would keep Telegram from executing this one as well")
-	}
-	return nil
-}
-
-// repeated reports whether a request may have been executed before: its caller says so, or the journal. Of an id that the
-// journal knows well not to have been used, it knows better than its caller.
-func (s *Service) repeated(ctx context.Context, j *job, r *request) bool {
-	if j.run == nil {
-		return r.again
-	}
-	return j.run.Unknown() || r.again && !j.run.New(ctx)
-}
-
-// repeatable: Telegram executes the call once, however often it comes, or it only reads.
-func (m *method) repeatable(call codec.View, id *randomID) bool {
-	switch {
-	case m.readOnly:
-		return true
-	case id.asked > 0 && id.msgID == "": // another one each time
-		return false
-	case m.random == oneRandom:
-		return call.Int(randomField) != 0
-	case m.random == manyRandom:
-		ids := call.Longs(randomField)
-		return len(ids) > 0 && !slices.Contains(ids, 0)
-	}
-	return false
-}
-
-// innermost is the call that is carried in the end, and what is known of it.
-func (ms *Methods) innermost(m *method, call []byte) (*method, codec.View, error) {
-	view, err := ms.schema.View(call)
-	if err != nil {
-		return m, view, err
-	}
-	for inner, ok := carried(m, view); ok; inner, ok = carried(m, view) {
-		view, m = inner, ms.byName[inner.Name()] // checkInner has seen that it is one
-	}
-	return m, view, nil
-}
-
-// randomID fills in what callers leave out of one request.
+// randomID fills in what callers leave out of one request, and sees to it that it is executed once, however often it comes.
 type randomID struct {
 	account, caller, msgID string
 	hash                   once.Hash // of the request: another one with the same id has others
@@ -107,7 +23,7 @@ type randomID struct {
 // fill answers for a missing random_id: derived from the request's Nats-Msg-Id, so that a request repeated after a timeout
 // has the same one and Telegram executes it once (D18); random otherwise. Several of one request are set apart by their order.
 func (r *randomID) fill(fn, param string) (int64, bool) {
-	if param != "random_id" {
+	if param != methods.RandomField {
 		return 0, false
 	}
 	r.asked++
@@ -122,4 +38,43 @@ func (r *randomID) fill(fn, param string) (int64, bool) {
 		h.Write([]byte(part))
 	}
 	return int64(binary.LittleEndian.Uint64(h.Sum(nil))), true
+}
+
+// guard sees to it that a repeated request is executed once. In raw TL, where nothing can be left out, a random_id of 0 is
+// filled in as a missing one is elsewhere, if there is a Nats-Msg-Id to derive it from. And a request that repeats another, of
+// which it is not known what became, is refused unless it does no harm twice.
+func (r *randomID) guard(ms *methods.Methods, m *methods.Method, call []byte, in Encoding, again bool) *Fault {
+	fill := in == TL && r.msgID != "" && (m.Random == methods.OneRandom || m.Wraps)
+	if !fill && !again {
+		return nil
+	}
+	m, view, err := ms.Innermost(m, call)
+	if err != nil {
+		return methods.BadRequest(err)
+	}
+	if at := view.Offset(methods.RandomField); fill && m.Random == methods.OneRandom && at >= 0 && view.Int(methods.RandomField) == 0 {
+		v, _ := r.fill(m.Name, methods.RandomField)
+		binary.LittleEndian.PutUint64(view.Raw()[at:], uint64(v))
+	}
+	if again && !r.repeatable(m, view) {
+		return answer.Doubt(409, m.Name+" is not repeated: the first request may have been executed, "+
+			"and nothing would keep Telegram from executing this one as well")
+	}
+	return nil
+}
+
+// repeatable: Telegram executes the call once, however often it comes, or it only reads.
+func (r *randomID) repeatable(m *methods.Method, call codec.View) bool {
+	switch {
+	case m.ReadOnly:
+		return true
+	case r.asked > 0 && r.msgID == "": // another one each time
+		return false
+	case m.Random == methods.OneRandom:
+		return call.Int(methods.RandomField) != 0
+	case m.Random == methods.ManyRandom:
+		ids := call.Longs(methods.RandomField)
+		return len(ids) > 0 && !slices.Contains(ids, 0)
+	}
+	return false
 }

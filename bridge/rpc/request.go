@@ -41,17 +41,17 @@ func readHeaders(h nats.Header, layer int) (r request, fault *Fault) {
 	}
 	if in.timeout != "" {
 		if r.timeout = answer.ParseTimeout(in.timeout); r.timeout == 0 {
-			return r, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+quote(in.timeout))
+			return r, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+answer.Quote(in.timeout))
 		}
 	}
 	if !sane(in.msgID) {
 		return r, answer.Refuse(400, subjects.HeaderMsgID+": want printable text")
 	}
 	if in.reply != "" && in.reply != subjects.ReplyParts {
-		return r, answer.Refuse(400, subjects.HeaderReply+": want "+subjects.ReplyParts+", got "+quote(in.reply))
+		return r, answer.Refuse(400, subjects.HeaderReply+": want "+subjects.ReplyParts+", got "+answer.Quote(in.reply))
 	}
 	if in.order != "" && !strings.EqualFold(in.order, subjects.OrderFree) {
-		return r, answer.Refuse(400, subjects.HeaderOrder+": want "+subjects.OrderFree+", or nothing, got "+quote(in.order))
+		return r, answer.Refuse(400, subjects.HeaderOrder+": want "+subjects.OrderFree+", or nothing, got "+answer.Quote(in.order))
 	}
 	r.msgID, r.again, r.free = in.msgID, in.retry != "", in.order != ""
 	return r, r.checkLayer(in.layer, layer)
@@ -102,12 +102,12 @@ func (r *request) readTypes(in, accept string) *Fault {
 	if accept != "" {
 		out, can := parseAccept(accept, r.in)
 		if !can {
-			return answer.Refuse(406, "no answer in "+quote(accept)+": there are "+strings.Join(answer.ContentTypes[:], ", "))
+			return answer.Refuse(406, "no answer in "+answer.Quote(accept)+": there are "+strings.Join(answer.ContentTypes[:], ", "))
 		}
 		r.out = out
 	}
 	if !ok {
-		return answer.Refuse(415, "request in "+quote(in)+": want "+strings.Join(answer.ContentTypes[:], ", "))
+		return answer.Refuse(415, "request in "+answer.Quote(in)+": want "+strings.Join(answer.ContentTypes[:], ", "))
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (r *request) checkLayer(text string, layer int) *Fault {
 		return nil
 	}
 	if text != strconv.Itoa(layer) {
-		return answer.Refuse(400, subjects.HeaderLayer+": this account is served in layer "+strconv.Itoa(layer)+", the request says "+quote(text))
+		return answer.Refuse(400, subjects.HeaderLayer+": this account is served in layer "+strconv.Itoa(layer)+", the request says "+answer.Quote(text))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
@@ -99,7 +100,7 @@ func TestLoginCodesInNoAnswer(t *testing.T) {
 	var result []byte
 	s, decl := layer()
 	g := newRig(t, func(context.Context, codec.View) ([]byte, error) { return result, nil },
-		func(c *Config) { c.Methods = NewMethods(s, decl, []string{"*"}) })
+		func(c *Config) { c.Methods = methods.New(s, decl, []string{"*"}) })
 	m := codes{codectest.New(decl, 7), rand.New(rand.NewPCG(7, 7)), s}
 	tried, asked := map[string]bool{}, 0
 	for _, c := range telling(decl) {
@@ -209,7 +210,7 @@ func TestServiceMessagesAllowed(t *testing.T) {
 	history := historyOf(t, 777000)
 	g := newRig(t, func(context.Context, codec.View) ([]byte, error) { return history, nil }, func(c *Config) {
 		s, decl := layer()
-		c.Methods = NewMethods(s, decl, nil)
+		c.Methods = methods.New(s, decl, nil)
 		c.Methods.ShowServiceMessages()
 	})
 	for _, accept := range answer.ContentTypes {

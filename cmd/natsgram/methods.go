@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 )
@@ -113,7 +113,7 @@ func methodLine(f *tl.Combinator) string {
 
 func printMethod(out io.Writer, scheme subjects.Scheme, s *tl.Schema, f *tl.Combinator) {
 	fmt.Fprintf(out, "%s → %s\n  subject  %s\n", f.Name, f.Result, scheme.RPC("ACCOUNT", f.Name))
-	if why := rpc.Refusal(f, nil); why != "" {
+	if why := methods.Refusal(f, nil); why != "" {
 		fmt.Fprintf(out, "  refused  until NATSGRAM_ALLOW names it: it %s\n", why)
 	} else if subjects.ReadOnly(f.Name) {
 		fmt.Fprintf(out, "  reading  %s\n", scheme.RO("ACCOUNT", f.Name))
@@ -180,7 +180,7 @@ func printMethodsJSON(out io.Writer, scheme subjects.Scheme, found []*tl.Combina
 	for _, f := range found {
 		m := methodJSON{Name: f.Name, Subject: scheme.RPC("ACCOUNT", f.Name), Params: []paramJSON{},
 			Result: f.Result.String(), ID: fmt.Sprintf("%08x", f.ID), TL: f.String(),
-			Reads: subjects.ReadOnly(f.Name), Refused: rpc.Refusal(f, nil)}
+			Reads: subjects.ReadOnly(f.Name), Refused: methods.Refusal(f, nil)}
 		for _, p := range parameters(f) {
 			m.Params = append(m.Params, paramJSON{p.Name, p.Type.String(), p.Cond != nil})
 		}

@@ -1,14 +1,11 @@
-package rpc
+package methods
 
 import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
-	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/tl"
-	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // What is not served unless the operator allows it by name (design §6): what can lose the account or hand it to somebody,
@@ -139,9 +136,9 @@ func judge(f *tl.Combinator) string {
 	return ""
 }
 
-// Refusal is why a method is not served unless the operator allows it, empty when it is. allow is as in [NewMethods].
+// Refusal is why a method is not served unless the operator allows it, empty when it is. allow is as in [New].
 func Refusal(f *tl.Combinator, allow []string) string {
-	if slices.ContainsFunc(allow, func(a string) bool { return a == "*" || a == f.Name || a == namespaceOf(f.Name)+".*" }) {
+	if slices.ContainsFunc(allow, func(a string) bool { return a == "*" || a == f.Name || a == Namespace(f.Name)+".*" }) {
 		return ""
 	}
 	return judge(f)
@@ -151,7 +148,7 @@ func Refusal(f *tl.Combinator, allow []string) string {
 func CheckAllow(decl *tl.Schema, allow []string) error {
 	for _, a := range allow {
 		known := a == "*" || slices.ContainsFunc(decl.Functions, func(f *tl.Combinator) bool {
-			return f.Name == a || namespaceOf(f.Name)+".*" == a
+			return f.Name == a || Namespace(f.Name)+".*" == a
 		})
 		if !known {
 			return fmt.Errorf("layer %d has no method %.60q: see natsgram methods", decl.Layer, a)
@@ -160,107 +157,11 @@ func CheckAllow(decl *tl.Schema, allow []string) error {
 	return nil
 }
 
-// check says why a method may not be called, by itself or within another.
-func (m *method) check(readOnly bool) *Fault {
-	switch {
-	case m.refused != "":
-		return answer.Refuse(403, m.name+" is not served: it "+m.refused+" (NATSGRAM_ALLOW="+m.name+" serves it)")
-	case readOnly && !m.readOnly:
-		return answer.Refuse(403, m.name+" is not a method that only reads")
+// Namespace is that of a method's name; empty: it has none.
+func Namespace(method string) string {
+	ns, _, found := strings.Cut(method, ".")
+	if !found {
+		return ""
 	}
-	return nil
-}
-
-// checkInner looks at the calls that a wrapper carries, whatever the encoding they came in.
-func (ms *Methods) checkInner(m *method, call []byte, readOnly bool) *Fault {
-	if !m.wraps {
-		return ms.checkCarried(m, call)
-	}
-	view, err := ms.schema.View(call)
-	if err != nil {
-		return badRequest(err)
-	}
-	for inner, ok := carried(m, view); ok; inner, ok = carried(m, view) {
-		view = inner
-		if m = ms.byName[view.Name()]; m == nil {
-			return answer.Refuse(400, "what is wrapped is not a method")
-		}
-		if f := m.check(readOnly); f != nil {
-			return f
-		}
-	}
-	return ms.checkCarried(m, view.Raw())
-}
-
-// carries reports whether a method takes contents of messages, that the caller names by their ids, to where no redaction
-// reaches: to other people (forwardMessages, an answer with a quote), or to a text that says no more whose it is
-// (translateText, summarizeText).
-func (ms *Methods) carries(m *method) bool {
-	named := slices.ContainsFunc(m.fn.Decl().Params, func(p tl.Param) bool {
-		switch p.Name {
-		case "id", "msg_id":
-			return p.Type.Name == "int" || len(p.Type.Args) == 1 && p.Type.Args[0].Name == "int"
-		}
-		return p.Type.Name == "InputReplyTo"
-	})
-	redacted := ms.withheld.Holds(m.fn.Result())
-	return named && ms.withheld.Tells(m.fn.Result()) && !(redacted && m.readOnly)
-}
-
-// checkCarried refuses to carry what Telegram itself told the account, and to tell of it by what is found.
-func (ms *Methods) checkCarried(m *method, call []byte) *Fault {
-	const allowed = " is not served for messages of Telegram's own users, which may hold login codes (NATSGRAM_ALLOW_SERVICE_MESSAGES=true serves it)"
-	switch {
-	case m.carries && (ms.withheld.Addresses(call) || ms.anyChat(call)):
-		return answer.Refuse(403, m.name+allowed)
-	case m.searches && ms.guesses(call):
-		return answer.Refuse(403, m.name+": q: a search for digits in all chats at once, or for any text in those of Telegram's own users,"+allowed)
-	}
-	return nil
-}
-
-// anyChat reports whether a call leaves open in which chat a message is: inputPeerEmpty, in the place of a peer. Ids of messages in
-// private chats count for all of them together, so one would do to name a message of Telegram's own.
-func (ms *Methods) anyChat(call []byte) bool {
-	v, err := ms.schema.View(call)
-	return ms.withheld != nil && (err != nil || leavesOpen(v))
-}
-
-func leavesOpen(v codec.View) bool {
-	open := func(name string) bool {
-		p, ok := v.Object(name)
-		return ok && p.Name() == "inputPeerEmpty"
-	}
-	reply, answers := v.Object("reply_to")
-	return open("from_peer") || open("reply_to_peer_id") || (v.Has("id") || v.Has("msg_id")) && open("peer") || answers && leavesOpen(reply)
-}
-
-// searchText is the parameter with what is searched for.
-const searchText = "q"
-
-// searches reports whether a method finds messages by their text. What it finds says what stands in them, even when they come
-// without: a code of five digits is found out, one digit after the other, by fifty such questions.
-func (ms *Methods) searches(m *method) bool {
-	q := m.fn.Decl().Param(searchText)
-	return q != nil && q.Type.Name == "string" && ms.withheld.Holds(m.fn.Result())
-}
-
-// guesses reports whether a search could find out a login code.
-func (ms *Methods) guesses(call []byte) bool {
-	if ms.withheld == nil {
-		return false
-	}
-	v, err := ms.schema.View(call)
-	if err != nil {
-		return true
-	}
-	q := v.Str(searchText)
-	if ms.withheld.Addresses(call) {
-		return q != ""
-	}
-	peer, inChat := v.Object("peer")
-	if !inChat {
-		peer, inChat = v.Object("channel")
-	}
-	return (!inChat || peer.Name() == "inputPeerEmpty") && strings.ContainsFunc(q, unicode.IsNumber)
+	return ns
 }

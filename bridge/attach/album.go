@@ -1,8 +1,9 @@
-package rpc
+package attach
 
 import (
 	"context"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/objects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -16,55 +17,57 @@ const (
 	albumMedia  = "media"       // of each, an InputMedia
 )
 
-// album has the files of an album be photos and documents of Telegram's.
-func (s *Service) album(ctx context.Context, call *buffer, j *job) error {
-	if j.m.name != albumMethod {
-		return nil
+// Invoke makes a call.
+type Invoke func(ctx context.Context, query []byte) ([]byte, error)
+
+// Album has the files of an album be photos and documents of Telegram's. It gives the call as it is then; calls of other methods stay as
+// they are.
+func (r *Reader) Album(ctx context.Context, invoke Invoke, u *Uses, method string, call []byte) ([]byte, error) {
+	if method != albumMethod {
+		return call, nil
 	}
-	v, err := s.c.Methods.schema.View(call.b)
+	v, err := r.schema.View(call)
 	if err != nil {
-		return err
+		return call, err
 	}
 	const head = 8 // of a vector: its id, and how many there are
 	at := v.Offset(albumItems)
 	if at < 0 {
-		return nil
+		return call, nil
 	}
-	made := append(make([]byte, 0, len(call.b)), call.b[:at+head]...)
+	made := append(make([]byte, 0, len(call)), call[:at+head]...)
 	at += head
 	for item := range v.Objects(albumItems) {
 		media, _ := item.Object(albumMedia)
 		begin := item.Offset(albumMedia)
 		made = append(made, item.Raw()[:begin]...)
-		ready, err := s.uploadMedia(ctx, v, media, j)
+		ready, err := r.uploadMedia(ctx, invoke, u, v, media)
 		if err != nil {
-			return err
+			return call, err
 		}
 		made = append(made, ready...)
 		made = append(made, item.Raw()[begin+len(media.Raw()):]...)
 		at += len(item.Raw())
 	}
-	call.b = append(made, call.b[at:]...)
-	return nil
+	return append(made, call[at:]...), nil
 }
 
 // uploadMedia makes one of an album's media of a file that is up. All others stay as they are.
-func (s *Service) uploadMedia(ctx context.Context, album, media codec.View, j *job) ([]byte, error) {
+func (r *Reader) uploadMedia(ctx context.Context, invoke Invoke, u *Uses, album, media codec.View) ([]byte, error) {
 	file, ok := media.Object(objects.ParamFile)
-	if !ok || j.use(file.Raw()) == nil {
+	if !ok || u.of(file.Raw()) == nil {
 		return media.Raw(), nil
 	}
 	peer, _ := album.Object("peer")
-	schema := s.c.Methods.schema
-	query, err := schema.Encode(nil, codec.M{"_": "messages.uploadMedia", "peer": peer, albumMedia: media})
+	query, err := r.schema.Encode(nil, codec.M{"_": "messages.uploadMedia", "peer": peer, albumMedia: media})
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.c.Invoke.Invoke(ctx, query)
+	result, err := invoke(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	v, err := schema.View(answer)
+	v, err := r.schema.View(result)
 	if err != nil {
 		return nil, err
 	}
@@ -78,19 +81,19 @@ func (s *Service) uploadMedia(ctx context.Context, album, media codec.View, j *j
 		m := codec.M{"_": kind.media, "id": codec.M{
 			"_": kind.input, "id": o.Int("id"), "access_hash": o.Int("access_hash"), "file_reference": o.Bytes("file_reference"),
 		}}
-		s.keepOf(m, media)
-		return schema.Encode(nil, m)
+		r.keepOf(kind.media, m, media)
+		return r.schema.Encode(nil, m)
 	}
 	return nil, badAlbum(v.Name())
 }
 
 func badAlbum(got string) error {
-	return &Fault{Code: 502, Text: "messages.uploadMedia: Telegram made " + got + " of a file, which no album takes"}
+	return &answer.Fault{Code: 502, Text: "messages.uploadMedia: Telegram made " + got + " of a file, which no album takes"}
 }
 
 // keepOf copies what is said of the media and not of its file, as far as this layer has it in both.
-func (s *Service) keepOf(m codec.M, media codec.View) {
-	c, ok := s.c.Methods.schema.Constructor(m["_"].(string)) //nolint:errcheck // it was just set
+func (r *Reader) keepOf(constructor string, m codec.M, media codec.View) {
+	c, ok := r.schema.Constructor(constructor)
 	if !ok {
 		return
 	}

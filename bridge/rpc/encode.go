@@ -1,0 +1,109 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/attach"
+	"github.com/natsgram/natsgram/bridge/methods"
+	"github.com/natsgram/natsgram/bridge/turns"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// encoder makes the call of a request, and refuses it when it may not be made.
+type encoder struct {
+	c     *Config
+	files *attach.Reader
+}
+
+// encode makes the call. Files that it names are at Telegram then.
+func (e *encoder) encode(ctx context.Context, call *buffer, j *job) *Fault {
+	fault := e.once(ctx, call, j)
+	for again := j.files.Any(); again && fault == nil; {
+		again, fault = e.withFiles(ctx, call, j)
+	}
+	return fault
+}
+
+// withFiles brings the files of a call up, and makes the call with them. Again: Telegram had lost something of them.
+func (e *encoder) withFiles(ctx context.Context, call *buffer, j *job) (again bool, fault *Fault) {
+	if fault = e.bringUp(ctx, j); fault != nil {
+		return false, fault
+	}
+	if fault = e.once(ctx, call, j); fault != nil {
+		return false, fault
+	}
+	made, err := e.files.Album(ctx, e.c.Invoke.Invoke, &j.files, j.m.Name, call.b)
+	if err == nil {
+		call.b = made
+		return false, nil
+	}
+	if again, fault = e.mended(ctx, j, err); !again && fault == nil {
+		f := e.c.explain(err)
+		f.Sent, fault = answer.No, &f // the album was not
+	}
+	return again, fault
+}
+
+// bringUp brings the files of a call to Telegram, which takes no place at work.
+func (e *encoder) bringUp(ctx context.Context, j *job) *Fault {
+	defer j.Park(turns.ForUpload, nil)()
+	if err := e.files.Up(ctx, &j.files); err != nil {
+		return methods.BadRequest(err)
+	}
+	return nil
+}
+
+// mended reports whether a call that failed is to be made again: what Telegram lacked of a file is there now.
+func (e *encoder) mended(ctx context.Context, j *job, err error) (bool, *Fault) {
+	if !j.files.Any() {
+		return false, nil
+	}
+	defer j.Park(turns.ForUpload, nil)()
+	return j.files.Mend(ctx, err)
+}
+
+// once makes the call with the files that it names as far as they are known.
+func (e *encoder) once(ctx context.Context, call *buffer, j *job) *Fault {
+	if fault := j.m.Check(j.readOnly); fault != nil {
+		return fault
+	}
+	ms, r, about := e.c.Methods, &j.asked, e.c.confined(j)
+	random := randomID{account: e.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
+	o := codec.Options{MissingLong: random.fill, Resolve: e.resolver(ctx, j), Forms: e.c.Forms, MissingValue: e.files.Besides(&j.files)}
+	about.fill(&o)
+	if err := call.encode(ms.Schema(), e.files, j, &o); err != nil {
+		return methods.BadRequest(err)
+	}
+	if fault := about.refuses(call.b); fault != nil {
+		return fault
+	}
+	if fault := ms.CheckCall(j.m, call.b, j.readOnly); fault != nil {
+		return fault
+	}
+	return random.guard(ms, j.m, call.b, r.in, j.repeated(ctx))
+}
+
+// resolver is Config.Resolve for one request, and finds the files that it names.
+func (e *encoder) resolver(ctx context.Context, j *job) func(class, text string) ([]byte, bool, error) {
+	return func(class, text string) ([]byte, bool, error) {
+		if e.files.Is(class, text) {
+			object, fault := e.files.Object(ctx, &j.files, text)
+			if fault != nil {
+				return nil, true, fault
+			}
+			return object, true, nil
+		}
+		if fault := attach.Encrypted(class, text); fault != nil {
+			return nil, true, fault
+		}
+		if e.c.Resolve == nil {
+			return nil, false, nil
+		}
+		object, ok, fault := e.c.Resolve(ctx, class, text)
+		if fault != nil {
+			return nil, true, fault
+		}
+		return object, ok, nil
+	}
+}
