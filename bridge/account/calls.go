@@ -6,7 +6,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/flood"
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/once"
-	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/mtproto"
 )
@@ -14,10 +13,12 @@ import (
 // calls is what decides about the calls that an owner is asked for: which were made before, which nobody wants to be made, which
 // Telegram wants to wait, and which are made later.
 type calls struct {
-	journal *once.Journal // nil: none
-	gate    *gate.Gate    // nil: all calls pass
+	client  Client
+	done    func(query, result []byte) // is told of every call of others that was made
+	journal *once.Journal              // nil: none
+	gate    *gate.Gate                 // nil: all calls pass
 	floods  *flood.Account
-	jobs    *queue.Runner // nil: none are run
+	jobs    jobs
 }
 
 // close stores what is not stored yet, before another owner looks there.
@@ -32,55 +33,55 @@ func (l *calls) close(ctx context.Context) {
 }
 
 // newJournal is what knows requests by their Nats-Msg-Id, while this owner has the account; nil where there is nowhere to keep it.
-func (o *ownership) newJournal(user int64) (*once.Journal, error) {
-	if o.c.Once == nil {
+func newJournal(c *Config, user int64) (*once.Journal, error) {
+	if c.Once == nil {
 		return nil, nil
 	}
-	box, err := o.c.Vault.Box("once")
+	box, err := c.Vault.Box("once")
 	if err != nil {
 		return nil, err
 	}
 	return once.New(once.Config{
-		Account: o.c.Name, User: user, Store: o.c.Once, Box: box, Layer: o.c.Methods.Schema().Layer(), Sure: o.c.Sure, Log: o.tell.log,
+		Account: c.Name, User: user, Store: c.Once, Box: box, Layer: c.Methods.Schema().Layer(), Sure: c.Sure, Log: c.Log,
 	}), nil
 }
 
 // invoke makes the calls of others: as far as the gate lets them pass.
-func (o *ownership) invoke(ctx context.Context, query []byte) ([]byte, error) {
-	result, err := o.ask(ctx, query)
+func (l *calls) invoke(ctx context.Context, query []byte) ([]byte, error) {
+	result, err := l.ask(ctx, query)
 	if err == nil {
-		o.told(query, result)
+		l.done(query, result)
 	}
 	return result, err
 }
 
 // ask makes calls, as far as the gate lets them pass.
-func (o *ownership) ask(ctx context.Context, query []byte) ([]byte, error) {
-	if o.calls.gate != nil {
-		return o.calls.gate.Invoke(ctx, query)
+func (l *calls) ask(ctx context.Context, query []byte) ([]byte, error) {
+	if l.gate != nil {
+		return l.gate.Invoke(ctx, query)
 	}
-	return o.client.Invoke(ctx, query)
+	return l.client.Invoke(ctx, query)
 }
 
 // sequences is rpc.Config.Sequence: the calls of a sequence pass the gate in their turn. Nil for a client that has none.
-func (o *ownership) sequences() func() turns.Sequence {
-	c, ok := o.client.(interface{ Sequence() *mtproto.Sequence })
+func (l *calls) sequences() func() turns.Sequence {
+	c, ok := l.client.(interface{ Sequence() *mtproto.Sequence })
 	if !ok {
 		return nil
 	}
-	return func() turns.Sequence { return sequence{o, c.Sequence()} }
+	return func() turns.Sequence { return sequence{l, c.Sequence()} }
 }
 
 type sequence struct {
-	o *ownership
+	calls *calls
 	*mtproto.Sequence
 }
 
 // Next is the next place.
-func (s sequence) Next() turns.Turn { return turn{s.o, s.Sequence.Next()} }
+func (s sequence) Next() turns.Turn { return turn{s.calls, s.Sequence.Next()} }
 
 type turn struct {
-	o *ownership
+	calls *calls
 	*mtproto.Place
 }
 
@@ -88,12 +89,12 @@ type turn struct {
 func (t turn) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	defer t.Leave()
 	invoke := t.Place.Invoke
-	if g := t.o.calls.gate; g != nil {
+	if g := t.calls.gate; g != nil {
 		invoke = func(ctx context.Context, query []byte) ([]byte, error) { return g.Through(ctx, query, t.Place.Invoke) }
 	}
 	result, err := invoke(ctx, query)
 	if err == nil {
-		t.o.told(query, result)
+		t.calls.done(query, result)
 	}
 	return result, err
 }

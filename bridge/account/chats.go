@@ -4,107 +4,71 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/chats"
-	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/rpc"
-	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// newChats is what keeps the account's dialogs, where that is wanted; bots have none.
-func (o *ownership) newChats(state mtproto.State) *chats.Keeper {
-	if o.c.Chats == nil || state.Bot || !o.c.Settings.KeepsState(o.c.Name) {
-		return nil
-	}
-	d := o.driver
-	k := chats.New(chats.Config{
-		Account: o.c.Name, User: state.UserID, Store: o.c.Chats, Schema: o.c.Methods.Schema(), Decl: o.c.Methods.Declared(),
-		Invoke: o.ask, Input: o.input, Learn: func(object []byte) { d.publisher.directory.Learn(object) }, Fact: d.publisher.writer.fact, Log: o.tell.log,
+// keeping is what keeps the account's dialogs, and finds out which of them were changed by calls of ours.
+type keeping struct {
+	keeper  *chats.Keeper // nil: they are not kept
+	rules   *updates.Rules
+	methods *methods.Methods
+	places  *places
+	self    int64
+}
+
+// keepsChats reports whether the dialogs are to be kept: where that is wanted. Bots have none.
+func keepsChats(c *Config, state mtproto.State) bool {
+	return c.Chats != nil && !state.Bot && c.Settings.KeepsState(c.Name)
+}
+
+// keep keeps them, of what the stream holds from that epoch on.
+func (x *keeping) keep(c *Config, ask func(context.Context, []byte) ([]byte, error), known *directory, w *writer, epoch uint64) {
+	x.keeper = chats.New(chats.Config{
+		Account: c.Name, User: x.self, Store: c.Chats, Schema: c.Methods.Schema(), Decl: c.Methods.Declared(),
+		Invoke: ask, Input: known.input, Learn: func(object []byte) { known.Learn(object) }, Fact: w.fact, Log: c.Log,
 		Unknown: func(err error) bool { var unknown *peers.UnknownError; return errors.As(err, &unknown) },
 	})
-	if k != nil {
-		k.Stored(o.log.Epoch(), nil)
-	}
-	return k
-}
-
-// finishChats writes what is known of the dialogs, before the account is let go of.
-func (o *ownership) finishChats(ctx context.Context) {
-	if k := o.driver.chats; k != nil {
-		k.Finish(ctx)
+	if x.keeper != nil {
+		x.keeper.Stored(epoch, nil)
 	}
 }
 
-// input is a chat as calls name it.
-func (o *ownership) input(ctx context.Context, p updates.Peer) ([]byte, error) {
-	object, _, err := o.driver.publisher.directory.Resolve(ctx, "InputPeer", string(p.Kind)+"."+strconv.FormatInt(p.ID, 10))
-	return object, err
-}
-
-// facts are what items say of dialogs.
-func facts(items []updates.Item) (all []dialogs.Fact) {
-	for i := range items {
-		if f, ok := dialogs.FactOf(&items[i]); ok {
-			all = append(all, f)
-		}
+// finish writes what is known of the dialogs, before the account is let go of.
+func (x *keeping) finish(ctx context.Context) {
+	if x.keeper != nil {
+		x.keeper.Finish(ctx)
 	}
-	return all
-}
-
-// fact is what a message of the stream says of dialogs. Of one whose contents are left out nobody knows it: its chat is doubted.
-func (w *writer) fact(subject string, h nats.Header, data []byte) (f dialogs.Fact, ok bool) {
-	_, u, ok := w.scheme.ParseUpdate(subject)
-	if !ok || first(h, subjects.HeaderBackfill) != "" || !dialogs.Tells(u.Type) {
-		return f, false
-	}
-	f = dialogs.Fact{Name: u.Type, Chat: updates.Peer{Kind: updates.PeerKind(u.Kind), ID: u.ID}}
-	f.Date, _ = strconv.Atoi(first(h, subjects.HeaderDate))
-	if u.Type == gapName {
-		return f, true
-	}
-	doubted := dialogs.Fact{Name: gapName, Chat: f.Chat}
-	update, ok := w.open(stream.Message{Header: h, Data: data})
-	if !ok {
-		return doubted, true
-	}
-	v, err := w.viewOf(update)
-	if err != nil {
-		return doubted, true
-	}
-	f.About, f.Update = w.rules.About(v.Raw()), v.Raw()
-	return f, true
 }
 
 // told has dialogs asked for that a call of the account's own has changed, where no update tells of that: its answer is no more than
 // that it was done.
-func (o *ownership) told(query, result []byte) {
-	k := o.driver.chats
-	if k == nil || o.driver.rules.Relevant(result) && !o.driver.rules.Affected(result) {
+func (x *keeping) told(query, result []byte) {
+	k := x.keeper
+	if k == nil || x.rules.Relevant(result) && !x.rules.Affected(result) {
 		return
 	}
-	v, err := o.c.Methods.Schema().View(query)
+	v, err := x.methods.Schema().View(query)
 	if err != nil {
 		return
 	}
-	if reads, _ := o.c.Methods.Of(v.Name()); reads {
+	if reads, _ := x.methods.Of(v.Name()); reads {
 		return
 	}
-	switch p := o.about(v); {
+	switch p := x.about(v); {
 	case p.ID != 0:
 		k.Doubt(p)
 	case v.Len("id") > 0:
 		for _, id := range v.Longs("id") {
-			if c := o.driver.ledger.places.Chat(int(id)); c.ID != 0 {
+			if c := x.places.Chat(int(id)); c.ID != 0 {
 				k.Doubt(peerOf(c))
 			}
 		}
@@ -114,7 +78,7 @@ func (o *ownership) told(query, result []byte) {
 }
 
 // about is the chat that a call names.
-func (o *ownership) about(call codec.View) updates.Peer {
+func (x *keeping) about(call codec.View) updates.Peer {
 	for _, field := range []string{"peer", "channel"} {
 		at, ok := call.Object(field)
 		if !ok {
@@ -129,18 +93,18 @@ func (o *ownership) about(call codec.View) updates.Peer {
 			}
 		}
 		if at.Name() == "inputPeerSelf" {
-			return updates.Peer{Kind: updates.PeerUser, ID: o.driver.ledger.user}
+			return updates.Peer{Kind: updates.PeerUser, ID: x.self}
 		}
 	}
 	return updates.Peer{}
 }
 
-// serveChats has the service tell of the dialogs.
-func (o *ownership) serveChats(c *rpc.Config) {
-	c.Extra["chats"] = rpc.Extra{Subject: o.c.Settings.Scheme().Ctl(o.c.Name, "chats"), Slow: true, Answer: func(_ context.Context, request []byte) ([]byte, *answer.Fault) {
-		k := o.driver.chats
+// answers has the service tell of the dialogs.
+func (x *keeping) answers(c *rpc.Config) {
+	c.Extra["chats"] = rpc.Extra{Subject: c.Scheme.Ctl(c.Account, "chats"), Slow: true, Answer: func(_ context.Context, request []byte) ([]byte, *answer.Fault) {
+		k := x.keeper
 		if k == nil {
-			return nil, answer.Refuse(404, "the dialogs of "+o.c.Name+" are not kept: name it in NATSGRAM_STATE; a bot has none")
+			return nil, answer.Refuse(404, "the dialogs of "+c.Account+" are not kept: name it in NATSGRAM_STATE; a bot has none")
 		}
 		var q chats.Query
 		if err := answer.ReadJSON(request, &q); err != nil {

@@ -2,28 +2,17 @@ package account
 
 import (
 	"context"
-	"net"
+	"math"
 	"runtime"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/settings"
+	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/dc"
+	"github.com/natsgram/natsgram/mtproto/reach"
 	"github.com/natsgram/natsgram/mtproto/session"
 )
-
-func (r *Runner) newClient(ctx context.Context, state mtproto.State, o *ownership) (Client, error) {
-	options, err := ClientOptions(r.c.Settings, r.c.Env, r.Name, r.c.Version)
-	if err != nil {
-		return nil, err
-	}
-	options.Schema, options.State, options.Save = r.c.Methods.Schema(), state, r.save
-	options.Updates, options.Events, options.Log = o.driver.push, o.clientEvent, r.tell.log
-	options.Pauses, options.Paused = o.calls.floods.Load(ctx), o.calls.floods.Note
-	if r.c.Sure != nil {
-		options.Dial = fenced(new(net.Dialer).DialContext, r.c.Sure)
-	}
-	return r.c.NewClient(options)
-}
 
 // ClientOptions are what the settings say of an account's client. Wrong ways are an error, never the direct way instead:
 // who goes by a proxy has reasons.
@@ -42,14 +31,57 @@ func ClientOptions(s settings.Settings, env dc.Environment, name, version string
 		Env:    env,
 		Ways:   ways,
 		NoPFS:  !s.PFS,
-		Limits: limits(s),
+		Limits: clientLimits(s),
 	}, err
 }
 
-func limits(s settings.Settings) mtproto.Limits {
+func clientLimits(s settings.Settings) mtproto.Limits {
 	l := mtproto.Limits{FloodWait: s.FloodWait, Session: session.Limits{PingAfter: s.Ping}}
 	if l.FloodWait == 0 {
 		l.FloodWait = -1 // where 0 is the default
 	}
 	return l
+}
+
+// invoker makes an rpc.Invoker of a function.
+type invoker func(ctx context.Context, query []byte) ([]byte, error)
+
+// Invoke calls it.
+func (f invoker) Invoke(ctx context.Context, query []byte) ([]byte, error) { return f(ctx, query) }
+
+// nobody is the client of an account that is not signed in.
+type nobody struct{}
+
+// Invoke refuses.
+func (nobody) Invoke(context.Context, []byte) ([]byte, error) { return nil, vault.ErrNotFound }
+
+// What a client tells of itself, as far as it does: a stand-in need not.
+
+// ahead is how far this machine's clock is ahead of Telegram's, as far as a client knows.
+func ahead(c Client) time.Duration {
+	if w, ok := c.(interface{ ClockOffset() time.Duration }); ok {
+		return -w.ClockOffset()
+	}
+	return 0
+}
+
+// heard is when Telegram last said something to a client.
+func heard(c Client) time.Time {
+	if w, ok := c.(interface{ LastHeard() time.Time }); ok {
+		return w.LastHeard()
+	}
+	return time.Time{}
+}
+
+// waysOf are those of a client that has any.
+func waysOf(c Client) (all []Way) {
+	w, ok := c.(interface{ Ways() []reach.Health })
+	if !ok {
+		return nil
+	}
+	for _, h := range w.Ways() {
+		failures := math.Round(h.Failures*100) / 100
+		all = append(all, Way{h.Way, float64(h.Latency) / float64(time.Millisecond), h.Success, failures})
+	}
+	return all
 }

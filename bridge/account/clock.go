@@ -39,18 +39,3 @@ func (c *Clock) note(log *slog.Logger, ahead time.Duration) (news bool) {
 	}
 	return true
 }
-
-// ahead is how far this machine's clock is ahead of Telegram's, as far as a client knows.
-func ahead(c Client) time.Duration {
-	if w, ok := c.(interface{ ClockOffset() time.Duration }); ok {
-		return -w.ClockOffset()
-	}
-	return 0
-}
-
-// lookAtClock tells how wrong the clock is, when there is a connection.
-func (o *ownership) lookAtClock() {
-	if now := ahead(o.client); o.c.Clock.note(o.tell.log, now) {
-		o.tell.event(eventSkew, map[string]any{"ahead_seconds": now.Seconds()})
-	}
-}

@@ -115,10 +115,10 @@ func (o *ownership) eraseAll(ctx context.Context, t erase.Target, out *erased) e
 
 // eraseJobs takes out jobs that wait. Their results go with the streams.
 func (o *ownership) eraseJobs(ctx context.Context, t erase.Target, out *erased) error {
-	if o.calls.jobs == nil {
+	if o.calls.jobs.runner == nil {
 		return nil
 	}
-	read, gone, err := o.calls.jobs.Erase(ctx, t.Asked, out.Dry)
+	read, gone, err := o.calls.jobs.runner.Erase(ctx, t.Asked, out.Dry)
 	out.count(o.tell.scheme.StreamName(storage.Queue), read, gone)
 	return err
 }

@@ -1,49 +1,10 @@
 package account
 
 import (
-	"encoding/json"
-	"log/slog"
-	"maps"
 	"strconv"
-	"time"
 
-	"github.com/nats-io/nats.go"
-
-	"github.com/natsgram/natsgram/bridge/metrics"
 	"github.com/natsgram/natsgram/mtproto"
-	"github.com/natsgram/natsgram/subjects"
 )
-
-// teller tells what happens to an account: on the daemon's log, on tg.evt and in the metrics.
-type teller struct {
-	name    string
-	log     *slog.Logger
-	conn    *nats.Conn
-	scheme  subjects.Scheme
-	metrics *metrics.Metrics // nil: nobody looks
-}
-
-// event tells of the account's own life on tg.evt.<account>.<name>. It does not wait: the stream that keeps the last of each
-// listens on the subject like everybody else. fields go beside "event", "account" and "at".
-func (t *teller) event(name string, fields map[string]any) {
-	all := map[string]any{"event": name, "account": t.name, "at": time.Now().UTC().Format(time.RFC3339Nano)}
-	maps.Copy(all, fields)
-	body, err := json.Marshal(all)
-	if err == nil {
-		err = t.conn.Publish(t.scheme.Event(t.name, name), body)
-	}
-	if err != nil {
-		t.log.Debug("telling an event", "event", name, "err", err)
-	}
-}
-
-// missed has fetched what was pushed while nobody listened, or may have been lost (C36, E18).
-func (o *ownership) missed() {
-	o.driver.start()
-	if k := o.driver.chats; k != nil {
-		k.Missed()
-	}
-}
 
 // clientEvent is told by the client, from within its loop: nothing here waits.
 func (o *ownership) clientEvent(e mtproto.Event) {
@@ -120,11 +81,17 @@ func notice(e mtproto.Event, codes bool) map[string]any {
 	return map[string]any{}
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func text(err error) string {
-	if err == nil {
-		return ""
+// lookAtClock tells how wrong the clock is, when there is a connection.
+func (o *ownership) lookAtClock() {
+	if now := ahead(o.client); o.c.Clock.note(o.tell.log, now) {
+		o.tell.event(eventSkew, map[string]any{"ahead_seconds": now.Seconds()})
 	}
-	return err.Error()
+}
+
+// missed has fetched what was pushed while nobody listened, or may have been lost (C36, E18).
+func (o *ownership) missed() {
+	o.driver.start()
+	if k := o.driver.chats; k != nil {
+		k.Missed()
+	}
 }

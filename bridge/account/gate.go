@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/gate"
@@ -15,12 +16,12 @@ const (
 )
 
 // newGate is what decides which of the account's calls are made, from what was decided before. Nil: all are.
-func (r *Runner) newGate(ctx context.Context, invoke gate.Invoke) (*gate.Gate, error) {
-	if r.c.Limits == nil {
+func newGate(ctx context.Context, c *Config, invoke gate.Invoke, frozen func(*gate.Frozen), log *slog.Logger) (*gate.Gate, error) {
+	if c.Limits == nil {
 		return nil, nil
 	}
 	var standing []gate.Budget
-	of, err := r.c.Settings.BudgetsOf()
+	of, err := c.Settings.BudgetsOf()
 	if err != nil {
 		return nil, err
 	}
@@ -28,21 +29,9 @@ func (r *Runner) newGate(ctx context.Context, invoke gate.Invoke) (*gate.Gate, e
 		standing = append(standing, gate.Standing(method, calls))
 	}
 	g := gate.New(gate.Config{
-		Account: r.Name, Rules: r.c.Rates, Store: r.c.Limits, Invoke: invoke, Standing: standing, Sure: r.c.Sure, Tell: r.frozen, Log: r.tell.log,
+		Account: c.Name, Rules: c.Rates, Store: c.Limits, Invoke: invoke, Standing: standing, Sure: c.Sure, Tell: frozen, Log: log,
 	})
 	return g, g.Load(ctx)
-}
-
-// frozen tells of it that the account was frozen, or is not any more.
-func (r *Runner) frozen(f *gate.Frozen) {
-	r.status.freeze(f)
-	if f == nil {
-		r.tell.log.Warn("the account may write again")
-		r.tell.event(eventUnfrozen, nil)
-		return
-	}
-	r.tell.log.Warn("the account is frozen, and writes nothing", "reason", f.Reason, "since", f.Since)
-	r.tell.event(eventFrozen, map[string]any{"reason": f.Reason, "since": f.Since})
 }
 
 // govern adds the verbs of a gate to a service.

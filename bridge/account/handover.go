@@ -32,48 +32,39 @@ const (
 	passTime = time.Second
 )
 
-// keepRequests answers the requests at work, and keeps all others.
-func (o *ownership) keepRequests(ctx context.Context) {
-	gained, err := o.c.Conn.SubscribeSync(o.c.Settings.Scheme().Event(o.c.Name, eventGained))
+// keep answers the requests at work, and keeps all others; nil: it cannot, and the service has ended.
+func keep(ctx context.Context, c *Config, tell *teller, service *rpc.Service, owner string) *kept {
+	gained, err := c.Conn.SubscribeSync(c.Settings.Scheme().Event(c.Name, eventGained))
 	if err != nil {
-		o.tell.log.Warn("requests are not passed on", "err", err)
-		o.service.Stop(ctx)
-		return
+		tell.log.Warn("requests are not passed on", "err", err)
+		service.Stop(ctx)
+		return nil
 	}
-	asked, err := o.c.Answers.Subscribe(o.c.Settings.Scheme().Inside(o.c.Name, keptAsked), "", func(r answer.Request) {
-		r.JSON(keptAnswer{o.service.ID()}, nil)
+	asked, err := c.Answers.Subscribe(c.Settings.Scheme().Inside(c.Name, keptAsked), "", func(r answer.Request) {
+		r.JSON(keptAnswer{service.ID()}, nil)
 	})
 	if err != nil {
-		o.tell.log.Warn("requests are passed on in any order", "err", err)
+		tell.log.Warn("requests are passed on in any order", "err", err)
 	}
-	o.kept = &kept{service: o.service, owner: o.log.OwnerID(), gained: gained, asked: asked}
-	o.service.Hold()
-	o.service.Finish(ctx)
+	service.Hold()
+	service.Finish(ctx)
+	return &kept{service: service, owner: owner, gained: gained, asked: asked}
 }
 
-// PassOn gives the requests that were kept to the next owner. To be called after Run has returned and the account was given
-// back; it takes until somebody has it, 10 s at most, and ends in time for the limit of ctx.
-func (r *Runner) PassOn(ctx context.Context) {
-	o := r.ownership()
-	if o == nil || o.kept == nil {
-		return
-	}
-	k := o.kept
+// passOn gives the requests to the next owner. It takes until somebody has the account, 10 s at most, and ends in time for the limit
+// of ctx.
+func (k *kept) passOn(ctx context.Context) (requests int, served bool) {
 	defer k.close()
-	begun := time.Now()
-	until := begun.Add(handOver)
+	until := time.Now().Add(handOver)
 	if limit, ok := ctx.Deadline(); ok && limit.Add(-passTime-linger).Before(until) {
 		until = limit.Add(-passTime - linger)
 	}
 	ctx, cancel := context.WithDeadline(ctx, until.Add(linger+passTime))
 	defer cancel()
-	served := k.await(ctx, until)
-	if served {
+	if served = k.await(ctx, until); served {
 		_ = retry.Pause(ctx, linger)
 	}
-	n := k.service.PassOn(ctx, served)
-	o.files.PassOn(served)
-	r.tell.log.Info("requests passed on to the next owner", "requests", n, "served", served, "took", time.Since(begun))
+	return k.service.PassOn(ctx, served), served
 }
 
 func (k *kept) close() {
@@ -95,8 +86,8 @@ type keptAnswer struct {
 }
 
 // former is the service of a former owner that keeps requests for this one; empty: there is none.
-func (o *ownership) former() string {
-	m, err := o.c.Conn.Request(o.c.Settings.Scheme().Inside(o.c.Name, keptAsked), []byte("{}"), askedMost)
+func former(c *Config) string {
+	m, err := c.Conn.Request(c.Settings.Scheme().Inside(c.Name, keptAsked), []byte("{}"), askedMost)
 	var a keptAnswer
 	if err != nil || json.Unmarshal(m.Data, &a) != nil {
 		return ""

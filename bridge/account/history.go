@@ -39,7 +39,7 @@ func (o *ownership) takeHistory(c *rpc.Config, state mtproto.State) {
 	w := *d.publisher.writer // what is written here is no update: nothing of it is counted
 	o.history = history.New(history.Config{
 		Account: o.c.Name, User: state.UserID, Scheme: c.Scheme, Store: o.c.History, Records: o.c.Records,
-		Schema: o.c.Methods.Schema(), Rules: o.c.Rules, Invoke: o.ask, Find: o.findChat, Input: o.input, Met: o.met,
+		Schema: o.c.Methods.Schema(), Rules: o.c.Rules, Invoke: o.calls.ask, Find: o.findChat, Input: d.publisher.directory.input, Met: o.met,
 		Unknown: func(err error) bool { var unknown *peers.UnknownError; return errors.As(err, &unknown) },
 		Message: func(item *updates.Item) (nats.Header, []byte) { return w.history(o.c.Conn, item) },
 		Through: d.ledger.last, Held: o.historyHeld, Sure: o.c.Sure, Explain: o.status.explain, Tell: o.tell.event, Log: o.tell.log,
@@ -94,8 +94,9 @@ func (o *ownership) met(result []byte) {
 func (o *ownership) findChat(ctx context.Context, peer json.RawMessage) (kind subjects.Kind, id int64, err error) {
 	schema := o.c.Methods.Schema()
 	t, _ := schema.Type("InputPeer")
+	named := o.driver.publisher.directory.resolver(o.status.explain)
 	resolve := func(class, text string) ([]byte, bool, error) {
-		object, ok, fault := o.resolve(ctx, class, text)
+		object, ok, fault := named(ctx, class, text)
 		if fault != nil {
 			return nil, true, fault
 		}

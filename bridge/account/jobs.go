@@ -8,57 +8,70 @@ import (
 	"github.com/natsgram/natsgram/bridge/rpc"
 )
 
-// takeJobs prepares to run the account's jobs, and has the service answer for them.
-func (o *ownership) takeJobs(c *rpc.Config, user int64) {
-	if o.c.Queue == nil {
+// jobs runs the account's jobs, beside the calls that are asked for now.
+type jobs struct{ runner *queue.Runner } // nil: none are run
+
+// newJobs prepares to run them. service makes their calls; it is not there yet.
+func newJobs(c *Config, user int64, tell *teller, service func() *rpc.Service) jobs {
+	if c.Queue == nil {
+		return jobs{}
+	}
+	return jobs{queue.New(queue.Config{
+		Account: c.Name, User: user, Store: c.Queue, Caller: jobCaller{service, c.Methods.Of}, Work: c.Settings.JobsAtWork, Sure: c.Sure, Log: tell.log,
+		Told: func(end queue.End) { tell.metrics.Job(c.Name, string(end)) },
+		Lost: func(job map[string]any) { tell.event("queue.unknown", job) },
+	})}
+}
+
+// answers has the service answer for the jobs.
+func (x jobs) answers(c *rpc.Config) {
+	if x.runner == nil {
 		return
 	}
-	o.calls.jobs = queue.New(queue.Config{
-		Account: o.c.Name, User: user, Store: o.c.Queue, Caller: jobCaller{o}, Work: o.c.Settings.JobsAtWork, Sure: o.c.Sure, Log: o.tell.log,
-		Told: func(end queue.End) { o.tell.metrics.Job(o.c.Name, string(end)) },
-		Lost: func(job map[string]any) { o.tell.event("queue.unknown", job) },
-	})
 	for _, verb := range queue.Verbs() {
 		c.Extra["queue_"+verb] = rpc.Extra{
-			Subject: o.c.Settings.Scheme().Ctl(o.c.Name, "queue."+verb), Slow: true,
+			Subject: c.Scheme.Ctl(c.Account, "queue."+verb), Slow: true,
 			Answer: func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
-				return o.calls.jobs.Answer(ctx, verb, request)
+				return x.runner.Answer(ctx, verb, request)
 			},
 		}
 	}
 }
 
-func (o *ownership) runJobs() {
-	if o.calls.jobs != nil {
-		o.work.Go(func() { o.calls.jobs.Run(o.hard) })
-	}
-}
-
-// jobs are the figures of the account's queue.
-func (o *ownership) jobs() (f queue.Figures) {
-	if o.calls.jobs != nil {
-		f = o.calls.jobs.Figures()
+// figures are those of the account's queue.
+func (x jobs) figures() (f queue.Figures) {
+	if x.runner != nil {
+		f = x.runner.Figures()
 	}
 	return f
 }
 
-func (o *ownership) finishJobs(ctx context.Context) {
-	if o.calls.jobs != nil {
-		o.calls.jobs.Finish(ctx)
+func (x jobs) run(ctx context.Context) {
+	if x.runner != nil {
+		x.runner.Run(ctx)
+	}
+}
+
+func (x jobs) finish(ctx context.Context) {
+	if x.runner != nil {
+		x.runner.Finish(ctx)
 	}
 }
 
 // jobCaller makes the calls of jobs as all others are made.
-type jobCaller struct{ o *ownership }
+type jobCaller struct {
+	service func() *rpc.Service
+	of      func(method string) (reads, once bool)
+}
 
 // jobRoom is with whom jobs share their room: with each other.
 const jobRoom = "queue"
 
 // Do makes one.
 func (c jobCaller) Do(ctx context.Context, call queue.Call) (queue.Answer, *answer.Fault) {
-	r := c.o.service.Do(ctx, rpc.Call{Method: call.Method, Header: call.Header, Body: call.Body, Caller: jobRoom, Chat: &call.Chat})
+	r := c.service().Do(ctx, rpc.Call{Method: call.Method, Header: call.Header, Body: call.Body, Caller: jobRoom, Chat: &call.Chat})
 	return queue.Answer{Header: r.Header, Body: r.Body}, r.Fault
 }
 
 // Method tells of one.
-func (c jobCaller) Method(name string) (reads, once bool) { return c.o.c.Methods.Of(name) }
+func (c jobCaller) Method(name string) (reads, once bool) { return c.of(name) }

@@ -17,7 +17,8 @@ func (r *Runner) StorageLost(c storage.Change) {
 		o.driver.ledger.anotherStream()
 	}
 	if o := r.ownership(); o != nil && c.Name == storage.Peers {
-		o.peersLost()
+		o.relearning.lost()
+		o.work.Go(func() { o.relearning.run(o.hard) })
 	}
 	if o := r.ownership(); o != nil && o.driver.chats != nil && (c.Name == storage.Updates || c.Name == storage.State) {
 		o.driver.chats.Lost()

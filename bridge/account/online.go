@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,23 +32,21 @@ type presence struct {
 	every  atomic.Int64 // nanoseconds; 0: onlineEvery
 }
 
-// appear shows the account as online, if its operator wants that, until what it returns is called or the ownership ends.
-func (o *ownership) appear() (offline func()) {
-	if !o.online.wanted {
+// appear shows the account as online, if its operator wants that, until what it returns is called or life ends.
+func (p *presence) appear(life context.Context, work *sync.WaitGroup) (offline func()) {
+	if !p.wanted {
 		return func() {}
 	}
-	o.online.schema, o.online.invoke = o.c.Methods.Schema(), o.invoke
-	o.online.failed = func(err error) { o.tell.log.Warn("telling Telegram that the account is online", "err", err) }
-	ctx, cancel := context.WithCancel(o.hard)
+	ctx, cancel := context.WithCancel(life)
 	gone := make(chan struct{})
-	o.work.Go(func() {
+	work.Go(func() {
 		defer close(gone)
-		o.online.keep(ctx)
+		p.keep(ctx)
 	})
 	return func() {
 		cancel()
 		<-gone
-		o.online.bye(o.hard)
+		p.bye(life)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -18,25 +19,27 @@ import (
 
 // ownership is the time from taking an account to letting go of it, and what runs in it.
 type ownership struct {
-	c       *Config
-	tell    *teller
-	status  *status
-	log     *stream.Log
-	client  Client
-	driver  *driver
-	service *rpc.Service
-	calls   calls
-	files   *files.Service
-	uploads *uploads.Uploads // nil: no call may name a file
-	history *history.Service // nil: none is fetched
-	online  presence
-	erasing erasing
-	kept    *kept           // what is to be passed on; set by run before it returns
-	hard    context.Context //nolint:containedctx // the ownership's life: ends when nothing may go on
-	stop    context.CancelFunc
-	work    sync.WaitGroup
-	ended   chan error // of the log
-	lost    chan error // of the client
+	c          *Config
+	tell       *teller
+	status     *status
+	log        *stream.Log
+	client     Client
+	driver     *driver
+	service    *rpc.Service
+	calls      calls
+	files      *files.Service
+	uploads    *uploads.Uploads // nil: no call may name a file
+	history    *history.Service // nil: none is fetched
+	online     presence
+	keeping    keeping
+	relearning relearning
+	erasing    erasing
+	kept       *kept           // what is to be passed on; set by run before it returns
+	hard       context.Context //nolint:containedctx // the ownership's life: ends when nothing may go on
+	stop       context.CancelFunc
+	work       sync.WaitGroup
+	ended      chan error // of the log
+	lost       chan error // of the client
 }
 
 // begin takes the account: from the owner record on nobody else can write its updates.
@@ -48,7 +51,6 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, er
 		c: &r.c, tell: &r.tell, status: &r.status, driver: r.newDriver(), ended: make(chan error, 1), lost: make(chan error, 1),
 	}
 	o.hard, o.stop = context.WithCancel(context.WithoutCancel(ctx))
-	o.driver.ledger.after = o.markPeers
 	o.calls.floods = r.c.Floods.Account(r.Name, r.tell.log)
 	err := o.open(ctx, state)
 	if err == nil {
@@ -63,45 +65,12 @@ func (r *Runner) begin(ctx context.Context, state mtproto.State) (*ownership, er
 		o.driver.memory.share.Close()
 		return nil, err
 	}
-	o.online.wanted = r.c.Settings.ShownOnline(r.Name) && !state.Bot
 	r.mu.Lock()
 	r.owned = o
 	r.mu.Unlock()
 	r.status.owned(state)
 	r.tell.event(eventGained, map[string]any{"epoch": o.log.Epoch(), "owner": o.log.OwnerID()})
 	return o, nil
-}
-
-// serve begins to take an owner's requests.
-func (r *Runner) serve(ctx context.Context, state mtproto.State, o *ownership) (err error) {
-	o.driver.reaches(o.client)
-	o.driver.chats = o.newChats(state)
-	o.driver.publisher.dialogs = o.driver.chats != nil
-	if o.calls.journal, err = o.newJournal(state.UserID); err != nil {
-		return err
-	}
-	if o.calls.gate, err = r.newGate(ctx, o.client.Invoke); err != nil {
-		return err
-	}
-	o.driver.ask = o.invoke
-	c := r.rpcConfig(invoker(o.invoke), o)
-	govern(&c, o.calls.gate)
-	c.Behind = o.former()
-	known := o.driver.publisher.directory
-	c.Locate, c.Whose, c.Self = known.Locate, known.Whose, state.UserID
-	c.Sequence = o.sequences()
-	o.takeJobs(&c, state.UserID)
-	o.takeHistory(&c, state)
-	if o.uploads = o.newUploads(state.UserID); o.uploads != nil {
-		c.Files = named{o.uploads}
-	}
-	o.files = files.New(r.filesConfig(o, state.UserID))
-	takeFiles(&c, o.files)
-	if o.service, err = rpc.Serve(c); err != nil {
-		o.files.Close()
-		o.uploads.Close()
-	}
-	return err
 }
 
 // open takes the account's log, and makes the machine that goes on with it.
@@ -131,11 +100,11 @@ func (o *ownership) run(ctx context.Context) error {
 	if o.driver.ledger.places.lost {
 		o.work.Go(func() { o.driver.ledger.places.rebuild(o.hard, o.log) })
 	}
-	o.work.Go(func() { o.relearn(o.hard) })
-	o.runJobs()
+	o.work.Go(func() { o.relearning.run(o.hard) })
+	o.work.Go(func() { o.calls.jobs.run(o.hard) })
 	o.files.Start()
 	o.runHistory()
-	offline := o.appear()
+	offline := o.online.appear(o.hard, &o.work)
 	for {
 		select {
 		case <-ctx.Done():
@@ -167,11 +136,11 @@ func (o *ownership) release(offline, disconnect func()) error {
 		}
 	})
 	o.status.set(Stopping, nil)
-	o.finishJobs(grace)
+	o.calls.jobs.finish(grace)
 	o.endHistory()
 	o.files.Close()
 	if passing := o.c.Successor != nil && o.c.Successor(); passing {
-		o.keepRequests(grace)
+		o.kept = keep(grace, o.c, o.tell, o.service, o.log.OwnerID())
 	} else {
 		o.service.Stop(grace)
 	}
@@ -187,7 +156,7 @@ func (o *ownership) release(offline, disconnect func()) error {
 	err := o.log.Flush(grace)
 	if err == nil {
 		o.driver.ledger.save(grace)
-		o.finishChats(grace)
+		o.keeping.finish(grace)
 	}
 	o.tell.event("owner.lost", map[string]any{"epoch": o.log.Epoch(), "reason": "released"})
 	o.end()
@@ -220,4 +189,31 @@ func (o *ownership) end() {
 	o.stop()
 	o.work.Wait()
 	o.driver.memory.share.Close()
+}
+
+// PassOn gives the requests that were kept to the next owner. To be called after Run has returned and the account was given
+// back; it takes until somebody has it, 10 s at most, and ends in time for the limit of ctx.
+func (r *Runner) PassOn(ctx context.Context) {
+	o := r.ownership()
+	if o == nil || o.kept == nil {
+		return
+	}
+	begun := time.Now()
+	n, served := o.kept.passOn(ctx)
+	o.files.PassOn(served)
+	r.tell.log.Info("requests passed on to the next owner", "requests", n, "served", served, "took", time.Since(begun))
+}
+
+func (r *Runner) newClient(ctx context.Context, state mtproto.State, o *ownership) (Client, error) {
+	options, err := ClientOptions(r.c.Settings, r.c.Env, r.Name, r.c.Version)
+	if err != nil {
+		return nil, err
+	}
+	options.Schema, options.State, options.Save = r.c.Methods.Schema(), state, r.keeper.save
+	options.Updates, options.Events, options.Log = o.driver.push, o.clientEvent, r.tell.log
+	options.Pauses, options.Paused = o.calls.floods.Load(ctx), o.calls.floods.Note
+	if r.c.Sure != nil {
+		options.Dial = fenced(new(net.Dialer).DialContext, r.c.Sure)
+	}
+	return r.c.NewClient(options)
 }

@@ -5,19 +5,22 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // payload writes the frame around updates in JSON or MessagePack; the updates themselves are the codec's.
 type payload struct {
-	w     *writer
-	b     []byte
-	comma bool
-	err   error
+	schema  *codec.Schema
+	msgpack bool
+	b       []byte
+	comma   bool
+	err     error
 }
 
 // open begins a map of n keys.
 func (p *payload) open(n int) {
-	if p.w.msgpack {
+	if p.msgpack {
 		p.b = append(p.b, 0x80|byte(n))
 		return
 	}
@@ -26,18 +29,18 @@ func (p *payload) open(n int) {
 }
 
 func (p *payload) close() {
-	if !p.w.msgpack {
+	if !p.msgpack {
 		p.b = append(p.b, '}')
 		p.comma = true
 	}
 }
 
 func (p *payload) key(name string) {
-	if !p.w.msgpack && p.comma {
+	if !p.msgpack && p.comma {
 		p.b = append(p.b, ',')
 	}
 	p.text(name)
-	if !p.w.msgpack {
+	if !p.msgpack {
 		p.b = append(p.b, ':')
 	}
 	p.comma = true
@@ -59,7 +62,7 @@ func (p *payload) name(constructor string) {
 
 // text is a string of up to 64 KiB.
 func (p *payload) text(s string) {
-	if !p.w.msgpack {
+	if !p.msgpack {
 		quoted, err := json.Marshal(s)
 		p.fail(err)
 		p.b = append(p.b, quoted...)
@@ -78,7 +81,7 @@ func (p *payload) text(s string) {
 }
 
 func (p *payload) number(n int) {
-	if p.w.msgpack {
+	if p.msgpack {
 		p.b = binary.BigEndian.AppendUint64(append(p.b, 0xd3), uint64(n)) //nolint:gosec // two's complement is meant
 		return
 	}
@@ -87,7 +90,7 @@ func (p *payload) number(n int) {
 
 // long is a number of 64 bits, which JSON has as text.
 func (p *payload) long(n int64) {
-	if p.w.msgpack {
+	if p.msgpack {
 		p.number(int(n))
 		return
 	}
@@ -97,7 +100,7 @@ func (p *payload) long(n int64) {
 // array begins a list of n.
 func (p *payload) array(n int) {
 	switch {
-	case !p.w.msgpack:
+	case !p.msgpack:
 		p.b = append(p.b, '[')
 	case n < 16:
 		p.b = append(p.b, 0x90|byte(n))
@@ -108,22 +111,22 @@ func (p *payload) array(n int) {
 
 // next stands before item i of a list, and endArray behind the last.
 func (p *payload) next(i int) {
-	if i > 0 && !p.w.msgpack {
+	if i > 0 && !p.msgpack {
 		p.b = append(p.b, ',')
 	}
 }
 
 func (p *payload) endArray() {
-	if !p.w.msgpack {
+	if !p.msgpack {
 		p.b = append(p.b, ']')
 	}
 }
 
 func (p *payload) truth(yes bool) {
 	switch {
-	case p.w.msgpack && yes:
+	case p.msgpack && yes:
 		p.b = append(p.b, 0xc3)
-	case p.w.msgpack:
+	case p.msgpack:
 		p.b = append(p.b, 0xc2)
 	default:
 		p.b = strconv.AppendBool(p.b, yes)
@@ -132,9 +135,9 @@ func (p *payload) truth(yes bool) {
 
 // object is a boxed TL object of any class.
 func (p *payload) object(tl []byte) {
-	s := p.w.schema
+	s := p.schema
 	var err error
-	if p.w.msgpack {
+	if p.msgpack {
 		p.b, err = s.AppendMsgpack(p.b, tl, s.AnyObject())
 	} else {
 		p.b, err = s.AppendJSON(p.b, tl, s.AnyObject())

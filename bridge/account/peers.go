@@ -3,11 +3,14 @@ package account
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
+	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -118,26 +121,39 @@ func (x *directory) renamed(update []byte) {
 	x.Renamed(v.Int("user_id"), strings.TrimSpace(v.Str("first_name")+" "+v.Str("last_name")), names)
 }
 
-// resolve is rpc.Config.Resolve.
-func (o *ownership) resolve(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault) {
-	object, ok, err := o.driver.publisher.directory.Resolve(ctx, class, text)
-	if err == nil {
-		return object, ok, nil
+// resolver is rpc.Config.Resolve, with explain for errors of Telegram's.
+func (x *directory) resolver(explain func(error) answer.Fault) func(context.Context, string, string) ([]byte, bool, *answer.Fault) {
+	return func(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault) {
+		object, ok, err := x.Resolve(ctx, class, text)
+		if err == nil {
+			return object, ok, nil
+		}
+		var unknown *peers.UnknownError
+		if errors.As(err, &unknown) {
+			return nil, true, &answer.Fault{Code: 400, Text: err.Error()}
+		}
+		fault := explain(err)
+		fault.Text = err.Error()
+		return nil, true, &fault
 	}
-	var unknown *peers.UnknownError
-	if errors.As(err, &unknown) {
-		return nil, true, &answer.Fault{Code: 400, Text: err.Error()}
-	}
-	fault := o.status.explain(err)
-	fault.Text = err.Error()
-	return nil, true, &fault
 }
 
-// askedPeers answers a verb of tg.ctl.<account>.peers.
-func (o *ownership) askedPeers(verb string) func(context.Context, []byte) ([]byte, *answer.Fault) {
-	return func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
-		ctx, cancel := context.WithTimeout(ctx, o.c.Settings.Timeout)
-		defer cancel()
-		return o.driver.publisher.directory.Answer(ctx, verb, request, o.status.explain)
+// answers has the service answer the verbs of tg.ctl.<account>.peers, each within that time.
+func (x *directory) answers(c *rpc.Config, within time.Duration) {
+	for _, verb := range peers.Verbs() {
+		c.Extra["peers_"+verb] = rpc.Extra{
+			Subject: c.Scheme.Ctl(c.Account, "peers."+verb), Slow: true,
+			Answer: func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
+				ctx, cancel := context.WithTimeout(ctx, within)
+				defer cancel()
+				return x.Answer(ctx, verb, request, c.Explain)
+			},
+		}
 	}
+}
+
+// input is a chat as calls name it.
+func (x *directory) input(ctx context.Context, p updates.Peer) ([]byte, error) {
+	object, _, err := x.Resolve(ctx, "InputPeer", string(p.Kind)+"."+strconv.FormatInt(p.ID, 10))
+	return object, err
 }

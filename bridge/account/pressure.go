@@ -150,8 +150,6 @@ const (
 	noRoomHere = "updates of all accounts of this daemon take the memory that they may"
 	// heldAfter is pressure.after where no test says otherwise.
 	heldAfter = 3 * time.Second
-	// parkedShare is how much may be parked: this part of what may wait for JetStream.
-	parkedShare = 4
 )
 
 // Events of updates that have to wait.

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
+	"github.com/natsgram/natsgram/bridge/stream"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -26,56 +29,60 @@ const (
 // relearnBackoff is between attempts to read the stream.
 var relearnBackoff = retry.Backoff{Min: time.Second, Max: time.Minute}
 
-// relearn learns whom the stream tells of and the bucket does not, and has the directory say from then on how far it has come.
-func (o *ownership) relearn(ctx context.Context) {
-	x := o.driver.publisher.directory
-	if former := o.log.Former().User; former != 0 && former != x.self {
+// relearning has a directory learn whom the stream tells of and the bucket does not.
+type relearning struct {
+	*directory
+	stream  *stream.Log
+	records *records.Records
+	last    func() uint64 // the sequence of the last message that was folded in
+	user    string
+	log     *slog.Logger
+}
+
+// run reads the stream, and has the directory say from then on how far it has come.
+func (x *relearning) run(ctx context.Context) {
+	if former := x.stream.Former().User; former != 0 && former != x.self {
 		if err := x.ForgetAll(ctx); err != nil && ctx.Err() == nil {
-			o.tell.log.Warn("removing whom the former user of this name had met", "err", err)
+			x.log.Warn("removing whom the former user of this name had met", "err", err)
 		}
 		x.StorageLost()
 	}
 	_ = retry.Do(ctx, relearnBackoff, func(ctx context.Context) (again bool, err error) {
-		made := o.c.Records.StreamMade()
-		from, err := x.Mark(ctx, made)
+		from, err := x.Mark(ctx, x.records.StreamMade())
 		if err == nil {
 			read := 0
-			err = o.log.Read(ctx, from, func(m jetstream.Msg) error {
-				x.learnOld(m, o.driver.publisher.writer.user[0])
+			err = x.stream.Read(ctx, from, func(m jetstream.Msg) error {
+				x.learnOld(m, x.user)
 				if read++; read%relearnRound != 0 {
 					return nil
 				}
 				return retry.Pause(ctx, relearnPause)
 			})
 			if err == nil {
-				o.tell.log.Debug("learned from the stream whom the bucket of peers may lack", "from", from, "messages", read)
+				x.log.Debug("learned from the stream whom the bucket of peers may lack", "from", from, "messages", read)
 				x.caughtUp.Store(true)
-				o.markPeers(ctx)
+				x.mark(ctx)
 				return false, nil
 			}
 		}
 		if ctx.Err() == nil {
-			o.tell.log.Warn("reading in the stream whom the bucket of peers may lack", "err", err)
+			x.log.Warn("reading in the stream whom the bucket of peers may lack", "err", err)
 		}
 		return true, err
 	})
 }
 
-// markPeers notes that the bucket tells of all of whom the stream does up to here.
-func (o *ownership) markPeers(ctx context.Context) {
-	x := o.driver.publisher.directory
-	if !x.caughtUp.Load() {
-		return
+// mark notes that the bucket tells of all of whom the stream does up to here.
+func (x *relearning) mark(ctx context.Context) {
+	if x.caughtUp.Load() {
+		x.SaveMark(ctx, x.last(), x.records.StreamMade())
 	}
-	x.SaveMark(ctx, o.driver.ledger.last(), o.c.Records.StreamMade())
 }
 
-// peersLost is for when the bucket was made anew.
-func (o *ownership) peersLost() {
-	x := o.driver.publisher.directory
+// lost is for when the bucket was made anew: it is to be run again.
+func (x *relearning) lost() {
 	x.StorageLost()
 	x.caughtUp.Store(false)
-	o.work.Go(func() { o.relearn(o.hard) })
 }
 
 // learnOld learns whom a message of the stream tells of, if it is this user's.

@@ -21,6 +21,8 @@ const (
 	// heldWeight is what an update that the machine holds will weigh in the log beside its bytes, which are three times as many
 	// there.
 	heldWeight, heldGrowth = 2300, 3
+	// parkedShare is how much may be parked: this part of what may wait for JetStream.
+	parkedShare = 4
 )
 
 // Take notes what came into the inbox.

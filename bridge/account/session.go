@@ -16,8 +16,9 @@ import (
 type keeper struct {
 	vault   *vault.Vault
 	account string
-
-	told func(foreign string) // what stood in the session's place
+	sure    func() bool // the account is this daemon's; nil: always
+	tell    *teller
+	status  *status
 
 	mu      sync.Mutex
 	session vault.Session
@@ -35,7 +36,7 @@ func (k *keeper) load(ctx context.Context) (mtproto.State, error) {
 	k.session = s
 	k.mu.Unlock()
 	if s.Foreign != "" {
-		k.told(s.Foreign)
+		k.foreign(s.Foreign)
 	}
 	state, err := mtproto.ParseState(s.State)
 	if err != nil {
@@ -44,7 +45,8 @@ func (k *keeper) load(ctx context.Context) (mtproto.State, error) {
 	return state, nil
 }
 
-// save stores a state over the one that was loaded or saved last, and never over somebody else's.
+// save is mtproto.Options.Save: it stores a state over the one that was loaded or saved last, and never over somebody else's. That somebody
+// signed in anew is no fault: what is known of the former session is of no use, and the account begins again.
 func (k *keeper) save(state mtproto.State) error {
 	b, err := json.Marshal(state)
 	if err != nil {
@@ -52,78 +54,62 @@ func (k *keeper) save(state mtproto.State) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), saveTime)
 	defer cancel()
-	return k.tell(func() (foreign string, err error) {
+	err = k.do(func() (foreign string, err error) {
 		k.session, foreign, err = k.vault.Keep(ctx, k.account, k.session, b)
 		return foreign, err
 	})
-}
-
-// save is mtproto.Options.Save. That somebody signed in anew is no fault: what is known of the former session is of no use, and
-// the account begins again.
-func (r *Runner) save(state mtproto.State) error {
-	err := r.keeper.save(state)
 	if errors.Is(err, vault.ErrChanged) {
-		r.tell.log.Info("the session was replaced: the state of this one is not stored")
+		k.tell.log.Info("the session was replaced: the state of this one is not stored")
 		return nil
 	}
 	return err
 }
 
-// tell does something with the session, and tells what was found in its place.
-func (k *keeper) tell(do func() (foreign string, err error)) error {
+// do does something with the session, and tells what was found in its place.
+func (k *keeper) do(do func() (foreign string, err error)) error {
 	k.mu.Lock()
 	foreign, err := do()
 	k.mu.Unlock()
 	if foreign != "" {
-		k.told(foreign)
+		k.foreign(foreign)
 	}
 	return err
-}
-
-// Session is the one that the account runs with; its State is nil where it runs with none.
-func (r *Runner) Session() vault.Session {
-	r.keeper.mu.Lock()
-	defer r.keeper.mu.Unlock()
-	return r.keeper.session
-}
-
-// Written reports whether the vault's record of that revision is the one that this account wrote or read last.
-func (r *Runner) Written(revision uint64) bool {
-	r.keeper.mu.Lock()
-	defer r.keeper.mu.Unlock()
-	return r.keeper.session.Revision() == revision
-}
-
-// Reconcile looks whether the vault still holds the session with which the account runs, and writes it back if it does not: the
-// record was deleted, purged, overwritten, or lost with the whole store. It reports whether the account has to begin anew, because a
-// person signed in anew, or another daemon has the account.
-func (r *Runner) Reconcile(ctx context.Context) (anew bool, err error) {
-	k := &r.keeper
-	err = k.tell(func() (foreign string, err error) {
-		if k.session.State == nil {
-			anew = true // it runs with none
-			return "", nil
-		}
-		if r.c.Sure != nil && !r.c.Sure() {
-			return "", ErrLost
-		}
-		k.session, foreign, err = k.vault.Check(ctx, k.account, k.session)
-		return foreign, err
-	})
-	return anew || errors.Is(err, vault.ErrChanged), err
 }
 
 // eventForeign is told when something that is no session of this account's stood in its place.
 const eventForeign = "session.foreign"
 
 // foreign tells of a record that is not the account's session. The account goes on with the one in memory, which is stored again.
-func (r *Runner) foreign(what string) {
+func (k *keeper) foreign(what string) {
 	if what == vault.NoRecord {
-		r.tell.log.Warn("the vault did not hold this account's session any more; it is stored again")
+		k.tell.log.Warn("the vault did not hold this account's session any more; it is stored again")
 	} else {
-		r.tell.log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?",
+		k.tell.log.Error("what stood in the vault is not this account's session, and was written over: who may write to the bucket?",
 			"found", what)
 	}
-	r.status.foreign(what)
-	r.tell.event(eventForeign, map[string]any{"found": what})
+	k.status.foreign(what)
+	k.tell.event(eventForeign, map[string]any{"found": what})
+}
+
+// present is the session that the account runs with; its State is nil where it runs with none.
+func (k *keeper) present() vault.Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.session
+}
+
+// reconcile writes the session back where the vault does not hold it any more. Anew: the account has to begin anew.
+func (k *keeper) reconcile(ctx context.Context) (anew bool, err error) {
+	err = k.do(func() (foreign string, err error) {
+		if k.session.State == nil {
+			anew = true // it runs with none
+			return "", nil
+		}
+		if k.sure != nil && !k.sure() {
+			return "", ErrLost
+		}
+		k.session, foreign, err = k.vault.Check(ctx, k.account, k.session)
+		return foreign, err
+	})
+	return anew || errors.Is(err, vault.ErrChanged), err
 }

@@ -13,30 +13,6 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Forms of a message, stream.Message.Form: what was left out, so that the server takes it.
-const (
-	formWhole uint8 = iota
-	formAlone       // without the users and chats that the update mentions
-	formSlim        // without the update's contents: what is needed to fetch them is there
-	formBare        // without a payload
-)
-
-// Values of Tg-Redacted.
-const (
-	redactedMentions = "users and chats" // the update is whole
-	redactedTooLarge = "too large"
-	redactedRefused  = "refused" // JetStream takes the update in no other form, whatever its size
-)
-
-// stateName is the type of messages that hold nothing but what of an account's state had no room in the header before them.
-const stateName = "state"
-
-// longestRequest is how long a request's id may be to go along with the update that it caused.
-const longestRequest = 256
-
-// stateRoom is how many messages a batch leaves room for that may come of splitting a state.
-const stateRoom = 40
-
 func (w *writer) smaller(m stream.Message, limits stream.Limits, refusal string) []stream.Message {
 	m.Header = cloned(m.Header)
 	if len(first(m.Header, subjects.HeaderRequestID)) > longestRequest {
@@ -60,13 +36,6 @@ func cloned(h nats.Header) nats.Header {
 		c[k] = v
 	}
 	return c
-}
-
-func first(h nats.Header, name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
 }
 
 // split has what of a long state does not fit into most bytes follow in messages of its own.
@@ -158,22 +127,6 @@ func (w *writer) slimmed(r *redaction, room int64) []byte {
 		r.Left, r.IDs = r.Left+len(r.IDs)-half, r.IDs[:half]
 	}
 }
-
-// redaction says of an update that was left out what is needed to fetch it.
-type redaction struct {
-	Name  string // of the update
-	Why   string
-	Box   string
-	Pts   int
-	Kind  string  // of the chat
-	ID    int64   // of the chat
-	IDs   []int64 // of the messages that it is about
-	Left  int     // how many more of them there are
-	Bytes int     // that the payload had
-}
-
-// gapName is the type of messages that say that updates are missing.
-const gapName = "gap"
 
 // open takes the update out of a payload, as it is encoded. One of a layer that nobody knows is none.
 func (w *writer) open(m stream.Message) (update []byte, ok bool) {

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/queue"
 	"github.com/natsgram/natsgram/mtproto"
-	"github.com/natsgram/natsgram/mtproto/reach"
 )
 
 // Phase is what an account is doing.
@@ -119,19 +117,6 @@ type Way struct {
 	Latency  float64   `json:"latency_ms"` // until Telegram answers; 0: it has not yet
 	Success  time.Time `json:"last_success,omitzero"`
 	Failures float64   `json:"failures"` // each counts half as much every two minutes
-}
-
-// ways are those of a client that has any.
-func ways(c Client) (all []Way) {
-	w, ok := c.(interface{ Ways() []reach.Health })
-	if !ok {
-		return nil
-	}
-	for _, h := range w.Ways() {
-		failures := math.Round(h.Failures*100) / 100
-		all = append(all, Way{h.Way, float64(h.Latency) / float64(time.Millisecond), h.Success, failures})
-	}
-	return all
 }
 
 type status struct {
@@ -264,86 +249,4 @@ func (s *status) told() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.s
-}
-
-// Status is how the account does.
-func (r *Runner) Status() Status {
-	o := r.ownership() // first: what is told of it comes after
-	out := r.status.told()
-	out.Layer = r.c.Methods.Schema().Layer()
-	if o != nil {
-		o.tellStatus(&out)
-	}
-	return out
-}
-
-// tellStatus adds what the owner knows.
-func (o *ownership) tellStatus(out *Status) {
-	if out.State != Stopped && (o.c.Sure == nil || o.c.Sure()) {
-		out.Owner, out.Epoch = o.log.OwnerID(), o.log.Epoch()
-	}
-	out.Waiting = o.log.Waiting()
-	out.InFlight = o.service.InFlight()
-	out.Pts, out.Stored = o.driver.ledger.figures()
-	out.Held = o.driver.held()
-	if k := o.driver.chats; k != nil {
-		out.Dialogs = k.Figures()
-	}
-	out.Peers = o.driver.publisher.directory.Figures()
-	out.WaitingSince = o.log.Doing().Oldest
-	out.Heard = heard(o.client)
-	out.Ways = ways(o.client)
-	out.FloodWaits = o.calls.floods.Waits()
-	if out.MoreWaits = max(len(out.FloodWaits)-waitsShown, 0); out.MoreWaits > 0 {
-		out.FloodWaits = out.FloodWaits[:waitsShown]
-	}
-	if jobs := o.jobs(); jobs.Chats > 0 {
-		out.Jobs = &jobs
-	}
-	figures := o.files.Figures()
-	out.Files = &figures
-	if skew := ahead(o.client); skew.Abs() >= skewLeast {
-		out.Skew = math.Round(skew.Seconds())
-	}
-	var behind bool
-	out.Difference, behind, out.DifferenceError = o.driver.differences.told()
-	if out.Follows = out.Follows && !behind && !out.Difference.IsZero(); behind && out.State == Connected {
-		out.State, out.Error = Behind, out.DifferenceError
-	}
-}
-
-// Busy is how long what puts the account's updates in order has been at one thing.
-func (r *Runner) Busy() time.Duration {
-	o := r.ownership()
-	if o == nil {
-		return 0
-	}
-	return o.driver.pulse.Busy()
-}
-
-// heard is when Telegram last said something to a client.
-func heard(c Client) time.Time {
-	if w, ok := c.(interface{ LastHeard() time.Time }); ok {
-		return w.LastHeard()
-	}
-	return time.Time{}
-}
-
-// UpToDate reports whether the account follows its updates, and no difference is due.
-func (r *Runner) UpToDate() bool {
-	o := r.ownership()
-	return o != nil && r.Status().Follows && o.driver.differences.upToDate()
-}
-
-// Starting reports that the account is not this daemon's yet: what its stream holds is still being read.
-func (r *Runner) Starting() bool {
-	now, _ := r.status.phase()
-	return now == Starting
-}
-
-// Changed is closed when State or Follows is not what it was.
-func (r *Runner) Changed() <-chan struct{} {
-	r.status.mu.Lock()
-	defer r.status.mu.Unlock()
-	return r.status.changed
 }

@@ -20,13 +20,13 @@ func (someWays) Ways() []reach.Health {
 }
 
 func TestStatusShowsWays(t *testing.T) {
-	got, err := json.Marshal(ways(someWays{}))
+	got, err := json.Marshal(waysOf(someWays{}))
 	want := `[{"way":"mtproxy://proxy.example:443","latency_ms":0,"failures":1.23},` +
 		`{"way":"direct","latency_ms":25,"last_success":"2027-01-15T08:00:00Z","failures":0}]`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v\nwant %s", got, err, want)
 	}
-	if all := ways(struct{ Client }{}); all != nil {
+	if all := waysOf(struct{ Client }{}); all != nil {
 		t.Errorf("of a client without: %v", all)
 	}
 }
@@ -35,11 +35,11 @@ func TestStatusShowsWays(t *testing.T) {
 func TestLimits(t *testing.T) {
 	var s settings.Settings
 	s.Ping, s.FloodWait = 20*time.Second, time.Minute
-	if l := limits(s); l.Session.PingAfter != s.Ping || l.FloodWait != s.FloodWait {
+	if l := clientLimits(s); l.Session.PingAfter != s.Ping || l.FloodWait != s.FloodWait {
 		t.Errorf("%+v", l)
 	}
 	s.FloodWait = 0
-	if l := limits(s); l.FloodWait >= 0 {
+	if l := clientLimits(s); l.FloodWait >= 0 {
 		t.Errorf("%+v", l)
 	}
 }

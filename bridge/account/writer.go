@@ -182,7 +182,7 @@ func (w *writer) body(item *updates.Item) []byte {
 			size += len(o)
 		}
 	}
-	p := payload{w: w, b: make([]byte, 0, 64+2*size)}
+	p := payload{schema: w.schema, msgpack: w.msgpack, b: make([]byte, 0, 64+2*size)}
 	p.open(3)
 	p.key("update")
 	p.object(item.Update)
@@ -197,7 +197,7 @@ func (w *writer) body(item *updates.Item) []byte {
 
 // named is a payload with nothing but the update's name.
 func (w *writer) named(name string) []byte {
-	p := payload{w: w}
+	p := payload{schema: w.schema, msgpack: w.msgpack}
 	p.open(3)
 	p.name(name)
 	p.list("users", nil)
@@ -208,7 +208,7 @@ func (w *writer) named(name string) []byte {
 
 // alone is the payload of an update, encoded already, without users and chats.
 func (w *writer) alone(update []byte) []byte {
-	p := payload{w: w}
+	p := payload{schema: w.schema, msgpack: w.msgpack}
 	p.open(3)
 	p.key("update")
 	p.raw(update)
@@ -220,7 +220,7 @@ func (w *writer) alone(update []byte) []byte {
 
 // redacted is the payload of an update that is left out.
 func (w *writer) redacted(r *redaction) []byte {
-	p := payload{w: w}
+	p := payload{schema: w.schema, msgpack: w.msgpack}
 	p.open(4)
 	p.name(r.Name)
 	p.list("users", nil)
@@ -251,7 +251,7 @@ func (w *writer) redacted(r *redaction) []byte {
 }
 
 func (w *writer) gap(item *updates.Item) []byte {
-	p := payload{w: w}
+	p := payload{schema: w.schema, msgpack: w.msgpack}
 	p.open(1)
 	p.key("gap")
 	p.open(5)
