@@ -182,7 +182,7 @@ func (t *serialTurn) Leave() { t.once.Do(func() { close(t.over) }) }
 func (t *serialTurn) Invoke(ctx context.Context, query []byte) ([]byte, error) {
 	defer t.Leave()
 	if t.before != nil {
-		defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitTurn})
+		defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitTurn})()
 		select {
 		case <-t.before:
 		case <-ctx.Done():

@@ -34,6 +34,7 @@ type fakeFile struct {
 	name, mime string
 	object     codec.M
 	hold       chan struct{}
+	begun      chan struct{} // closed when it is to come up; nil: nobody looks
 	ups, mends int
 	lost       bool // the next error of a call says something of it
 }
@@ -53,6 +54,9 @@ func (f *fakeFile) MimeType() string { return f.mime }
 
 func (f *fakeFile) Up(ctx context.Context) (codec.M, *Fault) {
 	f.ups++
+	if f.begun != nil {
+		close(f.begun)
+	}
 	if f.hold != nil {
 		select {
 		case <-f.hold:
@@ -290,7 +294,7 @@ func TestFilesKeepTheOrder(t *testing.T) {
 		order = append(order, call.Str("message"))
 		return tlOf(codec.M{"_": "updatesTooLong"})
 	}, fromShelf(&shelf{files: map[string]*fakeFile{"object:B/a": slow}}), func(c *Config) {
-		c.Concurrency = 1
+		c.Concurrency = 2 // the first waits for its file, the second for the first
 		c.Sequence = serially(c)
 	})
 	user := func(id int) string {
@@ -312,6 +316,37 @@ func TestFilesKeepTheOrder(t *testing.T) {
 		}
 	}
 	if got := strings.Join(order, " "); got != "other first second" {
+		t.Error(got)
+	}
+}
+
+// Files of calls to one chat are brought up at the same time; the calls keep their order.
+func TestFilesOfOneChatComeUpTogether(t *testing.T) {
+	var mu sync.Mutex
+	var order []string
+	a, b := bigFile(5), bigFile(6)
+	a.hold, a.begun, b.begun = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	g := newRig(t, func(_ context.Context, call codec.View) ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, call.Str("message"))
+		return tlOf(codec.M{"_": "updatesTooLong"})
+	}, fromShelf(&shelf{files: map[string]*fakeFile{"object:B/a": a, "object:B/b": b}}), func(c *Config) { c.Sequence = serially(c) })
+	send := func(name string) func() Reply {
+		return g.s.Start(context.Background(), Call{Method: "messages.sendMedia", Body: []byte(`{"peer":{"_":"inputPeerSelf"},"message":"` + name +
+			`","media":{"_":"inputMediaUploadedDocument","file":"object:B/` + name + `"}}`)})
+	}
+	first := send("a")
+	<-a.begun // it has given its place away
+	second := send("b")
+	<-b.begun
+	close(a.hold)
+	for _, wait := range []func() Reply{first, second} {
+		if r := wait(); r.Fault != nil {
+			t.Fatal(r.Fault)
+		}
+	}
+	if got := strings.Join(order, " "); got != "a b" {
 		t.Error(got)
 	}
 }

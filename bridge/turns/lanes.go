@@ -31,7 +31,7 @@ const Name byte = 'n'
 //
 // A job begins when those before it in the lane have begun, and takes its turn in the lane's sequence as it does, so that all of
 // them are on their way to Telegram at once. While the last that has begun waits for something, the next does not begin: it
-// could do no more than wait as well.
+// could do no more than wait as well. Only where that brings files up, the next may bring up its own, and its turn keeps it behind.
 //
 // A name of which it is not known whose it is has a lane of its own, where one job at a time begins. When that one has found out
 // whose the name is, it goes on in that chat's lane, and takes all those behind it along (see Job.Settle).
@@ -62,7 +62,7 @@ func (l *lane) open() bool {
 	case l.chat.Kind == Name:
 		return l.begun == 0
 	}
-	return l.last == nil || !l.last.parked
+	return l.last == nil || !l.last.parked || l.last.why == ForUpload && l.calls != nil
 }
 
 // pop takes the first job out.

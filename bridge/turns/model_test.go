@@ -37,10 +37,10 @@ type task struct {
 	script
 }
 
-// script is how long what takes, and whether the name turns out to be nobody's.
+// script is how long what takes (0: it is not done), and whether the name turns out to be nobody's.
 type script struct {
-	lookup, flood, call time.Duration
-	fails               bool
+	lookup, upload, flood, call time.Duration
+	fails                       bool
 }
 
 func (x *task) Do() { x.m.work(x) }
@@ -94,6 +94,11 @@ func (m *model) work(j *task) {
 		time.Sleep(j.call) // others hear of it before the job goes on
 		j.Settle(chatOfName(name))
 	}
+	if j.upload > 0 {
+		resume := j.Park(ForUpload, nil)
+		time.Sleep(j.upload)
+		resume()
+	}
 	giveBack := j.Lend()
 	time.Sleep(j.call)
 	giveBack()
@@ -139,6 +144,9 @@ func (m *model) run(jobs int) {
 		j.script = script{lookup: ms(300), call: ms(20), fails: m.r.IntN(4) == 0}
 		if m.r.IntN(8) == 0 {
 			j.flood = 1 + ms(2000)
+		}
+		if m.r.IntN(6) == 0 {
+			j.upload = 1 + ms(500)
 		}
 		named := j.Chat
 		if m.p.Submit(&j.Job) == nil {
