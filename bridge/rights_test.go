@@ -19,6 +19,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/history"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -254,6 +255,11 @@ func enough(t *testing.T, api string) {
 		var all history.Jobs
 		_ = json.Unmarshal(one.ask("tg.ctl.bob.history.list", "").Data, &all)
 		state = string(all.Jobs[len(all.Jobs)-1].State)
+	}
+	w.alice.SendDraft(w.bob, world.Draft{Text: "a file", Media: w.World().AddFile(world.File{DC: 2, Name: "b.bin", MimeType: "a/b", Data: noise(300_000)})})
+	sent := one.updates(fmt.Sprintf("tg.upd.bob.updateNewMessage.user.%d", w.alice.ID()), 2)[1].Headers().Get("Tg-Msg-Id")
+	if m := one.ask("tg.file.bob.get", `{"to":"object","message":{"peer":"@alice","id":`+sent+`}}`); m.Header.Get("Nats-Service-Error-Code") != "" {
+		t.Errorf("a file of a message: %v", m.Header)
 	}
 	if m := one.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID())); m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("an erasure: %v", m.Header)
