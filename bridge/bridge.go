@@ -81,7 +81,7 @@ type Bridge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics // nil: NATSGRAM_HTTP is not set
 	clock    account.Clock
-	rights   rights
+	rights   refusals
 	starts   starts
 	accounts *supervisor.Accounts
 	ready    chan struct{}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
 const (
@@ -36,16 +37,16 @@ const (
 )
 
 // startRights starts a server with users whose rights are printed as natsgram prints them, beside one who may do everything.
-func startRights(t *testing.T, users map[string]subjects.Grant) (where string) {
+func startRights(t *testing.T, users map[string]rights.Grant) (where string) {
 	t.Helper()
 	var conf strings.Builder
 	fmt.Fprintf(&conf, "listen: 127.0.0.1:-1\njetstream: { store_dir: %q }\nauthorization: { users: [\n{ user: everything, password: p }\n", t.TempDir())
 	for name, g := range users {
-		p, err := subjects.Scheme{}.Permissions(g)
+		p, err := rights.Of(subjects.Scheme{}, g)
 		if err != nil {
 			t.Fatal(err)
 		}
-		user := subjects.NATSUser{Name: name, Permissions: p}
+		user := rights.User{Name: name, Permissions: p}
 		t.Setenv(user.Variable(), "p")
 		conf.WriteString(user.Config())
 	}
@@ -115,9 +116,9 @@ func TestHostileReader(t *testing.T) {
 	if text := os.Getenv("NATSGRAM_TEST_SEED"); text != "" {
 		seed, _ = strconv.ParseUint(text, 10, 64)
 	}
-	where := startRights(t, map[string]subjects.Grant{
-		"reader": {Role: subjects.Reader, Account: "main", Inbox: "_INBOX_reader"},
-		"writer": {Role: subjects.Writer, Account: "main", Inbox: "_INBOX_writer"},
+	where := startRights(t, map[string]rights.Grant{
+		"reader": {Role: rights.Reader, Account: "main", Inbox: "_INBOX_reader"},
+		"writer": {Role: rights.Writer, Account: "main", Inbox: "_INBOX_writer"},
 	})
 	w := newTown(t)
 	var log bytes.Buffer

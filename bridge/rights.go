@@ -12,9 +12,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// rights is what NATS has refused this daemon's user. NATS tells it once, and where what was asked for then fails, it fails by
+// refusals are what NATS has refused this daemon's user. NATS tells it once, and where what was asked for then fails, it fails by
 // silence.
-type rights struct {
+type refusals struct {
 	mu     sync.Mutex
 	denied []string
 }
@@ -78,7 +78,7 @@ func (r refusal) words(inbox string) string {
 	return fmt.Sprintf("this daemon's NATS user may not subscribe to %q; %s", r.subject, all)
 }
 
-func (r *rights) note(text string) {
+func (r *refusals) note(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.denied) < rightsMax && !slices.Contains(r.denied, text) {
@@ -86,13 +86,13 @@ func (r *rights) note(text string) {
 	}
 }
 
-func (r *rights) forget() {
+func (r *refusals) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.denied = nil
 }
 
-func (r *rights) told() []string {
+func (r *refusals) told() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.denied)

@@ -21,6 +21,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
 // violations is a server's log, of which it keeps what was refused.
@@ -63,14 +64,14 @@ func leafURL(t *testing.T) string {
 
 // leastRights starts a server whose user daemon has the rights of that role and no others, as they are printed. Who does not
 // sign in may do everything.
-func leastRights(t *testing.T, api string) (where string, daemon subjects.Permissions, refused *violations) {
+func leastRights(t *testing.T, api string) (where string, daemon rights.Permissions, refused *violations) {
 	t.Helper()
-	daemon, err := subjects.Scheme{}.Permissions(subjects.Grant{Role: subjects.Runner, Inbox: "_INBOX_daemon", API: api})
+	daemon, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Runner, Inbox: "_INBOX_daemon", API: api})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("DAEMON_PASSWORD", "d")
-	user := subjects.NATSUser{Name: "daemon", Permissions: daemon}
+	user := rights.User{Name: "daemon", Permissions: daemon}
 	file := filepath.Join(t.TempDir(), "nats.conf")
 	storage := fmt.Sprintf("jetstream: { store_dir: %q }", t.TempDir())
 	if api != "" {

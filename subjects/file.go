@@ -17,10 +17,10 @@ const (
 )
 
 // File is where an account's files are asked for: tg.file.<account>.<verb>.
-func (s Scheme) File(account, verb string) string { return s.join(TreeFile, account, verb) }
+func (s Scheme) File(account, verb string) string { return s.Join(TreeFile, account, verb) }
 
 // Files matches all verbs of an account.
-func (s Scheme) Files(account string) string { return s.join(TreeFile, account, "*") }
+func (s Scheme) Files(account string) string { return s.Join(TreeFile, account, "*") }
 
 // ParseFile takes such a subject apart.
 func (s Scheme) ParseFile(subject string) (account, verb string, ok bool) {
@@ -29,5 +29,5 @@ func (s Scheme) ParseFile(subject string) (account, verb string, ok bool) {
 		return "", "", false
 	}
 	account, verb, ok = strings.Cut(rest, ".")
-	return account, verb, ok && validAccount(account) && plain(verb)
+	return account, verb, ok && validAccount(account) && Plain(verb)
 }

@@ -73,27 +73,35 @@ type Queued struct {
 	Method  string
 }
 
-// Queue is where a job is published: tg.queue.<account>.<kind>.<id>.<ns>.<method>.
-func (s Scheme) Queue(account string, c ChatRef, method string) string {
-	return s.join(TreeQueue, account, c.String(), method)
+// Jobs are the subjects of the jobs of a scheme.
+type Jobs Scheme
+
+// Subject is where a job is published: tg.queue.<account>.<kind>.<id>.<ns>.<method>.
+func (j Jobs) Subject(account string, c ChatRef, method string) string {
+	return Scheme(j).Join(TreeQueue, account, c.String(), method)
 }
 
-// QueueOf matches all jobs in one place, such as channel.123.
-func (s Scheme) QueueOf(account, place string) string { return s.join(TreeQueue, account, place, ">") }
+// Place matches all jobs in one place, such as channel.123.
+func (j Jobs) Place(account, place string) string {
+	return Scheme(j).Join(TreeQueue, account, place, ">")
+}
 
-// Queues matches all jobs of an account.
-func (s Scheme) Queues(account string) string { return s.join(TreeQueue, account, ">") }
+// Of matches all jobs of an account.
+func (j Jobs) Of(account string) string { return Scheme(j).Join(TreeQueue, account, ">") }
 
-// AllQueues match every job: by a method with a namespace, and by one without. What has another number of tokens is taken by no
+// All match every job: by a method with a namespace, and by one without. What has another number of tokens is taken by no
 // stream, so that its sender hears of it at once.
-func (s Scheme) AllQueues() []string {
-	return []string{s.join(TreeQueue, "*.*.*.*.*"), s.join(TreeQueue, "*.*.*.*")}
+func (j Jobs) All() []string {
+	return []string{Scheme(j).Join(TreeQueue, "*.*.*.*.*"), Scheme(j).Join(TreeQueue, "*.*.*.*")}
 }
 
-// ParseQueue takes the subject of a job apart. Of one that no job can have it tells the account, where it names one: somebody has to
+// Address is where jobs are published, with names in braces for what differs from one to another.
+func (j Jobs) Address() string { return Scheme(j).Join(TreeQueue, "{account}.{kind}.{id}.{method}") }
+
+// Parse takes the subject of a job apart. Of one that no job can have it tells the account, where it names one: somebody has to
 // be told of it.
-func (s Scheme) ParseQueue(subject string) (q Queued, ok bool) {
-	rest, ok := s.cut(subject, TreeQueue)
+func (j Jobs) Parse(subject string) (q Queued, ok bool) {
+	rest, ok := Scheme(j).cut(subject, TreeQueue)
 	if !ok {
 		return Queued{}, false
 	}
@@ -105,7 +113,7 @@ func (s Scheme) ParseQueue(subject string) (q Queued, ok bool) {
 	if len(tokens) < 4 {
 		return q, false
 	}
-	if !plain(tokens[1]) || !plain(tokens[2]) {
+	if !Plain(tokens[1]) || !Plain(tokens[2]) {
 		return q, false // a wildcard, which a publisher can write, would name other places
 	}
 	q.Place = tokens[1] + "." + tokens[2]
@@ -114,37 +122,37 @@ func (s Scheme) ParseQueue(subject string) (q Queued, ok bool) {
 	return q, valid && q.Chat.valid() && validMethod(q.Method)
 }
 
-// Jobs is where jobs are published, with names in braces for what differs from one to another.
-func (s Scheme) Jobs() string { return s.join(TreeQueue, "{account}.{kind}.{id}.{method}") }
-
-// Results is the same of what became of them.
-func (s Scheme) Results() string { return s.join(TreeDone, "{account}.{kind}.{id}.{job}") }
-
 // validMethod: one or two plain tokens.
 func validMethod(method string) bool {
 	ns, name, found := strings.Cut(method, ".")
-	return plain(ns) && (!found || plain(name))
+	return Plain(ns) && (!found || Plain(name))
 }
 
-// Done is where it is told what became of a job: tg.done.<account>.<kind>.<id>.<job>.
-func (s Scheme) Done(account string, c ChatRef, job string) string {
-	return s.join(TreeDone, account, c.String(), Escape(job))
+// Results are the subjects on which it is told what became of the jobs of a scheme.
+type Results Scheme
+
+// Subject is where it is told of one: tg.done.<account>.<kind>.<id>.<job>.
+func (r Results) Subject(account string, c ChatRef, job string) string {
+	return Scheme(r).Join(TreeDone, account, c.String(), Escape(job))
 }
 
-// DoneOf matches the results of all jobs about a chat, AllDoneOf those of an account, AllDone those of all.
-func (s Scheme) DoneOf(account string, c ChatRef) string {
-	return s.join(TreeDone, account, c.String(), "*")
+// Chat matches the results of all jobs about a chat, Of those of an account, All those of all.
+func (r Results) Chat(account string, c ChatRef) string {
+	return Scheme(r).Join(TreeDone, account, c.String(), "*")
 }
 
-// AllDoneOf matches the results of all of an account's jobs.
-func (s Scheme) AllDoneOf(account string) string { return s.join(TreeDone, account, ">") }
+// Of matches the results of all of an account's jobs.
+func (r Results) Of(account string) string { return Scheme(r).Join(TreeDone, account, ">") }
 
-// AllDone matches every result.
-func (s Scheme) AllDone() string { return s.join(TreeDone, ">") }
+// All matches every result.
+func (r Results) All() string { return Scheme(r).Join(TreeDone, ">") }
 
-// ParseDone takes the subject of a result apart.
-func (s Scheme) ParseDone(subject string) (account string, c ChatRef, job string, ok bool) {
-	rest, ok := s.cut(subject, TreeDone)
+// Address is where they are published, with names in braces for what differs from one to another.
+func (r Results) Address() string { return Scheme(r).Join(TreeDone, "{account}.{kind}.{id}.{job}") }
+
+// Parse takes the subject of a result apart.
+func (r Results) Parse(subject string) (account string, c ChatRef, job string, ok bool) {
+	rest, ok := Scheme(r).cut(subject, TreeDone)
 	tokens := strings.SplitN(rest, ".", 5)
 	if !ok || len(tokens) != 4 || !validAccount(tokens[0]) {
 		return "", ChatRef{}, "", false

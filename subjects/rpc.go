@@ -3,17 +3,17 @@ package subjects
 import "strings"
 
 // RPC is where a method is called: tg.rpc.<account>.<ns>.<method>. The method's own dot separates the tokens.
-func (s Scheme) RPC(account, method string) string { return s.join(TreeRPC, account, method) }
+func (s Scheme) RPC(account, method string) string { return s.Join(TreeRPC, account, method) }
 
 // RO is where a read-only method is called by those who may only read.
-func (s Scheme) RO(account, method string) string { return s.join(TreeRO, account, method) }
+func (s Scheme) RO(account, method string) string { return s.Join(TreeRO, account, method) }
 
 // RPCNamespace matches every method of a namespace; with an empty one, every method that has none.
 func (s Scheme) RPCNamespace(tree, account, ns string) string {
 	if ns == "" {
-		return s.join(tree, account, "*")
+		return s.Join(tree, account, "*")
 	}
-	return s.join(tree, account, ns, "*")
+	return s.Join(tree, account, ns, "*")
 }
 
 // readVerbs begin the names of methods that change nothing. `read` is not among them: readHistory marks as read.

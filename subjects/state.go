@@ -10,27 +10,30 @@ const (
 	StateThrough = "through"
 )
 
-// State is where a record is published: tg.state.<account>.<what>.<kind>.<id>.
-func (s Scheme) State(account, what string, kind Kind, id int64) string {
-	return s.update(TreeState, account, Update{Type: what, Kind: kind, ID: id})
+// Records are the subjects of the records of a scheme's accounts.
+type Records Scheme
+
+// Subject is where a record is published: tg.state.<account>.<what>.<kind>.<id>.
+func (r Records) Subject(account, what string, kind Kind, id int64) string {
+	return Scheme(r).update(TreeState, account, Update{Type: what, Kind: kind, ID: id})
 }
 
-// States matches all records of an account.
-func (s Scheme) States(account string) string { return s.join(TreeState, account, ">") }
+// Of matches all records of an account.
+func (r Records) Of(account string) string { return Scheme(r).Join(TreeState, account, ">") }
 
-// StatesOf matches the records of an account that are about one thing: all dialogs.
-func (s Scheme) StatesOf(account, what string) string {
-	return s.join(TreeState, account, what, "*", "*")
+// About matches the records of an account that are about one thing: all dialogs.
+func (r Records) About(account, what string) string {
+	return Scheme(r).Join(TreeState, account, what, "*", "*")
 }
 
-// StateRecords is where records are published, with names in braces for what differs from one to another.
-func (s Scheme) StateRecords() string { return s.join(TreeState, "{account}.{what}.{kind}.{id}") }
+// All matches the records of all accounts.
+func (r Records) All() string { return Scheme(r).Join(TreeState, ">") }
 
-// AllStates matches the records of all accounts.
-func (s Scheme) AllStates() string { return s.join(TreeState, ">") }
+// Address is where records are published, with names in braces for what differs from one to another.
+func (r Records) Address() string { return Scheme(r).Join(TreeState, "{account}.{what}.{kind}.{id}") }
 
-// ParseState takes the subject of a record apart.
-func (s Scheme) ParseState(subject string) (account, what string, kind Kind, id int64, ok bool) {
-	account, u, ok := s.parseUpdate(TreeState, subject)
+// Parse takes the subject of a record apart.
+func (r Records) Parse(subject string) (account, what string, kind Kind, id int64, ok bool) {
+	account, u, ok := Scheme(r).parseUpdate(TreeState, subject)
 	return account, u.Type, u.Kind, u.ID, ok
 }

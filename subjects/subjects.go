@@ -39,7 +39,7 @@ type Scheme struct {
 // New checks a prefix: one or more tokens of [A-Za-z0-9_-], separated by single dots.
 func New(prefix string) (Scheme, error) {
 	for token := range strings.SplitSeq(prefix, ".") {
-		if !plain(token) {
+		if !Plain(token) {
 			return Scheme{}, fmt.Errorf("subject prefix %q: every token must be letters, digits, _ or -", prefix)
 		}
 	}
@@ -58,7 +58,8 @@ func (s Scheme) root() string {
 	return s.Prefix
 }
 
-func (s Scheme) join(tokens ...string) string {
+// Join is a subject below the prefix, or a pattern of subjects where tokens are wildcards. It checks nothing: see [Plain] and [Escape].
+func (s Scheme) Join(tokens ...string) string {
 	return s.root() + "." + strings.Join(tokens, ".")
 }
 
@@ -83,6 +84,9 @@ func (s Scheme) cut(subject, tree string) (string, bool) {
 func (s Scheme) StreamName(what string) string {
 	return strings.ToUpper(strings.ReplaceAll(s.root(), ".", "_")) + "_" + what
 }
+
+// OwnStream is the name of the stream that holds one account's updates alone, where it was asked for.
+func (s Scheme) OwnStream(account string) string { return s.StreamName("UPDATES") + "_" + account }
 
 // FloodBoard matches what is written on the flood board about an account: keys of the bucket TG_FLOOD.
 func (s Scheme) FloodBoard(account string) string {
@@ -110,8 +114,8 @@ func validAccount(name string) bool {
 	return true
 }
 
-// plain reports whether a token needs no escaping and is not empty.
-func plain(token string) bool {
+// Plain reports whether a token needs no escaping and is not empty.
+func Plain(token string) bool {
 	for i := range len(token) {
 		if !plainByte(token[i]) {
 			return false
@@ -128,7 +132,7 @@ const hexDigits = "0123456789ABCDEF"
 
 // Escape makes one subject token of any text: all but [A-Za-z0-9_-] becomes %XX, and empty text a lone %. Unescape undoes it.
 func Escape(text string) string {
-	if plain(text) {
+	if Plain(text) {
 		return text
 	}
 	if text == "" {
@@ -147,7 +151,7 @@ func Escape(text string) string {
 
 // Unescape gives the text Escape made a token of, and false for what Escape cannot have made.
 func Unescape(token string) (string, bool) {
-	if plain(token) {
+	if Plain(token) {
 		return token, true
 	}
 	if token == "%" {
@@ -172,3 +176,7 @@ func Unescape(token string) (string, bool) {
 	}
 	return string(out), len(out) > 0
 }
+
+// Documents reports whether an object store is the one of the API as documents. Programs read those as the daemon's word: nobody else
+// writes there.
+func (s Scheme) Documents(bucket string) bool { return bucket == s.StreamName("SCHEMA") }

@@ -53,17 +53,17 @@ func (s Scheme) Live(account string, u Update) string { return s.update(TreeLive
 
 func (s Scheme) update(tree, account string, u Update) string {
 	t := u.tokens()
-	return s.join(tree, account, t[0], t[1], t[2])
+	return s.Join(tree, account, t[0], t[1], t[2])
 }
 
 // Updates matches all kept updates of an account.
-func (s Scheme) Updates(account string) string { return s.join(TreeUpdate, account, ">") }
+func (s Scheme) Updates(account string) string { return s.Join(TreeUpdate, account, ">") }
 
 // AllUpdates matches the kept updates of all accounts.
-func (s Scheme) AllUpdates() string { return s.join(TreeUpdate, ">") }
+func (s Scheme) AllUpdates() string { return s.Join(TreeUpdate, ">") }
 
 // LiveUpdates matches all updates of an account that are not kept.
-func (s Scheme) LiveUpdates(account string) string { return s.join(TreeLive, account, ">") }
+func (s Scheme) LiveUpdates(account string) string { return s.Join(TreeLive, account, ">") }
 
 // ParseUpdate takes the subject of an update apart, kept or live.
 func (s Scheme) ParseUpdate(subject string) (account string, u Update, ok bool) {
@@ -100,29 +100,29 @@ func (s Scheme) Event(account, event string) string {
 	for i, t := range tokens {
 		tokens[i] = Escape(t)
 	}
-	return s.join(TreeEvent, account, strings.Join(tokens, "."))
+	return s.Join(TreeEvent, account, strings.Join(tokens, "."))
 }
 
 // Events matches all events of an account.
-func (s Scheme) Events(account string) string { return s.join(TreeEvent, account, ">") }
+func (s Scheme) Events(account string) string { return s.Join(TreeEvent, account, ">") }
 
 // AllEvents matches every account's events.
-func (s Scheme) AllEvents() string { return s.join(TreeEvent, ">") }
+func (s Scheme) AllEvents() string { return s.Join(TreeEvent, ">") }
 
 // Own is where an account's owner is written down, in the updates stream.
-func (s Scheme) Own(account string) string { return s.join(TreeOwn, account) }
+func (s Scheme) Own(account string) string { return s.Join(TreeOwn, account) }
 
 // AllOwners matches every account's owner record.
-func (s Scheme) AllOwners() string { return s.join(TreeOwn, "*") }
+func (s Scheme) AllOwners() string { return s.Join(TreeOwn, "*") }
 
 // Daemon stands in a control subject where the account would: the verb is the daemon's own.
 const Daemon = "_"
 
 // Ctl is where the daemon is asked about an account, or with Daemon about itself: tg.ctl.<account>.<verb>.
-func (s Scheme) Ctl(account, verb string) string { return s.join(TreeCtl, account, verb) }
+func (s Scheme) Ctl(account, verb string) string { return s.Join(TreeCtl, account, verb) }
 
 // Inside is where one daemon asks another: tg.int.<instance>.<what>.
-func (s Scheme) Inside(instance, what string) string { return s.join(TreeInside, instance, what) }
+func (s Scheme) Inside(instance, what string) string { return s.Join(TreeInside, instance, what) }
 
 // ParseCtl takes a control subject apart; account may be Daemon.
 func (s Scheme) ParseCtl(subject string) (account, verb string, ok bool) {
@@ -135,7 +135,7 @@ func (s Scheme) ParseCtl(subject string) (account, verb string, ok bool) {
 		return "", "", false
 	}
 	for token := range strings.SplitSeq(verb, ".") {
-		if !plain(token) {
+		if !Plain(token) {
 			return "", "", false
 		}
 	}

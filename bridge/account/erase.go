@@ -179,7 +179,7 @@ func (o *ownership) filesNamed(ctx context.Context, t erase.Target, upTo uint64,
 	if err != nil {
 		return nil, err
 	}
-	_, err = erase.Stream(ctx, js, s.StreamName(storage.History), s.Histories(o.c.Name), 0, named, true)
+	_, err = erase.Stream(ctx, js, s.StreamName(storage.History), subjects.Histories(s).Of(o.c.Name), 0, named, true)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = nil
 	}
@@ -204,9 +204,9 @@ func (o *ownership) eraseStreams(ctx context.Context, t erase.Target, out *erase
 		goes           func(subject string, h nats.Header, payload []byte) bool
 		must           bool
 	}{
-		{s.StreamName(storage.Done), s.AllDoneOf(o.c.Name), 0, t.In, true},
-		{s.StreamName(storage.History), s.Histories(o.c.Name), 0, t.In, false},
-		{s.StreamName(storage.State), s.States(o.c.Name), 0, t.Of, false}, // records of other dialogs hold no contents
+		{s.StreamName(storage.Done), subjects.Results(s).Of(o.c.Name), 0, t.In, true},
+		{s.StreamName(storage.History), subjects.Histories(s).Of(o.c.Name), 0, t.In, false},
+		{s.StreamName(storage.State), subjects.Records(s).Of(o.c.Name), 0, t.Of, false}, // records of other dialogs hold no contents
 		{s.StreamName(storage.Updates), s.Updates(o.c.Name), out.UpTo, t.In, true},
 	} {
 		count, err := erase.Stream(ctx, js, one.stream, one.filter, one.upTo, one.goes, out.Dry)

@@ -265,7 +265,7 @@ func (d *document) queue() {
 	chat := []string{"account", "kind", "id"}
 	d.message("job", object{title("a call to be made when it may be; its peer may be left out"), {"headers", schemaRef("bus.job.headers")},
 		{"payload", object{{"type", "object"}}}})
-	d.channel(subjects.TreeQueue, d.scheme.Jobs(), "job", append(chat, "method")...)
+	d.channel(subjects.TreeQueue, subjects.Jobs(d.scheme).Address(), "job", append(chat, "method")...)
 	d.operations = append(d.operations, member{subjects.TreeQueue, object{
 		{"action", "receive"}, {"summary", "kept in the stream " + d.scheme.StreamName("QUEUE") + ", which acknowledges it"},
 		{"channel", channelRef(subjects.TreeQueue)}, {"messages", []object{inChannel(subjects.TreeQueue, "job")}},
@@ -273,7 +273,7 @@ func (d *document) queue() {
 	d.message("result", object{title("what became of a job: what its method answers, or an error"),
 		{"headers", schemaRef("bus.result.headers")},
 		{"payload", object{{"type", []string{"object", "array", "boolean"}}}}})
-	d.channel(subjects.TreeDone, d.scheme.Results(), "result", append(chat, "job")...)
+	d.channel(subjects.TreeDone, subjects.Results(d.scheme).Address(), "result", append(chat, "job")...)
 	d.sends(subjects.TreeDone, "result", "kept in the stream "+d.scheme.StreamName("DONE")+", the last of each job")
 }
 
@@ -282,7 +282,7 @@ func (d *document) state() {
 	const record = "dialog?:object name?:string date?:int pin?:int stale?:bool gone?:bool folders?:object seq?:int"
 	d.message(subjects.TreeState, object{title("a dialog as it is now; the folders; or, of what through, up to which update all of them go"),
 		{"headers", schemaRef("bus.state.headers")}, {"payload", fields(record).schema()}})
-	d.channel(subjects.TreeState, d.scheme.StateRecords(), subjects.TreeState, "account", "what", "kind", "id")
+	d.channel(subjects.TreeState, subjects.Records(d.scheme).Address(), subjects.TreeState, "account", "what", "kind", "id")
 	d.sends(subjects.TreeState, subjects.TreeState, "kept in the stream "+d.scheme.StreamName("STATE")+", the last of each dialog")
 }
 
@@ -293,7 +293,7 @@ func (d *document) history() {
 		{"update", of}, {"users", schemaRef("bus.users")}, {"chats", schemaRef("bus.chats")}, {"redacted", schemaRef("bus.redacted")},
 	}}}
 	d.message(subjects.TreeHistory, object{title("a message out of history, as the update that it would be if it came now"), {"headers", schemaRef("bus.update.headers")}, {"payload", payload}})
-	d.channel(subjects.TreeHistory, d.scheme.HistoryMessages(), subjects.TreeHistory, "account", "kind", "id")
+	d.channel(subjects.TreeHistory, subjects.Histories(d.scheme).Address(), subjects.TreeHistory, "account", "kind", "id")
 	d.sends(subjects.TreeHistory, subjects.TreeHistory, "kept in the stream "+d.scheme.StreamName("HISTORY")+"; every message once, those of a job oldest first")
 }
 

@@ -198,7 +198,7 @@ func (j *joiner) follow(records, more int) error {
 			break
 		}
 		j.at = one.seq
-		_, what, kind, id, _ := subjects.Scheme{}.ParseState(one.subject)
+		_, what, kind, id, _ := subjects.Records(subjects.Scheme{}).Parse(one.subject)
 		switch p := (updates.Peer{Kind: updates.PeerKind(kind), ID: id}); {
 		case what == subjects.StateThrough:
 			var to through

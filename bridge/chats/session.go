@@ -90,7 +90,7 @@ func (s *session) load(ctx context.Context) error {
 	var revision uint64
 	var records []message
 	err := k.store.records(ctx, k.c.Account, func(m message) {
-		if _, what, _, _, ok := k.store.names().ParseState(m.subject); ok && what == subjects.StateThrough {
+		if _, what, _, _, ok := subjects.Records(k.store.names()).Parse(m.subject); ok && what == subjects.StateThrough {
 			revision = m.seq
 			_ = json.Unmarshal(m.data, &known) // one that cannot be read is none
 			return
@@ -129,7 +129,7 @@ func (s *session) restore(fold *dialogs.Fold, records []message, goesOn bool) {
 		l = fold.Load()
 	}
 	for _, m := range records {
-		_, what, kind, id, ok := s.k.store.names().ParseState(m.subject)
+		_, what, kind, id, ok := subjects.Records(s.k.store.names()).Parse(m.subject)
 		p := updates.Peer{Kind: updates.PeerKind(kind), ID: id}
 		seq, _ := strconv.ParseUint(m.header.Get(subjects.HeaderThrough), 10, 64)
 		var err error

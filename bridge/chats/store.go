@@ -132,7 +132,7 @@ func (s *Store) read(ctx context.Context, name string, c jetstream.ConsumerConfi
 // records reads an account's.
 func (s *Store) records(ctx context.Context, account string, each func(message)) error {
 	return s.read(ctx, storage.State, jetstream.ConsumerConfig{
-		FilterSubject: s.scheme.States(account), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+		FilterSubject: subjects.Records(s.scheme).Of(account), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	}, func(m message) bool { each(m); return true })
 }
 

@@ -40,9 +40,9 @@ func open(t *testing.T) *Store {
 }
 
 func record(user int, text string) *nats.Msg {
-	subject := subjects.Scheme{}.State("main", subjects.StateDialog, subjects.User, int64(user))
+	subject := subjects.Records(subjects.Scheme{}).Subject("main", subjects.StateDialog, subjects.User, int64(user))
 	if user == 0 {
-		subject = subjects.Scheme{}.State("main", subjects.StateThrough, "", 0)
+		subject = subjects.Records(subjects.Scheme{}).Subject("main", subjects.StateThrough, "", 0)
 	}
 	return &nats.Msg{Subject: subject, Header: nats.Header{}, Data: []byte(text)}
 }
@@ -51,7 +51,7 @@ func (s *Store) all(t *testing.T) string {
 	t.Helper()
 	var all []string
 	if err := s.records(t.Context(), "main", func(m message) {
-		_, what, _, id, _ := s.scheme.ParseState(m.subject)
+		_, what, _, id, _ := subjects.Records(s.scheme).Parse(m.subject)
 		all = append(all, fmt.Sprintf("%s %d %s", what, id, m.data))
 	}); err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func (w *writer) messages(records []dialogs.Record, at uint64, to through) []*na
 			subjects.HeaderContentType: {subjects.ContentJSON}, subjects.HeaderThrough: {strconv.FormatUint(at, 10)},
 			subjects.HeaderUser: {strconv.FormatInt(to.User, 10)}, subjects.HeaderLayer: {strconv.Itoa(w.k.c.Schema.Layer())},
 		}
-		all = append(all, &nats.Msg{Subject: scheme.State(name, what, subjects.Kind(p.Kind), p.ID), Header: h, Data: data})
+		all = append(all, &nats.Msg{Subject: subjects.Records(scheme).Subject(name, what, subjects.Kind(p.Kind), p.ID), Header: h, Data: data})
 	}
 	for _, r := range records {
 		switch {

@@ -72,7 +72,7 @@ func (c *Client) states(ctx context.Context) (jetstream.MessagesContext, error) 
 	if err != nil {
 		return nil, err
 	}
-	filter := c.o.scheme.StatesOf(c.account, subjects.StateDialog)
+	filter := subjects.Records(c.o.scheme).About(c.account, subjects.StateDialog)
 	consumer, err := js.OrderedConsumer(ctx, c.o.scheme.StreamName("STATE"), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	})
@@ -84,7 +84,7 @@ func (c *Client) states(ctx context.Context) (jetstream.MessagesContext, error) 
 
 // readState reads a record; nil for what is none.
 func readState(scheme subjects.Scheme, msg jetstream.Msg) *ChatState {
-	_, what, kind, id, ok := scheme.ParseState(msg.Subject())
+	_, what, kind, id, ok := subjects.Records(scheme).Parse(msg.Subject())
 	meta, err := msg.Metadata()
 	if !ok || what != subjects.StateDialog || err != nil {
 		return nil

@@ -103,7 +103,7 @@ func (c *Client) Queue(ctx context.Context, j Job) (*Queued, error) {
 	}
 	return &Queued{
 		ID: j.ID, Sequence: ack.Sequence, Duplicate: ack.Duplicate, c: c, digest: subjects.JobDigest(j.Method, subjects.ContentJSON, m.Data),
-		subjects: []string{c.o.scheme.Done(c.account, chat, j.ID), c.o.scheme.Done(c.account, chat, strconv.FormatUint(ack.Sequence, 10))},
+		subjects: []string{subjects.Results(c.o.scheme).Subject(c.account, chat, j.ID), subjects.Results(c.o.scheme).Subject(c.account, chat, strconv.FormatUint(ack.Sequence, 10))},
 	}, nil
 }
 
@@ -112,8 +112,8 @@ func (c *Client) jobMessage(j *Job) (*nats.Msg, subjects.ChatRef, error) {
 	if err != nil {
 		return nil, chat, fmt.Errorf("%w: %w", ErrJob, err)
 	}
-	subject := c.o.scheme.Queue(c.account, chat, j.Method)
-	if _, ok := c.o.scheme.ParseQueue(subject); !ok {
+	subject := subjects.Jobs(c.o.scheme).Subject(c.account, chat, j.Method)
+	if _, ok := subjects.Jobs(c.o.scheme).Parse(subject); !ok {
 		return nil, chat, fmt.Errorf("%w: method %.80q", ErrJob, j.Method)
 	}
 	body, err := json.Marshal(j.Params)
@@ -171,7 +171,7 @@ func (q *Queued) Wait(ctx context.Context) (*JobResult, error) {
 // JobResults yields the results of all of the account's jobs from now on, in the order of the stream. The loop ends with an error,
 // which may be that of ctx.
 func (c *Client) JobResults(ctx context.Context) iter.Seq2[*JobResult, error] {
-	return c.results(ctx, []string{c.o.scheme.AllDoneOf(c.account)}, jetstream.DeliverNewPolicy)
+	return c.results(ctx, []string{subjects.Results(c.o.scheme).Of(c.account)}, jetstream.DeliverNewPolicy)
 }
 
 func (c *Client) results(ctx context.Context, wanted []string, from jetstream.DeliverPolicy) iter.Seq2[*JobResult, error] {
@@ -212,7 +212,7 @@ func (c *Client) resultMessages(ctx context.Context, wanted []string, from jetst
 
 // readResult reads a result; false: it is none that this package knows.
 func (c *Client) readResult(msg jetstream.Msg) (*JobResult, bool) {
-	account, chat, job, ok := c.o.scheme.ParseDone(msg.Subject())
+	account, chat, job, ok := subjects.Results(c.o.scheme).Parse(msg.Subject())
 	if !ok || account != c.account {
 		return nil, false
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
 // consumerAccount is a server with the stream of updates in one NATS account, and in another a user with just the rights of a
@@ -26,15 +27,15 @@ type consumerAccount struct {
 	srv  *server.Server
 }
 
-func newConsumerAccount(t *testing.T, g subjects.Grant, more string) *consumerAccount {
+func newConsumerAccount(t *testing.T, g rights.Grant, more string) *consumerAccount {
 	t.Helper()
 	t.Setenv("READER_PASSWORD", "r")
-	g.Role, g.Inbox = subjects.Consumer, "_INBOX_reader"
-	p, err := subjects.Scheme{}.Permissions(g)
+	g.Role, g.Inbox = rights.Consumer, "_INBOX_reader"
+	p, err := rights.Of(subjects.Scheme{}, g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := subjects.NATSUser{Name: "reader", Permissions: p, Account: "READERS", From: "NATSGRAM"}.Config()
+	text := rights.User{Name: "reader", Permissions: p, Account: "READERS", From: "NATSGRAM"}.Config()
 	exports, imports, found := strings.Cut(text, "# to account READERS:\n")
 	if !found {
 		t.Fatal(text)
@@ -81,7 +82,7 @@ func (c *consumerAccount) as(user, password string) *nats.Conn {
 // imported is JetStream as the user's account has it.
 func imported(t *testing.T, nc *nats.Conn) client.Option {
 	t.Helper()
-	js, err := jetstream.NewWithDomain(nc, subjects.ImportedDomain)
+	js, err := jetstream.NewWithDomain(nc, rights.ImportedDomain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func imported(t *testing.T, nc *nats.Conn) client.Option {
 func TestConsumerOfOneDurable(t *testing.T) {
 	for name, more := range map[string]string{"today": "", "acknowledgements of the second form": "feature_flags: { js_ack_fc_v2: true }"} {
 		t.Run(name, func(t *testing.T) {
-			consumerOfOneDurable(t, newConsumerAccount(t, subjects.Grant{Durables: []string{"main=archive"}}, more))
+			consumerOfOneDurable(t, newConsumerAccount(t, rights.Grant{Durables: []string{"main=archive"}}, more))
 		})
 	}
 }
@@ -140,7 +141,7 @@ func consumerInfo(t *testing.T, js jetstream.JetStream, name string) *jetstream.
 
 // In a stream of the account's own a user may have consumers of any name, and sees no other account's updates.
 func TestConsumersOfAStreamOfItsOwn(t *testing.T) {
-	at := newConsumerAccount(t, subjects.Grant{Account: "main", Own: true}, "")
+	at := newConsumerAccount(t, rights.Grant{Account: "main", Own: true}, "")
 	daemon := at.as("daemon", "d")
 	a := archiveAt(t, daemon)
 	a.fill()
@@ -179,7 +180,7 @@ func TestConsumersOfAStreamOfItsOwn(t *testing.T) {
 // stream, whoever made it. What keeps them out of buckets, streams and JetStream's API is that a consumer is at work only while
 // somebody there subscribes to just that subject, and no pattern; see docs/operating.md, Consumers.
 func TestHeartbeatsReachNoStream(t *testing.T) {
-	at := newConsumerAccount(t, subjects.Grant{Account: "main", Own: true}, "")
+	at := newConsumerAccount(t, rights.Grant{Account: "main", Own: true}, "")
 	daemon := at.as("daemon", "d")
 	a := archiveAt(t, daemon)
 	a.fill()
@@ -205,7 +206,7 @@ func TestHeartbeatsReachNoStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	reader := at.as("reader", "r")
-	js, err := jetstream.NewWithDomain(reader, subjects.ImportedDomain)
+	js, err := jetstream.NewWithDomain(reader, rights.ImportedDomain)
 	if err != nil {
 		t.Fatal(err)
 	}

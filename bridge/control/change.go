@@ -294,7 +294,7 @@ func (c *Control) purgeChats(ctx context.Context, name string) error {
 		return nil
 	}
 	if err == nil {
-		err = st.Purge(ctx, jetstream.WithPurgeSubject(c.scheme.States(name)))
+		err = st.Purge(ctx, jetstream.WithPurgeSubject(subjects.Records(c.scheme).Of(name)))
 	}
 	return err
 }

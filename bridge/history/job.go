@@ -88,7 +88,7 @@ func (j *job) ended() bool { return j.State != "" }
 // tell is what is told of it at a time.
 func (j *job) tell(s subjects.Scheme, account string, now time.Time) Job {
 	t := Job{
-		ID: j.ID, State: Waiting, Peer: j.peer(), Topic: j.Topic, Limit: j.Walk.Range.Limit, Subject: s.History(account, j.Kind, j.Chat),
+		ID: j.ID, State: Waiting, Peer: j.peer(), Topic: j.Topic, Limit: j.Walk.Range.Limit, Subject: subjects.Histories(s).Subject(account, j.Kind, j.Chat),
 		Done: j.Done, Stored: j.Stored, Of: j.Walk.Of(), Percent: j.Walk.Percent(), First: j.Walk.First, Last: j.Walk.Top,
 		Through: j.Through, Since: j.Since.UTC(), Error: j.Error, Code: j.Code,
 	}

@@ -53,7 +53,7 @@ func (s *Store) open(ctx context.Context, account string, user int64, kind subje
 	if err != nil {
 		return nil, err
 	}
-	x := &shelf{s: s, subject: s.scheme.History(account, kind, id), user: strconv.FormatInt(user, 10), made: st.CachedInfo().Created}
+	x := &shelf{s: s, subject: subjects.Histories(s.scheme).Subject(account, kind, id), user: strconv.FormatInt(user, 10), made: st.CachedInfo().Created}
 	return x, x.read(ctx)
 }
 
@@ -237,7 +237,7 @@ func (s *Store) Purge(ctx context.Context, account string) error {
 		return nil
 	}
 	if err == nil {
-		err = st.Purge(ctx, jetstream.WithPurgeSubject(s.scheme.Histories(account)))
+		err = st.Purge(ctx, jetstream.WithPurgeSubject(subjects.Histories(s.scheme).Of(account)))
 	}
 	if err != nil {
 		return fmt.Errorf("history of %s: %w", account, err)

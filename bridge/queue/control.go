@@ -128,9 +128,9 @@ func (r *Runner) list(ctx context.Context, chat string, after uint64, limit int)
 
 func (r *Runner) filter(chat string) []string {
 	if chat == "" {
-		return []string{r.s.scheme.Queues(r.c.Account)}
+		return []string{subjects.Jobs(r.s.scheme).Of(r.c.Account)}
 	}
-	return []string{r.s.scheme.QueueOf(r.c.Account, chat)}
+	return []string{subjects.Jobs(r.s.scheme).Place(r.c.Account, chat)}
 }
 
 // known is what the plan knows of jobs, by their sequences.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/queue/plan"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // errAtWork says that a job cannot be taken out now.
@@ -33,7 +34,7 @@ func (r *Runner) Erase(ctx context.Context, about func(subject string, h nats.He
 			return true
 		}
 		read++
-		if !about(r.s.scheme.QueueOf(r.c.Account, whole.Chat), whole.header, whole.body) {
+		if !about(subjects.Jobs(r.s.scheme).Place(r.c.Account, whole.Chat), whole.header, whole.body) {
 			return true
 		}
 		if !dry {

@@ -79,8 +79,8 @@ func FuzzJob(f *testing.F) {
 		if subjects.CheckAccount(account) != nil || j.Priority < -plan.MostUrgent || j.Priority > plan.MostUrgent || len(j.ID) > subjects.MaxJob || strings.ContainsAny(j.Chat, "*> ") {
 			t.Errorf("%q %+v", account, j)
 		}
-		to := s.scheme.Done(account, j.chat, j.ID)
-		if _, chat, id, ok := s.scheme.ParseDone(to); !ok || id != j.ID || chat != j.chat {
+		to := subjects.Results(s.scheme).Subject(account, j.chat, j.ID)
+		if _, chat, id, ok := subjects.Results(s.scheme).Parse(to); !ok || id != j.ID || chat != j.chat {
 			t.Errorf("%s: %v %q", to, chat, id)
 		}
 		if s.message(account, j, j.failed(Failed, answer.Refuse(400, value), 1)).Subject != to {

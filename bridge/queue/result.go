@@ -68,7 +68,7 @@ type told struct {
 func (s *Store) told(ctx context.Context, account string, j *job) (t told, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	m, err := s.done.GetLastMsgForSubject(ctx, s.scheme.Done(account, j.chat, j.ID))
+	m, err := s.done.GetLastMsgForSubject(ctx, subjects.Results(s.scheme).Subject(account, j.chat, j.ID))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return told{}, nil
 	}
@@ -138,5 +138,5 @@ func (s *Store) message(account string, j *job, r *result) *nats.Msg {
 	h[subjects.HeaderMethod] = []string{subjects.Escape(j.Method)}
 	h[subjects.HeaderTries] = []string{strconv.Itoa(r.tries)}
 	h[subjects.HeaderJobDigest] = []string{j.digest()}
-	return &nats.Msg{Subject: s.scheme.Done(account, j.chat, j.ID), Header: h, Data: r.body}
+	return &nats.Msg{Subject: subjects.Results(s.scheme).Subject(account, j.chat, j.ID), Header: h, Data: r.body}
 }

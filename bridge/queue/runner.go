@@ -288,7 +288,7 @@ func (r *Runner) lookThrough(ctx context.Context) {
 	defer r.looking.Unlock()
 	for from := uint64(1); ctx.Err() == nil; {
 		heard := r.listening()
-		err := r.s.scan(ctx, []string{r.s.scheme.Queues(r.c.Account)}, from, true, func(_ string, j *job) bool {
+		err := r.s.scan(ctx, []string{subjects.Jobs(r.s.scheme).Of(r.c.Account)}, from, true, func(_ string, j *job) bool {
 			r.mu.Lock()
 			r.plan.Add(time.Now(), j.Job)
 			r.mu.Unlock()

@@ -139,7 +139,7 @@ func (s *Store) listen(ctx context.Context) error {
 	if anew {
 		s.lookAgain()
 	}
-	return s.scan(ctx, s.scheme.AllQueues(), from, false, func(account string, j *job) bool {
+	return s.scan(ctx, subjects.Jobs(s.scheme).All(), from, false, func(account string, j *job) bool {
 		s.mu.Lock()
 		s.last = j.Seq
 		n := s.follow[account]
@@ -266,7 +266,7 @@ func (s *Store) get(ctx context.Context, seq uint64) (*job, error) {
 func (s *Store) next(ctx context.Context, account, place string, from uint64) (*job, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	return s.job(s.queue.GetMsg(ctx, from, jetstream.WithGetMsgSubject(s.scheme.QueueOf(account, place))))
+	return s.job(s.queue.GetMsg(ctx, from, jetstream.WithGetMsgSubject(subjects.Jobs(s.scheme).Place(account, place))))
 }
 
 func (s *Store) job(m *jetstream.RawStreamMsg, err error) (*job, error) {
@@ -301,13 +301,13 @@ func (s *Store) remove(ctx context.Context, seq uint64) error {
 func (s *Store) waiting(ctx context.Context, account string) (chats map[string]uint64, last uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	info, err := s.queue.Info(ctx, jetstream.WithSubjectFilter(s.scheme.Queues(account)))
+	info, err := s.queue.Info(ctx, jetstream.WithSubjectFilter(subjects.Jobs(s.scheme).Of(account)))
 	if err != nil {
 		return nil, 0, err
 	}
 	chats = map[string]uint64{}
 	for subject, n := range info.State.Subjects {
-		q, _ := s.scheme.ParseQueue(subject)
+		q, _ := subjects.Jobs(s.scheme).Parse(subject)
 		chats[q.Place] += n
 	}
 	return chats, info.State.LastSeq, nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // user is whose jobs are in the queue of an account: a name can pass on to another user, who must not run what was meant for the first.
@@ -55,7 +57,7 @@ func (s *Store) Purge(ctx context.Context, account string) error {
 		from    jetstream.Stream
 		subject string
 	}{
-		{s.queue, s.scheme.Queues(account)}, {s.done, s.scheme.AllDoneOf(account)}, {s.records, s.recordSubject(account) + ">"},
+		{s.queue, subjects.Jobs(s.scheme).Of(account)}, {s.done, subjects.Results(s.scheme).Of(account)}, {s.records, s.recordSubject(account) + ">"},
 		{s.records, s.recordSubject("_") + account},
 	} {
 		if err := p.from.Purge(ctx, jetstream.WithPurgeSubject(p.subject)); err != nil {

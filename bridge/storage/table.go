@@ -121,13 +121,13 @@ var table = []Item{
 	{Limits, Bucket, "which accounts are frozen, their budgets, and what was used of them", false, 8 * mib, 0, func(c *jetstream.StreamConfig, _ Options) { byLeader(c) }},
 	{Schema, Objects, "the API as documents", true, 32 * mib, 0, nil},
 	{Queue, Stream, "jobs that wait to be run", false, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
-		c.Subjects = o.Scheme.AllQueues()
+		c.Subjects = subjects.Jobs(o.Scheme).All()
 		c.Discard = jetstream.DiscardNew // a job that was accepted is never pushed out by another
 		c.Duplicates = onceOnly          // of two jobs with an id bridge/queue judges, which knows their chats
 		byLeader(c)
 	}},
 	{Done, Stream, "what became of jobs", false, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
-		c.Subjects = []string{o.Scheme.AllDone()}
+		c.Subjects = []string{subjects.Results(o.Scheme).All()}
 		c.MaxMsgsPerSubject = 1
 		c.MaxAge = o.DoneAge.Value
 		byLeader(c)
@@ -137,13 +137,13 @@ var table = []Item{
 		c.Discard = jetstream.DiscardOld // who was written first is written again when he is met again
 	}},
 	{State, Stream, "dialogs as they are now", true, 64 * mib, 0, func(c *jetstream.StreamConfig, o Options) {
-		c.Subjects = []string{o.Scheme.AllStates()}
+		c.Subjects = []string{subjects.Records(o.Scheme).All()}
 		c.MaxMsgsPerSubject = 1
 		c.AllowAtomicPublish = true
 		byLeader(c)
 	}},
 	{History, Stream, "messages out of history that were asked for", true, 32 * mib, 4 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {
-		c.Subjects = []string{o.Scheme.AllHistories()}
+		c.Subjects = []string{subjects.Histories(o.Scheme).All()}
 		c.MaxAge = o.HistoryAge.Value
 		c.AllowAtomicPublish = true
 		c.Discard = jetstream.DiscardNew // what was fetched is never pushed out by more of it

@@ -26,6 +26,7 @@ type room struct {
 var rooms = []room{
 	{"schemas", nil, "facts only: whoever reads them decides what they mean"},
 	{"subjects", nil, "pure strings, so that any program can use them"},
+	{"subjects/rights", []string{"subjects"}, "what users of NATS may do, as its configuration has it: strings as well"},
 	{"tl/bin", nil, "the wire primitives stand alone"},
 	{"tl", nil, "the language knows nothing of who speaks it"},
 	{"tl/codec", []string{"tl", "tl/bin"}, "one schema, compiled; no network, no protocol"},

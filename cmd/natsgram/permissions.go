@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 	"github.com/natsgram/natsgram/tl"
 )
 
@@ -19,7 +20,7 @@ type permissionsFlags struct {
 	user, from, to string
 	trusted        bool
 	nsc, json      bool
-	grant          subjects.Grant
+	grant          rights.Grant
 }
 
 func permissionsCommand() *cobra.Command {
@@ -62,7 +63,7 @@ nats CLI, an option of the connection for others.`,
 			if err != nil {
 				return err
 			}
-			f.grant.Role = subjects.Role(args[0])
+			f.grant.Role = rights.Role(args[0])
 			if len(args) == 2 {
 				f.grant.Account = args[1]
 			}
@@ -101,8 +102,8 @@ func (f *permissionsFlags) flags(c *cobra.Command) {
 }
 
 // natsUser fills in what was not said.
-func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser, err error) {
-	stored := f.grant.Role == subjects.Consumer || f.grant.Role == subjects.Sender || len(f.grant.Buckets) > 0
+func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u rights.User, err error) {
+	stored := f.grant.Role == rights.Consumer || f.grant.Role == rights.Sender || len(f.grant.Buckets) > 0
 	if f.trusted && !stored {
 		return u, errors.New("--trusted goes with consumer, queue, and files with --bucket")
 	}
@@ -110,13 +111,13 @@ func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser
 		f.user = strings.TrimSuffix(string(f.grant.Role)+"-"+f.grant.Account, "-")
 	}
 	if f.grant.Inbox == "" {
-		f.grant.Inbox = subjects.DefaultInbox(f.user)
+		f.grant.Inbox = rights.DefaultInbox(f.user)
 	}
 	if f.from == "" && stored && !f.trusted {
 		f.from = "NATSGRAM"
 	}
 	switch {
-	case f.from != "" && f.grant.Role == subjects.Runner:
+	case f.from != "" && f.grant.Role == rights.Runner:
 		return u, errors.New("--from goes with the roles of others: the daemon is in its own account")
 	case f.from == "" && f.to != "" && !f.nsc:
 		return u, errors.New("--to goes with --from")
@@ -127,12 +128,12 @@ func (f *permissionsFlags) natsUser(scheme subjects.Scheme) (u subjects.NATSUser
 		if name == "" {
 			continue
 		}
-		if err := subjects.CheckNATS(name); err != nil {
+		if err := rights.CheckName(name); err != nil {
 			return u, err
 		}
 	}
-	u = subjects.NATSUser{Name: f.user, Account: f.to, From: f.from}
-	u.Permissions, err = scheme.Permissions(f.grant)
+	u = rights.User{Name: f.user, Account: f.to, From: f.from}
+	u.Permissions, err = rights.Of(scheme, f.grant)
 	return u, err
 }
 
@@ -140,7 +141,7 @@ const trustedWarning = `# In natsgram's own NATS account whoever may use JetStre
 # this user can do everything. Without --trusted it is in an account of its own, and cannot.
 `
 
-func (f *permissionsFlags) print(out io.Writer, u subjects.NATSUser) error {
+func (f *permissionsFlags) print(out io.Writer, u rights.User) error {
 	if f.json {
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
@@ -159,7 +160,7 @@ func (f *permissionsFlags) print(out io.Writer, u subjects.NATSUser) error {
 }
 
 // checkMethods says which method cannot be called so.
-func checkMethods(schema *tl.Schema, g subjects.Grant) error {
+func checkMethods(schema *tl.Schema, g rights.Grant) error {
 	for _, m := range g.Methods {
 		if schema.Function(m) == nil {
 			return fmt.Errorf("layer %d has no method %q: see natsgram methods %s", schema.Layer, m, m[strings.LastIndex(m, ".")+1:])
@@ -167,7 +168,7 @@ func checkMethods(schema *tl.Schema, g subjects.Grant) error {
 		if f := schema.Function(m); slices.ContainsFunc(f.Params, func(p tl.Param) bool { return p.Type.Bang }) {
 			return fmt.Errorf("%s carries any other call: who may make it may make all, so leave --method out", m)
 		}
-		if g.Role == subjects.Reader && !subjects.ReadOnly(m) {
+		if g.Role == rights.Reader && !subjects.ReadOnly(m) {
 			return fmt.Errorf("%s does not only read", m)
 		}
 	}

@@ -224,7 +224,7 @@ func (o queueAddOptions) add(c *cobra.Command, account, chat, method string, wor
 	if err != nil {
 		return misused(c, err)
 	}
-	m := nats.NewMsg(set.Scheme().Queue(account, where, method))
+	m := nats.NewMsg(subjects.Jobs(set.Scheme()).Subject(account, where, method))
 	if m.Data, err = callBody(c.InOrStdin(), words, f); err == nil {
 		err = o.fill(m.Header)
 	}
@@ -241,7 +241,7 @@ func (o queueAddOptions) add(c *cobra.Command, account, chat, method string, wor
 	defer nc.Close()
 	var results *nats.Subscription
 	if o.wait > 0 {
-		if results, err = nc.SubscribeSync(set.Scheme().DoneOf(account, where)); err != nil {
+		if results, err = nc.SubscribeSync(subjects.Results(set.Scheme()).Chat(account, where)); err != nil {
 			return err
 		}
 	}

@@ -70,10 +70,10 @@ func (o queueWatchOptions) watch(ctx context.Context, set settings.Settings, acc
 		return err
 	}
 	defer nc.Close()
-	filter := set.Scheme().AllDoneOf(account)
+	filter := subjects.Results(set.Scheme()).Of(account)
 	if o.chat != "" {
 		where, _ := subjects.ParseChat(o.chat)
-		filter = set.Scheme().DoneOf(account, where)
+		filter = subjects.Results(set.Scheme()).Chat(account, where)
 	}
 	next, stop, err := o.results(ctx, nc, set, filter)
 	if err != nil {
@@ -153,7 +153,7 @@ type outcome struct {
 }
 
 func (o queueWatchOptions) print(out io.Writer, scheme subjects.Scheme, subject string, h nats.Header, data []byte) error {
-	_, chat, job, ok := scheme.ParseDone(subject)
+	_, chat, job, ok := subjects.Results(scheme).Parse(subject)
 	if !ok {
 		return nil
 	}

@@ -16,12 +16,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
-	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
-// rights is a server that holds what `natsgram permissions` printed, with a connection as that user and one as whoever may do
+// rightsRig is a server that holds what `natsgram permissions` printed, with a connection as that user and one as whoever may do
 // everything in natsgram's account.
-type rights struct {
+type rightsRig struct {
 	t           *testing.T
 	admin, user *nats.Conn
 	js          jetstream.JetStream
@@ -43,7 +43,7 @@ func printed(t *testing.T, words ...string) string {
 }
 
 // byConfig starts a server with the printed text in its configuration file.
-func byConfig(t *testing.T, words ...string) *rights {
+func byConfig(t *testing.T, words ...string) *rightsRig {
 	t.Helper()
 	t.Setenv("SOMEBODY_PASSWORD", "s")
 	text := printed(t, append(words, "--user", rightsUser)...)
@@ -67,12 +67,12 @@ func byConfig(t *testing.T, words ...string) *rights {
 	return newRights(t, o, nats.UserInfo("admin", "a"), nats.UserInfo(rightsUser, "s"))
 }
 
-func newRights(t *testing.T, o *server.Options, admin, user nats.Option) *rights {
+func newRights(t *testing.T, o *server.Options, admin, user nats.Option) *rightsRig {
 	t.Helper()
 	srv := started(t, o)
 	var err error
 	quiet := nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
-	r := &rights{t: t, inbox: subjects.DefaultInbox(rightsUser)}
+	r := &rightsRig{t: t, inbox: rights.DefaultInbox(rightsUser)}
 	r.admin = r.connect(srv, admin, quiet)
 	r.user = r.connect(srv, user, quiet, nats.CustomInboxPrefix(r.inbox))
 	if r.js, err = jetstream.New(r.admin); err != nil {
@@ -88,7 +88,7 @@ func newRights(t *testing.T, o *server.Options, admin, user nats.Option) *rights
 	return r
 }
 
-func (r *rights) connect(srv *server.Server, o ...nats.Option) *nats.Conn {
+func (r *rightsRig) connect(srv *server.Server, o ...nats.Option) *nats.Conn {
 	r.t.Helper()
 	nc, err := nats.Connect(srv.ClientURL(), o...)
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *rights) connect(srv *server.Server, o ...nats.Option) *nats.Conn {
 }
 
 // furnish makes what a daemon makes, with durables of main and of another account, and a stream of main's own.
-func (r *rights) furnish() {
+func (r *rightsRig) furnish() {
 	r.t.Helper()
 	ctx := r.t.Context()
 	_, err := r.js.CreateStream(ctx, jetstream.StreamConfig{Name: "TG_UPDATES", Subjects: []string{"tg.upd.>", "tg.own.*"}, AllowDirect: true})
@@ -131,13 +131,13 @@ func (r *rights) furnish() {
 // names are how the user may call a subject of natsgram's account: JetStream of another account has a domain's name.
 func names(subject string) []string {
 	if rest, ok := strings.CutPrefix(subject, "$JS.API."); ok {
-		return []string{subject, "$JS." + subjects.ImportedDomain + ".API." + rest}
+		return []string{subject, "$JS." + rights.ImportedDomain + ".API." + rest}
 	}
 	return []string{subject}
 }
 
 // publishes tells whether what the user publishes on a subject reaches natsgram's account there.
-func (r *rights) publishes(subject string) (reached bool) {
+func (r *rightsRig) publishes(subject string) (reached bool) {
 	r.t.Helper()
 	r.sent++
 	mark := fmt.Sprintf("mark %d", r.sent)
@@ -157,7 +157,7 @@ func (r *rights) publishes(subject string) (reached bool) {
 }
 
 // settle waits until the server has dealt with all that both have sent, and what it sent the two has come.
-func (r *rights) settle() {
+func (r *rightsRig) settle() {
 	r.t.Helper()
 	if err := errors.Join(r.user.Flush(), r.admin.Flush(), r.user.Flush()); err != nil {
 		r.t.Fatal(err)
@@ -165,7 +165,7 @@ func (r *rights) settle() {
 }
 
 // hears reports whether the user, subscribed to a pattern, gets what is published in natsgram's account on a subject.
-func (r *rights) hears(pattern, queue, subject string) bool {
+func (r *rightsRig) hears(pattern, queue, subject string) bool {
 	r.t.Helper()
 	sub, err := r.user.QueueSubscribeSync(pattern, queue)
 	if err != nil {
@@ -194,7 +194,7 @@ func (r *rights) hears(pattern, queue, subject string) bool {
 }
 
 // listens reports whether the user may subscribe to the inboxes that it was given.
-func (r *rights) listens() bool {
+func (r *rightsRig) listens() bool {
 	r.t.Helper()
 	sub, err := r.user.SubscribeSync(r.inbox + ".>")
 	if err != nil {
@@ -206,14 +206,14 @@ func (r *rights) listens() bool {
 }
 
 // refused reports whether the last thing that was refused was to subscribe to a pattern.
-func (r *rights) refused(pattern string) bool {
+func (r *rightsRig) refused(pattern string) bool {
 	last := r.user.LastError()
 	return last != nil && strings.Contains(last.Error(), `Subscription to "`+pattern+`"`)
 }
 
 // turnsJetStream reports whether the user can have JetStream write the session of an account: JetStream answers to whatever
 // subject a request names, with rights of its own.
-func (r *rights) turnsJetStream() bool {
+func (r *rightsRig) turnsJetStream() bool {
 	r.t.Helper()
 	const target = "$KV.TG_SESSIONS.main"
 	for _, c := range []string{"TG_UPDATES.main=archive", "TG_UPDATES_main.any"} {
@@ -256,7 +256,7 @@ func (r *rights) turnsJetStream() bool {
 	return err != nil || string(e.Value()) != "sealed"
 }
 
-func (r *rights) await(subject, body string) {
+func (r *rightsRig) await(subject, body string) {
 	r.t.Helper()
 	if _, err := r.admin.Request(subject, []byte(body), 20*time.Second); err != nil {
 		r.t.Fatalf("%s: %v", subject, err)
@@ -264,7 +264,7 @@ func (r *rights) await(subject, body string) {
 }
 
 // byJWT starts a server in operator mode whose JWTs say what the command printed as JSON.
-func byJWT(t *testing.T, words ...string) *rights {
+func byJWT(t *testing.T, words ...string) *rightsRig {
 	t.Helper()
 	var said struct {
 		Permissions jwt.Permissions `json:"permissions"`

@@ -41,7 +41,7 @@ type reach struct {
 	publish []string
 	hear    [][2]string // a pattern to subscribe to, and a subject that it gets then
 	queue   string
-	try     func(*rights) bool
+	try     func(*rightsRig) bool
 	account bool // it can be of one account
 }
 
@@ -127,7 +127,7 @@ func reaches() []reach {
 			"$JS.API.CONSUMER.CREATE.TG_UPDATES.main=archive.tg.upd.main.>")...)...),
 		to("read a stream of the account's own by any consumer", "$JS.API.STREAM.INFO.TG_UPDATES_%s", "$JS.API.CONSUMER.CREATE.TG_UPDATES_%s.x", "$JS.API.CONSUMER.MSG.NEXT.TG_UPDATES_%s.x",
 			"$JS.API.CONSUMER.DELETE.TG_UPDATES_%s.x", "$JS.ACK.TG_UPDATES_%s.x.1.1.1.1.0"),
-		{what: "have JetStream write or delete anything, by a reply subject", try: (*rights).turnsJetStream},
+		{what: "have JetStream write or delete anything, by a reply subject", try: (*rightsRig).turnsJetStream},
 		to("ask what services there are (`$SRV`)", "$SRV.PING", "$SRV.STATS.natsgram"),
 		to("answer in the daemon's place", "_INBOX_other.x"),
 		hears("see updates and events as they come", "tg.upd.%s.>", "tg.upd.%s.updateNewMessage.user.1"),
@@ -142,7 +142,7 @@ func reaches() []reach {
 		hears("see others' jobs (`tg.queue.A.*`)", "tg.queue.%s.>", "tg.queue.%s.channel.1.a.b"),
 		{what: "see others' answers", hear: [][2]string{{"_INBOX.>", "_INBOX.a.b"}, {"_INBOX_other.>", "_INBOX_other.x"}, {"*.>", "_INBOX_other.x"}}},
 		{what: "see everything (`>`), JetStream's requests, buckets, other servers", hear: [][2]string{{">", "x"}, {"$JS.>", "$JS.API.x"}, {"$KV.>", "$KV.a.b"}, {"$SYS.>", "$SYS.x"}, {"_R_.>", "_R_.x"}}},
-		{what: "get its own answers", try: (*rights).listens},
+		{what: "get its own answers", try: (*rightsRig).listens},
 	}
 }
 
@@ -156,7 +156,7 @@ const (
 )
 
 // look tells how much of a row a user reaches, of one account.
-func (r *rights) look(row reach, account string) string {
+func (r *rightsRig) look(row reach, account string) string {
 	got, of := 0, 0
 	count := func(reached bool) {
 		of++
@@ -184,7 +184,7 @@ func (r *rights) look(row reach, account string) string {
 }
 
 // cells are what a user reaches, row by row.
-func (r *rights) cells() (all []string) {
+func (r *rightsRig) cells() (all []string) {
 	for _, row := range reaches() {
 		cell := r.look(row, "main")
 		if row.account {

@@ -17,7 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge"
-	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
 const samples = "../../docs/nats"
@@ -81,7 +81,7 @@ type site struct {
 
 func (s *site) as(user string) *nats.Conn {
 	s.t.Helper()
-	return s.connect[user](nats.CustomInboxPrefix(subjects.DefaultInbox(user)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	return s.connect[user](nats.CustomInboxPrefix(rights.DefaultInbox(user)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 }
 
 // users connect to a server by their passwords.

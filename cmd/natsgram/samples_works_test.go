@@ -16,6 +16,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
 // tenant is a daemon at a site that runs Dora's account as main.
@@ -123,7 +124,7 @@ func (n *tenant) reads() {
 		n.t.Fatal(err)
 	}
 	archive := n.as("archive")
-	js := must(jetstream.NewWithDomain(archive, subjects.ImportedDomain))
+	js := must(jetstream.NewWithDomain(archive, rights.ImportedDomain))
 	sub, err := client.New(archive, "main", client.JetStream(js)).Subscribe(n.soon(), client.UpdatesConfig{
 		Own: true, Durable: "archive", Start: client.StartAll(), Filters: []client.Filter{{Update: "updateNewMessage", Kind: client.User, ChatID: n.alice.ID()}},
 	})
@@ -181,7 +182,7 @@ func (n *tenant) attacks() {
 		}
 	}
 	// What was asked before is answered before.
-	archive := must(jetstream.NewWithDomain(n.as("archive"), subjects.ImportedDomain))
+	archive := must(jetstream.NewWithDomain(n.as("archive"), rights.ImportedDomain))
 	c := must(archive.Consumer(n.soon(), "TG_UPDATES_main", "main=archive"))
 	must(c.FetchNoWait(1))
 	for range 20 {

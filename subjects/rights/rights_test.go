@@ -1,9 +1,11 @@
-package subjects
+package rights
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // What each role may do and not is tried in a real server: TestRights of cmd/natsgram. Here is what cannot be asked for.
@@ -41,12 +43,12 @@ func TestGrantsThatCannotBe(t *testing.T) {
 		{Grant{Role: Runner, Replies: []string{"$KV.TG_SESSIONS"}}, "inbox prefix"},
 	} {
 		c.g.Inbox = "_INBOX_x"
-		if _, err := tg.Permissions(c.g); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Of(subjects.Scheme{}, c.g); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.g, err)
 		}
 	}
 	for _, inbox := range []string{"", ">", "_INBOX", "_INBOX.", "_INBOX_a.>", "_INBOX_*", "inbox", "_R_", "$KV", "a._INBOX_x"} {
-		if _, err := tg.Permissions(Grant{Role: Reader, Inbox: inbox}); err == nil {
+		if _, err := Of(subjects.Scheme{}, Grant{Role: Reader, Inbox: inbox}); err == nil {
 			t.Errorf("inbox %q was taken", inbox)
 		}
 	}
@@ -54,7 +56,7 @@ func TestGrantsThatCannotBe(t *testing.T) {
 
 // Another prefix of subjects is in the streams' names too.
 func TestPermissionsBelowAPrefix(t *testing.T) {
-	s, err := New("prod.tg")
+	s, err := subjects.New("prod.tg")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +65,7 @@ func TestPermissionsBelowAPrefix(t *testing.T) {
 		{Role: Watcher}, {Role: Operator}, {Role: Fetcher}, {Role: Fetcher, Account: "main", Buckets: []string{"PROD_TG_FILES"}}, {Role: Sender}, {Role: Sender, Account: "main", Chats: []string{"user.1"}, Methods: []string{"messages.sendMessage"}}, {Role: Runner},
 	} {
 		g.Inbox = "_INBOX_x"
-		p, err := s.Permissions(g)
+		p, err := Of(s, g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +80,7 @@ func TestPermissionsBelowAPrefix(t *testing.T) {
 
 // An empty list of what is allowed would allow everything: there is none in any form.
 func TestNothingIsAnEmptyList(t *testing.T) {
-	u := NATSUser{Name: "nobody"}
+	u := User{Name: "nobody"}
 	text, err := json.Marshal(u)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,6 @@
-package subjects
+package rights
+
+import "github.com/natsgram/natsgram/subjects"
 
 // What the daemon does on NATS. A test of bridge runs it with these rights and no others, and finds none that it does not need.
 
@@ -16,7 +18,7 @@ var (
 	daemonNever      = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
 )
 
-func (s Scheme) daemon(g Grant) Permissions {
+func (s scheme) daemon(g Grant) Permissions {
 	api := g.API
 	kvAt := "" // buckets are written below the API's prefix, where that is another
 	if api == "" {
@@ -26,9 +28,9 @@ func (s Scheme) daemon(g Grant) Permissions {
 	}
 	p := Permissions{Inbox: g.Inbox, Responses: true}
 	// Requests are passed on to the next owner of an account, so they are published as well. Jobs are not: these others write alone.
-	p.Publish = append(p.Publish, s.join(">"))
-	p.Deny = append(p.Deny, s.join(TreeQueue, ">"))
-	p.Subscribe = []string{s.join(TreeRPC, ">"), s.join(TreeRO, ">"), s.join(TreeCtl, ">"), s.join(TreeFile, ">"), s.join(TreeInside, ">"), s.join(TreeEvent, ">"), s.join(TreeOwn, "*"), "$SRV.>"}
+	p.Publish = append(p.Publish, s.Join(">"))
+	p.Deny = append(p.Deny, s.Join(subjects.TreeQueue, ">"))
+	p.Subscribe = []string{s.Join(subjects.TreeRPC, ">"), s.Join(subjects.TreeRO, ">"), s.Join(subjects.TreeCtl, ">"), s.Join(subjects.TreeFile, ">"), s.Join(subjects.TreeInside, ">"), s.Join(subjects.TreeEvent, ">"), s.Join(subjects.TreeOwn, "*"), "$SRV.>"}
 	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
 	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads

@@ -1,9 +1,11 @@
-package subjects
+package rights
 
 import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // A request's reply subject may be published to as often as an answer may have parts, and for as long as a request may take by
@@ -46,15 +48,15 @@ func rule(allow, deny []string, indent string) string {
 }
 
 // list is in one line where it is short.
-func list(subjects []string, indent string) string {
-	if len(subjects) <= 2 {
-		return `["` + strings.Join(subjects, `", "`) + `"]`
+func list(all []string, indent string) string {
+	if len(all) <= 2 {
+		return `["` + strings.Join(all, `", "`) + `"]`
 	}
-	return "[\n" + indent + "  \"" + strings.Join(subjects, "\"\n"+indent+"  \"") + "\"\n" + indent + "]"
+	return "[\n" + indent + "  \"" + strings.Join(all, "\"\n"+indent+"  \"") + "\"\n" + indent + "]"
 }
 
-// NATSUser is a user of NATS with its permissions.
-type NATSUser struct {
+// User is a user of NATS with its permissions.
+type User struct {
 	Name string
 	Permissions
 	// Account is the user's NATS account, and From natsgram's, where it is another one: then From exports what the user may
@@ -62,21 +64,21 @@ type NATSUser struct {
 	Account, From string
 }
 
-// CheckNATS says why a name cannot be a user's or NATS account's here: it stands in configurations, commands and variables.
-func CheckNATS(name string) error {
-	if plain(name) && (name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z') {
+// CheckName says why a name cannot be a user's or NATS account's here: it stands in configurations, commands and variables.
+func CheckName(name string) error {
+	if subjects.Plain(name) && (name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z') {
 		return nil
 	}
 	return fmt.Errorf("name %q: want letters, digits, _ and -, beginning with a letter", name)
 }
 
 // Variable is where the printed configuration finds the user's password.
-func (u NATSUser) Variable() string {
+func (u User) Variable() string {
 	return strings.ToUpper(strings.ReplaceAll(u.Name, "-", "_")) + "_PASSWORD"
 }
 
 // Config is the user as it stands in nats-server's configuration, with what the accounts export and import.
-func (u NATSUser) Config() string {
+func (u User) Config() string {
 	if u.From == "" {
 		return u.entry("") + "\n"
 	}
@@ -93,7 +95,7 @@ func (u NATSUser) Config() string {
 	return b.String()
 }
 
-func (u NATSUser) entry(indent string) string {
+func (u User) entry(indent string) string {
 	return fmt.Sprintf("{ user: %q, password: $%s, permissions: %s }", u.Name, u.Variable(), u.block(indent))
 }
 
@@ -107,7 +109,7 @@ type share struct {
 // client can be told; the subjects of their own JetStream are not touched.
 const ImportedDomain = "natsgram"
 
-func (u NATSUser) shared() (all []share) {
+func (u User) shared() (all []share) {
 	for _, s := range u.Publish {
 		all = append(all, share{s, imported(s), true})
 	}
@@ -125,7 +127,7 @@ func imported(subject string) string {
 }
 
 // abroad is the user with the names that subjects have in its own account.
-func (u NATSUser) abroad() NATSUser {
+func (u User) abroad() User {
 	local := make([]string, len(u.Publish))
 	for i, s := range u.Publish {
 		local[i] = imported(s)

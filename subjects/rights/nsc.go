@@ -1,4 +1,4 @@
-package subjects
+package rights
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 )
 
 // NSC is the user as commands of nsc, for servers in operator mode. Without accounts it goes to the one that nsc has chosen.
-func (u NATSUser) NSC() string {
+func (u User) NSC() string {
 	var b strings.Builder
 	account := u.Account
 	if u.From != "" {
@@ -45,7 +45,7 @@ func flags(b *strings.Builder, what string, allow, deny []string) {
 }
 
 // nscShare exports to the one account alone: it needs a token that the exporting one signs.
-func (u NATSUser) nscShare(b *strings.Builder, s share, name string) {
+func (u User) nscShare(b *strings.Builder, s share, name string) {
 	service := ""
 	if s.service {
 		service = " --service"
@@ -102,7 +102,7 @@ func ruleOf(allow, deny []string) ruleJSON {
 }
 
 // MarshalJSON is the user in the shapes of JWTs.
-func (u NATSUser) MarshalJSON() ([]byte, error) {
+func (u User) MarshalJSON() ([]byte, error) {
 	here := u
 	if u.From != "" {
 		here = u.abroad()

@@ -1,10 +1,14 @@
-package subjects
+// Package rights says what users of NATS have to be allowed for what they are to do on natsgram's subjects, in the words of
+// nats-server's configuration, of JWTs and of nsc.
+package rights
 
 import (
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Role is what a user of NATS is to do.
@@ -51,7 +55,7 @@ func DefaultInbox(user string) string { return "_INBOX_" + user }
 func CheckInbox(prefix string) error {
 	first, _, _ := strings.Cut(prefix, ".")
 	for token := range strings.SplitSeq(prefix, ".") {
-		if !plain(token) {
+		if !subjects.Plain(token) {
 			return fmt.Errorf("inbox prefix %q: every token must be letters, digits, _ or -", prefix)
 		}
 	}
@@ -70,11 +74,15 @@ type Permissions struct {
 	Responses bool   // it answers requests: may publish to each reply subject that it was given, an answer's parts
 }
 
-// Permissions of a grant.
-func (s Scheme) Permissions(g Grant) (Permissions, error) {
+// scheme spells subjects, and patterns of them.
+type scheme struct{ subjects.Scheme }
+
+// Of are the permissions of a grant.
+func Of(names subjects.Scheme, g Grant) (Permissions, error) {
 	if err := g.check(); err != nil {
 		return Permissions{}, err
 	}
+	s := scheme{names}
 	if slices.ContainsFunc(g.Buckets, s.Documents) {
 		return Permissions{}, errDocuments
 	}
@@ -85,37 +93,33 @@ func (s Scheme) Permissions(g Grant) (Permissions, error) {
 	p := Permissions{Inbox: g.Inbox}
 	switch g.Role {
 	case Reader:
-		p.Publish = s.methods(TreeRO, account, g.Methods)
+		p.Publish = s.methods(subjects.TreeRO, account, g.Methods)
 		if len(g.Methods) == 0 {
-			p.Publish = append(p.Publish, s.join(TreeCtl, account, "chats")) // what it might ask Telegram for as well
+			p.Publish = append(p.Publish, s.Join(subjects.TreeCtl, account, "chats")) // what it might ask Telegram for as well
 		}
 		if len(g.Methods) == 0 {
-			p.Publish = append(p.Publish, s.join(TreeCtl, account, "peers.*"))
+			p.Publish = append(p.Publish, s.Join(subjects.TreeCtl, account, "peers.*"))
 		}
 	case Writer:
-		p.Publish = s.methods(TreeRPC, account, g.Methods)
+		p.Publish = s.methods(subjects.TreeRPC, account, g.Methods)
 		if len(g.Methods) == 0 {
-			p.Publish = append(append(p.Publish, s.methods(TreeRO, account, nil)...), s.join(TreeCtl, account, "peers.*"), s.join(TreeCtl, account, "history.*"))
+			p.Publish = append(append(p.Publish, s.methods(subjects.TreeRO, account, nil)...), s.Join(subjects.TreeCtl, account, "peers.*"), s.Join(subjects.TreeCtl, account, "history.*"))
 		}
 	case Consumer:
 		p.Publish = s.consumer(g)
 	case Watcher:
-		p.Subscribe, p.Inbox = append(s.trees(account, TreeUpdate, TreeLive, TreeEvent, TreeState, TreeHistory), s.FloodBoard(account)), ""
+		p.Subscribe, p.Inbox = append(s.trees(account, subjects.TreeUpdate, subjects.TreeLive, subjects.TreeEvent, subjects.TreeState, subjects.TreeHistory), s.FloodBoard(account)), ""
 	case Sender:
 		p.Publish, p.Subscribe = s.sender(account, g)
 	case Fetcher:
 		p.Publish = s.fetcher(account, g)
 	case Operator:
-		p.Publish, p.Subscribe = s.operator(account), s.trees(account, TreeEvent)
+		p.Publish, p.Subscribe = s.operator(account), s.trees(account, subjects.TreeEvent)
 	case Runner:
 		return s.daemon(g), nil
 	}
 	return p, nil
 }
-
-// Documents reports whether an object store is the one of the API as documents. Programs read those as the daemon's word: nobody else
-// writes there.
-func (s Scheme) Documents(bucket string) bool { return bucket == s.StreamName("SCHEMA") }
 
 var errDocuments = errors.New("that bucket is for the documents that daemons write: name another")
 
@@ -124,7 +128,7 @@ func (g Grant) check() error {
 		return fmt.Errorf("no role %q: there are %v", g.Role, Roles())
 	}
 	if g.Account != "" {
-		if err := CheckAccount(g.Account); err != nil {
+		if err := subjects.CheckAccount(g.Account); err != nil {
 			return err
 		}
 	}
@@ -146,12 +150,12 @@ func (g Grant) check() error {
 		return errors.New("reply prefixes and an API prefix go with the role daemon")
 	}
 	for _, c := range g.Chats {
-		if _, err := ParseChat(c); err != nil {
+		if _, err := subjects.ParseChat(c); err != nil {
 			return err
 		}
 	}
 	for _, b := range g.Buckets {
-		if !plain(b) {
+		if !subjects.Plain(b) {
 			return fmt.Errorf("bucket %.40q: want letters, digits, _ and -", b)
 		}
 	}
@@ -183,17 +187,14 @@ func (g Grant) checkConsumer() error {
 
 // checkDurable: programs that use bridge/client have durables called account=name.
 func checkDurable(name, account string) error {
-	for i := range len(name) {
-		if c := name[i]; !plainByte(c) && c != '=' {
-			return fmt.Errorf("durable %q: want letters, digits, _, - and =", name)
-		}
-	}
 	owner, _, named := strings.Cut(name, "=")
 	switch {
 	case name == "":
 		return errors.New("a durable without a name")
 	case named && account != "" && owner != account:
 		return fmt.Errorf("durable %q is of the account %s, not of %s", name, owner, account)
+	case !subjects.Plain(strings.ReplaceAll(name, "=", "")):
+		return fmt.Errorf("durable %q: want letters, digits, _, - and =", name)
 	}
 	return nil
 }
@@ -203,7 +204,7 @@ func (g Grant) checkDaemon() error {
 		return errors.New("the role daemon takes no account: daemons share all of them")
 	}
 	for token := range strings.SplitSeq(g.API, ".") {
-		if g.API != "" && !plain(strings.TrimPrefix(token, "$")) {
+		if g.API != "" && !subjects.Plain(strings.TrimPrefix(token, "$")) {
 			return fmt.Errorf("API prefix %q: want one such as $JS.hub.API", g.API)
 		}
 	}
@@ -216,50 +217,50 @@ func (g Grant) checkDaemon() error {
 }
 
 // methods are the subjects of some methods, or of all.
-func (s Scheme) methods(tree, account string, methods []string) (all []string) {
+func (s scheme) methods(tree, account string, methods []string) (all []string) {
 	if len(methods) == 0 {
 		return s.trees(account, tree)
 	}
 	for _, m := range methods {
-		all = append(all, s.join(tree, account, m))
+		all = append(all, s.Join(tree, account, m))
 	}
 	return all
 }
 
 // trees is all of an account's in each of some trees.
-func (s Scheme) trees(account string, trees ...string) (all []string) {
+func (s scheme) trees(account string, trees ...string) (all []string) {
 	for _, tree := range trees {
-		all = append(all, s.join(tree, account, ">"))
+		all = append(all, s.Join(tree, account, ">"))
 	}
 	return all
 }
 
 // sender is jobs about some chats, or all, and what becomes of these. Who may use the whole queue of an account may also tidy it up.
-func (s Scheme) sender(account string, g Grant) (publish, subscribe []string) {
+func (s scheme) sender(account string, g Grant) (publish, subscribe []string) {
 	chats := g.Chats
 	if len(chats) == 0 {
-		chats, subscribe = []string{"*.*"}, s.trees(account, TreeDone)
+		chats, subscribe = []string{"*.*"}, s.trees(account, subjects.TreeDone)
 	}
 	for _, c := range chats {
 		if len(g.Methods) == 0 && len(g.Chats) > 0 {
-			publish = append(publish, s.join(TreeQueue, account, c, ">"))
+			publish = append(publish, s.Join(subjects.TreeQueue, account, c, ">"))
 		}
 		for _, m := range g.Methods {
-			publish = append(publish, s.join(TreeQueue, account, c, m))
+			publish = append(publish, s.Join(subjects.TreeQueue, account, c, m))
 		}
 		if len(g.Chats) > 0 {
-			subscribe = append(subscribe, s.join(TreeDone, account, c, "*"))
+			subscribe = append(subscribe, s.Join(subjects.TreeDone, account, c, "*"))
 		}
 	}
 	if len(g.Chats) == 0 && len(g.Methods) == 0 {
-		publish = append(s.trees(account, TreeQueue), s.join(TreeCtl, account, "queue.*"))
+		publish = append(s.trees(account, subjects.TreeQueue), s.Join(subjects.TreeCtl, account, "queue.*"))
 	}
 	return publish, subscribe
 }
 
 // fetcher is an account's files, in the answers of the daemon, and object stores to read and write. There is no right to make consumers
 // of these: one that pushes would deliver what the user has written to any subject of natsgram's NATS account.
-func (s Scheme) fetcher(account string, g Grant) []string {
+func (s scheme) fetcher(account string, g Grant) []string {
 	all := []string{s.Files(account)}
 	for _, b := range g.Buckets {
 		stream := "OBJ_" + b
@@ -270,13 +271,13 @@ func (s Scheme) fetcher(account string, g Grant) []string {
 }
 
 // operator is verb by verb, so that it reaches nothing else that the daemons put below the same tree.
-func (s Scheme) operator(account string) (all []string) {
+func (s scheme) operator(account string) (all []string) {
 	for _, verb := range []string{"status", "logout", "login.*", "watch.*", "queue.*", "history.*", "peers.*", "chats", "erase", "freeze", "unfreeze", "budget.*"} {
-		all = append(all, s.join(TreeCtl, account, verb))
+		all = append(all, s.Join(subjects.TreeCtl, account, verb))
 	}
 	if account == "*" {
 		for _, verb := range []string{"accounts.*", "schema", "health"} {
-			all = append(all, s.join(TreeCtl, Daemon, verb))
+			all = append(all, s.Join(subjects.TreeCtl, subjects.Daemon, verb))
 		}
 	}
 	return all
@@ -287,11 +288,8 @@ const (
 	jsAck = "$JS.ACK."
 )
 
-// OwnStream is the name of the stream that holds one account's updates alone, where it was asked for.
-func (s Scheme) OwnStream(account string) string { return s.StreamName("UPDATES") + "_" + account }
-
 // consumer are the requests that a program makes which reads by consumers.
-func (s Scheme) consumer(g Grant) (all []string) {
+func (s scheme) consumer(g Grant) (all []string) {
 	if !g.Own {
 		for _, stream := range []string{s.StreamName("UPDATES"), s.StreamName("HISTORY"), s.StreamName("STATE")} {
 			for _, durable := range g.Durables {
