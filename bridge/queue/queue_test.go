@@ -601,7 +601,9 @@ func TestExpiredReplacedCancelled(t *testing.T) {
 	}
 	g.wants("channel.1", later, Cancelled, "no")
 	g.empty()
-	if got := g.tg.did(); !slices.Equal(got, []string{"channel.1 first", "channel.1 newer", "channel.2 soon"}) {
+	got := g.tg.did()
+	slices.Sort(got) // of different chats, in any order
+	if !slices.Equal(got, []string{"channel.1 first", "channel.1 newer", "channel.2 soon"}) {
 		t.Error(got)
 	}
 }
