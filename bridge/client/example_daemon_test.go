@@ -107,6 +107,66 @@ func ExampleClient_Peers() {
 	// 1 false <nil>
 }
 
+// Messages of the past, as the updates that they would be if they came now.
+func ExampleClient_History() {
+	s, err := mttest.Start(mttest.Config{Code: "12345"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	alice := s.AddUser(mttest.User{First: "Alice", Phone: "+15550001"})
+	bob := s.AddUser(mttest.User{First: "Bob", Username: "bob"})
+	for _, text := range []string{"one", "two", "three"} {
+		bob.Send(alice, text)
+	}
+	url, stop, err := daemon(s, alice.Phone())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+
+	ctx, c, newest := context.Background(), client.New(nc, "main"), client.HistoryOf{Peer: "@bob", Limit: 2}
+	far := []client.HistoryOption{client.WithHistoryProgress(func(j client.HistoryJob) { log.Print(j.Percent, " %") })}
+	job, err := c.FetchHistory(ctx, newest, far...) // into the stream, for whoever reads that
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(job.State, job.Stored)
+	for u, err := range c.History(ctx, newest) { // fetched already, so read alone
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(u.Value.(*tg.UpdateNewMessage).Message.(*tg.Message).Message)
+	}
+	// Output:
+	// done 2
+	// two
+	// three
+}
+
+// What a peer is to people.
+func ExamplePeerType() {
+	for _, t := range []client.PeerType{client.PeerUser, client.PeerBot, client.PeerChat, client.PeerSupergroup, client.PeerChannel} {
+		switch t {
+		case client.PeerUser, client.PeerBot:
+			fmt.Println(t, "has talks of its own")
+		default:
+			fmt.Println(t, "has members")
+		}
+	}
+	// Output:
+	// user has talks of its own
+	// bot has talks of its own
+	// chat has members
+	// supergroup has members
+	// channel has members
+}
+
 // daemon runs natsgram for an account, as natsgram serve and natsgram login do, and tells where its NATS server is.
 func daemon(s *mttest.Server, phone string) (url string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "natsgram")
