@@ -88,6 +88,7 @@ type Jobs struct {
 	closed bool
 	all    map[string]*Job // by what they write or send
 	asked  int             // bytes of what was asked for
+	left   chan struct{}   // closed once those of a former owner go on; nil: nobody looks for any
 }
 
 // New makes the jobs of an account: none, until [Jobs.Resume].
@@ -111,9 +112,22 @@ var (
 	ErrLeaving   = errors.New("files: the account is being stopped here")
 )
 
-// Start begins a job, or gives the one that does the same. It is done with the values of ctx, and whether that ends or not. A loud job
-// tells of itself however small it is.
+// Start begins a job, or gives the one that does the same: also one of a former owner, whose jobs are waited for, since one that is
+// begun beside them would do all of it again and leave their record behind. It is done with the values of ctx, and whether that ends or
+// not. A loud job tells of itself however small it is.
 func (s *Jobs) Start(ctx context.Context, kind Kind, r *Record, loud bool, w Work) (*Job, error) {
+	s.mu.Lock()
+	left := s.left
+	s.mu.Unlock()
+	if left != nil {
+		select {
+		case <-left:
+		case <-s.life.Done():
+			return nil, ErrLeaving
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 	r.User = s.c.User
 	return s.start(ctx, &Job{id: nuid.Next(), kind: kind, record: r, asked: loud, work: w})
 }
@@ -301,7 +315,10 @@ func (s *Jobs) Resume() {
 	if s.closed || s.c.Records == nil {
 		return
 	}
+	left := make(chan struct{})
+	s.left = left
 	s.work.Go(func() {
+		defer close(left)
 		err := retry.Do(s.life, pause, func(ctx context.Context) (bool, error) {
 			return true, errors.Join(s.goOn(ctx, Get), s.goOn(ctx, Put))
 		})

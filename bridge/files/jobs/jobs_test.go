@@ -114,6 +114,33 @@ func TestRetries(t *testing.T) {
 	})
 }
 
+// Who asks right after an account was taken over waits until the jobs of its former owner go on, and gets the one that does the same.
+func TestFormerOwnersJobsComeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		defer r.Close()
+		defer r.end()
+		left := make(chan struct{})
+		r.left = left // as Resume has it
+		former := &Job{id: "former", kind: Get, record: &Record{Bucket: "B", Object: "a", Key: "a"}, work: &moves{
+			do: func(ctx context.Context, _ int) (any, error) { <-ctx.Done(); return nil, ctx.Err() },
+		}}
+		got := make(chan *Job, 1)
+		go func() { got <- r.begin(t, "a", new(moves)) }()
+		synctest.Wait()
+		if len(got) > 0 {
+			t.Fatal("a job was begun before those of the former owner are known")
+		}
+		if _, err := r.start(t.Context(), former); err != nil {
+			t.Fatal(err)
+		}
+		close(left)
+		if j := <-got; j != former {
+			t.Errorf("job %s was begun beside it", j.ID())
+		}
+	})
+}
+
 // A job that is cancelled is undone; one whose account leaves is not, and of that nobody is told: the next owner goes on.
 func TestEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
