@@ -124,6 +124,7 @@ func TestOrder(t *testing.T) {
 		rounds = 10
 	}
 	alice := fmt.Sprintf(`"user.%d"`, w.alice.ID())
+	d.mustSucceed(d.burst(send(`"@alice"`, "first"))) // so that her id is known
 	for name, ways := range map[string][]string{
 		"an object":  {d.peer(w.alice)},
 		"a name":     {`"@alice"`},
