@@ -63,8 +63,9 @@ func (c *client) empty() {
 	}
 }
 
-// maxFootprint is what a session may hold on to, in bytes: ids of the last messages, buffers, the log.
-const maxFootprint = 64 << 10
+// maxFootprint is what a session may hold on to, in bytes: ids of the last messages, buffers, the log; and, until the next ping, the
+// buffer of a large packet, of 128 KiB at most.
+const maxFootprint = (64 + 128) << 10
 
 // footprint is how much can be reached from a value, interfaces and functions aside.
 type footprint struct{ bytes, entries int }
