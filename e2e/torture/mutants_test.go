@@ -80,7 +80,7 @@ var planted = []mutant{
 	},
 	{
 		// Calls to a chat go out in no order, as fast as they can be made ready.
-		name: "a lane that overtakes", file: "bridge/rpc/lanes.go", only: telegramLate, want: "was executed after",
+		name: "a lane that overtakes", file: "bridge/turns/park.go", only: telegramLate, want: "was executed after",
 		old: "\treturn j.turn\n}\n",
 		new: "\treturn nil\n}\n",
 	},
@@ -101,8 +101,8 @@ var planted = []mutant{
 	},
 	{
 		name: "requests passed on twice", file: "bridge/rpc/handover.go", test: "./bridge TestHandOverUnderLoad", want: "",
-		old: "\t\t\tif s.pass(j, served) {\n",
-		new: "\t\t\tif s.pass(j, served) && s.pass(j, served) {\n",
+		old: "\t\t\tif s.pass(kept.Work.(*job), served) {",
+		new: "\t\t\tif s.pass(kept.Work.(*job), served) && s.pass(kept.Work.(*job), served) {",
 	},
 }
 
