@@ -104,7 +104,8 @@ func (s *server) outcome(e *received) []byte {
 }
 
 // checkChats holds the chats against the sequences of calls: what was done is in order, and the last edit stands. A call that was given
-// up, of unknown fate, and executed only then may come late: nothing that follows waited for it.
+// up, of unknown fate, or refused when it was sent again, and of which an earlier copy is executed only then, may come late: nothing
+// that follows waited for it.
 func (w *world) checkChats() {
 	calls := map[string]*call{}
 	for i := range w.senders.chats {
@@ -116,7 +117,7 @@ func (w *world) checkChats() {
 	late := map[string]bool{}
 	for i, name := range w.server.ledger.deeds {
 		k := calls[name]
-		if k.claimed && i >= k.deeds {
+		if (k.claimed || k.refused) && i >= k.deeds {
 			late[name] = true
 			continue
 		}
