@@ -113,11 +113,17 @@ func TestFloodWaitsThatOutlastTheCaller(t *testing.T) {
 	gate, began := make(chan struct{}), make(chan struct{}, 1)
 	defer close(gate)
 	g := newRig(t, func(ctx context.Context, call codec.View) ([]byte, error) {
+		refusal := &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_5"}
+		defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitFlood, Until: time.Now().Add(5 * time.Second), Refusal: refusal})()
 		select {
-		case began <- struct{}{}:
+		case began <- struct{}{}: // the wait is known
 		default:
 		}
-		return flooded(gate)(ctx, call)
+		select {
+		case <-gate:
+		case <-ctx.Done():
+		}
+		return nearestDC(ctx, call)
 	}, func(c *Config) {
 		c.Sequence = serially(c)
 		c.Explain = func(err error) Fault {
