@@ -180,7 +180,7 @@ const mostQuoted = 80
 // Quote shortens what a caller sent before it is sent back.
 func Quote(text string) string {
 	if len(text) > mostQuoted {
-		text = text[:mostQuoted] + "..."
+		text = strings.ToValidUTF8(text[:mostQuoted], "") + "..."
 	}
 	return strconv.Quote(text)
 }

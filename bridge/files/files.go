@@ -150,7 +150,7 @@ var verbs = []string{subjects.FileGet, subjects.FilePut, subjects.FileList, subj
 func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
 	_, verb, _ := s.c.Scheme.ParseFile(r.Subject())
 	if e == nil {
-		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+source.Quote(verb)+": there are "+strings.Join(verbs, ", ")))
+		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+answer.Quote(verb)+": there are "+strings.Join(verbs, ", ")))
 		return
 	}
 	begun := time.Now()
@@ -269,7 +269,7 @@ func (s *Service) within(h nats.Header) (time.Duration, *answer.Fault) {
 		}
 		d := answer.ParseTimeout(v[0])
 		if d == 0 {
-			return 0, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+source.Quote(v[0]))
+			return 0, answer.Refuse(400, subjects.HeaderTimeout+": want seconds, such as 30 or 2.5, got "+answer.Quote(v[0]))
 		}
 		return min(d, s.c.MaxTimeout), nil
 	}

@@ -155,7 +155,7 @@ func (s *Service) toStore(ctx context.Context, a *source.Asked) (*jobs.Job, erro
 		return nil, answer.Refuse(403, "get: to: files are not put into the object store "+bucket+" (NATSGRAM_FILES_BUCKETS)")
 	}
 	if owner := objects.OwnerOf(object); bucket == s.c.Store.own() && owner != "" && owner != s.c.Account {
-		return nil, answer.Refuse(403, "get: to: "+source.Quote(object)+" is a name for files of another account: choose another")
+		return nil, answer.Refuse(403, "get: to: "+answer.Quote(object)+" is a name for files of another account: choose another")
 	}
 	asked, err := json.Marshal(a)
 	if err != nil {

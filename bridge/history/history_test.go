@@ -384,6 +384,19 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// pauseAt tells when a call is made, by its number, and has it wait for what follows.
+func (g *telegram) pauseAt(n int) (reached, proceed chan struct{}) {
+	reached, proceed = make(chan struct{}), make(chan struct{})
+	g.before = func(call int) error {
+		if call == n {
+			close(reached)
+			<-proceed
+		}
+		return nil
+	}
+	return reached, proceed
+}
+
 func (g *telegram) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -394,14 +407,7 @@ func (g *telegram) count() int {
 func TestErasedMeanwhile(t *testing.T) {
 	g := newTelegram(500)
 	x := newRig(t, g)
-	reached, proceed := make(chan struct{}), make(chan struct{})
-	g.before = func(call int) error {
-		if call == 5 {
-			close(reached)
-			<-proceed
-		}
-		return nil
-	}
+	reached, proceed := g.pauseAt(5)
 	s := x.serve()
 	j := x.fetch(s, `{"peer":"x"}`)
 	<-reached
@@ -474,14 +480,7 @@ func TestForget(t *testing.T) {
 func TestStreamLost(t *testing.T) {
 	g := newTelegram(500)
 	x := newRig(t, g)
-	reached, proceed := make(chan struct{}), make(chan struct{})
-	g.before = func(call int) error {
-		if call == 5 {
-			close(reached)
-			<-proceed
-		}
-		return nil
-	}
+	reached, proceed := g.pauseAt(5)
 	s := x.serve()
 	j := x.fetch(s, `{"peer":"x"}`)
 	<-reached

@@ -17,7 +17,7 @@ func TestEmptyVariablesAreUnset(t *testing.T) {
 			t.Setenv(f.name(), empty)
 			t.Setenv(f.file(), empty)
 		}
-		got, err := Load()
+		got, err := LoadOver(nil)
 		if err != nil {
 			t.Fatalf("%q: %v", empty, err)
 		}
@@ -47,7 +47,7 @@ func TestIsSet(t *testing.T) {
 	t.Setenv("NATSGRAM_REPLICAS", "1")
 	t.Setenv("NATSGRAM_SECRET_FILE", file)
 	for range 2 { // reading leaves no trace
-		s, err := Load()
+		s, err := LoadOver(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestSecretFilesThatHoldNone(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("NATSGRAM_SECRET_FILE", file)
-		if _, err := Load(); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "NATSGRAM_SECRET_FILE") {
+		if _, err := LoadOver(nil); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "NATSGRAM_SECRET_FILE") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestSecretFilesThatHoldNone(t *testing.T) {
 func TestListsMayHaveSpaces(t *testing.T) {
 	clean(t)
 	t.Setenv("NATSGRAM_ACCOUNTS", "main, news ")
-	s, err := Load()
+	s, err := LoadOver(nil)
 	if err != nil || !slices.Equal(s.Accounts, []string{"main", "news"}) {
 		t.Errorf("%q, %v", s.Accounts, err)
 	}

@@ -154,10 +154,8 @@ type SignIn struct {
 	LoginSignUp   string `envconfig:"NATSGRAM_LOGIN_SIGN_UP" secret:"true" desc:"natsgram login: 'First Last', to make a new account where the number has none"`
 }
 
-// Load reads the environment. An empty variable is one that is not set.
-func Load() (Settings, error) { return LoadOver(nil) }
-
-// LoadOver is Load with other values for some variables, such as flags give; an empty one unsets.
+// LoadOver reads the environment, with other values for some variables, such as flags give. An empty variable, or value, is one that
+// is not set.
 func LoadOver(over map[string]string) (Settings, error) {
 	var s Settings
 	given, err := readEnvironment(over)

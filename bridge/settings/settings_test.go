@@ -23,7 +23,7 @@ func clean(t *testing.T) {
 
 func TestEmptyEnvironmentIsDefaults(t *testing.T) {
 	clean(t)
-	got, err := Load()
+	got, err := LoadOver(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	t.Setenv("NATSGRAM_API_HASH_FILE", file)
 	t.Setenv("NATSGRAM_SECRET", "hush-secret-of-mine")
 	t.Setenv("NATS_PASSWORD", "hush-password")
-	s, err := Load()
+	s, err := LoadOver(nil)
 	if err != nil || s.APIHash != "hush-hash" {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clean(t)
 			t.Setenv(name, value)
-			if _, err := Load(); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "time.Duration") {
+			if _, err := LoadOver(nil); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "time.Duration") {
 				t.Errorf("%s=%s: %v", name, value, err)
 			}
 		})

@@ -20,7 +20,7 @@ func TestWays(t *testing.T) {
 	} {
 		clean(t)
 		t.Setenv("NATSGRAM_WAYS", value)
-		s, err := Load()
+		s, err := LoadOver(nil)
 		if err != nil {
 			t.Fatalf("%s: %v", value, err)
 		}
@@ -42,7 +42,7 @@ func TestWaysFromFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("NATSGRAM_WAYS_FILE", file)
-	s, err := Load()
+	s, err := LoadOver(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestWrongWaysAreNamed(t *testing.T) {
 	for _, value := range []string{"direct,hush", "direct,main=hush", "wss,socks5://me:hush@"} {
 		clean(t)
 		t.Setenv("NATSGRAM_WAYS", value)
-		if _, err := Load(); err == nil || !strings.Contains(err.Error(), "NATSGRAM_WAYS: way 2") || strings.Contains(err.Error(), "hush") {
+		if _, err := LoadOver(nil); err == nil || !strings.Contains(err.Error(), "NATSGRAM_WAYS: way 2") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", value, err)
 		}
 	}

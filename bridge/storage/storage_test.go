@@ -314,7 +314,7 @@ func TestSettings(t *testing.T) {
 	t.Setenv("NATSGRAM_UPDATES_MAX_BYTES", "-1")
 	t.Setenv("NATSGRAM_LIMITS", "events=64MB,sessions=16777216")
 	t.Setenv("NATSGRAM_PLACEMENT_CLUSTER", "east")
-	s, err := settings.Load()
+	s, err := settings.LoadOver(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func TestSettings(t *testing.T) {
 	}
 	for _, bad := range []string{"events", "events=", "events=0", "events=-2", "events=1PB", "=1", "events=99999999999TB"} {
 		t.Setenv("NATSGRAM_LIMITS", bad)
-		if _, err := settings.Load(); err == nil {
+		if _, err := settings.LoadOver(nil); err == nil {
 			t.Error(bad)
 		}
 	}
@@ -355,7 +355,7 @@ func TestHistoryAge(t *testing.T) {
 		if text != "" {
 			t.Setenv("NATSGRAM_HISTORY_MAX_AGE", text)
 		}
-		set, err := settings.Load()
+		set, err := settings.LoadOver(nil)
 		if err != nil {
 			t.Fatal(err)
 		}

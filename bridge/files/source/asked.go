@@ -66,9 +66,9 @@ func (a *Asked) Target() (bucket, name string, f *answer.Fault) {
 	bucket, name, both := strings.Cut(rest, "/")
 	switch {
 	case kind != ToObject:
-		return "", "", bad("to: want " + ToParts + " or " + ToObject + ":BUCKET/NAME, got " + Quote(a.To))
+		return "", "", bad("to: want " + ToParts + " or " + ToObject + ":BUCKET/NAME, got " + answer.Quote(a.To))
 	case more && strings.Trim(bucket, bucketBytes) != "" || more && bucket == "" || len(bucket) > 128:
-		return "", "", bad("to: " + Quote(bucket) + " is no name of an object store")
+		return "", "", bad("to: " + answer.Quote(bucket) + " is no name of an object store")
 	case both && name == "" || len(name) > objectMost || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
 		return "", "", bad("to: want a name of an object, of " + strconv.Itoa(objectMost) + " bytes at most")
 	}
@@ -89,7 +89,7 @@ func Read(body []byte) (a Asked, f *answer.Fault) {
 	case !a.Message.numbered() || !a.Story.numbered():
 		return a, bad("id: want that of a message or story, of 1 to " + strconv.Itoa(math.MaxInt32))
 	case len(a.Size) > 16:
-		return a, bad("size: want thumb, original, or a type of Telegram's such as m, x, y, got " + Quote(a.Size))
+		return a, bad("size: want thumb, original, or a type of Telegram's such as m, x, y, got " + answer.Quote(a.Size))
 	case a.Offset < 0 || a.Limit < 0:
 		return a, bad("offset and limit: want 0 or more")
 	case a.InAnswer():
@@ -114,12 +114,3 @@ func (a *Asked) Ranged(key string) string {
 }
 
 func bad(text string) *answer.Fault { return answer.Refuse(400, subjects.FileGet+": "+text) }
-
-// Quote is the beginning of what a caller wrote.
-func Quote(text string) string {
-	const most = 40
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "")
-	}
-	return strconv.Quote(text)
-}

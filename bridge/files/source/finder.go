@@ -102,7 +102,7 @@ func (fi *Finder) FindAnew(ctx context.Context, a *Asked) (*Found, error) {
 	case a.Link != "":
 		l, ok := parseLink(a.Link)
 		if !ok {
-			return nil, bad("link: want one to a message or a story, such as https://t.me/news/5 or https://t.me/c/123/5, got " + Quote(a.Link))
+			return nil, bad("link: want one to a message or a story, such as https://t.me/news/5 or https://t.me/c/123/5, got " + answer.Quote(a.Link))
 		}
 		return fi.linked(ctx, l, a.Size)
 	case a.Message != nil:
@@ -237,7 +237,7 @@ func (fi *Finder) inStory(ctx context.Context, peer codec.M, id int64, size stri
 func (fi *Finder) emoji(ctx context.Context, text, size string) (*Found, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return nil, bad("emoji: want the id of a custom emoji in decimal, got " + Quote(text))
+		return nil, bad("emoji: want the id of a custom emoji in decimal, got " + answer.Quote(text))
 	}
 	origin := codec.M{"_": "messages.getCustomEmojiDocuments", "document_id": []int64{id}}
 	for v, err := range fi.list(ctx, origin, "Document") {

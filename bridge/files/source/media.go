@@ -112,7 +112,7 @@ func (fi *Finder) web(ctx context.Context, v codec.View, size string) (*Found, e
 		return nil, noSize(size, nil)
 	}
 	if v.Name() == "webDocumentNoProxy" {
-		return nil, notFound("the file is not at Telegram, but at " + Quote(v.Str("url")))
+		return nil, notFound("the file is not at Telegram, but at " + answer.Quote(v.Str("url")))
 	}
 	f := &Found{
 		Name: documentName(v), Mime: mimeOf(v.Str("mime_type")),
@@ -192,7 +192,7 @@ func noSize(size string, all []sized) *answer.Fault {
 	if len(kinds) == 0 {
 		return notFound("the file is there in no other size than " + sizeOriginal)
 	}
-	return notFound("the file is not there in the size " + Quote(size) + ", but in " + strings.Join(kinds, ", "))
+	return notFound("the file is not there in the size " + answer.Quote(size) + ", but in " + strings.Join(kinds, ", "))
 }
 
 // extensions are those of what Telegram has, for files that came without a name.
