@@ -167,3 +167,27 @@ func TestCaller(t *testing.T) {
 		}
 	}
 }
+
+// A field that is given twice says two things; which of them was meant is not ours to guess.
+func TestFieldsGivenTwice(t *testing.T) {
+	type object struct {
+		A any             `json:"a"`
+		B json.RawMessage `json:"b"`
+	}
+	for body, want := range map[string]string{
+		`{"a": 1, "b": {"c": 1, "d": [{"e": 1}, {"e": 2}]}}`:                           "",
+		`{"a": [1, 1, "a", "a"], "b": "b"}`:                                            "",
+		`{"a": 1, "b": 2, "a": 1}`:                                                     "a: given twice",
+		`{"a": 1, "A": 2}`:                                                             "A: given twice",
+		`{"b": {"c": 1, "d": [{}, {"e": 1, "e": 2}]}}`:                                 "b.d[1].e: given twice",
+		`{"b": ` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `, "b": 1}`: "b: given twice",
+	} {
+		got := ""
+		if err := ReadJSON([]byte(body), new(object)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%.80s: %q, want %q", body, got, want)
+		}
+	}
+}

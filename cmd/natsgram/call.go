@@ -265,7 +265,7 @@ func replyError(code string, h nats.Header) error {
 	}
 	switch answer.Sent(h.Get(subjects.HeaderSent)) {
 	case answer.No:
-		notes = append(notes, "nothing was sent to Telegram")
+		notes = append(notes, "Telegram was not asked to execute the call")
 	case answer.Unknown:
 		notes = append(notes, "whether Telegram executed it is unknown")
 	}

@@ -164,6 +164,7 @@ func TestCommands(t *testing.T) {
 		{"tail main --topic 0", 2, "--topic 0: want the id of the message that made it"},
 		{"tail main --type a.b", 2, "--type a.b: want"},
 		{"tail main --last -3", 2, "want no minus"},
+		{"tail main --durable a.b", 2, `--durable "a.b": want letters`},
 		{"tail main --type updateNewMesage", 1, "has no update updateNewMesage"},
 		{"demo --external", 1, "NATS_URL"},
 		{"demo --server nats://x", 2, "--server goes with --external"},

@@ -31,7 +31,7 @@ func TestQueueCommands(t *testing.T) {
 	try("watch demo", 1, "there is no stream TG_DONE")
 	runPeople(t, srv.ClientURL())
 	try("add demo none.0 help.getNearestDc --id near --wait 20s", 0, `"_": "nearestDc"`)
-	try("add demo none.0 users.getUsers id=@alice --wait 20s", 1, "the subject names no chat", "(403)", "nothing was sent")
+	try("add demo none.0 users.getUsers id=@alice --wait 20s", 1, "the subject names no chat", "(403)", "not asked to execute")
 	try("add demo channel.1 messages.sendMessage message=x --not-before 2h --id later", 0, "later\n")
 	try("add demo channel.1 messages.sendMessage message=x --expires 1d", 0)
 	try("add demo @alice messages.sendMessage message=hello --id named --wait 20s", 0, `"id"`)

@@ -74,6 +74,9 @@ func streamsAddCommand() *cobra.Command {
 				return err
 			}
 			defer a.nc.Close()
+			if neverRan(c.Context(), a.js, a.set.Scheme(), args[0]) {
+				fmt.Fprintf(c.ErrOrStderr(), noneRan+"; the stream waits for one.\n", args[0])
+			}
 			info, err := storage.AddOwn(c.Context(), a.js, a.set.Scheme(), args[0], limits)
 			if err != nil {
 				return err

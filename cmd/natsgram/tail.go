@@ -122,6 +122,9 @@ func (o tailOptions) check() error {
 			return fmt.Errorf("--type %s: want the name of an update, such as updateNewMessage", name)
 		}
 	}
+	if !wantedDurable.MatchString(o.durable) {
+		return fmt.Errorf("--durable %q: want letters, digits, _ and -", o.durable)
+	}
 	if o.last < 0 || o.since < 0 || o.count < 0 {
 		return errors.New("--last, --since and --count go back or on from now: want no minus")
 	}
@@ -130,6 +133,9 @@ func (o tailOptions) check() error {
 
 // wantedType is what --type takes: a constructor's name, or gap.
 var wantedType = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
+
+// wantedDurable is what --durable takes, and nothing.
+var wantedDurable = regexp.MustCompile(`^[a-zA-Z0-9_-]*$`)
 
 // unknown are the wanted types that the schema has not; the daemon may run another layer.
 func (o tailOptions) unknown(s *tl.Schema) (all []string) {
