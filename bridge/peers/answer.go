@@ -36,9 +36,17 @@ const (
 	searchMost    = 200
 )
 
-// Answer answers a request for a verb: get tells what is known, resolve asks Telegram too, search looks for names. explain makes a
-// fault of an error of a call.
-func (d *Directory) Answer(ctx context.Context, verb string, body []byte, explain func(error) answer.Fault) ([]byte, *answer.Fault) {
+// verbs answers requests for them.
+type verbs struct {
+	user     int64 // the account's
+	memory   *memory
+	account  *accountStore
+	keeper   *keeper
+	resolver *resolver
+}
+
+// answer is [Directory.Answer].
+func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain func(error) answer.Fault) ([]byte, *answer.Fault) {
 	var in struct {
 		Peer  string `json:"peer"`
 		Text  string `json:"text"`
@@ -58,11 +66,11 @@ func (d *Directory) Answer(ctx context.Context, verb string, body []byte, explai
 	case in.Limit < 0:
 		return nil, answer.Refuse(400, "peers."+verb+": limit: want 0 or more")
 	case verb == "search":
-		out, err = d.search(ctx, in.Text, kind, in.Limit)
+		out, err = x.search(ctx, in.Text, kind, in.Limit)
 	case verb == "get":
-		out, err = d.get(ctx, in.Peer)
+		out, err = x.get(ctx, in.Peer)
 	default:
-		out, err = d.resolved(ctx, in.Peer)
+		out, err = x.resolved(ctx, in.Peer)
 	}
 	var none *UnknownError
 	switch {
@@ -80,20 +88,20 @@ func (d *Directory) Answer(ctx context.Context, verb string, body []byte, explai
 	return b, nil
 }
 
-func (d *Directory) read(text string) (reference, error) {
-	r, ok := d.parse(text)
+func (x *verbs) read(text string) (reference, error) {
+	r, ok := x.resolver.parse(text)
 	if !ok {
 		return r, noPeer(text)
 	}
-	if r.self && d.c.User != 0 {
-		r.kind, r.id = subjects.User, d.c.User
+	if r.self && x.user != 0 {
+		r.kind, r.id = subjects.User, x.user
 	}
 	return r, nil
 }
 
 // get is what is known of a peer without a question to Telegram.
-func (d *Directory) get(ctx context.Context, text string) (*Shown, error) {
-	r, err := d.read(text)
+func (x *verbs) get(ctx context.Context, text string) (*Shown, error) {
+	r, err := x.read(text)
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +109,9 @@ func (d *Directory) get(ctx context.Context, text string) (*Shown, error) {
 		return nil, unknown("%.40q: phone numbers are not kept", text)
 	}
 	if r.name != "" {
-		d.mu.Lock()
-		n, ok := d.names[r.key()]
-		d.mu.Unlock()
+		n, ok := x.memory.alias(r.key())
 		if !ok {
-			n, ok = d.nameStored(ctx, r.name)
+			n, ok = x.account.alias(ctx, r.name)
 		}
 		if !ok || n.err != nil {
 			return nil, unknown("%.40q is nobody's who is known", text)
@@ -113,7 +119,7 @@ func (d *Directory) get(ctx context.Context, text string) (*Shown, error) {
 		r = reference{kind: n.peer.kind, id: n.peer.id}
 	}
 	for _, kind := range kindsOf(r) {
-		s, there, err := d.show(ctx, peer{kind, r.id})
+		s, there, err := x.show(ctx, peer{kind, r.id})
 		if err != nil || there {
 			return s, err
 		}
@@ -122,38 +128,32 @@ func (d *Directory) get(ctx context.Context, text string) (*Shown, error) {
 }
 
 // resolved is a peer as a call that names it finds it.
-func (d *Directory) resolved(ctx context.Context, text string) (*Shown, error) {
-	r, err := d.read(text)
+func (x *verbs) resolved(ctx context.Context, text string) (*Shown, error) {
+	r, err := x.read(text)
 	if err != nil {
 		return nil, err
 	}
 	p := peer{r.kind, r.id}
 	if !r.self {
-		f, err := d.find(ctx, r)
+		f, err := x.resolver.find(ctx, r)
 		if err != nil {
 			return nil, err
 		}
 		p = f.peer
 	}
-	s, _, err := d.show(ctx, p)
+	s, _, err := x.show(ctx, p)
 	return s, err
 }
 
 // show is what memory and the bucket tell of a peer; false: nothing.
-func (d *Directory) show(ctx context.Context, p peer) (s *Shown, there bool, err error) {
-	s = &Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, d.c.User}}
-	k := keyOf(p)
-	d.mu.Lock()
-	r := d.pending[k].record
-	e, known := d.memory.get(k)
-	if r != nil {
-		s.fill(r)
-	}
-	d.mu.Unlock()
-	if r != nil {
+func (x *verbs) show(ctx context.Context, p peer) (s *Shown, there bool, err error) {
+	s = &Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, x.user}}
+	e, known, next := x.memory.shown(keyOf(p))
+	if next != nil {
+		s.fill(next)
 		return s, true, nil
 	}
-	stored, err := d.stored(ctx, p)
+	stored, err := x.account.peer(ctx, p)
 	switch {
 	case err == nil:
 		s.fill(&stored)
@@ -179,87 +179,43 @@ func (r *record) matches(text string) bool {
 }
 
 // search goes through all that the bucket holds of the account.
-func (d *Directory) search(ctx context.Context, text string, kind subjects.Kind, limit int) (*Page, error) {
+func (x *verbs) search(ctx context.Context, text string, kind subjects.Kind, limit int) (*Page, error) {
 	page := &Page{Peers: []Shown{}}
-	if d.c.Store == nil {
+	if x.account.store == nil {
 		return page, nil
 	}
 	if limit <= 0 {
 		limit = searchDefault
 	}
 	limit, text = min(limit, searchMost), strings.ToLower(strings.TrimSpace(text))
-	filter := d.c.Account + ".*.*"
-	if kind != "" {
-		filter = d.c.Account + "." + string(kind) + ".*"
-	}
-	d.flushAll(ctx)
-	err := d.c.Store.Each(ctx, filter, func(key string, value []byte) bool {
-		p, ok := readPeerKey(d.c.Account, key)
-		var r record
-		if !ok || json.Unmarshal(value, &r) != nil || r.Account != d.c.User || !r.matches(text) {
+	x.keeper.flushAll(ctx)
+	err := x.account.peers(ctx, kind, func(p peer, r *record) bool {
+		if !r.matches(text) {
 			return true
 		}
 		if page.More = len(page.Peers) == limit; page.More {
 			return false
 		}
-		s := Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, d.c.User}}
-		s.fill(&r)
+		s := Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, x.user}}
+		s.fill(r)
 		page.Peers = append(page.Peers, s)
 		return true
 	})
 	return page, err
 }
 
-// Named is the peer that a text names, without a question to Telegram: an id with its kind need not be known.
-func (d *Directory) Named(ctx context.Context, text string) (subjects.Kind, int64, error) {
-	r, err := d.read(text)
+// named is [Directory.Named].
+func (x *verbs) named(ctx context.Context, text string) (subjects.Kind, int64, error) {
+	r, err := x.read(text)
 	if err != nil {
 		return "", 0, err
 	}
 	if r.id > 0 && r.kind != subjects.None {
 		return r.kind, r.id, nil
 	}
-	s, err := d.get(ctx, text)
+	s, err := x.get(ctx, text)
 	if err != nil {
 		return "", 0, err
 	}
 	return s.Kind, s.ID, nil
-}
-
-// Forget takes out of memory and bucket what is known of a peer.
-func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64) error {
-	p := peer{kind, id}
-	k := keyOf(p)
-	d.mu.Lock()
-	names := slices.Clone(d.owned[k])
-	d.owns(p, k, nil)
-	delete(d.pending, k)
-	delete(d.memory.young, k)
-	delete(d.memory.old, k)
-	d.lately = lately{}
-	d.mu.Unlock()
-	if d.c.Store == nil {
-		return nil
-	}
-	d.writing.Lock() // what is being written is there then
-	defer d.writing.Unlock()
-	if r, err := d.stored(ctx, p); err == nil {
-		names = append(names, r.Usernames...)
-	}
-	for _, name := range names {
-		if err := d.c.Store.Erase(ctx, nameKey(d.c.Account, name)); err != nil {
-			return err
-		}
-	}
-	return d.c.Store.Erase(ctx, peerKey(d.c.Account, p))
-}
-
-// ForgetAll takes everything of the account out of the bucket: it is another user's.
-func (d *Directory) ForgetAll(ctx context.Context) error {
-	if d.c.Store == nil {
-		return nil
-	}
-	d.writing.Lock()
-	defer d.writing.Unlock()
-	return d.c.Store.Remove(ctx, d.c.Account+".>")
 }

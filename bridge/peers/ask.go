@@ -4,30 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// ask finds out whose a name or phone number is, now or some minutes ago.
-func (d *Directory) ask(ctx context.Context, r reference) (peer, error) {
+const (
+	// retryLife is how long an error of Telegram's own is taken to go on.
+	retryLife = 10 * time.Second
+	// lookEvery is how often dialogs and contacts are looked through for an id that is not known.
+	lookEvery = time.Minute
+)
+
+// asker asks Telegram whose a name is, and who an id is. What it hears it has learned.
+type asker struct {
+	schema  *codec.Schema
+	people  *codec.ObjectFinder
+	invoke  func(ctx context.Context, query []byte) ([]byte, error)
+	bot     bool
+	memory  *memory
+	account *accountStore
+	finder  *finder
+	learner *learner
+
+	asking  singleflight.Group // each question once at a time
+	glances []glance           // of who asks it
+
+	mu      sync.Mutex
+	allowed map[string]*allowance // by method, of what is asked of names and numbers
+}
+
+// whoIs finds out whose a name or phone number is, now or some minutes ago.
+func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 	key := r.key()
-	if n, ok := d.remembered(key); ok {
+	if n, ok := x.memory.remembered(key); ok {
 		return n.peer, n.err
 	}
-	n, err := d.once(ctx, key, func(ctx context.Context) alias {
-		if n, ok := d.remembered(key); ok { // somebody asked just before
+	n, err := x.once(ctx, key, func(ctx context.Context) alias {
+		if n, ok := x.memory.remembered(key); ok { // somebody asked just before
 			return n
 		}
-		if n, ok := d.askOwner(ctx, r); ok {
+		if n, ok := x.askOwner(ctx, r); ok {
 			return n
 		}
-		return d.askTelegram(ctx, key, r)
+		return x.askTelegram(ctx, key, r)
 	})
 	if err != nil {
 		return peer{}, err
@@ -37,36 +63,34 @@ func (d *Directory) ask(ctx context.Context, r reference) (peer, error) {
 
 // askOwner asks who had a name when it was last seen whether he has it still. That costs nothing of what Telegram allows an account to ask
 // by name. False: it is not known who that is, or he has it no more.
-func (d *Directory) askOwner(ctx context.Context, r reference) (alias, bool) {
+func (x *asker) askOwner(ctx context.Context, r reference) (alias, bool) {
 	if r.name == "" {
 		return alias{}, false
 	}
-	d.mu.Lock()
-	n, ok := d.names[r.key()]
-	d.mu.Unlock()
+	n, ok := x.memory.alias(r.key())
 	if !ok {
-		if n, ok = d.nameStored(ctx, r.name); !ok {
+		if n, ok = x.account.alias(ctx, r.name); !ok {
 			return alias{}, false
 		}
 		if n.err != nil {
 			n.err = fmt.Errorf("%s: %w", r.key(), n.err)
-			d.remember(r.key(), n)
+			x.memory.remember(r.key(), n)
 			return n, true
 		}
 	}
-	_ = d.recallAny(ctx, reference{kind: n.peer.kind, id: n.peer.id})
-	f, ok := d.known(reference{kind: n.peer.kind, id: n.peer.id}, true)
+	_ = x.finder.recall(ctx, reference{kind: n.peer.kind, id: n.peer.id})
+	f, ok := x.finder.known(reference{kind: n.peer.kind, id: n.peer.id}, true)
 	if !ok {
 		return alias{}, false
 	}
-	if err := d.lookAt(ctx, f); err != nil {
+	if err := x.lookAt(ctx, f); err != nil {
 		return alias{}, false
 	}
-	return d.remembered(r.key())
+	return x.memory.remembered(r.key())
 }
 
 // lookAt asks Telegram how a peer is now, and learns it.
-func (d *Directory) lookAt(ctx context.Context, f found) error {
+func (x *asker) lookAt(ctx context.Context, f callable) error {
 	class, call := "InputUser", codec.M{"_": "users.getUsers"}
 	switch f.peer.kind {
 	case subjects.Channel:
@@ -79,67 +103,67 @@ func (d *Directory) lookAt(ctx context.Context, f found) error {
 		return err
 	}
 	call["id"] = []codec.M{m}
-	_, err = d.call(ctx, call)
+	_, err = x.call(ctx, call)
 	return err
 }
 
 // askTelegram asks, and remembers.
-func (d *Directory) askTelegram(ctx context.Context, key string, r reference) (n alias) {
+func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n alias) {
 	call := codec.M{"_": "contacts.resolveUsername", "username": r.name}
 	if r.phone != "" {
 		call = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}
 	}
-	answer, err := d.callAllowed(ctx, call)
+	answer, err := x.callAllowed(ctx, call)
 	if err != nil {
 		n.err = fmt.Errorf("%s: %w", key, err)
 		if life := lifeOf(err); life > 0 {
 			n.until = time.Now().Add(life)
-			d.remember(key, n)
-			d.tellName(ctx, r, n)
+			x.memory.remember(key, n)
+			x.tellName(ctx, r, n)
 		}
 		return n
 	}
-	v, _ := d.c.Schema.View(answer) // which learnt of it has read it
+	v, _ := x.schema.View(answer) // which learnt of it has read it
 	to, _ := v.Object("peer")
 	if n.peer = peerOf(to); n.peer.id == 0 {
 		n.err = fmt.Errorf("%s: Telegram's answer names no peer", key)
 		return n
 	}
 	n.until = time.Now().Add(nameLife)
-	d.remember(key, n)
-	d.tellName(ctx, r, n)
+	x.memory.remember(key, n)
+	x.tellName(ctx, r, n)
 	return n
 }
 
 // callAllowed makes a call of which text may make few. What does not reach Telegram does not count.
-func (d *Directory) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
+func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
 	method, _ := m["_"].(string)
-	d.mu.Lock()
-	left := d.allowed[method]
+	x.mu.Lock()
+	left := x.allowed[method]
 	if left == nil {
 		left = &allowance{}
-		d.allowed[method] = left
+		x.allowed[method] = left
 	}
 	wait, ok := left.take(time.Now())
-	d.mu.Unlock()
+	x.mu.Unlock()
 	if !ok {
 		return nil, askedOut(method, wait)
 	}
-	b, err := d.call(ctx, m)
+	b, err := x.call(ctx, m)
 	if err != nil && mtproto.Reached(err) == mtproto.SentNo {
-		d.mu.Lock()
+		x.mu.Lock()
 		left.give()
-		d.mu.Unlock()
+		x.mu.Unlock()
 	}
 	return b, err
 }
 
 // tellName tells the bucket whose a username was found to be. Phone numbers are not written down; nor is a refusal that is not about the
 // name.
-func (d *Directory) tellName(ctx context.Context, r reference, n alias) {
+func (x *asker) tellName(ctx context.Context, r reference, n alias) {
 	var e *mtproto.Error
 	if r.name != "" && (n.err == nil || errors.As(n.err, &e) && e.Code == 400) {
-		d.keepName(ctx, r.name, n)
+		x.account.putName(ctx, r.name, n)
 	}
 }
 
@@ -148,9 +172,9 @@ const askMost = time.Minute
 
 // once has one question asked for all that want its answer at the same time, and waits for it as long as ctx allows. It goes on when
 // nobody waits any more: its answer is remembered.
-func (d *Directory) once(ctx context.Context, key string, ask func(context.Context) alias) (alias, error) {
+func (x *asker) once(ctx context.Context, key string, ask func(context.Context) alias) (alias, error) {
 	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
-	answer := d.asking.DoChan(key, func() (any, error) {
+	answer := x.asking.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), askMost)
 		defer cancel()
 		return ask(ctx), nil
@@ -178,61 +202,6 @@ func lifeOf(err error) time.Duration {
 	return retryLife
 }
 
-func peerOf(v codec.View) peer {
-	if id := v.Int("user_id"); id != 0 {
-		return peer{subjects.User, id}
-	}
-	if id := v.Int("channel_id"); id != 0 {
-		return peer{subjects.Channel, id}
-	}
-	return peer{subjects.Chat, v.Int("chat_id")}
-}
-
-// remembered is what a name or phone number is known to stand for now.
-func (d *Directory) remembered(key string) (alias, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n, ok := d.names[key]
-	if !ok {
-		n, ok = d.vain[key]
-	}
-	if !ok || time.Now().Before(n.until) {
-		return n, ok
-	}
-	e, known := d.memory.get(keyOf(n.peer)) // whoever was seen has the names that lead to him: see owns
-	return n, n.err == nil && known && time.Since(time.Unix(int64(e.seen), 0)) < nameLife
-}
-
-func (d *Directory) remember(key string, n alias) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n.err == nil {
-		delete(d.vain, key)
-		d.putName(key, n)
-		return
-	}
-	if a, there := d.names[key]; there {
-		d.disowned(keyOf(a.peer), strings.TrimPrefix(key, "@"))
-		delete(d.names, key)
-	}
-	if len(d.vain) >= namesMany {
-		clear(d.vain)
-	}
-	d.vain[key] = n
-}
-
-// putName notes whose a name is, with d.mu held.
-func (d *Directory) putName(key string, n alias) {
-	if _, there := d.names[key]; !there && len(d.names) >= namesMany {
-		clear(d.names)
-		clear(d.owned)
-	}
-	d.names[key] = n
-	if name, found := strings.CutPrefix(key, "@"); found && !slices.Contains(d.owned[keyOf(n.peer)], name) {
-		d.owned[keyOf(n.peer)] = append(d.owned[keyOf(n.peer)], name)
-	}
-}
-
 // glance is a question in whose answer many peers are, with what became of it when it was asked last.
 type glance struct {
 	call codec.M
@@ -250,19 +219,19 @@ func glances() []glance {
 
 // look goes through the newest dialogs and the contacts, but for what somebody looked through within the last minute, also in
 // vain. All who look at the same time look once.
-func (d *Directory) look(ctx context.Context, r reference) error {
-	if d.c.Bot { // bots have neither (E25)
+func (x *asker) look(ctx context.Context, r reference) error {
+	if x.bot { // bots have neither (E25)
 		return nil
 	}
-	for i := range d.glances {
-		if _, ok := d.known(r, true); ok {
+	for i := range x.glances {
+		if _, ok := x.finder.known(r, true); ok {
 			return nil
 		}
-		n, err := d.once(ctx, "look "+strconv.Itoa(i), func(ctx context.Context) alias { return alias{err: d.glanceAt(ctx, i)} })
+		n, err := x.once(ctx, "look "+strconv.Itoa(i), func(ctx context.Context) alias { return alias{err: x.glanceAt(ctx, i)} })
 		if err == nil {
 			err = n.err
 		}
-		if _, ok := d.known(r, true); !ok && err != nil {
+		if _, ok := x.finder.known(r, true); !ok && err != nil {
 			return err
 		}
 	}
@@ -270,12 +239,12 @@ func (d *Directory) look(ctx context.Context, r reference) error {
 }
 
 // glanceAt asks, and learns, unless somebody did so lately; then what came of that counts.
-func (d *Directory) glanceAt(ctx context.Context, i int) error {
-	g := &d.glances[i]
+func (x *asker) glanceAt(ctx context.Context, i int) error {
+	g := &x.glances[i]
 	if time.Since(g.at) < lookEvery {
 		return g.err
 	}
-	_, err := d.call(ctx, g.call)
+	_, err := x.call(ctx, g.call)
 	if err != nil && lifeOf(err) == 0 {
 		return err
 	}
@@ -284,17 +253,17 @@ func (d *Directory) glanceAt(ctx context.Context, i int) error {
 }
 
 // call makes a call, and learns whom its answer tells of.
-func (d *Directory) call(ctx context.Context, m codec.M) (answer []byte, err error) {
-	query, err := d.c.Schema.Encode(nil, m)
+func (x *asker) call(ctx context.Context, m codec.M) (answer []byte, err error) {
+	query, err := x.schema.Encode(nil, m)
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.c.Schema.ResultOf(query)
+	t, err := x.schema.ResultOf(query)
 	if err != nil {
 		return nil, err
 	}
-	if answer, err = d.c.Invoke(ctx, query); err == nil {
-		d.Met(d.c.People.Append(nil, answer, t), answer)
+	if answer, err = x.invoke(ctx, query); err == nil {
+		x.learner.met(x.people.Append(nil, answer, t), answer)
 	}
 	return answer, err
 }

@@ -133,12 +133,12 @@ func TestKept(t *testing.T) {
 	if got := other.line(t.Context(), "InputPeer", "user.5"); !strings.Contains(got, "no peer with the id 5") {
 		t.Errorf("another user under the name: %s", got)
 	}
-	s.all["main.user.6"] = value // of another peer
+	_ = s.Put(t.Context(), "main.user.6", value) // of another peer
 	if got := d.line(t.Context(), "InputPeer", "user.6"); got != "inputPeerUser 6 66" || len(g.asked) == 0 {
 		t.Errorf("a record that was moved: %s", got)
 	}
 	for _, rubbish := range []string{"", "{}", "null", `{"account":"1"}`, `{"account":"1","sealed":"AAAA"}`, `[1]`} {
-		s.all["main.channel.9"] = []byte(rubbish)
+		_ = s.Put(t.Context(), "main.channel.9", []byte(rubbish))
 		d, _ := owner(t, s, 1)
 		if got := d.line(t.Context(), "InputPeer", "channel.9"); !strings.Contains(got, "no peer") {
 			t.Errorf("%s: %s", rubbish, got)
@@ -278,7 +278,7 @@ func TestMetInAnswer(t *testing.T) {
 		{"_": "message", "id": 77, "peer_id": M{"_": "peerChannel", "channel_id": 3}, "from_id": M{"_": "peerUser", "user_id": 9}, "date": 1, "message": "hi"},
 	}})
 	f, _ := g.s.Function("messages.getHistory")
-	d.Met(d.c.People.Append(nil, answer, f.Result()), answer)
+	d.Met(people(d.learner.schema).Append(nil, answer, f.Result()), answer)
 	b, _, err := d.Resolve(t.Context(), "InputPeer", "user.9")
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +379,7 @@ func TestBucketLost(t *testing.T) {
 	s := newShelf()
 	d, g := owner(t, s, 1)
 	d.Learn(g.encode(user(5, 55)))
-	d.flush(t.Context())
+	d.keeper.flush(t.Context())
 	_ = s.Remove(t.Context(), "main.>")
 	d.StorageLost()
 	d.Learn(g.encode(user(5, 55)))
@@ -426,18 +426,18 @@ func TestLearnedLately(t *testing.T) {
 				t.Fatalf("%+v %v", l, ok)
 			}
 		}
-		if !d.flushAll(t.Context()) {
+		if !d.keeper.flushAll(t.Context()) {
 			t.Fatal("nothing is written")
 		}
-		if r, err := d.stored(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
+		if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
 			t.Errorf("%+v %v", r, err)
 		}
 		if err := d.Forget(t.Context(), subjects.User, 5); err != nil {
 			t.Fatal(err)
 		}
 		d.Learn(a)
-		d.flushAll(t.Context())
-		if r, err := d.stored(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
+		d.keeper.flushAll(t.Context())
+		if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
 			t.Errorf("after it was forgotten: %+v %v", r, err)
 		}
 	})
@@ -461,10 +461,10 @@ func TestFigures(t *testing.T) {
 		renamed["first_name"] = "Another"
 		d.Learn(g.encode(renamed))
 		time.Sleep(2 * gather)
-		d.mu.Lock()
-		d.memory.young, d.memory.old = nil, d.memory.young
-		d.mu.Unlock()
-		d.known(reference{kind: subjects.User, id: 5}, false)
+		d.memory.mu.Lock()
+		d.memory.peers.young, d.memory.peers.old = nil, d.memory.peers.young
+		d.memory.mu.Unlock()
+		d.finder.known(reference{kind: subjects.User, id: 5}, false)
 		if f := d.Figures(); f != (Figures{2, 3}) {
 			t.Errorf("%+v", f)
 		}

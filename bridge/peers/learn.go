@@ -4,38 +4,38 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// Learned is whom an object tells of.
-type Learned struct {
-	Kind subjects.Kind
-	ID   int64
-	// Vague: it is min, and nothing more is known of whom it tells of: he can be named by a message in which he was seen.
-	Vague bool
+// learner takes in what passes of peers.
+type learner struct {
+	schema *codec.Schema
+	user   int64 // whose directory it is
+	*memory
 }
 
-// Learn takes in a User or Chat object, in TL; false: it tells of nobody.
-func (d *Directory) Learn(object []byte) (Learned, bool) {
+// object takes in a User or Chat object that came just now.
+func (x *learner) object(object []byte) (Learned, bool) {
 	whole, now := maphash.Bytes(seed, object), now32()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if l, ok := d.lately.find(whole, now); ok {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if l, ok := x.lately.find(whole, now); ok {
 		return l, true
 	}
-	v, err := d.c.Schema.View(object)
+	v, err := x.schema.View(object)
 	if err != nil {
 		return Learned{}, false
 	}
-	return d.learn(v, whole, now)
+	return x.learn(v, whole, now)
 }
 
-// LearnOld takes in an object that came some time ago: what is known by now is newer.
-func (d *Directory) LearnOld(object []byte) (l Learned, ok bool) {
-	v, err := d.c.Schema.View(object)
+// old takes in an object that came some time ago: what is known by now is newer.
+func (x *learner) old(object []byte) (l Learned, ok bool) {
+	v, err := x.schema.View(object)
 	if err != nil {
 		return l, false
 	}
@@ -43,39 +43,39 @@ func (d *Directory) LearnOld(object []byte) (l Learned, ok bool) {
 	if !ok {
 		return l, false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if e, known := d.memory.get(keyOf(p)); known && (e.seen != 0 || e.full) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e, known := x.peers.get(keyOf(p)); known && (e.seen != 0 || e.full) {
 		return Learned{p.kind, p.id, !e.full}, true
 	}
-	return d.learn(v, maphash.Bytes(seed, object), 0)
+	return x.learn(v, maphash.Bytes(seed, object), 0)
 }
 
-// Met takes in the users and chats that an answer holds.
-func (d *Directory) Met(objects []codec.View, result []byte) {
+// met takes in the users and chats that an answer holds.
+func (x *learner) met(objects []codec.View, result []byte) {
 	now, vague := now32(), false
-	d.mu.Lock()
+	x.mu.Lock()
 	for _, v := range objects {
 		whole := maphash.Bytes(seed, v.Raw())
-		l, ok := d.lately.find(whole, now)
+		l, ok := x.lately.find(whole, now)
 		if !ok {
-			l, _ = d.learn(v, whole, now)
+			l, _ = x.learn(v, whole, now)
 		}
 		vague = vague || l.Vague
 	}
-	d.mu.Unlock()
+	x.mu.Unlock()
 	if !vague {
 		return
 	}
-	if v, err := d.c.Schema.View(result); err == nil {
+	if v, err := x.schema.View(result); err == nil {
 		for m := range v.Objects("messages") {
-			d.metIn(m)
+			x.metIn(m)
 		}
 	}
 }
 
 // metIn notes the message in which its author, and the author of what it forwards, were seen.
-func (d *Directory) metIn(m codec.View) {
+func (x *learner) metIn(m codec.View) {
 	in, ok := m.Object("peer_id")
 	if !ok {
 		return
@@ -83,12 +83,12 @@ func (d *Directory) metIn(m codec.View) {
 	chat, msg := peerOf(in), m.Int("id")
 	if from, ok := m.Object("from_id"); ok {
 		p := peerOf(from)
-		d.SeenIn(p.kind, p.id, chat.kind, chat.id, msg)
+		x.seenIn(p, chat, msg)
 	}
 	if fwd, ok := m.Object("fwd_from"); ok {
 		if from, ok := fwd.Object("from_id"); ok {
 			p := peerOf(from)
-			d.SeenIn(p.kind, p.id, chat.kind, chat.id, msg)
+			x.seenIn(p, chat, msg)
 		}
 	}
 }
@@ -125,17 +125,17 @@ func rawOf(v codec.View) uint64 {
 
 // learn takes in an object that came at that time, 0: some time ago; whole tells it from all others. What is min says less, and never stands in place of what is
 // not (E21).
-func (d *Directory) learn(v codec.View, whole uint64, at uint32) (l Learned, ok bool) {
+func (x *learner) learn(v codec.View, whole uint64, at uint32) (l Learned, ok bool) {
 	p, ok := whom(v)
 	if !ok {
 		return l, false
 	}
 	k := keyOf(p)
-	e, known := d.memory.get(k)
+	e, known := x.peers.get(k)
 	if !known || e.whole != whole {
-		d.lately.drop(e.whole)
+		x.lately.drop(e.whole)
 		if raw := rawOf(v); !known || e.raw != raw {
-			e = d.changed(p, k, e, v, at > 0)
+			e = x.changed(p, k, e, v, at > 0)
 			e.raw = raw
 		}
 		if e.whole = whole; at == 0 {
@@ -145,42 +145,40 @@ func (d *Directory) learn(v codec.View, whole uint64, at uint32) (l Learned, ok 
 	if e.full {
 		e.seen = max(e.seen, at)
 	}
-	d.memory.put(k, e)
+	x.peers.put(k, e)
 	l = Learned{p.kind, p.id, !e.full}
 	if at != 0 && e.full { // who is min may be seen in full meanwhile
-		d.lately.note(whole, at, l)
+		x.lately.note(whole, at, l)
 	}
 	return l, true
 }
 
 // changed is what is known with an object that is not as it came before; now: that came just now.
-func (d *Directory) changed(p peer, k key, e entry, v codec.View, now bool) entry {
+func (x *learner) changed(p peer, k key, e entry, v codec.View, now bool) entry {
 	isMin := p.kind != subjects.Chat && v.Bool("min")
 	if isMin && e.full {
 		return e
 	}
 	full := p.kind == subjects.Chat || !isMin && v.Has("access_hash")
-	r := record{Account: d.c.User, Type: typeOf(v), Name: nameOf(v), Usernames: usernamesOf(v), Min: isMin}
+	r := record{Account: x.user, Type: typeOf(v), Name: nameOf(v), Usernames: usernamesOf(v), Min: isMin}
 	e.bot = r.Type == "bot"
 	if full {
 		e.full, e.hash, e.in, e.msg = true, v.Int("access_hash"), 0, 0
 	}
 	if !isMin && now {
-		d.owns(p, k, r.Usernames)
+		x.names.own(p, k, r.Usernames)
 	}
 	if !e.full && !isMin {
 		return e // somebody without an access hash: nothing can be done with him
 	}
 	r.access = e.access()
 	if r.sum() != e.kept {
-		d.keep(k, pending{record: &r, old: !now})
+		x.tell(k, pending{record: &r, old: !now})
 	} else {
-		delete(d.pending, k)
+		delete(x.pending, k)
 	}
 	return e
 }
-
-func (e entry) access() access { return access{e.hash, e.full, e.in, e.msg} }
 
 func typeOf(v codec.View) string {
 	switch v.Name() {
@@ -233,77 +231,56 @@ func usernamesOf(v codec.View) (names []string) {
 	return names
 }
 
-// SeenIn notes a message in which somebody was seen who may be min: by it he can be named.
-func (d *Directory) SeenIn(kind subjects.Kind, id int64, chat subjects.Kind, chatID, msg int64) {
-	p, in := peer{kind, id}, peer{chat, chatID}
-	if chat != subjects.User && chat != subjects.Chat && chat != subjects.Channel || p.id <= 0 || in.id <= 0 || p == in || kind == subjects.Chat || int64(int32(msg)) != msg || msg <= 0 {
+// seenIn notes a message in which somebody was seen who may be min: by it he can be named.
+func (x *learner) seenIn(p, in peer, msg int64) {
+	if in.kind != subjects.User && in.kind != subjects.Chat && in.kind != subjects.Channel || p.id <= 0 || in.id <= 0 || p == in || p.kind == subjects.Chat || int64(int32(msg)) != msg || msg <= 0 {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	k := keyOf(p)
-	e, known := d.memory.get(k)
+	e, known := x.peers.get(k)
 	if !known || e.full {
 		return
 	}
 	now := now32()
 	e.in, e.msg = keyOf(in), int32(msg)
-	if one, there := d.pending[k]; there && one.record != nil {
+	if one, there := x.pending[k]; there && one.record != nil {
 		one.record.access = e.access()
 	} else if now-e.told >= tellAgain {
-		d.keep(k, pending{})
+		x.tell(k, pending{})
 	} else {
-		d.memory.put(k, e)
+		x.peers.put(k, e)
 		return
 	}
 	e.told = now
-	d.memory.put(k, e)
+	x.peers.put(k, e)
 }
 
 // tellAgain is how often the bucket is told of a newer message of somebody who is min, in seconds: one of long ago may be deleted.
 const tellAgain = 3600
 
-// Renamed takes in that a user has other names now.
-func (d *Directory) Renamed(id int64, name string, usernames []string) {
+// renamed takes in that a user has other names now.
+func (x *learner) renamed(id int64, name string, usernames []string) {
 	p := peer{subjects.User, id}
 	k := keyOf(p)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for i, name := range usernames {
 		usernames[i] = strings.ToLower(name)
 	}
 	usernames = slices.DeleteFunc(usernames, func(name string) bool { _, ok := named(name); return !ok })
-	d.owns(p, k, usernames)
-	if e, known := d.memory.get(k); known {
+	x.names.own(p, k, usernames)
+	if e, known := x.peers.get(k); known {
 		e.raw, e.whole = 0, 0 // the object as it came last is not as he is now
-		d.memory.put(k, e)
+		x.peers.put(k, e)
 	}
 	n := &naming{clip(name, nameMost), usernames[:min(len(usernames), namesMost)]}
-	if one, there := d.pending[k]; there && one.record != nil {
+	if one, there := x.pending[k]; there && one.record != nil {
 		one.record.Name, one.record.Usernames = n.name, n.usernames
 		return
 	}
-	d.keep(k, pending{naming: n})
+	x.tell(k, pending{naming: n})
 }
 
-// owns notes the usernames that somebody has: those that he had before lead to him no more, and nobody else has them.
-func (d *Directory) owns(p peer, k key, usernames []string) {
-	for _, name := range d.owned[k] {
-		if !slices.Contains(usernames, name) {
-			delete(d.names, "@"+name)
-		}
-	}
-	delete(d.owned, k)
-	for _, name := range usernames {
-		key := "@" + name
-		delete(d.vain, key)
-		if a, there := d.names[key]; there && a.peer != p {
-			d.disowned(keyOf(a.peer), name)
-		}
-		d.putName(key, alias{peer: p})
-	}
-}
-
-func (d *Directory) disowned(k key, name string) {
-	d.owned[k] = slices.DeleteFunc(d.owned[k], func(other string) bool { return other == name })
-}
+func now32() uint32 { return uint32(time.Now().Unix()) } //nolint:gosec // until 2106

@@ -1,82 +1,229 @@
 package peers
 
 import (
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// key is a peer in eight bytes: a directory may hold a great many.
-type key uint64
-
-func keyOf(p peer) key {
-	k := key(p.id) << 2 //nolint:gosec // ids are positive, and far below 2^62
-	switch p.kind {
-	case subjects.Chat:
-		return k | 1
-	case subjects.Channel:
-		return k | 2
-	}
-	return k
-}
-
-func (k key) peer() peer {
-	return peer{[...]subjects.Kind{subjects.User, subjects.Chat, subjects.Channel, subjects.None}[k&3], int64(k >> 2)} //nolint:gosec // see keyOf
-}
-
-// entry is what is known in memory of a peer; names are in the bucket alone.
-type entry struct {
-	hash int64 // access hash, with full
-	// Of the object as it came last, all of it and what of it is kept (see rawOf): the same one tells nothing new.
-	whole, raw uint64
-	kept       uint64 // of the record in the bucket; 0: it is not known what is there
-	in         key    // the chat where a message tells who it is, without full
-	msg        int32  // which one; 0: none
-	seen       uint32 // when its object came last that is not min, in unix seconds; 0: it did not
-	told       uint32 // when the bucket was told of a message, in unix seconds
-	full       bool   // the access hash is good for everything: what is min has none (E21)
-	bot        bool
-}
-
-// most is how many peers each of two generations has room for: some 70 bytes each. What was learned or used last stays.
-const most = 25_000
-
-// memory is the two generations: when the young one is full, the old one goes.
+// memory is what a directory knows without asking anybody, and what of it the bucket is still to be told. Its methods are safe for
+// concurrent use; its fields are for who holds mu.
 type memory struct {
-	young, old map[key]entry
+	mu      sync.Mutex
+	peers   generations
+	lately  lately
+	names   names
+	pending map[key]pending
+	wake    func() // is called with mu held when something is pending; nil: nothing is kept
 }
 
-func (m *memory) get(k key) (e entry, ok bool) {
-	if e, ok = m.young[k]; ok {
-		return e, true
-	}
-	if e, ok = m.old[k]; ok {
-		m.put(k, e)
-	}
-	return e, ok
+// pending is what the bucket is to be told of a peer: a record; other names; neither: in which message he was seen.
+type pending struct {
+	record *record
+	old    bool // the record is of some time ago: what the bucket has is newer
+	naming *naming
 }
 
-func (m *memory) put(k key, e entry) {
-	if _, there := m.young[k]; !there {
-		if len(m.young) >= most {
-			m.old, m.young = m.young, nil
+type naming struct {
+	name      string
+	usernames []string
+}
+
+// pendingMost is how much may wait. What is learned beyond is learned again when it comes again.
+const pendingMost = 20_000
+
+func newMemory() *memory { return &memory{names: newNames(), pending: map[key]pending{}} }
+
+// peer is what is known of a peer.
+func (m *memory) peer(k key) (entry, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peers.get(k)
+}
+
+// tell has the bucket told of a peer, with mu held.
+func (m *memory) tell(k key, what pending) {
+	if m.wake == nil {
+		return
+	}
+	if _, there := m.pending[k]; !there && len(m.pending) >= pendingMost {
+		if e, known := m.peers.get(k); known {
+			e.raw, e.whole = 0, 0
+			m.peers.put(k, e)
 		}
-		delete(m.old, k)
+		return
 	}
-	if m.young == nil {
-		m.young = map[key]entry{}
+	if before := m.pending[k]; what.record == nil && what.naming == nil && before.naming != nil {
+		return // it is written with the names
 	}
-	m.young[k] = e
+	m.pending[k] = what
+	m.wake()
 }
 
-// forget is for when the bucket was lost: it is not known any more what is there.
-func (m *memory) forget() {
-	for _, g := range []map[key]entry{m.young, m.old} {
-		for k, e := range g {
-			e.kept, e.raw, e.whole = 0, 0, 0
-			g[k] = e
+// shown is what is known of a peer, and what the bucket is to be told of it; nil: nothing.
+func (m *memory) shown(k key) (e entry, known bool, next *record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, known = m.peers.get(k)
+	if r := m.pending[k].record; r != nil {
+		one := *r
+		next = &one
+	}
+	return e, known, next
+}
+
+// size is how many peers there are.
+func (m *memory) size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peers.size()
+}
+
+// waiting is how many peers the bucket is to be told of.
+func (m *memory) waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.pending)
+}
+
+// some takes out some of what is pending.
+func (m *memory) some(most int) map[key]pending {
+	some := map[key]pending{}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, what := range m.pending {
+		if len(some) == most {
+			break
+		}
+		some[k] = what
+		delete(m.pending, k)
+	}
+	return some
+}
+
+// again takes back what could not be written, but where there is something newer.
+func (m *memory) again(failed map[key]pending) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, what := range failed {
+		if _, newer := m.pending[k]; !newer {
+			m.pending[k] = what
 		}
 	}
 }
 
-func now32() uint32 { return uint32(time.Now().Unix()) } //nolint:gosec // until 2106
+// adopt takes in what the bucket knows, as far as it is more.
+func (m *memory) adopt(k key, r record) entry {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, _ := m.peers.get(k)
+	e.kept = r.sum()
+	e.bot = r.Type == "bot"
+	switch {
+	case e.full:
+	case r.access.full:
+		e.full, e.hash, e.in, e.msg = true, r.access.hash, 0, 0
+	case e.msg == 0:
+		e.in, e.msg = r.access.in, r.access.msg
+	}
+	m.peers.put(k, e)
+	return e
+}
+
+// wrote notes what the bucket holds of a peer now.
+func (m *memory) wrote(k key, r *record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, known := m.peers.get(k); known {
+		e.kept = r.sum()
+		m.peers.put(k, e)
+	}
+}
+
+// alias is what a name or phone number was last known to stand for, however long ago; what leads to nobody is not among them.
+func (m *memory) alias(name string) (alias, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, ok := m.names.known[name]
+	return n, ok
+}
+
+// remembered is what a name or phone number is known to stand for now.
+func (m *memory) remembered(name string) (alias, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, ok := m.names.find(name)
+	if !ok || time.Now().Before(n.until) {
+		return n, ok
+	}
+	e, known := m.peers.get(keyOf(n.peer)) // whoever was seen has the names that lead to him: see names.own
+	return n, n.err == nil && known && time.Since(time.Unix(int64(e.seen), 0)) < nameLife
+}
+
+// remember notes what a question about a name has found.
+func (m *memory) remember(name string, n alias) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.names.note(name, n)
+}
+
+// forget takes out a peer, and gives the names that led to it.
+func (m *memory) forget(p peer) (usernames []string) {
+	k := keyOf(p)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	usernames = slices.Clone(m.names.owned[k])
+	m.names.own(p, k, nil)
+	delete(m.pending, k)
+	m.peers.drop(k)
+	m.lately = lately{}
+	return usernames
+}
+
+// storageLost is for when the bucket was lost: it is not known any more what is there.
+func (m *memory) storageLost() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peers.storageLost()
+	m.lately = lately{}
+}
+
+// find is a peer as calls can name it; channel is Config.Channel. asked: so was the bucket, and knows no more of who is min.
+func (m *memory) find(kinds []subjects.Kind, id int64, asked bool, channel func(int64) int64) (callable, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, kind := range kinds {
+		if kind == subjects.Chat {
+			if _, known := m.peers.get(keyOf(peer{kind, id})); !known {
+				continue // a bare id is a group's only where there is such a group
+			}
+		}
+		if f, ok := m.findOne(peer{kind, id}, asked, channel); ok {
+			return f, true
+		}
+	}
+	return callable{}, false
+}
+
+// findOne is find for one kind, with mu held.
+func (m *memory) findOne(p peer, asked bool, channel func(int64) int64) (callable, bool) {
+	e, known := m.peers.get(keyOf(p))
+	if known && e.full || p.kind == subjects.Chat {
+		return callable{peer: p, hash: e.hash}, true
+	}
+	if p.kind == subjects.Channel && channel != nil {
+		if hash := channel(p.id); hash != 0 {
+			return callable{peer: p, hash: hash}, true
+		}
+	}
+	if !known || e.msg == 0 || e.kept == 0 && !asked {
+		return callable{}, false
+	}
+	in, ok := m.findOne(e.in.peer(), true, channel)
+	if !ok || in.in != nil {
+		return callable{}, false
+	}
+	return callable{peer: p, in: &in, msg: e.msg}, true
+}

@@ -118,7 +118,7 @@ func (d *Directory) line(ctx context.Context, class, text string) string {
 	case !ok:
 		return "not a peer"
 	}
-	v, err := d.c.Schema.View(b)
+	v, err := d.learner.schema.View(b)
 	if err != nil {
 		return err.Error()
 	}
@@ -339,12 +339,12 @@ func TestVainLook(t *testing.T) {
 func TestBounds(t *testing.T) {
 	d, _ := newBench(t)
 	for id := range int64(3 * most) {
-		d.mu.Lock()
-		d.memory.put(keyOf(peer{subjects.User, 1000 + id}), entry{hash: id, full: true})
-		d.mu.Unlock()
-		d.known(reference{kind: subjects.User, id: 1}, false)
+		d.memory.mu.Lock()
+		d.memory.peers.put(keyOf(peer{subjects.User, 1000 + id}), entry{hash: id, full: true})
+		d.memory.mu.Unlock()
+		d.finder.known(reference{kind: subjects.User, id: 1}, false)
 	}
-	if n := len(d.memory.young) + len(d.memory.old); n > 2*most {
+	if n := len(d.memory.peers.young) + len(d.memory.peers.old); n > 2*most {
 		t.Errorf("%d peers", n)
 	}
 	if got := d.line(t.Context(), "InputPeer", "1"); got != "inputPeerUser 1 11" {

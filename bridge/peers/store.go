@@ -3,14 +3,12 @@ package peers
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/batch"
 	"github.com/natsgram/natsgram/bridge/storage"
-	"github.com/natsgram/natsgram/subjects"
 )
 
 // Store is where directories are kept. NATS's is [NewStore]'s.
@@ -121,22 +119,3 @@ func (b *bucket) Erase(ctx context.Context, key string) error {
 }
 
 func (b *bucket) Made() time.Time { return b.st.Created(storage.Peers) }
-
-// Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, and account.mark of how far the stream of
-// updates was read.
-func peerKey(account string, p peer) string { return account + "." + p.String() }
-
-func nameKey(account, name string) string { return account + ".name." + name }
-
-func markKey(account string) string { return account + ".mark" }
-
-// readPeerKey is the reverse of peerKey.
-func readPeerKey(account, key string) (p peer, ok bool) {
-	rest, ok := strings.CutPrefix(key, account+".")
-	kind, digits, found := strings.Cut(rest, ".")
-	if !ok || !found {
-		return peer{}, false
-	}
-	r, ok := idOf(subjects.Kind(kind), digits)
-	return peer{r.kind, r.id}, ok
-}

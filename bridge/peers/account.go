@@ -1,0 +1,175 @@
+package peers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// accountStore is what a store holds of one account and its user. Without a store there is nothing, and what is put is lost.
+type accountStore struct {
+	store Store
+	box   vault.Box
+	name  string
+	user  int64
+}
+
+// Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, and account.mark of how far the stream of
+// updates was read.
+func (a *accountStore) peerKey(p peer) string { return a.name + "." + p.String() }
+
+func (a *accountStore) nameKey(name string) string { return a.name + ".name." + name }
+
+func (a *accountStore) markKey() string { return a.name + ".mark" }
+
+// readPeerKey is the reverse of peerKey.
+func (a *accountStore) readPeerKey(key string) (p peer, ok bool) {
+	rest, ok := strings.CutPrefix(key, a.name+".")
+	kind, digits, found := strings.Cut(rest, ".")
+	if !ok || !found {
+		return peer{}, false
+	}
+	r, ok := idOf(subjects.Kind(kind), digits)
+	return peer{r.kind, r.id}, ok
+}
+
+// peer is what is kept of a peer; errNone: nothing of use.
+func (a *accountStore) peer(ctx context.Context, p peer) (r record, err error) {
+	if a.store == nil {
+		return r, errNone
+	}
+	value, err := a.store.Get(ctx, a.peerKey(p))
+	if err != nil {
+		return r, err
+	}
+	if r, err = readRecord(value, a.box, a.name, a.user, p); err != nil {
+		return r, errNone
+	}
+	return r, nil
+}
+
+func (a *accountStore) putPeer(ctx context.Context, p peer, r *record) error {
+	value, err := r.encode(a.box, a.name, p)
+	if err != nil {
+		return err
+	}
+	return a.store.Put(ctx, a.peerKey(p), value)
+}
+
+// peers tells of all peers of a kind, or of all kinds, until yield has enough. What gives access to them stays sealed.
+func (a *accountStore) peers(ctx context.Context, kind subjects.Kind, yield func(p peer, r *record) bool) error {
+	if a.store == nil {
+		return nil
+	}
+	filter := a.name + ".*.*"
+	if kind != "" {
+		filter = a.name + "." + string(kind) + ".*"
+	}
+	return a.store.Each(ctx, filter, func(key string, value []byte) bool {
+		p, ok := a.readPeerKey(key)
+		var r record
+		return !ok || json.Unmarshal(value, &r) != nil || r.Account != a.user || yield(p, &r)
+	})
+}
+
+// storedName is whose a name was found to be.
+type storedName struct {
+	Account int64         `json:"account,string"`
+	Kind    subjects.Kind `json:"kind,omitempty"`
+	ID      int64         `json:"id,string,omitempty"`
+	At      time.Time     `json:"at"`
+	Error   string        `json:"error,omitempty"` // nobody's, until Until
+	Code    int           `json:"code,omitempty"`
+	Until   time.Time     `json:"until,omitzero"`
+}
+
+// putName keeps whose a name is, for whoever runs the account later. That it fails costs a question.
+func (a *accountStore) putName(ctx context.Context, name string, of alias) {
+	if a.store == nil {
+		return
+	}
+	n := storedName{Account: a.user, At: time.Now().UTC().Truncate(time.Second), Kind: of.peer.kind, ID: of.peer.id}
+	var e *mtproto.Error
+	if errors.As(of.err, &e) {
+		n.Error, n.Code, n.Until = e.Type, e.Code, of.until.UTC().Truncate(time.Second)
+	}
+	if b, err := json.Marshal(n); err == nil {
+		_ = a.store.Put(ctx, a.nameKey(name), b)
+	}
+}
+
+// alias is what is kept of a name: somebody who had it once; or, with a time, that it was nobody's.
+func (a *accountStore) alias(ctx context.Context, name string) (of alias, ok bool) {
+	if a.store == nil {
+		return of, false
+	}
+	b, err := a.store.Get(ctx, a.nameKey(name))
+	var n storedName
+	if err != nil || json.Unmarshal(b, &n) != nil || n.Account != a.user {
+		return of, false
+	}
+	if n.Error != "" {
+		return alias{err: &mtproto.Error{Code: n.Code, Type: n.Error, Method: "contacts.resolveUsername", Sent: mtproto.SentNo}, until: n.Until}, time.Now().Before(n.Until)
+	}
+	r, ok := idOf(n.Kind, formatID(n.ID))
+	return alias{peer: peer{r.kind, r.id}}, ok
+}
+
+// mark is up to where the bucket knows of whom the stream of updates tells.
+type mark struct {
+	Account int64     `json:"account,string"`
+	Seq     uint64    `json:"seq"`
+	Stream  time.Time `json:"stream"` // when that was made
+}
+
+// mark is the sequence that putMark kept for the stream that was made at that time; 0: nothing is sure.
+func (a *accountStore) mark(ctx context.Context, made time.Time) (uint64, error) {
+	if a.store == nil {
+		return 0, nil
+	}
+	b, err := a.store.Get(ctx, a.markKey())
+	if errors.Is(err, errNone) {
+		return 0, nil
+	}
+	var m mark
+	if err == nil && (json.Unmarshal(b, &m) != nil || m.Account != a.user || !m.Stream.Equal(made)) {
+		return 0, nil
+	}
+	return m.Seq, err
+}
+
+func (a *accountStore) putMark(ctx context.Context, seq uint64, made time.Time) {
+	if b, err := json.Marshal(mark{a.user, seq, made}); err == nil && a.store != nil {
+		_ = a.store.Put(ctx, a.markKey(), b)
+	}
+}
+
+// erase takes out a peer, and the names that lead to it: those that the bucket knows, and others.
+func (a *accountStore) erase(ctx context.Context, p peer, others []string) error {
+	if a.store == nil {
+		return nil
+	}
+	if r, err := a.peer(ctx, p); err == nil {
+		others = append(others, r.Usernames...)
+	}
+	for _, name := range others {
+		if err := a.store.Erase(ctx, a.nameKey(name)); err != nil {
+			return err
+		}
+	}
+	return a.store.Erase(ctx, a.peerKey(p))
+}
+
+// eraseAll takes out everything of the account.
+func (a *accountStore) eraseAll(ctx context.Context) error {
+	if a.store == nil {
+		return nil
+	}
+	return a.store.Remove(ctx, a.name+".>")
+}

@@ -1,0 +1,40 @@
+package peers
+
+import (
+	"context"
+
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// finder finds peers by their ids, and asks nobody but the bucket.
+type finder struct {
+	memory  *memory
+	keeper  *keeper
+	channel func(id int64) int64 // Config.Channel
+}
+
+// kindsOf are the kinds that a reference may be of.
+func kindsOf(r reference) []subjects.Kind {
+	if r.kind == subjects.None {
+		return []subjects.Kind{subjects.User, subjects.Channel, subjects.Chat}
+	}
+	return []subjects.Kind{r.kind}
+}
+
+// known finds an id among what is in memory. A basic group needs no access hash. asked: so was the bucket, and knows no more of who is min.
+func (x *finder) known(r reference, asked bool) (callable, bool) {
+	if r.kind == subjects.Chat {
+		return callable{peer: peer{r.kind, r.id}}, true
+	}
+	return x.memory.find(kindsOf(r), r.id, asked, x.channel)
+}
+
+// recall reads what the bucket knows of an id, and of the chat in which it was seen.
+func (x *finder) recall(ctx context.Context, r reference) error {
+	for _, kind := range kindsOf(r) {
+		if e, ok := x.keeper.recall(ctx, peer{kind, r.id}); ok && !e.full && e.msg != 0 {
+			x.keeper.recall(ctx, e.in.peer())
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,65 @@
+package peers
+
+// entry is what is known in memory of a peer; names are in the bucket alone.
+type entry struct {
+	hash int64 // access hash, with full
+	// Of the object as it came last, all of it and what of it is kept (see rawOf): the same one tells nothing new.
+	whole, raw uint64
+	kept       uint64 // of the record in the bucket; 0: it is not known what is there
+	in         key    // the chat where a message tells who it is, without full
+	msg        int32  // which one; 0: none
+	seen       uint32 // when its object came last that is not min, in unix seconds; 0: it did not
+	told       uint32 // when the bucket was told of a message, in unix seconds
+	full       bool   // the access hash is good for everything: what is min has none (E21)
+	bot        bool
+}
+
+func (e entry) access() access { return access{e.hash, e.full, e.in, e.msg} }
+
+// most is how many peers each of two generations has room for: some 70 bytes each. What was learned or used last stays.
+const most = 25_000
+
+// generations are the peers in memory: when the young generation is full, the old one goes.
+type generations struct {
+	young, old map[key]entry
+}
+
+func (g *generations) get(k key) (e entry, ok bool) {
+	if e, ok = g.young[k]; ok {
+		return e, true
+	}
+	if e, ok = g.old[k]; ok {
+		g.put(k, e)
+	}
+	return e, ok
+}
+
+func (g *generations) put(k key, e entry) {
+	if _, there := g.young[k]; !there {
+		if len(g.young) >= most {
+			g.old, g.young = g.young, nil
+		}
+		delete(g.old, k)
+	}
+	if g.young == nil {
+		g.young = map[key]entry{}
+	}
+	g.young[k] = e
+}
+
+func (g *generations) drop(k key) {
+	delete(g.young, k)
+	delete(g.old, k)
+}
+
+func (g *generations) size() int { return len(g.young) + len(g.old) }
+
+// storageLost is for when the bucket was lost: it is not known any more what is there.
+func (g *generations) storageLost() {
+	for _, one := range []map[key]entry{g.young, g.old} {
+		for k, e := range one {
+			e.kept, e.raw, e.whole = 0, 0, 0
+			one[k] = e
+		}
+	}
+}

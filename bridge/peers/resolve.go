@@ -1,0 +1,123 @@
+package peers
+
+import (
+	"context"
+
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// resolver makes objects of the peers that text names.
+type resolver struct {
+	schema *codec.Schema
+	bot    bool
+	user   int64 // the account's
+	memory *memory
+	finder *finder
+	asker  *asker
+}
+
+// parse reads a text as this account means it: a bot's bare id is a user's, as the Bot API has it; and its own is itself.
+func (x *resolver) parse(text string) (reference, bool) {
+	r, ok := parse(text)
+	if x.bot && r.id > 0 && r.kind == subjects.None {
+		r.kind = subjects.User
+	}
+	if x.user != 0 && r.id == x.user && r.kind == subjects.User {
+		r = reference{self: true}
+	}
+	return r, ok
+}
+
+// resolve is [Directory.Resolve].
+func (x *resolver) resolve(ctx context.Context, class, text string) (object []byte, ok bool, err error) {
+	wrap, ok := wrappers[class]
+	if !ok {
+		return nil, false, nil
+	}
+	r, ok := x.parse(text)
+	if !ok {
+		return nil, true, noPeer(text)
+	}
+	var f callable
+	if !r.self {
+		if f, err = x.find(ctx, r); err != nil {
+			return nil, true, err
+		}
+	}
+	object, err = x.object(class, wrap, r, f)
+	return object, true, err
+}
+
+// locate is [Directory.Locate].
+func (x *resolver) locate(class, text string, hole int64) (object []byte, name string, ok bool) {
+	wrap, ok := wrappers[class]
+	if !ok {
+		return nil, "", false
+	}
+	r, ok := x.parse(text)
+	if !ok {
+		return nil, "", false
+	}
+	p := peer{r.kind, r.id}
+	if !r.self && (r.id == 0 || r.kind == subjects.None) {
+		name = r.key()
+		if p = (peer{subjects.User, hole}); class == "InputChannel" {
+			p.kind = subjects.Channel
+		}
+	}
+	object, err := x.object(class, wrap, r, callable{peer: p})
+	return object, name, err == nil
+}
+
+// whose is [Directory.Whose].
+func (x *resolver) whose(name string) (p peer, ok bool) {
+	r, ok := x.parse(name)
+	if !ok {
+		return peer{}, false
+	}
+	if r.name == "" && r.phone == "" {
+		f, ok := x.finder.known(r, true)
+		return f.peer, ok
+	}
+	n, ok := x.memory.remembered(r.key())
+	return n.peer, ok && n.err == nil
+}
+
+// object is a peer as an object of a class.
+func (x *resolver) object(class, wrap string, r reference, f callable) ([]byte, error) {
+	m, err := input(class, r, f)
+	if err != nil {
+		return nil, err
+	}
+	if wrap != "" {
+		m = codec.M{"_": wrap, "peer": m}
+	}
+	return x.schema.Encode(nil, m)
+}
+
+// find finds whom a reference means, and asks Telegram where nobody else knows.
+func (x *resolver) find(ctx context.Context, r reference) (callable, error) {
+	if r.name != "" || r.phone != "" {
+		p, err := x.asker.whoIs(ctx, r)
+		if err != nil {
+			return callable{}, err
+		}
+		r = reference{kind: p.kind, id: p.id}
+	}
+	if f, ok := x.finder.known(r, false); ok {
+		return f, nil
+	}
+	for _, look := range []func(context.Context, reference) error{x.finder.recall, x.asker.look} {
+		if err := look(ctx, r); err != nil {
+			return callable{}, err
+		}
+		if f, ok := x.finder.known(r, true); ok {
+			return f, nil
+		}
+	}
+	if x.bot && r.kind != subjects.None {
+		return callable{peer: peer{r.kind, r.id}}, nil
+	}
+	return callable{}, unknown("no peer with the id %d is known to this account: nothing of it has come, and it is not among the newest dialogs and contacts", r.id)
+}
