@@ -7,6 +7,37 @@ import (
 // CallID names a call of one session; ids ascend in the order of the calls. 0 is none.
 type CallID uint64
 
+// Sent says whether the server received a call.
+type Sent uint8
+
+// The zero Sent is Unknown, the careful answer.
+const (
+	Unknown Sent = iota // it may have been received and executed
+	No                  // it was not received, or refused: to try again is safe
+	Yes                 // it was received, and executed or about to be
+)
+
+func (s Sent) String() string {
+	switch s {
+	case No:
+		return "no"
+	case Yes:
+		return "yes"
+	}
+	return "unknown"
+}
+
+// or is what is known of a call of which two copies were sent.
+func (s Sent) or(o Sent) Sent {
+	switch {
+	case s == Yes || o == Yes:
+		return Yes
+	case s == No && o == No:
+		return No
+	}
+	return Unknown
+}
+
 // CallOptions say how a call may be treated.
 type CallOptions struct {
 	// Resendable says that executing the query twice does no harm, because it only reads or a random_id guards it (D18).
@@ -80,143 +111,17 @@ func (c *call) single() bool { return c.alone || c.opts.Build != nil }
 // size is how many bytes go.
 func (c *call) size() int { return len(c.opts.Before) + len(c.query) }
 
+// maxQuery is the longest query in bytes. It leaves room in a packet of 16 MiB (A34) for all that may go along with it:
+// lists of ids, of up to 64 KiB each, and replies.
+const maxQuery = 15 << 20
+
+// sound reports whether a query can be one.
+func sound(query []byte) bool {
+	return len(query) >= 4 && len(query)%4 == 0 && len(query) <= maxQuery
+}
+
 // tailLeast is how long a query is from which on it is encrypted from where it is.
 const tailLeast = 64 << 10
 
 // bulky reports whether the call ends its packet, to be encrypted from where it is.
 func (c *call) bulky() bool { return c.opts.NoGzip && !c.single() && len(c.query) >= tailLeast }
-
-// calls are all that wait for an answer.
-type calls struct {
-	byID   map[CallID]*call
-	byMsg  map[int64]*call // those in flight, and in the former session
-	queue  list            // to be sent, by ascending id
-	flight list            // by ascending msgID
-	former list
-	last   CallID
-	spare  []*call
-	ask    bool // some are to be asked for
-}
-
-// maxSpare is how many finished entries are kept for use again.
-const maxSpare = 64
-
-func (t *calls) make() *call {
-	t.last++
-	var c *call
-	if n := len(t.spare); n > 0 {
-		c, t.spare = t.spare[n-1], t.spare[:n-1]
-	} else {
-		c = &call{}
-	}
-	*c = call{id: t.last, past: No}
-	t.byID[c.id] = c
-	return c
-}
-
-// drop forgets a call.
-func (t *calls) drop(c *call) {
-	t.unplace(c)
-	delete(t.byID, c.id)
-	*c = call{}
-	if len(t.spare) < maxSpare {
-		t.spare = append(t.spare, c)
-	}
-}
-
-func (t *calls) unplace(c *call) {
-	switch c.where {
-	case inQueue:
-		t.queue.remove(c)
-	case inFlight:
-		t.flight.remove(c)
-	case inFormer:
-		t.former.remove(c)
-	}
-	if c.msgID != 0 {
-		delete(t.byMsg, c.msgID)
-	}
-	c.where, c.msgID, c.container = free, 0, 0
-	c.received, c.ask, c.answered = false, false, 0
-}
-
-// enqueue puts a call where its turn is: before all that were made later.
-func (t *calls) enqueue(c *call) {
-	t.unplace(c)
-	c.where = inQueue
-	t.queue.insert(c)
-}
-
-// fly notes that a queued call is being sent under an id.
-func (t *calls) fly(c *call, msgID int64, seq int32, now time.Time) {
-	t.queue.remove(c)
-	c.where, c.msgID, c.seq, c.sent = inFlight, msgID, seq, now
-	t.byMsg[msgID] = c
-	t.flight.push(c)
-}
-
-// leave moves what is in flight to the session that is left.
-func (t *calls) leave() {
-	for c := t.flight.head; c != nil; c = t.flight.head {
-		t.flight.remove(c)
-		c.where, c.ask = inFormer, false
-		t.former.push(c)
-	}
-}
-
-// list is a doubly linked list of calls.
-type list struct {
-	head, tail *call
-	hint       *call // inserted last: what is sent again comes in order
-}
-
-func (l *list) push(c *call) { l.after(l.tail, c) }
-
-// insert puts c where its id belongs. New calls go to the end, repeated ones near the head.
-func (l *list) insert(c *call) {
-	if l.tail == nil || l.tail.id < c.id {
-		l.push(c)
-		return
-	}
-	at := l.head
-	if l.hint != nil && l.hint.id < c.id {
-		at = l.hint
-	}
-	for at.id < c.id {
-		at = at.next
-	}
-	l.after(at.prev, c)
-	l.hint = c
-}
-
-// after puts c behind p, or at the head if p is nil.
-func (l *list) after(p, c *call) {
-	c.prev = p
-	if p == nil {
-		c.next, l.head = l.head, c
-	} else {
-		c.next, p.next = p.next, c
-	}
-	if c.next == nil {
-		l.tail = c
-	} else {
-		c.next.prev = c
-	}
-}
-
-func (l *list) remove(c *call) {
-	if l.hint == c {
-		l.hint = c.prev
-	}
-	if c.prev == nil {
-		l.head = c.next
-	} else {
-		c.prev.next = c.next
-	}
-	if c.next == nil {
-		l.tail = c.prev
-	} else {
-		c.next.prev = c.prev
-	}
-	c.prev, c.next = nil, nil
-}

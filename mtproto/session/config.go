@@ -21,6 +21,12 @@ type Config struct {
 	Limits      Limits
 }
 
+// Salt is a server salt and when it is valid, in the server's Unix time. Salts belong to the key, not to the session.
+type Salt struct {
+	Value        int64
+	Since, Until int64 // 0: not known
+}
+
 // Limits are the session's times and sizes. Zero values stand for the defaults.
 type Limits struct {
 	PingAfter       time.Duration // of silence, until a ping is sent; 5 s

@@ -21,8 +21,10 @@ type connection struct {
 	waiting time.Time     // when something was sent that must be answered, and nothing came since; zero: no such
 	unheard int           // bytes sent since the server last said something
 	rtt     time.Duration // smoothed; 0: unknown
-	check   time.Time     // when to look for calls to ask for; zero: none in flight
 	ping    ping
+	err     error // nothing can be sent any more: randomness failed, or the session was closed
+
+	limits *Limits
 }
 
 // ping is the last one.
@@ -34,6 +36,24 @@ type ping struct {
 	due   bool
 	open  bool // no pong yet
 }
+
+// begin notes that there is a new one.
+func (l *connection) begin(now time.Time) {
+	l.up, l.heard = true, now
+	l.number++
+	// A ping tells the server at once when to give the connection up (C33), and us the time and the round trip.
+	l.ping.due = true
+}
+
+// end notes that it is gone.
+func (l *connection) end() {
+	l.up = false
+	l.waiting, l.partly, l.unheard = time.Time{}, time.Time{}, 0
+	l.ping = ping{id: l.ping.id}
+}
+
+// usable reports whether something can be sent.
+func (l *connection) usable() bool { return l.up && l.err == nil }
 
 // hears notes that the peer lives; partly is when the packet began that is under way.
 func (l *connection) hears(now, partly time.Time) {
@@ -48,26 +68,34 @@ func (l *connection) wrote(now time.Time, n int, live bool) {
 	}
 }
 
+// travelled takes the time of one round trip into the smoothed one.
+func (l *connection) travelled(rtt time.Duration) {
+	if l.rtt == 0 {
+		l.rtt = rtt
+	}
+	l.rtt += (rtt - l.rtt) / 4
+}
+
 // dead is when the peer counts as dead (C35). What was sent meanwhile may have to creep through a thin line first.
-func (l *connection) dead(limits *Limits) time.Time {
+func (l *connection) dead() time.Time {
 	if l.waiting.IsZero() {
 		return time.Time{}
 	}
 	creep := time.Duration(l.unheard) * time.Second / thinLine
-	return l.waiting.Add(max(limits.DeadAfter, rttFactor*l.rtt) + creep)
+	return l.waiting.Add(max(l.limits.DeadAfter, rttFactor*l.rtt) + creep)
 }
 
 // pingAt is when to ping: after some silence, and in any case often enough that the server does not close (C33).
-func (l *connection) pingAt(limits *Limits) time.Time {
+func (l *connection) pingAt() time.Time {
 	p := &l.ping
 	if p.due {
 		return time.Time{} // with the next packet
 	}
-	renew := p.sent.Add(limits.DisconnectAfter / 2)
+	renew := p.sent.Add(l.limits.DisconnectAfter / 2)
 	if p.open {
 		return renew
 	}
-	return earliest(renew, l.heard.Add(limits.PingAfter))
+	return earliest(renew, l.heard.Add(l.limits.PingAfter))
 }
 
 // earliest is the earlier of two times, of which zero ones do not count.
@@ -76,14 +104,6 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// watch sets when to ask for a call's state if there is no word (C27).
-func (l *connection) watch(c *call, at time.Time) {
-	c.check = at
-	if l.check.IsZero() || at.Before(l.check) {
-		l.check = at
-	}
 }
 
 // refused has another ping sent in place of the last one, if that is what the server has refused.

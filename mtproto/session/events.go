@@ -65,37 +65,6 @@ func (Reset) event()        {}
 func (Pong) event()         {}
 func (Warning) event()      {}
 
-// Sent says whether the server received a call.
-type Sent uint8
-
-// The zero Sent is Unknown, the careful answer.
-const (
-	Unknown Sent = iota // it may have been received and executed
-	No                  // it was not received, or refused: to try again is safe
-	Yes                 // it was received, and executed or about to be
-)
-
-func (s Sent) String() string {
-	switch s {
-	case No:
-		return "no"
-	case Yes:
-		return "yes"
-	}
-	return "unknown"
-}
-
-// or is what is known of a call of which two copies were sent.
-func (s Sent) or(o Sent) Sent {
-	switch {
-	case s == Yes || o == Yes:
-		return Yes
-	case s == No && o == No:
-		return No
-	}
-	return Unknown
-}
-
 // events is a queue of them.
 type events struct {
 	all  []Event
@@ -115,8 +84,5 @@ func (q *events) take() (Event, bool) {
 	}
 	return e, true
 }
-
-// Event takes the next event. Drain them after every input.
-func (s *Session) Event() (Event, bool) { return s.events.take() }
 
 func (e *events) warn(err error) { e.add(Warning{fmt.Errorf("session: %w", err)}) }

@@ -1,21 +1,11 @@
 package session
 
 import (
+	"encoding/binary"
 	"time"
 
-	"github.com/natsgram/natsgram/mtproto/mt"
 	"github.com/natsgram/natsgram/tl/bin"
 )
-
-// inbox has the buffers for receiving.
-type inbox struct {
-	inner mt.MsgContainer
-	ids   []int64
-	r     bin.Reader // of service messages, which have none inside
-
-	unpacked int  // bytes that the present packet unpacked to
-	lent     bool // the present packet has been given away
-}
 
 // frame is where a message came from.
 type frame struct {
@@ -28,6 +18,14 @@ type frame struct {
 	stale   bool // its packet is too old to bring anything (C8)
 }
 
-// unreadable reports whether a service message cannot be read: [Session.service] reports that, and whoever takes the message
+// unreadable reports whether a service message cannot be read: [services.take] reports that, and whoever takes the message
 // does nothing.
 func unreadable(r *bin.Reader) bool { return r.Err() != nil }
+
+// idOf is the constructor id of a message; 0: it has none.
+func idOf(body []byte) uint32 {
+	if len(body) < 4 {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(body)
+}

@@ -34,7 +34,7 @@ func FuzzReceive(f *testing.F) {
 		binary.LittleEndian.PutUint32(plain[28:], uint32(len(body)))
 		ended := map[CallID]int{}
 		for range 2 { // the second time it is known
-			_ = p.s.decrypted(p.now, append(plain, body...))
+			_ = p.s.inbox.decrypted(p.now, append(plain, body...))
 			p.drain(t, ended)
 		}
 		for range 20 {

@@ -32,6 +32,9 @@ func (c *clock) server(now time.Time) int64 {
 	return c.base.UnixNano() + int64(now.Sub(c.base)+c.offset)
 }
 
+// time is the server's time.
+func (c *clock) time(now time.Time) time.Time { return time.Unix(0, c.server(now)) }
+
 // next makes a message id: the server's time in 2^-32 s with a real fraction, a multiple of 4, greater than all before
 // (C6, C10).
 func (c *clock) next(now time.Time) int64 {
@@ -68,6 +71,15 @@ func (c *clock) set(now time.Time, id int64) {
 // age is how old a message of the server is; negative: from the future.
 func (c *clock) age(now time.Time, id int64) time.Duration {
 	return time.Duration(c.server(now) - timeOf(id))
+}
+
+// rewind lets ids start from the server's time again if those made so far lie in the future (code 17), and reports whether they did.
+func (c *clock) rewind(now time.Time) bool {
+	ahead := timeOf(c.last)-c.server(now) > int64(farBehind)
+	if ahead {
+		c.last = 0
+	}
+	return ahead
 }
 
 // report is the offset to the wall clock, if it changed enough to speak of since last time.

@@ -1,5 +1,8 @@
 package session
 
+// maxIDs is how many ids one service message may list (C16, C26).
+const maxIDs = 8192
+
 // kind is what a service message was about.
 type kind uint8
 
@@ -15,11 +18,11 @@ const (
 // overwritten.
 type record struct {
 	kind      kind
+	content   bool
 	msgID     int64
 	container int64
 	ids       []int64 // what it listed
 	body      []byte  // of a reply
-	content   bool
 }
 
 // log is the last service messages: a ring.

@@ -304,7 +304,7 @@ var rebirths = []script{
 			< [b' ack(1)]
 			> result c, result b'
 			= result c, result b`},
-	{"acknowledged in the former life: certainly received", `
+	{"acknowledged in the former succession: certainly received", `
 			call a
 			< a
 			> ack a

@@ -8,9 +8,9 @@ import (
 
 // Every code, about a lone message and about a container: what was refused is sent again, under a new id, in the right
 // session. // C25, C41
-func TestRefusals(t *testing.T) { play(t, nil, refusals) }
+func TestRefusals(t *testing.T) { play(t, nil, refusalScripts) }
 
-var refusals = []script{
+var refusalScripts = []script{
 	{"16: the clock was behind", `
 			skew 1h
 			call a
@@ -264,7 +264,7 @@ var departures = []script{
 		>> result a
 		>> result e
 		= result a, result e`},
-	{"late refusals too", `
+	{"late refusalScripts too", `
 		>> badbox a 33
 		=
 		< [a' b']`},

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/natsgram/natsgram/mtproto/mt"
+	"github.com/natsgram/natsgram/tl/bin"
 )
 
 const (
@@ -16,24 +19,22 @@ const (
 	saltGuessed = 30 * time.Minute // how long a salt is good that came without its times
 )
 
-// Salt is a server salt and when it is valid, in the server's Unix time. Salts belong to the key, not to the session.
-type Salt struct {
-	Value        int64
-	Since, Until int64 // 0: not known
-}
-
 // salts are those known: the one in use, and those of later (C24).
 type salts struct {
 	current Salt
 	future  []Salt    // by ascending Since; never changed in place, as events show it
 	askAt   time.Time // not before
+
+	clock  *clock
+	sent   *log
+	events *events
 }
 
-func newSalts(c *Config) salts {
-	s := salts{current: Salt{Value: c.Salt}}
+// known takes over what was known before the session.
+func (s *salts) known(c *Config) {
+	s.current = Salt{Value: c.Salt}
 	s.future = slices.Clone(c.Salts[:min(len(c.Salts), maxSalts)])
 	slices.SortFunc(s.future, bySince)
-	return s
 }
 
 func bySince(a, b Salt) int { return cmp.Compare(a.Since, b.Since) }
@@ -49,13 +50,12 @@ func (s *salts) pick(t time.Time) int64 {
 }
 
 // adopt takes a salt that the server gave without its times. What was known before is wrong then.
-func (s *salts) adopt(value int64, t time.Time) bool {
-	if value == s.current.Value {
-		return false
+func (s *salts) adopt(now time.Time, value int64) {
+	if t := s.clock.time(now); value != s.current.Value {
+		s.current = Salt{value, t.Unix(), t.Add(saltGuessed).Unix()}
+		s.future, s.askAt = nil, time.Time{}
+		s.events.add(SaltsChanged{s.all()})
 	}
-	s.current = Salt{value, t.Unix(), t.Add(saltGuessed).Unix()}
-	s.future, s.askAt = nil, time.Time{}
-	return true
 }
 
 // wanted reports whether more salts should be asked for.
@@ -75,4 +75,36 @@ func (s *salts) all() []Salt {
 	known := append([]Salt{s.current}, s.future...)
 	s.future = known[1:len(known):len(known)]
 	return known
+}
+
+// put asks for salts along with a packet that goes anyway; as pings go all the time, that is soon enough.
+func (s *salts) put(p *packer, now time.Time) {
+	t := s.clock.time(now)
+	if s.pick(t); !s.wanted(now, t) {
+		return
+	}
+	id := p.begin(now, false)
+	(&mt.GetFutureSalts{Num: saltCount}).Encode(&p.w)
+	p.end()
+	s.sent.add(record{kind: saltsAsked, msgID: id}, nil)
+	s.askAt = now.Add(saltRetry)
+}
+
+// take takes the answer to our request (C24). It needs no acknowledgement.
+func (s *salts) take(f frame, r *bin.Reader) {
+	var m mt.FutureSalts
+	m.Decode(r)
+	if unreadable(r) || s.sent.find(m.ReqMsgID, saltsAsked) == nil {
+		return
+	}
+	m.Salts = m.Salts[:min(len(m.Salts), maxSalts)]
+	list := make([]Salt, 0, len(m.Salts))
+	for _, x := range m.Salts {
+		list = append(list, Salt{x.Salt, int64(x.ValidSince), int64(x.ValidUntil)})
+	}
+	slices.SortFunc(list, bySince)
+	s.future = list
+	s.askAt = f.now.Add(saltAgain)
+	s.pick(s.clock.time(f.now))
+	s.events.add(SaltsChanged{s.all()})
 }

@@ -1,65 +1,43 @@
 package session
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
 	"time"
 )
 
-// maxQuery is the longest query in bytes. It leaves room in a packet of 16 MiB (A34) for all that may go along with it:
-// lists of ids, of up to 64 KiB each, and replies.
-const maxQuery = 15 << 20
-
 // Session is one encrypted session. See the package comment.
+//
+// It has the parts and puts them together; each knows those that it needs. What is said to the session goes in at its methods, what
+// the server sends goes through the inbox to whom it is for, and what they want sent the sender collects.
 type Session struct {
-	cfg    Config
+	cfg Config
+
+	// What is known.
 	clock  clock
-	self   self   // the session as the server knows it
-	former former // the one before, for late answers
 	conn   connection
-	salts  salts
-	acks   acks
-	calls  calls
+	self   self     // the session as the server knows it
+	calls  calls    // what was sent and awaits an answer, or waits to be sent
+	acks   acks     // what came and awaits an acknowledgement
 	asks   requests // what else is to be sent
-	loop   loop     // refusals in a row
-	log    log      // service messages sent, in case they are refused
-	ackLog log      // the same for acknowledgements, of which there are many
-	pack   packer
-	in     inbox
+	salts  salts
+	rounds rounds // of refusals
+	sent   log    // service messages sent, in case they are refused
 	events events
-	err    error // randomness failed: nothing can be sent
-}
 
-// self is a session id and what is counted under it.
-type self struct {
-	id      int64
-	content int32 // content-related messages sent so far (C13)
-	window  received
-	born    int      // number of the connection on which it began
-	known   int64    // a message of ours that the server has in it, the last that it proved; 0: none
-	lives   int      // new_session_created so far
-	first   int64    // first_msg_id of the latest of them
-	uniques [8]int64 // their unique ids, the last 8
-}
+	// What is done with what comes.
+	inbox      inbox
+	unpack     unpacker
+	answers    answers
+	services   services
+	fates      fates
+	informer   informer
+	pinger     pinger
+	refusals   refusals
+	succession succession
 
-// proves reports whether "not received" means that the call was not executed. It does, unless the session was begun anew
-// after the call went out: then it was another life of the session that might have received it. Code 1, older than all
-// that is remembered, is just what a new life says of messages before it, and may overtake the notice of that. Codes 2 and
-// 3 may be said by a new life too, if it began with what came late over an earlier connection. So it also takes a witness:
-// a message that the session was known to have before the call went. The life that has it was there before the call and
-// is there still.
-func (x *self) proves(c *call, state byte) bool {
-	return !c.received && state != stateForgotten && c.top() >= x.first
-}
-
-// seqNo numbers a message (C13).
-func (x *self) seqNo(content bool) int32 {
-	if !content {
-		return 2 * x.content
-	}
-	x.content++
-	return 2*x.content - 1
+	// What goes.
+	pack   packer
+	sender sender
 }
 
 // New begins a session with a new random id. It fails if the Config is incomplete or its Rand fails.
@@ -67,26 +45,51 @@ func New(c Config) (*Session, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	s := &Session{cfg: c, salts: newSalts(&c), log: log{size: 32}, ackLog: log{size: 32}}
+	s := &Session{cfg: c}
+	s.joinState()
+	s.joinInput()
+	s.joinOutput()
 	s.clock.offset = c.TimeOffset
-	s.calls.byID, s.calls.byMsg = make(map[CallID]*call), make(map[int64]*call)
-	s.begun()
-	return s, s.err
+	s.salts.known(&c)
+	s.succession.begin()
+	return s, s.conn.err
 }
 
-// begun makes the session a new one, with an id of its own.
-func (s *Session) begun() {
-	var b [8]byte
-	for binary.LittleEndian.Uint64(b[:]) == 0 {
-		if _, err := io.ReadFull(s.cfg.Rand, b[:]); err != nil {
-			s.err = fmt.Errorf("session: random id: %w", err)
-			return
-		}
-	}
-	s.self = self{id: int64(binary.LittleEndian.Uint64(b[:])), born: s.conn.number}
-	if !s.conn.up {
-		s.self.born++
-	}
+// joinState puts together what is known.
+func (s *Session) joinState() {
+	limits := &s.cfg.Limits
+	s.sent.size = 32
+	s.conn.limits = limits
+	s.calls = calls{byID: make(map[CallID]*call), byMsg: make(map[int64]*call), limits: limits, events: &s.events}
+	s.acks = acks{sent: log{size: 32}, limits: limits}
+	s.asks.sent = &s.sent
+	s.salts = salts{clock: &s.clock, sent: &s.sent, events: &s.events}
+}
+
+// joinInput puts together those that take what comes.
+func (s *Session) joinInput() {
+	limits := &s.cfg.Limits
+	s.unpack.limits = limits
+	s.succession = succession{rand: s.cfg.Rand, limits: limits, self: &s.self, conn: &s.conn, clock: &s.clock, calls: &s.calls, acks: &s.acks,
+		asks: &s.asks, sent: &s.sent, rounds: &s.rounds, salts: &s.salts, events: &s.events}
+	s.refusals = refusals{limits: limits, conn: &s.conn, clock: &s.clock, calls: &s.calls, acks: &s.acks, asks: &s.asks, salts: &s.salts,
+		sent: &s.sent, succession: &s.succession, rounds: &s.rounds, events: &s.events}
+	s.fates = fates{limits: limits, conn: &s.conn, self: &s.self, calls: &s.calls, acks: &s.acks, asks: &s.asks, sent: &s.sent,
+		rounds: &s.rounds, events: &s.events}
+	s.pinger = pinger{limits: limits, conn: &s.conn, self: &s.self, clock: &s.clock, rounds: &s.rounds, events: &s.events}
+	s.informer = informer{self: &s.self, calls: &s.calls, asks: &s.asks}
+	s.services = services{fates: &s.fates, informer: &s.informer, pinger: &s.pinger, salts: &s.salts, succession: &s.succession,
+		refusals: &s.refusals, events: &s.events}
+	s.answers = answers{self: &s.self, calls: &s.calls, acks: &s.acks, unpack: &s.unpack, rounds: &s.rounds, events: &s.events}
+	s.inbox = inbox{hold: s.cfg.HoldUpdates, conn: &s.conn, clock: &s.clock, self: &s.self, succession: &s.succession, acks: &s.acks,
+		unpack: &s.unpack, answers: &s.answers, services: &s.services, events: &s.events}
+}
+
+// joinOutput puts together those that make packets.
+func (s *Session) joinOutput() {
+	s.pack = packer{clock: &s.clock, self: &s.self, calls: &s.calls}
+	s.sender = sender{key: s.cfg.Key, rand: s.cfg.Rand, limits: &s.cfg.Limits, conn: &s.conn, self: &s.self, calls: &s.calls, pack: &s.pack,
+		pinger: &s.pinger, fates: &s.fates, asks: &s.asks, salts: &s.salts, acks: &s.acks, sent: &s.sent}
 }
 
 // SessionID is the present session_id.
@@ -106,16 +109,12 @@ func (s *Session) Call(now time.Time, query []byte, o CallOptions) CallID {
 	}
 	s.calls.enqueue(c)
 	switch {
-	case s.err != nil:
-		s.fail(c, s.err)
+	case s.conn.err != nil:
+		s.calls.fail(c, s.conn.err)
 	case o.Build == nil && !(sound(query) && len(o.Before)%4 == 0 && c.size() <= maxQuery):
-		s.fail(c, fmt.Errorf("%w: %d bytes", ErrQuery, c.size()))
+		s.calls.fail(c, fmt.Errorf("%w: %d bytes", ErrQuery, c.size()))
 	}
 	return id
-}
-
-func sound(query []byte) bool {
-	return len(query) >= 4 && len(query)%4 == 0 && len(query) <= maxQuery
 }
 
 // Cancel forgets a call: neither [Result] nor [Failed] will come. It tells whether the server received it. If that may
@@ -134,39 +133,11 @@ func (s *Session) Cancel(now time.Time, id CallID) Sent {
 	return fate
 }
 
-// Close fails all calls, each with what is known of it. Nothing is sent any more.
-func (s *Session) Close() {
-	s.Disconnected(s.conn.now)
-	s.settleFormer()
-	for _, l := range []*list{&s.calls.flight, &s.calls.queue} {
-		for l.head != nil {
-			s.fail(l.head, ErrClosed)
-		}
-	}
-	s.err = ErrClosed
-}
-
-// fail ends a call without an answer.
-func (s *Session) fail(c *call, err error) {
-	s.events.add(Failed{Call: c.id, Err: err, Sent: c.fate()})
-	s.calls.drop(c)
-}
-
-// unresolved decides about a call whose fate cannot be found out.
-func (s *Session) unresolved(c *call, err error) {
-	if !c.opts.Resendable {
-		s.fail(c, err)
-		return
-	}
-	c.past = c.past.or(c.fate())
-	s.calls.enqueue(c)
-}
-
 // Release lets the acknowledgement of a held update go with what is sent next, or soon (C17). Ids that are not held are
 // ignored. The time of the last input counts as now.
 func (s *Session) Release(msgID int64) {
 	if s.acks.release(msgID) {
-		s.acks.owe(s.conn.now, msgID, &s.cfg.Limits)
+		s.acks.owe(s.conn.now, msgID)
 	}
 }
 
@@ -175,11 +146,4 @@ func (s *Session) Release(msgID int64) {
 func (s *Session) Decline(msgID int64) { s.acks.decline(msgID) }
 
 // ServerTime is the server's time as far as we know.
-func (s *Session) ServerTime(now time.Time) time.Time { return time.Unix(0, s.clock.server(now)) }
-
-// former is the session that was left last. Answers and refusals that are still under way in it are taken until some
-// time (C5), nothing is sent in it (C42), and then the server is told to forget it (C38).
-type former struct {
-	id    int64
-	until time.Time // zero: there is none
-}
+func (s *Session) ServerTime(now time.Time) time.Time { return s.clock.time(now) }

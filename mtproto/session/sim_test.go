@@ -59,7 +59,7 @@ func (x *sim) fail(format string, a ...any) {
 	}
 }
 
-// run is one life: trouble, then peace in which everything must come to an end.
+// run is one succession: trouble, then peace in which everything must come to an end.
 func (x *sim) run(steps int) error {
 	for range steps {
 		x.step()

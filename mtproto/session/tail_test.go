@@ -100,7 +100,7 @@ func TestTailInContainer(t *testing.T) {
 		p := opened(t, nil)
 		part := bytes.Repeat([]byte{byte(n), 2, 3, 4}, tailLeast/4+n)
 		for i := range n {
-			p.s.acks.owe(p.now, int64(4*i+1), &p.s.cfg.Limits)
+			p.s.acks.owe(p.now, int64(4*i+1))
 		}
 		p.s.Call(p.now, part, CallOptions{NoGzip: true})
 		bodies := p.next()
@@ -132,7 +132,7 @@ func TestAppendPair(t *testing.T) {
 			p.s.Call(p.now, part(2), CallOptions{NoGzip: true})
 		}, room(), [][]byte{part(1), part(2)}},
 		{"two with what is owed", func(p *peer) {
-			p.s.acks.owe(p.now, 5, &p.s.cfg.Limits)
+			p.s.acks.owe(p.now, 5)
 			p.s.Call(p.now, part(1), CallOptions{NoGzip: true})
 			p.s.Call(p.now, part(2), CallOptions{NoGzip: true})
 		}, room(), [][]byte{part(1), part(2)}},

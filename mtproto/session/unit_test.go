@@ -236,11 +236,11 @@ func TestLargest(t *testing.T) {
 	p.s.Connected(p.now)
 	ids := make([]int64, maxIDs)
 	for i := range ids {
-		p.s.acks.owe(p.now, int64(i), &p.s.cfg.Limits)
-		p.s.fetch(p.now, int64(2*i+1), true)
+		p.s.acks.owe(p.now, int64(i))
+		p.s.fates.fetch(p.now, int64(2*i+1), true)
 	}
 	for range maxReplies {
-		p.s.tellStates(1, ids)
+		p.s.informer.tell(1, ids)
 	}
 	noise := make([]byte, maxQuery) // cannot be packed
 	_, _ = testRand(3).Read(noise)
@@ -329,8 +329,7 @@ func TestSent(t *testing.T) {
 
 // All packed messages of one packet together may not unpack to more than a few times what one may. // C21
 func TestPacketUnpacksBounded(t *testing.T) {
-	s := &Session{}
-	s.cfg.Limits.MaxUnpacked = 1000
+	u := unpacker{limits: &Limits{MaxUnpacked: 1000}}
 	var zip bytes.Buffer
 	z := gzip.NewWriter(&zip)
 	_, _ = z.Write(make([]byte, 1000))
@@ -338,11 +337,11 @@ func TestPacketUnpacksBounded(t *testing.T) {
 	var w bin.Writer
 	(&mt.GzipPacked{PackedData: zip.Bytes()}).Encode(&w)
 	for i := range packetUnpacks {
-		if _, err := s.gunzip(w.Buf); err != nil {
+		if _, err := u.gunzip(w.Buf); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}
 	}
-	if _, err := s.gunzip(w.Buf); !errors.Is(err, ErrPacket) {
+	if _, err := u.gunzip(w.Buf); !errors.Is(err, ErrPacket) {
 		t.Fatalf("one more: %v, want ErrPacket", err)
 	}
 }
@@ -352,10 +351,10 @@ func TestLogShrinks(t *testing.T) {
 	p := opened(t, nil)
 	ids := make([]int64, maxIDs)
 	for i := range 64 {
-		p.s.ackLog.add(record{kind: acksSent, msgID: idAt(p.now.UnixNano()) + int64(4*i)}, ids)
+		p.s.acks.sent.add(record{kind: acksSent, msgID: idAt(p.now.UnixNano()) + int64(4*i)}, ids)
 	}
 	held := func() (n int) {
-		for _, r := range p.s.ackLog.all {
+		for _, r := range p.s.acks.sent.all {
 			n += cap(r.ids)
 		}
 		return n
@@ -368,9 +367,9 @@ func TestLogShrinks(t *testing.T) {
 	if held() != 0 {
 		t.Errorf("room for %d ids", held())
 	}
-	p.s.ackLog.add(record{kind: acksSent, msgID: 4}, ids)
-	for range 2 * p.s.ackLog.size {
-		p.s.ackLog.add(record{kind: acksSent, msgID: 8}, ids[:1])
+	p.s.acks.sent.add(record{kind: acksSent, msgID: 4}, ids)
+	for range 2 * p.s.acks.sent.size {
+		p.s.acks.sent.add(record{kind: acksSent, msgID: 8}, ids[:1])
 	}
 	if held() > 32*keepIDs {
 		t.Errorf("small ones take room for %d ids", held())

@@ -56,7 +56,7 @@ func (c *client) empty() {
 	if c.w.mutant == Leak {
 		c.sess.Call(c.w.now, query("leak", 0), session.CallOptions{})
 	}
-	var f footprint
+	f := footprint{seen: map[place]bool{}}
 	f.weigh(reflect.ValueOf(c.sess))
 	if f.entries > len(c.owner.held) || f.bytes > maxFootprint {
 		c.w.wrong("the session keeps %d entries and %d bytes", f.entries, f.bytes)
@@ -67,16 +67,22 @@ func (c *client) empty() {
 // buffer of a large packet, of 128 KiB at most.
 const maxFootprint = (64 + 128) << 10
 
-// footprint is how much can be reached from a value, interfaces and functions aside.
-type footprint struct{ bytes, entries int }
+// footprint is how much can be reached from a value, interfaces and functions aside. The parts of a session know each other, so each
+// is weighed once.
+type footprint struct {
+	bytes, entries int
+	seen           map[place]bool
+}
+
+type place struct {
+	at uintptr
+	of reflect.Type
+}
 
 func (f *footprint) weigh(v reflect.Value) {
-	if f.bytes > maxFootprint { // there may be no end to it
-		return
-	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		if !v.IsNil() {
+		if !v.IsNil() && !f.seen[place{v.Pointer(), v.Type().Elem()}] {
 			f.bytes += int(v.Type().Elem().Size())
 			f.weigh(v.Elem())
 		}
@@ -84,6 +90,11 @@ func (f *footprint) weigh(v reflect.Value) {
 		if v.Type().PkgPath() == "time" { // locations
 			return
 		}
+		at := place{v.UnsafeAddr(), v.Type()}
+		if f.seen[at] {
+			return
+		}
+		f.seen[at] = true
 		for i := range v.NumField() {
 			f.weigh(v.Field(i))
 		}
