@@ -800,6 +800,28 @@ func TestLostAnswer(t *testing.T) {
 	g.wants("channel.2", g.publish("channel.2", edit, "c"), Done, "")
 }
 
+// A job comes after the account has looked for jobs, and before the daemon follows the stream.
+func TestJobBeforeTheStreamIsFollowed(t *testing.T) {
+	g := newRig(t)
+	js, _ := jetstream.New(g.dial())
+	s, err := Setup(t.Context(), storage.Daemon(js, storage.Options{}, nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	news, stop := s.following("main")
+	defer stop()
+	if chats, _, err := s.waiting(t.Context(), "main"); err != nil || len(chats) > 0 {
+		t.Fatal(chats, err)
+	}
+	g.publish("channel.1", send, "a")
+	var work sync.WaitGroup
+	defer work.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	work.Go(func() { s.Run(ctx) })
+	await(t, "the account hears of it", func() bool { jobs, all := news.take(); return all || len(jobs) > 0 })
+}
+
 // NATS goes away and comes back while jobs run.
 func TestNATSRestarts(t *testing.T) {
 	g := newRig(t)

@@ -130,13 +130,14 @@ func (s *Store) listen(ctx context.Context) error {
 		return err
 	}
 	s.mu.Lock()
-	anew := s.last > last // it is another stream
-	if s.last == 0 || anew {
+	// Where it begins, or when it is another stream, jobs up to the last are told to nobody: accounts that looked before they came look again.
+	begins := s.last == 0 || s.last > last
+	if begins {
 		s.last = last
 	}
 	from := s.last + 1
 	s.mu.Unlock()
-	if anew {
+	if begins {
 		s.lookAgain()
 	}
 	return s.scan(ctx, subjects.Jobs(s.scheme).All(), from, false, func(account string, j *job) bool {
