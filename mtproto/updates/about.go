@@ -23,6 +23,8 @@ type About struct {
 type aboutPlan struct {
 	id  string // field of one message's id
 	ids string // field of a list of ids
+
+	topic bool // it has topic_id
 }
 
 // planAbout reads it off a declaration, by the names that the API has for ids in all its layers.
@@ -35,6 +37,7 @@ func planAbout(c *tl.Combinator) (p aboutPlan) {
 	if has(c, "msg_id", "int") {
 		p.id = "msg_id"
 	}
+	p.topic = c.Param("topic_id") != nil
 	return p
 }
 
@@ -51,7 +54,9 @@ func aboutOf(u *looked, rule *rule) (a About) {
 	if rule.about.id != "" {
 		a.MsgID = int(u.Int(rule.about.id))
 	}
-	a.Topic = int(u.Int("topic_id"))
+	if rule.about.topic {
+		a.Topic = int(u.Int("topic_id"))
+	}
 	return a
 }
 

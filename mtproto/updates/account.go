@@ -99,17 +99,18 @@ func (a *accountCatchUp) result(v codec.View, c *container) {
 	case "updates.state":
 		a.stateResult(v)
 	case "updates.differenceEmpty":
-		moved := state.Date != int(v.Int("date")) || state.Seq != int(v.Int("seq"))
-		state.Date, state.Seq = int(v.Int("date")), int(v.Int("seq"))
+		date, seq := int(c.f.Int("date")), int(c.f.Int("seq"))
+		moved := state.Date != date || state.Seq != seq
+		state.Date, state.Seq = date, seq
 		a.done(moved, false)
 	case "updates.difference":
-		st, _ := v.Object("state")
-		a.done(a.slice(v, st, c), false)
+		st, _ := c.f.Object("state")
+		a.done(a.slice(st, c), false)
 	case "updates.differenceSlice":
-		st, _ := v.Object("intermediate_state")
-		a.done(a.slice(v, st, c), true)
+		st, _ := c.f.Object("intermediate_state")
+		a.done(a.slice(st, c), true)
 	case "updates.differenceTooLong":
-		pts := int(v.Int("pts"))
+		pts := int(c.f.Int("pts"))
 		moved := pts > a.common.pts
 		if moved {
 			a.gaps.to(a.common, pts, GapTooLong)
@@ -121,14 +122,14 @@ func (a *accountCatchUp) result(v codec.View, c *container) {
 }
 
 // slice publishes a slice and moves to its end; it reports whether that is further on.
-func (a *accountCatchUp) slice(v, st codec.View, c *container) (moved bool) {
+func (a *accountCatchUp) slice(st codec.View, c *container) (moved bool) {
 	state := &a.ledger.state
 	before := state.Position
 	pts := a.gaps.forward(a.common, int(st.Int("pts")))
 	qts := a.gaps.forward(a.secret, int(st.Int("qts")))
 	c.date = int(st.Int("date"))
 	s := a.in.newSlice(c, a.common, pts, qts)
-	s.publish(v)
+	s.publish()
 	s.end()
 	state.Seq, state.Date = int(st.Int("seq")), c.date
 	return state.Position != before

@@ -126,40 +126,40 @@ func (u *channelCatchUp) result(b *box, v codec.View, c *container) {
 		return
 	}
 	pts, items := b.pts, b.items
-	u.watcher.answered(b.id.ID, time.Duration(v.Int("timeout"))*time.Second)
+	u.watcher.answered(b.id.ID, time.Duration(c.f.Int("timeout"))*time.Second)
 	switch v.Name() {
 	case "updates.channelDifferenceEmpty":
-		if pts := int(v.Int("pts")); pts > b.pts {
+		if pts := int(c.f.Int("pts")); pts > b.pts {
 			u.ledger.move(b, pts, 0)
 			u.ledger.writeLater(b)
 		}
 	case "updates.channelDifference":
-		u.slice(b, v, c)
+		u.slice(b, c)
 	case "updates.channelDifferenceTooLong":
 		u.tooLong(b, v, c)
 	default:
 		u.unreadable(b, errClass)
 		return
 	}
-	u.done(b, b.pts != pts || b.items != items, !v.Bool("final"))
+	u.done(b, b.pts != pts || b.items != items, !c.f.Bool("final"))
 }
 
-func (u *channelCatchUp) slice(b *box, v codec.View, c *container) {
-	pts := int(v.Int("pts"))
+func (u *channelCatchUp) slice(b *box, c *container) {
+	pts := int(c.f.Int("pts"))
 	if b.diff.cause != causeNone {
 		u.gaps.to(b, pts, gapReasons[b.diff.cause])
 		return
 	}
 	c.date = u.ledger.state.Date
 	s := u.in.newSlice(c, b, max(pts, b.pts), u.account.secret.pts)
-	s.publish(v)
+	s.publish()
 	s.end()
 }
 
 // tooLong goes on from where the channel is now. The messages that come with the answer are only its newest; those before
 // them are fetched from history (E12).
 func (u *channelCatchUp) tooLong(b *box, v codec.View, c *container) {
-	dialog, _ := v.Object("dialog")
+	dialog, _ := c.f.Object("dialog")
 	pts, top := int(dialog.Int("pts")), int(dialog.Int("top_message"))
 	switch {
 	case b.diff.cause != causeNone:

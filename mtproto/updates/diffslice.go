@@ -53,8 +53,10 @@ func (s *diffSlice) move(b *box, e ending) {
 }
 
 // publish publishes what the slice holds, in the order of E8.
-func (s *diffSlice) publish(v codec.View) {
-	for u := range v.Objects("other_updates") {
+func (s *diffSlice) publish() {
+	out := s.d.out
+	out.expect(s.c.f.Len("new_messages") + s.c.f.Len("new_encrypted_messages") + s.c.f.Len("other_updates"))
+	for u := range s.c.f.Objects("other_updates") {
 		if u.Name() == "updateMessageID" {
 			s.update(u)
 		}
@@ -63,13 +65,13 @@ func (s *diffSlice) publish(v codec.View) {
 	if s.box.id.Kind == Channel {
 		wrap = &s.d.rules.newChannelMessage
 	}
-	for message := range v.Objects("new_messages") {
+	for message := range out.read.each(s.c, "new_messages") {
 		s.message(message, wrap, s.box.id)
 	}
-	for message := range v.Objects("new_encrypted_messages") {
+	for message := range out.read.each(s.c, "new_encrypted_messages") {
 		s.message(message, encrypted, Box{Kind: Secret})
 	}
-	for u := range v.Objects("other_updates") {
+	for u := range out.read.each(s.c, "other_updates") {
 		if u.Name() != "updateMessageID" {
 			s.update(u)
 		}

@@ -92,7 +92,7 @@ func (d *dispatcher) updates(c *container) {
 	p := newSeqPart(c)
 	d.channels.learn(c)
 	verdict := d.seq.judge(p)
-	for u := range d.out.read.each(c) {
+	for u := range d.out.read.each(c, "updates") {
 		rule := d.rules.rule(u)
 		if rule.kind != None || rule.control {
 			d.boxed(c, u, rule)
@@ -111,7 +111,7 @@ func (d *dispatcher) updates(c *container) {
 
 // seqPart publishes the updates of a container that move no box.
 func (d *dispatcher) seqPart(p seqPart) {
-	for u := range d.out.read.each(p.c) {
+	for u := range d.out.read.each(p.c, "updates") {
 		if rule := d.rules.rule(u); rule.kind == None && !rule.control {
 			d.boxless(p.c, u, rule, false)
 		}

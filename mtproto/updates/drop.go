@@ -51,7 +51,7 @@ func (d *dispatcher) drop(body []byte) {
 		if c.f.Int("seq") != 0 {
 			d.account.want()
 		}
-		for u := range d.out.read.each(c) {
+		for u := range d.out.read.each(c, "updates") {
 			d.dropUpdate(c, u)
 		}
 	case c.f.Has("update"):

@@ -42,10 +42,10 @@ func same(a, b []byte) bool {
 // forget lets go of what was looked at.
 func (r *reader) forget() { r.looked.Read(codec.View{}) }
 
-// each goes over the updates of a container, looking at each.
-func (r *reader) each(c *container) func(func(codec.View) bool) {
+// each goes over the objects in a field of a container, looking at each.
+func (r *reader) each(c *container, field string) func(func(codec.View) bool) {
 	return func(yield func(codec.View) bool) {
-		for u := range c.f.Each("updates", &r.looked.Fields) {
+		for u := range c.f.Each(field, &r.looked.Fields) {
 			r.looked.in = ""
 			if !yield(u.View()) {
 				return

@@ -60,6 +60,9 @@ func (p *publisher) unreadable(b Box, err error) {
 	p.asked = append(p.asked, &Unreadable{Box: b, Err: err})
 }
 
+// expect makes room for n more items at once.
+func (p *publisher) expect(n int) { p.items = slices.Grow(p.items, n) }
+
 // emit adds an update to the batch. What it returns is good until the next one.
 func (p *publisher) emit(c *container, u codec.View, rule *rule) *Item {
 	l := p.read.look(u)

@@ -11,8 +11,11 @@ import (
 // allocating. It aliases what it read, and is not safe for concurrent use while it reads.
 type Fields struct {
 	v  View
-	at []int32 // where each field begins; -1: absent
+	at []spot // its fields, but for those that are absent
 }
+
+// spot is where a field begins.
+type spot struct{ field, off int32 }
 
 // Read finds the fields of v.
 func (f *Fields) Read(v View) {
@@ -34,10 +37,9 @@ func (f *Fields) pass() int {
 	for i := range f.v.c.fields {
 		c := &f.v.c.fields[i]
 		if c.mask != 0 && flags[c.slot%maxFlags]&c.mask == 0 {
-			f.at = append(f.at, -1)
 			continue
 		}
-		f.at = append(f.at, int32(off))
+		f.at = append(f.at, spot{int32(i), int32(off)})
 		if c.op == opFlags {
 			flags[c.slot%maxFlags] = binary.LittleEndian.Uint32(f.v.src[off:])
 		}
@@ -52,14 +54,11 @@ func (f *Fields) pass() int {
 // View is what was read.
 func (f *Fields) View() View { return f.v }
 
-// place is where the field called name begins, and its number.
+// place is where the field called name begins, and its number among those that are there.
 func (f *Fields) place(name string) (place, int) {
-	for i, off := range f.at {
-		if c := &f.v.c.fields[i]; c.name == name {
-			if off < 0 {
-				continue // the name may stand again
-			}
-			return place{c, int(off)}, i
+	for i, at := range f.at {
+		if c := &f.v.c.fields[at.field]; c.name == name {
+			return place{c, int(at.off)}, i
 		}
 	}
 	return place{}, 0
@@ -106,14 +105,18 @@ func (f *Fields) Object(name string) (View, bool) {
 	return o, true
 }
 
-// end is where the value of a field that is present ends.
+// end is where the value of the field with that number ends.
 func (f *Fields) end(i int) int {
-	for _, off := range f.at[i+1:] {
-		if off >= 0 {
-			return int(off)
-		}
+	if i+1 < len(f.at) {
+		return int(f.at[i+1].off)
 	}
 	return len(f.v.src)
+}
+
+// Len is how many items a vector has.
+func (f *Fields) Len(name string) int {
+	p, _ := f.place(name)
+	return p.vector(f.v).n
 }
 
 // Objects goes over a vector of objects.

@@ -31,7 +31,7 @@ func TestFields(t *testing.T) {
 
 func sameField(t *testing.T, f *Fields, v View, name string) {
 	t.Helper()
-	if f.View().ID() != v.ID() || f.Has(name) != v.Has(name) || f.Int(name) != v.Int(name) || f.Bool(name) != v.Bool(name) || !bytes.Equal(f.Bytes(name), v.Bytes(name)) {
+	if f.View().ID() != v.ID() || f.Has(name) != v.Has(name) || f.Int(name) != v.Int(name) || f.Bool(name) != v.Bool(name) || f.Len(name) != v.Len(name) || !bytes.Equal(f.Bytes(name), v.Bytes(name)) {
 		t.Errorf("%s.%s differs", v.Name(), name)
 	}
 	got, ok := f.Object(name)
