@@ -1,16 +1,13 @@
 package account
 
 import (
-	"bytes"
 	"context"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/chats"
-	"github.com/natsgram/natsgram/bridge/dialogs"
 	"github.com/natsgram/natsgram/bridge/index"
 	"github.com/natsgram/natsgram/bridge/pulse"
 	"github.com/natsgram/natsgram/bridge/stream"
-	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/mtproto/updates/loop"
 )
@@ -55,13 +52,7 @@ func (r *Runner) newDriver() *driver {
 
 // reaches gives the driver its client, before either runs.
 func (d *driver) reaches(c Client) {
-	d.client = c
-	d.publisher.writer.ahead = func() time.Duration { return ahead(c) }
-}
-
-// run drives the machine until ctx ends.
-func (d *driver) run(ctx context.Context) {
-	_ = d.loop.Run(ctx, d.machine, d.client, d) // the end of ctx: the driver itself finds no reason
+	d.client, d.publisher.writer.client = c, c
 }
 
 // start has the machine fetch what was missed.
@@ -70,52 +61,6 @@ func (d *driver) start() {
 		m.Start(now)
 		d.watched.start(now, m)
 	})
-}
-
-// push takes an update from the client.
-func (d *driver) push(u mtproto.Update) {
-	if !d.crowded() {
-		d.loop.Push(u)
-		return
-	}
-	// The loop is busy, or stuck: the machine cannot be told.
-	in := loop.FromTelegram(u)
-	switch d.noRoom(&in) {
-	case leave:
-		in.Ack()
-	case decline:
-		in.Decline()
-	}
-}
-
-// observe takes the result of a call of ours (D19).
-func (d *driver) observe(call, result []byte, origin string) {
-	if !d.rules.Relevant(result) {
-		return
-	}
-	if d.crowded() {
-		d.press()
-		d.pressure.leave()
-		return
-	}
-	d.loop.Result(bytes.Clone(call), result, updates.Meta{Origin: origin})
-}
-
-// crowded reports whether the inbox is full.
-func (d *driver) crowded() bool {
-	return d.memory.share.Full() || d.loop.Waiting() > d.memory.pending
-}
-
-// Take gives the machine what comes in, if there is room for what comes of it.
-func (d *driver) Take(now time.Time, in loop.Input) error {
-	switch {
-	case in.Kind == loop.Answer:
-		d.differences.learned(now, in.Fetch, in.Err)
-	case d.log.Full():
-		d.withoutRoom(now, in)
-		return nil
-	}
-	return d.loop.Give(now, in)
 }
 
 // Store has a batch published.
@@ -166,18 +111,6 @@ func (d *driver) Turned(now time.Time) error {
 // Due is when Turned has to look again.
 func (d *driver) Due(now time.Time) time.Duration {
 	return min(d.ledger.due(now), d.differences.wait(now), d.roomLate(now))
-}
-
-// stored is stream.Options.Stored.
-func (d *driver) stored(g *stream.Group, seq uint64) {
-	d.publisher.tellRedacted(g)
-	if d.chats != nil && seq > 0 {
-		said, _ := g.Of.([]dialogs.Fact)
-		d.chats.Stored(seq, said)
-	}
-	if look := d.ledger.fold(g, seq); look || d.relieved() {
-		d.loop.Poke()
-	}
 }
 
 // finish waits until everything in the inbox has gone through the machine, and what only this driver has into the log.

@@ -7,6 +7,18 @@ import (
 	"github.com/natsgram/natsgram/mtproto/updates/loop"
 )
 
+// Admit admits what there is room for in the log, with all that comes of it.
+func (d *driver) Admit(now time.Time, in loop.Input) bool {
+	switch {
+	case in.Kind == loop.Answer:
+		d.differences.learned(now, in.Fetch, in.Err)
+	case d.log.Full():
+		d.withoutRoom(now, in)
+		return false
+	}
+	return true
+}
+
 // press notes that there is no room. The first to do so says it, and has it looked at.
 func (d *driver) press() {
 	if d.pressure.begin(time.Now(), d.log.Doing().Err) {

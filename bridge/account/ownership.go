@@ -90,15 +90,16 @@ func (o *ownership) open(ctx context.Context, state mtproto.State) (err error) {
 // run starts everything and waits for the first reason to end.
 func (o *ownership) run(ctx context.Context) error {
 	o.work.Go(func() { o.ended <- o.log.Run(o.hard) })
-	o.work.Go(func() { o.driver.run(o.hard) })
+	d := o.driver
+	o.work.Go(func() { _ = d.loop.Run(o.hard, d.machine, d.client, d) }) // until o.hard ends: the driver itself finds no reason
 	client, disconnect := context.WithCancel(o.hard)
 	defer disconnect()
 	o.work.Go(func() { o.lost <- o.client.Run(client) })
-	if k := o.driver.chats; k != nil {
+	if k := d.chats; k != nil {
 		o.work.Go(func() { k.Run(o.hard) })
 	}
-	if o.driver.ledger.places.lost {
-		o.work.Go(func() { o.driver.ledger.places.rebuild(o.hard, o.log) })
+	if d.ledger.places.lost {
+		o.work.Go(func() { d.ledger.places.rebuild(o.hard, o.log) })
 	}
 	o.work.Go(func() { o.relearning.run(o.hard) })
 	o.work.Go(func() { o.calls.jobs.run(o.hard) })

@@ -25,10 +25,10 @@ type writer struct {
 	msgpack  bool
 	withheld *withhold.Rule
 	owner    string
-	user     []string             // whose updates they are
-	unplaced uint64               // updates in no box so far
-	received time.Time            // when what is written now came
-	ahead    func() time.Duration // how far our clock is ahead of Telegram's; nil: not at all
+	user     []string  // whose updates they are
+	unplaced uint64    // updates in no box so far
+	received time.Time // when what is written now came
+	client   Client    // which knows how far our clock is ahead of Telegram's; may be nil
 }
 
 func newWriter(c *Config, owner string, user int64) *writer {
@@ -147,10 +147,7 @@ func about(h nats.Header, a *updates.About) {
 
 // delay is how late a new message came, as far as its date tells: that has whole seconds.
 func (w *writer) delay(item *updates.Item) time.Duration {
-	received := w.received
-	if w.ahead != nil {
-		received = received.Add(-w.ahead())
-	}
+	received := w.received.Add(-ahead(w.client))
 	return max(received.Sub(time.Unix(int64(item.Date), 0)), 0)
 }
 

@@ -6,11 +6,14 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/natsgram/natsgram/bridge/walktest"
 )
 
 const module = "github.com/natsgram/natsgram"
@@ -120,6 +123,26 @@ func TestMachinesHaveNoIO(t *testing.T) {
 			for _, broken := range ioBroken(f) {
 				t.Errorf("%s: %s", f.name, broken)
 			}
+		}
+	}
+}
+
+// The page's walks name what there is, and each file once: bridge/rpc and bridge/account follow them through the code.
+func TestDocsWalksExist(t *testing.T) {
+	const root = "../.."
+	for _, street := range []walktest.Street{walktest.Call, walktest.Update} {
+		named := map[string]bool{}
+		for _, stop := range walktest.Page(t, root, street) {
+			if _, err := os.Stat(filepath.Join(root, stop)); err != nil {
+				t.Errorf("%s: %v", street, err)
+			}
+			if named[stop] {
+				t.Errorf("%s: %s is entered twice", street, stop)
+			}
+			named[stop] = true
+		}
+		if len(named) < 10 {
+			t.Errorf("%s: %d stops", street, len(named))
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // Owner is the program that a loop runs for. The loop's goroutine calls its methods, one at a time; an error ends the loop.
 type Owner interface {
-	// Take deals with an update, a result or an answer: by Loop.Give, or otherwise where there is no room for it.
-	Take(now time.Time, in Input) error
+	// Admit reports whether the machine is to have an update, a result or an answer. The owner deals with what it does not admit.
+	Admit(now time.Time, in Input) bool
 	// Store puts a batch where updates go. What the batch releases is the owner's to acknowledge.
 	Store(b *updates.Batch) error
 	// Fetch makes a call by Loop.Call, at once or later.
@@ -149,7 +149,7 @@ func (l *Loop) turn() error {
 	return l.pump()
 }
 
-func (l *Loop) handle(in Input) (err error) {
+func (l *Loop) handle(in Input) error {
 	now := time.Now()
 	if l.at = in.At; in.At.IsZero() {
 		l.at = now
@@ -160,11 +160,11 @@ func (l *Loop) handle(in Input) (err error) {
 	case do:
 		in.do(now, l.machine)
 	default:
-		err = l.owner.Take(now, in)
+		if l.owner.Admit(now, in) {
+			l.give(now, in)
+		}
 	}
-	if err == nil {
-		err = l.pump()
-	}
+	err := l.pump()
 	l.inbox.memory.Handled(in.Size())
 	if in.done != nil {
 		close(in.done)
@@ -172,9 +172,14 @@ func (l *Loop) handle(in Input) (err error) {
 	return err
 }
 
-// Give hands an update, a result or an answer to the machine, and has done what the machine asks for then. The loop's goroutine
-// calls it.
+// Give hands what was not admitted to the machine after all, and has done what the machine asks for then. The loop's goroutine calls it.
 func (l *Loop) Give(now time.Time, in Input) error {
+	l.give(now, in)
+	return l.pump()
+}
+
+// give hands an update, a result or an answer to the machine.
+func (l *Loop) give(now time.Time, in Input) {
 	if l.at = in.At; in.At.IsZero() {
 		l.at = now
 	}
@@ -188,7 +193,6 @@ func (l *Loop) Give(now time.Time, in Input) error {
 	case Answer:
 		l.machine.Result(now, in.Fetch.ID, in.Body, in.Err)
 	}
-	return l.pump()
 }
 
 // At is when what goes through the machine at present came. The loop's goroutine calls it.

@@ -97,11 +97,11 @@ func (g *rig) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 	return g.schema.Encode(nil, codec.M{"_": "updates.differenceEmpty", "date": 1, "seq": 0})
 }
 
-func (g *rig) Take(now time.Time, in Input) error {
+func (g *rig) Admit(_ time.Time, in Input) bool {
 	if in.Kind == Answer && in.Err != nil {
 		g.stored = append(g.stored, in.Err.Error())
 	}
-	return g.Give(now, in)
+	return true
 }
 
 func (g *rig) Store(b *updates.Batch) error {

@@ -19,8 +19,8 @@ type follower struct {
 	unsaved bool
 }
 
-// Take gives everything to the machine: Runner.push declined what there is no room for.
-func (f *follower) Take(now time.Time, in loop.Input) error { return f.r.loop.Give(now, in) }
+// Admit admits everything: Runner.push declined what there is no room for.
+func (f *follower) Admit(time.Time, loop.Input) bool { return true }
 
 // Store hands out the items of a batch, then saves where the account stands, then acknowledges.
 func (f *follower) Store(b *updates.Batch) error {
