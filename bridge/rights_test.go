@@ -159,7 +159,7 @@ func TestHeartbeatsAskForNothing(t *testing.T) {
 // seldom are the rights that one run need not use.
 var seldom = map[string]string{
 	"tg.rpc.>": "requests that came during a hand-over are passed on", "tg.ro.>": "the same", "tg.file.>": "the same",
-	"$JS.API.STREAM.MSG.GET.KV_TG_JOBS":   "jobs at which a daemon died",
+	"$JS.API.STREAM.MSG.*.KV_TG_JOBS":     "jobs at which a daemon died",
 	"$JS.API.STREAM.MSG.GET.KV_TG_LEASES": "a renewal of which nobody knows what became", "$JS.FC.>": "what JetStream asks in the middle of a long answer", "_R_.>": "answers to another NATS account",
 }
 

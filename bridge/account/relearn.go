@@ -92,7 +92,7 @@ func (x *directory) learnOld(m jetstream.Msg, user string) {
 		return
 	}
 	_, chat, _ := x.scheme.ParseUpdate(m.Subject())
-	for _, object := range x.peopleIn(first(h, subjects.HeaderContentType), m.Data()) {
+	for _, object := range x.peopleIn(first(h, subjects.HeaderContentType), m.Data(), false) {
 		if l, ok := x.LearnOld(object); ok && l.Vague {
 			for id := range strings.SplitSeq(first(h, subjects.HeaderMessage), ",") {
 				if n, err := strconv.ParseInt(id, 10, 32); err == nil {
@@ -103,39 +103,51 @@ func (x *directory) learnOld(m jetstream.Msg, user string) {
 	}
 }
 
-// peopleIn are the users and chats of a payload, in TL. What this layer cannot read is left out.
-func (x *directory) peopleIn(content string, payload []byte) (objects [][]byte) {
-	var found struct {
-		Users []json.RawMessage `json:"users"`
-		Chats []json.RawMessage `json:"chats"`
-	}
-	t := x.schema.AnyObject()
+// peopleIn are the users and chats of a payload, in TL, and the update itself where that is wanted too. What this layer cannot read is left
+// out.
+func (x *directory) peopleIn(content string, payload []byte, update bool) [][]byte {
 	if content == subjects.ContentMsgpack {
-		var packed struct {
-			Users []msgpack.RawMessage `msgpack:"users"`
-			Chats []msgpack.RawMessage `msgpack:"chats"`
-		}
-		if msgpack.Unmarshal(payload, &packed) != nil {
-			return nil
-		}
-		for _, list := range [...][]msgpack.RawMessage{packed.Users, packed.Chats} {
-			for _, one := range list {
-				if tl, err := x.schema.AppendTLFromMsgpack(nil, one, t, nil); err == nil {
-					objects = append(objects, tl)
-				}
-			}
-		}
-		return objects
+		return objectsIn(payload, update, msgpack.Unmarshal, func(one msgpack.RawMessage) ([]byte, error) {
+			return x.schema.AppendTLFromMsgpack(nil, one, x.schema.AnyObject(), nil)
+		})
 	}
-	if json.Unmarshal(payload, &found) != nil {
+	return objectsIn(payload, update, json.Unmarshal, func(one json.RawMessage) ([]byte, error) {
+		return x.schema.AppendTLFromJSON(nil, one, x.schema.AnyObject(), nil)
+	})
+}
+
+func objectsIn[Raw ~[]byte](payload []byte, update bool, read func([]byte, any) error, toTL func(Raw) ([]byte, error)) (objects [][]byte) {
+	var found struct {
+		Update Raw   `json:"update" msgpack:"update"`
+		Users  []Raw `json:"users" msgpack:"users"`
+		Chats  []Raw `json:"chats" msgpack:"chats"`
+	}
+	if read(payload, &found) != nil {
 		return nil
 	}
-	for _, list := range [...][]json.RawMessage{found.Users, found.Chats} {
-		for _, one := range list {
-			if tl, err := x.schema.AppendTLFromJSON(nil, one, t, nil); err == nil {
-				objects = append(objects, tl)
-			}
+	all := append(found.Users, found.Chats...)
+	if update {
+		all = append(all, found.Update)
+	}
+	for _, one := range all {
+		if tl, err := toTL(one); err == nil {
+			objects = append(objects, tl)
 		}
 	}
 	return objects
+}
+
+// usernames adds to names those with which a payload shows somebody, or that it says he has now.
+func (x *directory) usernames(content string, payload []byte, id int64, names map[string]bool) {
+	for _, object := range x.peopleIn(content, payload, true) {
+		v, err := x.schema.View(object)
+		if err != nil || v.Int("id") != id && v.Int("user_id") != id {
+			continue
+		}
+		names[strings.ToLower(v.Str("username"))] = true
+		for o := range v.Objects("usernames") {
+			names[strings.ToLower(o.Str("username"))] = true
+		}
+	}
+	delete(names, "")
 }

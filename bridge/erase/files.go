@@ -20,12 +20,16 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// metaFile is the metadata of an object that says which file of Telegram's it is: document/5368324170671202286.
-const metaFile = "natsgram_file"
+// File is an object of an object store that is a file of Telegram's.
+type File struct {
+	Name string
+	ID   int64    // at Telegram
+	Of   []string // who stands in the messages that it came from
+}
 
-// Files are the objects of an object store that are files of Telegram's, by their ids: those that an account has fetched, and those of which
-// nobody can say who has.
-func Files(ctx context.Context, js jetstream.JetStream, bucket, account string) (map[int64][]string, error) {
+// Files are the objects of an object store that are files of Telegram's: those that an account has fetched, and those of which nobody can say
+// who has.
+func Files(ctx context.Context, js jetstream.JetStream, bucket, account string) (all []File, err error) {
 	st, err := js.Stream(ctx, "OBJ_"+bucket)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, nil
@@ -38,7 +42,6 @@ func Files(ctx context.Context, js jetstream.JetStream, bucket, account string) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", bucket, err)
 	}
-	all := map[int64][]string{}
 	for subject := range info.State.Subjects {
 		m, err := st.GetLastMsgForSubject(ctx, subject)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -54,57 +57,47 @@ func Files(ctx context.Context, js jetstream.JetStream, bucket, account string) 
 		if owner := cmp.Or(objects.OwnerOf(object.Name), object.Metadata[objects.MetaAccount]); owner != "" && owner != account {
 			continue
 		}
-		if id, ok := fileID(object.Metadata[metaFile]); ok {
-			all[id] = append(all[id], object.Name)
+		if key := object.Metadata[objects.MetaFile]; key != "" {
+			f := File{Name: object.Name, Of: strings.Fields(object.Metadata[objects.MetaOf])}
+			f.ID = FileID(key)
+			all = append(all, f)
 		}
 	}
 	return all, nil
 }
 
-// fileID is the id in what says which file it is, perhaps with a size or range behind.
-func fileID(key string) (int64, bool) {
+// FileID is the id in what says which file it is, perhaps with a size or range behind; 0: there is none.
+func FileID(key string) int64 {
 	_, rest, ok := strings.Cut(key, "/")
 	digits := rest[:len(rest)-len(strings.TrimLeft(rest, "-0123456789"))]
 	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, ok && err == nil && id != 0
+	if !ok || err != nil {
+		return 0
+	}
+	return id
 }
 
 // Object takes an object out, and has its bytes written over.
 func Object(ctx context.Context, js jetstream.JetStream, bucket, name string) error {
-	st, err := js.Stream(ctx, "OBJ_"+bucket)
+	b, err := objects.OpenBucket(ctx, js, bucket)
 	if err != nil {
-		return fmt.Errorf("%s: %w", bucket, err)
+		return err
 	}
-	meta := "$O." + bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(name))
-	m, err := st.GetLastMsgForSubject(ctx, meta)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
+	object, _, err := b.Last(ctx, name)
+	if err == nil && object != nil && object.NUID != "" {
+		err = b.Erase(ctx, object.NUID)
 	}
-	var object jetstream.ObjectInfo
+	var st jetstream.Stream
 	if err == nil {
-		err = json.Unmarshal(m.Data, &object)
+		st, err = js.Stream(ctx, "OBJ_"+bucket)
 	}
-	if err == nil && object.NUID != "" && !strings.ContainsAny(object.NUID, ".*> ") {
-		err = eraseChunks(ctx, st, "$O."+bucket+".C."+object.NUID, object.Chunks)
-	}
-	if err == nil {
-		err = storage.EraseSubject(ctx, st, meta) // last: without it nobody finds the rest
+	if err == nil { // last: without it nobody finds the rest
+		err = storage.EraseSubject(ctx, st, "$O."+bucket+".M."+base64.URLEncoding.EncodeToString([]byte(name)))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", bucket, err)
 	}
 	return nil
-}
-
-// chunksWritten is how many chunks are written over one by one. For each the server writes a whole file of its store, so that of larger objects
-// whole files are deleted instead; what stands in a file with something else goes when the server tidies up.
-const chunksWritten = 128
-
-func eraseChunks(ctx context.Context, st jetstream.Stream, subject string, n uint32) error {
-	if n > chunksWritten {
-		return st.Purge(ctx, jetstream.WithPurgeSubject(subject))
-	}
-	return storage.EraseSubject(ctx, st, subject)
 }
 
 // Longs are the numbers in a payload that may be ids: more than those that are.

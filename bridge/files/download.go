@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +40,7 @@ func (d *download) At() jobs.At {
 	defer d.mu.Unlock()
 	at := jobs.At{Begun: d.begun, Size: -1, Done: d.down.Load()}
 	if d.found != nil {
-		at.Name, at.Size = d.found.Name, d.found.Part(&d.asked)
+		at.Name, at.Size, at.Of = d.found.Name, d.found.Part(&d.asked), d.found.Of
 	}
 	return at
 }
@@ -79,6 +81,9 @@ func (d *download) attempt(ctx context.Context, j *jobs.Job) (*File, error) {
 	}
 	if there != nil {
 		file, err := d.known(ctx, b, r, there)
+		if file != nil && err == nil {
+			err = d.also(ctx, b, there, last, f.Of)
+		}
 		if file != nil || err != nil {
 			return file, err
 		}
@@ -122,14 +127,35 @@ func (d *download) again(ctx context.Context, r *jobs.Record) (*source.Found, er
 	return f, nil
 }
 
-// metaKey is the metadata that says which file an object is.
-const metaKey = "natsgram_file"
-
 func metaOf(account string, r *jobs.Record, f *source.Found) jetstream.ObjectMeta {
-	return jetstream.ObjectMeta{
+	m := jetstream.ObjectMeta{
 		Name: r.Object, Headers: nats.Header{"Content-Type": {f.Mime}},
-		Metadata: map[string]string{metaKey: r.Key, objects.MetaAccount: account, objects.MetaName: f.Name, objects.MetaMime: f.Mime},
+		Metadata: map[string]string{objects.MetaFile: r.Key, objects.MetaAccount: account, objects.MetaName: f.Name, objects.MetaMime: f.Mime},
 	}
+	if len(f.Of) > 0 {
+		m.Metadata[objects.MetaOf] = strings.Join(f.Of, " ")
+	}
+	return m
+}
+
+// mostOf is how much of whom an object came from is noted, in bytes: a file that many forward is everybody's.
+const mostOf = 4 << 10
+
+// also notes of an object that is there already that it came from these as well.
+func (d *download) also(ctx context.Context, b *objects.Bucket, there *jetstream.ObjectInfo, last uint64, of []string) error {
+	had := strings.Fields(there.Metadata[objects.MetaOf])
+	all := slices.Clone(had)
+	for _, who := range of {
+		if !slices.Contains(all, who) {
+			all = append(all, who)
+		}
+	}
+	text := strings.Join(all, " ")
+	if len(all) == len(had) || len(text) > mostOf || there.Metadata[objects.MetaAccount] != d.s.c.Account || !d.s.sure() {
+		return nil
+	}
+	there.Metadata[objects.MetaOf] = text
+	return b.Describe(ctx, there, last)
 }
 
 func fileOf(info *jetstream.ObjectInfo) *File {
@@ -142,7 +168,7 @@ func fileOf(info *jetstream.ObjectInfo) *File {
 // known is an object that is there already. Nil: it is the same file, but some of it has aged away. One of somebody else's is never
 // written over.
 func (d *download) known(ctx context.Context, b *objects.Bucket, r *jobs.Record, there *jetstream.ObjectInfo) (*File, error) {
-	if there.Metadata[metaKey] != r.Key {
+	if there.Metadata[objects.MetaFile] != r.Key {
 		return nil, answer.Refuse(409, "get: to: "+r.Bucket+"/"+r.Object+" is there, and is not this file: delete it, or choose another name")
 	}
 	n, err := b.Count(ctx, there.NUID)
@@ -255,15 +281,17 @@ func (d *download) saveLast(j *jobs.Job, w *objects.Writer) {
 // lastTime is for noting how far a job is that ends here.
 const lastTime = 10 * time.Second
 
-// Undo takes away the chunks that are no object.
-func (d *download) Undo(ctx context.Context, j *jobs.Job, _ error) error {
-	r := j.Record()
+// Undo takes away the chunks that are no object. Where what is kept of somebody is erased, they are written over.
+func (d *download) Undo(ctx context.Context, r *jobs.Record, why error) error {
 	if r.NUID == "" || r.Bucket == "" {
 		return nil
 	}
 	b, err := d.s.c.Store.bucket(ctx, r.Bucket)
 	if err != nil {
 		return err
+	}
+	if errors.Is(why, jobs.ErrErased) {
+		return b.Erase(ctx, r.NUID)
 	}
 	return b.Purge(ctx, r.NUID)
 }

@@ -133,6 +133,11 @@ func (s *Service) Start() {
 	}
 }
 
+// Erase ends the jobs that are about somebody, and takes out what is kept of them: see [jobs.Jobs.Erase].
+func (s *Service) Erase(ctx context.Context, about jobs.About, dry bool) (read, gone uint64, err error) {
+	return s.jobs.Erase(ctx, about, dry)
+}
+
 func (s *Service) sure() bool { return s.c.Sure == nil || s.c.Sure() }
 
 // Verbs are the endpoints, with their subjects.

@@ -122,7 +122,7 @@ func (u *upload) At() jobs.At {
 }
 
 // Undo ends the upload of a job that was cancelled, unless a call waits for it. What of it is up Telegram forgets by itself.
-func (u *upload) Undo(ctx context.Context, _ *jobs.Job, why error) error {
+func (u *upload) Undo(ctx context.Context, _ *jobs.Record, why error) error {
 	if f := u.file.Load(); f != nil && errors.Is(why, jobs.ErrCancelled) {
 		f.Abandon(ctx)
 	}

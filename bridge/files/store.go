@@ -69,5 +69,5 @@ func (s *Store) purge(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
-	return b.PurgeBelow(ctx, account+"/", metaKey)
+	return b.PurgeBelow(ctx, account+"/", objects.MetaFile)
 }

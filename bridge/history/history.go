@@ -355,7 +355,7 @@ func (s *Service) Forget(ctx context.Context, kind subjects.Kind, id int64) erro
 			continue
 		}
 		if !j.ended() {
-			s.finish(j, Cancelled, errErased.Error(), 410)
+			s.ends(j, Cancelled, errErased.Error(), 410) // what is told is kept
 		}
 		if j.cancel != nil {
 			j.cancel(errErased)
@@ -376,12 +376,17 @@ func (s *Service) Forget(ctx context.Context, kind subjects.Kind, id int64) erro
 
 // finish ends a job, under mu, and tells of it.
 func (s *Service) finish(j *job, state State, text string, code int) {
-	j.State, j.Error, j.Code, j.Ended, j.running = state, text, code, time.Now(), false
+	s.ends(j, state, text, code)
 	event := eventDone
 	if state != Done {
 		event = eventFailed
 	}
 	s.tell(event, j)
+}
+
+// ends ends a job, under mu.
+func (s *Service) ends(j *job, state State, text string, code int) {
+	j.State, j.Error, j.Code, j.Ended, j.running = state, text, code, time.Now(), false
 	if s.c.Ended != nil {
 		s.c.Ended(state)
 	}

@@ -111,6 +111,8 @@ const (
 	MetaName    = "name"
 	MetaMime    = "mime_type"
 	MetaAccount = "natsgram_account" // whose daemon wrote it
+	MetaFile    = "natsgram_file"    // which of Telegram's files it is: document/5368324170671202286
+	MetaOf      = "natsgram_of"      // who stands in the messages that it came from: user.5 channel.7
 	header      = "Content-Type"
 )
 

@@ -220,16 +220,20 @@ func (w *Writer) Finish(ctx context.Context, meta jetstream.ObjectMeta, last uin
 		ObjectMeta: meta, Bucket: w.b.name, NUID: w.at.NUID, Size: uint64(w.at.Bytes), Chunks: w.at.Chunks, //nolint:gosec // as many as were written
 		Digest: "SHA-256=" + base64.URLEncoding.EncodeToString(w.sum.Sum(nil)),
 	}
+	return info, w.b.Describe(ctx, info, last)
+}
+
+// Describe stores what is said of an object. last is the sequence of what is said of it now.
+func (b *Bucket) Describe(ctx context.Context, info *jetstream.ObjectInfo, last uint64) error {
 	body, err := json.Marshal(info)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackTime)
 	defer cancel()
-	m := &nats.Msg{Subject: w.b.meta(meta.Name), Data: body, Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
-	_, err = w.b.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
-	if IsFull(err) {
-		return nil, noRoom(w.b.name, err.Error())
+	m := &nats.Msg{Subject: b.meta(info.Name), Data: body, Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
+	if _, err = b.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last)); IsFull(err) {
+		return noRoom(b.name, err.Error())
 	}
-	return info, err
+	return err
 }

@@ -104,6 +104,20 @@ func (a *accountStore) putName(ctx context.Context, name string, of alias) {
 	}
 }
 
+// names tells of all names of which it is kept whose they are.
+func (a *accountStore) names(ctx context.Context, yield func(name string, of peer)) error {
+	if a.store == nil {
+		return nil
+	}
+	return a.store.Each(ctx, a.nameKey("*"), func(key string, value []byte) bool {
+		var n storedName
+		if name, found := strings.CutPrefix(key, a.nameKey("")); found && json.Unmarshal(value, &n) == nil && n.Account == a.user && n.ID != 0 {
+			yield(name, peer{n.Kind, n.ID})
+		}
+		return true
+	})
+}
+
 // alias is what is kept of a name: somebody who had it once; or, with a time, that it was nobody's.
 func (a *accountStore) alias(ctx context.Context, name string) (of alias, ok bool) {
 	if a.store == nil {

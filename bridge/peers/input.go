@@ -11,15 +11,20 @@ import (
 )
 
 // UnknownError is a reference that leads to no peer, or to one of a wrong kind. It is the caller's to mend.
-type UnknownError struct{ What string }
+type UnknownError struct {
+	What   string
+	Unread bool // it is no text that names anybody
+}
 
 // Error says what is wrong with it.
 func (e *UnknownError) Error() string { return e.What }
 
-func unknown(format string, args ...any) error { return &UnknownError{fmt.Sprintf(format, args...)} }
+func unknown(format string, args ...any) error {
+	return &UnknownError{What: fmt.Sprintf(format, args...)}
+}
 
 func noPeer(text string) error {
-	return unknown("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text)
+	return &UnknownError{fmt.Sprintf("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text), true}
 }
 
 // Classes are those in whose place Resolve understands text, sorted.

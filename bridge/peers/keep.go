@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,8 +183,8 @@ func (x *keeper) recall(ctx context.Context, p peer) (entry, bool) {
 }
 
 // erase takes a peer out of memory and bucket.
-func (x *keeper) erase(ctx context.Context, p peer) error {
-	names := x.memory.forget(p)
+func (x *keeper) erase(ctx context.Context, p peer, names []string) error {
+	names = append(slices.Clone(names), x.memory.forget(p)...)
 	x.writing.Lock() // what is being written is there then
 	defer x.writing.Unlock()
 	return x.account.erase(ctx, p, names)

@@ -432,7 +432,7 @@ func TestLearnedLately(t *testing.T) {
 		if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
 			t.Errorf("%+v %v", r, err)
 		}
-		if err := d.Forget(t.Context(), subjects.User, 5); err != nil {
+		if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
 			t.Fatal(err)
 		}
 		d.Learn(a)

@@ -169,6 +169,13 @@ func (m *memory) remember(name string, n alias) {
 	m.names.note(name, n)
 }
 
+// usernames are those that lead to a peer.
+func (m *memory) usernames(p peer) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.names.owned[keyOf(p)])
+}
+
 // forget takes out a peer, and gives the names that led to it.
 func (m *memory) forget(p peer) (usernames []string) {
 	k := keyOf(p)

@@ -150,9 +150,15 @@ func (d *Directory) SaveMark(ctx context.Context, seq uint64, made time.Time) {
 // StorageLost is for when the bucket was made anew: what is in memory is written again when it comes again.
 func (d *Directory) StorageLost() { d.memory.storageLost() }
 
-// Forget takes out of memory and bucket what is known of a peer.
-func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64) error {
-	return d.keeper.erase(ctx, peer{kind, id})
+// NamesOf are the usernames that somebody has or had, as far as that is known: former are those that others have seen him with. What is
+// known to be somebody else's by now is not among them: who writes it means that one.
+func (d *Directory) NamesOf(ctx context.Context, kind subjects.Kind, id int64, former []string) ([]string, error) {
+	return d.keeper.namesOf(ctx, peer{kind, id}, former)
+}
+
+// Forget takes out of memory and bucket what is known of a peer, and whose these names are, which it has or had.
+func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64, names []string) error {
+	return d.keeper.erase(ctx, peer{kind, id}, names)
 }
 
 // ForgetAll takes everything of the account out of the bucket: it is another user's.

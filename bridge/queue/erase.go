@@ -10,18 +10,30 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/queue/plan"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
 
 // errAtWork says that a job cannot be taken out now.
 var errAtWork = errors.New("a job about it is being run")
 
-// Erase takes out the jobs that are about somebody, ends them as cancelled, and has their bytes written over. It gives how many jobs there
-// are, and how many of them were taken out, or would be: dry.
-func (r *Runner) Erase(ctx context.Context, about func(subject string, h nats.Header, body []byte) bool, dry bool) (read, erased uint64, err error) {
+// Counts are how many there were of something, and how many of them were taken out.
+type Counts struct{ Read, Erased uint64 }
+
+// Erase takes out the jobs that are about somebody, ends them as cancelled, and has their bytes written over, with what is written of jobs that
+// are gone, which may tell of anybody. It gives how many jobs and such records there are, and how many of them were taken out, or would be: dry.
+func (r *Runner) Erase(ctx context.Context, about func(subject string, h nats.Header, body []byte) bool, dry bool) (jobs, records Counts, err error) {
+	if jobs, err = r.eraseJobs(ctx, about, dry); err != nil {
+		return jobs, records, err
+	}
+	records, err = r.eraseRecords(ctx, dry)
+	return jobs, records, err
+}
+
+func (r *Runner) eraseJobs(ctx context.Context, about func(subject string, h nats.Header, body []byte) bool, dry bool) (n Counts, err error) {
 	chats, _, err := r.s.waiting(ctx, r.c.Account)
 	if err != nil || len(chats) == 0 {
-		return 0, 0, err
+		return n, err
 	}
 	var stuck error
 	err = r.s.scan(ctx, r.filter(""), 1, true, func(_ string, j *job) bool {
@@ -33,7 +45,7 @@ func (r *Runner) Erase(ctx context.Context, about func(subject string, h nats.He
 		case whole == nil: // it is gone meanwhile
 			return true
 		}
-		read++
+		n.Read++
 		if !about(subjects.Jobs(r.s.scheme).Place(r.c.Account, whole.Chat), whole.header, whole.body) {
 			return true
 		}
@@ -43,10 +55,35 @@ func (r *Runner) Erase(ctx context.Context, about func(subject string, h nats.He
 				return ctx.Err() == nil && errors.Is(err, errAtWork)
 			}
 		}
-		erased++
+		n.Erased++
 		return true
 	})
-	return read, erased, errors.Join(err, stuck)
+	return n, errors.Join(err, stuck)
+}
+
+// eraseRecords takes out what is written of jobs that are not in the queue any more.
+func (r *Runner) eraseRecords(ctx context.Context, dry bool) (n Counts, err error) {
+	seqs, err := r.s.recorded(ctx, r.c.Account)
+	if err != nil {
+		return n, err
+	}
+	for _, seq := range seqs {
+		n.Read++
+		j, err := r.s.get(ctx, seq)
+		if err != nil {
+			return n, err
+		}
+		if j != nil {
+			continue
+		}
+		if n.Erased++; dry {
+			continue
+		}
+		if _, err := r.s.storage.EraseKeys(ctx, storage.Jobs, recordKey(r.c.Account, seq)); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // erase ends a job that is not at work. Whoever waits for it is told so by what is stored last, until that is erased too.

@@ -13,7 +13,7 @@ import (
 
 // erasable are the buckets that may hold something of a person or chat whom the operator wants erased. Single messages of theirs may be
 // deleted, which the buckets of NATS's libraries forbid: so the server writes over their bytes.
-var erasable = map[string]bool{Peers: true, Once: true}
+var erasable = map[string]bool{Peers: true, Once: true, Jobs: true, Transfers: true}
 
 // codeDeleteFailed is the server's refusal to delete a message, of a bucket that was made by an older version.
 const codeDeleteFailed = jetstream.ErrorCode(10057)

@@ -163,6 +163,15 @@ var table = []Item{
 // byLeader has records read from the stream's leader alone: a copy that lags would tell of former owners and sessions.
 func byLeader(c *jetstream.StreamConfig) { c.AllowDirect = false }
 
+// Names are those of all streams and buckets.
+func Names() []string {
+	all := make([]string, len(table))
+	for i, it := range table {
+		all[i] = it.Name
+	}
+	return all
+}
+
 // item finds one by its name.
 func item(name string) (Item, error) {
 	for _, it := range table {

@@ -62,12 +62,13 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 	}
 	var done struct {
 		Peer    string                 `json:"peer"`
+		Names   []string               `json:"names"`
 		Streams map[string]erase.Count `json:"streams"`
 	}
 	if err := json.Unmarshal(reply.Data, &done); err != nil {
 		return fmt.Errorf("the daemon's answer: %w", err)
 	}
-	own, err := eraseOwn(c, account, done.Peer, dry)
+	own, err := eraseOwn(c, account, done.Peer, done.Names, dry)
 	if err != nil {
 		fmt.Fprintf(c.ErrOrStderr(), "The stream of the account's own, if there is one, was not looked through: %v.\n", err)
 	}
@@ -85,7 +86,7 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 }
 
 // eraseOwn does the same with a stream of the account's own, to which daemons have no right.
-func eraseOwn(c *cobra.Command, account, peer string, dry bool) (map[string]erase.Count, error) {
+func eraseOwn(c *cobra.Command, account, peer string, names []string, dry bool) (map[string]erase.Count, error) {
 	t, err := subjects.ParseChat(peer)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func eraseOwn(c *cobra.Command, account, peer string, dry bool) (map[string]eras
 	}
 	defer a.nc.Close()
 	name := a.set.Scheme().OwnStream(account)
-	count, err := erase.Stream(c.Context(), a.js, name, a.set.Scheme().Updates(account), 0, erase.Target(t).In, dry)
+	count, err := erase.Stream(c.Context(), a.js, name, a.set.Scheme().Updates(account), 0, erase.Who{Target: erase.Target(t), Names: names}.In, dry)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, nil
 	}

@@ -8,11 +8,11 @@ import "github.com/natsgram/natsgram/subjects"
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS", "PEERS"}
-	daemonKeys    = []string{"ONCE", "JOBS", "TRANSFERS"}                                     // buckets in which single keys are read and written, and nothing else
-	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "LIMITS", "JOBS", "TRANSFERS"} // whose copies elsewhere may lag
+	daemonKeys    = []string{"ONCE", "JOBS", "TRANSFERS"}                // buckets in which single keys are read, written and erased, and nothing else
+	readByLeader  = []string{"SESSIONS", "LEASES", "ACCOUNTS", "LIMITS"} // whose copies elsewhere may lag
 	daemonObjects = []string{"SCHEMA", "FILES"}
 	daemonReads   = []string{"FILES"} // object stores that are read, chunk by chunk
-	// What is kept of somebody is erased: single messages are deleted. That of QUEUE, DONE and ONCE is allowed below.
+	// What is kept of somebody is erased: single messages are deleted. That of QUEUE and DONE is allowed below, with that of single keys.
 	daemonErases     = []string{"UPDATES", "STATE", "HISTORY"}
 	daemonErasesKeys = []string{"PEERS"}
 	daemonNever      = []string{"STREAM.DELETE.*", "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*"}
@@ -33,7 +33,7 @@ func (s scheme) daemon(g Grant) Permissions {
 	p.Subscribe = []string{s.Join(subjects.TreeRPC, ">"), s.Join(subjects.TreeRO, ">"), s.Join(subjects.TreeCtl, ">"), s.Join(subjects.TreeFile, ">"), s.Join(subjects.TreeInside, ">"), s.Join(subjects.TreeEvent, ">"), s.Join(subjects.TreeOwn, "*"), "$SRV.>"}
 	p.Publish = append(p.Publish, join(api, "INFO"), join(api, "CONSUMER.MSG.NEXT", s.StreamName("UPDATES"), "*"), "$JS.FC.>")
 	p.Publish = append(p.Publish, aboutStream(api, s.StreamName("UPDATES"))...)
-	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS"))) // which it never reads
+	p.Publish = append(p.Publish, join(api, "STREAM.*", s.StreamName("EVENTS")), join(api, "DIRECT.GET", s.StreamName("EVENTS"), ">")) // the last of one, before it is erased
 	queue, done := s.StreamName("QUEUE"), s.StreamName("DONE")
 	p.Publish = append(p.Publish, aboutStream(api, queue)...)
 	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", queue), join(api, "CONSUMER.MSG.NEXT", queue, "*"))
@@ -55,12 +55,11 @@ func (s scheme) daemon(g Grant) Permissions {
 		p.Publish = append(p.Publish, kvAt+join("$KV", s.StreamName(name), ">"))
 	}
 	for _, name := range daemonKeys {
-		p.Publish = append(p.Publish, join(api, "STREAM.*", "KV_"+s.StreamName(name)), kvAt+join("$KV", s.StreamName(name), ">"))
+		p.Publish = append(p.Publish, join(api, "STREAM.*", "KV_"+s.StreamName(name)), join(api, "STREAM.MSG.*", "KV_"+s.StreamName(name)), kvAt+join("$KV", s.StreamName(name), ">"))
 	}
 	for _, name := range readByLeader {
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.GET", "KV_"+s.StreamName(name)))
 	}
-	p.Publish = append(p.Publish, join(api, "STREAM.MSG.*", "KV_"+s.StreamName("ONCE")))
 	for _, name := range daemonObjects {
 		p.Publish = append(p.Publish, aboutStream(api, "OBJ_"+s.StreamName(name))...)
 		p.Publish = append(p.Publish, join("$O", s.StreamName(name), ">"))

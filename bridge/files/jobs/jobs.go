@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -46,7 +47,7 @@ type Work interface {
 	// Do does what is left to do, and gives what came of it. It is called again where it failed for a while.
 	Do(ctx context.Context, j *Job) (any, error)
 	// Undo takes away what there is of what ended with an error, so that nothing is left.
-	Undo(ctx context.Context, j *Job, why error) error
+	Undo(ctx context.Context, r *Record, why error) error
 	// At is how far it is.
 	At() At
 }
@@ -54,9 +55,10 @@ type Work interface {
 // At is how far a job is.
 type At struct {
 	Begun bool
-	Name  string // the file's; empty: not known
-	Size  int64  // bytes; less than 0: not known
-	Done  int64  // of them
+	Name  string   // the file's; empty: not known
+	Size  int64    // bytes; less than 0: not known
+	Done  int64    // of them
+	Of    []string // who stands in the message that it comes from, as far as that is known
 }
 
 // Config of an account's jobs.
@@ -109,6 +111,7 @@ var pause = retry.Backoff{Min: 200 * time.Millisecond, Max: 30 * time.Second}
 // Causes of the end of a job.
 var (
 	ErrCancelled = errors.New("files: the job was cancelled")
+	ErrErased    = fmt.Errorf("%w: what is kept of somebody is erased", ErrCancelled)
 	ErrLeaving   = errors.New("files: the account is being stopped here")
 )
 
@@ -116,20 +119,29 @@ var (
 // begun beside them would do all of it again and leave their record behind. It is done with the values of ctx, and whether that ends or
 // not. A loud job tells of itself however small it is.
 func (s *Jobs) Start(ctx context.Context, kind Kind, r *Record, loud bool, w Work) (*Job, error) {
-	s.mu.Lock()
-	left := s.left
-	s.mu.Unlock()
-	if left != nil {
-		select {
-		case <-left:
-		case <-s.life.Done():
-			return nil, ErrLeaving
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+	if err := s.resumed(ctx); err != nil {
+		return nil, err
 	}
 	r.User = s.c.User
 	return s.start(ctx, &Job{id: nuid.Next(), kind: kind, record: r, asked: loud, work: w})
+}
+
+// resumed waits until the jobs of a former owner go on.
+func (s *Jobs) resumed(ctx context.Context) error {
+	s.mu.Lock()
+	left := s.left
+	s.mu.Unlock()
+	if left == nil {
+		return nil
+	}
+	select {
+	case <-left:
+		return nil
+	case <-s.life.Done():
+		return ErrLeaving
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (s *Jobs) start(ctx context.Context, j *Job) (*Job, error) {
@@ -233,7 +245,7 @@ func (s *Jobs) told(j *Job, err error) {
 		fault = s.c.Fault(err)
 	}
 	s.c.Ended(j.kind, fault.Code)
-	if !j.Loud() {
+	if !j.Loud() || errors.Is(err, ErrErased) { // what is told is kept
 		return
 	}
 	about := j.about()
@@ -251,7 +263,7 @@ func (s *Jobs) settle(j *Job, why error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*askTime)
 	defer cancel()
 	if why != nil {
-		if err := j.work.Undo(ctx, j, why); err != nil {
+		if err := j.work.Undo(ctx, j.record, why); err != nil {
 			s.c.Log.Warn("what there is of a file is not taken away", "bucket", j.record.Bucket, "object", j.record.Object, "err", err)
 			return // the record stays, so that the next owner tries again
 		}
@@ -259,7 +271,11 @@ func (s *Jobs) settle(j *Job, why error) {
 	if !j.noted {
 		return
 	}
-	if err := s.c.Records.drop(ctx, j.key()); err != nil {
+	drop := s.c.Records.drop
+	if errors.Is(why, ErrErased) {
+		drop = s.c.Records.erase
+	}
+	if err := drop(ctx, j.key()); err != nil {
 		s.c.Log.Warn("the record of a file on its way is not taken away", "job", j.id, "err", err)
 	}
 }

@@ -26,7 +26,7 @@ func (m *moves) Do(ctx context.Context, _ *Job) (any, error) {
 	return m.do(ctx, m.n)
 }
 
-func (m *moves) Undo(_ context.Context, _ *Job, why error) error {
+func (m *moves) Undo(_ context.Context, _ *Record, why error) error {
 	m.undone = why
 	return nil
 }

@@ -30,6 +30,7 @@ type Record struct {
 
 // Records is the bucket of them. All accounts share it.
 type Records struct {
+	st     *storage.Storage
 	kv     jetstream.KeyValue
 	stream jetstream.Stream // of kv
 }
@@ -44,7 +45,7 @@ func OpenRecords(ctx context.Context, st *storage.Storage) (*Records, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Records{kv, stream}, nil
+	return &Records{st, kv, stream}, nil
 }
 
 // askTime is for one question to JetStream.
@@ -76,6 +77,12 @@ func (r *Records) drop(ctx context.Context, at string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return r.kv.Purge(ctx, at)
+}
+
+// erase is drop, and has the server write over the bytes.
+func (r *Records) erase(ctx context.Context, at string) error {
+	_, err := r.st.EraseKeys(ctx, storage.Transfers, at)
+	return err
 }
 
 // Left are the records of an account's jobs of a kind, by their ids. One that cannot be gone on with has no Key; one that names nothing to

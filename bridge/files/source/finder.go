@@ -38,6 +38,7 @@ type Found struct {
 	Key  string // tells it from all other files of the account, whatever its reference: document/5368324170671202286
 	Name string // as people expect it
 	Mime string
+	Of   []string // who stands in the message or story that it came from, as user.5; none: nobody knows
 }
 
 const unknownSize = -1
@@ -183,7 +184,8 @@ func (fi *Finder) inMessage(ctx context.Context, peer codec.M, id int64, size st
 		if !ok {
 			return nil, notFound("message " + strconv.FormatInt(id, 10) + " has no file")
 		}
-		return fi.of(ctx, f, size, origin)
+		found, err := fi.of(ctx, f, size, origin)
+		return found.from(m), err
 	}
 	return nil, notFound("there is no message " + strconv.FormatInt(id, 10))
 }
@@ -227,7 +229,8 @@ func (fi *Finder) inStory(ctx context.Context, peer codec.M, id int64, size stri
 	}
 	for story := range v.Objects("stories") {
 		if f, ok := fileIn(story, depthMost); ok && story.Int("id") == id {
-			return fi.of(ctx, f, size, origin)
+			found, err := fi.of(ctx, f, size, origin)
+			return found.from(story).by(peer), err
 		}
 	}
 	return nil, notFound("there is no story " + strconv.FormatInt(id, 10) + ", or it has no file")
@@ -278,13 +281,14 @@ func (fi *Finder) photoOf(ctx context.Context, text []byte, size string) (*Found
 		kind = "big"
 	}
 	name := strconv.FormatInt(id, 10)
-	return &Found{
+	found := &Found{
 		Key: "profile/" + name + "_" + kind, Name: "photo_" + name + ".jpg", Mime: "image/jpeg",
 		Source: files.Source{
 			DC: int(photo.Int("dc_id")), Size: unknownSize,
 			Location: codec.M{"_": "inputPeerPhotoFileLocation", "big": big, "peer": peer, "photo_id": id},
 		},
-	}, nil
+	}
+	return found.by(peer), nil
 }
 
 // peerCall asks who a peer is.

@@ -1,0 +1,282 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/erase"
+	filejobs "github.com/natsgram/natsgram/bridge/files/jobs"
+	"github.com/natsgram/natsgram/bridge/index"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// eraseRule is what an erasure does to one of the streams and buckets. A test holds the rules against all that there are.
+type eraseRule struct {
+	of string // as bridge/storage calls it
+	// erase takes out what is kept there; nil: nothing is, of anybody.
+	erase func(*erasure, context.Context) error
+	// stays is what of it stays, and why.
+	stays string
+}
+
+// eraseRules are in the order in which they are followed.
+var eraseRules = []eraseRule{
+	{storage.Queue, (*erasure).queue, "a job that is being run: the erasure ends, and is asked for again"},
+	{storage.Jobs, nil, "records of jobs that wait: they say nothing but how often those were tried; the others go with those of the queue"},
+	{storage.Once, (*erasure).answers, "that a request was executed"},
+	{storage.Transfers, (*erasure).transfers, "how far objects of programs are on their way to Telegram, without names, for a day"},
+	{storage.Events, (*erasure).events, "the marks of erasures"},
+	{storage.Files, (*erasure).objects, "objects that programs put there"},
+	{storage.Positions, (*erasure).places, "what the account needs to follow a channel in which it is, and which channels are watched"},
+	{storage.Done, (*erasure).results, ""},
+	{storage.History, (*erasure).past, ""},
+	{storage.State, (*erasure).dialog, "drafts in other chats, which are the account's own"},
+	{storage.Updates, (*erasure).updates, ""},
+	{storage.Peers, (*erasure).peer, ""},
+	{storage.Flood, nil, "that Telegram wants calls about it to wait, until they may be made"},
+	{storage.Limits, nil, "budgets and what was used of them"},
+	{storage.Sessions, nil, "sealed sessions of the account"},
+	{storage.Leases, nil, "daemons"},
+	{storage.Accounts, nil, "accounts"},
+	{storage.Schema, nil, "the schema"},
+}
+
+// erasure is one that is at work.
+type erasure struct {
+	*ownership
+	who   erase.Who
+	dry   bool
+	files map[int64]bool // the ids of those that stand in what is to be erased
+	kept  []erase.File   // that were fetched
+	names []string       // of objects that are to be erased
+	out   erased
+}
+
+// find reads by which names it is known, and which files stand in what is to be erased: the streams tell of both.
+func (e *erasure) find(ctx context.Context) error {
+	former := map[string]bool{}
+	e.files = map[int64]bool{}
+	look := func(subject string, h nats.Header, payload []byte) bool {
+		if e.who.Target.In(subject, h, payload) {
+			e.driver.publisher.directory.usernames(first(h, subjects.HeaderContentType), payload, e.who.ID, former)
+		}
+		return false
+	}
+	if err := e.look(ctx, look); err != nil {
+		return err
+	}
+	var err error
+	if e.who.Names, err = e.driver.publisher.directory.NamesOf(ctx, e.who.Kind, e.who.ID, slices.Collect(maps.Keys(former))); err != nil {
+		return err
+	}
+	e.out.Names = e.who.Names
+	e.kept, err = erase.Files(ctx, e.c.Store.JetStream(), e.tell.scheme.StreamName(storage.Files), e.c.Name)
+	if err != nil || len(e.kept) == 0 {
+		return err
+	}
+	ids := map[int64]bool{}
+	for _, f := range e.kept {
+		ids[f.ID] = true
+	}
+	err = e.look(ctx, func(subject string, h nats.Header, payload []byte) bool {
+		if e.who.In(subject, h, payload) {
+			for id := range erase.Longs(h, payload) {
+				if ids[id] {
+					e.files[id] = true
+				}
+			}
+		}
+		return false
+	})
+	for _, f := range e.kept {
+		if e.whose(f) {
+			e.names = append(e.names, f.Name)
+		}
+	}
+	return err
+}
+
+// look goes through the streams that hold messages of Telegram's.
+func (e *erasure) look(ctx context.Context, at goes) error {
+	err := e.messages(ctx, storage.Updates, e.tell.scheme.Updates(e.c.Name), e.out.UpTo, at, true)
+	if err == nil {
+		err = e.messages(ctx, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), 0, at, true)
+	}
+	return err
+}
+
+// goes decides on a message.
+type goes func(subject string, h nats.Header, payload []byte) bool
+
+// messages goes through those of a stream. One that is not there, or not yet, holds nothing.
+func (e *erasure) messages(ctx context.Context, name, filter string, upTo uint64, which goes, dry bool) error {
+	stream := e.tell.scheme.StreamName(name)
+	n, err := erase.Stream(ctx, e.c.Store.JetStream(), stream, filter, upTo, which, dry)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && (name == storage.History || name == storage.State) {
+		return nil
+	}
+	if err == nil {
+		e.out.Streams[stream] = n
+	}
+	return err
+}
+
+func (e *erasure) results(ctx context.Context) error {
+	return e.messages(ctx, storage.Done, subjects.Results(e.tell.scheme).Of(e.c.Name), 0, e.who.Told, e.dry)
+}
+
+// past takes out messages of history. Jobs that fetch the chat's end first, or they would write into the stream behind us.
+func (e *erasure) past(ctx context.Context) error {
+	if e.history != nil && !e.dry {
+		if err := e.history.Forget(ctx, e.who.Kind, e.who.ID); err != nil {
+			return err
+		}
+	}
+	return e.messages(ctx, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), 0, e.who.In, e.dry)
+}
+
+// dialog takes out the chat's record.
+func (e *erasure) dialog(ctx context.Context) error {
+	if k := e.driver.chats; k != nil && !e.dry {
+		k.Forget(updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID})
+	}
+	return e.messages(ctx, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), 0, e.who.Of, e.dry)
+}
+
+func (e *erasure) updates(ctx context.Context) error {
+	return e.messages(ctx, storage.Updates, e.tell.scheme.Updates(e.c.Name), e.out.UpTo, e.who.In, e.dry)
+}
+
+// peer takes out who it is.
+func (e *erasure) peer(ctx context.Context) error {
+	if e.dry {
+		return nil
+	}
+	e.out.Peers = true
+	return e.driver.publisher.directory.Forget(ctx, e.who.Kind, e.who.ID, e.who.Names)
+}
+
+// queue takes out jobs that wait, and what is written of jobs that are gone. Their results go with the streams.
+func (e *erasure) queue(ctx context.Context) error {
+	if e.calls.jobs.runner == nil {
+		return nil
+	}
+	jobs, records, err := e.calls.jobs.runner.Erase(ctx, e.who.Asked, e.dry)
+	e.out.count(e.tell.scheme.StreamName(storage.Queue), jobs.Read, jobs.Erased)
+	e.out.count(e.tell.scheme.StreamName(storage.Jobs), records.Read, records.Erased)
+	return err
+}
+
+// answers takes out what requests with an id were answered.
+func (e *erasure) answers(ctx context.Context) error {
+	if e.calls.journal == nil {
+		return nil
+	}
+	tl := nats.Header{subjects.HeaderContentType: {subjects.ContentTL}}
+	read, gone, err := e.calls.journal.Erase(ctx, func(result []byte) bool { return e.who.In("", tl, result) }, e.dry)
+	e.out.count(e.tell.scheme.StreamName(storage.Once), read, gone)
+	return err
+}
+
+// transfers ends downloads of files that are to be erased, and takes out what is kept of them.
+func (e *erasure) transfers(ctx context.Context) error {
+	read, gone, err := e.ownership.files.Erase(ctx, func(r *filejobs.Record, of []string) bool {
+		about := e.who.Asked("", nil, r.Asked) || e.whose(erase.File{ID: erase.FileID(r.Key), Of: of})
+		if about {
+			e.names = append(e.names, r.Object)
+		}
+		return about
+	}, e.dry)
+	e.out.count(e.tell.scheme.StreamName(storage.Transfers), read, gone)
+	return err
+}
+
+// whose reports whether a file is to be erased.
+func (e *erasure) whose(f erase.File) bool {
+	return e.files[f.ID] || slices.Contains(f.Of, e.who.String())
+}
+
+// objects takes out those that are files of what is to be erased.
+func (e *erasure) objects(ctx context.Context) error {
+	bucket, n := e.tell.scheme.StreamName(storage.Files), uint64(0)
+	for _, f := range e.kept {
+		if !e.whose(f) {
+			continue
+		}
+		if n++; e.dry {
+			continue
+		}
+		if err := erase.Object(ctx, e.c.Store.JetStream(), bucket, f.Name); err != nil {
+			return err
+		}
+	}
+	e.out.count(bucket, uint64(len(e.kept)), n)
+	return nil
+}
+
+// places takes out which messages are in the chat.
+func (e *erasure) places(ctx context.Context) error {
+	if e.dry {
+		return nil
+	}
+	e.driver.ledger.places.Forget(index.Chat{Kind: e.who.Kind, ID: e.who.ID})
+	return e.driver.ledger.write(ctx)
+}
+
+// events takes out the last of each event that tells of it, or of a file of it. What erasures tell stays: it is their mark.
+func (e *erasure) events(ctx context.Context) error {
+	name := e.tell.scheme.StreamName(storage.Events)
+	st, err := e.c.Store.JetStream().Stream(ctx, name)
+	if err != nil {
+		return err
+	}
+	info, err := st.Info(ctx, jetstream.WithSubjectFilter(e.tell.scheme.Events(e.c.Name)))
+	if err != nil {
+		return err
+	}
+	read, gone := uint64(0), uint64(0)
+	for subject := range info.State.Subjects {
+		if strings.HasSuffix(subject, "."+eventErased) {
+			continue
+		}
+		m, err := st.GetLastMsgForSubject(ctx, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if read++; !e.tells(m.Data) {
+			continue
+		}
+		if gone++; e.dry {
+			continue
+		}
+		// Those before it are in the server's files as well until it compacts them, so that to write over the last would help nobody.
+		if err := st.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			return err
+		}
+	}
+	e.out.count(name, read, gone)
+	return nil
+}
+
+func (e *erasure) tells(event []byte) bool {
+	if e.who.Asked("", nil, event) {
+		return true
+	}
+	var about struct {
+		Object string `json:"object"`
+	}
+	_ = json.Unmarshal(event, &about) // else it names none
+	return about.Object != "" && slices.Contains(e.names, about.Object)
+}

@@ -1,0 +1,127 @@
+package objects
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+)
+
+// Of an object that is erased no byte is left in any file of the server, without waiting for it to tidy up: neither of one that stands among
+// others, nor of one whose chunks alternate with another's. What others have is where it was.
+func TestErase(t *testing.T) {
+	dir := t.TempDir()
+	srv, err := embedded.Start(embedded.Config{Dir: dir, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, _ := jetstream.New(nc)
+	store, err := js.CreateObjectStore(t.Context(), jetstream.ObjectStoreConfig{Bucket: "B", MaxBytes: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenBucket(t.Context(), js, "B")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const large = 24 << 20 / ChunkSize // some files of the server's
+	objects := map[string]*Writer{}
+	write := func(chunks int, names ...string) {
+		t.Helper()
+		for range chunks {
+			for _, name := range names {
+				w := objects[name]
+				if w == nil {
+					if w, err = b.Begin(t.Context(), NewWritten(), func() bool { return true }); err != nil {
+						t.Fatal(err)
+					}
+					objects[name] = w
+				}
+				if err := w.Write(t.Context(), bytes.Repeat([]byte("what is in "+name+"! "), ChunkSize/len("what is in "+name+"! ")+1)[:ChunkSize]); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	write(10, "before")
+	write(large, "alone")
+	write(10, "after")
+	write(large/2, "mixed", "other")
+	write(10, "last")
+	for name, w := range objects {
+		if _, err := w.Finish(t.Context(), jetstream.ObjectMeta{Name: name}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"alone", "mixed"} {
+		if !kept(t, dir, "what is in "+name) {
+			t.Fatalf("%s was not there", name)
+		}
+		for range 2 { // it can be done again
+			if err := b.Erase(t.Context(), objects[name].at.NUID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kept(t, dir, "what is in "+name) {
+			t.Errorf("%s is in the files of the server", name)
+		}
+	}
+	for _, name := range []string{"before", "after", "other", "last"} {
+		if _, err := store.GetBytes(t.Context(), name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// kept reports whether a text is in a file below a folder.
+func kept(t *testing.T, dir, text string) (found bool) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil //nolint:nilerr // the server takes files away meanwhile
+		}
+		data, err := os.ReadFile(path)
+		found = found || err == nil && bytes.Contains(data, []byte(text))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// Chunks far from all others need not be written over: the file in which they stand holds nothing else.
+func TestShared(t *testing.T) {
+	var row []uint64
+	for seq := uint64(100); seq < 100+3*blockMost; seq++ {
+		row = append(row, seq)
+	}
+	if got := shared(row); len(got) != 2*blockMost || !slices.Contains(got, row[blockMost-1]) || slices.Contains(got, row[blockMost]) || !slices.Contains(got, row[2*blockMost]) {
+		t.Errorf("of %d in a row %d", len(row), len(got))
+	}
+	if got := shared(row[:2*blockMost]); len(got) != 2*blockMost {
+		t.Errorf("of as many as two files hold %d", len(got))
+	}
+	torn := append(slices.Clone(row), row[len(row)-1]+2)
+	if got := shared(torn); !slices.Contains(got, torn[len(torn)-1]) || !slices.Contains(got, torn[len(torn)-2]) {
+		t.Errorf("where something else stands between: %v", got)
+	}
+	if shared(nil) != nil {
+		t.Error("of none some")
+	}
+}
