@@ -46,8 +46,8 @@ type Config struct {
 	// Rules are those of the client's schema. Nil: of the default one.
 	Rules *updates.Rules
 
-	// Updates are limits of the machine. SelfID, Bot, Begin and Rand are filled in. MaxBatch is 1 by default: where it is
-	// more, the state is saved less often while much was missed, and an error of Handle has up to so many items handled twice.
+	// Updates are limits of the machine. SelfID, Bot and Begin are filled in, Rand where it is nil. MaxBatch is 1 by default: where
+	// it is more, the state is saved less often while much was missed, and an error of Handle has up to so many items handled twice.
 	Updates updates.Config
 
 	// MaxWaiting is how many bytes of updates wait while Handle works, 16 MiB by default. Telegram keeps what is more.
@@ -204,7 +204,10 @@ func (f *follower) open(who mtproto.State) (err error) {
 	if f.state.Date == 0 && f.state.Pts == 0 {
 		c.Begin = updates.GapBeginning
 	}
-	c.SelfID, c.Bot, c.Rand = who.UserID, who.Bot, rand.Float64
+	c.SelfID, c.Bot = who.UserID, who.Bot
+	if c.Rand == nil {
+		c.Rand = rand.Float64
+	}
 	f.machine, err = updates.New(f.r.c.Rules, f.state, c)
 	return err
 }
