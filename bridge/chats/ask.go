@@ -3,7 +3,6 @@ package chats
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -92,7 +91,7 @@ func (a *asker) done(err error) {
 	if errors.As(err, &refused) && refused.Code == 420 {
 		a.wait = max(a.wait, time.Duration(refused.Arg)*time.Second)
 	}
-	a.next = time.Now().Add(a.wait + rand.N(a.wait/4))
+	a.next = time.Now().Add(a.wait + a.k.jitter(a.wait/4))
 }
 
 // call makes a call, and learns who is in the answer.

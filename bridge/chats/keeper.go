@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type Keeper struct {
 	store  streams
 	page   int // dialogs on a page of the list
 	most   int // records written together
+	jitter func(time.Duration) time.Duration
 	wake   chan struct{}
 	finish chan chan struct{}
 
@@ -57,7 +59,7 @@ func newKeeper(c Config, store streams) *Keeper {
 	if dialogs.New(c.Schema, c.Decl) == nil {
 		return nil
 	}
-	return &Keeper{c: c, store: store, page: listPage, most: mostRecords, wake: make(chan struct{}, 1), finish: make(chan chan struct{})}
+	return &Keeper{c: c, store: store, page: listPage, most: mostRecords, jitter: rand.N[time.Duration], wake: make(chan struct{}, 1), finish: make(chan chan struct{})}
 }
 
 // Stored tells what of updates is in the stream now, up to seq. It does not block.

@@ -1,24 +1,18 @@
 package chats
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/dialogs"
-	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/mtproto/updates/runner"
-	"github.com/natsgram/natsgram/tl/api"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -37,7 +31,13 @@ func TestModel(t *testing.T) {
 	for i := range *seeds {
 		n := first + uint64(i) //nolint:gosec // not negative
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { newModel(t, n).run() })
+			synctest.Test(t, func(t *testing.T) {
+				var trace func(string)
+				if *seeds == 1 && testing.Verbose() {
+					trace = func(line string) { t.Log(line) }
+				}
+				newModel(t, n, trace, None).run()
+			})
 		})
 	}
 }
@@ -45,7 +45,12 @@ func TestModel(t *testing.T) {
 // model is an account, its streams, the keeper of its dialogs, and who joins.
 type model struct {
 	*testing.T
-	r       *rand.Rand
+	seed    uint64
+	lives   int        // daemons so far
+	r       *rand.Rand // of the driver alone
+	began   time.Time
+	tracing sync.Mutex
+	trace   func(line string) // nil: nobody wants to know
 	server  *mttest.Server
 	me      *mttest.Account
 	others  []*mttest.Account
@@ -57,16 +62,16 @@ type model struct {
 	place  runner.MemoryStore // where the account's updates stand
 	runner *runner.Runner
 	keeper *Keeper
-	end    func() // of both
+	end    func()   // of the client
+	former []func() // ends keepers, of which the last is this one
 
 	streams *memory
 	told    uint64 // what of the stream of updates the keeper was told of
 	joiners []*joiner
-	// silent are chats of which Telegram tells nobody what has happened in them, until it is asked.
-	silent  map[updates.Peer]bool
-	offline bool // nobody may be connected
-
-	unordered bool // and which dialogs are pinned
+	unseen  unseen
+	up      time.Time // until then nobody can connect
+	fault   fault
+	found   error // where a fault was planted
 }
 
 type sent struct {
@@ -76,10 +81,22 @@ type sent struct {
 
 const mostJoiners = 5
 
-func newModel(t *testing.T, n uint64) *model {
-	m := &model{T: t, r: rand.New(rand.NewPCG(n, 7)), sent: map[mttest.Peer][]sent{}, silent: map[updates.Peer]bool{}, end: func() {}}
-	m.streams = &memory{r: rand.New(rand.NewPCG(n, 8)), trouble: n%3 != 0}
-	m.server = mttest.NewServer(t, func(c *mttest.Config) { c.InMemory = true })
+func newModel(t *testing.T, n uint64, trace func(line string), f fault) *model {
+	m := &model{
+		T: t, seed: n, fault: f, r: part(n, partDriver, 0), began: time.Now(), trace: trace, sent: map[mttest.Peer][]sent{}, unseen: unseen{chats: map[updates.Peer]*hidden{}}, end: func() {},
+	}
+	m.streams = &memory{fault: f, note: m.note, trouble: int(n % 3), seqs: part(n, partSeqs, 0)}
+	m.server = mttest.NewServer(t, func(c *mttest.Config) {
+		c.InMemory = true
+		if n%4 == 1 { // much is too much for a difference
+			c.Updates.TooLong, c.Updates.ChannelTooLong = 4, 2
+		}
+		if n%5 == 1 {
+			c.Updates.Page = 2
+		}
+		c.Updates.Short = n%2 == 1
+	})
+	m.server.Intercept(m.distance)
 	m.me = m.server.AddUser(mttest.User{First: "Me"})
 	for i := range 3 {
 		m.others = append(m.others, m.server.AddUser(mttest.User{First: fmt.Sprint("User ", i)}))
@@ -93,86 +110,17 @@ func newModel(t *testing.T, n uint64) *model {
 		m.server.AddChannel(mttest.ChannelConfig{Title: "Talk", Username: "talk", Megagroup: true, Creator: m.others[1], Members: []*mttest.Account{m.me, m.others[2]}}),
 	}
 	m.start()
-	m.Cleanup(func() { m.end(); time.Sleep(time.Second) }) // of a write on its way nobody waits for the answer
+	m.Cleanup(func() { m.end(); m.depose(0); time.Sleep(writeTime) }) // of a write on its way nobody waits for the answer
 	return m
 }
 
-func (m *model) anew() *dialogs.Fold {
-	s, err := api.Schema()
-	if err != nil {
-		m.Fatal(err)
+// note tells whoever wants to know what has happened.
+func (m *model) note(format string, args ...any) {
+	if m.trace != nil {
+		m.tracing.Lock()
+		defer m.tracing.Unlock()
+		m.trace(fmt.Sprintf("%v "+format, append([]any{time.Since(m.began)}, args...)...))
 	}
-	decl, err := api.Declared()
-	if err != nil {
-		m.Fatal(err)
-	}
-	return dialogs.New(s, decl)
-}
-
-// start runs the account's client, whose updates go into the stream, and the keeper of its dialogs: a daemon.
-func (m *model) start() {
-	key, salt, home := m.server.Authorize(m.me)
-	o := mtproto.Options{
-		API: mtproto.API{ID: 1, Hash: "x"}, Env: m.server.Env(), Dial: m.server.Dial, Throttle: new(mtproto.Throttle),
-		State: mtproto.State{Version: mtproto.StateVersion, Home: home, UserID: m.me.ID(), DCs: map[int]mtproto.DCState{
-			home: {Key: key.AppendBytes(nil), Created: time.Now(), Salts: []mtproto.Salt{{Salt: salt}}, Authorized: true},
-		}},
-	}
-	o.Events = func(e mtproto.Event) {
-		switch e.(type) {
-		case mtproto.Connected, mtproto.Migrated, mtproto.NewSession:
-			if m.keeper != nil {
-				m.keeper.Missed()
-			}
-		}
-	}
-	var err error
-	m.runner, err = runner.New(o, runner.Config{Store: &m.place, Handle: m.handle, Updates: updates.Config{Rand: rand.New(rand.NewPCG(1, 1)).Float64}})
-	if err != nil {
-		m.Fatal(err)
-	}
-	s, _ := api.Schema()
-	decl, _ := api.Declared()
-	m.keeper = newKeeper(Config{
-		Account: "main", User: m.me.ID(), Schema: s, Decl: decl, Invoke: m.slowly(m.runner.Client()), Input: m.inputOf, Unknown: func(error) bool { return false },
-		Learn: func([]byte) {}, Fact: m.streams.fact, Log: slog.New(slog.DiscardHandler),
-	}, m.streams)
-	m.keeper.page, m.keeper.most = 1+m.r.IntN(4), 1+m.r.IntN(4)
-	m.streams.mu.Lock()
-	m.told = m.streams.last
-	m.streams.mu.Unlock()
-	m.keeper.Stored(m.told, nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	r, k := m.runner, m.keeper
-	work.Go(func() { _ = r.Run(ctx) })
-	work.Go(func() { k.Run(ctx) })
-	m.end = sync.OnceFunc(func() { cancel(); work.Wait() })
-}
-
-func (m *model) handle(it updates.Item) error {
-	if it.Live {
-		return nil
-	}
-	it.Update = bytes.Clone(it.Update)
-	m.streams.store(dialogs.FactOf(&it))
-	return nil
-}
-
-// tell has the keeper hear of what is stored.
-func (m *model) tell() {
-	all := m.streams.behind(m.told, 1<<60)
-	if len(all) == 0 {
-		return
-	}
-	var facts []dialogs.Fact
-	for _, e := range all {
-		if e.tell {
-			facts = append(facts, e.fact)
-		}
-	}
-	m.told = all[len(all)-1].seq
-	m.keeper.Stored(m.told, facts)
 }
 
 // settle lets everything arrive.
@@ -182,12 +130,15 @@ func (m *model) settle() {
 }
 
 func (m *model) run() {
-	for range 150 {
-		switch n := m.r.IntN(20); {
+	for i := range 150 {
+		synctest.Wait()
+		n := m.r.IntN(20)
+		m.note("step %d: %d", i, n)
+		switch {
 		case n < 9:
 			m.happen()
 		case n < 12:
-			time.Sleep(time.Duration(m.r.IntN(1500)) * time.Millisecond)
+			time.Sleep(upTo(m.r, m.pause()))
 		case n < 15:
 			m.tell()
 		case n == 15 && len(m.joiners) < mostJoiners:
@@ -200,174 +151,85 @@ func (m *model) run() {
 			}
 		case n == 18 && m.r.IntN(3) == 0:
 			m.harm()
-		case n == 19 && m.r.IntN(4) == 0:
+		case n == 19 && m.r.IntN(2) == 0:
 			m.between()
 		}
 	}
+	m.depose(1)
 	m.compare()
+}
+
+// depose ends keepers but the last ones.
+func (m *model) depose(but int) {
+	for ; len(m.former) > but; m.former = m.former[1:] {
+		m.former[0]()
+	}
+}
+
+// pause is how long nothing happens, at most: rarely so long that a list may be gone through once more.
+func (m *model) pause() time.Duration {
+	if m.r.IntN(20) == 0 {
+		return 2 * relistPause
+	}
+	return 1500 * time.Millisecond
 }
 
 // harm is done to whoever keeps the dialogs.
 func (m *model) harm() {
-	m.offline = true
+	m.depose(1)
+	m.unseen.cut()
 	switch m.r.IntN(4) {
 	case 0:
-		m.server.Cut()
+		m.outage()
 	case 1: // a hand-over
 		m.tell()
+		synctest.Wait()
 		m.keeper.Finish(context.Background())
 		fallthrough
 	default: // kill -9
+		m.note("killed")
+		if m.r.IntN(2) == 0 { // while something is being written
+			m.tell()
+			time.Sleep(upTo(m.r, flushEvery+slow))
+		}
 		m.end()
+		m.depose(m.r.IntN(2)) // 1: it does not know yet, and goes on
 		for range m.r.IntN(5) {
 			m.happen()
 		}
 		m.start()
 	}
-}
-
-// between holds what those who have joined take for known against Telegram's own, at any moment.
-func (m *model) between() {
-	m.settle()
-	truth := m.truth()
-	for i, j := range m.joiners {
-		if err := j.follow(m.r.IntN(20), 1<<20); err != nil {
-			m.Fatal(err)
-		}
-		if j.through == 0 {
-			continue
-		}
-		f := m.known(j)
-		for folder := range 2 {
-			for _, p := range truth.Chats(folder) {
-				want, _ := truth.Dialog(p)
-				if got, stale := f.Dialog(p); !stale && got != nil && !m.silent[p] && !bytes.Equal(got, want) && !m.unordered && !j.listing && f.Next() != dialogs.List {
-					m.Errorf("joiner %d takes for known: %v\n%s\nwant\n%s", i, p, m.text(got), m.text(want))
-				}
-			}
-		}
+	if m.r.IntN(2) == 0 {
+		m.unrest()
 	}
 }
 
-func (m *model) known(j *joiner) *dialogs.Fold {
-	f, err := j.dialogs()
-	if err != nil {
-		m.Fatal(err)
-	}
-	return f
-}
-
-// compare holds everybody's dialogs against Telegram's own, when all has come to rest.
-func (m *model) compare() {
-	m.streams.mu.Lock()
-	m.streams.trouble = false
-	m.streams.mu.Unlock()
-	for n := 0; ; n++ {
-		m.settle()
+// unrest is that dialogs are pinned and moved while the list is being read.
+func (m *model) unrest() {
+	m.invoke(codec.M{"_": "updates.getState"})
+	m.unseen.offline = false // it was answered
+	for range 1 + m.r.IntN(4) {
+		time.Sleep(upTo(m.r, 3*time.Second))
+		m.does(pick(m, []int{13, 17, 19, 20}), pick(m, []mttest.Peer{m.others[0], m.groups[0], m.rooms[0]}), nil)
+		synctest.Wait()
 		m.tell()
-		if got := m.keeper.Figures(); n > 10 && got != nil && got.Complete && got.Through == m.told && !m.keeper.missed() {
-			break
-		}
-		if n == 500 {
-			m.Fatalf("the questions do not end: %+v", m.keeper.Figures())
-		}
 	}
-	truth := m.truth()
-	records, _, err := truth.Changed(1 << 20)
-	if err != nil {
-		m.Fatal(err)
-	}
-	folders := records[len(records)-1].Body
-	m.joiners = append(m.joiners, &joiner{m: m.streams, anew: m.anew, have: map[updates.Peer]message{}})
-	for i, j := range m.joiners {
-		if err := j.follow(1<<20, 1<<20); err != nil {
-			m.Fatal(err)
-		}
-		m.same(fmt.Sprint("joiner ", i), m.known(j), truth)
-		for _, r := range records[:len(records)-1] {
-			if got := j.have[r.Chat].data; !bytes.Equal(got, r.Body) {
-				m.Errorf("joiner %d: the record is\n%s\nwant\n%s", i, got, r.Body)
-			}
-		}
-		if !bytes.Equal(j.folders, folders) {
-			m.Errorf("joiner %d: folders %s, want %s", i, j.folders, folders)
-		}
-	}
-	m.keeper.mu.Lock()
-	defer m.keeper.mu.Unlock()
-	m.same("the keeper", m.keeper.fold, truth)
-}
-
-// missed reports whether the list has to be gone through once more.
-func (k *Keeper) missed() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.rounds.wanted
-}
-
-// same compares records byte for byte, which ones there are, and their order.
-func (m *model) same(who string, f, truth *dialogs.Fold) {
-	if !f.Complete() {
-		m.Errorf("%s does not know all", who)
-	}
-	for folder := range 2 {
-		if got, want := f.Chats(folder), truth.Chats(folder); !slices.Equal(got, want) {
-			m.Errorf("%s: in %d there are %v, want %v", who, folder, got, want)
-		}
-		for _, p := range truth.Chats(folder) {
-			want, err := truth.Record(p)
-			got, bad := f.Record(p)
-			if err != nil || bad != nil || !bytes.Equal(got, want) {
-				m.Errorf("%s: %v %v %v\n%s\nwant\n%s", who, p, err, bad, got, want)
-			}
-		}
+	if m.r.IntN(2) == 0 {
+		m.between()
 	}
 }
 
-// truth is what Telegram says now.
-func (m *model) truth() *dialogs.Fold {
-	f := m.anew()
-	l := f.Listing()
-	for folder := range 2 {
-		l.Pinned(folder, m.view(m.invoke(codec.M{"_": "messages.getPinnedDialogs", "folder_id": folder})))
+// outage is a time without a connection. Telegram may have forgotten the session then, and with it what was to be told.
+func (m *model) outage() {
+	m.note("outage")
+	m.server.Cut()
+	m.up = time.Now().Add(time.Second + upTo(m.r, time.Second))
+	for range m.r.IntN(8) {
+		m.happen()
 	}
-	l.Done()
-	var pages [2]codec.View
-	var there [2][]updates.Peer
-	for folder := range 2 {
-		pages[folder] = m.view(m.invoke(codec.M{
-			"_": "messages.getDialogs", "offset_date": 0, "offset_id": 0, "offset_peer": codec.M{"_": "inputPeerEmpty"}, "limit": 100, "hash": 0, "folder_id": folder,
-		}))
-		for d := range pages[folder].Objects("dialogs") {
-			peer, _ := d.Object("peer")
-			f.Doubt(peerOf(peer))
-			there[folder] = append(there[folder], peerOf(peer))
-		}
+	m.does(13+m.r.IntN(8), pick(m, m.groups), nil) // what no difference brings
+	if m.r.IntN(4) > 0 {
+		m.note("forgotten")
+		m.server.ForgetSessions()
 	}
-	f.Ask(100)
-	for folder, v := range pages {
-		f.Take(there[folder], v)
-	}
-	f.AskFolders()
-	f.TakeFolders(m.invoke(codec.M{"_": "messages.getDialogFilters"}))
-	m.offline = false // it was answered
-	return f
-}
-
-func (m *model) text(tl []byte) string {
-	s, _ := api.Schema()
-	b, err := s.AppendJSON(nil, tl, s.AnyObject())
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
-}
-
-func peerOf(v codec.View) updates.Peer {
-	for field, kind := range map[string]updates.PeerKind{"user_id": updates.PeerUser, "chat_id": updates.PeerChat, "channel_id": updates.PeerChannel} {
-		if id := v.Int(field); id != 0 {
-			return updates.Peer{Kind: kind, ID: id}
-		}
-	}
-	return updates.Peer{}
 }

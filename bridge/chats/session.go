@@ -47,25 +47,41 @@ func (s *session) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		timer := time.NewTimer(min(wait, round, s.asker.due()))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case done := <-s.k.finish:
-			err := s.catchUp(ctx)
-			if err == nil {
-				err = s.writer.flush(ctx)
-			}
-			close(done)
-			if err != nil {
-				return err
-			}
-		case <-s.k.wake:
-		case <-timer.C:
+		done, err := s.wait(ctx, min(wait, round, s.asker.due()))
+		if err != nil {
+			return err
 		}
-		timer.Stop()
+		if done == nil {
+			continue
+		}
+		if err = s.catchUp(ctx); err == nil {
+			err = s.writer.flush(ctx)
+		}
+		close(done)
+		if err != nil {
+			return err
+		}
 	}
+}
+
+// wait waits for something to do, or that long. done is whose who wants all to be written: that goes before, and nothing else is begun.
+func (s *session) wait(ctx context.Context, long time.Duration) (done chan struct{}, err error) {
+	select {
+	case done := <-s.k.finish:
+		return done, nil
+	default:
+	}
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case done := <-s.k.finish:
+		return done, nil
+	case <-s.k.wake:
+	case <-timer.C:
+	}
+	return nil, nil
 }
 
 // round has all dialogs listed, if it is time, and tells how long until it is.

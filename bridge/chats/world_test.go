@@ -34,14 +34,18 @@ func (m *model) chat() (mttest.Peer, *mttest.Account) {
 // happen is something that the account does on another device, or somebody else.
 func (m *model) happen() {
 	in, who := m.chat()
+	m.does(m.r.IntN(22), in, who)
+}
+
+// does is one of these things; who is somebody who may write in a chat.
+func (m *model) does(n int, in mttest.Peer, who *mttest.Account) {
 	member := true
 	if room, ok := in.(*mttest.Channel); ok {
 		member = m.member(room)
 	}
-	n := m.r.IntN(22)
-	if m.offline && n >= 13 && n <= 19 { // no difference tells of it, and of pins not of others' either
-		m.silent[m.peer(in)] = true
-		m.unordered = m.unordered || n == 13 || n == 19
+	m.note("%d happens in %v", n, m.peer(in))
+	if n >= 13 && n <= 19 { // no difference tells of it, and of pins not of others' either
+		m.unseen.happens(happened{in: m.peer(in), pins: n == 13 || n == 17 || n == 18 || n == 19})
 	}
 	switch {
 	case n < 7:
@@ -77,11 +81,12 @@ func (m *model) happen() {
 	case n == 19:
 		m.me.OrderPinned(0, m.others[0], m.groups[0])
 	case n == 20:
+		m.unseen.happens(happened{folders: true})
 		m.me.SetFilters(mttest.M{
 			"_": "dialogFilter", "id": 2 + m.r.IntN(9), "title": mttest.M{"_": "textWithEntities", "text": "Some", "entities": []mttest.M{}},
 			"pinned_peers": []mttest.M{}, "include_peers": []mttest.M{}, "exclude_peers": []mttest.M{},
 		})
-	case n == 21 && member && !m.offline:
+	case n == 21 && member && !m.unseen.offline:
 		m.readHere(in)
 	}
 }
@@ -105,21 +110,23 @@ func (m *model) send(in mttest.Peer, who *mttest.Account) {
 func (m *model) read(in mttest.Peer) {
 	defer func() { _ = recover() }() // where the two have never spoken
 	m.me.Read(in, 0)
-	if _, room := in.(*mttest.Channel); room && m.offline {
-		m.silent[m.peer(in)] = true
+	if _, room := in.(*mttest.Channel); room {
+		m.unseen.happens(happened{in: m.peer(in)})
 	}
 }
 
 // readHere is a call of the account's own, of which its answer tells no more than that it was done.
 func (m *model) readHere(in mttest.Peer) {
 	p := m.peer(in)
-	m.silent[p] = true
+	m.unseen.hide(happened{at: time.Now(), in: p})
 	if p.Kind == updates.PeerChannel {
 		m.invoke(codec.M{"_": "channels.readHistory", "channel": codec.M{"_": "inputChannel", "channel_id": p.ID, "access_hash": m.me.AccessHash(in)}, "max_id": 0})
 	} else {
 		m.invoke(codec.M{"_": "messages.readHistory", "peer": m.input(p), "max_id": 0})
 	}
-	m.keeper.Doubt(p)
+	if m.fault != DeafToDoubt {
+		m.keeper.Doubt(p)
+	}
 }
 
 // peer is a conversation as updates name it.
@@ -169,16 +176,18 @@ func (m *model) inputOf(_ context.Context, p updates.Peer) ([]byte, error) {
 }
 
 // slowly makes calls that take their time on their way there and back, and fail at times, also after they were made.
-func (m *model) slowly(c *mtproto.Client) func(context.Context, []byte) ([]byte, error) {
+func (m *model) slowly(c *mtproto.Client, w way) func(context.Context, []byte) ([]byte, error) {
 	return func(ctx context.Context, query []byte) ([]byte, error) {
-		if err := pause(ctx, 2*m.streams.time()); err != nil {
+		there, back, fails := upTo(w.asks, 2*slow), upTo(w.asks, 2*slow), w.fails(w.asks, 12)
+		if err := pause(ctx, there); err != nil {
 			return nil, err
 		}
+		m.note("asked %s", m.text(query))
 		result, err := c.Invoke(ctx, query)
-		if err := pause(ctx, 2*m.streams.time()); err != nil {
+		if err := pause(ctx, back); err != nil {
 			return nil, err
 		}
-		if m.streams.fails(12) {
+		if fails {
 			return nil, &mtproto.Error{Code: 420, Type: "FLOOD_WAIT", Arg: 3}
 		}
 		return result, err

@@ -61,7 +61,7 @@ func (w *writer) flush(ctx context.Context) error {
 		to := through{Seq: at, User: w.k.c.User, Stream: w.stream, Listing: !w.fold.Listed()}
 		w.k.mu.Unlock()
 		if more = left; left {
-			to.Seq = w.written // not all of it is there yet
+			to.Seq, to.Listing = w.written, true // not all of it is there yet, of a new order of what is pinned neither
 		}
 		if err != nil {
 			w.k.c.Log.Warn("a dialog cannot be written", "err", err)

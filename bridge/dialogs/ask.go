@@ -37,12 +37,18 @@ func (f *Fold) Next() Question {
 }
 
 // Ask are up to most dialogs that have to be asked for. From now on what comes about them is noted.
-func (f *Fold) Ask(most int) (all []updates.Peer) {
+func (f *Fold) Ask(most int) []updates.Peer {
+	stale := map[updates.Peer]struct{}{}
 	for p, d := range f.dialogs {
-		if d.stale && !d.asked && len(all) < most {
-			d.asked, d.again, d.later, d.pins = true, false, nil, f.pins.changes
-			all = append(all, p)
+		if d.stale && !d.asked {
+			stale[p] = struct{}{}
 		}
+	}
+	all := sorted(stale)
+	all = all[:min(most, len(all))]
+	for _, p := range all {
+		d := f.dialogs[p]
+		d.asked, d.again, d.later, d.pins = true, false, nil, f.pins.changes
 	}
 	return all
 }
@@ -154,8 +160,12 @@ func (f *Fold) take(d *dialog, v codec.View, date int) {
 		}
 	}
 	f.seq, f.pins.order = now, order
-	if d.pins == f.pins.changes && v.Bool("pinned") != (f.place(d) > 0) {
-		f.relist = true // where among them it is, only the list tells
+	switch {
+	case v.Bool("pinned") == (f.place(d) > 0):
+	case d.pins == f.pins.changes:
+		f.Relist() // where among them it is, only the list tells
+	default: // which of the two is newer is not known
+		d.stale = true
 	}
 }
 
@@ -249,7 +259,9 @@ func (l *Listing) Done() {
 	for folder, order := range l.pinned {
 		l.f.pins.set(folder, order)
 	}
-	l.f.relist = l.f.relist || l.changes != l.f.pins.changes
+	if l.changes != l.f.pins.changes {
+		l.f.Relist()
+	}
 	for p, d := range l.f.dialogs {
 		if !l.seen[p] {
 			l.f.doubt(d)

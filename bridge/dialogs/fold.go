@@ -189,7 +189,8 @@ func (f *Fold) DoubtAll() {
 	}
 }
 
-// Relist has the list of all dialogs asked for anew, and those that are not as they are known.
+// Relist has the list of all dialogs asked for anew, and those that are not as they are known. The folders belong to it: whoever has a list
+// asked for because something may have been missed asks for no more than that.
 func (f *Fold) Relist() { f.relist, f.folders.stale, f.folders.asked = true, true, false }
 
 // place is where a dialog is among the pinned ones of its folder, from 1; 0: it is not pinned.

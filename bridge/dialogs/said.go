@@ -177,6 +177,7 @@ func (f *Fold) pinned(fact *Fact, v codec.View) {
 	}
 	f.pins.changes++
 	folder := int(v.Int("folder_id"))
+	f.misplaced(d, folder)
 	order := slices.DeleteFunc(slices.Clone(f.pins.order[folder]), func(p updates.Peer) bool { return p == d.peer })
 	if v.Bool("pinned") {
 		order = slices.Insert(order, 0, d.peer)
@@ -188,19 +189,31 @@ func (f *Fold) pinned(fact *Fact, v codec.View) {
 func (f *Fold) order(fact *Fact, v codec.View) {
 	f.pins.changes++
 	if !v.Has("order") {
-		f.relist = true
+		f.Relist()
 		return
 	}
+	folder := int(v.Int("folder_id"))
 	var order []updates.Peer
 	for peer := range v.Objects("order") {
 		if d := f.listed(chatOf(peer), fact); d != nil {
+			f.misplaced(d, folder)
 			order = append(order, d.peer)
 		}
 	}
-	f.pins.set(int(v.Int("folder_id")), order)
+	f.pins.set(folder, order)
 }
 
+// misplaced has the list asked for where a dialog is said to be pinned in a folder in which it is not: moves come in differences, pins do not, so
+// that of two updates the older one may come last.
+func (f *Fold) misplaced(d *dialog, folder int) {
+	if d.base != nil && d.folder != folder {
+		f.Relist()
+	}
+}
+
+// moved: what is moved is not pinned any more.
 func (f *Fold) moved(fact *Fact, v codec.View) {
+	f.pins.changes++
 	for one := range v.Objects("folder_peers") {
 		peer, _ := one.Object("peer")
 		d := f.listed(peerOf(peer), fact)
@@ -234,7 +247,7 @@ func (f *Fold) gap(fact *Fact, _ codec.View) {
 		}
 		return
 	}
-	f.relist = true
+	f.Relist()
 	for _, d := range f.dialogs {
 		if d.peer.Kind != updates.PeerChannel {
 			f.doubt(d)

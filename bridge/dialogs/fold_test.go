@@ -1,0 +1,171 @@
+package dialogs
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// bench is a fold, and Telegram's words to it.
+type bench struct {
+	*testing.T
+	*Fold
+	s   *codec.Schema
+	seq uint64
+}
+
+func newBench(t *testing.T) *bench {
+	s, err := api.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decl, err := api.Declared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bench{T: t, Fold: New(s, decl), s: s}
+}
+
+func user(id int64) updates.Peer { return updates.Peer{Kind: updates.PeerUser, ID: id} }
+
+func peer(id int64) codec.M { return codec.M{"_": "peerUser", "user_id": id} }
+
+func dialogOf(id int64, pinned bool) codec.M {
+	return codec.M{"_": "dialog", "peer": peer(id), "pinned": pinned, "top_message": 7, "read_inbox_max_id": 7, "read_outbox_max_id": 0, "unread_count": 0,
+		"unread_mentions_count": 0, "unread_reactions_count": 0, "unread_poll_votes_count": 0, "notify_settings": codec.M{"_": "peerNotifySettings"}}
+}
+
+func (b *bench) view(m codec.M) codec.View {
+	b.Helper()
+	tl, err := b.s.Encode(nil, m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	v, err := b.s.View(tl)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v
+}
+
+// some is an answer with dialogs.
+func (b *bench) some(all ...codec.M) codec.View {
+	b.Helper()
+	return b.view(codec.M{"_": "messages.peerDialogs", "dialogs": all, "messages": []codec.M{}, "chats": []codec.M{}, "users": []codec.M{},
+		"state": codec.M{"_": "updates.state", "pts": 1, "qts": 0, "date": 1, "seq": 0, "unread_count": 0}})
+}
+
+// update folds one in.
+func (b *bench) update(m codec.M) {
+	b.Helper()
+	b.seq++
+	b.Apply(b.seq, &Fact{Name: m["_"].(string), Update: b.view(m).Raw()})
+}
+
+// list goes through the list, in which the pinned ones are, and then something happens before it ends.
+func (b *bench) list(pinned []int64, meanwhile func()) {
+	b.Helper()
+	b.Relist()
+	l := b.Listing()
+	var all []codec.M
+	for _, id := range pinned {
+		all = append(all, dialogOf(id, true))
+	}
+	l.Pinned(0, b.some(all...))
+	l.Pinned(1, b.some())
+	meanwhile()
+	l.Done()
+}
+
+// known answers everything that is to be asked.
+func (b *bench) known(pinned ...int64) {
+	b.Helper()
+	b.list(pinned, func() {})
+	b.answer(pinned...)
+	if !b.Complete() {
+		b.Fatal("not all is known")
+	}
+}
+
+func (b *bench) answer(pinned ...int64) {
+	b.Helper()
+	b.AskFolders()
+	b.TakeFolders(b.view(codec.M{"_": "messages.dialogFilters", "filters": []codec.M{}}).Raw())
+	asked := b.Ask(100)
+	var all []codec.M
+	for _, p := range asked {
+		all = append(all, dialogOf(p.ID, slices.Contains(pinned, p.ID)))
+	}
+	b.Take(asked, b.some(all...))
+}
+
+func pin(id int64, on bool) codec.M {
+	return codec.M{"_": "updateDialogPinned", "pinned": on, "peer": codec.M{"_": "dialogPeer", "peer": peer(id)}}
+}
+
+func archive(id int64) codec.M {
+	return codec.M{"_": "updateFolderPeers", "folder_peers": []codec.M{{"_": "folderPeer", "peer": peer(id), "folder_id": 1}}, "pts": 1, "pts_count": 1}
+}
+
+// A list that was read while updates changed which dialogs are pinned is read anew: its order may be older than they are. What is moved to
+// the archive is pinned no more.
+func TestPinsChangeWhileListed(t *testing.T) {
+	for name, update := range map[string]codec.M{"pinned": pin(3, true), "not any more": pin(1, false), "archived": archive(1)} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.known(1, 2)
+			b.list([]int64{1, 2}, func() { b.update(update) })
+			if b.Next() != List {
+				t.Errorf("next is %v, want the list", b.Next())
+			}
+		})
+	}
+}
+
+// Whatever has the list asked for has the folders asked for: who wants both asks for no second list where one is under way.
+func TestListWantsFolders(t *testing.T) {
+	for name, why := range map[string]func(b *bench){
+		"a gap":                  func(b *bench) { b.Apply(9, &Fact{Name: "gap"}) },
+		"no order":               func(b *bench) { b.update(codec.M{"_": "updatePinnedDialogs"}) },
+		"changed":                func(b *bench) { b.list(nil, func() { b.update(pin(1, true)) }) },
+		"pinned anyhow":          func(b *bench) { b.Doubt(user(1)); b.answer() },
+		"pinned where it is not": func(b *bench) { b.update(archive(1)); b.update(pin(1, true)) },
+		"ordered where it is not": func(b *bench) {
+			b.update(archive(1))
+			b.update(codec.M{"_": "updatePinnedDialogs", "order": []codec.M{{"_": "dialogPeer", "peer": peer(1)}}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.known(1)
+			why(b)
+			if b.Next() != List {
+				t.Fatalf("next is %v, want the list", b.Next())
+			}
+			b.Listing().Done()
+			if b.Next() != Folders {
+				t.Errorf("next is %v, want the folders", b.Next())
+			}
+		})
+	}
+}
+
+// An answer that says otherwise than the updates that came since the question whether a dialog is pinned is asked for once more.
+func TestPinsChangeWhileAsked(t *testing.T) {
+	b := newBench(t)
+	b.known(1, 2)
+	b.Doubt(user(1))
+	asked := b.Ask(100)
+	b.update(pin(2, false))
+	b.Take(asked, b.some(dialogOf(1, false)))
+	if b.Next() != Dialogs || b.Complete() {
+		t.Errorf("next is %v, want dialogs", b.Next())
+	}
+	b.answer()
+	if b.Next() != List {
+		t.Errorf("next is %v, want the list", b.Next())
+	}
+}
