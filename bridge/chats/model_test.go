@@ -42,6 +42,26 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// The same seed is the same run, line by line: what a failing seed found can be looked at.
+func TestReplay(t *testing.T) {
+	for n := range uint64(8) {
+		var lines [2][]string
+		for i := range lines {
+			synctest.Test(t, func(t *testing.T) {
+				newModel(t, n, func(line string) { lines[i] = append(lines[i], line) }, None).run()
+			})
+		}
+		for i, line := range lines[0] {
+			if i >= len(lines[1]) || lines[1][i] != line {
+				t.Fatalf("seed %d, line %d:\n%s\n%s", n, i, line, lines[1][min(i, len(lines[1])-1)])
+			}
+		}
+		if len(lines[0]) != len(lines[1]) || len(lines[0]) < 100 {
+			t.Errorf("seed %d: %d lines and then %d", n, len(lines[0]), len(lines[1]))
+		}
+	}
+}
+
 // model is an account, its streams, the keeper of its dialogs, and who joins.
 type model struct {
 	*testing.T

@@ -1,9 +1,6 @@
 package dialogs
 
-import (
-	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl/codec"
-)
+import "github.com/natsgram/natsgram/mtproto/updates"
 
 // Fact is what an update says about dialogs.
 type Fact struct {
@@ -15,29 +12,29 @@ type Fact struct {
 }
 
 // readers are the updates that say something about dialogs, and how that is folded in.
-var readers = map[string]func(*Fold, *Fact, codec.View){
-	"updateNewMessage":                  (*Fold).newMessage,
-	"updateNewChannelMessage":           (*Fold).newMessage,
-	"updateDeleteMessages":              (*Fold).deleted,
-	"updateDeleteChannelMessages":       (*Fold).deleted,
-	"updateReadHistoryInbox":            (*Fold).readInbox,
-	"updateReadChannelInbox":            (*Fold).readInbox,
-	"updateReadHistoryOutbox":           (*Fold).readOutbox,
-	"updateReadChannelOutbox":           (*Fold).readOutbox,
-	"updateReadMessagesContents":        (*Fold).seen,
-	"updateChannelReadMessagesContents": (*Fold).seen,
-	"updateMessageReactions":            (*Fold).reactions,
-	"updateDraftMessage":                (*Fold).draft,
-	"updateNotifySettings":              (*Fold).notify,
-	"updateDialogUnreadMark":            (*Fold).unreadMark,
-	"updateDialogPinned":                (*Fold).pinned,
-	"updatePinnedDialogs":               (*Fold).order,
-	"updateFolderPeers":                 (*Fold).moved,
-	"updateChannel":                     (*Fold).membership,
-	"updateDialogFilter":                (*Fold).filters,
-	"updateDialogFilterOrder":           (*Fold).filters,
-	"updateDialogFilters":               (*Fold).filters,
-	"gap":                               (*Fold).gap,
+var readers = map[string]func(*update){
+	"updateNewMessage":                  (*update).newMessage,
+	"updateNewChannelMessage":           (*update).newMessage,
+	"updateDeleteMessages":              (*update).deleted,
+	"updateDeleteChannelMessages":       (*update).deleted,
+	"updateReadHistoryInbox":            (*update).readInbox,
+	"updateReadChannelInbox":            (*update).readInbox,
+	"updateReadHistoryOutbox":           (*update).readOutbox,
+	"updateReadChannelOutbox":           (*update).readOutbox,
+	"updateReadMessagesContents":        (*update).seen,
+	"updateChannelReadMessagesContents": (*update).seen,
+	"updateMessageReactions":            (*update).reactions,
+	"updateDraftMessage":                (*update).draft,
+	"updateNotifySettings":              (*update).notify,
+	"updateDialogUnreadMark":            (*update).unreadMark,
+	"updateDialogPinned":                (*update).pinned,
+	"updatePinnedDialogs":               (*update).order,
+	"updateFolderPeers":                 (*update).moved,
+	"updateChannel":                     (*update).membership,
+	"updateDialogFilter":                (*update).filters,
+	"updateDialogFilterOrder":           (*update).filters,
+	"updateDialogFilters":               (*update).filters,
+	"gap":                               (*update).gap,
 }
 
 // whole are those of which a fact has all there is to know.

@@ -31,6 +31,20 @@ func (p *pins) set(folder int, order []updates.Peer) {
 	}
 }
 
+// pin pins a chat at the top of a folder, or not any more, because an update says so.
+func (p *pins) pin(chat updates.Peer, folder int, on bool) {
+	p.changes++
+	order := without(p.order[folder], chat)
+	if on {
+		order = slices.Insert(order, 0, chat)
+	}
+	p.set(folder, order)
+}
+
+func without(order []updates.Peer, chat updates.Peer) []updates.Peer {
+	return slices.DeleteFunc(slices.Clone(order), func(have updates.Peer) bool { return have == chat })
+}
+
 // noFolder is none: a dialog that is gone is pinned nowhere.
 const noFolder = -1
 
@@ -38,7 +52,7 @@ const noFolder = -1
 func (p *pins) remove(chat updates.Peer, but int) {
 	for folder, order := range p.order {
 		if folder != but && slices.Contains(order, chat) {
-			p.set(folder, slices.DeleteFunc(slices.Clone(order), func(have updates.Peer) bool { return have == chat }))
+			p.set(folder, without(order, chat))
 		}
 	}
 }

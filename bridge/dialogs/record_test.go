@@ -42,7 +42,7 @@ func FuzzRecord(f *testing.F) {
 		if bad != nil {
 			return
 		}
-		fold.Touched()
+		fold.table.touch(fold.table.of[p])
 		all, more, err := fold.Changed(10)
 		if err != nil || more || len(all) == 0 {
 			t.Fatalf("%v %v %v", all, more, err)

@@ -1,0 +1,65 @@
+package dialogs
+
+import (
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// form is how a layer writes dialogs.
+type form struct {
+	schema *codec.Schema
+	dialog *tl.Combinator
+}
+
+// write is a dialog as Telegram would give it now: what it gave last, with what has changed since.
+func (f *form) write(d *dialog, pinned bool) ([]byte, error) {
+	v, err := f.schema.View(d.base)
+	if err != nil {
+		return nil, err
+	}
+	m := codec.M{"_": f.dialog.Name}
+	for i := range f.dialog.Params {
+		p := &f.dialog.Params[i]
+		switch {
+		case p.Type.Name == "#" || !v.Has(p.Name):
+		case p.Type.Name == "true", p.Type.Name == "Bool":
+			m[p.Name] = v.Bool(p.Name)
+		case p.Type.Name == "int":
+			m[p.Name] = int(v.Int(p.Name))
+		case p.Type.Name == "long":
+			m[p.Name] = v.Int(p.Name)
+		default:
+			if o, ok := v.Object(p.Name); ok {
+				m[p.Name] = codec.Raw(o.Raw())
+			}
+		}
+	}
+	for name, value := range map[string]any{
+		"top_message": d.top, "read_inbox_max_id": d.readIn, "read_outbox_max_id": d.readOut, "unread_count": d.unread,
+		"unread_mentions_count": d.mentions, "unread_reactions_count": d.reactions, "pinned": pinned, "unread_mark": d.unreadMark,
+		"folder_id": orNone(d.folder), "draft": rawOrNone(d.draft), "notify_settings": rawOrNone(d.notify),
+	} {
+		if f.dialog.Param(name) != nil {
+			m[name] = value
+		}
+	}
+	if d.peer.Kind == updates.PeerChannel {
+		delete(m, "pts") // where its box stands every update says; here it would only grow old
+	}
+	return f.schema.Encode(nil, m)
+}
+
+func orNone(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func rawOrNone(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return codec.Raw(b)
+}

@@ -1,0 +1,92 @@
+package dialogs
+
+import (
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// list is where the list of all dialogs stands.
+type list struct {
+	wanted bool // it is not known which dialogs there are, or which are pinned
+	asked  bool // that is being asked for
+}
+
+// Listing is a list of all dialogs as it is being read.
+type Listing struct {
+	f       *Fold
+	seen    map[updates.Peer]bool
+	pinned  map[int][]updates.Peer
+	changes int // of what is pinned, when it began
+}
+
+// Listing begins to read the list.
+func (f *Fold) Listing() *Listing {
+	f.list = list{asked: true}
+	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, changes: f.pins.changes}
+}
+
+// Pinned takes the pinned dialogs of a folder, in their order: a messages.PeerDialogs.
+func (l *Listing) Pinned(folder int, v codec.View) {
+	l.pinned[folder] = []updates.Peer{}
+	for one := range v.Objects("dialogs") {
+		if one.Name() == "dialog" {
+			l.pinned[folder] = append(l.pinned[folder], chatOf(one))
+		}
+	}
+	l.Page(v)
+}
+
+// Last is where a page of the list ends.
+type Last struct {
+	Chat     updates.Peer
+	ID, Date int // of its newest message
+}
+
+// Page takes dialogs of the list.
+func (l *Listing) Page(v codec.View) (last Last) {
+	for one := range v.Objects("dialogs") {
+		if one.Name() != "dialog" {
+			continue
+		}
+		p := chatOf(one)
+		l.seen[p] = true
+		l.compare(p, one)
+		last = Last{Chat: p, ID: int(one.Int("top_message"))}
+	}
+	if last.Chat.ID != 0 {
+		last.Date = answer{v}.date(last.Chat, int64(last.ID))
+	}
+	return last
+}
+
+// compare doubts a dialog that is in the list as it is not known.
+func (l *Listing) compare(p updates.Peer, v codec.View) {
+	d := l.f.table.of[p]
+	switch {
+	case d == nil:
+		l.f.table.add(p)
+	case d.base != nil && !d.stale:
+		is := dialog{peer: p}
+		is.read(v, d.date)
+		if !is.same(d) {
+			l.f.table.doubt(d)
+		}
+	}
+}
+
+// Done ends the list. Dialogs that are not in it are doubted. Where updates have changed meanwhile what is pinned, all is asked anew.
+func (l *Listing) Done() {
+	f := l.f
+	f.list.asked = false
+	for folder, order := range l.pinned {
+		f.pins.set(folder, order)
+	}
+	if l.changes != f.pins.changes {
+		f.Relist()
+	}
+	for _, d := range f.table.all {
+		if !l.seen[d.peer] {
+			f.table.doubt(d)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package dialogs
+
+import (
+	"slices"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// update is one as it is folded in; which of its methods reads which stands in readers.
+type update struct {
+	*Fold
+	fact *Fact
+	v    codec.View
+}
+
+// dialog is a chat's, made where there is none; nil where the update is folded in already.
+func (u *update) dialog(p updates.Peer) *dialog {
+	if p.ID == 0 || p.Kind == updates.PeerSecret {
+		return nil
+	}
+	d := u.table.of[p]
+	if d == nil {
+		d = u.table.add(p)
+	}
+	return u.news(d)
+}
+
+// listed is a chat's dialog for an update about the list of them. That is folded in even where the dialog has it already: others may not
+// have it, and as often as it is folded in, the list is the same.
+func (u *update) listed(p updates.Peer) *dialog {
+	if d := u.dialog(p); d != nil {
+		return d
+	}
+	return u.table.of[p]
+}
+
+// known is a chat's dialog where there is one, and where the update is not folded in already.
+func (u *update) known(p updates.Peer) *dialog { return u.news(u.table.of[p]) }
+
+// news is a dialog, if the update is news to it. Where it is being asked for, that is noted.
+func (u *update) news(d *dialog) *dialog {
+	if d == nil || u.seq <= d.seq {
+		return nil
+	}
+	d.note(u.seq, u.fact)
+	return d
+}
+
+// each is the chat's dialog; or, where it is not known which, all that it may be.
+func (u *update) each(do func(*dialog)) {
+	if u.fact.Chat.ID != 0 {
+		if d := u.known(u.fact.Chat); d != nil {
+			do(d)
+		}
+		return
+	}
+	for _, d := range u.table.all {
+		if d.peer.Kind != updates.PeerChannel && u.news(d) != nil {
+			do(d)
+		}
+	}
+}
+
+func (u *update) newMessage() {
+	if d := u.dialog(u.fact.Chat); d != nil && d.base != nil && u.fact.MsgID > d.top {
+		d.add(u.fact.MsgID, u.fact.Date, u.fact.Out, u.fact.Mentioned)
+		u.table.touch(d)
+	}
+}
+
+// deleted doubts what the deleted messages counted for: the newest, and how many are not read.
+func (u *update) deleted() {
+	u.each(func(d *dialog) {
+		if slices.ContainsFunc(u.fact.MsgIDs, d.counted) {
+			u.table.doubt(d)
+		}
+	})
+}
+
+// readInbox: what was read before is told by an answer that is newer. How many are left is counted: the update's own word of that
+// (still_unread_count) is of its time, and a difference gives it behind messages that came later.
+func (u *update) readInbox() {
+	d, to := u.known(u.fact.Chat), int(u.v.Int("max_id"))
+	if d == nil || u.v.Int("top_msg_id") != 0 || to <= d.readIn {
+		return
+	}
+	if !d.readTo(to) {
+		u.table.doubt(d)
+	}
+	u.table.touch(d)
+}
+
+func (u *update) readOutbox() {
+	d := u.known(u.fact.Chat)
+	if to := int(u.v.Int("max_id")); d != nil && to > d.readOut {
+		d.readOut = to
+		u.table.touch(d)
+	}
+}
+
+// seen: mentions, or reactions, may not count any more.
+func (u *update) seen() {
+	u.each(func(d *dialog) {
+		if d.attention() {
+			u.table.doubt(d)
+		}
+	})
+}
+
+func (u *update) reactions() {
+	d := u.known(u.fact.Chat)
+	if d == nil {
+		return
+	}
+	news := d.counts.reactions > 0
+	all, _ := u.v.Object("reactions")
+	for one := range all.Objects("recent_reactions") {
+		news = news || one.Bool("unread")
+	}
+	if news {
+		u.table.doubt(d)
+	}
+}
+
+func (u *update) draft() {
+	if u.v.Has("top_msg_id") || u.v.Has("saved_peer_id") {
+		return // of a topic
+	}
+	if d := u.dialog(u.fact.Chat); d != nil {
+		d.draft = raw(u.v, "draft")
+		u.table.touch(d)
+	}
+}
+
+func (u *update) notify() {
+	whose, _ := u.v.Object("peer")
+	peer, _ := whose.Object("peer")
+	if d := u.known(peerOf(peer)); d != nil && u.v.Has("notify_settings") && whose.Name() == "notifyPeer" {
+		d.notify = raw(u.v, "notify_settings")
+		u.table.touch(d)
+	}
+}
+
+func (u *update) unreadMark() {
+	peer, _ := u.v.Object("peer")
+	if d := u.dialog(chatOf(peer)); d != nil && !u.v.Has("saved_peer_id") {
+		d.unreadMark = u.v.Bool("unread")
+		u.table.touch(d)
+	}
+}
+
+func (u *update) pinned() {
+	peer, _ := u.v.Object("peer")
+	d := u.listed(chatOf(peer))
+	if d == nil {
+		return
+	}
+	folder := int(u.v.Int("folder_id"))
+	u.misplaced(d, folder)
+	u.pins.pin(d.peer, folder, u.v.Bool("pinned"))
+}
+
+// order: without it, it has to be asked for.
+func (u *update) order() {
+	if !u.v.Has("order") {
+		u.pins.changes++
+		u.Relist()
+		return
+	}
+	folder := int(u.v.Int("folder_id"))
+	var order []updates.Peer
+	for peer := range u.v.Objects("order") {
+		if d := u.listed(chatOf(peer)); d != nil {
+			u.misplaced(d, folder)
+			order = append(order, d.peer)
+		}
+	}
+	u.pins.changes++
+	u.pins.set(folder, order)
+}
+
+// misplaced has the list asked for where a dialog is said to be pinned in a folder in which it is not: moves come in differences, pins do not, so
+// that of two updates the older one may come last.
+func (u *update) misplaced(d *dialog, folder int) {
+	if d.base != nil && d.folder != folder {
+		u.Relist()
+	}
+}
+
+// moved: what is moved is not pinned any more.
+func (u *update) moved() {
+	u.pins.changes++
+	for one := range u.v.Objects("folder_peers") {
+		d := u.listed(chatOf(one))
+		if d == nil {
+			continue
+		}
+		to := int(one.Int("folder_id"))
+		u.pins.remove(d.peer, to)
+		if u.seq > d.seq {
+			d.folder = to
+			u.table.touch(d)
+		}
+	}
+}
+
+func (u *update) membership() {
+	if d := u.dialog(u.fact.Chat); d != nil {
+		u.table.doubt(d)
+	}
+}
+
+func (u *update) filters() { u.folders.doubt() }
+
+// gap: nobody knows what happened in it.
+func (u *update) gap() {
+	if u.fact.Chat.ID == 0 {
+		u.Relist()
+	}
+	u.each(u.table.doubt)
+}
