@@ -5,20 +5,15 @@ package batch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/natsgram/natsgram/bridge/pace"
-	"github.com/natsgram/natsgram/subjects"
 )
 
 const (
@@ -83,11 +78,11 @@ func (w *Writer) run() {
 	for all := w.next(); len(all) > 0; all = w.next() {
 		begun := time.Now()
 		if w.tried && len(all) >= w.pace.From() {
-			last, err := w.batch(all)
+			ack, err := w.store(all...)
 			if err == nil {
 				w.pace.Batch(len(all), time.Since(begun))
 				for i, one := range all {
-					one.stored <- stored{last - uint64(len(all)-1-i), nil} //nolint:gosec // not negative
+					one.stored <- stored{ack.Sequence - uint64(len(all)-1-i), nil} //nolint:gosec // not negative
 				}
 				continue
 			}
@@ -133,60 +128,20 @@ func (w *Writer) singly(all []*write) {
 	var work sync.WaitGroup
 	for _, one := range all {
 		work.Go(func() {
-			for _, h := range []string{subjects.HeaderBatchID, subjects.HeaderBatchSequence, subjects.HeaderBatchCommit} { // of an attempt as a batch
-				delete(one.msg.Header, h)
-			}
-			ack, err := w.ask(one.msg)
+			ack, err := w.store(one)
 			one.stored <- stored{ack.Sequence, err}
 		})
 	}
 	work.Wait()
 }
 
-// batch stores all or nothing, and gives the sequence of the last.
-func (w *Writer) batch(all []*write) (uint64, error) {
-	id := []string{nuid.Next()}
-	for i, one := range all {
-		if one.msg.Header == nil {
-			one.msg.Header = nats.Header{}
-		}
-		h := one.msg.Header
-		h[subjects.HeaderBatchID], h[subjects.HeaderBatchSequence] = id, []string{strconv.Itoa(i + 1)}
-		if i < len(all)-1 {
-			if err := w.conn.PublishMsg(one.msg); err != nil {
-				return 0, err
-			}
-			continue
-		}
-		h[subjects.HeaderBatchCommit] = []string{"1"}
-	}
-	ack, err := w.ask(all[len(all)-1].msg)
-	if err == nil && (ack.BatchID != id[0] || ack.BatchSize != len(all)) {
-		err = errors.New("the server did not take the writes as one batch")
-	}
-	return ack.Sequence, err
-}
-
-// pubAck is JetStream's answer to a publish.
-type pubAck struct {
-	Error     *jetstream.APIError `json:"error"`
-	Stream    string              `json:"stream"`
-	Sequence  uint64              `json:"seq"`
-	BatchID   string              `json:"batch"`
-	BatchSize int                 `json:"count"`
-}
-
-func (w *Writer) ask(msg *nats.Msg) (ack pubAck, err error) {
+// store stores some all or nothing.
+func (w *Writer) store(all ...*write) (Ack, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
-	reply, err := w.conn.RequestMsgWithContext(ctx, msg)
-	switch {
-	case err != nil:
-		return ack, err
-	case json.Unmarshal(reply.Data, &ack) != nil || ack.Error == nil && ack.Stream == "":
-		return ack, fmt.Errorf("acknowledgement of the server: %.80q", reply.Data)
-	case ack.Error != nil:
-		return ack, ack.Error
+	messages := make([]*nats.Msg, len(all))
+	for i, one := range all {
+		messages[i] = one.msg
 	}
-	return ack, nil
+	return Publish(ctx, w.conn, messages...)
 }

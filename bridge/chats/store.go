@@ -9,7 +9,6 @@ package chats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -17,8 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
+	"github.com/natsgram/natsgram/bridge/batch"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -157,13 +156,6 @@ func (s *Store) first(ctx context.Context) (uint64, error) {
 	return st.CachedInfo().State.FirstSeq, nil
 }
 
-// Headers of an atomic batch, as the server knows them.
-const (
-	headerBatchID  = "Nats-Batch-Id"
-	headerBatchSeq = "Nats-Batch-Sequence"
-	headerCommit   = "Nats-Batch-Commit"
-)
-
 const writeTime = 10 * time.Second
 
 // write stores records all or nothing. The last is written over the one with the revision over, and gets the revision that is given
@@ -173,38 +165,6 @@ func (s *Store) write(ctx context.Context, all []*nats.Msg, over uint64) (revisi
 	defer cancel()
 	last := all[len(all)-1]
 	last.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(over, 10))
-	conn, id := s.js.Conn(), nuid.Next()
-	for i, m := range all {
-		if len(all) > 1 {
-			m.Header.Set(headerBatchID, id)
-			m.Header.Set(headerBatchSeq, strconv.Itoa(i+1))
-		}
-		if i < len(all)-1 {
-			if err := conn.PublishMsg(m); err != nil {
-				return 0, err
-			}
-		}
-	}
-	if len(all) > 1 {
-		last.Header.Set(headerCommit, "1")
-	}
-	reply, err := conn.RequestMsgWithContext(ctx, last)
-	if err != nil {
-		return 0, err
-	}
-	var ack struct {
-		Error    *jetstream.APIError `json:"error"`
-		Sequence uint64              `json:"seq"`
-		Size     int                 `json:"count"`
-	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return 0, err
-	}
-	if ack.Error != nil {
-		return 0, ack.Error
-	}
-	if len(all) > 1 && ack.Size != len(all) {
-		return 0, errBroken
-	}
-	return ack.Sequence, nil
+	ack, err := batch.Publish(ctx, s.js.Conn(), all...)
+	return ack.Sequence, err
 }

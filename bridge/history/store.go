@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,8 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
+	"github.com/natsgram/natsgram/bridge/batch"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -116,33 +115,25 @@ type message struct {
 	msg *nats.Msg
 }
 
-// atomicHeaders are those by which messages are stored all or nothing, and behind what is known.
-var atomicHeaders = []string{
-	subjects.HeaderBatchID, subjects.HeaderBatchSequence, subjects.HeaderBatchCommit, jetstream.ExpectedLastSubjSeqHeader,
-}
-
-// errBatch says that the server does not store messages all or nothing.
-var errBatch = errors.New("the server did not take the messages as one batch: atomic publishing needs nats-server 2.12 or newer")
-
 // put stores those of some messages that are not there, in order, and gives how many. Each batch is stored behind the last message that
 // is known of the chat or not at all, so that nothing stands twice, whoever else writes and whatever was not confirmed. After an error
 // what is there has to be read again.
 func (x *shelf) put(ctx context.Context, all []message) (stored int, err error) {
-	var batch []message
+	var some []message
 	size := 0
 	flush := func() error {
-		if len(batch) == 0 {
+		if len(some) == 0 {
 			return nil
 		}
-		seq, err := x.write(ctx, batch)
+		seq, err := x.write(ctx, some)
 		if err != nil {
 			return err
 		}
-		for _, m := range batch {
+		for _, m := range some {
 			x.have.add(m.id)
 		}
-		x.last, stored = seq, stored+len(batch)
-		batch, size = nil, 0
+		x.last, stored = seq, stored+len(some)
+		some, size = nil, 0
 		return nil
 	}
 	for _, m := range all {
@@ -154,59 +145,26 @@ func (x *shelf) put(ctx context.Context, all []message) (stored int, err error) 
 				return stored, err
 			}
 		}
-		batch, size = append(batch, m), size+len(m.msg.Data)
+		some, size = append(some, m), size+len(m.msg.Data)
 	}
 	return stored, flush()
 }
 
 // write stores a batch all or nothing, and gives the sequence of its last message.
-func (x *shelf) write(ctx context.Context, batch []message) (uint64, error) {
+func (x *shelf) write(ctx context.Context, some []message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
-	conn, id := x.s.js.Conn(), nuid.Next()
-	for i, m := range batch {
-		h := m.msg.Header
-		for _, of := range atomicHeaders {
-			delete(h, of) // of an attempt before
-		}
-		if i == 0 {
-			h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(x.last, 10))
-		}
-		if len(batch) > 1 {
-			h.Set(subjects.HeaderBatchID, id)
-			h.Set(subjects.HeaderBatchSequence, strconv.Itoa(i+1))
-		}
-		if i < len(batch)-1 {
-			if err := conn.PublishMsg(m.msg); err != nil {
-				return 0, err
-			}
-		}
+	messages := make([]*nats.Msg, len(some))
+	for i, m := range some {
+		delete(m.msg.Header, jetstream.ExpectedLastSubjSeqHeader) // of an attempt before
+		messages[i] = m.msg
 	}
-	last := batch[len(batch)-1].msg
-	if len(batch) > 1 {
-		last.Header.Set(subjects.HeaderBatchCommit, "1")
+	messages[0].Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(x.last, 10))
+	ack, err := batch.Publish(ctx, x.s.js.Conn(), messages...)
+	if err == nil && ack.Duplicate {
+		err = errors.New("the message is there already")
 	}
-	reply, err := conn.RequestMsgWithContext(ctx, last)
-	if err != nil {
-		return 0, err
-	}
-	var ack struct {
-		Error     *jetstream.APIError `json:"error"`
-		Sequence  uint64              `json:"seq"`
-		Duplicate bool                `json:"duplicate"`
-		Size      int                 `json:"count"`
-	}
-	switch err := json.Unmarshal(reply.Data, &ack); {
-	case err != nil:
-		return 0, err
-	case ack.Error != nil:
-		return 0, ack.Error
-	case len(batch) > 1 && ack.Size != len(batch):
-		return 0, errBatch
-	case ack.Duplicate:
-		return 0, errors.New("the message is there already")
-	}
-	return ack.Sequence, nil
+	return ack.Sequence, err
 }
 
 // refusals of the server that say that there is no room.

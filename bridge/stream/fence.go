@@ -98,7 +98,7 @@ func (f *fence) write(ctx context.Context, last uint64) (uint64, error) {
 	msg.Data = body
 	msg.Header.Set(jetstream.MsgTTLHeader, "never")
 	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last, 10))
-	ack, err := f.server.request(ctx, msg)
+	ack, err := f.server.publish(ctx, msg)
 	return ack.Sequence, err
 }
 

@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/natsgram/natsgram/bridge/retry"
-	"github.com/natsgram/natsgram/subjects"
 )
 
 const (
@@ -286,7 +283,7 @@ func (l *Log) send(ctx context.Context, messages []Message) (uint64, error) {
 	case 0:
 		return 0, nil
 	case 1:
-		ack, err := l.server.request(ctx, l.plain(messages[0]))
+		ack, err := l.server.publish(ctx, l.plain(messages[0]))
 		if err == nil && ack.Duplicate {
 			l.opts.Log.Error("an update was already in the stream", "id", messages[0].Header.Get(jetstream.MsgIDHeader))
 		}
@@ -296,9 +293,6 @@ func (l *Log) send(ctx context.Context, messages []Message) (uint64, error) {
 }
 
 func (l *Log) plain(m Message) *nats.Msg {
-	delete(m.Header, subjects.HeaderBatchID) // of an attempt as a batch
-	delete(m.Header, subjects.HeaderBatchSequence)
-	delete(m.Header, subjects.HeaderBatchCommit)
 	l.fence.stamp(m.Header)
 	return &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 }
@@ -306,31 +300,17 @@ func (l *Log) plain(m Message) *nats.Msg {
 // batch publishes all or nothing. Only the last message is answered; the server judges the batch then, so that a fence on
 // the first message alone holds for all.
 func (l *Log) batch(ctx context.Context, messages []Message) (uint64, error) {
-	id := []string{nuid.Next()}
-	conn := l.server.store.js.Conn()
+	all := make([]*nats.Msg, len(messages))
 	for i, m := range messages {
-		m.Header[subjects.HeaderBatchID] = id
-		m.Header[subjects.HeaderBatchSequence] = []string{strconv.Itoa(i + 1)}
-		delete(m.Header, subjects.HeaderBatchCommit)
 		delete(m.Header, jetstream.ExpectedLastSubjSeqHeader)
 		delete(m.Header, jetstream.ExpectedLastSubjSeqSubjHeader)
 		if i == 0 {
 			l.fence.stamp(m.Header)
 		}
-		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
-		if i == len(messages)-1 {
-			m.Header[subjects.HeaderBatchCommit] = []string{"1"}
-			ack, err := l.server.request(ctx, msg)
-			if err == nil && (ack.BatchID != id[0] || ack.BatchSize != len(messages)) {
-				err = errors.New("the server did not take the messages as one batch: atomic publishing needs nats-server 2.12 or newer")
-			}
-			return ack.Sequence, err
-		}
-		if err := conn.PublishMsg(msg); err != nil {
-			return 0, err
-		}
+		all[i] = &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 	}
-	return 0, nil
+	ack, err := l.server.publish(ctx, all...)
+	return ack.Sequence, err
 }
 
 // resolve finds out what became of a publish that was not confirmed: a new epoch keeps what may still be in flight from

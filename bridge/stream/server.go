@@ -2,14 +2,14 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/batch"
 )
 
 // server is the NATS server as one log knows it: how long its answers take.
@@ -62,31 +62,14 @@ func (s *server) patiently(ctx context.Context) (context.Context, func(error)) {
 	}
 }
 
-// pubAck is the server's answer to a publish or the commit of a batch.
-type pubAck struct {
-	Error     *jetstream.APIError `json:"error"`
-	Stream    string              `json:"stream"`
-	Sequence  uint64              `json:"seq"`
-	Duplicate bool                `json:"duplicate"`
-	BatchID   string              `json:"batch"`
-	BatchSize int                 `json:"count"`
-}
-
-// request publishes one message and waits for the server's word on it.
-func (s *server) request(ctx context.Context, msg *nats.Msg) (ack pubAck, err error) {
+// publish stores messages, all or nothing, and waits for the server's word on them.
+func (s *server) publish(ctx context.Context, all ...*nats.Msg) (batch.Ack, error) {
 	ctx, answered := s.patiently(ctx)
-	reply, err := s.store.js.Conn().RequestMsgWithContext(ctx, msg)
-	if answered(err); err != nil {
-		return ack, err
+	ack, err := batch.Publish(ctx, s.store.js.Conn(), all...)
+	if refused := new(jetstream.APIError); errors.As(err, &refused) {
+		answered(nil)
+	} else {
+		answered(err)
 	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return ack, fmt.Errorf("acknowledgement of the server: %w", err)
-	}
-	if ack.Error != nil {
-		return ack, ack.Error
-	}
-	if ack.Stream == "" {
-		return ack, errors.New("acknowledgement of the server names no stream")
-	}
-	return ack, nil
+	return ack, err
 }
