@@ -65,26 +65,14 @@ func Open(ctx context.Context, st *storage.Storage) (*Board, error) {
 func (b *Board) Waits(ctx context.Context, account string) (all []Wait, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	w, err := b.kv.Watch(ctx, account+".>", jetstream.IgnoreDeletes())
-	if err != nil {
-		b.st.Suspect(err)
-		return nil, err
-	}
-	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
-	for {
-		select {
-		case e, open := <-w.Updates():
-			if !open || e == nil { // all that is there
-				return all, ctx.Err()
-			}
-			var wait Wait
-			if json.Unmarshal(e.Value(), &wait) == nil && wait.key(account) == e.Key() && wait.Until.After(time.Now()) && len(all) < most {
-				all = append(all, wait)
-			}
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	err = b.st.Each(ctx, b.kv, account+".>", func(key string, value []byte) bool {
+		var wait Wait
+		if json.Unmarshal(value, &wait) == nil && wait.key(account) == key && wait.Until.After(time.Now()) {
+			all = append(all, wait)
 		}
-	}
+		return len(all) < most
+	})
+	return all, err
 }
 
 // write puts a wait on the board for as long as it lasts.

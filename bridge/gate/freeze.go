@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
@@ -183,7 +184,7 @@ func frozenKey(account string) string { return account + ".freeze" }
 
 func readFrozen(ctx context.Context, s Store, account string) (*Frozen, error) {
 	value, err := s.Get(ctx, frozenKey(account))
-	if errors.Is(err, ErrNone) {
+	if errors.Is(err, storage.ErrNone) {
 		return nil, nil
 	}
 	if err != nil {

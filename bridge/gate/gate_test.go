@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/tl/api"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -41,7 +42,7 @@ func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
 	defer s.mu.Unlock()
 	v, there := s.all[key]
 	if !there && s.broken == nil {
-		return nil, ErrNone
+		return nil, storage.ErrNone
 	}
 	return v, s.broken
 }

@@ -14,12 +14,9 @@ import (
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
-// ErrNone says that there is nothing under a key.
-var ErrNone = errors.New("there is no record")
-
 // Store is where decisions and counts are.
 type Store interface {
-	// Get reads a key from who knows it best.
+	// Get reads a key from who knows it best; [storage.ErrNone].
 	Get(ctx context.Context, key string) ([]byte, error)
 	Put(ctx context.Context, key string, value []byte) error
 	Delete(ctx context.Context, key string) error
@@ -48,15 +45,7 @@ func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	e, err := b.kv.Get(ctx, key)
-	switch {
-	case errors.Is(err, jetstream.ErrKeyNotFound):
-		return nil, ErrNone
-	case err != nil:
-		b.st.Suspect(err)
-		return nil, err
-	}
-	return e.Value(), nil
+	return b.st.Get(ctx, b.kv, key)
 }
 
 func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
@@ -81,24 +70,15 @@ const keysMost = 1000
 func (b *bucket) Below(ctx context.Context, prefix string) (map[string][]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	w, err := b.kv.Watch(ctx, prefix+".>", jetstream.IgnoreDeletes())
+	all := map[string][]byte{}
+	err := b.st.Each(ctx, b.kv, prefix+".>", func(key string, value []byte) bool {
+		all[key] = value
+		return len(all) < keysMost
+	})
 	if err != nil {
-		b.st.Suspect(err)
 		return nil, err
 	}
-	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
-	all := map[string][]byte{}
-	for {
-		select {
-		case e, open := <-w.Updates():
-			if !open || e == nil || len(all) >= keysMost {
-				return all, ctx.Err()
-			}
-			all[e.Key()] = e.Value()
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
+	return all, nil
 }
 
 // Export reads all that is decided and counted of an account, by keys without its name.
@@ -122,7 +102,7 @@ func Import(ctx context.Context, s Store, account string, all map[string][]byte)
 			return fmt.Errorf("what is %.80q?", short)
 		}
 		_, err := s.Get(ctx, key)
-		if errors.Is(err, ErrNone) {
+		if errors.Is(err, storage.ErrNone) {
 			err = s.Put(ctx, key, value)
 		}
 		if err != nil {

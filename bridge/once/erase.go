@@ -3,6 +3,8 @@ package once
 import (
 	"context"
 	"errors"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // Erase takes out answers that are about somebody. That the requests were executed stays known: made again, they are not executed twice, and
@@ -14,7 +16,7 @@ func (j *Journal) Erase(ctx context.Context, about func(result []byte) bool, dry
 	}
 	for _, k := range keys {
 		rec, revision, err := j.read(ctx, k)
-		if err != nil && (errors.Is(err, errNone) || ctx.Err() == nil && revision > 0) {
+		if err != nil && (errors.Is(err, storage.ErrNone) || ctx.Err() == nil && revision > 0) {
 			continue // gone, or sealed by another: it says nothing
 		}
 		if err != nil {

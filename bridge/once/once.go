@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
@@ -195,7 +196,7 @@ func (j *Journal) claim(ctx context.Context, r *Run) (*Answer, *answer.Fault) {
 		}
 		rec, revision, err := j.read(ctx, r.key)
 		switch {
-		case errors.Is(err, errNone):
+		case errors.Is(err, storage.ErrNone):
 			at = revision
 			continue
 		case errors.Is(err, vault.ErrSealed), errors.Is(err, errRecord):

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -67,7 +68,7 @@ func (s *shelf) Get(_ context.Context, key string) ([]byte, uint64, error) {
 	defer s.mu.Unlock()
 	e, there := s.all[key]
 	if !there && s.broken == nil {
-		return nil, 0, errNone
+		return nil, 0, storage.ErrNone
 	}
 	return e.value, e.revision, s.broken
 }

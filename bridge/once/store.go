@@ -17,12 +17,9 @@ import (
 // errTaken says that a key is not as it was expected to be.
 var errTaken = errors.New("another request was faster")
 
-// errNone says that there is nothing under a key.
-var errNone = errors.New("there is no record")
-
 // Store is where records are. NATS's is [NewStore]'s.
 type Store interface {
-	// Get reads a key, from who knows it best; errNone.
+	// Get reads a key, from who knows it best; storage.ErrNone.
 	Get(ctx context.Context, key string) (value []byte, revision uint64, err error)
 	// Create writes a key that is at this revision, 0: that is not there; errTaken.
 	Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error)
@@ -70,12 +67,12 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	m, err := b.stream.GetLastMsgForSubject(ctx, b.prefix+key)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return nil, 0, errNone
+		return nil, 0, storage.ErrNone
 	case err != nil:
 		b.st.Suspect(err)
 		return nil, 0, err
 	case m.Header.Get(kvOperation) != "":
-		return nil, m.Sequence, errNone
+		return nil, m.Sequence, storage.ErrNone
 	}
 	return m.Data, m.Sequence, nil
 }

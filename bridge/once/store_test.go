@@ -40,7 +40,7 @@ func TestBucket(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	owner := func() *Journal { return newOwner(g, s) }
-	if _, _, err := s.Get(t.Context(), key("main", 0, "", "1")); !errors.Is(err, errNone) {
+	if _, _, err := s.Get(t.Context(), key("main", 0, "", "1")); !errors.Is(err, storage.ErrNone) {
 		t.Error(err)
 	}
 	g.runs(owner(), ask("1", "a")).Done(t.Context(), []byte("x"), nil)

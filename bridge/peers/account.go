@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
@@ -39,17 +40,17 @@ func (a *accountStore) readPeerKey(key string) (p peer, ok bool) {
 	return peer{r.kind, r.id}, ok
 }
 
-// peer is what is kept of a peer; errNone: nothing of use.
+// peer is what is kept of a peer; storage.ErrNone: nothing of use.
 func (a *accountStore) peer(ctx context.Context, p peer) (r record, err error) {
 	if a.store == nil {
-		return r, errNone
+		return r, storage.ErrNone
 	}
 	value, err := a.store.Get(ctx, a.peerKey(p))
 	if err != nil {
 		return r, err
 	}
 	if r, err = readRecord(value, a.box, a.name, a.user, p); err != nil {
-		return r, errNone
+		return r, storage.ErrNone
 	}
 	return r, nil
 }
@@ -148,7 +149,7 @@ func (a *accountStore) mark(ctx context.Context, made time.Time) (uint64, error)
 		return 0, nil
 	}
 	b, err := a.store.Get(ctx, a.markKey())
-	if errors.Is(err, errNone) {
+	if errors.Is(err, storage.ErrNone) {
 		return 0, nil
 	}
 	var m mark

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -158,7 +159,7 @@ func (x *verbs) show(ctx context.Context, p peer) (s *Shown, there bool, err err
 	case err == nil:
 		s.fill(&stored)
 		return s, true, nil
-	case !errors.Is(err, errNone):
+	case !errors.Is(err, storage.ErrNone):
 		return s, known, err
 	}
 	s.Min = known && !e.full

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -96,7 +97,7 @@ func (x *asker) lookAt(ctx context.Context, f callable) error {
 	case subjects.Channel:
 		class, call = "InputChannel", codec.M{"_": "channels.getChannels"}
 	case subjects.Chat:
-		return errNone // it has no name
+		return storage.ErrNone // it has no name
 	}
 	m, err := input(class, reference{}, f)
 	if err != nil {

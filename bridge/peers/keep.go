@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
@@ -107,7 +108,7 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 	if next == nil || e.kept == 0 {
 		there, err := x.account.peer(ctx, p)
 		switch {
-		case err != nil && !errors.Is(err, errNone):
+		case err != nil && !errors.Is(err, storage.ErrNone):
 			return err
 		case next == nil && (err != nil || what.naming == nil && there.access.full):
 			return nil // the bucket does not know him; or all that there is to know

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
@@ -37,7 +38,7 @@ func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
 	if b, ok := s.all[key]; ok || s.err != nil {
 		return b, s.err
 	}
-	return nil, errNone
+	return nil, storage.ErrNone
 }
 
 func (s *shelf) Put(_ context.Context, key string, value []byte) error {

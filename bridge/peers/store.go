@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,7 +12,7 @@ import (
 
 // Store is where directories are kept. NATS's is [NewStore]'s.
 type Store interface {
-	// Get reads a key; errNone.
+	// Get reads a key; [storage.ErrNone].
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Put writes a key. Many at a time are stored together.
 	Put(ctx context.Context, key string, value []byte) error
@@ -26,9 +25,6 @@ type Store interface {
 	// Made is when the bucket was made: one made anew is empty.
 	Made() time.Time
 }
-
-// errNone says that there is nothing under a key.
-var errNone = errors.New("there is no record")
 
 const (
 	// storeTime bounds one question: whoever waits for it has a request of his own to answer.
@@ -56,15 +52,7 @@ func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	e, err := b.kv.Get(ctx, key)
-	switch {
-	case errors.Is(err, jetstream.ErrKeyNotFound):
-		return nil, errNone
-	case err != nil:
-		b.st.Suspect(err)
-		return nil, err
-	}
-	return e.Value(), nil
+	return b.st.Get(ctx, b.kv, key)
 }
 
 func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
@@ -78,25 +66,7 @@ func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
 func (b *bucket) Each(ctx context.Context, filter string, yield func(key string, value []byte) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, eachTime)
 	defer cancel()
-	w, err := b.kv.Watch(ctx, filter, jetstream.IgnoreDeletes())
-	if err != nil {
-		b.st.Suspect(err)
-		return err
-	}
-	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
-	for {
-		select {
-		case e, open := <-w.Updates():
-			if !open || e == nil { // all that is there
-				return ctx.Err()
-			}
-			if !yield(e.Key(), e.Value()) {
-				return nil
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return b.st.Each(ctx, b.kv, filter, yield)
 }
 
 func (b *bucket) Remove(ctx context.Context, filter string) error {

@@ -24,22 +24,14 @@ func (r *Records) SavePage(ctx context.Context, account string, user int64, slot
 
 // Pages are those that were saved for a user.
 func (r *Records) Pages(ctx context.Context, account string, user int64) (all [][]byte, err error) {
-	w, err := r.bucket.Watch(ctx, pagesOf(account, user)+"*", jetstream.IgnoreDeletes())
+	err = r.storage.Each(ctx, r.bucket, pagesOf(account, user)+"*", func(_ string, value []byte) bool {
+		all = append(all, value)
+		return true
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading which messages are in which chats: %w", account, err)
 	}
-	defer w.Stop() //nolint:errcheck // the end of ctx stops it as well
-	for {
-		select {
-		case e, open := <-w.Updates():
-			if !open || e == nil { // all that is there
-				return all, ctx.Err()
-			}
-			all = append(all, e.Value())
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
+	return all, nil
 }
 
 // forgetPages removes the pages of every user that an account had.
