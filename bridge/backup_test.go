@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/natsgram/natsgram/bridge/backup"
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // A backup is put onto another NATS, with and without the updates: the accounts go on there without a login, and nothing that was said
@@ -42,11 +42,7 @@ func TestBackupOntoAnotherNATS(t *testing.T) {
 			}
 			w.alice.Send(w.dora, "meanwhile")
 
-			srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(srv.Close)
+			srv := embeddedtest.Start(t)
 			there := d.s
 			there.URL = srv.ClientURL()
 			wrong := there
@@ -94,9 +90,7 @@ func read(t *testing.T, file []byte) *backup.Backup {
 // Nothing is restored over what runs, and over what is newer only by force.
 func TestRestoreRefuses(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	var file bytes.Buffer
 	if _, _, err := Backup(soon(t), d.s, d.o, &file, false); err != nil {
 		t.Fatal(err)

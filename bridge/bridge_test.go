@@ -22,7 +22,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/bus"
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
@@ -72,6 +72,26 @@ func newDaemon(t *testing.T, w *town, change ...func(*Settings)) *daemon {
 	}
 	d.start()
 	return d
+}
+
+// newServed is a town with a daemon that serves Dora's account.
+func newServed(t *testing.T, change ...func(*Settings)) (*town, *daemon) {
+	t.Helper()
+	w := newTown(t)
+	d := newDaemon(t, w, change...)
+	d.login("main", w.dora)
+	return w, d
+}
+
+// newPair is a town with two daemons on one NATS, of which the first serves Dora's account.
+func newPair(t *testing.T, change ...func(*Settings)) (w *town, one, two *daemon) {
+	t.Helper()
+	w = newTown(t)
+	srv := embeddedtest.Start(t)
+	change = append(change, func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
+	one = newDaemon(t, w, change...)
+	one.login("main", w.dora)
+	return w, one, newDaemon(t, w, change...)
 }
 
 // connect connects as a program does, or as a command where everybody is asked who they are.
@@ -234,9 +254,7 @@ func (d *daemon) held(filter string) int {
 
 // The main street in both directions: calls in three encodings, and what others write in the stream, once.
 func TestCallsAndUpdates(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 
 	reply := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":`+d.peer(w.alice)+`,"message":"hello"}`, "Nats-Msg-Id", "m1")
 	if reply.Header.Get("Nats-Service-Error") != "" || !strings.Contains(string(reply.Data), `"_":"update`) {
@@ -295,9 +313,7 @@ func TestCallsAndUpdates(t *testing.T) {
 
 // A planned stop and start: what was said meanwhile is there, and nothing twice.
 func TestRestartGoesOn(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	w.alice.Send(w.dora, "one")
 	w.alice.Send(w.news, "first news")
 	d.updates("tg.upd.main.>", 2)
@@ -328,9 +344,7 @@ func TestRestartGoesOn(t *testing.T) {
 
 // E3, C17: however often the line is cut, every message is in the stream once and in order.
 func TestCutsLoseNothing(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	const n = 60
 	for i := range n {
 		w.alice.Send(w.dora, strconv.Itoa(i))
@@ -350,16 +364,7 @@ func TestCutsLoseNothing(t *testing.T) {
 
 // Design §5: of two daemons one runs the account; when it stops the other goes on, and nothing is lost or doubled.
 func TestHandOver(t *testing.T) {
-	w := newTown(t)
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	external := func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" }
-	one := newDaemon(t, w, external)
-	one.login("main", w.dora)
-	two := newDaemon(t, w, external)
+	w, one, two := newPair(t)
 	for i := range 5 {
 		w.alice.Send(w.dora, strconv.Itoa(i))
 	}
@@ -537,9 +542,7 @@ func TestLoginWithoutDaemon(t *testing.T) {
 
 // Design §6: nothing secret is readable in NATS's store.
 func TestSessionIsSealed(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	_, d := newServed(t)
 	session, err := d.b.services.Vault.Load(soon(t), "main")
 	if err != nil {
 		t.Fatal(err)
@@ -569,9 +572,7 @@ func TestSessionIsSealed(t *testing.T) {
 }
 
 func TestEventsAreKept(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	_, d := newServed(t)
 	st, err := d.js.Stream(soon(t), "TG_EVENTS")
 	if err != nil {
 		t.Fatal(err)
@@ -635,9 +636,7 @@ func TestCutsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		calls, cuts = 1000, 10
 	}
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.Timeout = 60 * time.Second })
-	d.login("main", w.dora)
+	w, d := newServed(t, func(s *Settings) { s.Timeout = 60 * time.Second })
 	body := []byte(`{"peer":` + d.peer(w.alice) + `,"message":"x"}`)
 	var answered, failed atomic.Int64
 	var work sync.WaitGroup

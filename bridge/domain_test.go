@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // node is a nats-server with JetStream in a domain.
@@ -25,16 +26,7 @@ func node(t *testing.T, domain string, change func(*server.Options)) *server.Ser
 	o := &server.Options{ServerName: domain, Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true,
 		JetStreamDomain: domain, StoreDir: t.TempDir()}
 	change(o)
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(30 * time.Second) {
-		t.Fatal("no server")
-	}
-	return srv
+	return embeddedtest.Serve(t, o)
 }
 
 // hubAndLeaf are two servers with a JetStream each; what is asked of the leaf goes to the leaf's, unless the domain is named.
@@ -94,9 +86,7 @@ func TestJetStreamDomain(t *testing.T) {
 
 func keepsAllIn(t *testing.T, hub, leaf *server.Server, change func(*Settings)) {
 	t.Helper()
-	w := newTown(t)
-	d := newDaemon(t, w, change, func(s *Settings) { s.Secret = "sixteen characters" })
-	d.login("main", w.dora)
+	_, d := newServed(t, change, func(s *Settings) { s.Secret = "sixteen characters" })
 	scheme := d.s.Scheme()
 	d.ask(scheme.RPC("main", "messages.sendMessage"), `{"peer":"me","message":"kept at the hub"}`)
 	js, _ := jetstream.NewWithDomain(d.nc, "hub")

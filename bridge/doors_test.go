@@ -89,9 +89,7 @@ func TestLoginTrustsNoOtherServer(t *testing.T) {
 // In operator mode natsgram signs in by the credentials that it is given, also in its own process; and a state folder of another
 // account is not begun anew without a word.
 func TestConfigurationInOperatorMode(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	_, d := newServed(t)
 	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
@@ -114,9 +113,7 @@ func (d *daemon) transfers() (keys []string) {
 
 // A file becomes an object that every program reads; the same file is fetched once; nobody's object is written over.
 func TestFilesIntoObjects(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.FilesBuckets = []string{"MINE"} })
-	d.login("main", w.dora)
+	w, d := newServed(t, func(s *Settings) { s.FilesBuckets = []string{"MINE"} })
 	data := noise(700_001)
 	_, id := w.post(w.news, world.File{Name: "clip.mp4", MimeType: "video/mp4", Data: data})
 	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
@@ -219,9 +216,7 @@ func TestFilesIntoObjects(t *testing.T) {
 
 // Many ask for one file at the same time, into their answers and into an object: it is fetched once.
 func TestFilesOnceForMany(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(100_000)
 	_, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: data})
 	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
@@ -271,9 +266,7 @@ func TestFilesOnceForMany(t *testing.T) {
 // A file that takes longer than its asker waits is a job: it is listed, tells how far it is, can be cancelled, and goes on where it was
 // at the account's next owner.
 func TestFilesJobs(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(20 << 20)
 	_, id := w.post(w.news, world.File{Name: "film.mp4", MimeType: "video/mp4", Data: data})
 	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
@@ -376,9 +369,7 @@ func (d *daemon) event(sub *nats.Subscription, name string, is func(map[string]a
 
 // Where there is no room the asker is told so, and nothing is left of the attempt: whether the size is known before or not.
 func TestFilesWithoutRoom(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.Limits = []string{"files=1MB"} })
-	d.login("main", w.dora)
+	w, d := newServed(t, func(s *Settings) { s.Limits = []string{"files=1MB"} })
 	f, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: noise(2 << 20)})
 	for _, source := range []string{
 		fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id),
@@ -396,9 +387,7 @@ func TestFilesWithoutRoom(t *testing.T) {
 
 // The storage is emptied in the middle of a download: it begins anew, and is whole.
 func TestFilesStorageLost(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(9 << 20)
 	_, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: data})
 	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
@@ -430,16 +419,7 @@ func TestFilesStorageLost(t *testing.T) {
 
 // A file is on its way when its account is handed over: the next owner goes on with it, and whoever waits for it is answered by that one.
 func TestFilesThroughAHandOver(t *testing.T) {
-	w := newTown(t)
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	external := func(s *Settings) { s.URL, s.Secret, s.Timeout = srv.ClientURL(), "sixteen characters", 25*time.Second }
-	one := newDaemon(t, w, external)
-	one.login("main", w.dora)
-	two := newDaemon(t, w, external)
+	w, one, two := newPair(t, func(s *Settings) { s.Timeout = 25 * time.Second })
 	data := noise(12 << 20)
 	_, id := w.post(w.news, world.File{Name: "film.mp4", MimeType: "video/mp4", Data: data})
 	body := fmt.Sprintf(`{"message":{"peer":"channel.%d","id":%d},"to":"object"}`, w.news.Peer().ID, id)
@@ -482,9 +462,7 @@ func TestFilesThroughAHandOver(t *testing.T) {
 
 // With --purge go an account's objects, and nothing that somebody else put there.
 func TestFilesPurged(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	_, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: noise(300_000)})
 	in := fmt.Sprintf(`"message":{"peer":"channel.%d","id":%d}`, w.news.Peer().ID, id)
 	d.store(`{` + in + `,"to":"object"}`)

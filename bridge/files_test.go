@@ -64,9 +64,7 @@ func (d *daemon) inParts(subject, body string) *nats.Msg {
 
 // A file by its location, whole and in ranges, in one message and in parts; and what is refused.
 func TestFilesByLocation(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	small, large := noise(1000), noise(8<<20)
 	first := w.AddFile(2, "a.bin", small)
 	here, there, notHers := inJSON(t, w.dora.Location(first)), inJSON(t, w.dora.Location(w.AddFile(2, "b.bin", large))), inJSON(t, w.alice.Location(first))
@@ -128,9 +126,7 @@ func (w *town) post(to mttest.Peer, f world.File) (*world.File, int) {
 
 // A file by the message that it is in, as people write that: a link or a peer and an id, in a channel or a chat; and what is no file.
 func TestFilesOfMessages(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	video, photo, note := noise(300_000), noise(40_000), noise(500)
 	_, inNews := w.post(w.news, world.File{Name: "clip.mp4", MimeType: "video/mp4", Data: video})
 	_, pictured := w.post(w.news, world.File{Photo: true, Data: photo})
@@ -202,9 +198,7 @@ func TestFilesOfMessages(t *testing.T) {
 
 // What the box has no calls for: stories, photos of peers, custom emoji, comments, files on the web. The calls are those that Telegram wants.
 func TestFilesOfAllKinds(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(9000)
 	f := w.AddFile(2, "x.webp", data)
 	location := w.dora.Location(f)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
@@ -15,14 +15,8 @@ import (
 // Design §6: a daemon with another secret neither begins, and so takes no account from one that can run it, nor has a person
 // spend a login code on a session that it could not store.
 func TestAnotherSecretIsTurnedAway(t *testing.T) {
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
-	d.login("main", w.dora)
+	srv := embeddedtest.Start(t)
+	w, d := newServed(t, func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
 	other := d.s
 	other.Secret = "another sixteen characters"
 	b, err := New(other, d.o)
@@ -68,11 +62,7 @@ func TestAnotherSecretIsTurnedAway(t *testing.T) {
 // Two daemons that each made a key of their own, before there was a session to see it by: the one that cannot open the first
 // sessions ends when it comes upon one, and the other keeps the accounts.
 func TestAnotherSecretIsFoundOutLater(t *testing.T) {
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	w := newTown(t)
 	d := newDaemon(t, w, func(s *Settings) { s.URL, s.StateDir = srv.ClientURL(), t.TempDir() })
 	other := d.s

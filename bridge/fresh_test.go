@@ -88,9 +88,7 @@ func (d *daemon) metrics() string {
 
 // What a caller is answered is counted, by namespace and code.
 func TestCallsAreCounted(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.HTTP = "127.0.0.1:0" })
-	d.login("main", w.dora)
+	_, d := newServed(t, func(s *Settings) { s.HTTP = "127.0.0.1:0" })
 	d.ask("tg.rpc.main.help.getConfig", "{}")
 	d.ask("tg.rpc.main.messages.sendMessage", `{"peer":7}`)
 	shown := d.metrics()

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/control"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/health"
 )
 
@@ -107,8 +106,8 @@ func (d *daemon) signInMain(w *town) {
 // The stream is gone, or NATS is: not ready, with the reason, and alive all the same; nobody blames NATSGRAM_ACCOUNTS.
 func TestNotReadyWithoutNATS(t *testing.T) {
 	w := newTown(t)
-	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-	srv := serverOf(t, o)
+	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir()}
+	srv := embeddedtest.Serve(t, o)
 	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
 	d.login("main", w.dora)
 	d.ready()
@@ -124,25 +123,11 @@ func TestNotReadyWithoutNATS(t *testing.T) {
 		t.Errorf("the lease is lost, and the epoch stays: %+v", d.b.figures())
 	}
 	o.Port = port
-	serverOf(t, o)
+	embeddedtest.Serve(t, o)
 	d.ready()
 	if err := d.stop(); err != nil { // before its server
 		t.Error(err)
 	}
-}
-
-func serverOf(t *testing.T, o *server.Options) *server.Server {
-	t.Helper()
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("no server")
-	}
-	return srv
 }
 
 // A daemon whose NATS user may not do what it has to says which right it lacks, in the log and by its readiness, instead of starting
@@ -154,19 +139,10 @@ func TestNotReadyWithoutRights(t *testing.T) {
 		"answers below the prefix": {`subscribe: { allow: ["tg.>", "_INBOX.>"] }`, "_INBOX_main", `no answer of JetStream's reaches the daemon: allow it "_INBOX_main.>"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "nats.conf")
 			text := `listen: "127.0.0.1:-1"
 jetstream { store_dir: "` + t.TempDir() + `" }
 authorization { users = [ { user: u, password: p, permissions: { ` + c.permissions + ` } } ] }`
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			o, err := server.ProcessConfigFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.NoSigs, o.NoLog = true, true
-			srv := serverOf(t, o)
+			srv := embeddedtest.Configure(t, text)
 			s := DefaultSettings()
 			s.APIID, s.URL, s.User, s.Password, s.Secret, s.Inbox = 1, srv.ClientURL(), "u", "p", "sixteen characters", c.inbox
 			s.Wait = time.Second
@@ -194,9 +170,7 @@ authorization { users = [ { user: u, password: p, permissions: { ` + c.permissio
 
 // An account that nobody runs because it fails wherever it is begun says why, to whoever asks for the list and for the daemon's health.
 func TestWhyFree(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	_, d := newServed(t)
 	sessions, err := d.js.KeyValue(soon(t), "TG_SESSIONS")
 	if err != nil {
 		t.Fatal(err)

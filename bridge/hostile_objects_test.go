@@ -27,9 +27,7 @@ func (d *daemon) describe(bucket, name string, info jetstream.ObjectInfo) {
 // Whoever may write objects names and describes them as he likes: what is sent has a name without folders, and what is no object is refused, before
 // anything of it is sent, or as soon as that is seen.
 func TestHostileObjects(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(3000)
 	for name, want := range map[string]string{
 		"../../etc/passwd": "passwd", "a*b>": "a*b>", "dir/..": "file", "a/b\nTg-Sent: yes": "file", strings.Repeat("x", 512): strings.Repeat("x", 512),

@@ -15,15 +15,14 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/backing"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
 // A key file that is missing beside sessions is said before anything is tried, by the daemon and by login; none is made in its place.
 func TestKeyFileMissing(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +57,7 @@ func TestKeyFileMissing(t *testing.T) {
 // The key file is changed while the daemon is away, in one go or cut short anywhere: every session opens at every moment.
 func TestRotateKeyFile(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	d.login("bob", w.bob)
 	if _, err := RotateSecret(soon(t), d.s, d.o); err == nil || !strings.Contains(err.Error(), "stop it first") {
 		t.Errorf("with the daemon running: %v", err)
@@ -144,11 +141,7 @@ func TestRotateKeyFile(t *testing.T) {
 // opens nothing at the end.
 func TestRotateSecret(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	const former, next = "the former secret", "the secret that is next"
 	w := newTown(t)
 	with := func(secret, other string) func(*Settings) {
@@ -214,9 +207,7 @@ func withSecret(s Settings, secret string) Settings {
 // signs in anew still wins.
 func TestForeignRecordsStopNothing(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	events, err := d.nc.SubscribeSync("tg.evt.main.session.foreign")
 	if err != nil {
 		t.Fatal(err)
@@ -258,9 +249,7 @@ func TestForeignRecordsStopNothing(t *testing.T) {
 // Rubbish in every bucket, while the account runs and before a start, costs time at most.
 func TestRubbishStopsNothing(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	w.alice.Send(w.dora, "before")
 	until(t, "at first", func() error { return errors.Join(whole([]*daemon{d}, "main"), holds(d, "before")) })
 	litter := func() {

@@ -9,9 +9,7 @@ import (
 
 // F10: a logout is what somebody means: a request with anything in it is refused, and an account is signed out once.
 func TestLogoutIsMeant(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	logout := func(body, want string) {
 		t.Helper()
 		reply := d.ask("tg.ctl.main.logout", body)
@@ -34,9 +32,7 @@ func TestLogoutIsMeant(t *testing.T) {
 
 // A request on tg.ctl that cannot be read is told in words of JSON, in the headers and in the body.
 func TestBadControlRequests(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	_, d := newServed(t)
 	for _, c := range [][3]string{
 		{"_.accounts.add", `{"account":5}`, "account: want a string, got number"},
 		{"_.accounts.remove", `{"account":"main","logout":"yes"}`, "logout: want true or false, got string"},

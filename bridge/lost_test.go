@@ -12,6 +12,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // until waits for something that nobody tells.
@@ -72,11 +73,7 @@ func whole(all []*daemon, name string) error {
 // run all the while by one of them alone, and what Telegram sends meanwhile is in the stream, once.
 func TestWhatIsGoneIsMadeAnew(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	w := newTown(t)
 	shared := func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" }
 	all := []*daemon{newDaemon(t, w, shared), newDaemon(t, w, shared)}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
@@ -114,11 +113,7 @@ func (d *daemon) mustSucceed(answers []*nats.Msg) {
 
 // Design §11: what NATS delivers for one chat is executed in that order, however the chat is named.
 func TestOrder(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
-	var e executed
-	e.watch(w, nil)
+	w, d, e := newWatched(t)
 	rounds := 50
 	if testing.Short() {
 		rounds = 10
@@ -189,9 +184,7 @@ func TestOrderOfUnknownNames(t *testing.T) {
 
 // A flood wait of one call holds up those behind it to the same chat, and nobody else.
 func TestOrderThroughAFloodWait(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	var e executed
 	flooded := false
 	e.watch(w, func(r *mttest.Request) *mttest.Action {
@@ -232,9 +225,7 @@ func TestOrderThroughAFloodWait(t *testing.T) {
 
 // A line that breaks in the middle changes nothing in the order.
 func TestOrderThroughCuts(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	var e executed
 	e.watch(w, func(r *mttest.Request) *mttest.Action {
 		if r.Args.Str("message") == "17" {
@@ -261,20 +252,31 @@ func unique(all []string) (first []string) {
 	return first
 }
 
+// texts are twenty of a round.
+func texts(round int) (all []string) {
+	for i := range 20 {
+		all = append(all, fmt.Sprint(round, ".", i))
+	}
+	return all
+}
+
+// newWatched is newServed with an eye on what Telegram executes.
+func newWatched(t *testing.T) (*town, *daemon, *executed) {
+	t.Helper()
+	w, d := newServed(t)
+	e := &executed{}
+	e.watch(w, nil)
+	return w, d, e
+}
+
 // The last edit that was published is the last that stands.
 func TestOrderOfEdits(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
-	var e executed
-	e.watch(w, nil)
+	w, d, e := newWatched(t)
 	m := w.dora.Send(w.alice, "0")
 	for round := range 10 {
 		var all []*nats.Msg
-		var want []string
-		for i := range 20 {
-			text := fmt.Sprint(round, ".", i)
-			want = append(want, text)
+		want := texts(round)
+		for i, text := range want {
 			r := nats.NewMsg("tg.rpc.main.messages.editMessage")
 			r.Data = fmt.Appendf(nil, `{"peer":%s,"id":%d,"message":"%s"}`, d.peer(w.alice), m.ID, text)
 			if i%5 == 4 {
@@ -291,17 +293,11 @@ func TestOrderOfEdits(t *testing.T) {
 
 // Requests with ids keep their order too, and one that comes twice at once is executed once, and holds nobody up.
 func TestOrderWithIDs(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
-	var e executed
-	e.watch(w, nil)
+	w, d, e := newWatched(t)
 	for round := range 10 {
 		var all []*nats.Msg
-		var want []string
-		for i := range 20 {
-			text := fmt.Sprint(round, ".", i)
-			want = append(want, text)
+		want := texts(round)
+		for i, text := range want {
 			for range 1 + i%3 {
 				all = append(all, send(d.peer(w.alice), text, "Nats-Msg-Id", text))
 			}
@@ -315,9 +311,7 @@ func TestOrderWithIDs(t *testing.T) {
 
 // Whoever steps out of the order does not wait for it.
 func TestOrderFree(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	var e executed
 	var once sync.Once
 	e.watch(w, func(r *mttest.Request) (a *mttest.Action) {
@@ -337,16 +331,7 @@ func TestOrderFree(t *testing.T) {
 
 // A hand-over changes nothing in the order, although for a moment NATS gives requests to either daemon.
 func TestOrderThroughAHandOver(t *testing.T) {
-	w := newTown(t)
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	external := func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" }
-	one := newDaemon(t, w, external)
-	one.login("main", w.dora)
-	two := newDaemon(t, w, external)
+	w, one, two := newPair(t)
 	var e executed
 	e.watch(w, nil)
 	inbox := two.nc.NewInbox()
@@ -399,9 +384,7 @@ func TestOrderThroughAHandOver(t *testing.T) {
 
 // Who sits out a flood wait takes nothing from anybody: not from other methods, nor from other chats.
 func TestFloodWaitsHoldNobodyElse(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.Queue, s.Timeout = 40_000, 30*time.Second })
-	d.login("main", w.dora)
+	w, d := newServed(t, func(s *Settings) { s.Queue, s.Timeout = 40_000, 30*time.Second })
 	flooded := time.Now().Add(5 * time.Second)
 	w.InterceptMethod("users.getFullUser", func(*mttest.Request) mttest.Action {
 		if left := time.Until(flooded); left > 0 {

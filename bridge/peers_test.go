@@ -114,9 +114,7 @@ func TestPeersKept(t *testing.T) {
 
 // A username that passed to somebody else leads to him at once, as soon as the account is told that its owner gave it up.
 func TestPassedName(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	send := func() string {
 		t.Helper()
 		reply := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":"@alice","message":"hello"}`)

@@ -78,9 +78,7 @@ func (d *daemon) meet(names ...string) {
 
 // Jobs are run as calls are: by the peer that the subject names, in order, and what comes of them says so.
 func TestQueue(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	d.meet("@alice", "@bob")
 	var sent executed
 	sent.watch(w, nil)
@@ -122,9 +120,7 @@ func TestQueue(t *testing.T) {
 
 // A flood wait of an hour: it outlives the daemon, holds up no other chat, and nobody runs into it again.
 func TestQueueWaits(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	d.meet("@alice", "@bob")
 	alice, bob := fmt.Sprint("user.", w.alice.ID()), fmt.Sprint("user.", w.bob.ID())
 	var sent executed

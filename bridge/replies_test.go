@@ -17,9 +17,7 @@ var replyHostile = []string{
 // Every subject that the daemon answers on, asked for an answer where none may go (design §10): nothing is done, nothing is
 // said, and each is counted.
 func TestAnswersGoWhereAnswersMayGo(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.Replies = []string{"app.answers"} })
-	d.login("main", w.dora)
+	_, d := newServed(t, func(s *Settings) { s.Replies = []string{"app.answers"} })
 	asked := map[string]string{
 		"tg.rpc.main.help.getNearestDc": "{}", "tg.ro.main.help.getNearestDc": "{}", "tg.rpc.main.no.such": "", "tg.rpc.main.x": "",
 		"tg.ctl.main.status": "", "tg.ctl.main.watch.list": "", "tg.ctl.main.watch.add": `{"channels":["77"]}`, "tg.ctl.main.login.status": "",
@@ -79,9 +77,7 @@ func (d *daemon) answersAt(reply string) {
 
 // A context of the nats CLI may have an inbox prefix of any kind: what natsgram itself is asked by it is answered there.
 func TestInboxPrefixOfTheConnection(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	_, d := newServed(t)
 	for prefix, want := range map[string]bool{"": true, "_INBOX_me": true, "my.inbox": true, "tg.inbox": false, "$JS.x": false} {
 		nc, err := nats.Connect(d.b.ClientURL(), func(o *nats.Options) error { o.InboxPrefix = prefix; return nil })
 		if err != nil {

@@ -124,9 +124,7 @@ func matches(pattern, subject string) bool {
 // A push consumer's heartbeats go where it delivers to, with JetStream's rights: who may make consumers of one stream could sign an
 // account out by them, since a logout needs no body.
 func TestHeartbeatsAskForNothing(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	const logout = "tg.ctl.main.logout"
 	beats, err := d.nc.SubscribeSync(logout)
 	if err != nil {

@@ -12,18 +12,14 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
 
 // cluster is settings for daemons that share one NATS server.
 func cluster(t *testing.T) func(*Settings) {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	return func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" }
 }
 

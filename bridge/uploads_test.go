@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
@@ -66,9 +66,7 @@ const (
 // Design §13, D11: an object's name stands for an InputFile, small or big; what is sent is what the object holds, and is brought up
 // once however often it is sent; a part that Telegram has lost is sent again.
 func TestSendObjects(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	small, big := noise(300_001), noise(10<<20+5)
 	d.put("TG_FILES", "dir/photo.jpg", small)
 	d.put("TG_FILES", "film", big, "name", "film.mp4", "mime_type", "video/mp4")
@@ -120,9 +118,7 @@ func TestSendObjects(t *testing.T) {
 // Design §13: tg.file.X.put brings an object up for a call that is made by other means; it is there once. The object store for files is
 // made when somebody names an object of it.
 func TestPutObject(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	h := d.ask("tg.file.main.put", `{"object":"TG_FILES/none"}`).Header
 	if h.Get("Nats-Service-Error-Code") != "404" || h.Get("Tg-Sent") != "no" {
 		t.Error(h)
@@ -159,9 +155,7 @@ func TestPutObject(t *testing.T) {
 
 // What cannot be sent is refused with what is wrong, and nothing of it is.
 func TestSendObjectsRefused(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.FilesBuckets = []string{"MINE"} })
-	d.login("main", w.dora)
+	w, d := newServed(t, func(s *Settings) { s.FilesBuckets = []string{"MINE"} })
 	d.put("TG_FILES", "a", noise(1000))
 	d.put("TG_FILES", "empty", nil)
 	d.put("MINE", "a", noise(1000))
@@ -209,9 +203,7 @@ func TestSendObjectsRefused(t *testing.T) {
 // Whoever may make calls of one account sends himself no file of another: neither one that its daemon fetched, under whichever name, nor one that
 // was put there for it, nor is he told whether there is one. In an object store that the operator allows, accounts share.
 func TestObjectsOfAnotherAccount(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w, func(s *Settings) { s.FilesBuckets = []string{"SHARED"} })
-	d.login("main", w.dora)
+	w, d := newServed(t, func(s *Settings) { s.FilesBuckets = []string{"SHARED"} })
 	d.login("other", w.alice)
 	d.put("SHARED", "mine", noise(1000))
 	_, id := w.post(w.news, world.File{Name: "a.bin", MimeType: "a/b", Data: noise(3000)})
@@ -280,9 +272,7 @@ func damage(t *testing.T, js jetstream.JetStream, bucket, name string) {
 // An upload goes on with the next owner, and after a daemon was killed: the parts that are up are not sent again. A caller whose time
 // is over is told how far it is.
 func TestUploadGoesOn(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(16 << 20)
 	const parts = 128 // there are no addresses for media, so that they are small
 	d.put("TG_FILES", "big", data)
@@ -340,17 +330,10 @@ func TestUploadGoesOn(t *testing.T) {
 // outside is a daemon on a NATS server that stays when it is stopped, and a program beside it.
 func outside(t *testing.T, w *town) (d, program *daemon) {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	d = newDaemon(t, w, func(s *Settings) { s.URL, s.Secret = srv.ClientURL(), "sixteen characters" })
 	program = &daemon{t: t, w: w}
-	if program.nc, err = nats.Connect(srv.ClientURL()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(program.nc.Close)
+	program.nc = embeddedtest.Connect(t, srv)
 	program.js, _ = jetstream.New(program.nc)
 	return d, program
 }
@@ -459,9 +442,7 @@ func TestPutJobOfOtherContents(t *testing.T) {
 
 // However many name an object at the same time, it is brought up once.
 func TestUploadOnceForMany(t *testing.T) {
-	w := newTown(t)
-	d := newDaemon(t, w)
-	d.login("main", w.dora)
+	w, d := newServed(t)
 	data := noise(400_000)
 	d.put("TG_FILES", "a", data)
 	var all sync.WaitGroup

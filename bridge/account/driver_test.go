@@ -18,7 +18,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/chats"
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/settings"
@@ -170,11 +170,7 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	return newRigOn(t, srv)
 }
 

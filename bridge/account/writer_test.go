@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,24 +14,12 @@ import (
 	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/subjects"
-	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// layer is the built-in schema, compiled once.
-var layer = sync.OnceValues(func() (*codec.Schema, *tl.Schema) {
-	decl, err := tl.Parse("api.tl", schemas.API())
-	if err != nil {
-		panic(err)
-	}
-	s, err := codec.Compile(decl)
-	if err != nil {
-		panic(err)
-	}
-	return s, decl
-})
+var layer = apitest.Layer
 
 func encode(t testing.TB, m codec.M) []byte {
 	t.Helper()

@@ -12,7 +12,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 	"go.uber.org/goleak"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -29,11 +29,7 @@ type rig struct {
 
 func newRig(t *testing.T, more ...string) *rig {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true, MaxPayload: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t, embeddedtest.MaxPayload(1<<20))
 	connect := func() *nats.Conn {
 		nc, err := nats.Connect(srv.ClientURL())
 		if err != nil {

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/settings"
 )
 
@@ -32,12 +33,7 @@ func guarded(t *testing.T, change func(*server.Options)) string {
 	t.Helper()
 	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true}
 	change(o)
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	srv := embeddedtest.Serve(t, o)
 	return srv.ClientURL()
 }
 

@@ -3,21 +3,16 @@ package methods
 import (
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 )
 
-// declared is the built-in schema, read once.
-var declared = sync.OnceValue(func() *tl.Schema {
-	decl, err := tl.Parse("api.tl", schemas.API())
-	if err != nil {
-		panic(err)
-	}
+func declared() *tl.Schema {
+	_, decl := apitest.Layer()
 	return decl
-})
+}
 
 func TestAllowedByName(t *testing.T) {
 	decl := declared()

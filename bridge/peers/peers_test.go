@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
-	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -22,14 +22,7 @@ type M = codec.M
 
 func schema(t testing.TB) *codec.Schema {
 	t.Helper()
-	decl, err := tl.Parse("api.tl", schemas.API())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := codec.Compile(decl)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := apitest.Layer()
 	return s
 }
 

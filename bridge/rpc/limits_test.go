@@ -4,18 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/turns"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -231,7 +229,6 @@ func TestStatsHoldNoTextOfCallers(t *testing.T) {
 // imports is a server with the daemon in an account of its own, whose methods two accounts import.
 func imports(t *testing.T) (daemon string, user func(name string) *nats.Conn) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "nats.conf")
 	text := `
 		listen: 127.0.0.1:-1
 		accounts {
@@ -239,23 +236,7 @@ func imports(t *testing.T) (daemon string, user func(name string) *nats.Conn) {
 			APP: { users: [{user: alice, password: p}, {user: bob, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}, share: true}] }
 			QUIET: { users: [{user: eve, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}}] }
 		}`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o, err := server.ProcessConfigFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.NoSigs, o.NoLog = true, true
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("no server")
-	}
+	srv := embeddedtest.Configure(t, text)
 	return srv.ClientURL(), func(name string) *nats.Conn {
 		nc, err := nats.Connect(srv.ClientURL(), nats.UserInfo(name, "p"))
 		if err != nil {

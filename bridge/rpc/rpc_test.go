@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,29 +18,17 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/client"
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/methods"
 	"github.com/natsgram/natsgram/bridge/micro"
-	"github.com/natsgram/natsgram/schemas"
 	"github.com/natsgram/natsgram/subjects"
-	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// layer is the built-in schema, compiled once.
-var layer = sync.OnceValues(func() (*codec.Schema, *tl.Schema) {
-	decl, err := tl.Parse("api.tl", schemas.API())
-	if err != nil {
-		panic(err)
-	}
-	s, err := codec.Compile(decl)
-	if err != nil {
-		panic(err)
-	}
-	return s, decl
-})
+var layer = apitest.Layer
 
 // fake stands in for Telegram.
 type fake func(ctx context.Context, call codec.View) ([]byte, error)
@@ -85,11 +72,7 @@ type rig struct {
 
 func newRig(t testing.TB, f fake, change ...func(*Config)) *rig {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true, MaxPayload: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t, embeddedtest.MaxPayload(1<<20))
 	g := &rig{t: t}
 	connect := func() *nats.Conn {
 		nc, err := nats.Connect(srv.ClientURL())
@@ -105,6 +88,7 @@ func newRig(t testing.TB, f fake, change ...func(*Config)) *rig {
 	for _, ch := range change {
 		ch(&c)
 	}
+	var err error
 	if g.s, err = Serve(c); err != nil {
 		t.Fatal(err)
 	}

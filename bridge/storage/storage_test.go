@@ -231,17 +231,8 @@ func cluster(t *testing.T) (all []*server.Server) {
 
 func serve(t *testing.T, o *server.Options) *server.Server {
 	t.Helper()
-	o.Host, o.Port, o.NoLog, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, true
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("not ready")
-	}
-	return srv
+	o.Host, o.Port = "127.0.0.1", server.RANDOM_PORT
+	return embeddedtest.Serve(t, o)
 }
 
 // A stream that is made right after one of its name was deleted may meet the former one's files: here something stands where its folder

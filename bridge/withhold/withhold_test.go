@@ -2,25 +2,16 @@ package withhold
 
 import (
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/natsgram/natsgram/schemas"
-	"github.com/natsgram/natsgram/tl"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-var layer = sync.OnceValue(func() *codec.Schema {
-	decl, err := tl.Parse("api.tl", schemas.API())
-	if err != nil {
-		panic(err)
-	}
-	s, err := codec.Compile(decl)
-	if err != nil {
-		panic(err)
-	}
+func layer() *codec.Schema {
+	s, _ := apitest.Layer()
 	return s
-})
+}
 
 // redacted is an object as it is told, in JSON.
 func redacted(t *testing.T, m codec.M) (text string, cut bool) {

@@ -4,32 +4,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/history"
 )
 
 // History from the command line, with a daemon and a Telegram in a box.
 func TestHistoryCommands(t *testing.T) {
-	t.Setenv("HOME", t.TempDir())
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	try := func(words string, status int, want ...string) string {
-		t.Helper()
-		out, got := command(t, append(strings.Fields("history "+words), "-s", srv.ClientURL())...)
-		for _, text := range want {
-			if got != status || !strings.Contains(out, text) {
-				t.Errorf("history %s: status %d, want %d and %q:\n%s", words, got, status, text, out)
-			}
-		}
-		return out
-	}
+	srv, try := triesOf(t, "history")
 	try("fetch demo me", 1, "is `natsgram serve` running")
 	runPeople(t, srv.ClientURL())
 	try("list demo", 0, "No history is fetched.")

@@ -34,6 +34,7 @@ var rooms = []room{
 	{"tl", nil, "the language knows nothing of who speaks it"},
 	{"tl/codec", []string{"tl", "tl/bin"}, "one schema, compiled; no network, no protocol"},
 	{"tl/api", []string{"schemas", "tl", "tl/codec"}, "the built-in layer, made once for all who want no other"},
+	{"tl/api/apitest", []string{"tl", "tl/api", "tl/codec"}, "the built-in layer for tests, which fail without it"},
 	{"tl/gen", []string{"tl", "tl/gen", "schemas"}, "text in, source out"},
 	{"tl/export", []string{"tl"}, "text in, documents out"},
 	{"tl/executed", nil, "one word that all errors of calls share"},

@@ -7,26 +7,12 @@ import (
 
 	"github.com/natsgram/natsgram/bridge"
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // Jobs from the command line, with a daemon and a Telegram in a box.
 func TestQueueCommands(t *testing.T) {
-	t.Setenv("HOME", t.TempDir())
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	try := func(words string, status int, want ...string) string {
-		t.Helper()
-		out, got := command(t, append(strings.Fields("queue "+words), "-s", srv.ClientURL())...)
-		for _, text := range want {
-			if got != status || !strings.Contains(out, text) {
-				t.Errorf("queue %s: status %d, want %d and %q:\n%s", words, got, status, text, out)
-			}
-		}
-		return out
-	}
+	srv, try := triesOf(t, "queue")
 	try("add demo none.0 help.getConfig", 1, "nothing takes tg.queue.demo.none.0.help.getConfig")
 	try("watch demo", 1, "there is no stream TG_DONE")
 	runPeople(t, srv.ClientURL())
@@ -50,6 +36,24 @@ func TestQueueCommands(t *testing.T) {
 	try("add demo channel.1 messages.sendMessage message=x --priority 3 --coalesce a --dry-run", 0, "subject: tg.queue.demo.channel.1.messages.sendMessage", "Tg-Priority: 3", "Tg-Coalesce: a")
 	for _, words := range []string{"add demo user.* messages.sendMessage", "add demo user.5 no.such", "list demo --chat channel.>", "list demo --limit 0", "cancel demo", "cancel demo --all", "watch demo --since 1h --all"} {
 		try(words, 2, "")
+	}
+}
+
+// triesOf gives a server, and what runs commands that begin with a word on it: it fails the test where one ends in another way than
+// it is to, or does not print what it is to.
+func triesOf(t *testing.T, first string) (*embedded.Server, func(words string, status int, want ...string) string) {
+	t.Helper()
+	t.Setenv("HOME", t.TempDir())
+	srv := embeddedtest.Start(t)
+	return srv, func(words string, status int, want ...string) string {
+		t.Helper()
+		out, got := command(t, append(strings.Fields(first+" "+words), "-s", srv.ClientURL())...)
+		for _, text := range want {
+			if got != status || !strings.Contains(out, text) {
+				t.Errorf("%s %s: status %d, want %d and %q:\n%s", first, words, got, status, text, out)
+			}
+		}
+		return out
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/subjects/rights"
 )
 
@@ -69,7 +70,7 @@ func byConfig(t *testing.T, words ...string) *rightsRig {
 
 func newRights(t *testing.T, o *server.Options, admin, user nats.Option) *rightsRig {
 	t.Helper()
-	srv := started(t, o)
+	srv := embeddedtest.Serve(t, o)
 	var err error
 	quiet := nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
 	r := &rightsRig{t: t, inbox: rights.DefaultInbox(rightsUser)}

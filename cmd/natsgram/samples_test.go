@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/subjects/rights"
 )
 
@@ -123,22 +124,7 @@ func sample(t *testing.T, name string, change ...string) string {
 
 func sampleServer(t *testing.T, name string, change ...string) *server.Server {
 	t.Helper()
-	return started(t, must(server.ProcessConfigFile(sample(t, name, change...))))
-}
-
-func started(t *testing.T, o *server.Options) *server.Server {
-	t.Helper()
-	o.NoLog, o.NoSigs = true, true
-	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("no server")
-	}
-	return srv
+	return embeddedtest.Serve(t, must(server.ProcessConfigFile(sample(t, name, change...))))
 }
 
 func TestSampleOfOneServer(t *testing.T) {
@@ -218,7 +204,7 @@ func TestSampleInOperatorMode(t *testing.T) {
 		})
 	}
 	app, archive := abroad("APP", "dashboard", "screen", "poster"), abroad("ARCHIVE", "archive")
-	srv := started(t, o.options(t))
+	srv := embeddedtest.Serve(t, o.options(t))
 	s := &site{t: t, connect: map[string]func(...nats.Option) *nats.Conn{}}
 	for user, where := range map[string]natsAccount{"admin": home, "daemon": home, "dashboard": app, "screen": app, "poster": app, "archive": archive} {
 		creds := where.creds(t, users[user].Permissions)

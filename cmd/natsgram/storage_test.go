@@ -6,16 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // What an operator does with the storage, by the commands alone.
 func TestStorageCommands(t *testing.T) {
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("NATS_URL", srv.ClientURL())
 	t.Setenv("NATSGRAM_SECRET", "sixteen characters")

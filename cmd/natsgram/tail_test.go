@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/client"
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -105,13 +105,10 @@ type tailRig struct {
 
 func newTailRig(t *testing.T) *tailRig {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	r := &tailRig{t: t, set: settings.Defaults()}
 	r.set.NATS.URL = srv.ClientURL()
+	var err error
 	if r.nc, err = nats.Connect(srv.ClientURL()); err != nil {
 		t.Fatal(err)
 	}

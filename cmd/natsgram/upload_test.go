@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // filesRig is a daemon of the demo, with a folder.
@@ -25,11 +25,7 @@ type filesRig struct {
 func newFilesRig(t *testing.T) *filesRig {
 	t.Helper()
 	t.Setenv("HOME", t.TempDir())
-	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
+	srv := embeddedtest.Start(t)
 	return &filesRig{t: t, url: srv.ClientURL(), d: runPeople(t, srv.ClientURL()), dir: t.TempDir()}
 }
 
