@@ -37,7 +37,6 @@ type File interface {
 }
 
 const (
-	inputFile     = "InputFile"          // the class
 	encryptedFile = "InputEncryptedFile" // the class of files that the sender has encrypted: no object of theirs is sent as it is
 	formOfFile    = "inputFile"          // the constructor whose name may be that of an object
 	filesMost     = 64                   // that one call names
@@ -59,7 +58,7 @@ func New(schema *codec.Schema, files Files) *Reader {
 
 // Is reports whether a text in the place of an object stands for a file.
 func (r *Reader) Is(class, text string) bool {
-	return r != nil && class == inputFile && objects.Is(text)
+	return r != nil && class == objects.Class && objects.Is(text)
 }
 
 // Encrypted refuses a text in the place of a secret chat's file; nil: it stands for something else.

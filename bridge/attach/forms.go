@@ -15,10 +15,10 @@ func (r *Reader) Forms(others *codec.Forms) *codec.Forms {
 	}
 	return &codec.Forms{
 		May: func(class, constructor string) bool {
-			return class == inputFile && constructor == formOfFile || others != nil && others.May(class, constructor)
+			return class == objects.Class && constructor == formOfFile || others != nil && others.May(class, constructor)
 		},
 		Text: func(class string, object codec.View) (string, bool) {
-			if class == inputFile {
+			if class == objects.Class {
 				name := object.Str("name")
 				return name, object.Int("parts") == 0 && objects.Is(name)
 			}
