@@ -50,7 +50,7 @@ func (c *Client) InvokeCDN(ctx context.Context, id int, query []byte) ([]byte, e
 	if a.m.name != cdnMethod {
 		return nil, a.failed(SentNo, ErrNotFile)
 	}
-	if err := c.running(ctx); err != nil {
+	if err := c.life.running(ctx); err != nil {
 		return nil, a.failed(SentNo, err)
 	}
 	f := &c.files
@@ -92,7 +92,7 @@ func (f *fileTraffic) mendCDN(ctx context.Context, a *attempts, e *Error) error 
 // knowCDN sees to it that the addresses and RSA keys of a CDN data centre are known.
 func (f *fileTraffic) knowCDN(ctx context.Context, id int) error {
 	if len(f.c.addresses(id, dc.Want{CDN: true})) == 0 {
-		home := f.c.home.Load()
+		home := f.c.links.home.Load()
 		home.config.refresh(home) // it may be new (D5)
 		return fmt.Errorf("%w %d, of the CDN", ErrNoDC, id)
 	}

@@ -29,7 +29,7 @@ type configTimes struct {
 func (t *configTimes) next(l *link, now time.Time) time.Duration {
 	if !now.Before(t.at) {
 		t.at, t.had = now.Add(configRetry), now
-		l.start(l.c.encoded.getConfig, func(k *rpc) { t.answered(l, k) })
+		l.calls.start(l.c.encoded.getConfig, func(k *rpc) { t.answered(l, k) })
 		l.conn.Wake()
 	}
 	return t.at.Sub(now)

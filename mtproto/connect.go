@@ -21,13 +21,13 @@ func (r *connector) run(ctx context.Context) {
 	why := r.reconnect(ctx)
 	switch {
 	case ctx.Err() != nil:
-		why = l.c.ending()
+		why = l.c.life.ending()
 	case errors.Is(why, errIdle):
 		why = errMoved
 	case l.home():
-		l.c.fatal(why)
+		l.c.life.fatal(why)
 	}
-	l.c.forget(l) // first, so that calls which are turned away find another link
+	l.c.links.forget(l) // first, so that calls which are turned away find another link
 	l.finish(why)
 }
 
@@ -62,7 +62,7 @@ func (r *connector) connect(ctx context.Context) (proved bool, err error) {
 // not lie there for as long as the connection lives.
 func (r *connector) open(ctx context.Context) (*conn.Wire, error) {
 	if wait := r.l.c.dialing.take(r.l.path(), time.Now()); wait > 0 {
-		if err := r.l.c.sleep(ctx, wait); err != nil {
+		if err := r.l.c.life.sleep(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +164,7 @@ func (r *connector) report(err error) {
 // rest waits before the next attempt. A link that nobody needs does not make one.
 func (r *connector) rest(ctx context.Context) error {
 	r.l.conn.Lock()
-	needed := r.l.busy()
+	needed := r.l.calls.busy()
 	r.l.conn.Unlock()
 	if !needed && !r.l.home() {
 		return errIdle

@@ -26,7 +26,7 @@ func (r *connector) dial(ctx context.Context, failures int) (*route, error) {
 	}
 	o := &l.c.o
 	if wait := o.Throttle.queue(time.Now()); wait > 0 {
-		if err := l.c.sleep(ctx, wait); err != nil {
+		if err := l.c.life.sleep(ctx, wait); err != nil {
 			return nil, err
 		}
 	}

@@ -176,19 +176,5 @@ func outlasts(ctx context.Context, d time.Duration) bool {
 	return ok && time.Until(end) <= d
 }
 
-// sleep waits for d. It fails when ctx or Run ends before.
-func (c *Client) sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.life.over:
-		return c.ending()
-	}
-}
-
 // floodJitter keeps callers that waited together from calling together.
 func floodJitter() time.Duration { return time.Duration(rand.Int64N(int64(250 * time.Millisecond))) }

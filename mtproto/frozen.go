@@ -32,7 +32,7 @@ func (f *freezeCheck) report(c *Client, method string) {
 	if !f.last.due(time.Now(), frozenEvery) {
 		return
 	}
-	_ = c.background(func() {
+	_ = c.life.background(func() {
 		e := Frozen{Method: method}
 		query, err := c.o.Schema.Encode(nil, codec.M{"_": "help.getAppConfig", "hash": 0})
 		if err == nil {

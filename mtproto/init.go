@@ -24,7 +24,6 @@ const (
 // initState is how far a session has got with what comes before all calls: the binding of its temporary key, then
 // initConnection. It is under the link's lock.
 type initState struct {
-	open      bool      // all is done: calls go to the session at once
 	since     time.Time // when the connection was made, or the last refusal was over
 	binding   *rpc      // of the temporary key, under way
 	query     *rpc      // the initConnection under way
@@ -85,9 +84,9 @@ func (s *initState) reinitLeft(now time.Time) (time.Duration, error) {
 	return 0, errReinit
 }
 
-// reinit has initConnection repeated, on the next connection or on the one that begins.
+// reinit notes that initConnection is repeated, on the next connection or on the one that begins. Calls are held until then.
 func (s *initState) reinit(now time.Time) {
-	s.reinitDone, s.reinitDue, s.open = now, time.Time{}, false
+	s.reinitDone, s.reinitDue = now, time.Time{}
 }
 
 // askReinit reports whether initConnection may be repeated at once; if not, it is when the last time is long enough ago.
@@ -103,13 +102,14 @@ func (s *initState) askReinit(now time.Time) bool {
 // Reinit closes the connection, and repeats initConnection on the next one: the cure for updates in a layer that the client does
 // not speak (D3). Fetch the difference afterwards. It does so once a minute at most; asked for more often, it waits.
 func (c *Client) Reinit() {
-	l := c.home.Load()
+	l := c.links.home.Load()
 	if l == nil {
 		return
 	}
 	l.conn.Lock()
 	defer l.conn.Unlock()
 	if l.init.askReinit(time.Now()) {
+		l.calls.open = false
 		l.conn.Drop(errReinit)
 	} else {
 		l.conn.Wake()
@@ -128,15 +128,15 @@ func (l *link) introduce() {
 		}
 	case l.use != forCalls:
 		l.beginFiles(way)
-	case !l.init.open && l.init.query == nil && !l.temp.Draining():
+	case !l.calls.open && l.init.query == nil && !l.temp.Draining():
 		l.init.announced = way
-		l.init.query = l.start(l.c.encoded.inits[way], l.initAnswered)
+		l.init.query = l.calls.start(l.c.encoded.inits[way], l.initAnswered)
 	}
 }
 
 // retryInit begins again after a refusal. It returns how long that has to wait. The lock is held.
 func (l *link) retryInit(now time.Time) time.Duration {
-	if l.init.retryAt.IsZero() || l.init.open {
+	if l.init.retryAt.IsZero() || l.calls.open {
 		return never
 	}
 	if left := l.init.retryAt.Sub(now); left > 0 {
@@ -157,8 +157,7 @@ func (l *link) startOver() {
 	l.conn.Lock()
 	defer l.conn.Unlock()
 	if k := l.init.query; k != nil {
-		delete(l.calls, k.id)
-		l.conn.Session().Cancel(time.Now(), k.id)
+		l.calls.drop(k)
 		l.init.query = nil
 	}
 }
@@ -191,8 +190,8 @@ func (l *link) initAnswered(k *rpc) {
 func (l *link) initDone() bool {
 	l.conn.Lock()
 	defer l.conn.Unlock()
-	if l.closed == nil {
-		l.release()
+	if l.calls.closed == nil {
+		l.calls.release()
 	}
 	return !l.init.noticed
 }
@@ -221,10 +220,10 @@ func (l *link) initRefused(e *Error) {
 	case r == moveHome && l.home():
 		// What somebody who is signed in has cannot be brought along by a data centre that does not take our calls: it is asked again.
 		if !mine && e.Arg != 0 && e.Arg != l.id {
-			_ = l.c.background(func() { l.follow(e) })
+			_ = l.c.life.background(func() { l.follow(e) })
 		}
 	case (r == toCaller || r == rewrap || r == checkSignIn) && l.home(): // of these, repetition cures none
-		l.c.fatal(e)
+		l.c.life.fatal(e)
 		l.conn.Drop(e)
 		return
 	case r == loseAuth, r == loseKey, r == toCaller, r == rewrap, r == checkSignIn:
@@ -248,7 +247,7 @@ func (l *link) retryLater(e *Error) {
 
 // follow makes the data centre the home that an error names.
 func (l *link) follow(e *Error) {
-	if err := l.c.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
+	if err := l.c.links.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
 		l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
 	}
 }

@@ -86,14 +86,14 @@ func (a *attempts) carry(ctx context.Context) ([]byte, error) {
 }
 
 func (a *attempts) repeat(ctx context.Context) ([]byte, error) {
-	if err := a.c.running(ctx); err != nil {
+	if err := a.c.life.running(ctx); err != nil {
 		return nil, a.failed(SentNo, err)
 	}
 	for {
 		if err := a.queueForFlood(ctx); err != nil {
 			return nil, err
 		}
-		if e := a.c.awaitTurn(ctx, a); e != nil {
+		if e := a.awaitTurn(ctx); e != nil {
 			return nil, e
 		}
 		body, e := a.try(ctx)
@@ -112,31 +112,16 @@ func (a *attempts) failed(sent Sent, err error) *Error {
 	return &Error{Method: a.m.name, DC: a.id, Sent: sent, Err: err}
 }
 
-// running waits for Run.
-func (c *Client) running(ctx context.Context) error {
-	select {
-	case <-c.life.begun:
-		return ctx.Err()
-	default:
-	}
-	select {
-	case <-c.life.begun:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // try makes the call once.
 func (a *attempts) try(ctx context.Context) ([]byte, *Error) {
-	l := a.c.home.Load()
+	l := a.c.links.home.Load()
 	if a.id != 0 && a.id != l.id {
 		var err error
-		if l, err = a.c.foreign(ctx, a.id); err != nil {
+		if l, err = a.c.links.foreign(ctx, a.id); err != nil {
 			return nil, a.failed(SentNo, err)
 		}
 	}
-	return l.do(ctx, a.m, a.query, manner{turn: a.turn})
+	return l.calls.do(ctx, a.m, a.query, manner{turn: a.turn})
 }
 
 // queueForFlood waits where an earlier call of the same method, and to the same peer perhaps, was told to, or fails as that
@@ -230,7 +215,7 @@ func (a *attempts) retry(ctx context.Context, e *Error) error {
 	if a.tries > a.retries(ctx) || outlasts(ctx, pause) {
 		return e
 	}
-	if err := a.c.sleep(ctx, pause); err != nil {
+	if err := a.c.life.sleep(ctx, pause); err != nil {
 		return a.failed(e.Sent, err)
 	}
 	return nil
@@ -247,7 +232,7 @@ func (a *attempts) sitOut(ctx context.Context, e *Error, d time.Duration) error 
 	until := time.Now().Add(d)
 	a.turn.pause(pause{until, e.Kind()})
 	defer BeginWait(ctx, Wait{For: WaitFlood, Until: until, Refusal: e})()
-	if err := a.c.sleep(ctx, d); err != nil {
+	if err := a.c.life.sleep(ctx, d); err != nil {
 		return a.failed(e.Sent, err)
 	}
 	return nil
@@ -261,7 +246,7 @@ func (a *attempts) rewrap(e *Error) error {
 	if a.wraps > 1 { // it is wrapped already
 		return nil
 	}
-	wrapped, err := a.c.encoded.initConnection(a.query, a.c.ways.Way(a.c.announced(e.DC)))
+	wrapped, err := a.c.encoded.initConnection(a.query, a.c.ways.Way(a.c.links.announced(e.DC)))
 	if err != nil {
 		return a.failed(SentNo, err)
 	}
@@ -278,7 +263,7 @@ func (a *attempts) follow(ctx context.Context, e *Error, home bool) error {
 		a.id = e.Arg
 		return nil
 	}
-	if err := a.c.moveHome(ctx, e.DC, e.Arg); err != nil {
+	if err := a.c.links.moveHome(ctx, e.DC, e.Arg); err != nil {
 		return a.failed(SentRefused, fmt.Errorf("%w, on the way to data centre %d: %w", e, e.Arg, err))
 	}
 	a.id = 0
@@ -288,7 +273,7 @@ func (a *attempts) follow(ctx context.Context, e *Error, home bool) error {
 // unauthorized deals with a data centre that does not take us for signed in: at home the account is lost, elsewhere its
 // authorization is brought there again.
 func (a *attempts) unauthorized(e *Error) error {
-	if l := a.c.home.Load(); e.DC == l.id {
+	if l := a.c.links.home.Load(); e.DC == l.id {
 		if a.c.store.signedIn() {
 			_ = a.c.loseAuth(e)
 		}

@@ -139,7 +139,7 @@ func (k *linkKeys) temporaryFor(w *wire) (*keys.Temporary, error) {
 	l := k.l
 	at, now, wall := keys.Scope{DC: l.id, Media: w.to.MediaOnly}, time.Now(), l.c.life.wall()
 	l.conn.Lock()
-	own, waiting := l.temp.Key(), len(l.calls) > 0
+	own, waiting := l.temp.Key(), len(l.calls.sent) > 0
 	l.conn.Unlock()
 	if own != nil && own.Scope() == at && waiting && !own.Ends(now, wall, keys.ForcedLeast) {
 		return own, nil
@@ -221,7 +221,7 @@ func (k *linkKeys) bind(permanent crypto.Key, t *keys.Temporary) *rpc {
 		})
 	}
 	call.then = func(call *rpc) { k.bindAnswered(call, t) }
-	l.submit(call)
+	l.calls.submit(call)
 	return call
 }
 

@@ -74,7 +74,7 @@ func (l *link) noteWrap(e *Error) {
 func (l *link) beginFiles(way int) {
 	l.init.announced, l.wrap = way, true
 	if !l.temp.Draining() {
-		l.release()
+		l.calls.release()
 	}
 }
 

@@ -250,7 +250,7 @@ func (l *Login) authorized(phone string, v codec.View) (LoginState, error) {
 	if v.Name() != "auth.authorization" || id == 0 {
 		return l.State(), fmt.Errorf("mtproto: login: answer %s without a user", v.Name())
 	}
-	home := l.c.home.Load().id
+	home := l.c.links.home.Load().id
 	l.c.store.change(func(s *State) {
 		s.UserID, s.Bot = id, bot
 		for i, d := range s.DCs { // what was imported elsewhere was somebody else's
@@ -282,7 +282,7 @@ func (l *Login) LogOut(ctx context.Context) error {
 		s.UserID, s.Bot, s.DCs = 0, false, nil
 		s.addToken(v.Bytes("future_auth_token"))
 	})
-	l.c.fatal(ErrLoggedOut)
+	l.c.life.fatal(ErrLoggedOut)
 	return nil
 }
 

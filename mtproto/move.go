@@ -8,25 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/natsgram/natsgram/mtproto/dc"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // exportsMost is how often an authorization is exported anew because its token was not accepted, or something else went wrong
 // that passes (D7).
 const exportsMost = 3
-
-// foreign returns the link to another data centre than the home, with the account's authorization there.
-func (c *Client) foreign(ctx context.Context, id int) (*link, error) {
-	if len(c.addresses(id, dc.Want{})) == 0 {
-		return nil, fmt.Errorf("%w %d", ErrNoDC, id)
-	}
-	l, err := c.linkTo(id)
-	if err != nil {
-		return nil, err
-	}
-	return l, c.transfers.bring(ctx, l)
-}
 
 // bring exports the account's authorization at home and imports it at a data centre, once for each key
 // there (D7). Of several calls one does it, the others wait.
@@ -44,7 +31,7 @@ func (t *transfers) bring(ctx context.Context, l *link) error {
 	if c.store.authorized(l.id) {
 		return nil
 	}
-	return t.transfer(ctx, c.home.Load(), l)
+	return t.transfer(ctx, c.links.home.Load(), l)
 }
 
 // transfers are how the account's authorization gets to other data centres. They outlive the links there.
@@ -79,7 +66,7 @@ func (t *transfers) to(id int) *transfer {
 func (t *transfers) transfer(ctx context.Context, from, to *link) error {
 	state := t.to(to.id)
 	for try := 1; ; try++ {
-		err := t.c.sleep(ctx, time.Until(state.until))
+		err := t.c.life.sleep(ctx, time.Until(state.until))
 		if err == nil {
 			err = t.once(ctx, from, to)
 		}
@@ -114,63 +101,32 @@ func transferable(err error) bool {
 }
 
 func (t *transfers) once(ctx context.Context, from, to *link) error {
-	exported, err := t.c.at(ctx, from, codec.M{"_": "auth.exportAuthorization", "dc_id": to.id})
+	exported, err := t.at(ctx, from, codec.M{"_": "auth.exportAuthorization", "dc_id": to.id})
 	if err != nil {
 		return err
 	}
-	_, err = t.c.at(ctx, to, codec.M{
+	_, err = t.at(ctx, to, codec.M{
 		"_": "auth.importAuthorization", "id": exported.Int("id"), "bytes": exported.Bytes("bytes"),
 	})
 	return err
 }
 
 // at makes a call over a certain link, without any repetition, and not before a flood wait of the same method is over.
-func (c *Client) at(ctx context.Context, l *link, call codec.M) (codec.View, error) {
-	query, err := c.o.Schema.Encode(nil, call)
+func (t *transfers) at(ctx context.Context, l *link, call codec.M) (codec.View, error) {
+	query, err := t.c.o.Schema.Encode(nil, call)
 	if err != nil {
 		return codec.View{}, err
 	}
-	m := methodOf(c.o.Schema, query)
-	if p, some := c.floods.left(m.id, time.Now(), func() peer { return peer{} }); some {
+	m := methodOf(t.c.o.Schema, query)
+	if p, some := t.c.floods.left(m.id, time.Now(), func() peer { return peer{} }); some {
 		return codec.View{}, p.refusal(m, l.id)
 	}
-	body, e := l.do(ctx, m, query, manner{})
+	body, e := l.calls.do(ctx, m, query, manner{})
 	if e != nil {
 		if RetryAfter(e) > 0 { // the next who wants the same is not to ask again
-			c.floods.pause(m, peer{}, e)
+			t.c.floods.pause(m, peer{}, e)
 		}
 		return codec.View{}, e
 	}
-	return c.o.Schema.View(body)
-}
-
-// moveHome makes another data centre the account's home (D6). If somebody is signed in, that is brought along. Calls that
-// are under way at the former home end there.
-func (c *Client) moveHome(ctx context.Context, from, to int) error {
-	select {
-	case c.moving <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-c.moving }()
-	former := c.home.Load()
-	if former.id != from { // another call has moved it
-		return nil
-	}
-	if to == from {
-		return errors.New("mtproto: the home is to move to where it is")
-	}
-	l, err := c.foreign(ctx, to)
-	if err != nil {
-		return err
-	}
-	c.store.change(func(s *State) { s.Home = to })
-	l = c.settle(l)
-	former.conn.Wake() // it may be idle from now on
-	l.conn.Wake()
-	c.events.emit(Migrated{From: from, To: to})
-	if l.isOpen() {
-		c.setReady(true)
-	}
-	return nil
+	return t.c.o.Schema.View(body)
 }

@@ -17,11 +17,12 @@ const never = keys.Never
 // Attached begins, on a new connection, with what goes before calls.
 func (l *link) Attached(now time.Time) {
 	if !sameProxy(l.c.ways, l.up.via.way, l.init.announced) { // D1: what initConnection has said is not true any more
-		l.init.open = false
+		l.calls.open = false
 	}
 	l.init.since = now
 	if !l.init.reinitDue.IsZero() {
 		l.init.reinit(now)
+		l.calls.open = false
 	}
 	l.introduce()
 }
@@ -30,7 +31,7 @@ func (l *link) Attached(now time.Time) {
 func (l *link) Ended(now time.Time, e session.Event) {
 	switch e := e.(type) {
 	case session.Result:
-		if k := l.take(now, e.Call); k != nil {
+		if k := l.calls.take(now, e.Call); k != nil {
 			k.body, k.refusal = e.Body, e.Err
 			if e.Lent {
 				k.loan.Lend(l.conn.Lent(), conn.Recycle)
@@ -38,29 +39,16 @@ func (l *link) Ended(now time.Time, e session.Event) {
 			l.answered(now, k)
 		}
 	case session.Failed:
-		if k := l.take(now, e.Call); k != nil {
+		if k := l.calls.take(now, e.Call); k != nil {
 			k.err, k.sent = e.Err, k.fate(sentBy(e.Sent))
 			l.answered(now, k)
 		}
 	}
 }
 
-func (l *link) take(now time.Time, id session.CallID) *rpc {
-	k := l.calls[id]
-	if k == nil {
-		return nil
-	}
-	delete(l.calls, id)
-	k.turn.leave()
-	if !l.busy() {
-		l.idle = now
-	}
-	return k
-}
-
 func (l *link) answered(now time.Time, k *rpc) {
 	if k.refusal != nil && k.refusal.ErrorMessage == kindUnbound && l.temp.Unbind(now) {
-		l.init.open = false
+		l.calls.open = false
 		l.conn.Wake()
 	}
 	if k.then != nil {
@@ -73,11 +61,11 @@ func (l *link) answered(now time.Time, k *rpc) {
 // Next starts what the client itself has to do in time.
 func (l *link) Next(now time.Time) (time.Duration, error) {
 	d, home := never, l.home()
-	if home && l.init.open {
+	if home && l.calls.open {
 		d = l.config.next(l, now)
 	}
-	if !home && !l.busy() {
-		left := l.idle.Add(l.c.o.Limits.Idle).Sub(now)
+	if !home && !l.calls.busy() {
+		left := l.calls.idle.Add(l.c.o.Limits.Idle).Sub(now)
 		if left <= 0 {
 			return 0, errIdle
 		}
@@ -90,6 +78,7 @@ func (l *link) Next(now time.Time) (time.Duration, error) {
 	}
 	d = min(d, left)
 	if left, err = l.init.reinitLeft(now); err != nil {
+		l.calls.open = false
 		return 0, err
 	}
 	d = min(d, left)
@@ -102,14 +91,14 @@ func (l *link) Next(now time.Time) (time.Duration, error) {
 // stepKey sees to the next temporary key in time. It returns how long there is nothing to do, or why the connection is to be
 // left.
 func (l *link) stepKey(now time.Time) (time.Duration, error) {
-	s := l.temp.Next(now, l.c.life.wall(), &l.c.keys, keys.Load{Calls: len(l.calls), Open: l.init.open})
+	s := l.temp.Next(now, l.c.life.wall(), &l.c.keys, keys.Load{Calls: len(l.calls.sent), Open: l.calls.open})
 	switch {
 	case s.Leave != nil:
 		return 0, s.Leave
 	case s.Hold:
-		l.init.open = false
+		l.calls.open = false
 	case s.Release:
-		l.release()
+		l.calls.release()
 	case s.Renew:
 		present := l.temp.Key()
 		l.c.life.wg.Go(func() { l.keys.renew(l.c.life.ctx, present) })
@@ -118,13 +107,13 @@ func (l *link) stepKey(now time.Time) (time.Duration, error) {
 }
 
 // Due reports whether the next temporary key waits for nothing but that the loop takes it.
-func (l *link) Due() bool { return l.temp.Draining() && len(l.calls) == 0 }
+func (l *link) Due() bool { return l.temp.Draining() && len(l.calls.sent) == 0 }
 
 // Proved notes that the connection works. It reports whether calls go on over it at once.
 func (l *link) Proved(now time.Time) bool {
 	via := l.up.via
 	l.c.ways.Answered(now, via.way, now.Sub(via.began))
-	open := l.isOpen()
+	open := l.calls.isOpen()
 	l.noteOffset(now)
 	return open
 }
@@ -140,7 +129,7 @@ func (l *link) connected(rtt time.Duration) {
 	}
 	l.c.events.emit(Connected{DC: l.id, Layer: l.c.o.Schema.Layer(), RTT: rtt})
 	if l.home() {
-		l.c.setReady(true)
+		l.c.ready.set(true)
 	}
 }
 
@@ -167,7 +156,7 @@ func (l *link) noteOffset(now time.Time) {
 // Closing has acknowledgements sent before a connection is closed that could go on. When Run ends, nothing else is to be sent.
 func (l *link) Closing(ended bool, why error) (flush bool) {
 	if ended {
-		l.finish(l.c.ending())
+		l.finish(l.c.life.ending())
 		return true
 	}
 	return errors.Is(why, errIdle) || errors.Is(why, keys.ErrRenewed)
@@ -176,6 +165,6 @@ func (l *link) Closing(ended bool, why error) (flush bool) {
 // Detached says that calls are not answered any more.
 func (l *link) Detached() {
 	if l.home() {
-		l.c.setReady(false)
+		l.c.ready.set(false)
 	}
 }

@@ -40,7 +40,7 @@ func (l *Login) AwaitQR(ctx context.Context) (LoginState, error) {
 	case <-t.C:
 	case <-l.scanned:
 	case <-l.c.life.over:
-		return l.State(), l.c.ending()
+		return l.State(), l.c.life.ending()
 	case <-ctx.Done():
 		return l.State(), ctx.Err()
 	}
@@ -87,8 +87,8 @@ func (l *Login) exportToken(ctx context.Context) (LoginState, error) {
 
 // importToken goes on at the data centre where the account is that has scanned the code.
 func (l *Login) importToken(ctx context.Context, to int, token []byte) (codec.View, error) {
-	if home := l.c.home.Load().id; home != to {
-		if err := l.c.moveHome(ctx, home, to); err != nil {
+	if home := l.c.links.home.Load().id; home != to {
+		if err := l.c.links.moveHome(ctx, home, to); err != nil {
 			return codec.View{}, fmt.Errorf("mtproto: login: on the way to data centre %d: %w", to, err)
 		}
 	}
@@ -99,7 +99,7 @@ func (l *Login) importToken(ctx context.Context, to int, token []byte) (codec.Vi
 func (l *Login) tokenState(v codec.View) (LoginState, error) {
 	switch v.Name() {
 	case "auth.loginToken":
-		ends := time.Unix(v.Int("expires"), 0).Add(-l.c.store.offset(l.c.home.Load().id))
+		ends := time.Unix(v.Int("expires"), 0).Add(-l.c.store.offset(l.c.links.home.Load().id))
 		url := "tg://login?token=" + base64.RawURLEncoding.EncodeToString(v.Bytes("token"))
 		return l.set(LoginState{Step: WaitQR, QR: &QRCode{URL: url, Expires: ends}}), nil
 	case "auth.loginTokenSuccess":

@@ -160,7 +160,7 @@ type turn struct {
 
 // awaitTurn waits until the call before has been given to a link, so that it is sent first. Where that one sits out a flood wait
 // for longer than this one may take, it fails at once, as that one would.
-func (c *Client) awaitTurn(ctx context.Context, a *attempts) *Error {
+func (a *attempts) awaitTurn(ctx context.Context) *Error {
 	t := a.turn
 	if t == nil || t.before == nil {
 		return nil
@@ -188,8 +188,8 @@ func (c *Client) awaitTurn(ctx context.Context, a *attempts) *Error {
 		case <-next:
 		case <-ctx.Done():
 			return a.failed(SentNo, ctx.Err())
-		case <-c.life.over:
-			return a.failed(SentNo, c.ending())
+		case <-a.c.life.over:
+			return a.failed(SentNo, a.c.life.ending())
 		}
 	}
 }

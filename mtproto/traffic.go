@@ -51,7 +51,7 @@ func (c *Client) InvokeFile(ctx context.Context, id int, t Traffic, query []byte
 	if !strings.HasPrefix(a.m.name, "upload.") || a.m.name == cdnMethod {
 		return nil, a.failed(SentNo, ErrNotFile)
 	}
-	if err := c.running(ctx); err != nil {
+	if err := c.life.running(ctx); err != nil {
 		return nil, a.failed(SentNo, err)
 	}
 	use := forDownload
@@ -71,7 +71,7 @@ func (c *Client) InvokeFile(ctx context.Context, id int, t Traffic, query []byte
 
 // try makes a call of file traffic once.
 func (f *fileTraffic) try(ctx context.Context, a *attempts, use linkUse) ([]byte, *Error) {
-	id, home := a.id, f.c.home.Load()
+	id, home := a.id, f.c.links.home.Load()
 	if id == 0 {
 		id = home.id
 	}
@@ -82,7 +82,7 @@ func (f *fileTraffic) try(ctx context.Context, a *attempts, use linkUse) ([]byte
 		return f.tryNarrow(ctx, id, a)
 	}
 	if id != home.id && !f.c.store.authorized(id) {
-		if _, err := f.c.foreign(ctx, id); err != nil {
+		if _, err := f.c.links.foreign(ctx, id); err != nil {
 			return nil, a.failed(SentNo, err)
 		}
 	}
@@ -97,7 +97,7 @@ func (f *fileTraffic) do(ctx context.Context, at dcPath, a *attempts) ([]byte, *
 	}
 	how := manner{before: l.header(), loan: LoanOf(ctx), company: a.company}
 	a.company = nil
-	body, e := l.do(ctx, a.m, a.query, how)
+	body, e := l.calls.do(ctx, a.m, a.query, how)
 	l.noteWrap(e)
 	return body, e
 }
@@ -144,7 +144,7 @@ func (f *fileTraffic) slowDown(ctx context.Context, a *attempts, e *Error) error
 	if !waits {
 		return e
 	}
-	if err := f.c.sleep(ctx, d+floodJitter()); err != nil {
+	if err := f.c.life.sleep(ctx, d+floodJitter()); err != nil {
 		return a.failed(e.Sent, err)
 	}
 	return nil
@@ -228,14 +228,14 @@ func (f *fileTraffic) link(at dcPath) (*link, error) {
 	var best *link
 	least := 0
 	for _, l := range f.links[at] {
-		if n, taking := l.load(); taking && (best == nil || n < least) {
+		if n, taking := l.calls.load(); taking && (best == nil || n < least) {
 			best, least = l, n
 		}
 	}
 	if best != nil && (least == 0 || len(f.links[at]) >= at.most(f.premium.Load())) {
 		return best, nil
 	}
-	l, err := f.c.startFileLink(at)
+	l, err := f.start(at)
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +243,18 @@ func (f *fileTraffic) link(at dcPath) (*link, error) {
 		f.links = map[dcPath][]*link{}
 	}
 	f.links[at] = append(f.links[at], l)
+	return l, nil
+}
+
+// start makes a link for files.
+func (f *fileTraffic) start(at dcPath) (*link, error) {
+	l := newLink(f.c, at.id, at.use)
+	if !f.c.life.background(func() {
+		l.up.run(f.c.life.ctx)
+		f.forget(l)
+	}) {
+		return nil, f.c.life.ending()
+	}
 	return l, nil
 }
 

@@ -23,7 +23,7 @@ func (u *userCheck) ask(l *link) {
 	l.conn.Lock()
 	defer l.conn.Unlock()
 	if l.conn.Session() != nil {
-		l.start(query, func(k *rpc) { u.answered(l, k) })
+		l.calls.start(query, func(k *rpc) { u.answered(l, k) })
 		l.conn.Wake()
 	}
 }
@@ -43,7 +43,7 @@ func (u *userCheck) answered(l *link, k *rpc) {
 	for user := range l.c.o.Schema.Objects(body, t) {
 		l.c.files.premium.Store(user.Bool("premium"))
 		if got := user.Int("id"); got != want {
-			l.c.fatal(fmt.Errorf("%w: it is %d, not %d", ErrWrongUser, got, want))
+			l.c.life.fatal(fmt.Errorf("%w: it is %d, not %d", ErrWrongUser, got, want))
 		}
 		return
 	}
@@ -54,7 +54,7 @@ func (u *userCheck) refused(l *link, e *Error) {
 	case loseAuth, loseKey:
 		l.initRefused(e)
 	case moveHome:
-		_ = l.c.background(func() { l.follow(e) })
+		_ = l.c.life.background(func() { l.follow(e) })
 	default: // of no consequence: whoever calls next is told
 	}
 }
@@ -62,7 +62,7 @@ func (u *userCheck) refused(l *link, e *Error) {
 // doubt asks at home whether the account is still signed in, after a 401 that nobody knows: the answer to that question, and no
 // word that we do not understand, ends a session.
 func (u *userCheck) doubt(c *Client, e *Error) {
-	l := c.home.Load()
+	l := c.links.home.Load()
 	if e.DC != l.id || !c.store.signedIn() || e.Method == "users.getUsers" {
 		return
 	}
@@ -77,13 +77,13 @@ func (c *Client) loseAuth(cause error) error {
 	err := fmt.Errorf("%w: %w", ErrAuthLost, cause)
 	c.login.lost()
 	c.events.emit(AuthLost{Err: cause})
-	c.fatal(err)
+	c.life.fatal(err)
 	return err
 }
 
 // duplicated ends everything because the authorization was used twice. Elsewhere than at home the error is the caller's alone.
 func (c *Client) duplicated(e *Error) error {
-	if l := c.home.Load(); e.DC == l.id && c.store.signedIn() {
+	if l := c.links.home.Load(); e.DC == l.id && c.store.signedIn() {
 		_ = c.loseAuth(fmt.Errorf("%w: %w", ErrKeyDuplicated, e))
 	}
 	return e
