@@ -101,7 +101,7 @@ func (r *connector) judge(err error, proved bool, began time.Time) error {
 	case errors.Is(err, keys.ErrUnbound), IsKind(err, kindUnbound):
 		r.l.keys.forgetTemporary()
 	case errors.Is(err, errSilent):
-		r.l.startOver()
+		r.l.init.startOver()
 	case !errors.As(err, &t):
 	case t.Code == transport.CodeFlood && !crowded:
 		r.l.c.o.Throttle.flooded(time.Now())

@@ -21,9 +21,12 @@ const (
 	reinitEvery = time.Minute
 )
 
-// initState is how far a session has got with what comes before all calls: the binding of its temporary key, then
-// initConnection. It is under the link's lock.
-type initState struct {
+// introduction is what comes before all calls of a session, and how far that has got: the binding of its temporary key, then
+// initConnection.
+type introduction struct {
+	l *link
+
+	// Under the link's lock.
 	since     time.Time // when the connection was made, or the last refusal was over
 	binding   *rpc      // of the temporary key, under way
 	query     *rpc      // the initConnection under way
@@ -39,21 +42,21 @@ type initState struct {
 }
 
 // anew returns the state of the next session.
-func (s *initState) anew() initState {
-	return initState{
-		announced: s.announced, refused: s.refused, retryAt: s.retryAt, reinitDone: s.reinitDone, reinitDue: s.reinitDue,
+func (i *introduction) anew() introduction {
+	return introduction{
+		l: i.l, announced: i.announced, refused: i.refused, retryAt: i.retryAt, reinitDone: i.reinitDone, reinitDue: i.reinitDue,
 	}
 }
 
 // accepted forgets refusals.
-func (s *initState) accepted() { s.refused, s.retryAt = 0, time.Time{} }
+func (i *introduction) accepted() { i.refused, i.retryAt = 0, time.Time{} }
 
 // answerDue returns how long the server has yet to answer what comes first, or errSilent.
-func (s *initState) answerDue(now time.Time) (time.Duration, error) {
-	if s.binding == nil && s.query == nil {
+func (i *introduction) answerDue(now time.Time) (time.Duration, error) {
+	if i.binding == nil && i.query == nil {
 		return never, nil
 	}
-	left := s.since.Add(initMost).Sub(now)
+	left := i.since.Add(initMost).Sub(now)
 	if left <= 0 {
 		return 0, errSilent
 	}
@@ -62,40 +65,40 @@ func (s *initState) answerDue(now time.Time) (time.Duration, error) {
 
 // refuse notes a refusal, and returns how long to wait: as long as Telegram says, or 1, 2, 4 ... 60 s (NetQueryDelayer.cpp of
 // TDLib).
-func (s *initState) refuse(now time.Time, e *Error) time.Duration {
-	s.refused++
-	pause := retryPause(s.refused, rand.Float64())
+func (i *introduction) refuse(now time.Time, e *Error) time.Duration {
+	i.refused++
+	pause := retryPause(i.refused, rand.Float64())
 	if wait := RetryAfter(e); wait > 0 {
 		pause = wait + floodJitter()
 	}
-	s.retryAt = now.Add(pause)
+	i.retryAt = now.Add(pause)
 	return pause
 }
 
 // reinitLeft returns how long there is until the connection is to be closed for [Client.Reinit], or errReinit.
-func (s *initState) reinitLeft(now time.Time) (time.Duration, error) {
-	if s.reinitDue.IsZero() {
+func (i *introduction) reinitLeft(now time.Time) (time.Duration, error) {
+	if i.reinitDue.IsZero() {
 		return never, nil
 	}
-	if left := s.reinitDue.Sub(now); left > 0 {
+	if left := i.reinitDue.Sub(now); left > 0 {
 		return left, nil
 	}
-	s.reinit(now)
+	i.reinit(now)
 	return 0, errReinit
 }
 
 // reinit notes that initConnection is repeated, on the next connection or on the one that begins. Calls are held until then.
-func (s *initState) reinit(now time.Time) {
-	s.reinitDone, s.reinitDue = now, time.Time{}
+func (i *introduction) reinit(now time.Time) {
+	i.reinitDone, i.reinitDue = now, time.Time{}
 }
 
 // askReinit reports whether initConnection may be repeated at once; if not, it is when the last time is long enough ago.
-func (s *initState) askReinit(now time.Time) bool {
-	if soonest := s.reinitDone.Add(reinitEvery); soonest.After(now) {
-		s.reinitDue = soonest
+func (i *introduction) askReinit(now time.Time) bool {
+	if soonest := i.reinitDone.Add(reinitEvery); soonest.After(now) {
+		i.reinitDue = soonest
 		return false
 	}
-	s.reinit(now)
+	i.reinit(now)
 	return true
 }
 
@@ -116,67 +119,71 @@ func (c *Client) Reinit() {
 	}
 }
 
-// introduce starts what comes before all other calls: with a key that is not bound yet, to bind it, as such a key may
+// begin starts what comes before all other calls: with a key that is not bound yet, to bind it, as such a key may
 // call next to nothing else (B20); then initConnection, also after each binding (B23, D1). The lock is held.
-func (l *link) introduce() {
+func (i *introduction) begin() {
+	l := i.l
 	way, t := l.up.via.way, l.temp.Key()
 	switch {
-	case !l.init.retryAt.IsZero(): // see retryInit
+	case !i.retryAt.IsZero(): // see retry
 	case t != nil && !l.c.keys.Bound(t):
-		if l.init.binding == nil {
-			l.init.binding = l.keys.bind(l.c.store.permanent(l.id), t)
+		if i.binding == nil {
+			i.binding = l.keys.bind(l.c.store.permanent(l.id), t)
 		}
 	case l.use != forCalls:
 		l.beginFiles(way)
-	case !l.calls.open && l.init.query == nil && !l.temp.Draining():
-		l.init.announced = way
-		l.init.query = l.calls.start(l.c.encoded.inits[way], l.initAnswered)
+	case !l.calls.open && i.query == nil && !l.temp.Draining():
+		i.announced = way
+		i.query = l.calls.start(l.c.encoded.inits[way], i.answered)
 	}
 }
 
-// retryInit begins again after a refusal. It returns how long that has to wait. The lock is held.
-func (l *link) retryInit(now time.Time) time.Duration {
-	if l.init.retryAt.IsZero() || l.calls.open {
+// retry begins again after a refusal. It returns how long that has to wait. The lock is held.
+func (i *introduction) retry(now time.Time) time.Duration {
+	l := i.l
+	if i.retryAt.IsZero() || l.calls.open {
 		return never
 	}
-	if left := l.init.retryAt.Sub(now); left > 0 {
+	if left := i.retryAt.Sub(now); left > 0 {
 		return left
 	}
-	l.init.retryAt, l.init.since = time.Time{}, now
-	l.introduce()
+	i.retryAt, i.since = time.Time{}, now
+	i.begin()
 	l.conn.Wake()
 	return never
 }
 
 // startOver gives up what was not answered, so that the next connection begins with it anew.
-func (l *link) startOver() {
+func (i *introduction) startOver() {
+	l := i.l
 	if !l.keys.trusted() {
 		l.keys.forgetTemporary()
 		return
 	}
 	l.conn.Lock()
 	defer l.conn.Unlock()
-	if k := l.init.query; k != nil {
+	if k := i.query; k != nil {
 		l.calls.drop(k)
-		l.init.query = nil
+		i.query = nil
 	}
 }
 
-// initAnswered takes the answer to initConnection(help.getConfig) (D1, D5).
-func (l *link) initAnswered(k *rpc) {
+// answered takes the answer to initConnection(help.getConfig) (D1, D5).
+func (i *introduction) answered(k *rpc) {
+	l := i.l
 	body, e := k.result(method{name: "initConnection"}, l.id)
 	l.c.rpcs.put(k)
 	l.conn.Lock()
-	if l.init.query = nil; e == nil {
-		l.init.accepted()
+	if i.query = nil; e == nil {
+		i.accepted()
 	}
 	l.conn.Unlock()
 	if e != nil {
-		l.initRefused(e)
+		i.turnedAway(e)
 		return
 	}
 	l.config.read(l, body)
-	if l.initDone() {
+	if i.done() {
 		l.newSession(0)
 	}
 	l.connected(l.conn.RTT())
@@ -185,15 +192,16 @@ func (l *link) initAnswered(k *rpc) {
 	}
 }
 
-// initDone lets calls through after initConnection was answered. It reports whether this is the first that is heard of a new
+// done lets calls through after initConnection was answered. It reports whether this is the first that is heard of a new
 // session.
-func (l *link) initDone() bool {
+func (i *introduction) done() bool {
+	l := i.l
 	l.conn.Lock()
 	defer l.conn.Unlock()
 	if l.calls.closed == nil {
 		l.calls.release()
 	}
-	return !l.init.noticed
+	return !i.noticed
 }
 
 // initError is a refusal of initConnection at another data centre than the home, which no repetition cures.
@@ -204,9 +212,10 @@ func (e *initError) Error() string {
 }
 func (e *initError) Unwrap() error { return e.refusal }
 
-// initRefused deals with a refusal of initConnection. What may pass is asked again over the same connection, as TDLib does: a
+// turnedAway deals with a refusal of initConnection. What may pass is asked again over the same connection, as TDLib does: a
 // data centre in trouble that cost each account a new connection every second would be in more.
-func (l *link) initRefused(e *Error) {
+func (i *introduction) turnedAway(e *Error) {
+	l := i.l
 	r := react(e.Code, e.Kind())
 	mine := l.home() && l.c.store.signedIn()
 	switch {
@@ -220,7 +229,7 @@ func (l *link) initRefused(e *Error) {
 	case r == moveHome && l.home():
 		// What somebody who is signed in has cannot be brought along by a data centre that does not take our calls: it is asked again.
 		if !mine && e.Arg != 0 && e.Arg != l.id {
-			_ = l.c.life.background(func() { l.follow(e) })
+			_ = l.c.life.background(func() { l.c.links.follow(l.id, e) })
 		}
 	case (r == toCaller || r == rewrap || r == checkSignIn) && l.home(): // of these, repetition cures none
 		l.c.life.fatal(e)
@@ -230,24 +239,18 @@ func (l *link) initRefused(e *Error) {
 		l.conn.Drop(&initError{e})
 		return
 	}
-	l.retryLater(e)
+	i.retryLater(e)
 }
 
 // retryLater has what comes first asked again after a refusal that may pass.
-func (l *link) retryLater(e *Error) {
+func (i *introduction) retryLater(e *Error) {
+	l := i.l
 	l.conn.Lock()
-	pause := l.init.refuse(time.Now(), e)
+	pause := i.refuse(time.Now(), e)
 	l.conn.Unlock()
 	l.c.o.Log.Warn("the beginning was refused", "dc", l.id, "error", e, "next", pause)
 	if l.use == forCalls {
 		l.c.events.emit(InitRefused{DC: l.id, Err: e, Next: pause})
 	}
 	l.conn.Wake()
-}
-
-// follow makes the data centre the home that an error names.
-func (l *link) follow(e *Error) {
-	if err := l.c.links.moveHome(l.c.life.ctx, l.id, e.Arg); err != nil {
-		l.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
-	}
 }

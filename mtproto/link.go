@@ -33,7 +33,7 @@ type link struct {
 	calls linkCalls
 
 	// Under the lock of conn.
-	init initState
+	init introduction
 	temp keys.InUse
 	wrap bool // calls of file traffic are to be wrapped in initConnection: none was answered yet (D1)
 
@@ -49,7 +49,7 @@ func newLink(c *Client, id int, use linkUse) *link {
 	l.conn = conn.New(conn.Options{Owner: l, Idle: c.o.Limits.Session.PingAfter, Wall: c.life.wall})
 	l.calls = linkCalls{id: id, conn: l.conn, rpcs: &c.rpcs, sent: map[session.CallID]*rpc{}, idle: time.Now()}
 	l.up = connector{l: l, backoff: backoff{max: c.o.Limits.BackoffMax}}
-	l.keys.l = l
+	l.keys.l, l.init.l = l, l
 	return l
 }
 

@@ -239,7 +239,7 @@ func (k *linkKeys) bindAnswered(call *rpc, t *keys.Temporary) {
 		k.bound(t)
 	case e.Code == 0: // the session is being left
 	default:
-		l.retryLater(e)
+		l.init.retryLater(e)
 		if e.Code == codeBad || e.Code == codeAuth || e.Code == codeRefused {
 			l.conn.Drop(&bindError{e})
 		}
@@ -255,7 +255,7 @@ func (k *linkKeys) bound(t *keys.Temporary) {
 		l.init.accepted()
 	}
 	l.c.keys.SetBound(t)
-	l.introduce()
+	l.init.begin()
 	l.conn.Wake()
 }
 

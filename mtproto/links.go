@@ -141,3 +141,10 @@ func (d *links) moveHome(ctx context.Context, from, to int) error {
 	}
 	return nil
 }
+
+// follow makes the data centre the home that an error names.
+func (d *links) follow(from int, e *Error) {
+	if err := d.moveHome(d.c.life.ctx, from, e.Arg); err != nil {
+		d.c.o.Log.Warn("the account lives elsewhere and could not be followed", "dc", e.Arg, "error", err)
+	}
+}

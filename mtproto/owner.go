@@ -24,7 +24,7 @@ func (l *link) Attached(now time.Time) {
 		l.init.reinit(now)
 		l.calls.open = false
 	}
-	l.introduce()
+	l.init.begin()
 }
 
 // Ended hands the end of a call to who waits for it.
@@ -71,7 +71,7 @@ func (l *link) Next(now time.Time) (time.Duration, error) {
 		}
 		d = min(d, left)
 	}
-	d = min(d, l.retryInit(now))
+	d = min(d, l.init.retry(now))
 	left, err := l.init.answerDue(now)
 	if err != nil {
 		return 0, err

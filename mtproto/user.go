@@ -52,9 +52,9 @@ func (u *userCheck) answered(l *link, k *rpc) {
 func (u *userCheck) refused(l *link, e *Error) {
 	switch react(e.Code, e.Kind()) {
 	case loseAuth, loseKey:
-		l.initRefused(e)
+		l.init.turnedAway(e)
 	case moveHome:
-		_ = l.c.life.background(func() { l.follow(e) })
+		_ = l.c.life.background(func() { l.c.links.follow(l.id, e) })
 	default: // of no consequence: whoever calls next is told
 	}
 }
