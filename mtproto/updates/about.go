@@ -3,43 +3,8 @@ package updates
 import (
 	"encoding/binary"
 
-	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/codec"
 )
-
-// About is which messages an update is about, as far as it tells. The ids count in its box; those of scheduled messages,
-// quick replies and business connections count for themselves.
-type About struct {
-	MsgID  int     // of the message; 0: none, or several
-	MsgIDs []int64 // of the messages, where the update is about a list of them
-	Topic  int     // the forum topic that the message stands in, by the id of the message that made it; 0: none, or not told
-	Album  int64   // what the messages of an album share; 0: of none
-
-	Out       bool // the account wrote it
-	Mentioned bool // it mentions the account, which has not seen that
-}
-
-// aboutPlan is where an update has that, beside in a message.
-type aboutPlan struct {
-	id  string // field of one message's id
-	ids string // field of a list of ids
-
-	topic bool // it has topic_id
-}
-
-// planAbout reads it off a declaration, by the names that the API has for ids in all its layers.
-func planAbout(c *tl.Combinator) (p aboutPlan) {
-	for _, name := range []string{"messages", "ids"} {
-		if list := c.Param(name); list != nil && len(list.Type.Args) == 1 && list.Type.Args[0].Name == "int" {
-			p.ids = name
-		}
-	}
-	if has(c, "msg_id", "int") {
-		p.id = "msg_id"
-	}
-	p.topic = c.Param("topic_id") != nil
-	return p
-}
 
 // aboutOf is what an update that was looked at is about.
 func aboutOf(u *looked, rule *rule) (a About) {

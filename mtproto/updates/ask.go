@@ -59,16 +59,4 @@ func (a *asker) answered(id FetchID, body []byte, err error) (c *container, aske
 
 var errUnreadable = errors.New("updates: the answer cannot be read")
 
-// refusal is how Telegram's refusal reads, "" where err is none.
-func refusal(err error) *Error {
-	var refused *Error
-	if errors.As(err, &refused) {
-		return refused
-	}
-	return &Error{}
-}
-
-// final reports whether a refusal will be the same next time: no flood, no trouble of the servers, no lost login.
-func (e *Error) final() bool {
-	return e.Code >= 400 && e.Code < 420 && e.Code != 401 && e.wait() == 0 || e.Code == 0 && e.Type != ""
-}
+var errClass = errors.New("updates: the answer is of another class than was asked for")

@@ -9,26 +9,17 @@ import (
 // diffSlice is one slice of a difference. Its messages do not tell their pts, so its items have the pts at its end and are
 // counted (see the package comment); none of them goes through E3 (E8).
 type diffSlice struct {
-	d    *dispatcher
-	c    *container
-	box  *box   // common, or the channel
-	main ending // of that box, and of what is in none
-	qts  ending // of the secret box
+	d   *dispatcher
+	c   *container
+	box *box // common, or the channel
+	endings
 }
 
 // newSlice begins a slice that ends at pts and qts.
 func (d *dispatcher) newSlice(c *container, b *box, pts, qts int) *diffSlice {
-	s := &diffSlice{d: d, c: c, box: b, main: d.ledger.ending(b, pts), qts: d.ledger.ending(&d.secret, qts)}
-	d.out.whole, d.out.slice = true, s
+	s := &diffSlice{d: d, c: c, box: b, endings: endings{main: d.ledger.ending(b, pts), qts: d.ledger.ending(&d.secret, qts)}}
+	d.out.whole, d.out.ends = true, &s.endings
 	return s
-}
-
-// at is where the items of a box stand.
-func (s *diffSlice) at(b Box) *ending {
-	if b.Kind == Secret {
-		return &s.qts
-	}
-	return &s.main
 }
 
 // end moves the boxes to where the slice ends.

@@ -284,3 +284,13 @@ func boxOfCall(call codec.View) Box {
 	}
 	return Box{Kind: Common}
 }
+
+// unreadable publishes what could not be read of a push. It may be of a box: then a difference, which is fetched at once,
+// brings it again, readable if the connection was only taken for one of another layer.
+func (d *dispatcher) unreadable(c *container, lost [][]byte) {
+	for _, raw := range lost {
+		d.unknown.add(hash(hashStart, raw))
+		d.out.add(c, Item{Update: raw, Name: Unknown, Date: c.date}, nil)
+		c.unrecoverable = true
+	}
+}

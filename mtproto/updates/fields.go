@@ -181,3 +181,11 @@ func (e *entry) appendChange(b []byte, was, is reflect.Value) []byte {
 	}
 	return b
 }
+
+// appendField starts another field.
+func appendField(b []byte, name string) []byte {
+	if len(b) > 0 {
+		b = append(b, ';')
+	}
+	return append(append(b, name...), '=')
+}

@@ -1,11 +1,6 @@
 package updates
 
-import (
-	"errors"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "slices"
 
 // Hole is what of a box's messages is still to be fetched from history, after a [Gap] (E12).
 type Hole struct {
@@ -67,78 +62,4 @@ func (h *Hole) first(n int) []int {
 		}
 	}
 	return ids
-}
-
-func (s *State) hole(b Box) *Hole {
-	for i := range s.Holes {
-		if s.Holes[i].Box == b {
-			return &s.Holes[i]
-		}
-	}
-	return nil
-}
-
-// dig adds ids to what is to be fetched of a box. What a difference has stored of them before a crash cut it is
-// known by its keys.
-func (s *State) dig(b Box, r Range) {
-	h := s.hole(b)
-	if h == nil {
-		s.Holes = append(s.Holes, Hole{Box: b})
-		h = &s.Holes[len(s.Holes)-1]
-	}
-	if p := s.partial(b); p != nil {
-		h.Keys = append(h.Keys, p.Keys...)
-	}
-	if len(h.IDs) > 0 {
-		if h.open() {
-			return
-		}
-		r.Low = max(r.Low, h.last().High)
-	}
-	if r.High == 0 || r.Low < r.High {
-		h.IDs = append(h.IDs, r)
-	}
-	s.closeHoles()
-}
-
-// fill takes ids out of what is to be fetched of a box. A High of 0 means all above Low.
-func (s *State) fill(b Box, gone Range) {
-	h := s.hole(b)
-	if h == nil {
-		return
-	}
-	var left []Range
-	for _, r := range h.IDs {
-		left = append(left, r.without(gone)...)
-	}
-	h.IDs = left
-	s.closeHoles()
-}
-
-func (s *State) closeHoles() {
-	if s.Holes = slices.DeleteFunc(s.Holes, func(h Hole) bool { return len(h.IDs) == 0 }); len(s.Holes) == 0 {
-		s.Holes = nil
-	}
-}
-
-func appendRange(b []byte, name string, box Box, r Range) []byte {
-	b = append(append(appendField(b, name), box.String()...), '/')
-	b = append(strconv.AppendInt(b, int64(r.Low), 10), '/')
-	return strconv.AppendInt(b, int64(r.High), 10)
-}
-
-func parseRange(value string) (box Box, r Range, err error) {
-	name, ids, _ := strings.Cut(value, "/")
-	if box, err = ParseBox(name); err != nil {
-		return box, r, err
-	}
-	low, high, _ := strings.Cut(ids, "/")
-	if r.Low, err = strconv.Atoi(low); err != nil {
-		return box, r, err
-	}
-	r.High, err = strconv.Atoi(high)
-	if err == nil && (r.Low < 0 || r.High != 0 && r.High < r.Low) {
-		err = errors.New("ids run backwards")
-	}
-	return box, r, err
 }

@@ -214,6 +214,20 @@ type ending struct {
 	first, last int // ids of new messages; 0: none so far
 }
 
+// endings are where the items of a slice stand.
+type endings struct {
+	main ending // in the common box or that of a channel, and of what is in none
+	qts  ending // in the secret box
+}
+
+// at is where those of a box stand.
+func (e *endings) at(b Box) *ending {
+	if b.Kind == Secret {
+		return &e.qts
+	}
+	return &e.main
+}
+
 // ending counts on from the items that stand at the same pts already.
 func (l *ledger) ending(b *box, to int) ending {
 	e := ending{box: b.id, to: to, pts: to, part: l.state.partial(b.id)}

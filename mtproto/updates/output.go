@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -120,4 +121,30 @@ func (e *Error) wait() time.Duration {
 		return 0
 	}
 	return time.Duration(min(n, 24*3600)) * time.Second
+}
+
+// refusal is how Telegram's refusal reads, "" where err is none.
+func refusal(err error) *Error {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return &Error{}
+}
+
+// final reports whether a refusal will be the same next time: no flood, no trouble of the servers, no lost login.
+func (e *Error) final() bool {
+	return e.Code >= 400 && e.Code < 420 && e.Code != 401 && e.wait() == 0 || e.Code == 0 && e.Type != ""
+}
+
+// About is which messages an update is about, as far as it tells. The ids count in its box; those of scheduled messages,
+// quick replies and business connections count for themselves.
+type About struct {
+	MsgID  int     // of the message; 0: none, or several
+	MsgIDs []int64 // of the messages, where the update is about a list of them
+	Topic  int     // the forum topic that the message stands in, by the id of the message that made it; 0: none, or not told
+	Album  int64   // what the messages of an album share; 0: of none
+
+	Out       bool // the account wrote it
+	Mentioned bool // it mentions the account, which has not seen that
 }

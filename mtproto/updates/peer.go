@@ -108,3 +108,8 @@ func peerValue(peer codec.View) Peer {
 	}
 	return Peer{Kind: PeerNone}
 }
+
+func has(c *tl.Combinator, name, typ string) bool {
+	p := c.Param(name)
+	return p != nil && p.Type.Name == typ && len(p.Type.Args) == 0
+}

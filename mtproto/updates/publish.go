@@ -25,9 +25,9 @@ type publisher struct {
 // gathered is what becomes the batches of one call.
 type gathered struct {
 	items   []Item
-	stored  int        // of items: not live
-	whole   bool       // the state moves with the last item
-	slice   *diffSlice // the difference that the items are of, for those that do not fit into one batch
+	stored  int      // of items: not live
+	whole   bool     // the state moves with the last item
+	ends    *endings // where the difference ends that the items are of, for those that do not fit into one batch
 	refs    [][]byte
 	tokens  []uint64 // may go at once
 	release []uint64 // may go once the items are stored
@@ -215,8 +215,8 @@ func (p *publisher) describeParts(items []Item) {
 			continue
 		}
 		at := ending{box: Box{Kind: Common}}
-		if p.slice != nil {
-			at = *p.slice.at(it.Box)
+		if p.ends != nil {
+			at = *p.ends.at(it.Box)
 		}
 		it.State = string(appendItemOfPart(nil, &at, it.Index, p.rules.key(it.Update)))
 		if !slices.Contains(boxes, at.box) {

@@ -179,11 +179,6 @@ func sequence(c *tl.Combinator) (kind BoxKind, hint bool) {
 	}
 }
 
-func has(c *tl.Combinator, name, typ string) bool {
-	p := c.Param(name)
-	return p != nil && p.Type.Name == typ && len(p.Type.Args) == 0
-}
-
 func newResult(c *tl.Combinator) result {
 	if c.Result.Name == "Updates" {
 		return result{updates: true}

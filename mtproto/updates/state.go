@@ -3,74 +3,11 @@ package updates
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// State is where an account stands: what was published, and what has to be fetched. Its JSON is the snapshot; the small
-// text of [Item.State] is a change of it.
-//
-// The tags of the fields are the table that drives both forms.
-type State struct {
-	Position
-	Channels map[int64]ChannelState `json:"channels,omitempty" text:"-"`
-	Partial  []Partial              `json:"partial,omitempty" text:"-"`
-	Holes    []Hole                 `json:"holes,omitempty" text:"-"`       // one for a box
-	Listed   bool                   `json:"listed,omitempty" text:"listed"` // the dialogs were gone through once (E17)
-	Era      uint64                 `json:"era,omitempty" text:"era"`       // another one after Telegram began to count anew (E10)
-}
-
-// Position is where the account's own boxes stand, and the seq of its containers.
-type Position struct {
-	Pts      int `json:"pts" text:"pts"`      // of the common box
-	PtsItems int `json:"n" text:"pts . 1"`    // items published with just this pts
-	TopID    int `json:"top" text:"pts @"`    // id of the newest message published in the common box; 0: not known
-	Qts      int `json:"qts" text:"qts"`      // of the secret box
-	QtsItems int `json:"qtsn" text:"qts . 1"` // items published with just this qts
-	Seq      int `json:"seq" text:"seq"`
-	Date     int `json:"date" text:"date"` // unix seconds, Telegram's clock
-}
-
-// ChannelState is where one channel stands.
-type ChannelState struct {
-	Pts        int   `json:"pts" text:"c"`                // 0: nothing is known yet
-	PtsItems   int   `json:"n" text:"c . 1"`              // items published with just this pts
-	TopID      int   `json:"top,omitempty" text:"c @"`    // id of its newest message that is accounted for; 0: not known
-	AccessHash int64 `json:"hash,omitempty" text:"c /"`   // of this account (E22); 0: not known
-	Behind     bool  `json:"behind,omitempty" text:"c !"` // something of it is missing
-	Closed     bool  `json:"closed,omitempty" text:"c ~"` // Telegram does not show it to us (E15)
-	Left       bool  `json:"left,omitempty" text:"c x"`   // the account is not in it, or not any more
-}
-
-// Partial is a difference that began with a slice of several batches, of which only the first were stored.
-type Partial struct {
-	Box  Box      `json:"box"`
-	Pts  int      `json:"pts"`  // of the items
-	N    int      `json:"n"`    // index of the next item
-	Keys []uint64 `json:"keys"` // what the items were
-}
-
-// Empty tells a state that no answer of Telegram's has filled yet.
-func (s *State) Empty() bool { return s.Pts == 0 && s.Date == 0 }
-
-// Clone shares nothing with s.
-func (s *State) Clone() State {
-	c := *s
-	c.Channels = maps.Clone(s.Channels)
-	c.Partial = slices.Clone(s.Partial)
-	for i := range c.Partial {
-		c.Partial[i].Keys = slices.Clone(c.Partial[i].Keys)
-	}
-	c.Holes = slices.Clone(s.Holes)
-	for i := range c.Holes {
-		c.Holes[i].IDs = slices.Clone(c.Holes[i].IDs)
-		c.Holes[i].Keys = slices.Clone(c.Holes[i].Keys)
-	}
-	return c
-}
 
 // Apply folds a change into the state. The text has the fields below, joined by semicolons, a later one over an
 // earlier one. After an error the state may have changed in part.
@@ -188,27 +125,6 @@ func (s *State) applyPart(value string) error {
 	return err
 }
 
-func (s *State) partial(b Box) *Partial {
-	for i := range s.Partial {
-		if s.Partial[i].Box == b {
-			return &s.Partial[i]
-		}
-	}
-	return nil
-}
-
-func (s *State) dropPartial(b Box) {
-	s.Partial = slices.DeleteFunc(s.Partial, func(p Partial) bool { return p.Box == b })
-}
-
-// appendField starts another field.
-func appendField(b []byte, name string) []byte {
-	if len(b) > 0 {
-		b = append(b, ';')
-	}
-	return append(append(b, name...), '=')
-}
-
 // appendChannel tells where a channel is; its access hash and its newest message only where they are not 0.
 func appendChannel(b []byte, id int64, c *ChannelState) []byte {
 	return channelEntry.append(appendChannelName(b, id), reflect.ValueOf(c).Elem())
@@ -244,4 +160,78 @@ func (s *State) behind() (ids []int64) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+func (s *State) hole(b Box) *Hole {
+	for i := range s.Holes {
+		if s.Holes[i].Box == b {
+			return &s.Holes[i]
+		}
+	}
+	return nil
+}
+
+// dig adds ids to what is to be fetched of a box. What a difference has stored of them before a crash cut it is
+// known by its keys.
+func (s *State) dig(b Box, r Range) {
+	h := s.hole(b)
+	if h == nil {
+		s.Holes = append(s.Holes, Hole{Box: b})
+		h = &s.Holes[len(s.Holes)-1]
+	}
+	if p := s.partial(b); p != nil {
+		h.Keys = append(h.Keys, p.Keys...)
+	}
+	if len(h.IDs) > 0 {
+		if h.open() {
+			return
+		}
+		r.Low = max(r.Low, h.last().High)
+	}
+	if r.High == 0 || r.Low < r.High {
+		h.IDs = append(h.IDs, r)
+	}
+	s.closeHoles()
+}
+
+// fill takes ids out of what is to be fetched of a box. A High of 0 means all above Low.
+func (s *State) fill(b Box, gone Range) {
+	h := s.hole(b)
+	if h == nil {
+		return
+	}
+	var left []Range
+	for _, r := range h.IDs {
+		left = append(left, r.without(gone)...)
+	}
+	h.IDs = left
+	s.closeHoles()
+}
+
+func (s *State) closeHoles() {
+	if s.Holes = slices.DeleteFunc(s.Holes, func(h Hole) bool { return len(h.IDs) == 0 }); len(s.Holes) == 0 {
+		s.Holes = nil
+	}
+}
+
+func appendRange(b []byte, name string, box Box, r Range) []byte {
+	b = append(append(appendField(b, name), box.String()...), '/')
+	b = append(strconv.AppendInt(b, int64(r.Low), 10), '/')
+	return strconv.AppendInt(b, int64(r.High), 10)
+}
+
+func parseRange(value string) (box Box, r Range, err error) {
+	name, ids, _ := strings.Cut(value, "/")
+	if box, err = ParseBox(name); err != nil {
+		return box, r, err
+	}
+	low, high, _ := strings.Cut(ids, "/")
+	if r.Low, err = strconv.Atoi(low); err != nil {
+		return box, r, err
+	}
+	r.High, err = strconv.Atoi(high)
+	if err == nil && (r.Low < 0 || r.High != 0 && r.High < r.Low) {
+		err = errors.New("ids run backwards")
+	}
+	return box, r, err
 }
