@@ -24,15 +24,6 @@ type linkCalls struct {
 	idle   time.Time
 }
 
-// manner is what may be particular about a call.
-type manner struct {
-	turn   *turn  // in a [Sequence]
-	before []byte // what goes right before the query
-	loan   *Loan  // the answer may be lent
-
-	company *Company // the last of it has them all sent
-}
-
 // do makes a call and waits for what comes of it.
 func (q *linkCalls) do(ctx context.Context, m method, query []byte, how manner) ([]byte, *Error) {
 	k := q.rpcs.get(query, m)

@@ -30,6 +30,15 @@ type rpc struct {
 	sent    Sent
 }
 
+// manner is what may be particular about a call.
+type manner struct {
+	turn   *turn  // in a [Sequence]
+	before []byte // what goes right before the query
+	loan   *Loan  // the answer may be lent
+
+	company *Company // the last of it has them all sent
+}
+
 // result returns the answer as an error of the method's.
 func (k *rpc) result(m method, id int) ([]byte, *Error) {
 	switch {
