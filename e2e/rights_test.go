@@ -44,13 +44,20 @@ func natsAccounts(t *testing.T) *demo {
 	one, durable := permissions(t, d, "consumer demo --durable demo=archive --user archive")
 	two, own := permissions(t, d, "consumer demo --stream --user own")
 	one, two = strings.TrimSuffix(strings.TrimSpace(one), "]"), strings.TrimPrefix(strings.TrimSpace(two), "exports: [")
+	d.serveNATS(t, fmt.Sprintf("accounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [\n{ user: admin, password: p }\n%s%s%s%s]\n%s%s}\nARCHIVE: {\n%s}\nOWN: {\n%s}\n}\n",
+		daemon, reader, operator, watcher, one, two, durable, own))
+	return d
+}
+
+// serveNATS runs nats-server with JetStream and more of a configuration until the test ends.
+func (d *demo) serveNATS(t *testing.T, config string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	where := l.Addr().String()
 	must(t, l.Close())
 	conf := filepath.Join(d.home, "nats.conf")
-	must(t, os.WriteFile(conf, fmt.Appendf(nil, "listen: %q\njetstream: { store_dir: %q }\naccounts: {\nNATSGRAM: {\njetstream: enabled\nusers: [\n{ user: admin, password: p }\n%s%s%s%s]\n%s%s}\nARCHIVE: {\n%s}\nOWN: {\n%s}\n}\n",
-		where, t.TempDir(), daemon, reader, operator, watcher, one, two, durable, own), 0o600))
+	must(t, os.WriteFile(conf, fmt.Appendf(nil, "listen: %q\njetstream: { store_dir: %q }\n%s", where, t.TempDir(), config), 0o600))
 	c := exec.Command(filepath.Join(bin, "nats-server"), "-c", conf)
 	c.Env = d.env("DAEMON_PASSWORD=p", "READER_PASSWORD=p", "OPERATOR_PASSWORD=p", "WATCHER_PASSWORD=p", "ARCHIVE_PASSWORD=p", "OWN_PASSWORD=p")
 	var logged lockedBuffer
@@ -62,7 +69,7 @@ func natsAccounts(t *testing.T) *demo {
 		nc, err := net.Dial("tcp", where)
 		if err == nil {
 			nc.Close()
-			return d
+			return
 		}
 		if time.Now().After(limit) {
 			t.Fatalf("no nats-server: %v\n%s", err, &logged)

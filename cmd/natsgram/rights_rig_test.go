@@ -277,7 +277,8 @@ func byJWT(t *testing.T, words ...string) *rightsRig {
 		t.Fatal(err)
 	}
 	o := newOperator(t)
-	home := o.account("NATSGRAM", func(c *jwt.AccountClaims) {
+	home := o.account("NATSGRAM", func(c *jwt.AccountClaims, a *natsAccount) {
+		a.role(c, said.Permissions)
 		c.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1, Streams: -1, Consumer: -1}
 		for _, e := range said.Exports {
 			c.Exports.Add(e)
@@ -285,7 +286,7 @@ func byJWT(t *testing.T, words ...string) *rightsRig {
 	})
 	where := home
 	if len(said.Imports) > 0 {
-		where = o.account("SOMEBODY", func(c *jwt.AccountClaims) {
+		where = o.account("SOMEBODY", func(c *jwt.AccountClaims, _ *natsAccount) {
 			for _, i := range said.Imports {
 				i.Account, i.Token = home.public, home.activation(t, i, c.Subject)
 				c.Imports.Add(i)
@@ -307,8 +308,23 @@ type operator struct {
 }
 
 type natsAccount struct {
-	key    nkeys.KeyPair
-	public string
+	key     nkeys.KeyPair
+	signing nkeys.KeyPair // of users whose permissions do not fit into their JWTs; nil: there are none
+	public  string
+}
+
+// large reports whether permissions do not fit into a user's JWT.
+func large(p jwt.Permissions) bool { return len(must(json.Marshal(p))) > 2048 }
+
+// role gives the account a signing key with permissions that are too large.
+func (a *natsAccount) role(c *jwt.AccountClaims, p jwt.Permissions) {
+	if !large(p) {
+		return
+	}
+	a.signing = must(nkeys.CreateAccount())
+	scope := jwt.NewUserScope()
+	scope.Key, scope.Role, scope.Template.Permissions = must(a.signing.PublicKey()), "daemon", p
+	c.SigningKeys.AddScopedSigner(scope)
 }
 
 func must[T any](v T, err error) T {
@@ -321,7 +337,7 @@ func must[T any](v T, err error) T {
 func newOperator(t *testing.T) *operator {
 	t.Helper()
 	o := &operator{t: t, key: must(nkeys.CreateOperator()), all: map[string]string{}}
-	system := o.account("SYS", func(*jwt.AccountClaims) {})
+	system := o.account("SYS", func(*jwt.AccountClaims, *natsAccount) {})
 	o.system = system.public
 	o.jwt = jwt.NewOperatorClaims(must(o.key.PublicKey()))
 	o.jwt.SystemAccount = system.public
@@ -329,13 +345,13 @@ func newOperator(t *testing.T) *operator {
 	return o
 }
 
-func (o *operator) account(name string, change func(*jwt.AccountClaims)) natsAccount {
+func (o *operator) account(name string, change func(*jwt.AccountClaims, *natsAccount)) natsAccount {
 	o.t.Helper()
 	a := natsAccount{key: must(nkeys.CreateAccount())}
 	a.public = must(a.key.PublicKey())
 	c := jwt.NewAccountClaims(a.public)
 	c.Name = name
-	change(c)
+	change(c, &a)
 	var wrong jwt.ValidationResults
 	c.Validate(&wrong)
 	if errs := wrong.Errors(); len(errs) > 0 {
@@ -357,6 +373,10 @@ func (a natsAccount) activation(t *testing.T, i *jwt.Import, target string) stri
 func (a natsAccount) member(p jwt.Permissions) (token string, key nkeys.KeyPair) {
 	key = must(nkeys.CreateUser())
 	c := jwt.NewUserClaims(must(key.PublicKey()))
+	if large(p) {
+		c.IssuerAccount, c.UserPermissionLimits = a.public, jwt.UserPermissionLimits{}
+		return must(c.Encode(a.signing)), key
+	}
 	c.Permissions = p
 	return must(c.Encode(a.key)), key
 }

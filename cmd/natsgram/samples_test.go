@@ -187,14 +187,15 @@ func TestSampleInOperatorMode(t *testing.T) {
 		users[user] = c
 	}
 	o := newOperator(t)
-	home := o.account("NATSGRAM", func(c *jwt.AccountClaims) {
+	home := o.account("NATSGRAM", func(c *jwt.AccountClaims, a *natsAccount) {
+		a.role(c, users["daemon"].Permissions)
 		c.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1, Streams: -1, Consumer: -1}
 		for _, u := range users {
 			c.Exports.Add(u.Exports...)
 		}
 	})
 	abroad := func(name string, members ...string) natsAccount {
-		return o.account(name, func(c *jwt.AccountClaims) {
+		return o.account(name, func(c *jwt.AccountClaims, _ *natsAccount) {
 			for _, m := range members {
 				for _, i := range users[m].Imports {
 					i.Account, i.Token = home.public, home.activation(t, i, c.Subject)

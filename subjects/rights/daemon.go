@@ -4,7 +4,7 @@ import "github.com/natsgram/natsgram/subjects"
 
 // What the daemon does on NATS. A test of bridge runs it with these rights and no others, and finds none that it does not need.
 
-// In a JWT, which has to fit into a line of 4 KB, there is not room for every request of JetStream's API about every stream. So
+// Rights are matched on every message of the daemon, and read by people: not every request of JetStream's API about every stream is listed, but
 // they are allowed by their form, and those that delete or copy a stream are denied.
 var (
 	daemonBuckets = []string{"POSITIONS", "SESSIONS", "LEASES", "ACCOUNTS", "FLOOD", "LIMITS", "PEERS"}

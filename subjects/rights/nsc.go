@@ -16,21 +16,43 @@ func (u User) NSC() string {
 			u.nscShare(&b, s, fmt.Sprintf("%s-%d", u.Name, i+1))
 		}
 	}
-	b.WriteString("nsc add user")
-	if account != "" {
-		fmt.Fprintf(&b, " --account %s", account)
-	}
-	b.WriteString(" --name " + u.Name)
-	here := u
+	here, in := u, ""
 	if u.From != "" {
 		here = u.abroad()
 	}
-	flags(&b, "pub", here.Publish, here.Deny)
-	flags(&b, "sub", here.allowed(), nil)
-	if u.Responses {
-		fmt.Fprintf(&b, " \\\n  --allow-pub-response=%d --response-ttl %s", responseMax, responseTime)
+	if account != "" {
+		in = " --account " + account
 	}
-	return b.String() + "\n"
+	if here.large() {
+		fmt.Fprintf(&b, "nsc edit signing-key%s --sk generate --role %s", in, u.Name)
+		here.flags(&b)
+		fmt.Fprintf(&b, "nsc add user%s --name %s --private-key %s\n", in, u.Name, u.Name)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "nsc add user%s --name %s", in, u.Name)
+	here.flags(&b)
+	return b.String()
+}
+
+// mostInJWT is how long the permissions in a user's JWT may be, in bytes of JSON. nats-server takes no longer line than 4 KB
+// (max_control_line), and there the JWT stands in base64, with its issuer and a signature.
+const mostInJWT = 2048
+
+// large reports whether permissions do not fit into a user's JWT. Then they go into a signing key of the account, which nsc calls a
+// role: a user's JWT that is signed with it has none of its own.
+func (p Permissions) large() bool {
+	text, err := json.Marshal(p.inJWT())
+	return err != nil || len(text) > mostInJWT
+}
+
+// flags are the permissions as flags of nsc, to the end of the command.
+func (p Permissions) flags(b *strings.Builder) {
+	flags(b, "pub", p.Publish, p.Deny)
+	flags(b, "sub", p.allowed(), nil)
+	if p.Responses {
+		fmt.Fprintf(b, " \\\n  --allow-pub-response=%d --response-ttl %s", responseMax, responseTime)
+	}
+	b.WriteString("\n")
 }
 
 func flags(b *strings.Builder, what string, allow, deny []string) {
@@ -101,16 +123,21 @@ func ruleOf(allow, deny []string) ruleJSON {
 	return ruleJSON{allow, deny}
 }
 
+func (p Permissions) inJWT() permissionsJSON {
+	out := permissionsJSON{Pub: ruleOf(p.Publish, p.Deny), Sub: ruleOf(p.allowed(), nil)}
+	if p.Responses {
+		out.Resp = &responseJSON{responseMax, responseTime}
+	}
+	return out
+}
+
 // MarshalJSON is the user in the shapes of JWTs.
 func (u User) MarshalJSON() ([]byte, error) {
 	here := u
 	if u.From != "" {
 		here = u.abroad()
 	}
-	out := userJSON{User: u.Name, InboxPrefix: u.Inbox, Permissions: permissionsJSON{Pub: ruleOf(here.Publish, here.Deny), Sub: ruleOf(here.allowed(), nil)}}
-	if u.Responses {
-		out.Permissions.Resp = &responseJSON{responseMax, responseTime}
-	}
+	out := userJSON{User: u.Name, InboxPrefix: u.Inbox, Permissions: here.inJWT()}
 	if u.From != "" {
 		for i, s := range u.shared() {
 			name := fmt.Sprintf("%s-%d", u.Name, i+1)

@@ -2,6 +2,7 @@ package rights
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,6 +89,21 @@ func TestNothingIsAnEmptyList(t *testing.T) {
 	for _, got := range []string{u.Config(), u.NSC(), string(text)} {
 		if strings.Contains(got, "[]") || strings.Contains(got, "allow") || strings.Count(got, "deny") != 2 {
 			t.Errorf("%s", got)
+		}
+	}
+}
+
+// What does not fit into a user's JWT is in a signing key of the account, and then the user's JWT has nothing of it.
+func TestLargeRightsAreARole(t *testing.T) {
+	for _, n := range []int{1, 100} {
+		u := User{Name: "somebody", Account: "A", Permissions: Permissions{Inbox: "_INBOX_somebody"}}
+		for i := range n {
+			u.Publish = append(u.Publish, fmt.Sprintf("a.subject.of.some.length.%d", i))
+		}
+		key, user, _ := strings.Cut(u.NSC(), "nsc add user")
+		if large := n == 100; large != strings.HasPrefix(key, "nsc edit signing-key --account A --sk generate --role somebody \\\n  --allow-pub") ||
+			large == strings.Contains(user, "--allow") || large != strings.Contains(user, "--private-key somebody") || !strings.Contains(user, "--account A --name somebody") {
+			t.Errorf("%d subjects:\n%s", n, u.NSC())
 		}
 	}
 }
