@@ -120,6 +120,9 @@ func TestRoles(t *testing.T) {
 	if out := d.as(t, "own", cli+"consumer next TG_UPDATES_demo cli --count 1 --timeout 20s"); !strings.Contains(out, "Tg-Type") {
 		t.Errorf("consumer next of the account's own:\n%s", out)
 	}
+	d.as(t, "admin", "nats consumer add TG_STATE demo=archive --pull --defaults --deliver subject --filter 'tg.state.demo.dialog.>'")
+	d.as(t, "admin", fmt.Sprintf("natsgram history fetch demo chat.%s --limit 3", group))
+	d.as(t, "admin", "nats consumer add TG_HISTORY demo=archive --pull --defaults --deliver all --filter 'tg.hist.demo.>'")
 	node(t, dir, "consumer.mjs", d.url, "archive", "p", "demo", "demo=archive")
 	node(t, dir, "consumer.mjs", d.url, "own", "p", "demo", "own")
 }

@@ -51,7 +51,11 @@ func (b *binding) durable(ctx context.Context) (source, error) {
 		cfg.OptStartTime = &start.time
 	}
 	b.filter(&cfg)
-	consumer, err := b.consume(ctx, b.stream, cfg)
+	find := b.consume
+	if b.cfg.History {
+		find = b.bound
+	}
+	consumer, err := find(ctx, b.stream, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +90,22 @@ func (b *binding) consume(ctx context.Context, stream string, cfg jetstream.Cons
 		return nil, fmt.Errorf("durable %s: %w", cfg.Durable, err)
 	}
 	return consumer, nil
+}
+
+func (b *binding) bound(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	return bound(ctx, b.js, stream, cfg)
+}
+
+// bound is the durable that is there, however many it hands out and for how long; else it is made.
+func bound(ctx context.Context, js jetstream.JetStream, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	have, err := js.Consumer(ctx, stream, cfg.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return js.CreateConsumer(ctx, stream, cfg)
+	}
+	if err == nil && have.CachedInfo().Config.AckPolicy != cfg.AckPolicy {
+		err = fmt.Errorf("durable %s: acknowledgements: %s, want %s", cfg.Durable, have.CachedInfo().Config.AckPolicy, cfg.AckPolicy)
+	}
+	return have, err
 }
 
 // does reports whether a consumer that is there hands out what is wanted, and as it is wanted.

@@ -36,12 +36,26 @@ type ChatState struct {
 	Left int
 }
 
+// ChatsOption is one of a call of Chats.
+type ChatsOption func(*chatsOptions)
+
+type chatsOptions struct{ durable string }
+
+// ChatsBy has dialogs read by a durable consumer of the stream TG_STATE, called ACCOUNT=durable there: it is made, or used as it is where this
+// user of NATS may not make any, as one with the role consumer. The first loop begins with all dialogs; a later one goes on with what
+// has changed since, the dialog of the last turn included where the loop was left in it.
+func ChatsBy(durable string) ChatsOption { return func(o *chatsOptions) { o.durable = durable } }
+
 // Chats are the dialogs of the account as they are now, and then each as it changes, until ctx ends, with whose error the loop
 // ends. The daemon keeps them in the stream TG_STATE for accounts that NATSGRAM_STATE names. A loop that is left, or breaks off, begins
-// anew with all of them.
-func (c *Client) Chats(ctx context.Context) iter.Seq2[*ChatState, error] {
+// anew with all of them, but for one with [ChatsBy].
+func (c *Client) Chats(ctx context.Context, opts ...ChatsOption) iter.Seq2[*ChatState, error] {
+	var o chatsOptions
+	for _, set := range opts {
+		set(&o)
+	}
 	return func(yield func(*ChatState, error) bool) {
-		messages, err := c.states(ctx)
+		messages, err := c.states(ctx, o.durable)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -56,15 +70,18 @@ func (c *Client) Chats(ctx context.Context) iter.Seq2[*ChatState, error] {
 				yield(nil, err)
 				return
 			}
-			if s := readState(c.o.scheme, msg); s != nil && !yield(s, nil) {
+			if s := c.readState(msg); s != nil && !yield(s, nil) {
 				return
+			}
+			if o.durable != "" {
+				_ = msg.Ack() // if that is lost it comes again
 			}
 		}
 	}
 }
 
 // states reads the last record of each dialog, and what comes then.
-func (c *Client) states(ctx context.Context) (jetstream.MessagesContext, error) {
+func (c *Client) states(ctx context.Context, durable string) (jetstream.MessagesContext, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -73,6 +90,9 @@ func (c *Client) states(ctx context.Context) (jetstream.MessagesContext, error) 
 		return nil, err
 	}
 	filter := subjects.Records(c.o.scheme).About(c.account, subjects.StateDialog)
+	if durable != "" {
+		return c.statesBy(ctx, js, durable, filter)
+	}
 	consumer, err := js.OrderedConsumer(ctx, c.o.scheme.StreamName("STATE"), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	})
@@ -82,11 +102,26 @@ func (c *Client) states(ctx context.Context) (jetstream.MessagesContext, error) 
 	return consumer.Messages()
 }
 
+func (c *Client) statesBy(ctx context.Context, js jetstream.JetStream, durable, filter string) (jetstream.MessagesContext, error) {
+	if !validName(durable) {
+		return nil, fmt.Errorf("natsgram: the durable %q: want letters, digits, _ and -", durable)
+	}
+	cfg := jetstream.ConsumerConfig{
+		Durable: c.durableName(durable), Description: "natsgram: " + durable + ", dialogs of " + c.account, FilterSubject: filter,
+		AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	}
+	consumer, err := bound(ctx, js, c.o.scheme.StreamName("STATE"), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("natsgram: the dialogs of %s: %w", c.account, err)
+	}
+	return consumer.Messages(jetstream.PullMaxMessages(1)) // what was fetched and not looked at would come again after a while
+}
+
 // readState reads a record; nil for what is none.
-func readState(scheme subjects.Scheme, msg jetstream.Msg) *ChatState {
-	_, what, kind, id, ok := subjects.Records(scheme).Parse(msg.Subject())
+func (c *Client) readState(msg jetstream.Msg) *ChatState {
+	account, what, kind, id, ok := subjects.Records(c.o.scheme).Parse(msg.Subject())
 	meta, err := msg.Metadata()
-	if !ok || what != subjects.StateDialog || err != nil {
+	if !ok || account != c.account || what != subjects.StateDialog || err != nil {
 		return nil
 	}
 	var body struct {

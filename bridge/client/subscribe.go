@@ -85,6 +85,11 @@ type UpdatesConfig struct {
 	// Sequences are that stream's own.
 	Own bool
 
+	// History reads the stream TG_HISTORY instead: messages of the past that somebody has had fetched ([Client.FetchHistory]), as the updates that
+	// they would be if they came now, with Backfill. It goes with a Durable, by which a user with the role consumer may read. Filters and
+	// Boxes are sorted out here.
+	History bool
+
 	// MaxInFlight is how many updates may be handed out and not acknowledged, to all that share a Durable together; 256 by
 	// default. Updates of one chat may then be worked on at the same time; with 1 everything is in order, one after
 	// the other. For order within each chat and work on several at a time, see Partitions.
@@ -129,6 +134,8 @@ func (cfg *UpdatesConfig) complete() error {
 		return fmt.Errorf("field Partitions: %d, want 0 to %d, with a Durable", cfg.Partitions, maxPartitions)
 	case cfg.Prefetch < 0 || cfg.Prefetch > maxPrefetch:
 		return fmt.Errorf("field Prefetch: %d, want 0 to %d", cfg.Prefetch, maxPrefetch)
+	case cfg.History && (cfg.Durable == "" || cfg.Own || cfg.Partitions > 0 || cfg.Start.newest > 0):
+		return errors.New("field History: it goes with a Durable, and with neither Own, Partitions nor the newest updates as the Start")
 	case cfg.MaxInFlight < 0 || cfg.AckWait < 0 || cfg.MaxDeliver < 0 || cfg.Inactive < 0:
 		return errors.New("fields MaxInFlight, AckWait, MaxDeliver and Inactive: want 0 or more")
 	}
@@ -163,6 +170,7 @@ type Subscription struct {
 	want   selection
 	acks   bool
 	parted bool
+	past   bool // of history
 	source source
 }
 
@@ -197,10 +205,13 @@ func (c *Client) subscribe(ctx context.Context, cfg UpdatesConfig) (s *Subscript
 		return nil, err
 	}
 	b := binding{c: c, cfg: cfg, js: js, stream: c.o.scheme.StreamName(updatesName)}
+	s.past = cfg.History
 	if cfg.Own {
 		b.stream = c.o.scheme.OwnStream(c.account)
 	}
-	if cfg.FilterHere {
+	if cfg.History {
+		b.stream, b.subjects = c.o.scheme.StreamName("HISTORY"), []string{subjects.Histories(c.o.scheme).Of(c.account)}
+	} else if cfg.FilterHere {
 		b.subjects = []string{c.o.scheme.Updates(c.account)}
 	} else {
 		b.subjects = c.subjects(s.want.distinct())
@@ -248,6 +259,9 @@ func (s *Subscription) Next(ctx context.Context) (*Update, error) {
 			return nil, err
 		}
 		meta := readMeta(msg.Subject(), msg.Headers())
+		if s.past { // whose subject names no update
+			meta.Type = msg.Headers().Get(subjects.HeaderType)
+		}
 		if meta.Type == stateName || !s.want.wants(&meta) {
 			if s.acks {
 				_ = msg.Ack() // if that is lost it comes again, and is sorted out again

@@ -165,6 +165,11 @@ export interface UpdatesOptions<T extends UpdateName> {
   from?: "oldest" | "new" | Date;
   /** From the stream of the account's own (natsgram streams add), where NATS can permit consumers of any name. */
   own?: boolean;
+  /**
+   * From the stream TG_HISTORY instead: messages of the past that somebody has had fetched, as the updates that they would be if they came now. It
+   * goes with a durable, by which a user of NATS with the role consumer may read.
+   */
+  history?: boolean;
   /** The JetStream domain that the stream is in: "natsgram" where its NATS account is another one, from which JetStream is imported. */
   domain?: string;
   /** The first token of the subjects; "tg" where it is not given. */
@@ -465,12 +470,13 @@ export interface ChatState {
 
 /**
  * The dialogs of an account as they are now, and then each as it changes. The daemon keeps them for accounts that NATSGRAM_STATE names. Leaving
- * the loop ends the subscription.
+ * the loop ends the subscription. With a durable, ACCOUNT=NAME in NATS as for updates, the next loop goes on with what has changed since; that is
+ * how a user of NATS with the role consumer may read, who makes no consumers.
  */
 export declare function chats(
   nc: NatsConnection,
   account: string,
-  options?: { prefix?: string; domain?: string; signal?: AbortSignal },
+  options?: { durable?: string; prefix?: string; domain?: string; signal?: AbortSignal },
 ): AsyncGenerator<ChatState, void, undefined>;
 
 /** Something in the account's own life: "connected", "flood.wait", "owner.gained" ... */

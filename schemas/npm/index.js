@@ -273,12 +273,14 @@ export async function* updates(nc, account, options = {}) {
   if (options.signal?.aborted) return;
   const messages = await consumer.consume();
   const ack = options.durable ? (m) => m.ack() : () => {};
+  const types = options.history ? typesOf(options) : ["*"]; // of history no subject says the type
+  const typed = (m) => types[0] === "*" || types.includes(m.headers?.get("Tg-Type"));
   const end = () => messages.stop();
   options.signal?.addEventListener("abort", end, { once: true });
   try {
     for await (const m of messages) {
       // "state" is the daemon's own; a durable that there was before may give more than is wanted here.
-      if (m.headers?.get("Tg-Type") === "state" || !wanted.some((w) => covers(w, m.subject))) {
+      if (m.headers?.get("Tg-Type") === "state" || !wanted.some((w) => covers(w, m.subject)) || !typed(m)) {
         ack(m);
         continue;
       }
@@ -304,17 +306,21 @@ export async function* events(nc, account, options = {}) {
 }
 
 export async function* chats(nc, account, options = {}) {
-  const { prefix = "tg", domain, signal } = options;
+  const { prefix = "tg", domain, durable, signal } = options;
   if (signal?.aborted) return;
-  const subject = `${prefix}.state.${account}.dialog.*.*`;
-  const consumer = await jetstream(nc, domain ? { domain } : {}).consumers.get(streamName(prefix, "STATE"), { filter_subjects: subject, deliver_policy: DeliverPolicy.LastPerSubject });
-  const messages = await consumer.consume();
+  const [stream, subject, deliver_policy] = [streamName(prefix, "STATE"), `${prefix}.state.${account}.dialog.*.*`, DeliverPolicy.LastPerSubject];
+  const consumer = durable
+    ? await bound(nc, stream, durableName(account, durable), { filter_subject: subject, deliver_policy }, domain)
+    : await jetstream(nc, domain ? { domain } : {}).consumers.get(stream, { filter_subjects: subject, deliver_policy });
+  const messages = await consumer.consume(durable ? { max_messages: 1 } : {}); // what was fetched and not looked at would come again after a while
+  const ack = durable ? (m) => m.ack() : () => {};
   const end = () => messages.stop();
   signal?.addEventListener("abort", end, { once: true });
   try {
     for await (const m of messages) {
       const [kind, id] = m.subject.split(".").slice(-2);
-      yield { kind, id, through: Number(m.headers?.get("Tg-Through") ?? 0), left: m.info.pending, ...m.json() };
+      if (covers(subject, m.subject)) yield { kind, id, through: Number(m.headers?.get("Tg-Through") ?? 0), left: m.info.pending, ...m.json() };
+      ack(m);
     }
   } finally {
     signal?.removeEventListener("abort", end);
@@ -361,6 +367,7 @@ function typesOf({ type = "*" }) {
 // being told.
 function filtersOf(account, options) {
   const { kind = "*", id = "*", prefix = "tg", gaps = true } = options;
+  if (options.history) return [`${prefix}.hist.${account}.${kind}.${id}`];
   const types = typesOf(options);
   if (gaps && types[0] !== "*" && !types.includes("gap")) types.push("gap");
   return types.map((t) => `${prefix}.upd.${account}.${t}.${kind}.${id}`);
@@ -374,13 +381,27 @@ function covers(a, b) {
   return as.every((t, i) => t === ">" || t === "*" || t === bs[i]);
 }
 
-async function consumerOf(nc, account, wanted, { durable, from = "new", prefix = "tg", own = false, domain }) {
+const durableName = (account, durable) => (durable.startsWith(`${account}=`) ? durable : `${account}=${durable}`);
+
+// bound is the durable that is there; else it is made.
+async function bound(nc, stream, name, config, domain) {
+  const where = domain ? { domain } : {};
+  const jsm = await jetstreamManager(nc, { ...where, checkAPI: false });
+  if (!(await consumerNamed(jsm, stream, name))) await jsm.consumers.add(stream, { durable_name: name, ack_policy: AckPolicy.Explicit, ...config });
+  return jetstream(nc, where).consumers.get(stream, name);
+}
+
+async function consumerOf(nc, account, wanted, { durable, from = "new", prefix = "tg", own = false, history = false, domain }) {
+  if (history) {
+    if (!durable || own) throw new TypeError("history goes with a durable, and not with own");
+    return bound(nc, streamName(prefix, "HISTORY"), durableName(account, durable), { filter_subject: `${prefix}.hist.${account}.>`, ...start(from) }, domain);
+  }
   const all = streamName(prefix, "UPDATES");
   const stream = own ? `${all}_${account}` : all;
   const where = domain ? { domain } : {};
   if (!durable) return jetstream(nc, where).consumers.get(stream, { filter_subjects: wanted.length === 1 ? wanted[0] : wanted, ...start(from) });
   // As the Go client has it: the stream is all accounts', and work is shared between the languages.
-  const name = durable.startsWith(`${account}=`) ? durable : `${account}=${durable}`;
+  const name = durableName(account, durable);
   // Who may use a durable need not be permitted to ask for anything else, or to change it.
   const jsm = await jetstreamManager(nc, { ...where, checkAPI: false });
   const have = await consumerNamed(jsm, stream, name);
