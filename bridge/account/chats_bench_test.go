@@ -86,13 +86,7 @@ func BenchmarkUpdatesWithDialogs(b *testing.B) {
 
 // push has Eve write, and waits until that is stored.
 func (x *rig) push(b *testing.B, n int) time.Duration {
-	st, err := x.js.Stream(context.Background(), "TG_UPDATES")
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := st.Purge(context.Background(), jetstream.WithPurgeSubject("tg.upd.>")); err != nil {
-		b.Fatal(err)
-	}
+	x.emptied(b)
 	var done atomic.Int64
 	begun, before := time.Now(), x.r.Status().Stored
 	for range n {
@@ -102,4 +96,15 @@ func (x *rig) push(b *testing.B, n int) time.Duration {
 		time.Sleep(time.Millisecond)
 	}
 	return time.Since(begun)
+}
+
+// emptied takes out of the stream what was pushed before.
+func (x *rig) emptied(b *testing.B) {
+	st, err := x.js.Stream(context.Background(), "TG_UPDATES")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := st.Purge(context.Background(), jetstream.WithPurgeSubject("tg.upd.>")); err != nil {
+		b.Fatal(err)
+	}
 }

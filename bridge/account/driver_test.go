@@ -20,6 +20,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/methods"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -164,6 +165,7 @@ type rig struct {
 	held    time.Duration // until updates are said to be held; 0: as usual
 	late    time.Duration // until a difference is said to fail; 0: as usual
 	end     func() error
+	peers   peers.Store                           // nil: whom the account meets is forgotten
 	chats   *chats.Store                          // nil: dialogs are not kept
 	wrap    func(mtproto.Options) (Client, error) // nil: g is the client
 }
@@ -233,7 +235,7 @@ func (x *rig) start(g *telegram) {
 		Name: "main", Settings: x.set, Conn: x.nc, Answers: answersOf(x.t, x.nc), Stores: Stores{Store: x.store, Records: x.records, Vault: x.vault}, Methods: methods.New(s, decl, nil), Rules: rules, Lease: Lease{Lost: x.lost},
 		NewClient: func(o mtproto.Options) (Client, error) { g.o = o; return g, nil },
 	})
-	x.r.c.Chats = x.chats
+	x.r.c.Chats, x.r.c.Peers = x.chats, x.peers
 	if x.wrap != nil {
 		x.r.c.NewClient = x.wrap
 	}

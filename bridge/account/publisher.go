@@ -20,6 +20,7 @@ type publisher struct {
 	log       *stream.Log
 	writer    *writer
 	directory *directory
+	learn     func(*updates.Batch) // takes in who is in a batch: the directory's
 	places    *places
 	dialogs   bool // what items say of dialogs goes along with them
 	tell      *teller
@@ -29,7 +30,7 @@ type publisher struct {
 // store publishes a batch of what came at that time. watched are the channels that metrics tell apart.
 func (p *publisher) store(b *updates.Batch, at time.Time, watched func() []int64) {
 	p.writer.received = at
-	p.directory.learn(b)
+	p.learn(b)
 	g := &stream.Group{Whole: b.Whole, State: b.State, Messages: make([]stream.Message, 0, len(b.Items))}
 	for i := range b.Items {
 		item := &b.Items[i]

@@ -37,6 +37,7 @@ func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, sessio
 		Account: c.Name, User: session.UserID, Store: c.Peers, Box: box,
 		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.ask(ctx, query) },
 	}, c.Settings.Scheme())
+	d.publisher.learn = d.publisher.directory.learn
 	d.ledger.places.open(ctx, session.UserID, c.Rules)
 	from, begin, err := d.ledger.open(ctx, log)
 	if err != nil {
