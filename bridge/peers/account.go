@@ -21,13 +21,15 @@ type accountStore struct {
 	user  int64
 }
 
-// Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, and account.mark of how far the stream of
-// updates was read.
+// Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, account.mark of how far the stream of updates
+// was read, and account.asked of how often names have asked Telegram.
 func (a *accountStore) peerKey(p peer) string { return a.name + "." + p.String() }
 
 func (a *accountStore) nameKey(name string) string { return a.name + ".name." + name }
 
 func (a *accountStore) markKey() string { return a.name + ".mark" }
+
+func (a *accountStore) askedKey() string { return a.name + ".asked" }
 
 // readPeerKey is the reverse of peerKey.
 func (a *accountStore) readPeerKey(key string) (p peer, ok bool) {
@@ -162,6 +164,34 @@ func (a *accountStore) mark(ctx context.Context, made time.Time) (uint64, error)
 func (a *accountStore) putMark(ctx context.Context, seq uint64, made time.Time) {
 	if b, err := json.Marshal(mark{a.user, seq, made}); err == nil && a.store != nil {
 		_ = a.store.Put(ctx, a.markKey(), b)
+	}
+}
+
+// askedRecord is how often names and numbers have asked Telegram of late, by method.
+type askedRecord struct {
+	Account int64                `json:"account,string"`
+	Methods map[string]allowance `json:"methods"`
+}
+
+// asked is what putAsked kept. Another user of the name was asked nothing.
+func (a *accountStore) asked(ctx context.Context) (map[string]allowance, error) {
+	if a.store == nil {
+		return nil, nil
+	}
+	b, err := a.store.Get(ctx, a.askedKey())
+	if errors.Is(err, storage.ErrNone) {
+		return nil, nil
+	}
+	var r askedRecord
+	if err != nil || json.Unmarshal(b, &r) != nil || r.Account != a.user {
+		return nil, err
+	}
+	return r.Methods, nil
+}
+
+func (a *accountStore) putAsked(ctx context.Context, methods map[string]allowance) {
+	if b, err := json.Marshal(askedRecord{a.user, methods}); err == nil && a.store != nil {
+		_ = a.store.Put(ctx, a.askedKey(), b)
 	}
 }
 

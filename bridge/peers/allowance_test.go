@@ -82,3 +82,59 @@ func TestAllowanceUnsent(t *testing.T) {
 		}
 	}
 }
+
+// What was used is the account's: it is used too for the daemon that runs the account next, or after a restart, and comes back with time; not
+// for another user of the name, nor for what never reached Telegram.
+func TestAllowanceOutlivesTheDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := &shelf{all: map[string][]byte{}}, &telegram{t: t, s: schema(t)}
+		g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+		name := 0
+		ask := func(user int64, n int) (asked int) {
+			d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: user, Store: s, Box: testBox()})
+			defer d.Close(t.Context())
+			for range n {
+				name++
+				_, _, err := d.Resolve(t.Context(), "InputPeer", fmt.Sprint("@somebody", name))
+				var f *answer.Fault
+				if !errors.As(err, &f) {
+					asked++
+				} else if f.Code != 429 {
+					t.Fatal(err)
+				}
+			}
+			return asked
+		}
+		if got := ask(1, 30); got != 30 {
+			t.Errorf("%d of the first 30 names were asked for", got)
+		}
+		if got := ask(1, 30); got != asksAtOnce-30 {
+			t.Errorf("behind a restart %d, want %d", got, asksAtOnce-30)
+		}
+		time.Sleep(3 * askEvery)
+		s.err = errors.New("no answer from JetStream")
+		if got := ask(1, 10); got != 10 {
+			t.Errorf("while JetStream does not answer, %d: nobody is refused for that", got)
+		}
+		s.err = nil
+		if got := ask(1, 10); got != 3 {
+			t.Errorf("half an hour later %d, want 3", got)
+		}
+		g.err = &mtproto.Error{Err: errors.New("not connected"), Sent: mtproto.SentNo}
+		time.Sleep(askEvery)
+		if got := ask(1, 5); got != 5 {
+			t.Errorf("%d of what never reached Telegram", got)
+		}
+		g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+		if got := ask(1, 5); got != 1 {
+			t.Errorf("%d, want the one that came back", got)
+		}
+		if got := ask(2, 5); got != 5 {
+			t.Errorf("of another user of the name %d", got)
+		}
+		s.all["main.asked"] = []byte("nonsense")
+		if got := ask(2, 5); got != 5 {
+			t.Errorf("behind a record that nobody can read %d", got)
+		}
+	})
+}

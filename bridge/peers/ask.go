@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -37,8 +36,7 @@ type asker struct {
 	asking  singleflight.Group // each question once at a time
 	glances []glance           // of who asks it
 
-	mu      sync.Mutex
-	allowed map[string]*allowance // by method, of what is asked of names and numbers
+	allowed *allowances // of what is asked of names and numbers
 }
 
 // whoIs finds out whose a name or phone number is, now or some minutes ago.
@@ -139,22 +137,12 @@ func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n ali
 // callAllowed makes a call of which text may make few. What does not reach Telegram does not count.
 func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
 	method, _ := m["_"].(string)
-	x.mu.Lock()
-	left := x.allowed[method]
-	if left == nil {
-		left = &allowance{}
-		x.allowed[method] = left
-	}
-	wait, ok := left.take(time.Now())
-	x.mu.Unlock()
-	if !ok {
+	if wait, ok := x.allowed.take(ctx, method); !ok {
 		return nil, askedOut(method, wait)
 	}
 	b, err := x.call(ctx, m)
 	if err != nil && mtproto.Reached(err) == mtproto.SentNo {
-		x.mu.Lock()
-		left.give()
-		x.mu.Unlock()
+		x.allowed.give(ctx, method)
 	}
 	return b, err
 }

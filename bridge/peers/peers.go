@@ -71,7 +71,7 @@ func New(c Config) *Directory {
 	d.finder = &finder{d.memory, d.keeper, c.Channel}
 	asker := &asker{
 		schema: c.Schema, people: c.People, invoke: c.Invoke, bot: c.Bot, memory: d.memory, account: d.account, finder: d.finder, learner: d.learner,
-		glances: glances(), allowed: map[string]*allowance{},
+		glances: glances(), allowed: &allowances{account: d.account, all: map[string]*allowance{}},
 	}
 	d.resolver = &resolver{c.Schema, c.Bot, c.User, d.memory, d.finder, asker}
 	d.verbs = &verbs{c.User, d.memory, d.account, d.keeper, d.resolver}
