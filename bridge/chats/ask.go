@@ -16,7 +16,7 @@ const (
 	askPause  = time.Second
 	mostAsked = 100 // dialogs in one question: what Telegram takes
 	listPage  = 100
-	mostPages = 200 // of a list
+	mostPages = 1000 // of a list
 	callTime  = time.Minute
 	worstWait = 10 * time.Minute
 )
@@ -178,6 +178,7 @@ func (a *asker) pages(ctx context.Context, l *dialogs.Listing, folder int) error
 			return err
 		}
 	}
+	a.k.c.Log.Warn("the list of dialogs is longer than what is read of it: of the rest it is known what updates tell", "folder", folder, "read", mostPages*a.k.page)
 	return nil
 }
 

@@ -59,10 +59,15 @@ func (m *model) known(j *joiner) *dialogs.Fold {
 
 // rest is Telegram's word of the dialogs and folders, when nothing happens any more.
 func (m *model) rest() (truth *dialogs.Fold, folders []byte) {
+	calm := 0
 	for n := range 500 {
 		m.settle()
 		m.tell()
 		if got := m.keeper.Figures(); n <= 10 || got == nil || !got.Complete || got.Through != m.told || m.keeper.missed() {
+			calm = 0
+			continue
+		}
+		if calm++; calm < 2 { // a write may be on its way
 			continue
 		}
 		truth, folders = m.truth()

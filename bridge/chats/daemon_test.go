@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,10 +84,36 @@ func running(ctx context.Context, cancel func(), run func(context.Context)) (end
 	return sync.OnceFunc(func() { cancel(); work.Wait() })
 }
 
+// outage is until when nobody can connect.
+type outage struct {
+	mu    sync.Mutex
+	until time.Time
+}
+
+func (o *outage) left() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Until(o.until)
+}
+
+// last makes it last that long from now, or longer.
+func (o *outage) last(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if until := time.Now().Add(d); until.After(o.until) {
+		o.until = until
+	}
+}
+
 // dial connects, once that is possible: the pauses before attempts are drawn by nobody knows whom.
 func (m *model) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if err := pause(ctx, max(time.Until(m.up), 0)); err != nil {
-		return nil, err
+	if !strings.HasSuffix(addr, ":443") { // of several ways at once it is not known which is the first
+		return nil, errTrouble
+	}
+	for wait := m.down.left(); wait > 0; wait = m.down.left() {
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
 	}
 	return m.server.Dial(ctx, network, addr)
 }

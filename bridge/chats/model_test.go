@@ -89,7 +89,7 @@ type model struct {
 	told    uint64 // what of the stream of updates the keeper was told of
 	joiners []*joiner
 	unseen  unseen
-	up      time.Time // until then nobody can connect
+	down    outage
 	fault   fault
 	found   error // where a fault was planted
 }
@@ -176,6 +176,10 @@ func (m *model) run() {
 		}
 	}
 	m.depose(1)
+	if m.r.IntN(3) == 0 {
+		m.unseen.cut()
+		m.outage()
+	}
 	m.compare()
 }
 
@@ -212,7 +216,9 @@ func (m *model) harm() {
 			m.tell()
 			time.Sleep(upTo(m.r, flushEvery+slow))
 		}
+		synctest.Wait()
 		m.end()
+		synctest.Wait()
 		m.depose(m.r.IntN(2)) // 1: it does not know yet, and goes on
 		for range m.r.IntN(5) {
 			m.happen()
@@ -242,8 +248,10 @@ func (m *model) unrest() {
 // outage is a time without a connection. Telegram may have forgotten the session then, and with it what was to be told.
 func (m *model) outage() {
 	m.note("outage")
+	synctest.Wait() // what is sent in this instant arrives; nothing does that is sent after it
+	m.down.last(time.Second + upTo(m.r, time.Second))
 	m.server.Cut()
-	m.up = time.Now().Add(time.Second + upTo(m.r, time.Second))
+	synctest.Wait()
 	for range m.r.IntN(8) {
 		m.happen()
 	}

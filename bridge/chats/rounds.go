@@ -18,10 +18,12 @@ const (
 
 // due is how long until they are to be listed again; 0 or less: now.
 func (r *rounds) due(now time.Time) time.Duration {
-	if r.last.IsZero() && r.wanted {
+	switch {
+	case r.last.IsZero() && r.wanted:
 		return 0
-	}
-	if r.wanted {
+	case r.last.IsZero(): // the first one is under way
+		return relistEvery
+	case r.wanted:
 		return r.last.Add(relistPause + relistShare*r.took).Sub(now)
 	}
 	return r.last.Add(relistEvery).Sub(now)

@@ -3,7 +3,9 @@ package chats
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t *testing.T) *Store {
+func open(t testing.TB) *Store {
 	t.Helper()
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
@@ -107,4 +109,42 @@ func TestManyRecords(t *testing.T) {
 	if err := s.records(t.Context(), "main", func(message) { found++ }); err != nil || found != n+1 {
 		t.Errorf("%d of %d: %v", found, n+1, err)
 	}
+}
+
+// BenchmarkManyRecords is those of 20,000 dialogs, written and read back.
+func BenchmarkManyRecords(b *testing.B) {
+	const n = 20_000
+	s := open(b)
+	over := uint64(0)
+	text := strings.Repeat("x", 317) // as BenchmarkManyDialogs has them
+	var write, read time.Duration
+	for range b.N {
+		begun := time.Now()
+		for i := 0; i < n; {
+			var all []*nats.Msg
+			for ; i < n && len(all) < mostRecords; i++ {
+				m := record(i+1, text)
+				m.Header = nats.Header{subjects.HeaderContentType: {subjects.ContentJSON}, subjects.HeaderThrough: {"1000000"}, subjects.HeaderUser: {"1000000"}, subjects.HeaderLayer: {"228"}}
+				all = append(all, m)
+			}
+			var err error
+			if over, err = s.write(context.Background(), append(all, record(0, "")), over); err != nil {
+				b.Fatal(err)
+			}
+		}
+		write += time.Since(begun)
+		begun = time.Now()
+		found := 0
+		if err := s.records(context.Background(), "main", func(message) { found++ }); err != nil || found != n+1 {
+			b.Fatalf("%d of %d: %v", found, n+1, err)
+		}
+		read += time.Since(begun)
+	}
+	st, err := s.js.Stream(context.Background(), s.scheme.StreamName(storage.State))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(write.Seconds()/float64(b.N), "write-s")
+	b.ReportMetric(read.Seconds()/float64(b.N), "read-s")
+	b.ReportMetric(float64(st.CachedInfo().State.Bytes)/n, "stream-B")
 }

@@ -56,16 +56,15 @@ func (f *Fold) Failed(all []updates.Peer) {
 // Take takes the answer to a question about dialogs: a messages.PeerDialogs. What of asked is not in it is gone, and so are channels
 // that the account is not in.
 func (f *Fold) Take(asked []updates.Peer, v codec.View) {
-	all := answer{v}
-	outside := all.outside()
+	with := answerOf(v)
 	for one := range v.Objects("dialogs") {
 		p := chatOf(one)
 		d := f.table.of[p]
-		if d == nil || !d.asked || one.Name() != "dialog" || outside[p] {
+		if d == nil || !d.asked || one.Name() != "dialog" || with.outside[p] {
 			continue
 		}
-		d.name = all.name(p)
-		f.take(d, one, all.date(p, one.Int("top_message")))
+		d.name = with.names[p]
+		f.take(d, one, with.dates[place{p, one.Int("top_message")}])
 	}
 	for _, p := range asked {
 		switch d := f.table.of[p]; {

@@ -2,7 +2,6 @@ package dialogs
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -161,47 +160,4 @@ func peerOf(v codec.View) updates.Peer {
 		}
 	}
 	return updates.Peer{Kind: updates.PeerNone}
-}
-
-// answer is an answer with dialogs, and what came along with them.
-type answer struct{ codec.View }
-
-// outside are channels that came along and that the account is not in.
-func (v answer) outside() map[updates.Peer]bool {
-	all := map[updates.Peer]bool{}
-	for c := range v.Objects("chats") {
-		if strings.HasPrefix(c.Name(), "channel") && (c.Name() == "channelForbidden" || c.Bool("left")) {
-			all[updates.Peer{Kind: updates.PeerChannel, ID: c.Int("id")}] = true
-		}
-	}
-	return all
-}
-
-// name is the name of a user or chat that came along.
-func (v answer) name(p updates.Peer) string {
-	field := "chats"
-	if p.Kind == updates.PeerUser {
-		field = "users"
-	}
-	for one := range v.Objects(field) {
-		if one.Int("id") == p.ID && (p.Kind == updates.PeerChannel) == strings.HasPrefix(one.Name(), "channel") {
-			return strings.TrimSpace(one.Str("title") + one.Str("first_name") + " " + one.Str("last_name"))
-		}
-	}
-	return ""
-}
-
-// date is the date of a message that came along.
-func (v answer) date(in updates.Peer, id int64) int {
-	for m := range v.Objects("messages") {
-		if m.Int("id") == id && id != 0 && chatOfMessage(m) == in {
-			return int(m.Int("date"))
-		}
-	}
-	return 0
-}
-
-func chatOfMessage(message codec.View) updates.Peer {
-	peer, _ := message.Object("peer_id")
-	return peerOf(peer)
 }

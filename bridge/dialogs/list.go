@@ -1,6 +1,9 @@
 package dialogs
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -53,9 +56,7 @@ func (l *Listing) Page(v codec.View) (last Last) {
 		l.compare(p, one)
 		last = Last{Chat: p, ID: int(one.Int("top_message"))}
 	}
-	if last.Chat.ID != 0 {
-		last.Date = answer{v}.date(last.Chat, int64(last.ID))
-	}
+	last.Date = answerOf(v).dates[place{last.Chat, int64(last.ID)}]
 	return last
 }
 
@@ -78,8 +79,8 @@ func (l *Listing) compare(p updates.Peer, v codec.View) {
 func (l *Listing) Done() {
 	f := l.f
 	f.list.asked = false
-	for folder, order := range l.pinned {
-		f.pins.set(folder, order)
+	for _, folder := range slices.Sorted(maps.Keys(l.pinned)) {
+		f.pins.set(folder, l.pinned[folder])
 	}
 	if l.changes != f.pins.changes {
 		f.Relist()

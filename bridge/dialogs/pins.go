@@ -1,6 +1,7 @@
 package dialogs
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -50,8 +51,8 @@ const noFolder = -1
 
 // remove takes a chat out of all folders but one.
 func (p *pins) remove(chat updates.Peer, but int) {
-	for folder, order := range p.order {
-		if folder != but && slices.Contains(order, chat) {
+	for _, folder := range slices.Sorted(maps.Keys(p.order)) {
+		if order := p.order[folder]; folder != but && slices.Contains(order, chat) {
 			p.set(folder, without(order, chat))
 		}
 	}

@@ -1,0 +1,155 @@
+package chats
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+var manyDialogs = flag.Int("dialogs", 2000, "how many an account with many has")
+
+// crowd is a Telegram with many dialogs, the one with the greatest id first, and a stream of which only the figures are kept.
+type crowd struct {
+	*memory
+	s       *codec.Schema
+	n       int
+	asked   map[string]int
+	written int // records
+	bytes   int
+	through through
+}
+
+const roundTrip = 100 * time.Millisecond
+
+// invoke answers what a keeper asks.
+func (c *crowd) invoke(ctx context.Context, query []byte) ([]byte, error) {
+	if err := pause(ctx, roundTrip); err != nil {
+		return nil, err
+	}
+	v, err := c.s.View(query)
+	if err != nil {
+		return nil, err
+	}
+	c.asked[v.Name()]++
+	var ids []int
+	form := "messages.peerDialogs"
+	switch v.Name() {
+	case "messages.getDialogFilters":
+		return c.s.Encode(nil, codec.M{"_": "messages.dialogFilters", "filters": []codec.M{}})
+	case "messages.getDialogs":
+		form = "messages.dialogsSlice"
+		next := c.n
+		if at := int(v.Int("offset_id")); at > 0 {
+			next = at - 1
+		}
+		for ; next > 0 && len(ids) < int(v.Int("limit")) && v.Int("folder_id") == 0; next-- {
+			ids = append(ids, next)
+		}
+	case "messages.getPeerDialogs":
+		for one := range v.Objects("peers") {
+			in, _ := one.Object("peer")
+			ids = append(ids, int(in.Int("user_id")))
+		}
+	}
+	return c.s.Encode(nil, c.answer(form, ids))
+}
+
+// answer is one about dialogs with users, whose newest messages have their ids.
+func (c *crowd) answer(form string, ids []int) codec.M {
+	dialogs, messages, users := []codec.M{}, []codec.M{}, []codec.M{}
+	for _, id := range ids {
+		peer := codec.M{"_": "peerUser", "user_id": id}
+		dialogs = append(dialogs, codec.M{"_": "dialog", "peer": peer, "top_message": id, "read_inbox_max_id": id - 1, "read_outbox_max_id": 0, "unread_count": 1,
+			"unread_mentions_count": 0, "unread_reactions_count": 0, "unread_poll_votes_count": 0, "notify_settings": codec.M{"_": "peerNotifySettings"}})
+		messages = append(messages, codec.M{"_": "message", "id": id, "peer_id": peer, "date": 1_700_000_000 + id, "message": "how are you?"})
+		users = append(users, codec.M{"_": "user", "id": id, "access_hash": 1, "first_name": "Somebody", "last_name": fmt.Sprint(id)})
+	}
+	m := codec.M{"_": form, "dialogs": dialogs, "messages": messages, "chats": []codec.M{}, "users": users}
+	if form == "messages.dialogsSlice" {
+		m["count"] = c.n
+	} else {
+		m["state"] = codec.M{"_": "updates.state", "pts": 1, "qts": 0, "date": 1, "seq": 0, "unread_count": 0}
+	}
+	return m
+}
+
+func (c *crowd) records(context.Context, string, func(message)) error { return nil }
+
+func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, error) {
+	for _, m := range all {
+		c.written++
+		c.bytes += len(m.Subject) + len(m.Data)
+		for name, values := range m.Header {
+			c.bytes += len(name) + len(values[0])
+		}
+	}
+	c.through = through{}
+	return over + 1, json.Unmarshal(all[len(all)-1].Data, &c.through)
+}
+
+// An account with many dialogs: as many questions as there are hundreds of them, twice, a second apart, and two records of each.
+func TestManyDialogs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := api.Schema()
+		if err != nil {
+			t.Fatal(err)
+		}
+		decl, err := api.Declared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := *manyDialogs
+		c := &crowd{memory: &memory{}, s: s, n: n, asked: map[string]int{}}
+		k := newKeeper(Config{
+			Account: "main", User: 1, Schema: s, Decl: decl, Invoke: c.invoke, Unknown: func(error) bool { return false }, Learn: func([]byte) {},
+			Log: slog.New(slog.DiscardHandler), Input: func(_ context.Context, p updates.Peer) ([]byte, error) {
+				return s.Encode(nil, codec.M{"_": "inputPeerUser", "user_id": p.ID, "access_hash": 1})
+			},
+		}, c)
+		k.Stored(1, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		end := running(ctx, cancel, k.Run)
+		defer end()
+		for f := k.Figures(); f == nil || !f.Complete; f = k.Figures() {
+			if time.Since(begun) > 24*time.Hour {
+				t.Fatalf("not done after a day: %+v", f)
+			}
+			time.Sleep(time.Second)
+		}
+		took := time.Since(begun)
+		time.Sleep(throughEvery)
+		synctest.Wait()
+		if f := k.Figures(); f.Kept != n {
+			t.Errorf("%d of %d are kept", f.Kept, n)
+		}
+		if c.through.Listing || c.through.Seq != 1 {
+			t.Errorf("the records go to %+v", c.through)
+		}
+		pages := (n + mostAsked - 1) / mostAsked
+		if got := c.asked["messages.getDialogs"]; got > pages+3 {
+			t.Errorf("%d pages were asked for, of %d", got, pages)
+		}
+		if got := c.asked["messages.getPeerDialogs"]; got > pages+1 {
+			t.Errorf("%d times dialogs were asked for, of %d", got, pages)
+		}
+		if most := time.Duration(2*pages+8) * (askPause + roundTrip); took > most {
+			t.Errorf("it took %v, want %v at most", took, most)
+		}
+		if c.written > 2*n+4*pages+50 {
+			t.Errorf("%d records were written of %d dialogs", c.written, n)
+		}
+		t.Logf("%d dialogs: known after %v, %d records written, %d bytes", n, took, c.written, c.bytes)
+	})
+}
