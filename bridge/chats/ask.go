@@ -23,7 +23,7 @@ const (
 
 // asker asks Telegram one thing after another.
 type asker struct {
-	k    *Keeper
+	k    *shared
 	fold *dialogs.Fold
 	work *sync.WaitGroup
 	busy bool // under Keeper.mu, as what follows

@@ -1,6 +1,7 @@
 package chats
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
@@ -20,6 +21,9 @@ type stored struct {
 	seq   uint64
 	facts []dialogs.Fact
 }
+
+// errAnew begins again because all that is known is lost.
+var errAnew = errors.New("the stream was made anew")
 
 // mostFacts is how much may wait to be folded in; more is read from the stream again.
 const mostFacts = 50_000

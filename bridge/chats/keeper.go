@@ -3,53 +3,18 @@ package chats
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl"
-	"github.com/natsgram/natsgram/tl/codec"
 )
-
-// Config of an account's keeper.
-type Config struct {
-	Account string
-	User    int64
-	Store   *Store
-	Schema  *codec.Schema
-	Decl    *tl.Schema
-	// Invoke makes a call of Telegram.
-	Invoke func(ctx context.Context, query []byte) ([]byte, error)
-	// Input is the InputPeer of a chat; an error that says true to Unknown means that there is none.
-	Input   func(ctx context.Context, p updates.Peer) ([]byte, error)
-	Unknown func(error) bool
-	Learn   func(object []byte) // is told of the users and chats in answers
-	// Fact is what a message of the stream of updates says of dialogs; false: nothing.
-	Fact func(subject string, h nats.Header, data []byte) (dialogs.Fact, bool)
-	Log  *slog.Logger
-}
 
 // Keeper keeps one account's dialogs. It is safe for concurrent use.
 type Keeper struct {
-	c      Config
-	store  streams
-	page   int // dialogs on a page of the list
-	most   int // records written together
-	jitter func(time.Duration) time.Duration
-	wake   chan struct{}
+	shared
 	finish chan chan struct{}
-
-	inbox inbox
-
-	mu     sync.Mutex
-	fold   *dialogs.Fold // nil: it is not known yet
-	rounds rounds
 }
 
 // New makes a keeper; nil where the layer has no dialogs.
@@ -59,20 +24,16 @@ func newKeeper(c Config, store streams) *Keeper {
 	if dialogs.New(c.Schema, c.Decl) == nil {
 		return nil
 	}
-	return &Keeper{c: c, store: store, page: listPage, most: mostRecords, jitter: rand.N[time.Duration], wake: make(chan struct{}, 1), finish: make(chan chan struct{})}
+	return &Keeper{
+		shared: shared{c: c, store: store, page: listPage, most: mostRecords, jitter: rand.N[time.Duration], wake: make(chan struct{}, 1)},
+		finish: make(chan chan struct{}),
+	}
 }
 
 // Stored tells what of updates is in the stream now, up to seq. It does not block.
 func (k *Keeper) Stored(seq uint64, facts []dialogs.Fact) {
 	k.inbox.add(seq, facts)
 	k.poke()
-}
-
-func (k *Keeper) poke() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
 }
 
 // Lost tells that one of the streams was lost, and perhaps made anew.
@@ -116,7 +77,7 @@ var backoff = retry.Backoff{Min: 200 * time.Millisecond, Max: 30 * time.Second}
 // Run keeps the records until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	_ = retry.Do(ctx, backoff, func(ctx context.Context) (again bool, err error) {
-		s := &session{k: k}
+		s := &session{k: &k.shared, finish: k.finish}
 		err = s.run(ctx)
 		k.forget()
 		if ctx.Err() == nil && !errors.Is(err, errAnew) {

@@ -3,7 +3,6 @@ package chats
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -13,9 +12,6 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// errAnew begins again because all that is known is lost.
-var errAnew = errors.New("the stream was made anew")
-
 const (
 	longAway   = 100_000 // updates: of more all dialogs are asked for rather than reading them
 	finishTime = 3 * time.Second
@@ -23,7 +19,8 @@ const (
 
 // session is the time from reading the records to whatever ends it.
 type session struct {
-	k      *Keeper
+	k      *shared
+	finish <-chan chan struct{}
 	fold   *dialogs.Fold // under k.mu
 	writer writer
 	asker  asker
@@ -67,7 +64,7 @@ func (s *session) run(ctx context.Context) error {
 // wait waits for something to do, or that long. done is whose who wants all to be written: that goes before, and nothing else is begun.
 func (s *session) wait(ctx context.Context, long time.Duration) (done chan struct{}, err error) {
 	select {
-	case done := <-s.k.finish:
+	case done := <-s.finish:
 		return done, nil
 	default:
 	}
@@ -76,7 +73,7 @@ func (s *session) wait(ctx context.Context, long time.Duration) (done chan struc
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case done := <-s.k.finish:
+	case done := <-s.finish:
 		return done, nil
 	case <-s.k.wake:
 	case <-timer.C:

@@ -21,7 +21,7 @@ const (
 
 // writer writes the records of what has changed.
 type writer struct {
-	k        *Keeper
+	k        *shared
 	fold     *dialogs.Fold // under k.mu
 	stream   time.Time     // when the stream of updates was made
 	revision uint64        // of the record of how far the others go

@@ -46,7 +46,7 @@ func TestPartsSayThatMoreComes(t *testing.T) {
 				all = append(all, to)
 			}
 		}
-		w := writer{k: k, fold: fold, written: 5}
+		w := writer{k: &k.shared, fold: fold, written: 5}
 		if err := w.flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
