@@ -1,6 +1,10 @@
 package dialogs
 
-import "github.com/natsgram/natsgram/mtproto/updates"
+import (
+	"slices"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
 
 // table is the dialogs, which of them have to be asked for, and which have changed since they were written down.
 type table struct {
@@ -98,10 +102,25 @@ func newQueue() queue { return queue{in: map[updates.Peer]struct{}{}} }
 func (q *queue) len() int { return len(q.in) }
 
 func (q *queue) push(p updates.Peer) {
-	if _, ok := q.in[p]; !ok {
-		q.in[p] = struct{}{}
-		q.order = append(q.order, p)
+	if _, ok := q.in[p]; ok {
+		return
 	}
+	if len(q.order) > 2*len(q.in)+16 {
+		q.tidy()
+	}
+	q.in[p] = struct{}{}
+	q.order = append(q.order, p)
+}
+
+// tidy leaves those out of the order that were taken out. One that is in again stands where it stood first.
+func (q *queue) tidy() {
+	left := make(map[updates.Peer]struct{}, len(q.in))
+	q.order = slices.DeleteFunc(q.order, func(p updates.Peer) bool {
+		_, in := q.in[p]
+		_, again := left[p]
+		left[p] = struct{}{}
+		return !in || again
+	})
 }
 
 func (q *queue) remove(p updates.Peer) {
