@@ -70,18 +70,47 @@ func (e *encoder) once(ctx context.Context, call *buffer, j *job) *Fault {
 	}
 	ms, r, about := e.c.Methods, &j.asked, e.c.confined(j)
 	random := randomID{account: e.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
-	o := codec.Options{MissingLong: random.fill, Resolve: e.resolver(ctx, j), Forms: e.c.Forms, MissingValue: e.files.Besides(&j.files)}
-	about.fill(&o)
-	if err := call.encode(ms.Schema(), e.files, j, &o); err != nil {
-		return methods.BadRequest(err)
+	asks := false
+	fill := func(r func(class, text string) ([]byte, bool, error)) *Fault {
+		random.asked = 0 // the same ids whether a name is known or not
+		o := codec.Options{MissingLong: random.fill, Resolve: r, Forms: e.c.Forms, MissingValue: e.files.Besides(&j.files)}
+		about.fill(&o)
+		if err := call.encode(ms.Schema(), e.files, j, &o); err != nil {
+			return methods.BadRequest(err)
+		}
+		return nil
 	}
-	if fault := about.refuses(call.b); fault != nil {
-		return fault
+	resolve := e.resolver(ctx, j)
+	fault := fill(func(class, text string) ([]byte, bool, error) {
+		if object, name, ok := e.locate(class, text); ok && name != "" {
+			asks = true
+			return object, true, nil
+		}
+		return resolve(class, text)
+	})
+	if fault == nil && asks { // Telegram allows few questions, and none is for a call that would be refused for something else
+		if fault = ms.CheckCall(j.m, call.b, j.readOnly); fault == nil {
+			fault = fill(resolve)
+		}
 	}
-	if fault := ms.CheckCall(j.m, call.b, j.readOnly); fault != nil {
+	if fault == nil {
+		fault = about.refuses(call.b)
+	}
+	if fault == nil {
+		fault = ms.CheckCall(j.m, call.b, j.readOnly)
+	}
+	if fault != nil {
 		return fault
 	}
 	return random.guard(ms, j.m, call.b, r.in, j.repeated(ctx))
+}
+
+// locate is Config.Locate, where there is one.
+func (e *encoder) locate(class, text string) (object []byte, name string, ok bool) {
+	if e.c.Locate == nil || e.files.Is(class, text) {
+		return nil, "", false
+	}
+	return e.c.Locate(class, text, -1)
 }
 
 // resolver is Config.Resolve for one request, and finds the files that it names.

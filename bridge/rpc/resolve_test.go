@@ -62,6 +62,65 @@ func TestPeersByText(t *testing.T) {
 	}
 }
 
+// A question, of which Telegram allows few, is not asked for a call that cannot be made; what is wrong with it is told as ever.
+func TestNothingIsAskedInVain(t *testing.T) {
+	asked := 0
+	hole, err := tlOf(codec.M{"_": "inputPeerUser", "user_id": -1, "access_hash": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newRig(t, func(context.Context, codec.View) ([]byte, error) {
+		return tlOf(codec.M{"_": "updatesTooLong"})
+	}, func(c *Config) {
+		c.Locate = func(class, text string, _ int64) ([]byte, string, bool) { return hole, text, text[0] == '@' }
+		c.Resolve = func(_ context.Context, class, text string) ([]byte, bool, *Fault) {
+			if text[0] != '@' {
+				return nil, true, &Fault{Code: 400, Text: "names no peer", Sent: "no"}
+			}
+			asked++
+			object, err := tlOf(codec.M{"_": "inputPeerChat", "chat_id": 5})
+			return object, err == nil, nil
+		}
+	})
+	for body, want := range map[string]string{
+		`{"from_peer":"@a","to_peer":"@b"}`:              "id: missing",
+		`{"from_peer":"@a","to_peer":"@b","id":["x"]}`:   "id[0]: want int",
+		`{"from_peer":"@a","to_peer":"nobody","id":[1]}`: "to_peer: names no peer",
+	} {
+		if got := string(g.ask("tg.rpc.main.messages.forwardMessages", body).Data); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+	if asked != 0 {
+		t.Errorf("%d were asked for", asked)
+	}
+	if got := string(g.ask("tg.rpc.main.messages.forwardMessages", `{"from_peer":"@a","to_peer":"@b","id":[1]}`).Data); asked != 2 || !strings.Contains(got, "updatesTooLong") {
+		t.Errorf("%d were asked for: %s", asked, got)
+	}
+}
+
+// A request that is repeated has the same random_id although the name in it is known by then.
+func TestRandomIDOfWhoIsAskedFor(t *testing.T) {
+	object, err := tlOf(codec.M{"_": "inputPeerUser", "user_id": 5, "access_hash": 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int64
+	for _, name := range []string{"@a", ""} {
+		g := newRig(t, func(_ context.Context, call codec.View) ([]byte, error) {
+			ids = append(ids, call.Int("random_id"))
+			return tlOf(codec.M{"_": "updatesTooLong"})
+		}, func(c *Config) {
+			c.Locate = func(string, string, int64) ([]byte, string, bool) { return object, name, true }
+			c.Resolve = func(context.Context, string, string) ([]byte, bool, *Fault) { return object, true, nil }
+		})
+		g.ask("tg.rpc.main.messages.sendMessage", `{"peer":"@a","message":"hello"}`, subjects.HeaderMsgID, "one")
+	}
+	if len(ids) != 2 || ids[0] != ids[1] || ids[0] == 0 {
+		t.Error(ids)
+	}
+}
+
 // Users and chats in an answer are met in whatever encoding it is told, before the caller has it.
 func TestMet(t *testing.T) {
 	answer := func(context.Context, codec.View) ([]byte, error) {

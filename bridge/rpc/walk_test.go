@@ -26,7 +26,9 @@ func TestWalk(t *testing.T) {
 		return tlOf(codec.M{"_": "updates", "updates": []codec.M{}, "users": []codec.M{}, "chats": []codec.M{}, "date": 1, "seq": 0})
 	}, func(c *Config) {
 		c.Locate = func(class, text string, hole int64) ([]byte, string, bool) {
-			placed = outsideCodec(walktest.Here())
+			if placed == nil { // later it is the call itself that is made
+				placed = outsideCodec(walktest.Here())
+			}
 			return nil, "", false
 		}
 		c.Resolve = func(context.Context, string, string) ([]byte, bool, *Fault) {
