@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
+
+var historyMessages = flag.Int("history.messages", 1800, "messages that TestHistoryKilled has fetched: 2,000 as fast as they come, then a hundred a second")
 
 // TestHistoryKilled: the daemon is killed by SIGKILL again and again while it fetches history, later than JetStream knows message ids. Every
 // message stands in the stream once, oldest first, and the job goes on where it was.
@@ -29,7 +32,7 @@ func TestHistoryKilled(t *testing.T) {
 		}
 	})
 	g.follows("acc1")
-	const messages, kills = 1800, 6
+	messages, kills := *historyMessages, 6
 	d, channel := g.daemons[0], g.traffic.channels[0]
 	var last int
 	for i := range messages {
@@ -63,6 +66,7 @@ func TestHistoryKilled(t *testing.T) {
 		}
 		return json.Unmarshal(m.Data, into)
 	}
+	idle, begun, peak := d.resident(t), time.Now(), d.sample(t)
 	g.wait("the job", time.Minute, func(context.Context) error { return ask("fetch", body, &job) })
 	for range kills {
 		select {
@@ -73,7 +77,7 @@ func TestHistoryKilled(t *testing.T) {
 		d.kill()
 		must(t, d.start())
 	}
-	g.wait("the end of the job", 5*time.Minute, func(context.Context) error {
+	g.wait("the end of the job", 5*time.Minute+time.Duration(messages)*20*time.Millisecond, func(context.Context) error {
 		var all struct {
 			Jobs []struct {
 				ID, State, Error string
@@ -91,6 +95,7 @@ func TestHistoryKilled(t *testing.T) {
 		}
 		return nil
 	})
+	took, most := time.Since(begun), peak()
 	st, err := g.js.Stream(t.Context(), "TG_HISTORY")
 	must(t, err)
 	info, err := st.Info(t.Context())
@@ -109,5 +114,5 @@ func TestHistoryKilled(t *testing.T) {
 	if former != last || count < messages {
 		t.Errorf("%d messages up to %d, want %d up to %d", count, former, messages, last)
 	}
-	t.Logf("%d messages by %d pages, %d kills", count, pages.Load(), kills)
+	t.Logf("%d messages by %d pages, %d kills, in %s, %d MB resident, %d at most", count, pages.Load(), kills, took.Round(time.Second), idle>>20, most>>20)
 }
