@@ -27,7 +27,7 @@ func (n named) Find(ctx context.Context, text string) (attach.File, *answer.Faul
 
 // takeFiles has a service serve files too.
 func takeFiles(c *rpc.Config, f *files.Service) {
-	c.Others = append(c.Others, rpc.Other{Subject: c.Scheme.Files(c.Account), Verbs: f.Verbs(), Take: f.Take})
+	c.Others = append(c.Others, rpc.Other{Subject: c.Scheme.Files(c.Account), Verbs: f.Verbs(), Accept: f.Accept})
 }
 
 // gated is a client whose calls are made as far as the gate lets them pass, and whose files are counted.

@@ -41,9 +41,9 @@ func New(conn *nats.Conn, replies subjects.Replies, dropped func(), log *slog.Lo
 // Conn is the connection.
 func (a *Answers) Conn() *nats.Conn { return a.conn }
 
-// Take makes a request of a message. False: its answer may not go where it says, or nobody has asked, and nothing is to be done.
+// Accept makes a request of a message. False: its answer may not go where it says, or nobody has asked, and nothing is to be done.
 // A message without a reply is a request all the same: its caller does not wait for the answer.
-func (a *Answers) Take(m *nats.Msg) (Request, bool) {
+func (a *Answers) Accept(m *nats.Msg) (Request, bool) {
 	if m.Reply != "" && !a.replies.Allow(m.Reply) || nobody(m) {
 		a.drop(m)
 		return Request{}, false
@@ -59,7 +59,7 @@ func nobody(m *nats.Msg) bool { return m.Reply == "" && len(m.Data) == 0 }
 // Subscribe takes the requests of a subject; with a queue, one of all that name it gets each. take must not wait.
 func (a *Answers) Subscribe(subject, queue string, take func(Request)) (*nats.Subscription, error) {
 	return a.conn.QueueSubscribe(subject, queue, func(m *nats.Msg) {
-		if r, ok := a.Take(m); ok {
+		if r, ok := a.Accept(m); ok {
 			take(r)
 		}
 	})

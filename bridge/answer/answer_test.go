@@ -53,7 +53,7 @@ func TestOnlyAllowedRepliesAreTaken(t *testing.T) {
 		"": true, "_INBOX.x": true, "replies.x": true, "$KV.TG_SESSIONS.main": false, "tg.own.main": false, "other.x": false,
 	} {
 		before := g.dropped
-		if _, ok := g.answers.Take(&nats.Msg{Subject: "tg.ro.main.help.getConfig", Reply: reply, Data: []byte("{}")}); ok != want || (g.dropped == before) != want {
+		if _, ok := g.answers.Accept(&nats.Msg{Subject: "tg.ro.main.help.getConfig", Reply: reply, Data: []byte("{}")}); ok != want || (g.dropped == before) != want {
 			t.Errorf("%q: taken %v, %d dropped", reply, ok, g.dropped-before)
 		}
 	}
@@ -65,7 +65,7 @@ func TestNobodyAsks(t *testing.T) {
 	heartbeat := nats.Header{"Status": {"100"}, "Description": {"Idle Heartbeat"}}
 	for _, m := range []*nats.Msg{{}, {Header: heartbeat}, {Header: heartbeat, Reply: "$JS.FC.S.c.x"}, {Reply: "$JS.ACK.S.c.1.1.1.1.0", Data: []byte("{}")}} {
 		m.Subject = "tg.ctl.main.logout"
-		if _, ok := g.answers.Take(m); ok {
+		if _, ok := g.answers.Accept(m); ok {
 			t.Errorf("%+v was taken for a request", m)
 		}
 	}
@@ -78,13 +78,13 @@ func TestNobodyAsks(t *testing.T) {
 func TestDroppedRequestsAreLoggedOnce(t *testing.T) {
 	g := newRig(t)
 	for range 1000 {
-		g.answers.Take(&nats.Msg{Subject: "tg.ro.main." + strings.Repeat("x", 4000), Reply: "$KV.x\n" + strings.Repeat("y", 4000)})
+		g.answers.Accept(&nats.Msg{Subject: "tg.ro.main." + strings.Repeat("x", 4000), Reply: "$KV.x\n" + strings.Repeat("y", 4000)})
 	}
 	if log := g.log.String(); g.dropped != 1000 || strings.Count(log, "\n") != 1 || len(log) > 600 || !strings.Contains(log, "NATSGRAM_REPLIES") {
 		t.Errorf("%d dropped, log: %s", g.dropped, log)
 	}
 	g.answers.logged = time.Now().Add(-logEvery)
-	g.answers.Take(&nats.Msg{Subject: "tg.ro.main.a.b", Reply: "$KV.x"})
+	g.answers.Accept(&nats.Msg{Subject: "tg.ro.main.a.b", Reply: "$KV.x"})
 	if log := g.log.String(); !strings.Contains(log, "dropped=1000") {
 		t.Errorf("what was not logged is not told: %s", log)
 	}
@@ -95,7 +95,7 @@ func TestAnsweredOnce(t *testing.T) {
 	inbox := g.nc.NewInbox()
 	sub, _ := g.nc.SubscribeSync(inbox)
 	_ = g.nc.Flush()
-	r, _ := g.answers.Take(&nats.Msg{Subject: "tg.ctl.main.status", Reply: inbox})
+	r, _ := g.answers.Accept(&nats.Msg{Subject: "tg.ctl.main.status", Reply: inbox})
 	r.JSON(1, nil)
 	r.Fail(JSON, Refuse(500, "second"))
 	r.Send(nil, nil)
@@ -130,7 +130,7 @@ func TestAnswerThatNoMessageHolds(t *testing.T) {
 	inbox := g.nc.NewInbox()
 	sub, _ := g.nc.SubscribeSync(inbox)
 	_ = g.nc.Flush()
-	r, _ := g.answers.Take(&nats.Msg{Subject: "tg.ctl._.accounts.list", Reply: inbox})
+	r, _ := g.answers.Accept(&nats.Msg{Subject: "tg.ctl._.accounts.list", Reply: inbox})
 	if f := r.JSON(strings.Repeat("x", 1<<20), nil); f == nil || f.Code != 413 || f.Sent != Yes {
 		t.Errorf("%+v", f)
 	}
@@ -157,7 +157,7 @@ func TestCaller(t *testing.T) {
 		{"_INBOX.x", []string{alice}, ""},
 		{"", []string{alice}, ""},
 	} {
-		r, ok := g.answers.Take(&nats.Msg{Subject: "tg.ro.main.a.b", Reply: c.reply, Data: []byte("{}"), Header: nats.Header{"Nats-Request-Info": c.info}})
+		r, ok := g.answers.Accept(&nats.Msg{Subject: "tg.ro.main.a.b", Reply: c.reply, Data: []byte("{}"), Header: nats.Header{"Nats-Request-Info": c.info}})
 		if got := r.Caller(); !ok || got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// Request is a message that [Answers.Take] has let through. It is answered once: a second answer goes nowhere. One
+// Request is a message that [Answers.Accept] has let through. It is answered once: a second answer goes nowhere. One
 // goroutine at a time uses it.
 type Request struct {
 	msg      *nats.Msg

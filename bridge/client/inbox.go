@@ -57,7 +57,7 @@ func (in *inbox) open(nc *nats.Conn, m *nats.Msg) (string, *pending, error) {
 	defer in.mu.Unlock()
 	if in.sub == nil || !in.sub.IsValid() {
 		prefix := nc.NewInbox() + "."
-		sub, err := nc.Subscribe(prefix+"*", in.take)
+		sub, err := nc.Subscribe(prefix+"*", in.sort)
 		if err != nil {
 			return "", nil, err
 		}
@@ -77,8 +77,8 @@ func (in *inbox) forget(token string) {
 	delete(in.calls, token)
 }
 
-// take sorts in what comes. What nobody waits for is the end of an answer, or one that comes too late.
-func (in *inbox) take(m *nats.Msg) {
+// sort sorts in what comes. What nobody waits for is the end of an answer, or one that comes too late.
+func (in *inbox) sort(m *nats.Msg) {
 	in.mu.Lock()
 	if len(m.Subject) <= len(in.prefix) {
 		in.mu.Unlock()

@@ -64,7 +64,7 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 			continue
 		}
 		d.name = with.names[p]
-		f.take(d, one, with.dates[place{p, one.Int("top_message")}])
+		f.adopt(d, one, with.dates[place{p, one.Int("top_message")}])
 	}
 	for _, p := range asked {
 		switch d := f.table.of[p]; {
@@ -77,8 +77,8 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 	}
 }
 
-// take takes one dialog of an answer, and folds in again what came since the question.
-func (f *Fold) take(d *dialog, v codec.View, date int) {
+// adopt takes one dialog of an answer, and folds in again what came since the question.
+func (f *Fold) adopt(d *dialog, v codec.View, date int) {
 	was := d.inquiry
 	d.read(v, date)
 	f.pins.remove(d.peer, d.folder)

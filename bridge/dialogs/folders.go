@@ -17,8 +17,8 @@ type folders struct {
 // doubt notes that they have to be asked for, also where that is being done.
 func (x *folders) doubt() { x.stale, x.asked = true, false }
 
-// take takes the answer to a question.
-func (x *folders) take(s *codec.Schema, answer []byte) {
+// adopt takes the answer to a question.
+func (x *folders) adopt(s *codec.Schema, answer []byte) {
 	if !x.asked { // they have changed since
 		return
 	}
@@ -65,4 +65,4 @@ func (f *Fold) AskFolders() { f.folders.asked = true }
 func (f *Fold) FailedFolders() { f.folders.asked = false }
 
 // TakeFolders takes the answer: messages.dialogFilters; nil: there is none.
-func (f *Fold) TakeFolders(answer []byte) { f.folders.take(f.form.schema, answer) }
+func (f *Fold) TakeFolders(answer []byte) { f.folders.adopt(f.form.schema, answer) }

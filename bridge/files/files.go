@@ -151,8 +151,8 @@ func (s *Service) Verbs() map[string]string {
 
 var verbs = []string{subjects.FileGet, subjects.FilePut, subjects.FileList, subjects.FileCancel}
 
-// Take takes a request. It never waits for one; e counts it, and is nil for what is none of [Service.Verbs].
-func (s *Service) Take(r answer.Request, e *micro.Endpoint) {
+// Accept takes a request. It never waits for one; e counts it, and is nil for what is none of [Service.Verbs].
+func (s *Service) Accept(r answer.Request, e *micro.Endpoint) {
 	_, verb, _ := s.c.Scheme.ParseFile(r.Subject())
 	if e == nil {
 		r.Fail(answer.JSON, answer.Refuse(404, "files have no verb "+answer.Quote(verb)+": there are "+strings.Join(verbs, ", ")))

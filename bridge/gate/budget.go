@@ -186,8 +186,8 @@ func today(now time.Time) string { return now.UTC().Format(time.DateOnly) }
 // tomorrow is when a day has passed.
 func tomorrow(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour) }
 
-// take takes of all budgets that are about a call, or says why it is not made.
-func (b *budgets) take(ctx context.Context, r *rule, v codec.View, caller string) ([]spent, *answer.Fault) {
+// spend takes of all budgets that are about a call, or says why it is not made.
+func (b *budgets) spend(ctx context.Context, r *rule, v codec.View, caller string) ([]spent, *answer.Fault) {
 	if !r.money && !b.some.Load() {
 		return nil, nil
 	}

@@ -100,7 +100,7 @@ func (g *Gate) Through(ctx context.Context, query []byte, invoke Invoke) ([]byte
 	if rule.reads && !g.budgets.some.Load() {
 		return invoke(ctx, query)
 	}
-	took, fault := g.budgets.take(ctx, rule, view, CallerOf(ctx))
+	took, fault := g.budgets.spend(ctx, rule, view, CallerOf(ctx))
 	if fault != nil {
 		return nil, fault
 	}

@@ -257,17 +257,17 @@ func (r *reader) byte() (b byte) {
 
 func (r *reader) uvarint() uint64 {
 	v, n := binary.Uvarint(r.rest)
-	r.take(n)
+	r.skip(n)
 	return v
 }
 
 func (r *reader) varint() int64 {
 	v, n := binary.Varint(r.rest)
-	r.take(n)
+	r.skip(n)
 	return v
 }
 
-func (r *reader) take(n int) {
+func (r *reader) skip(n int) {
 	if n <= 0 {
 		r.bad = true
 		return

@@ -60,7 +60,7 @@ func madeAnew(t *testing.T, do func(*testing.T, *Leases, jetstream.JetStream)) {
 	three, _ := join(t, all[2], Member{}) // it has seen nothing of what was there before
 	for !one.Standing().Renewed.After(before) || !three.Holding("main", time.Now()).Taken {
 		for i, ls := range all[1:] {
-			if l, err := ls.Take(soon(t), "main", ever); l != nil || err != nil && !errors.As(err, new(*WaitError)) {
+			if l, err := ls.Acquire(soon(t), "main", ever); l != nil || err != nil && !errors.As(err, new(*WaitError)) {
 				t.Fatalf("daemon %d takes the account: %v, %v", i+1, l, err)
 			}
 		}
@@ -90,7 +90,7 @@ func TestRecordOfALivingDaemonRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for !one.Standing().Renewed.After(before) {
-		if other, err := all[1].Take(soon(t), "main", ever); other != nil || err != nil && !errors.As(err, new(*WaitError)) {
+		if other, err := all[1].Acquire(soon(t), "main", ever); other != nil || err != nil && !errors.As(err, new(*WaitError)) {
 			t.Fatalf("taken: %v, %v", other, err)
 		}
 		select {

@@ -145,7 +145,7 @@ func neverTwo(t *testing.T, lose lossOf, hurt func(*relay)) {
 	join(t, newcomer, Member{})
 	for begun := time.Now(); time.Since(begun) < 3*ttl || !l.Sure() && time.Since(begun) < patience; time.Sleep(5 * time.Millisecond) {
 		for _, ls := range []*Leases{other, newcomer} {
-			theirs, err := ls.Take(soon(t), "main", ever)
+			theirs, err := ls.Acquire(soon(t), "main", ever)
 			if l.Sure() && theirs != nil {
 				t.Fatalf("two have it %v after the loss", time.Since(begun))
 			}
@@ -210,7 +210,7 @@ func TestRecordInTheNextBucket(t *testing.T) {
 	b := &betweenSteps{KeyValue: all[0].accounts}
 	b.do.Store(&anew)
 	all[0].accounts = b
-	if l, err := all[0].Take(soon(t), "main", never); l != nil || err == nil {
+	if l, err := all[0].Acquire(soon(t), "main", never); l != nil || err == nil {
 		t.Errorf("taken: %v, %v", l, err)
 	}
 }

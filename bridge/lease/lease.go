@@ -12,7 +12,7 @@
 //
 // Both buckets can be lost, and whoever holds an account may hear late of it. So a daemon also confirms, as often as its lease, that
 // the records of its accounts stood (follow.go), and lets go of what it cannot confirm; and an absent record, or one in a bucket
-// that was made anew, lets nobody take an account before whatever was confirmed of it has run out (take.go).
+// that was made anew, lets nobody take an account before whatever was confirmed of it has run out (acquire.go).
 //
 // The lifetime is the bucket's, not the key's: a later update drops a key's own lifetime, and such a lease would never end.
 // Why there is not a lease for each account: docs/decisions/0005-lease-per-daemon.md.

@@ -71,7 +71,7 @@ func wait(ctx context.Context, ls *Leases) *Lease {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if l, err := ls.Take(ctx, "main", never); err == nil && l != nil {
+		if l, err := ls.Acquire(ctx, "main", never); err == nil && l != nil {
 			return l
 		}
 		<-tick.C
@@ -163,13 +163,13 @@ func TestGraveKeepsTheDeadAway(t *testing.T) {
 		t.Error("still inside")
 	}
 	all[0].now = nil
-	if _, err := all[0].Take(ctx, "other", never); !errors.Is(err, ErrOutside) {
+	if _, err := all[0].Acquire(ctx, "other", never); !errors.Is(err, ErrOutside) {
 		t.Errorf("took an account without a lease: %v", err)
 	}
 	if _, err := first.enter(ctx); err != nil || first.Self() == id {
 		t.Errorf("came back as %s: %v", first.Self(), err)
 	}
-	if l, err := all[0].Take(ctx, "main", never); l != nil || err != nil {
+	if l, err := all[0].Acquire(ctx, "main", never); l != nil || err != nil {
 		t.Errorf("took what another has: %v, %v", l, err)
 	}
 	two.Release(ctx, "")
@@ -312,7 +312,7 @@ func TestAddCloseRemove(t *testing.T) {
 	if closed, err := all[1].Close(ctx, "main"); !closed || err != nil {
 		t.Errorf("not closed: %v, %v", closed, err)
 	}
-	if l, err := all[0].Take(ctx, "main", never); l != nil || err != nil {
+	if l, err := all[0].Acquire(ctx, "main", never); l != nil || err != nil {
 		t.Errorf("took what is closed: %v, %v", l, err)
 	}
 	if err := all[1].Remove(ctx, "main"); err != nil {

@@ -104,7 +104,7 @@ func (s *Service) SubscribeAside(extras []string, take func(answer.Request)) err
 	}
 	s.answering.Go(func() {
 		for m := range s.aside {
-			r, ok := s.c.Answers.Take(m)
+			r, ok := s.c.Answers.Accept(m)
 			switch {
 			case !ok:
 			case strings.HasPrefix(m.Subject, protocol.APIPrefix+"."):

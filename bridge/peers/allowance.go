@@ -33,8 +33,8 @@ func (a *allowance) back(now time.Time) {
 	a.Since = a.Since.Add(time.Duration(n) * askEvery)
 }
 
-// take uses one question, or tells how long it takes until there is one.
-func (a *allowance) take(now time.Time) (wait time.Duration, ok bool) {
+// spend uses one question, or tells how long it takes until there is one.
+func (a *allowance) spend(now time.Time) (wait time.Duration, ok bool) {
 	if a.back(now); a.Used >= asksAtOnce {
 		return a.Since.Add(askEvery).Sub(now), false
 	}
@@ -42,8 +42,8 @@ func (a *allowance) take(now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// give takes back one that Telegram was not asked.
-func (a *allowance) give() { a.Used = max(a.Used-1, 0) }
+// refund takes back one that Telegram was not asked.
+func (a *allowance) refund() { a.Used = max(a.Used-1, 0) }
 
 // allowances are those of an account, by method. They are kept: they are the account's, whichever daemon runs it, and a restart gives none back.
 type allowances struct {
@@ -55,10 +55,10 @@ type allowances struct {
 	saving sync.Mutex // held while they are written, so that the last one stands
 }
 
-func (x *allowances) take(ctx context.Context, method string) (wait time.Duration, ok bool) {
+func (x *allowances) spend(ctx context.Context, method string) (wait time.Duration, ok bool) {
 	x.load(ctx)
 	x.mu.Lock()
-	wait, ok = x.of(method).take(time.Now())
+	wait, ok = x.of(method).spend(time.Now())
 	x.mu.Unlock()
 	if ok {
 		x.save(ctx) // before the question is asked
@@ -66,9 +66,9 @@ func (x *allowances) take(ctx context.Context, method string) (wait time.Duratio
 	return wait, ok
 }
 
-func (x *allowances) give(ctx context.Context, method string) {
+func (x *allowances) refund(ctx context.Context, method string) {
 	x.mu.Lock()
-	x.of(method).give()
+	x.of(method).refund()
 	x.mu.Unlock()
 	x.save(ctx)
 }

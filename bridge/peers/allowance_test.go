@@ -54,18 +54,18 @@ func TestAllowance(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for round := range 3 {
 		for i := range asksAtOnce {
-			if _, ok := a.take(now); !ok {
+			if _, ok := a.spend(now); !ok {
 				t.Fatalf("round %d: the question %d is refused", round, i)
 			}
 		}
-		wait, ok := a.take(now)
+		wait, ok := a.spend(now)
 		if ok || wait != askEvery {
 			t.Fatalf("round %d: one too many: %v %s", round, ok, wait)
 		}
-		if wait, ok = a.take(now.Add(wait - time.Second)); ok || wait != time.Second {
+		if wait, ok = a.spend(now.Add(wait - time.Second)); ok || wait != time.Second {
 			t.Errorf("round %d: a second too early: %v %s", round, ok, wait)
 		}
-		if _, ok = a.take(now.Add(askEvery)); !ok {
+		if _, ok = a.spend(now.Add(askEvery)); !ok {
 			t.Errorf("round %d: refused after the wait that was told", round)
 		}
 		now = now.Add(48 * time.Hour)

@@ -137,12 +137,12 @@ func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n ali
 // callAllowed makes a call of which text may make few. What does not reach Telegram does not count.
 func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
 	method, _ := m["_"].(string)
-	if wait, ok := x.allowed.take(ctx, method); !ok {
+	if wait, ok := x.allowed.spend(ctx, method); !ok {
 		return nil, askedOut(method, wait)
 	}
 	b, err := x.call(ctx, m)
 	if err != nil && mtproto.Reached(err) == mtproto.SentNo {
-		x.allowed.give(ctx, method)
+		x.allowed.refund(ctx, method)
 	}
 	return b, err
 }

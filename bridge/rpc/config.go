@@ -119,7 +119,7 @@ type Extra struct {
 type Other struct {
 	Subject string                                    // a pattern; of all owners that there are, one gets each request
 	Verbs   map[string]string                         // endpoints: their subjects, by name
-	Take    func(r answer.Request, e *micro.Endpoint) // must not wait; e is nil for what is none of the verbs
+	Accept  func(r answer.Request, e *micro.Endpoint) // must not wait; e is nil for what is none of the verbs
 }
 
 func (c Config) withDefaults() Config {

@@ -37,7 +37,7 @@ func newExtras(life context.Context, service *micro.Service, all map[string]Extr
 }
 
 // take answers a request, or has it answered.
-func (x *extras) take(r answer.Request) {
+func (x *extras) accept(r answer.Request) {
 	one, ok := x.bySubject[r.Subject()]
 	if !ok {
 		return

@@ -298,7 +298,7 @@ func FuzzPlan(f *testing.F) {
 	s := newService(c)
 	f.Cleanup(s.cancel)
 	f.Fuzz(func(t *testing.T, method, body string) {
-		r, ok := answersOf(t, nil).Take(&nats.Msg{Subject: "tg.rpc.main." + method, Data: []byte(body)})
+		r, ok := answersOf(t, nil).Accept(&nats.Msg{Subject: "tg.rpc.main." + method, Data: []byte(body)})
 		j := s.newJob(r)
 		j.method, j.m = method, ms.Get(method)
 		if !ok || j.m == nil {

@@ -73,20 +73,20 @@ func newService(config Config) *Service {
 
 func (s *Service) subscribe() error {
 	for _, tree := range s.routes.trees() {
-		if err := s.micro.Subscribe(tree+">", s.take); err != nil {
+		if err := s.micro.Subscribe(tree+">", s.accept); err != nil {
 			return err
 		}
 	}
 	for _, o := range s.c.Others {
-		if err := s.micro.Subscribe(o.Subject, func(r answer.Request) { o.Take(r, s.routes.others[r.Subject()]) }); err != nil {
+		if err := s.micro.Subscribe(o.Subject, func(r answer.Request) { o.Accept(r, s.routes.others[r.Subject()]) }); err != nil {
 			return err
 		}
 	}
-	return s.micro.SubscribeAside(slices.Collect(maps.Keys(s.extras.bySubject)), s.extras.take)
+	return s.micro.SubscribeAside(slices.Collect(maps.Keys(s.extras.bySubject)), s.extras.accept)
 }
 
-// take sorts a request in. It never waits for one.
-func (s *Service) take(r answer.Request) { s.sort(s.newJob(r)) }
+// accept sorts a request in. It never waits for one.
+func (s *Service) accept(r answer.Request) { s.sort(s.newJob(r)) }
 
 // newJob makes a job of a request.
 func (s *Service) newJob(r answer.Request) *job { return s.handler.newJob(r) }

@@ -567,7 +567,7 @@ func BenchmarkServe(b *testing.B) {
 	result, _ := nearestDC(context.Background(), codec.View{})
 	g := newRig(b, nil, func(c *Config) { c.Invoke = instant(result) })
 	e := g.s.routes.endpoints["messages"]
-	msg, _ := g.s.c.Answers.Take(&nats.Msg{Subject: "tg.rpc.main.help.getNearestDc", Data: []byte(`{}`)})
+	msg, _ := g.s.c.Answers.Accept(&nats.Msg{Subject: "tg.rpc.main.help.getNearestDc", Data: []byte(`{}`)})
 	m, one := g.s.c.Methods.Get("help.getNearestDc"), placed{g.s.newJob(msg), make(chan struct{})}
 	one.Work = one
 	if fault := g.s.pool.Submit(&one.Job); fault != nil {

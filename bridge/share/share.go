@@ -120,7 +120,7 @@ func (m *Machine) Look(v View) Decision {
 		return d // no lease, no account
 	}
 	v.Fleet = v.Fleet.own()
-	m.take(&v, &d)
+	m.choose(&v, &d)
 	m.grant(&v, &d)
 	m.even(&v, &d)
 	return d
@@ -143,8 +143,8 @@ func (m *Machine) learn(v *View) {
 	maps.Copy(m.wishes, v.Wishes)
 }
 
-// take decides which accounts this daemon takes.
-func (m *Machine) take(v *View, d *Decision) {
+// choose decides which accounts this daemon takes.
+func (m *Machine) choose(v *View, d *Decision) {
 	self, ok := v.Fleet.Member(v.Fleet.Self)
 	if !ok {
 		return

@@ -55,13 +55,13 @@ func (s *Supervisor) ran(ctx context.Context, name string, young bool) (bool, er
 	return err == nil, ctx.Err()
 }
 
-// take takes an account's lease: nil, it is not to be had.
-func (s *Supervisor) take(name string) (*lease.Lease, error) {
+// acquire takes an account's lease: nil, it is not to be had.
+func (s *Supervisor) acquire(name string) (*lease.Lease, error) {
 	there, err := s.exists(name)
 	if err != nil || !there {
 		return nil, err
 	}
-	held, err := s.Leases.Take(s.ctx, name, func(ctx context.Context, young bool) (bool, error) { return s.ran(ctx, name, young) })
+	held, err := s.Leases.Acquire(s.ctx, name, func(ctx context.Context, young bool) (bool, error) { return s.ran(ctx, name, young) })
 	if wait := (*lease.WaitError)(nil); errors.As(err, &wait) {
 		s.waits(name, wait)
 		return nil, nil

@@ -15,7 +15,7 @@ import (
 // tend runs an account while this daemon has its lease.
 func (s *Supervisor) tend(a *supervised) {
 	begun := time.Now()
-	held, err := s.take(a.name)
+	held, err := s.acquire(a.name)
 	if err == nil && held != nil {
 		err = s.once(a, held)
 		s.unfit(err)

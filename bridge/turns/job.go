@@ -67,7 +67,7 @@ type waits struct {
 // queued notes that a job waits to begin in a lane.
 func (j *Job) queued(l *lane) {
 	j.lane = l
-	if j.why = ForRoom; l.ordered() && !l.open() {
+	if j.why = ForRoom; l.ordered() && !l.isOpen() {
 		j.why = ForOrder
 	}
 }

@@ -54,8 +54,8 @@ type Flood struct {
 
 func (l *lane) ordered() bool { return l.chat != Chat{} }
 
-// open reports whether the lane's next job may begin, as far as the lane goes.
-func (l *lane) open() bool {
+// isOpen reports whether the lane's next job may begin, as far as the lane goes.
+func (l *lane) isOpen() bool {
 	switch {
 	case !l.ordered():
 		return true

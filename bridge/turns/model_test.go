@@ -225,7 +225,7 @@ func (m *model) check() {
 				m.t.Fatalf("seed %d: %+v: %d waits behind %d", m.seed, l.chat, j.ticket, l.waiting[i-1].ticket)
 			}
 		}
-		if len(l.waiting) > 0 && l.open() && p.mayBegin(l.waiting[0].group) {
+		if len(l.waiting) > 0 && l.isOpen() && p.mayBegin(l.waiting[0].group) {
 			m.t.Fatalf("seed %d: %+v: %d of %d wait, and the first may begin: %+v", m.seed, l.chat, len(l.waiting), p.waiting, p.load)
 		}
 	})

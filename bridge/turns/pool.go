@@ -67,7 +67,7 @@ func (p *Pool) submit(j *Job) *answer.Fault {
 	g := p.groupOf(j.Work.Room(), j.Work.Method())
 	j.group = g
 	l := p.laneOf(j)
-	start := l.open() && len(l.waiting) == 0 && p.mayBegin(g)
+	start := l.isOpen() && len(l.waiting) == 0 && p.mayBegin(g)
 	if fault := p.admit(l, j, start); fault != nil {
 		p.forget(g, l)
 		return fault

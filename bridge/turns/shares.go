@@ -137,7 +137,7 @@ func (s *shares) count(g *group, n load) {
 
 // list puts a lane whose first job may begin among the turns of that job's group.
 func (s *shares) list(l *lane) {
-	if len(l.waiting) == 0 || !l.open() || l.listed == l.waiting[0].group {
+	if len(l.waiting) == 0 || !l.isOpen() || l.listed == l.waiting[0].group {
 		return
 	}
 	g := l.waiting[0].group
@@ -223,7 +223,7 @@ func (s *shares) pickFrom(g *group) (j *Job, l *lane, moved bool) {
 		at := g.turns[0]
 		l = at.lane
 		valid := l.listed == g && l.listing == at.n
-		ours := valid && len(l.waiting) > 0 && l.open()
+		ours := valid && len(l.waiting) > 0 && l.isOpen()
 		if ours && !s.mayBegin(g) {
 			return nil, nil, false
 		}

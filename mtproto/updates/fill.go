@@ -126,7 +126,7 @@ func (f *filler) answered(v codec.View, c *container, err error) {
 	if h == nil {
 		return
 	}
-	if f.box.Kind == Common && h.open() {
+	if f.box.Kind == Common && h.isOpen() {
 		f.waiting = &page{f.box, f.ids, c}
 		f.account.want() // what has come since is an update, and ends the hole
 		return
@@ -186,7 +186,7 @@ func (f *filler) publish(p page) {
 // endOpen ends a hole without a known end when nothing comes any more.
 func (f *filler) endOpen(id Box, n, last int) {
 	h := f.ledger.state.hole(id)
-	if f.empty++; n > 0 || h == nil || !h.open() {
+	if f.empty++; n > 0 || h == nil || !h.isOpen() {
 		f.empty = 0
 		return
 	}

@@ -38,7 +38,7 @@ func (h *Hole) has(id int) bool {
 }
 
 // open: where the hole ends is not known yet.
-func (h *Hole) open() bool { return h.last().High == 0 }
+func (h *Hole) isOpen() bool { return h.last().High == 0 }
 
 func (h *Hole) last() Range { return h.IDs[len(h.IDs)-1] }
 

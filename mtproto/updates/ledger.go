@@ -79,7 +79,7 @@ func without(changed []*box, b *box) []*box {
 // published notes new messages that are published as updates, from the first to the last id. Where the hole of their box
 // had no end yet, it ends before them.
 func (l *ledger) published(b *box, first, last int) {
-	if h := l.state.hole(b.id); h != nil && h.open() {
+	if h := l.state.hole(b.id); h != nil && h.isOpen() {
 		if b.id.Kind == Common {
 			l.holeEnd, l.holeEndWritten = first, false
 		}

@@ -183,7 +183,7 @@ func (s *State) dig(b Box, r Range) {
 		h.Keys = append(h.Keys, p.Keys...)
 	}
 	if len(h.IDs) > 0 {
-		if h.open() {
+		if h.isOpen() {
 			return
 		}
 		r.Low = max(r.Low, h.last().High)

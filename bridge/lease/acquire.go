@@ -45,9 +45,9 @@ type bid struct {
 	ran     Ran
 }
 
-// Take takes the account if nobody holds it: nil if somebody does, [WaitError] if that is not known yet. It needs a [Table] that
+// Acquire takes the account if nobody holds it: nil if somebody does, [WaitError] if that is not known yet. It needs a [Table] that
 // this daemon has joined.
-func (ls *Leases) Take(ctx context.Context, account string, ran Ran) (*Lease, error) {
+func (ls *Leases) Acquire(ctx context.Context, account string, ran Ran) (*Lease, error) {
 	ls.mu.Lock()
 	b := bid{Leases: ls, account: account, member: ls.now, made: ls.made, young: time.Until(ls.old), ran: ran}
 	ls.mu.Unlock()
