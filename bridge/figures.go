@@ -12,24 +12,22 @@ func (b *Bridge) figures() (all []metrics.Status) {
 	for _, st := range b.Statuses() {
 		s := metrics.Status{
 			Account: st.Account, State: string(st.State), Epoch: st.Epoch,
-			Stored: st.Stored, WaitingBytes: st.Waiting, InFlight: st.InFlight,
-			Waiting: age(now, st.WaitingSince), Difference: st.Difference, Heard: st.Heard, Ahead: st.Skew,
-			Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
+			Updates:  metrics.Updates{Stored: st.Stored, Bytes: st.Waiting, Waiting: age(now, st.WaitingSince), Difference: st.Difference},
+			InFlight: st.InFlight, Heard: st.Heard, Ahead: st.Skew, Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
+			Peers: metrics.Peers{InMemory: st.Peers.InMemory, Learned: st.Peers.Learned},
 		}
 		if st.Jobs != nil {
-			s.JobsWorking, s.JobsChats, s.JobsHeld = st.Jobs.Working, st.Jobs.Chats, st.Jobs.Held != ""
+			s.Jobs = metrics.Jobs{Working: st.Jobs.Working, Chats: st.Jobs.Chats, Held: st.Jobs.Held != ""}
 		}
-		s.PeersInMemory, s.PeersLearned = st.Peers.InMemory, st.Peers.Learned
 		if st.Dialogs != nil {
 			s.Dialogs = &st.Dialogs.Kept
 		}
 		if f := st.Files; f != nil {
-			s.Files = map[string]int{"answer": f.Answers, "object": f.Objects, "telegram": f.Telegram}
-			s.FileJobs = map[string]int{"waiting": f.JobsWaiting, "running": f.JobsRunning}
+			s.Files.Moving = map[string]int{"answer": f.Answers, "object": f.Objects, "telegram": f.Telegram}
+			s.Files.Jobs = map[string]int{"waiting": f.JobsWaiting, "running": f.JobsRunning}
 		}
-		if st.Held != nil {
-			s.Held, s.Queued = age(now, st.Held.Since), st.Held.Waiting
-			s.Left, s.Parked, s.Declined = st.Held.Left, st.Held.Parked, st.Held.Declined
+		if h, u := st.Held, &s.Updates; h != nil {
+			u.Held, u.Queued, u.Left, u.Parked, u.Declined = age(now, h.Since), h.Waiting, h.Left, h.Parked, h.Declined
 		}
 		all = append(all, s)
 	}

@@ -85,32 +85,32 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 		return
 	}
 	gauge(out, descEpoch, float64(s.Epoch), s.Account)
-	out <- prometheus.MustNewConstMetric(descStored, prometheus.CounterValue, float64(s.Stored), s.Account)
-	gauge(out, descBytes, float64(s.WaitingBytes), s.Account)
-	gauge(out, descWaiting, s.Waiting.Seconds(), s.Account)
-	gauge(out, descHeldFor, s.Held.Seconds(), s.Account)
-	gauge(out, descHeld, float64(s.Queued), s.Account, "waiting")
+	out <- prometheus.MustNewConstMetric(descStored, prometheus.CounterValue, float64(s.Updates.Stored), s.Account)
+	gauge(out, descBytes, float64(s.Updates.Bytes), s.Account)
+	gauge(out, descWaiting, s.Updates.Waiting.Seconds(), s.Account)
+	gauge(out, descHeldFor, s.Updates.Held.Seconds(), s.Account)
+	gauge(out, descHeld, float64(s.Updates.Queued), s.Account, "waiting")
 	gauge(out, descFlight, float64(s.InFlight), s.Account)
-	gauge(out, descHeld, float64(s.Left), s.Account, "left")
-	gauge(out, descHeld, float64(s.Parked), s.Account, "parked")
-	gauge(out, descHeld, float64(s.Declined), s.Account, "declined")
-	since(out, descDifference, now, s.Difference, s.Account)
+	gauge(out, descHeld, float64(s.Updates.Left), s.Account, "left")
+	gauge(out, descHeld, float64(s.Updates.Parked), s.Account, "parked")
+	gauge(out, descHeld, float64(s.Updates.Declined), s.Account, "declined")
+	since(out, descDifference, now, s.Updates.Difference, s.Account)
 	since(out, descHeard, now, s.Heard, s.Account)
 	gauge(out, descAhead, s.Ahead, s.Account)
 	gauge(out, descFrozen, one(s.Frozen), s.Account)
 	gauge(out, descFloods, float64(s.Floods), s.Account)
-	gauge(out, descJobs, float64(s.JobsWorking), s.Account)
-	gauge(out, descJobChats, float64(s.JobsChats), s.Account)
-	gauge(out, descJobsHeld, one(s.JobsHeld), s.Account)
+	gauge(out, descJobs, float64(s.Jobs.Working), s.Account)
+	gauge(out, descJobChats, float64(s.Jobs.Chats), s.Account)
+	gauge(out, descJobsHeld, one(s.Jobs.Held), s.Account)
 	if s.Dialogs != nil {
 		gauge(out, descDialogs, float64(*s.Dialogs), s.Account)
 	}
-	gauge(out, descPeers, float64(s.PeersInMemory), s.Account)
-	out <- prometheus.MustNewConstMetric(descLearned, prometheus.CounterValue, float64(s.PeersLearned), s.Account)
-	for to, n := range s.Files {
+	gauge(out, descPeers, float64(s.Peers.InMemory), s.Account)
+	out <- prometheus.MustNewConstMetric(descLearned, prometheus.CounterValue, float64(s.Peers.Learned), s.Account)
+	for to, n := range s.Files.Moving {
 		gauge(out, descFiles, float64(n), s.Account, to)
 	}
-	for state, n := range s.FileJobs {
+	for state, n := range s.Files.Jobs {
 		gauge(out, descFileJobs, float64(n), s.Account, state)
 	}
 }

@@ -17,29 +17,48 @@ const Other = "other"
 // Status is how an account does at the moment it is asked.
 type Status struct {
 	Account, State string
-	Epoch          uint64         // 0: it has no owner here
-	Stored         uint64         // updates, since this owner took the account
-	WaitingBytes   int64          // of updates, for JetStream
-	Waiting        time.Duration  // how long the first of them has waited
-	Held           time.Duration  // how long JetStream has stored nothing of what waits, or too slowly; 0: it holds nothing up
-	Queued         int            // updates that wait for it while that is so
-	InFlight       int            // calls
-	Left           int            // updates that a difference will bring, for lack of room
-	Parked         int            // that wait here without being acknowledged
-	Declined       int            // that Telegram is to send again
-	Difference     time.Time      // when Telegram last gave the account's difference, or said that there is none; zero: not yet
-	Heard          time.Time      // when Telegram last said something; zero: there is no connection
-	Ahead          float64        // seconds: our clock, of Telegram's, where they differ
-	Frozen         bool           // it writes nothing
-	Floods         int            // waits that Telegram has asked for and that are on
-	JobsWorking    int            // jobs at work
-	JobsChats      int            // in which there are jobs
-	JobsHeld       bool           // all of them wait: the account is frozen, or signed out
-	Dialogs        *int           // that are kept; nil: none are, or they are not known yet
-	PeersInMemory  int            // users and chats
-	PeersLearned   uint64         // that were written, since this owner took the account
-	Files          map[string]int // on their way, by where to: answer, object, telegram
-	FileJobs       map[string]int // by their states: waiting, running
+	Epoch          uint64 // 0: it has no owner here
+	Updates        Updates
+	InFlight       int       // calls
+	Heard          time.Time // when Telegram last said something; zero: there is no connection
+	Ahead          float64   // seconds: our clock, of Telegram's, where they differ
+	Frozen         bool      // it writes nothing
+	Floods         int       // waits that Telegram has asked for and that are on
+	Jobs           Jobs
+	Dialogs        *int // that are kept; nil: none are, or they are not known yet
+	Peers          Peers
+	Files          Files
+}
+
+// Updates are those of an account.
+type Updates struct {
+	Stored     uint64        // since this owner took the account
+	Bytes      int64         // of those that wait for JetStream
+	Waiting    time.Duration // how long the first of them has waited
+	Held       time.Duration // how long JetStream has stored nothing of what waits, or too slowly; 0: it holds nothing up
+	Queued     int           // those that wait for it while that is so
+	Left       int           // those that a difference will bring, for lack of room
+	Parked     int           // that wait here without being acknowledged
+	Declined   int           // that Telegram is to send again
+	Difference time.Time     // when Telegram last gave the account's difference, or said that there is none; zero: not yet
+}
+
+// Jobs are those of an account in the queue.
+type Jobs struct {
+	Working, Chats int  // at work, and chats in which there are any
+	Held           bool // all of them wait: the account is frozen, or signed out
+}
+
+// Peers are users and chats that an account knows.
+type Peers struct {
+	InMemory int
+	Learned  uint64 // that were written, since this owner took the account
+}
+
+// Files are those of an account that are on their way.
+type Files struct {
+	Moving map[string]int // by where to: answer, object, telegram
+	Jobs   map[string]int // by their states: waiting, running
 }
 
 // Daemon is how the daemon does at the moment it is asked.

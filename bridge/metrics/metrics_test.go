@@ -30,9 +30,9 @@ func get(t *testing.T, url string) (int, string) {
 func TestMetrics(t *testing.T) {
 	m := New("1.2.3", func() []Status {
 		return []Status{
-			{Account: "main", State: "connected", Epoch: 7, Stored: 12, WaitingBytes: 99, InFlight: 3, Left: 4, Parked: 5, Declined: 6,
-				Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second), Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3,
-				JobsWorking: 2, JobsChats: 5, JobsHeld: true, Dialogs: new(int), PeersInMemory: 40, PeersLearned: 44, Files: map[string]int{"object": 2}, FileJobs: map[string]int{"waiting": 0}},
+			{Account: "main", State: "connected", Epoch: 7, InFlight: 3, Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3, Dialogs: new(int),
+				Updates: Updates{Stored: 12, Bytes: 99, Left: 4, Parked: 5, Declined: 6, Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second)},
+				Jobs:    Jobs{Working: 2, Chats: 5, Held: true}, Peers: Peers{InMemory: 40, Learned: 44}, Files: Files{map[string]int{"object": 2}, map[string]int{"waiting": 0}}},
 			{Account: "few", State: "connected", Epoch: 8},
 			{Account: "late", State: "waiting-for-login"},
 		}
