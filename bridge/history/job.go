@@ -65,7 +65,11 @@ type job struct {
 	Code    int           `json:"code,omitempty"`
 	Former  int64         `json:"former,omitempty"` // basic group
 
-	// what is not written
+	attempt
+}
+
+// attempt is how a job is getting on at this daemon, which is not written down.
+type attempt struct {
 	running bool
 	wait    time.Duration // after what went wrong
 	next    time.Time     // it is not tried before
