@@ -35,42 +35,16 @@ func newHandler(life context.Context, c *Config, files *attach.Reader, o *order,
 
 // newJob makes a job of a request.
 func (h *handler) newJob(r answer.Request) *job {
-	j := &job{Request: r, handler: h}
+	j := &job{Request: r, by: h}
 	j.Work, j.At = j, time.Now()
 	return j
 }
 
-// Do works on a request from beginning to end.
-func (j *job) Do() { j.handler.serve(j) }
+// config is what it works by.
+func (h *handler) config() *Config { return h.c }
 
-// Deadline is when its time is over.
-func (j *job) Deadline() time.Time {
-	c := j.handler.c
-	_ = j.read(c.Methods.Schema().Layer()) // what is wrong with the headers is told when it is worked on
-	timeout := j.asked.timeout
-	if timeout == 0 {
-		timeout = c.Timeout
-	}
-	return j.At.Add(min(timeout, c.MaxTimeout))
-}
-
-// BeginWait is what a call tells of its waits while it is on its way to Telegram.
-func (j *job) BeginWait(w mtproto.Wait) (end func()) {
-	switch w.For {
-	case mtproto.WaitTurn:
-		return j.Park(turns.ForOrder, nil)
-	case mtproto.WaitElse:
-		if j.asksOnce {
-			j.Leave() // the other request may be behind this one
-			return j.Park(turns.ForRepeat, nil)
-		}
-		return j.Park(turns.ForLookup, nil)
-	case mtproto.WaitStore:
-		return j.Lend()
-	case mtproto.WaitFlood:
-	}
-	return j.Park(turns.ForFlood, &turns.Flood{Until: w.Until, Fault: j.handler.c.Explain(w.Refusal)})
-}
+// refuse answers a request with a fault.
+func (h *handler) refuse(j *job, fault *Fault) { h.replier.reply(j, nil, fault) }
 
 // serve reads the request, and has its call made and answered.
 func (h *handler) serve(j *job) {

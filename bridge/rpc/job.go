@@ -10,14 +10,15 @@ import (
 	"github.com/natsgram/natsgram/bridge/micro"
 	"github.com/natsgram/natsgram/bridge/once"
 	"github.com/natsgram/natsgram/bridge/turns"
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// job is a request that was taken, and all that is known of it. What is done with it is the handler's affair.
+// job is a request that was taken, and all that is known of it. What is done with it is the worker's affair.
 type job struct {
 	answer.Request
 	turns.Job
-	handler  *handler
+	by       worker
 	endpoint *micro.Endpoint
 	method   string
 	m        *methods.Method   // nil: there is no such method
@@ -37,6 +38,13 @@ type job struct {
 	named
 }
 
+// worker works on jobs: the handler, of which a job knows no more.
+type worker interface {
+	serve(j *job)
+	refuse(j *job, fault *Fault)
+	config() *Config
+}
+
 // named is what a request with a Nats-Msg-Id has beside others.
 type named struct {
 	run    *once.Run // nil: the request has no id
@@ -44,6 +52,41 @@ type named struct {
 	before time.Time // when the call was made whose answer this is; zero: for this request
 	lacks  string    // why the answer is not all that Telegram gave then
 }
+
+// Do works on a request from beginning to end.
+func (j *job) Do() { j.by.serve(j) }
+
+// Deadline is when its time is over.
+func (j *job) Deadline() time.Time {
+	c := j.by.config()
+	_ = j.read(c.Methods.Schema().Layer()) // what is wrong with the headers is told when it is worked on
+	timeout := j.asked.timeout
+	if timeout == 0 {
+		timeout = c.Timeout
+	}
+	return j.At.Add(min(timeout, c.MaxTimeout))
+}
+
+// BeginWait is what a call tells of its waits while it is on its way to Telegram.
+func (j *job) BeginWait(w mtproto.Wait) (end func()) {
+	switch w.For {
+	case mtproto.WaitTurn:
+		return j.Park(turns.ForOrder, nil)
+	case mtproto.WaitElse:
+		if j.asksOnce {
+			j.Leave() // the other request may be behind this one
+			return j.Park(turns.ForRepeat, nil)
+		}
+		return j.Park(turns.ForLookup, nil)
+	case mtproto.WaitStore:
+		return j.Lend()
+	case mtproto.WaitFlood:
+	}
+	return j.Park(turns.ForFlood, &turns.Flood{Until: w.Until, Fault: j.by.config().Explain(w.Refusal)})
+}
+
+// Refuse answers a request with a fault.
+func (j *job) Refuse(fault *Fault) { j.by.refuse(j, fault) }
 
 // read reads the headers of a request, once, and tells what is wrong with them.
 func (j *job) read(layer int) *Fault {

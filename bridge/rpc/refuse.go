@@ -14,9 +14,6 @@ type refuser struct {
 	replier *replier
 }
 
-// Refuse answers a request with a fault.
-func (j *job) Refuse(fault *Fault) { j.handler.replier.reply(j, nil, fault) }
-
 // refuse answers with a fault, unless the next owner answers the request.
 func (r *refuser) refuse(j *job, fault *Fault) {
 	if !r.passes(j, fault) {

@@ -576,7 +576,7 @@ func BenchmarkServe(b *testing.B) {
 	<-one.has
 	b.ReportAllocs()
 	for b.Loop() {
-		j := &job{Request: msg, Job: one.Job, endpoint: e, method: "help.getNearestDc", m: m, handler: g.s.handler}
+		j := &job{Request: msg, Job: one.Job, endpoint: e, method: "help.getNearestDc", m: m, by: g.s.handler}
 		j.Work, j.At = j, time.Now()
 		g.s.handler.serve(j)
 	}
