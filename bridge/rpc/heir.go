@@ -28,7 +28,8 @@ type heir struct {
 	seed  maphash.Seed
 	heard map[uint64][]int // by what it is: its places; alike requests have several
 	count int
-	ends  int // how often the former owner's last message has come: by each of the two subscriptions
+	begun bool // what was kept is being made: what the former owner passes on now comes too late
+	ends  int  // how often the former owner's last message has come: by each of the two subscriptions
 }
 
 const (
@@ -104,8 +105,20 @@ func (h *heir) passedOn(j *job) bool {
 		h.ended()
 		return true
 	}
+	if j.Header().Get(subjects.HeaderPassed) == "" {
+		return false
+	}
 	j.passed = h.isPassed(&j.Request)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j.late = h.begun || !j.passed
 	return false
+}
+
+// behindOthers is what a request is told that has lost its place: the former owner has passed it on when calls that came after it were
+// being made. It was not sent, and whoever sent it knows best whether it is to be made behind them.
+func behindOthers() *Fault {
+	return answer.Later("the account has passed to another daemon, which may have made calls to this chat that came after this one")
 }
 
 // ended counts the former owner's last message: it comes by both subscriptions, behind all that came before.
@@ -121,6 +134,9 @@ func (h *heir) ended() {
 
 // catchUp begins what was kept behind the former owner's requests.
 func (h *heir) catchUp() {
+	h.mu.Lock()
+	h.begun = true
+	h.mu.Unlock()
 	if h.stop(); h.pool != nil {
 		h.pool.Release()
 	}

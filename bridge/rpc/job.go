@@ -26,7 +26,8 @@ type job struct {
 	wrong    *Fault            // what is wrong with them
 	isRead   bool              // they are read
 	readOnly bool              // it may only read
-	passed   bool              // by a former owner
+	passed   bool              // by the former owner
+	late     bool              // by a former owner, when calls that came after it may have been made
 	asksOnce bool              // the journal is being asked
 	out      Encoding          // of the answer
 	life     context.Context   //nolint:containedctx // of who asks inside the daemon; nil: of nobody but the service

@@ -469,7 +469,7 @@ func TestClaimIsPassedOn(t *testing.T) {
 	cancel()
 	former.Finish(now)
 	close(g.hold)
-	g.c.Once = g.journal()
+	g.c.Once, g.c.Behind = g.journal(), former.ID()
 	if g.s, err = Serve(g.c); err != nil {
 		t.Fatal(err)
 	}

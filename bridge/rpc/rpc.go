@@ -103,6 +103,10 @@ func (s *Service) sort(j *job) {
 	}
 	j.m = s.c.Methods.Get(j.method)
 	s.order.plan(j)
+	if j.late && j.Chat != (turns.Chat{}) {
+		j.Refuse(behindOthers())
+		return
+	}
 	if fault := s.pool.Submit(&j.Job); fault != nil {
 		j.Refuse(fault)
 	}
