@@ -40,10 +40,10 @@ const (
 	unixBegins = 1_000_000_000        // a number from here on is Unix seconds
 )
 
-// read takes a message apart. A job that cannot be what it says is one all the same: its sender is to be told. Only a subject that
+// readJob takes a message apart. A job that cannot be what it says is one all the same: its sender is to be told. Only a subject that
 // names no account leaves nobody to tell.
-func (s *Store) read(subject string, seq uint64, stored time.Time, h nats.Header, body []byte) (account string, j *job, ok bool) {
-	q, valid := subjects.Jobs(s.scheme).Parse(subject)
+func readJob(scheme subjects.Scheme, subject string, seq uint64, stored time.Time, h nats.Header, body []byte) (account string, j *job, ok bool) {
+	q, valid := subjects.Jobs(scheme).Parse(subject)
 	if q.Account == "" {
 		return "", nil, false
 	}
@@ -53,7 +53,7 @@ func (s *Store) read(subject string, seq uint64, stored time.Time, h nats.Header
 	j = &job{account: q.Account, Job: plan.Job{Seq: seq, ID: utoa(seq), Method: q.Method, Chat: q.Place}, chat: q.Chat, stored: stored, header: h, body: body}
 	if !valid {
 		j.chat, j.Method = subjects.ChatRef{Kind: subjects.None}, noMethod
-		j.fault = answer.Refuse(404, "no job has the subject "+answer.Quote(subject)+": want "+subjects.Jobs(s.scheme).Subject(q.Account, subjects.ChatRef{Kind: "KIND", ID: 0}, "NS.METHOD"))
+		j.fault = answer.Refuse(404, "no job has the subject "+answer.Quote(subject)+": want "+subjects.Jobs(scheme).Subject(q.Account, subjects.ChatRef{Kind: "KIND", ID: 0}, "NS.METHOD"))
 	}
 	j.name()
 	j.readHeaders()

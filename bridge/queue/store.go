@@ -218,7 +218,7 @@ func (s *Store) scan(ctx context.Context, filters []string, from uint64, toEnd b
 		if err != nil {
 			return fmt.Errorf("reading the queue: %w", err)
 		}
-		account, j, ok := s.read(msg.Subject(), meta.Sequence.Stream, meta.Timestamp, msg.Headers(), nil)
+		account, j, ok := readJob(s.scheme, msg.Subject(), meta.Sequence.Stream, meta.Timestamp, msg.Headers(), nil)
 		if !ok {
 			s.stray(msg.Subject())
 		} else if !give(account, j) {
@@ -277,7 +277,7 @@ func (s *Store) job(m *jetstream.RawStreamMsg, err error) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, j, ok := s.read(m.Subject, m.Sequence, m.Time, m.Header, m.Data)
+	_, j, ok := readJob(s.scheme, m.Subject, m.Sequence, m.Time, m.Header, m.Data)
 	if !ok {
 		return nil, nil //nolint:nilnil // as none
 	}
