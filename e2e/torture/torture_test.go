@@ -85,6 +85,9 @@ func (g *rig) run(o options) (problems []string) {
 	harm := g.torture(o)
 	tortured := time.Since(begun)
 	problems = g.bursts(o.catchUp)
+	// Of a push that is lost with nothing behind it nobody would hear before the silence is a quarter of an hour old (checklist E18).
+	g.telegram.Faults.Draw(o.seed, wire.Rates{})
+	g.traffic.lastOfEach()
 	all, r, others := g.verdict(from, o.catchUp)
 	problems = append(problems, others...)
 	g.t.Logf("seed %d: %v of harm, %v in all: %v", o.seed, tortured.Round(time.Second), time.Since(begun).Round(time.Second), harm)

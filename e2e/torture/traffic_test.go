@@ -154,6 +154,23 @@ func (t *traffic) one(r *rand.Rand, recent []written) []written {
 	return recent
 }
 
+// lastOfEach has something happen in every box.
+func (t *traffic) lastOfEach() {
+	peers := []mttest.Peer{t.group}
+	for _, c := range t.channels {
+		peers = append(peers, c)
+	}
+	for _, name := range t.names {
+		a := t.accounts[name]
+		peers = append(peers, a)
+		a.PushQts(mttest.M{"_": "updateBotStopped", "user_id": t.friend.ID(), "date": 1, "stopped": true})
+	}
+	for _, to := range peers {
+		t.sent++
+		t.friend.Send(to, fmt.Sprintf("number %d", t.next()))
+	}
+}
+
 func (t *traffic) next() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
