@@ -69,70 +69,64 @@ func (e *encoder) once(ctx context.Context, call *buffer, j *job) *Fault {
 		return fault
 	}
 	ms, r, about := e.c.Methods, &j.asked, e.c.confined(j)
-	random := randomID{account: e.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}
-	asks := false
-	fill := func(r func(class, text string) ([]byte, bool, error)) *Fault {
-		random.asked = 0 // the same ids whether a name is known or not
-		o := codec.Options{MissingLong: random.fill, Resolve: r, Forms: e.c.Forms, MissingValue: e.files.Besides(&j.files)}
-		about.fill(&o)
-		if err := call.encode(ms.Schema(), e.files, j, &o); err != nil {
-			return methods.BadRequest(err)
+	f := filler{e: e, ctx: ctx, j: j, random: randomID{account: e.c.Account, caller: j.Caller(), msgID: r.msgID, hash: j.hash}}
+	o := codec.Options{MissingLong: f.random.fill, Resolve: f.resolve, Forms: e.c.Forms, MissingValue: e.files.Besides(&j.files)}
+	about.fill(&o)
+	err := call.encode(ms.Schema(), e.files, j, &o)
+	if err == nil && f.asks { // Telegram allows few questions, and none is for a call that would be refused for something else
+		if fault := ms.CheckCall(j.m, call.b, j.readOnly); fault != nil {
+			return fault
 		}
-		return nil
+		f.mayAsk, f.random.asked = true, 0 // the same ids whether a name is known or not
+		err = call.encode(ms.Schema(), e.files, j, &o)
 	}
-	resolve := e.resolver(ctx, j)
-	fault := fill(func(class, text string) ([]byte, bool, error) {
-		if object, name, ok := e.locate(class, text); ok && name != "" {
-			asks = true
-			return object, true, nil
-		}
-		return resolve(class, text)
-	})
-	if fault == nil && asks { // Telegram allows few questions, and none is for a call that would be refused for something else
-		if fault = ms.CheckCall(j.m, call.b, j.readOnly); fault == nil {
-			fault = fill(resolve)
-		}
+	if err != nil {
+		return methods.BadRequest(err)
 	}
-	if fault == nil {
-		fault = about.refuses(call.b)
-	}
-	if fault == nil {
-		fault = ms.CheckCall(j.m, call.b, j.readOnly)
-	}
-	if fault != nil {
+	if fault := about.refuses(call.b); fault != nil {
 		return fault
 	}
-	return random.guard(ms, j.m, call.b, r.in, j.repeated(ctx))
-}
-
-// locate is Config.Locate, where there is one.
-func (e *encoder) locate(class, text string) (object []byte, name string, ok bool) {
-	if e.c.Locate == nil || e.files.Is(class, text) {
-		return nil, "", false
+	if fault := ms.CheckCall(j.m, call.b, j.readOnly); fault != nil {
+		return fault
 	}
-	return e.c.Locate(class, text, -1)
+	return f.random.guard(ms, j.m, call.b, r.in, j.repeated(ctx))
 }
 
-// resolver is Config.Resolve for one request, and finds the files that it names.
-func (e *encoder) resolver(ctx context.Context, j *job) func(class, text string) ([]byte, bool, error) {
-	return func(class, text string) ([]byte, bool, error) {
-		if e.files.Is(class, text) {
-			object, fault := e.files.Object(ctx, &j.files, text)
-			if fault != nil {
-				return nil, true, fault
-			}
-			return object, true, nil
-		}
-		if fault := attach.Encrypted(class, text); fault != nil {
-			return nil, true, fault
-		}
-		if e.c.Resolve == nil {
-			return nil, false, nil
-		}
-		object, ok, fault := e.c.Resolve(ctx, class, text)
+// filler finds whom and which files a request names, and its random_id.
+type filler struct {
+	e      *encoder
+	ctx    context.Context //nolint:containedctx // the request's life
+	j      *job
+	random randomID
+	mayAsk bool
+	asks   bool // somebody stands for whom it takes a question, which was not asked
+}
+
+// resolve is Config.Resolve, and knows files.
+func (f *filler) resolve(class, text string) ([]byte, bool, error) {
+	c := f.e.c
+	if f.e.files.Is(class, text) {
+		object, fault := f.e.files.Object(f.ctx, &f.j.files, text)
 		if fault != nil {
 			return nil, true, fault
 		}
-		return object, ok, nil
+		return object, true, nil
 	}
+	if fault := attach.Encrypted(class, text); fault != nil {
+		return nil, true, fault
+	}
+	if c.Resolve == nil {
+		return nil, false, nil
+	}
+	if !f.mayAsk && c.Locate != nil {
+		if object, name, ok := c.Locate(class, text, -1); ok && name != "" {
+			f.asks = true
+			return object, true, nil
+		}
+	}
+	object, ok, fault := c.Resolve(f.ctx, class, text)
+	if fault != nil {
+		return nil, true, fault
+	}
+	return object, ok, nil
 }
