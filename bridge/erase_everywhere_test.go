@@ -2,7 +2,7 @@ package bridge
 
 import (
 	"fmt"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
@@ -112,24 +113,11 @@ func (x *marked) of(stream string) string {
 // lies waits until a text is in the files of a stream.
 func (x *marked) lies(stream, text string) {
 	x.t.Helper()
-	for begun := time.Now(); len(inGrowing(x.of(stream), text)) == 0; time.Sleep(20 * time.Millisecond) {
+	for begun := time.Now(); len(embeddedtest.Found(x.of(stream), text)) == 0; time.Sleep(20 * time.Millisecond) {
 		if time.Since(begun) > 20*time.Second {
 			x.t.Fatalf("%q does not come to stand in %s", text, stream)
 		}
 	}
-}
-
-// inGrowing are the files below a folder that hold a text. The server takes files away meanwhile.
-func inGrowing(dir, text string) (where []string) {
-	_ = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
-			if b, err := os.ReadFile(path); err == nil && strings.Contains(string(b), text) {
-				where = append(where, path)
-			}
-		}
-		return nil
-	})
-	return where
 }
 
 // fillers are subjects of which the streams take messages that are nobody's.
@@ -144,15 +132,15 @@ func (x *marked) compacted(text string) {
 	x.t.Helper()
 	junk := []byte(strings.Repeat("x", 1<<20-1000))
 	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		where := inGrowing(x.dir, text)
+		where := embeddedtest.Found(x.dir, text)
 		if len(where) == 0 {
 			return
 		}
 		if time.Since(begun) > time.Minute {
-			x.t.Fatalf("%q is in %q", text, where)
+			x.t.Fatalf("%q is in %v", text, where)
 		}
 		for stream, subject := range fillers {
-			if !slices.ContainsFunc(where, func(path string) bool { return strings.HasPrefix(path, x.of(stream)+"/") }) {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(where)), func(path string) bool { return strings.HasPrefix(path, x.of(stream)+"/") }) {
 				continue
 			}
 			for range 3 {
@@ -190,7 +178,7 @@ func TestEraseEverywhere(t *testing.T) {
 	}
 	x.compacted(mark)
 	for stream, text := range map[string]string{"TG_UPDATES": "what others say stays", "TG_QUEUE": "others' job", "KV_TG_PEERS": "alice"} {
-		if len(inGrowing(x.of(stream), text)) == 0 {
+		if len(embeddedtest.Found(x.of(stream), text)) == 0 {
 			t.Errorf("%q is gone from %s", text, stream)
 		}
 	}
@@ -200,8 +188,8 @@ func TestEraseEverywhere(t *testing.T) {
 	if err := x.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if where := inGrowing(x.dir, mark); len(where) > 0 {
-		t.Errorf("what was learned a moment ago is written at the end: %q", where)
+	if where := embeddedtest.Found(x.dir, mark); len(where) > 0 {
+		t.Errorf("what was learned a moment ago is written at the end: %v", where)
 	}
 }
 

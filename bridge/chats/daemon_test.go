@@ -17,18 +17,11 @@ import (
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/mtproto/updates/runner"
-	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 )
 
 func (m *model) anew() *dialogs.Fold {
-	s, err := api.Schema()
-	if err != nil {
-		m.Fatal(err)
-	}
-	decl, err := api.Declared()
-	if err != nil {
-		m.Fatal(err)
-	}
+	s, decl := apitest.Layer()
 	return dialogs.New(s, decl)
 }
 
@@ -61,8 +54,7 @@ func (m *model) start() {
 	if err != nil {
 		m.Fatal(err)
 	}
-	s, _ := api.Schema()
-	decl, _ := api.Declared()
+	s, decl := apitest.Layer()
 	m.keeper = newKeeper(Config{
 		Account: "main", User: m.me.ID(), Schema: s, Decl: decl, Invoke: m.slowly(m.runner.Client(), w), Input: m.inputOf, Unknown: func(error) bool { return false },
 		Learn: func([]byte) {}, Fact: m.streams.fact, Log: slog.New(slog.DiscardHandler),

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -101,14 +101,7 @@ func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, 
 // An account with many dialogs: as many questions as there are hundreds of them, twice, a second apart, and two records of each.
 func TestManyDialogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := api.Schema()
-		if err != nil {
-			t.Fatal(err)
-		}
-		decl, err := api.Declared()
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, decl := apitest.Layer()
 		n := *manyDialogs
 		c := &crowd{memory: &memory{}, s: s, n: n, asked: map[string]int{}}
 		k := newKeeper(Config{

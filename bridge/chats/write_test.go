@@ -9,21 +9,14 @@ import (
 	"github.com/natsgram/natsgram/bridge/dialogs"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
-	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 )
 
 // Until all records are written that have changed, the word of how far they go says neither that they go further nor that the list is known: whoever
 // reads them then has a part of a new order of what is pinned.
 func TestPartsSayThatMoreComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := api.Schema()
-		if err != nil {
-			t.Fatal(err)
-		}
-		decl, err := api.Declared()
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, decl := apitest.Layer()
 		fold := dialogs.New(s, decl)
 		l := fold.Load()
 		if err := l.Folders([]byte(`{"folders":{"_":"messages.dialogFilters","filters":[]}}`)); err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -18,14 +18,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	s, err := api.Schema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	decl, err := api.Declared()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, decl := apitest.Layer()
 	return &bench{T: t, Fold: New(s, decl), s: s}
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -20,14 +20,7 @@ type many struct {
 }
 
 func newMany(tb testing.TB, n int) *many {
-	s, err := api.Schema()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	decl, err := api.Declared()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s, decl := apitest.Layer()
 	m := &many{TB: tb, s: s, empty: func() *Fold { return New(s, decl) }}
 	for i := range n {
 		m.peers = append(m.peers, updates.Peer{Kind: updates.PeerUser, ID: 1_000_000 + int64(i)})

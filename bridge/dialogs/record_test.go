@@ -7,21 +7,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Whatever stands in a record is a dialog or an error.
 func FuzzRecord(f *testing.F) {
-	s, err := api.Schema()
-	if err != nil {
-		f.Fatal(err)
-	}
-	decl, err := api.Declared()
-	if err != nil {
-		f.Fatal(err)
-	}
+	s, decl := apitest.Layer()
 	for _, text := range []string{
 		`{"stale":true}`, `{"gone":true}`, `{"dialog":{"_":"dialog"}}`, `[]`, `{"dialog":null,"pin":-5}`,
 		`{"dialog":{"_":"dialog","pinned":true,"peer":{"_":"peerUser","user_id":"5"},"top_message":23,"read_inbox_max_id":6,"read_outbox_max_id":0,"unread_count":4,` +

@@ -49,16 +49,16 @@ func TestFormerVersionsGoWithCompaction(t *testing.T) {
 	if err := storage.EraseSubject(t.Context(), st, "s.user.5"); err != nil {
 		t.Fatal(err)
 	}
-	if found(t, dir, "a draft to her, 19") != 0 {
+	if found(dir, "a draft to her, 19") != 0 {
 		t.Error("what was there last is in the files")
 	}
-	for begun := time.Now(); found(t, dir, "a draft to her") > 0; time.Sleep(50 * time.Millisecond) {
+	for begun := time.Now(); found(dir, "a draft to her") > 0; time.Sleep(50 * time.Millisecond) {
 		publish("s.others", strings.Repeat("x", 50_000)) // so that the server goes on to another file
 		if time.Since(begun) > time.Minute {
 			t.Fatal("what was there before is in the files yet")
 		}
 	}
-	if found(t, dir, "a draft to him") == 0 {
+	if found(dir, "a draft to him") == 0 {
 		t.Error("what stays is gone")
 	}
 }

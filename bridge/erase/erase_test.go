@@ -3,10 +3,7 @@ package erase
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -101,7 +99,7 @@ func TestNoByteLeft(t *testing.T) {
 	}
 	five := Target{subjects.User, 5}
 	dry, err := Stream(t.Context(), js, "S", "tg.upd.main.>", n-9, five.In, true)
-	if err != nil || dry != (Count{n - 9, n/3 - 3}) || found(t, dir, "what-she-said-") == 0 {
+	if err != nil || dry != (Count{n - 9, n/3 - 3}) || found(dir, "what-she-said-") == 0 {
 		t.Errorf("%+v %v", dry, err)
 	}
 	for want, upTo := range map[uint64]uint64{n/3 - 3: n - 9} {
@@ -109,7 +107,7 @@ func TestNoByteLeft(t *testing.T) {
 			t.Errorf("%+v %v", c, err)
 		}
 	}
-	if got := found(t, dir, "what-she-said-"); got != 3 {
+	if got := found(dir, "what-she-said-"); got != 3 {
 		t.Errorf("%d texts behind the bound are there, want 3", got)
 	}
 	if c, err := Stream(t.Context(), js, "S", "tg.upd.main.>", 0, five.In, false); err != nil || c.Erased != 3 {
@@ -124,29 +122,18 @@ func TestNoByteLeft(t *testing.T) {
 	}
 	nc.Close()
 	srv.Close()
-	if got := found(t, dir, "what-she-said-"); got != 0 {
+	if got := found(dir, "what-she-said-"); got != 0 {
 		t.Errorf("%d texts are left in the files", got)
 	}
-	if got := found(t, dir, "what-others-said-"); got != n-n/3 {
+	if got := found(dir, "what-others-said-"); got != n-n/3 {
 		t.Errorf("%d texts of others are there", got)
 	}
 }
 
 // found counts a text in all files below a folder.
-func found(t *testing.T, dir, text string) (n int) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // the server takes files away meanwhile
-		}
-		b, err := os.ReadFile(path)
-		if err == nil {
-			n += strings.Count(string(b), text)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+func found(dir, text string) (n int) {
+	for _, count := range embeddedtest.Found(dir, text) {
+		n += count
 	}
 	return n
 }

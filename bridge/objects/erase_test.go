@@ -2,32 +2,20 @@ package objects
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 )
 
 // Of an object that is erased no byte is left in any file of the server, without waiting for it to tidy up: neither of one that stands among
 // others, nor of one whose chunks alternate with another's. What others have is where it was.
 func TestErase(t *testing.T) {
-	dir := t.TempDir()
-	srv, err := embedded.Start(embedded.Config{Dir: dir, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer srv.Close()
-	nc, err := nats.Connect(srv.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, _ := jetstream.New(nc)
+	var dir string
+	js, _ := embeddedtest.JetStream(t, func(c *embedded.Config) { dir = c.Dir })
 	store, err := js.CreateObjectStore(t.Context(), jetstream.ObjectStoreConfig{Bucket: "B", MaxBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +57,7 @@ func TestErase(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"alone", "mixed"} {
-		if !kept(t, dir, "what is in "+name) {
+		if len(embeddedtest.Found(dir, "what is in "+name)) == 0 {
 			t.Fatalf("%s was not there", name)
 		}
 		for range 2 { // it can be done again
@@ -77,7 +65,7 @@ func TestErase(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if kept(t, dir, "what is in "+name) {
+		if len(embeddedtest.Found(dir, "what is in "+name)) > 0 {
 			t.Errorf("%s is in the files of the server", name)
 		}
 	}
@@ -86,23 +74,6 @@ func TestErase(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-// kept reports whether a text is in a file below a folder.
-func kept(t *testing.T, dir, text string) (found bool) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return nil //nolint:nilerr // the server takes files away meanwhile
-		}
-		data, err := os.ReadFile(path)
-		found = found || err == nil && bytes.Contains(data, []byte(text))
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }
 
 // Chunks far from all others need not be written over: the file in which they stand holds nothing else.
