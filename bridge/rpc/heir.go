@@ -24,12 +24,14 @@ type heir struct {
 	timer   *time.Timer
 	once    sync.Once
 
+	gate  sync.Mutex // held while something that was passed on goes to what is kept
+	begun bool       // under gate: what was kept is being made, and what the former owner passes on now comes too late
+
 	mu    sync.Mutex
 	seed  maphash.Seed
 	heard map[uint64][]int // by what it is: its places; alike requests have several
 	count int
-	begun bool // what was kept is being made: what the former owner passes on now comes too late
-	ends  int  // how often the former owner's last message has come: by each of the two subscriptions
+	ends  int // how often the former owner's last message has come: by each of the two subscriptions
 }
 
 const (
@@ -105,14 +107,19 @@ func (h *heir) passedOn(j *job) bool {
 		h.ended()
 		return true
 	}
-	if j.Header().Get(subjects.HeaderPassed) == "" {
-		return false
-	}
 	j.passed = h.isPassed(&j.Request)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	j.late = h.begun || !j.passed
 	return false
+}
+
+// admit tells whether a request that was passed on comes too late. Until done is called, what is kept is not begun, so that one in time is
+// among it.
+func (h *heir) admit(j *job) (done func()) {
+	if j.Header().Get(subjects.HeaderPassed) == "" {
+		return func() {}
+	}
+	h.gate.Lock()
+	j.late = h.begun || !j.passed
+	return h.gate.Unlock
 }
 
 // behindOthers is what a request is told that has lost its place: the former owner has passed it on when calls that came after it were
@@ -134,9 +141,9 @@ func (h *heir) ended() {
 
 // catchUp begins what was kept behind the former owner's requests.
 func (h *heir) catchUp() {
-	h.mu.Lock()
+	h.gate.Lock()
 	h.begun = true
-	h.mu.Unlock()
+	h.gate.Unlock()
 	if h.stop(); h.pool != nil {
 		h.pool.Release()
 	}

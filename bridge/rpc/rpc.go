@@ -103,6 +103,7 @@ func (s *Service) sort(j *job) {
 	}
 	j.m = s.c.Methods.Get(j.method)
 	s.order.plan(j)
+	defer s.heir.admit(j)()
 	if j.late && j.Chat != (turns.Chat{}) {
 		j.Refuse(behindOthers())
 		return
