@@ -104,11 +104,10 @@ func (l *Loop) Run(ctx context.Context, m *updates.Machine, client Invoker, owne
 		case <-l.ctx.Done():
 			return context.Cause(l.ctx)
 		case <-timer.C:
-			err = l.tick()
 		case <-l.inbox.wake:
 		}
-		if err == nil {
-			err = l.turn()
+		if err = l.turn(); err == nil {
+			err = l.tick()
 		}
 	}
 	return err
@@ -124,10 +123,15 @@ func (l *Loop) due() time.Duration {
 	return max(wait, 0)
 }
 
+// tick tells the machine the time, if it waits for that. What has arrived goes before, with the time as well: it may be what the machine has
+// waited for.
 func (l *Loop) tick() error {
-	l.pulse.Begin()
-	l.at = time.Now()
-	l.machine.Tick(l.at)
+	now := time.Now()
+	if at := l.machine.Wake(); at.IsZero() || at.After(now) || l.Waiting() > 0 {
+		return nil
+	}
+	l.at = now
+	l.machine.Tick(now)
 	return l.pump()
 }
 

@@ -28,6 +28,8 @@ type rig struct {
 
 	err    error           // of Store
 	every  time.Duration   // of Due
+	slow   time.Duration   // how long Store takes
+	asked  int             // calls
 	refuse error           // of calls
 	hang   bool            // calls are not answered
 	stored []string        // names of items
@@ -86,7 +88,17 @@ func (g *rig) push(pts int, done func()) {
 	}})})
 }
 
+// pushName has it push what no difference brings.
+func (g *rig) pushName(done func()) {
+	g.Push(mtproto.Update{Ack: done, Body: g.encode(codec.M{"_": "updateShort", "date": 1, "update": codec.M{
+		"_": "updateUserName", "user_id": 5, "first_name": "Eve", "last_name": "", "usernames": []codec.M{},
+	}})})
+}
+
 func (g *rig) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
+	g.mu.Lock()
+	g.asked++
+	g.mu.Unlock()
 	if g.hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -105,6 +117,7 @@ func (g *rig) Admit(_ time.Time, in Input) bool {
 }
 
 func (g *rig) Store(b *updates.Batch) error {
+	time.Sleep(g.slow)
 	for _, item := range b.Items {
 		g.stored = append(g.stored, item.Name)
 	}
@@ -179,10 +192,8 @@ func TestEndsWithItsOwner(t *testing.T) {
 				g.hang, g.err = hang, errors.New("no room on the disk")
 				ended := g.run(t.Context())
 				acknowledged := 0
-				for range 2 { // no difference brings it
-					g.Push(mtproto.Update{Ack: func() { acknowledged++ }, Body: g.encode(codec.M{"_": "updateShort", "date": 1, "update": codec.M{
-						"_": "updateUserName", "user_id": 5, "first_name": "Eve", "last_name": "", "usernames": []codec.M{},
-					}})})
+				for range 2 {
+					g.pushName(func() { acknowledged++ })
 				}
 				if err := <-ended; !errors.Is(err, g.err) || acknowledged != 0 {
 					t.Errorf("%v; acknowledged: %d", err, acknowledged)
@@ -216,6 +227,33 @@ func TestCalls(t *testing.T) {
 					t.Errorf("told %q", g.stored)
 				}
 			})
+		})
+	}
+}
+
+// What has arrived goes before the time: the update that was missing came while the loop was at work, longer than one waits for it, and
+// nobody has to ask for it.
+func TestArrivedBeforeTheTime(t *testing.T) {
+	for range 20 { // of two things that a loop may do at once it takes either
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := g.run(ctx)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			asked := g.asked
+			g.slow = 2 * time.Second
+			g.push(12, func() {})
+			g.pushName(func() {})
+			time.Sleep(g.slow / 2)
+			g.push(11, func() {})
+			time.Sleep(10 * g.slow)
+			synctest.Wait()
+			if want := []string{"updateUserName", "updateReadHistoryOutbox", "updateReadHistoryOutbox"}; !slices.Equal(g.stored, want) || g.asked != asked {
+				t.Errorf("stored %q, and %d calls", g.stored, g.asked-asked)
+			}
+			cancel()
+			<-ended
 		})
 	}
 }
