@@ -2,6 +2,7 @@ package account
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -11,10 +12,11 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// facts are what items say of dialogs.
-func facts(items []updates.Item) (all []dialogs.Fact) {
+// facts are what items say of dialogs, which had come by then.
+func facts(items []updates.Item, at time.Time) (all []dialogs.Fact) {
 	for i := range items {
 		if f, ok := dialogs.FactOf(&items[i]); ok {
+			f.At = at
 			all = append(all, f)
 		}
 	}

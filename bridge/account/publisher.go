@@ -44,7 +44,7 @@ func (p *publisher) store(b *updates.Batch, at time.Time, watched func() []int64
 	}
 	g.Whole = g.Whole || len(g.Messages) > len(b.Items) // the state goes with the last part of an item
 	if p.dialogs {
-		g.Of = facts(b.Items)
+		g.Of = facts(b.Items, at)
 	}
 	if len(b.Release) > 0 {
 		g.Done = func() { p.release(b.Release) }

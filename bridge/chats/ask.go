@@ -47,7 +47,8 @@ func (a *asker) ask(ctx context.Context) {
 	k := a.k
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if a.busy || time.Now().Before(a.next) {
+	now := time.Now()
+	if a.busy || now.Before(a.next) {
 		return
 	}
 	var do func(context.Context) error
@@ -55,14 +56,14 @@ func (a *asker) ask(ctx context.Context) {
 	case dialogs.Nothing:
 		return
 	case dialogs.List:
-		l := a.fold.Listing()
+		l := a.fold.Listing(now)
 		k.rounds.begun()
 		do = func(ctx context.Context) error { return a.list(ctx, l) }
 	case dialogs.Folders:
 		a.fold.AskFolders()
 		do = a.folders
 	case dialogs.Dialogs:
-		all := a.fold.Ask(a.most)
+		all := a.fold.Ask(a.most, now)
 		do = func(ctx context.Context) error { return a.dialogs(ctx, all) }
 	}
 	a.busy = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -24,10 +25,11 @@ func (m *model) between() {
 			continue
 		}
 		f := m.known(j)
+		m.note("joiner %d: %v, %v, %v", i, j.at, f.Chats(0), f.Chats(1))
 		if !j.listing && f.Listed() && m.unseen.folders.knows(j.at) && !bytes.Equal(j.folders, folders) {
 			m.Errorf("joiner %d takes folders for known: %s\nwant\n%s", i, j.folders, folders)
 		}
-		if j.listing || f.Next() == dialogs.List || !m.unseen.pinned.knows(j.at) {
+		if j.listing || j.within || f.Next() == dialogs.List || !m.unseen.pinned.knows(j.at) {
 			continue
 		}
 		for folder := range 2 {
@@ -137,7 +139,7 @@ func (m *model) same(who string, f, truth *dialogs.Fold) {
 // truth is what Telegram says now, and the record of the folders.
 func (m *model) truth() (f *dialogs.Fold, folders []byte) {
 	f = m.anew()
-	l := f.Listing()
+	l := f.Listing(time.Now())
 	for folder := range 2 {
 		l.Pinned(folder, m.view(m.invoke(codec.M{"_": "messages.getPinnedDialogs", "folder_id": folder})))
 	}
@@ -154,7 +156,7 @@ func (m *model) truth() (f *dialogs.Fold, folders []byte) {
 			there[folder] = append(there[folder], peerOf(peer))
 		}
 	}
-	f.Ask(100)
+	f.Ask(100, time.Now())
 	for folder, v := range pages {
 		f.Take(there[folder], v)
 	}

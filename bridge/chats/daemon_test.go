@@ -123,11 +123,13 @@ func (m *model) handle(ctx context.Context, r *rand.Rand) func(updates.Item) err
 		if it.Live {
 			return nil
 		}
+		it.Update = bytes.Clone(it.Update)
+		fact, tells := dialogs.FactOf(&it)
+		fact.At = time.Now()
 		if err := pause(ctx, upTo(r, slow/10)); err != nil {
 			return err
 		}
-		it.Update = bytes.Clone(it.Update)
-		m.streams.store(dialogs.FactOf(&it))
+		m.streams.store(fact, tells)
 		return nil
 	}
 }

@@ -1,7 +1,10 @@
 package chats
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
@@ -10,7 +13,7 @@ import (
 )
 
 // joiner is a program that began to read both streams at some moment, as docs/consumers.md says: the last record of each dialog, and the
-// updates behind what they go to.
+// updates behind what they go to. Records come in the order in which they were written.
 type joiner struct {
 	m       *memory
 	anew    func() *dialogs.Fold
@@ -18,6 +21,7 @@ type joiner struct {
 	read    uint64 // what of TG_UPDATES
 	through uint64 // what the records go to, as it knows
 	listing bool   // which are pinned is being asked for
+	within  bool   // what it read last is a record, of which those that were written with it may not be read yet
 	have    map[updates.Peer]message
 	folders []byte
 }
@@ -31,6 +35,7 @@ func (j *joiner) follow(records, more int) error {
 		}
 		j.at = one.seq
 		_, what, kind, id, _ := subjects.Records(subjects.Scheme{}).Parse(one.subject)
+		j.within = what != subjects.StateThrough
 		switch p := (updates.Peer{Kind: updates.PeerKind(kind), ID: id}); {
 		case what == subjects.StateThrough:
 			var to through
@@ -60,7 +65,8 @@ func (j *joiner) follow(records, more int) error {
 func (j *joiner) dialogs() (*dialogs.Fold, error) {
 	f := j.anew()
 	l := f.Load()
-	for p, one := range j.have {
+	for _, p := range slices.SortedFunc(maps.Keys(j.have), func(a, b updates.Peer) int { return cmp.Compare(j.have[a].seq, j.have[b].seq) }) {
+		one := j.have[p]
 		if string(one.data) == string(gone) {
 			continue
 		}

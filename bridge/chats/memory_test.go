@@ -98,7 +98,9 @@ func (m *memory) fact(subject string, _ nats.Header, _ []byte) (dialogs.Fact, bo
 	defer m.mu.Unlock()
 	seq, _ := strconv.ParseUint(subject, 10, 64)
 	i, _ := slices.BinarySearchFunc(m.log, seq, func(e entry, seq uint64) int { return int(e.seq) - int(seq) }) //nolint:gosec // small
-	return m.log[i].fact, m.log[i].tell
+	fact := m.log[i].fact
+	fact.At = time.Time{} // the message does not say
+	return fact, m.log[i].tell
 }
 
 // next is the first message of TG_STATE behind a sequence.

@@ -175,6 +175,7 @@ func (m *model) run() {
 			m.between()
 		}
 	}
+	synctest.Wait() // what was begun in this instant goes on as it began
 	m.depose(1)
 	if m.r.IntN(3) == 0 {
 		m.unseen.cut()

@@ -80,14 +80,22 @@ func (u *unseen) listed(began time.Time, record uint64) {
 // knows reports whether who has read the records up to one can know of it.
 func (h *hidden) knows(record uint64) bool { return h == nil || h.from != 0 && record >= h.from }
 
-// listed finds out what the list has told, when all has come to rest.
+// listed finds out what the list has told, when all has come to rest. Who joins folds in what the keeper was not told of yet on top of what the
+// list has told: where that had come before the list was asked for, it may be the older of the two.
 func (m *model) listed() {
 	k := m.keeper
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.fold != nil && k.fold.Complete() && !k.fold.Dirty() && !k.rounds.wanted && !k.rounds.last.IsZero() {
-		m.streams.mu.Lock()
-		defer m.streams.mu.Unlock()
-		m.unseen.listed(k.rounds.last.Add(-k.rounds.took), m.streams.seq)
+	if k.fold == nil || !k.fold.Complete() || k.fold.Dirty() || k.rounds.wanted || k.rounds.last.IsZero() {
+		return
 	}
+	began := k.rounds.last.Add(-k.rounds.took)
+	for _, e := range m.streams.behind(k.fold.Seq(), 1<<60) {
+		if e.tell && e.fact.At.Before(began) {
+			return
+		}
+	}
+	m.streams.mu.Lock()
+	defer m.streams.mu.Unlock()
+	m.unseen.listed(began, m.streams.seq)
 }

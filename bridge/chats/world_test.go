@@ -39,6 +39,9 @@ func (m *model) happen() {
 
 // does is one of these things; who is somebody who may write in a chat.
 func (m *model) does(n int, in mttest.Peer, who *mttest.Account) {
+	if n == 18 {
+		in = m.rooms[1]
+	}
 	member := true
 	if room, ok := in.(*mttest.Channel); ok {
 		member = m.member(room)
@@ -72,7 +75,7 @@ func (m *model) does(n int, in mttest.Peer, who *mttest.Account) {
 	case n == 17 && member:
 		m.me.Archive(in, m.r.IntN(2) == 0)
 	case n == 18:
-		if m.member(m.rooms[1]) {
+		if member {
 			m.me.Leave(m.rooms[1])
 		} else {
 			m.me.Join(m.rooms[1])

@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"maps"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -32,13 +33,13 @@ func (f *Fold) Next() Question {
 }
 
 // Ask are up to most dialogs that have to be asked for. From now on what comes about them is noted.
-func (f *Fold) Ask(most int) (all []updates.Peer) {
+func (f *Fold) Ask(most int, now time.Time) (all []updates.Peer) {
 	for len(all) < most {
 		p, ok := f.table.ask.take()
 		if !ok {
 			break
 		}
-		f.table.asked(f.table.of[p], f.pins.changes)
+		f.table.asked(f.table.of[p], f.pins.changes, now)
 		all = append(all, p)
 	}
 	return all
@@ -81,6 +82,7 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 func (f *Fold) adopt(d *dialog, v codec.View, date int) {
 	was := d.inquiry
 	d.read(v, date)
+	d.since = was.when
 	f.pins.remove(d.peer, d.folder)
 	f.table.answered(d, was.again)
 	f.table.touch(d)

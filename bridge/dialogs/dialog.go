@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"slices"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -9,9 +10,10 @@ import (
 
 // dialog is one as it is now.
 type dialog struct {
-	peer updates.Peer
-	at   int    // its place in table.all
-	seq  uint64 // of the update that is folded in last, where it was loaded
+	peer  updates.Peer
+	at    int       // its place in table.all
+	seq   uint64    // of the update that is folded in last, where it was loaded
+	since time.Time // when the question was asked that was answered last: what had come by then is in the answer
 
 	base []byte // the dialog as Telegram gave it last, of which what follows has changed since; nil: never
 	name string // of the user or chat, when it was asked for
@@ -43,6 +45,7 @@ type inquiry struct {
 	later []later // came since it was asked for
 	again bool    // more than that came
 	pins  int     // pins.changes when it was asked for
+	when  time.Time
 }
 
 type later struct {
@@ -138,9 +141,10 @@ func (c *counts) readTo(id int) (known bool) {
 	return true
 }
 
-// counted reports whether a message may be in the counts, or is the newest.
+// counted reports whether a message may be in the counts, or is the newest. What is newer than that is in another chat, or was taken back before
+// anybody heard of it.
 func (c *counts) counted(id int64) bool {
-	return int(id) >= c.top || int(id) > c.readIn || c.attention()
+	return int(id) == c.top || int(id) < c.top && (int(id) > c.readIn || c.attention())
 }
 
 // attention reports whether there are mentions or reactions that were not seen.

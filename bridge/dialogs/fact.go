@@ -1,6 +1,10 @@
 package dialogs
 
-import "github.com/natsgram/natsgram/mtproto/updates"
+import (
+	"time"
+
+	"github.com/natsgram/natsgram/mtproto/updates"
+)
 
 // Fact is what an update says about dialogs.
 type Fact struct {
@@ -8,7 +12,8 @@ type Fact struct {
 	Chat updates.Peer
 	updates.About
 	Date   int
-	Update []byte // its TL, where there is more to be read
+	At     time.Time // when it had come from Telegram at the latest; zero: nobody knows
+	Update []byte    // its TL, where there is more to be read
 }
 
 // readers are the updates that say something about dialogs, and how that is folded in.

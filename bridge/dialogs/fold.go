@@ -34,7 +34,7 @@ func New(s *codec.Schema, decl *tl.Schema) *Fold {
 		return nil
 	}
 	f := &Fold{form: form{s, dialog}, table: newTable(), folders: folders{stale: true}, list: list{wanted: true}}
-	f.pins = pins{order: map[int][]updates.Peer{}, moved: f.moves}
+	f.pins = pins{order: map[int][]updates.Peer{}, told: f.moves, named: map[updates.Peer]bool{}, moved: map[updates.Peer]bool{}}
 	return f
 }
 

@@ -3,6 +3,7 @@ package dialogs
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/api/apitest"
@@ -15,6 +16,7 @@ type bench struct {
 	*Fold
 	s   *codec.Schema
 	seq uint64
+	now time.Time
 }
 
 func newBench(t *testing.T) *bench {
@@ -52,17 +54,20 @@ func (b *bench) some(all ...codec.M) codec.View {
 }
 
 // update folds one in.
-func (b *bench) update(m codec.M) {
+func (b *bench) update(m codec.M) { b.Helper(); b.updateAt(m, time.Time{}) }
+
+// updateAt folds in one that came at some time.
+func (b *bench) updateAt(m codec.M, at time.Time) {
 	b.Helper()
 	b.seq++
-	b.Apply(b.seq, &Fact{Name: m["_"].(string), Update: b.view(m).Raw()})
+	b.Apply(b.seq, &Fact{Name: m["_"].(string), Chat: user(1), At: at, Update: b.view(m).Raw()})
 }
 
 // list goes through the list, in which the pinned ones are, and then something happens before it ends.
 func (b *bench) list(pinned []int64, meanwhile func()) {
 	b.Helper()
 	b.Relist()
-	l := b.Listing()
+	l := b.Listing(b.now)
 	var all []codec.M
 	for _, id := range pinned {
 		all = append(all, dialogOf(id, true))
@@ -87,7 +92,7 @@ func (b *bench) answer(pinned ...int64) {
 	b.Helper()
 	b.AskFolders()
 	b.TakeFolders(b.view(codec.M{"_": "messages.dialogFilters", "filters": []codec.M{}}).Raw())
-	asked := b.Ask(100)
+	asked := b.Ask(100, b.now)
 	var all []codec.M
 	for _, p := range asked {
 		all = append(all, dialogOf(p.ID, slices.Contains(pinned, p.ID)))
@@ -138,7 +143,7 @@ func TestListWantsFolders(t *testing.T) {
 			if b.Next() != List {
 				t.Fatalf("next is %v, want the list", b.Next())
 			}
-			b.Listing().Done()
+			b.Listing(b.now).Done()
 			if b.Next() != Folders {
 				t.Errorf("next is %v, want the folders", b.Next())
 			}
@@ -151,7 +156,7 @@ func TestPinsChangeWhileAsked(t *testing.T) {
 	b := newBench(t)
 	b.known(1, 2)
 	b.Doubt(user(1))
-	asked := b.Ask(100)
+	asked := b.Ask(100, b.now)
 	b.update(pin(2, false))
 	b.Take(asked, b.some(dialogOf(1, false)))
 	if b.Next() != Dialogs || b.Complete() {
@@ -160,5 +165,81 @@ func TestPinsChangeWhileAsked(t *testing.T) {
 	b.answer()
 	if b.Next() != List {
 		t.Errorf("next is %v, want the list", b.Next())
+	}
+}
+
+// What had come before a question was asked is in the answer, and undoes nothing of it when it is folded in afterwards, because storing it took
+// long: by then the account may have left a channel and come back, so that all is unread again.
+func TestCameBeforeTheQuestion(t *testing.T) {
+	asked := time.Unix(1_700_000_000, 0)
+	for name, update := range map[string]codec.M{
+		"read":     {"_": "updateReadHistoryInbox", "peer": peer(1), "max_id": 9, "still_unread_count": 0, "pts": 1, "pts_count": 1},
+		"pinned":   pin(1, true),
+		"archived": archive(1),
+		"in order": {"_": "updatePinnedDialogs", "order": []codec.M{{"_": "dialogPeer", "peer": peer(1)}}},
+		"draft":    {"_": "updateDraftMessage", "peer": peer(1), "draft": codec.M{"_": "draftMessage", "message": "well", "date": 1}},
+	} {
+		for about, ask := range map[string]func(b *bench){
+			"the list":   func(b *bench) { b.list([]int64{2}, func() {}); b.answer(2) },
+			"the dialog": func(b *bench) { b.Doubt(user(1)); b.answer(2) },
+		} {
+			t.Run(name+", "+about, func(t *testing.T) {
+				b := newBench(t)
+				b.Doubt(user(1))
+				b.now = asked
+				b.known(2)
+				b.now = b.now.Add(time.Minute)
+				ask(b)
+				before, err := b.Record(user(1))
+				if err != nil || before == nil {
+					t.Fatal(err)
+				}
+				b.updateAt(update, b.now.Add(-time.Second))
+				if after, err := b.Record(user(1)); err != nil || string(after) != string(before) && b.Next() != List {
+					t.Errorf("%v\n%s\nand then\n%s", err, before, after)
+				}
+				b.updateAt(update, b.now)
+				if after, err := b.Record(user(1)); err != nil || string(after) == string(before) && b.Complete() {
+					t.Errorf("what came after the question is not folded in: %v\n%s", err, after)
+				}
+			})
+		}
+	}
+}
+
+// Moves come in differences and pins do not: of a move and a pin of one chat nobody knows which was first, whichever comes first.
+func TestMovesAndPinsCross(t *testing.T) {
+	back := codec.M{"_": "updateFolderPeers", "folder_peers": []codec.M{{"_": "folderPeer", "peer": peer(1), "folder_id": 0}}, "pts": 1, "pts_count": 1}
+	for name, all := range map[string][]codec.M{"moved and pinned": {archive(1), back, pin(1, true)}, "pinned and moved": {pin(1, true), archive(1), back}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.Doubt(user(1))
+			b.known(2)
+			for _, one := range all {
+				b.update(one)
+			}
+			if b.Next() != List {
+				t.Fatalf("next is %v, want the list", b.Next())
+			}
+			b.list([]int64{2}, func() {})
+			b.answer(2)
+			if b.update(all[len(all)-1]); b.Next() == List {
+				t.Error("the list is asked for once more")
+			}
+		})
+	}
+}
+
+// A deletion in a chat that nobody knows doubts the dialogs that may have the message: not those whose newest message is older, of which there
+// are as many as an account has chats.
+func TestDeletedSomewhere(t *testing.T) {
+	for id, want := range map[int64]bool{6: false, 7: true, 8: false, 1 << 30: false} { // the newest is 7, and all is read
+		b := newBench(t)
+		b.Doubt(user(1))
+		b.known(2)
+		b.Apply(1, &Fact{Name: "updateDeleteMessages", About: updates.About{MsgIDs: []int64{id}}})
+		if got := b.Next() == Dialogs; got != want {
+			t.Errorf("message %d: asked %v, want %v", id, got, want)
+		}
 	}
 }

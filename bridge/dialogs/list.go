@@ -3,6 +3,7 @@ package dialogs
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -20,12 +21,13 @@ type Listing struct {
 	seen    map[updates.Peer]bool
 	pinned  map[int][]updates.Peer
 	changes int // of what is pinned, when it began
+	began   time.Time
 }
 
 // Listing begins to read the list.
-func (f *Fold) Listing() *Listing {
+func (f *Fold) Listing(now time.Time) *Listing {
 	f.list = list{asked: true}
-	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, changes: f.pins.changes}
+	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, changes: f.pins.changes, began: now}
 }
 
 // Pinned takes the pinned dialogs of a folder, in their order: a messages.PeerDialogs.
@@ -69,7 +71,9 @@ func (l *Listing) compare(p updates.Peer, v codec.View) {
 	case d.base != nil && !d.stale:
 		is := dialog{peer: p}
 		is.read(v, d.date)
-		if !is.same(d) {
+		if is.same(d) {
+			d.since = l.began
+		} else {
 			l.f.table.doubt(d)
 		}
 	}
@@ -82,8 +86,11 @@ func (l *Listing) Done() {
 	for _, folder := range slices.Sorted(maps.Keys(l.pinned)) {
 		f.pins.set(folder, l.pinned[folder])
 	}
+	f.pins.since = l.began
 	if l.changes != f.pins.changes {
 		f.Relist()
+	} else {
+		f.pins.listed()
 	}
 	for _, d := range f.table.all {
 		if !l.seen[d.peer] {

@@ -70,7 +70,7 @@ func timed(total *time.Duration, do func()) {
 // fill has all dialogs listed and asked for.
 func (m *many) fill(t *spent) *Fold {
 	f := m.empty()
-	l := f.Listing()
+	l := f.Listing(time.Time{})
 	for at := 0; at < len(m.peers); at += 100 {
 		v := m.answer(m.peers[at : at+100])
 		timed(&t.list, func() { l.Page(v) })
@@ -80,7 +80,7 @@ func (m *many) fill(t *spent) *Fold {
 	f.TakeFolders(nil)
 	for more := true; more; {
 		var asked []updates.Peer
-		timed(&t.ask, func() { asked = f.Ask(100) })
+		timed(&t.ask, func() { asked = f.Ask(100, time.Time{}) })
 		v := m.answer(asked)
 		timed(&t.ask, func() { f.Take(asked, v); more = f.Next() == Dialogs })
 	}

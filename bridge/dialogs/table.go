@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"slices"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 )
@@ -80,8 +81,8 @@ func (t *table) doubt(d *dialog) {
 }
 
 // asked notes that a dialog is being asked for.
-func (t *table) asked(d *dialog, pins int) {
-	d.inquiry = inquiry{stale: d.stale, asked: true, pins: pins}
+func (t *table) asked(d *dialog, pins int, now time.Time) {
+	d.inquiry = inquiry{stale: d.stale, asked: true, pins: pins, when: now}
 	t.ask.remove(d.peer)
 }
 

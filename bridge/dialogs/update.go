@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"slices"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -40,11 +41,20 @@ func (u *update) known(p updates.Peer) *dialog { return u.news(u.table.of[p]) }
 
 // news is a dialog, if the update is news to it. Where it is being asked for, that is noted.
 func (u *update) news(d *dialog) *dialog {
-	if d == nil || u.seq <= d.seq {
+	if d == nil || !u.newTo(d) {
 		return nil
 	}
 	d.note(u.seq, u.fact)
 	return d
+}
+
+// newTo reports whether what is known of a dialog may be without the update.
+func (u *update) newTo(d *dialog) bool { return u.seq > d.seq && u.after(d.since) }
+
+// after reports whether the update may have come after a question was asked. What had come before is in the answer, even if it was stored
+// long after: nothing of it is undone that happened between the two.
+func (u *update) after(question time.Time) bool {
+	return u.fact.At.IsZero() || !u.fact.At.Before(question)
 }
 
 // each is the chat's dialog; or, where it is not known which, all that it may be.
@@ -151,6 +161,9 @@ func (u *update) unreadMark() {
 }
 
 func (u *update) pinned() {
+	if !u.after(u.pins.since) {
+		return
+	}
 	peer, _ := u.v.Object("peer")
 	d := u.listed(chatOf(peer))
 	if d == nil {
@@ -163,6 +176,9 @@ func (u *update) pinned() {
 
 // order: without it, it has to be asked for.
 func (u *update) order() {
+	if !u.after(u.pins.since) {
+		return
+	}
 	if !u.v.Has("order") {
 		u.pins.changes++
 		u.Relist()
@@ -180,25 +196,33 @@ func (u *update) order() {
 	u.pins.set(folder, order)
 }
 
-// misplaced has the list asked for where a dialog is said to be pinned in a folder in which it is not: moves come in differences, pins do not, so
-// that of two updates the older one may come last.
+// misplaced has the list asked for where a dialog is said to be pinned in a folder in which it is not, or may not be any more, or where what is
+// known of it is newer.
 func (u *update) misplaced(d *dialog, folder int) {
-	if d.base != nil && d.folder != folder {
+	if crossed(u.pins.named, u.pins.moved, d.peer) || d.base != nil && d.folder != folder || !u.after(d.since) {
 		u.Relist()
 	}
 }
 
 // moved: what is moved is not pinned any more.
 func (u *update) moved() {
-	u.pins.changes++
+	news := u.after(u.pins.since)
+	if news {
+		u.pins.changes++
+	}
 	for one := range u.v.Objects("folder_peers") {
 		d := u.listed(chatOf(one))
 		if d == nil {
 			continue
 		}
 		to := int(one.Int("folder_id"))
-		u.pins.remove(d.peer, to)
-		if u.seq > d.seq {
+		if news {
+			u.pins.remove(d.peer, to)
+			if crossed(u.pins.moved, u.pins.named, d.peer) {
+				u.Relist()
+			}
+		}
+		if u.newTo(d) {
 			d.folder = to
 			u.table.touch(d)
 		}
