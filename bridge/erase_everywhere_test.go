@@ -13,8 +13,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // mark is in all that is kept of somebody: in her names, in what she wrote, and in what was written to her and of her.
@@ -30,7 +32,7 @@ type marked struct {
 
 // plain are the streams whose files hold texts as they are; those of TG_ONCE are sealed.
 var plain = []string{
-	"TG_UPDATES", "TG_EVENTS", "TG_QUEUE", "TG_DONE", "TG_STATE", "TG_HISTORY", "KV_TG_JOBS", "KV_TG_PEERS", "KV_TG_TRANSFERS", "OBJ_TG_FILES",
+	"TG_UPDATES", "TG_UPDATES_main", "TG_EVENTS", "TG_QUEUE", "TG_DONE", "TG_STATE", "TG_HISTORY", "KV_TG_JOBS", "KV_TG_PEERS", "KV_TG_TRANSFERS", "OBJ_TG_FILES",
 }
 
 func newMarked(t *testing.T) *marked {
@@ -51,6 +53,9 @@ func newMarked(t *testing.T) *marked {
 	w.alice.Send(w.dora, "others wrote before")
 	x := &marked{newDaemon(t, w, func(s *Settings) { s.URL, s.Secret, s.State = srv.ClientURL(), "sixteen characters", []string{"all"} }), eve, group, dir}
 	x.login("main", w.dora)
+	if _, err := storage.AddOwn(soon(t), x.js, subjects.Scheme{}, "main", storage.OwnLimits{}); err != nil {
+		t.Fatal(err)
+	}
 	user, alice := fmt.Sprintf("user.%d", eve.ID()), fmt.Sprintf("user.%d", w.alice.ID())
 
 	// TG_UPDATES: what she says, and what others say of her by a name that she had.
@@ -190,6 +195,26 @@ func TestEraseEverywhere(t *testing.T) {
 	}
 	if where := embeddedtest.Found(x.dir, mark); len(where) > 0 {
 		t.Errorf("what was learned a moment ago is written at the end: %v", where)
+	}
+}
+
+// A daemon that may not read the account's own stream takes out all else, and says what it has left.
+func TestEraseLeavesWhatItMayNotRead(t *testing.T) {
+	where, _, _ := leastRights(t, "")
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) {
+		s.URL, s.User, s.Password, s.Inbox, s.Secret = where, "daemon", "d", "_INBOX_daemon", "sixteen characters"
+	})
+	d.signInBob(w)
+	d.listed("bob", connected)
+	w.alice.Send(w.bob, "kept")
+	d.updates("tg.upd.bob.updateNewMessage.>", 1)
+	if _, err := storage.AddOwn(soon(t), d.js, subjects.Scheme{}, "bob", storage.OwnLimits{}); err != nil {
+		t.Fatal(err)
+	}
+	m := d.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID()))
+	if said := string(m.Data); !strings.Contains(said, `"TG_UPDATES":{"read":2,"erased":1}`) || !strings.Contains(said, `"left":["TG_UPDATES_bob"]`) {
+		t.Errorf("%v %s", m.Header, said)
 	}
 }
 

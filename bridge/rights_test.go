@@ -19,6 +19,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/history"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/subjects/rights"
@@ -64,9 +65,9 @@ func leafURL(t *testing.T) string {
 
 // leastRights starts a server whose user daemon has the rights of that role and no others, as they are printed. Who does not
 // sign in may do everything.
-func leastRights(t *testing.T, api string) (where string, daemon rights.Permissions, refused *violations) {
+func leastRights(t *testing.T, api string, owns ...string) (where string, daemon rights.Permissions, refused *violations) {
 	t.Helper()
-	daemon, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Runner, Inbox: "_INBOX_daemon", API: api})
+	daemon, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Runner, Inbox: "_INBOX_daemon", API: api, Owns: owns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestLeastRights(t *testing.T) {
 
 func enough(t *testing.T, api string) {
 	t.Helper()
-	where, rights, refused := leastRights(t, api)
+	where, rights, refused := leastRights(t, api, "bob")
 	tap, err := nats.Connect(where)
 	if err != nil {
 		t.Fatal(err)
@@ -206,6 +207,9 @@ func enough(t *testing.T, api string) {
 	}
 	one.signInBob(w)
 	one.listed("bob", connected)
+	if _, err := storage.AddOwn(soon(t), one.js, subjects.Scheme{}, "bob", storage.OwnLimits{}); err != nil {
+		t.Fatal(err)
+	}
 	two := newDaemon(t, w, with("two"))
 	w.alice.Typing(w.bob)
 	w.alice.Send(w.bob, "kept")
@@ -260,8 +264,8 @@ func enough(t *testing.T, api string) {
 	if m := one.ask("tg.file.bob.get", `{"to":"object","message":{"peer":"@alice","id":`+sent+`}}`); m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("a file of a message: %v", m.Header)
 	}
-	if m := one.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID())); m.Header.Get("Nats-Service-Error-Code") != "" {
-		t.Errorf("an erasure: %v", m.Header)
+	if m := one.ask("tg.ctl.bob.erase", fmt.Sprintf(`{"peer":"user.%d"}`, w.alice.ID())); !strings.Contains(string(m.Data), `"TG_UPDATES_bob":{`) || strings.Contains(string(m.Data), "left") {
+		t.Errorf("an erasure: %v %s", m.Header, m.Data)
 	}
 	if m := one.ask("tg.file.bob.get", `{"to":"object","location":`+inJSON(t, w.bob.Location(w.AddFile(2, "a.bin", noise(300_000))))+`}`); m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("a file into an object store: %v", m.Header)

@@ -22,6 +22,8 @@ type erased struct {
 	Peers   bool                   `json:"peers"`           // the bucket of peers does not know it any more
 	Dry     bool                   `json:"dry_run,omitempty"`
 	UpTo    uint64                 `json:"up_to"` // the last sequence of TG_UPDATES that was looked at
+	// Left is the account's own stream where it was not looked through: this daemon's NATS user may not.
+	Left []string `json:"left,omitempty"`
 }
 
 // count notes what was done to a stream or bucket in which something was looked at.

@@ -40,7 +40,7 @@ var eraseRules = []eraseRule{
 	{storage.Done, (*erasure).results, ""},
 	{storage.History, (*erasure).past, ""},
 	{storage.State, (*erasure).dialog, "drafts in other chats, which are the account's own"},
-	{storage.Updates, (*erasure).updates, ""},
+	{storage.Updates, (*erasure).updates, "the account's own stream, where the daemon's NATS user may not read it: the answer says so"},
 	{storage.Peers, (*erasure).peer, ""},
 	{storage.Flood, nil, "that Telegram wants calls about it to wait, until they may be made"},
 	{storage.Limits, nil, "budgets and what was used of them"},
@@ -58,11 +58,18 @@ type erasure struct {
 	files map[int64]bool // the ids of those that stand in what is to be erased
 	kept  []erase.File   // that were fetched
 	names []string       // of objects that are to be erased
+	own   string         // the account's own stream; empty: it has none, or it cannot be looked through
 	out   erased
 }
 
 // find reads by which names it is known, and which files stand in what is to be erased: the streams tell of both.
 func (e *erasure) find(ctx context.Context) error {
+	var err error
+	if e.own, err = storage.OwnOf(ctx, e.c.Store.JetStream(), e.tell.scheme, e.c.Name); err != nil {
+		if err = e.leave(ctx, err); err != nil {
+			return err
+		}
+	}
 	former := map[string]bool{}
 	e.files = map[int64]bool{}
 	look := func(subject string, h nats.Header, payload []byte) bool {
@@ -74,7 +81,6 @@ func (e *erasure) find(ctx context.Context) error {
 	if err := e.look(ctx, look); err != nil {
 		return err
 	}
-	var err error
 	if e.who.Names, err = e.driver.publisher.directory.NamesOf(ctx, e.who.Kind, e.who.ID, slices.Collect(maps.Keys(former))); err != nil {
 		return err
 	}
@@ -111,7 +117,35 @@ func (e *erasure) look(ctx context.Context, at goes) error {
 	if err == nil {
 		err = e.messages(ctx, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), 0, at, true)
 	}
+	if err == nil {
+		err = e.owned(ctx, at, true)
+	}
 	return err
+}
+
+// owned goes through the account's own stream.
+func (e *erasure) owned(ctx context.Context, which goes, dry bool) error {
+	if e.own == "" {
+		return nil
+	}
+	n, err := erase.Stream(ctx, e.c.Store.JetStream(), e.own, e.tell.scheme.Updates(e.c.Name), 0, which, dry)
+	if err != nil {
+		return e.leave(ctx, err)
+	}
+	e.out.Streams[e.own] = n
+	return nil
+}
+
+// leave leaves the account's own stream as it is where nobody answers what is asked about it: so a server refuses what a user may not do.
+func (e *erasure) leave(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
+		return err
+	}
+	name := e.tell.scheme.OwnStream(e.c.Name)
+	e.own, e.out.Left = "", []string{name}
+	delete(e.out.Streams, name)
+	e.tell.log.Error("the account's own stream is not looked through: this daemon's NATS user may not (natsgram permissions daemon --own)", "stream", name, "err", err)
+	return nil
 }
 
 // goes decides on a message.
@@ -152,8 +186,12 @@ func (e *erasure) dialog(ctx context.Context) error {
 	return e.messages(ctx, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), 0, e.who.Of, e.dry)
 }
 
+// updates takes out those of the account, in the stream of all first: what is not there any more does not come into the account's own.
 func (e *erasure) updates(ctx context.Context) error {
-	return e.messages(ctx, storage.Updates, e.tell.scheme.Updates(e.c.Name), e.out.UpTo, e.who.In, e.dry)
+	if err := e.messages(ctx, storage.Updates, e.tell.scheme.Updates(e.c.Name), e.out.UpTo, e.who.In, e.dry); err != nil {
+		return err
+	}
+	return e.owned(ctx, e.who.In, e.dry)
 }
 
 // peer takes out who it is.

@@ -82,6 +82,23 @@ func span(d time.Duration) string {
 	return d.String()
 }
 
+// OwnOf is the name of an account's own stream; empty: it has none.
+func OwnOf(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string) (string, error) {
+	name, found := scheme.OwnStream(account), false
+	all := js.StreamNames(ctx)
+	for one := range all.Name() {
+		found = found || one == name
+	}
+	if err := all.Err(); err != nil || !found {
+		return "", err
+	}
+	st, err := js.Stream(ctx, name)
+	if err != nil || st.CachedInfo().Config.Metadata[metaAccount] != account {
+		return "", err
+	}
+	return name, nil
+}
+
 // Own is a stream of an account's own.
 type Own struct {
 	Account string

@@ -64,15 +64,21 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 		Peer    string                 `json:"peer"`
 		Names   []string               `json:"names"`
 		Streams map[string]erase.Count `json:"streams"`
+		Left    []string               `json:"left"`
 	}
 	if err := json.Unmarshal(reply.Data, &done); err != nil {
 		return fmt.Errorf("the daemon's answer: %w", err)
 	}
-	own, err := eraseOwn(c, account, done.Peer, done.Names, dry)
-	if err != nil {
-		fmt.Fprintf(c.ErrOrStderr(), "The stream of the account's own, if there is one, was not looked through: %v.\n", err)
+	for _, name := range done.Left {
+		count, err := eraseOwn(c, name, account, done.Peer, done.Names, dry)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s was not looked through, all else is done; the daemon's NATS user may not (natsgram permissions daemon --own %s), and this one: %w", name, account, err)
+		}
+		done.Streams[name] = count
 	}
-	maps.Copy(done.Streams, own)
 	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 4, 2, ' ', 0)
 	what := "ERASED"
 	if dry {
@@ -85,21 +91,16 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 	return w.Flush()
 }
 
-// eraseOwn does the same with a stream of the account's own, to which daemons have no right.
-func eraseOwn(c *cobra.Command, account, peer string, names []string, dry bool) (map[string]erase.Count, error) {
+// eraseOwn does the same with a stream of the account's own, to which the daemon has no right.
+func eraseOwn(c *cobra.Command, name, account, peer string, names []string, dry bool) (n erase.Count, err error) {
 	t, err := subjects.ParseChat(peer)
 	if err != nil {
-		return nil, err
+		return n, err
 	}
 	a, err := openArchive(c)
 	if err != nil {
-		return nil, err
+		return n, err
 	}
 	defer a.nc.Close()
-	name := a.set.Scheme().OwnStream(account)
-	count, err := erase.Stream(c.Context(), a.js, name, a.set.Scheme().Updates(account), 0, erase.Who{Target: erase.Target(t), Names: names}.In, dry)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, nil
-	}
-	return map[string]erase.Count{name: count}, err
+	return erase.Stream(c.Context(), a.js, name, a.set.Scheme().Updates(account), 0, erase.Who{Target: erase.Target(t), Names: names}.In, dry)
 }

@@ -91,6 +91,7 @@ func (f *permissionsFlags) flags(c *cobra.Command) {
 	fs.StringArrayVar(&f.grant.Durables, "durable", nil, "with consumer: a durable of the stream of updates, by its name in JetStream; may be given again")
 	fs.BoolVar(&f.grant.Own, "stream", false, "with consumer: the account's own stream")
 	fs.StringArrayVar(&f.grant.Replies, "reply", nil, "with daemon: inbox prefix of callers that wait for more than six minutes (NATSGRAM_TIMEOUT_MAX); may be given again")
+	fs.StringArrayVar(&f.grant.Owns, "own", nil, "with daemon: an account that has a stream of its own, out of which it erases as well; may be given again")
 	fs.StringVar(&f.grant.API, "api", "", "with daemon: JetStream's API prefix, such as $JS.hub.API for the domain hub (default: $JS.API)")
 	fs.StringVar(&f.from, "from", "", "natsgram's NATS account, where the user is in another")
 	fs.StringVar(&f.to, "to", "", "with --from: the user's NATS account (default: the user in capitals)")

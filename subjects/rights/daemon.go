@@ -46,6 +46,11 @@ func (s scheme) daemon(g Grant) Permissions {
 		p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", "KV_"+s.StreamName(name)))
 	}
 	p.Publish = append(p.Publish, join(api, "STREAM.MSG.DELETE", "OBJ_"+s.StreamName("FILES")))
+	p.Publish = append(p.Publish, join(api, "STREAM.NAMES")) // whether an account has a stream of its own
+	for _, account := range g.Owns {
+		own := s.OwnStream(account)
+		p.Publish = append(p.Publish, join(api, "STREAM.INFO", own), join(api, "CONSUMER.*", own, ">"), join(api, "CONSUMER.MSG.NEXT", own, "*"), join(api, "STREAM.MSG.DELETE", own))
+	}
 	for _, name := range []string{"STATE", "HISTORY"} {
 		p.Publish = append(p.Publish, aboutStream(api, s.StreamName(name))...)
 		p.Publish = append(p.Publish, join(api, "CONSUMER.MSG.NEXT", s.StreamName(name), "*"))

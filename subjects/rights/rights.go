@@ -42,6 +42,7 @@ type Grant struct {
 	// stream.
 	Durables []string
 	Own      bool
+	Owns     []string // of the daemon: accounts that have a stream of their own, out of which it erases as well
 	Inbox    string   // prefix of the subjects that answers come to: see [CheckInbox]
 	Replies  []string // of the daemon: inbox prefixes of callers that wait for answers longer than six minutes
 	API      string   // of the daemon: JetStream's API prefix, where it is not $JS.API
@@ -146,8 +147,8 @@ func (g Grant) check() error {
 		return errors.New("buckets go with the role files")
 	case (len(g.Durables) > 0 || g.Own) && g.Role != Consumer:
 		return errors.New("durables, or a stream of the account's own, go with the role consumer")
-	case (len(g.Replies) > 0 || g.API != "") && g.Role != Runner:
-		return errors.New("reply prefixes and an API prefix go with the role daemon")
+	case (len(g.Replies) > 0 || len(g.Owns) > 0 || g.API != "") && g.Role != Runner:
+		return errors.New("reply prefixes, accounts' own streams and an API prefix go with the role daemon")
 	}
 	for _, c := range g.Chats {
 		if _, err := subjects.ParseChat(c); err != nil {
