@@ -19,8 +19,8 @@ func (b *Bridge) figures() (all []metrics.Status) {
 		if st.Jobs != nil {
 			s.Jobs = metrics.Jobs{Working: st.Jobs.Working, Chats: st.Jobs.Chats, Held: st.Jobs.Held != ""}
 		}
-		if st.Dialogs != nil {
-			s.Dialogs = &st.Dialogs.Kept
+		if d := st.Dialogs; d != nil {
+			s.Dialogs = &metrics.Dialogs{Kept: d.Kept, Held: age(now, d.Since)}
 		}
 		if f := st.Files; f != nil {
 			s.Files.Moving = map[string]int{"answer": f.Answers, "object": f.Objects, "telegram": f.Telegram}

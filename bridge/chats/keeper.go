@@ -82,7 +82,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		k.forget()
 		if ctx.Err() == nil && !errors.Is(err, errAnew) {
 			k.store.suspect(err)
-			k.c.Log.Warn("keeping the dialogs", "err", err)
+			k.failed(err)
 		}
 		return true, err
 	})

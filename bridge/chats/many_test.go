@@ -6,11 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/api/apitest"
@@ -28,6 +31,7 @@ type crowd struct {
 	written int // records
 	bytes   int
 	through through
+	full    atomic.Bool // it takes no more
 }
 
 const roundTrip = 100 * time.Millisecond
@@ -87,6 +91,9 @@ func (c *crowd) answer(form string, ids []int) codec.M {
 func (c *crowd) records(context.Context, string, func(message)) error { return nil }
 
 func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, error) {
+	if c.full.Load() {
+		return 0, &jetstream.APIError{Code: 503, ErrorCode: 10077, Description: "maximum bytes exceeded"}
+	}
 	for _, m := range all {
 		c.written++
 		c.bytes += len(m.Subject) + len(m.Data)
@@ -98,19 +105,58 @@ func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, 
 	return over + 1, json.Unmarshal(all[len(all)-1].Data, &c.through)
 }
 
+// newCrowd is one, and who keeps its dialogs.
+func newCrowd(n int) (*crowd, *Keeper) {
+	s, decl := apitest.Layer()
+	c := &crowd{memory: &memory{}, s: s, n: n, asked: map[string]int{}}
+	k := newKeeper(Config{
+		Account: "main", User: 1, Schema: s, Decl: decl, Invoke: c.invoke, Unknown: func(error) bool { return false }, Learn: func([]byte) {},
+		Log: slog.New(slog.DiscardHandler), Input: func(_ context.Context, p updates.Peer) ([]byte, error) {
+			return s.Encode(nil, codec.M{"_": "inputPeerUser", "user_id": p.ID, "access_hash": 1})
+		},
+	}, c)
+	k.Stored(1, nil)
+	return c, k
+}
+
+// A stream that takes no more is told of, as often as one may look; Telegram is asked for nothing because of it, and all is written once there
+// is room.
+func TestFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 150
+		c, k := newCrowd(n)
+		c.full.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		end := running(ctx, cancel, k.Run)
+		defer end()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		asked := maps.Clone(c.asked)
+		if asked["messages.getDialogs"] == 0 {
+			t.Fatalf("nothing was asked: %v", asked)
+		}
+		time.Sleep(20 * time.Hour)
+		synctest.Wait()
+		if f := k.Figures(); f == nil || f.Error != "nats: API error: code=503 err_code=10077 description=maximum bytes exceeded" || time.Since(f.Since) < 19*time.Hour || f.Kept != n || !f.Complete {
+			t.Errorf("told %+v", f)
+		}
+		if !maps.Equal(asked, c.asked) || c.written > 0 {
+			t.Errorf("asked %v and then %v; %d records", asked, c.asked, c.written)
+		}
+		c.full.Store(false)
+		time.Sleep(fullEvery + time.Second)
+		synctest.Wait()
+		if f := k.Figures(); f.Error != "" || !f.Since.IsZero() || c.written <= n || c.through.Listing || c.through.Seq != 1 {
+			t.Errorf("%+v; %d records, to %+v", f, c.written, c.through)
+		}
+	})
+}
+
 // An account with many dialogs: as many questions as there are hundreds of them, twice, a second apart, and two records of each.
 func TestManyDialogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, decl := apitest.Layer()
 		n := *manyDialogs
-		c := &crowd{memory: &memory{}, s: s, n: n, asked: map[string]int{}}
-		k := newKeeper(Config{
-			Account: "main", User: 1, Schema: s, Decl: decl, Invoke: c.invoke, Unknown: func(error) bool { return false }, Learn: func([]byte) {},
-			Log: slog.New(slog.DiscardHandler), Input: func(_ context.Context, p updates.Peer) ([]byte, error) {
-				return s.Encode(nil, codec.M{"_": "inputPeerUser", "user_id": p.ID, "access_hash": 1})
-			},
-		}, c)
-		k.Stored(1, nil)
+		c, k := newCrowd(n)
 		ctx, cancel := context.WithCancel(t.Context())
 		begun := time.Now()
 		end := running(ctx, cancel, k.Run)

@@ -3,6 +3,7 @@ package chats
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -42,16 +43,23 @@ type Figures struct {
 	Kept     int    `json:"kept"`     // how many there are
 	Complete bool   `json:"complete"` // nothing has to be asked
 	Through  uint64 `json:"through"`  // the sequence of the stream of updates up to which they have what it says
+
+	Error string    `json:"error,omitempty"`      // why the records are not what is known, as they cannot be read or written
+	Since time.Time `json:"error_since,omitzero"` // when that began
 }
 
 // Figures are those of now; nil while nothing is known.
 func (k *Keeper) Figures() *Figures {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.fold == nil {
+	f := &Figures{Error: k.why, Since: k.since}
+	switch {
+	case k.fold != nil:
+		f.Kept, f.Complete, f.Through = k.fold.Len(), k.fold.Complete(), k.fold.Seq()
+	case k.why == "":
 		return nil
 	}
-	return &Figures{k.fold.Len(), k.fold.Complete(), k.fold.Seq()}
+	return f
 }
 
 // Page is some of the dialogs.

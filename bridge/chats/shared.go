@@ -46,6 +46,25 @@ type shared struct {
 	mu     sync.Mutex
 	fold   *dialogs.Fold // nil: it is not known yet
 	rounds rounds
+	why    string    // they cannot be kept at present; empty: they can
+	since  time.Time // when that began
+}
+
+// failed notes that records were written, or why not.
+func (k *shared) failed(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err == nil {
+		k.why, k.since = "", time.Time{}
+		return
+	}
+	if k.why == "" {
+		k.since = time.Now()
+	}
+	if why := err.Error(); why != k.why {
+		k.why = why
+		k.c.Log.Warn("keeping the dialogs", "err", err)
+	}
 }
 
 func (k *shared) poke() {

@@ -18,7 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t testing.TB) *Store {
+func open(t testing.TB) *Store { t.Helper(); return openWith(t, storage.Options{}) }
+
+func openWith(t testing.TB, o storage.Options) *Store {
 	t.Helper()
 	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
@@ -34,7 +36,7 @@ func open(t testing.TB) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), storage.Daemon(js, storage.Options{}, nil))
+	s, err := Open(t.Context(), storage.Daemon(js, o, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +110,31 @@ func TestManyRecords(t *testing.T) {
 	found := 0
 	if err := s.records(t.Context(), "main", func(message) { found++ }); err != nil || found != n+1 {
 		t.Errorf("%d of %d: %v", found, n+1, err)
+	}
+}
+
+// A stream that is full takes no more, and loses nothing of what it has: who joins would not know of it. Room is there for what is written anew
+// once the operator makes some.
+func TestFullStream(t *testing.T) {
+	const room = 100_000
+	s := openWith(t, storage.Options{Limits: map[string]int64{storage.State: room}})
+	large := strings.Repeat("x", 1000)
+	over, n, err := uint64(0), 0, error(nil)
+	for last := over; err == nil && n < 2*room/1000; n++ {
+		last = over
+		if over, err = s.write(t.Context(), []*nats.Msg{record(n+1, large), record(0, fmt.Sprint(n))}, last); err != nil {
+			over = last
+		}
+	}
+	if err == nil {
+		t.Fatalf("%d records of %d bytes are in a stream of %d", n, len(large), room)
+	}
+	t.Log(n, err)
+	if got := strings.Count(s.all(t), "dialog"); got != n-1 {
+		t.Errorf("%d dialogs of %d are there", got, n-1)
+	}
+	if !strings.HasSuffix(s.all(t), fmt.Sprintf("through 0 %d]", n-2)) {
+		t.Errorf("%.300s", s.all(t))
 	}
 }
 

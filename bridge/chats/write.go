@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -16,6 +17,7 @@ import (
 const (
 	flushEvery   = 250 * time.Millisecond // where something has changed
 	throughEvery = 5 * time.Second        // where nothing has, but updates were stored
+	fullEvery    = 30 * time.Second       // where the stream takes no more
 	mostRecords  = 900
 )
 
@@ -28,6 +30,7 @@ type writer struct {
 	written  uint64        // how far that goes
 	flushed  time.Time
 	listing  bool // as that record says
+	full     bool // the stream took no more
 }
 
 // flushDue writes what has changed, if it is time, and tells how long until it may be.
@@ -37,10 +40,13 @@ func (w *writer) flushDue(ctx context.Context) (time.Duration, error) {
 		dirty, moved := w.fold.Dirty() || w.fold.Listed() == w.listing, w.fold.Seq() != w.written
 		w.k.mu.Unlock()
 		every := throughEvery
-		if dirty {
+		switch {
+		case w.full:
+			every = fullEvery
+		case dirty:
 			every = flushEvery
 		}
-		if !dirty && !moved {
+		if !dirty && !moved && !w.full {
 			return time.Hour, nil
 		}
 		if wait := time.Until(w.flushed.Add(every)); wait > 0 {
@@ -52,7 +58,8 @@ func (w *writer) flushDue(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// flush writes what has changed, and how far it goes. In between only some of it may be written.
+// flush writes what has changed, and how far it goes. In between only some of it may be written. Where the stream takes no more the rest stays
+// to be written, and what is known is kept: to ask Telegram for it again makes no room.
 func (w *writer) flush(ctx context.Context) error {
 	for more := true; more; {
 		w.k.mu.Lock()
@@ -67,10 +74,21 @@ func (w *writer) flush(ctx context.Context) error {
 			w.k.c.Log.Warn("a dialog cannot be written", "err", err)
 		}
 		messages := w.messages(records, at, to)
-		if w.revision, err = w.k.store.write(ctx, messages, w.revision); err != nil {
+		revision, err := w.k.store.write(ctx, messages, w.revision)
+		if ctx.Err() == nil {
+			w.k.failed(err)
+		}
+		w.flushed, w.full = time.Now(), storage.Full(err)
+		switch {
+		case w.full:
+			w.k.mu.Lock()
+			w.fold.Unwritten(records)
+			w.k.mu.Unlock()
+			return nil
+		case err != nil:
 			return err
 		}
-		w.written, w.listing, w.flushed = to.Seq, to.Listing, time.Now()
+		w.revision, w.written, w.listing = revision, to.Seq, to.Listing
 	}
 	return nil
 }

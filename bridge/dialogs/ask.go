@@ -82,6 +82,7 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 func (f *Fold) adopt(d *dialog, v codec.View, date int) {
 	was := d.inquiry
 	d.read(v, date)
+	f.newest.see(d.peer, d.top)
 	d.since = was.when
 	f.pins.remove(d.peer, d.folder)
 	f.table.answered(d, was.again)

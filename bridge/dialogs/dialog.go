@@ -141,10 +141,10 @@ func (c *counts) readTo(id int) (known bool) {
 	return true
 }
 
-// counted reports whether a message may be in the counts, or is the newest. What is newer than that is in another chat, or was taken back before
-// anybody heard of it.
+// counted reports whether a message may be in the counts, or is the newest, or has changed what was read before it was taken back: who writes
+// has read.
 func (c *counts) counted(id int64) bool {
-	return int(id) == c.top || int(id) < c.top && (int(id) > c.readIn || c.attention())
+	return int(id) >= c.top || int(id) > c.readIn || c.attention()
 }
 
 // attention reports whether there are mentions or reactions that were not seen.

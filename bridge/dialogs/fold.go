@@ -24,7 +24,20 @@ type Fold struct {
 	pins    pins
 	folders folders
 	list    list
+	newest  newest
 	seq     uint64
+}
+
+// newest is which message was the newest outside of channels, whose ids one row counts.
+type newest struct {
+	id     int
+	listed int // when the list was asked for that was read last
+}
+
+func (n *newest) see(chat updates.Peer, id int) {
+	if chat.Kind != updates.PeerChannel {
+		n.id = max(n.id, id)
+	}
 }
 
 // New folds from nothing. The schema is given in both its forms. It is nil where the layer has no dialogs.

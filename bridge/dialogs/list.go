@@ -22,12 +22,13 @@ type Listing struct {
 	pinned  map[int][]updates.Peer
 	changes int // of what is pinned, when it began
 	began   time.Time
+	newest  int // when it began
 }
 
 // Listing begins to read the list.
 func (f *Fold) Listing(now time.Time) *Listing {
 	f.list = list{asked: true}
-	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, changes: f.pins.changes, began: now}
+	return &Listing{f: f, seen: map[updates.Peer]bool{}, pinned: map[int][]updates.Peer{}, changes: f.pins.changes, began: now, newest: f.newest.id}
 }
 
 // Pinned takes the pinned dialogs of a folder, in their order: a messages.PeerDialogs.
@@ -55,6 +56,7 @@ func (l *Listing) Page(v codec.View) (last Last) {
 		}
 		p := chatOf(one)
 		l.seen[p] = true
+		l.f.newest.see(p, int(one.Int("top_message")))
 		l.compare(p, one)
 		last = Last{Chat: p, ID: int(one.Int("top_message"))}
 	}
@@ -86,7 +88,7 @@ func (l *Listing) Done() {
 	for _, folder := range slices.Sorted(maps.Keys(l.pinned)) {
 		f.pins.set(folder, l.pinned[folder])
 	}
-	f.pins.since = l.began
+	f.pins.since, f.newest.listed = l.began, l.newest
 	if l.changes != f.pins.changes {
 		f.Relist()
 	} else {

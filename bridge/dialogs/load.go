@@ -43,6 +43,7 @@ func (l *Loading) Record(chat updates.Peer, seq uint64, data []byte) error {
 			return ErrRecord
 		}
 		d.read(v, b.Date)
+		l.f.newest.see(chat, d.top)
 	}
 	l.pins[chat] = b.Pin
 	l.f.table.put(d, b.Stale || b.Dialog == nil)

@@ -48,6 +48,17 @@ func (f *Fold) Changed(most int) (all []Record, more bool, err error) {
 	return all, f.Dirty(), err
 }
 
+// Unwritten takes records back that could not be written: they are among the next ones.
+func (f *Fold) Unwritten(all []Record) {
+	for _, r := range all {
+		if r.Chat.ID == 0 {
+			f.folders.changed = true
+		} else {
+			f.table.changed.push(r.Chat)
+		}
+	}
+}
+
 // Dirty reports whether records have changed.
 func (f *Fold) Dirty() bool { return f.table.changed.len() > 0 || f.folders.changed }
 

@@ -73,16 +73,18 @@ func (u *update) each(do func(*dialog)) {
 }
 
 func (u *update) newMessage() {
+	u.newest.see(u.fact.Chat, u.fact.MsgID)
 	if d := u.dialog(u.fact.Chat); d != nil && d.base != nil && u.fact.MsgID > d.top {
 		d.add(u.fact.MsgID, u.fact.Date, u.fact.Out, u.fact.Mentioned)
 		u.table.touch(d)
 	}
 }
 
-// deleted doubts what the deleted messages counted for: the newest, and how many are not read.
+// deleted doubts what the deleted messages counted for: the newest, and how many are not read. Where nobody knows their chat, a message that is
+// newer than a dialog's newest may have come and gone unseen in it; if it was there before the list was asked for, then in the list.
 func (u *update) deleted() {
 	u.each(func(d *dialog) {
-		if slices.ContainsFunc(u.fact.MsgIDs, d.counted) {
+		if slices.ContainsFunc(u.fact.MsgIDs, func(id int64) bool { return d.counted(id) && (int(id) <= d.top || int(id) > u.newest.listed) }) {
 			u.table.doubt(d)
 		}
 	})

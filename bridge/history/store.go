@@ -167,27 +167,6 @@ func (x *shelf) write(ctx context.Context, some []message) (uint64, error) {
 	return ack.Sequence, err
 }
 
-// refusals of the server that say that there is no room.
-const (
-	codeServerFull  = jetstream.ErrorCode(10023)
-	codeAccountFull = jetstream.ErrorCode(10002)
-	codeStoreFailed = jetstream.ErrorCode(10077)
-	codeNoRoom      = jetstream.ErrorCode(10047)
-)
-
-// full reports whether the stream takes no more.
-func full(err error) bool {
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode {
-	case codeServerFull, codeAccountFull, codeStoreFailed, codeNoRoom:
-		return true
-	}
-	return false
-}
-
 // Purge deletes what the stream holds of an account.
 func (s *Store) Purge(ctx context.Context, account string) error {
 	st, err := s.js.Stream(ctx, s.scheme.StreamName(storage.History))

@@ -11,6 +11,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/history/walk"
 	"github.com/natsgram/natsgram/bridge/retry"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -219,14 +220,14 @@ func (s *Service) open(ctx context.Context, j *job) (x *shelf, err error) {
 			s.c.Store.st.Suspect(err)
 			s.c.Log.Warn("what history is there cannot be read", "job", j.ID, "err", err)
 		}
-		return !full(err), err
+		return !storage.Full(err), err
 	})
 	return x, s.roomless(err)
 }
 
 // roomless says of an error that there is no room, if it does.
 func (s *Service) roomless(err error) error {
-	if !full(err) {
+	if !storage.Full(err) {
 		return err
 	}
 	return answer.Refuse(507, "TG_HISTORY has no room: "+err.Error()+" (NATSGRAM_LIMITS=history=...; natsgram storage shows it). "+
@@ -350,7 +351,7 @@ func (s *Service) store(ctx context.Context, j *job, x **shelf, items []updates.
 		if ctx.Err() != nil {
 			return stored, context.Cause(ctx)
 		}
-		if full(err) {
+		if storage.Full(err) {
 			return stored, s.roomless(err)
 		}
 		s.c.Store.st.Suspect(err)

@@ -31,6 +31,7 @@ var (
 	descJobChats   = desc("natsgram_jobs_chats", "Chats in which there are jobs.", "account")
 	descJobsHeld   = desc("natsgram_jobs_held", "1 while all jobs of the account wait: it is frozen, or signed out.", "account")
 	descDialogs    = desc("natsgram_dialogs", "Dialogs that are kept as they are now, in TG_STATE; absent where they are not, or not known yet.", "account")
+	descUnwritten  = desc("natsgram_dialogs_held_seconds", "For how long TG_STATE has taken no records of dialogs, or given none; 0: it does.", "account")
 	descPeers      = desc("natsgram_peers_in_memory", "Users and chats that the daemon has in memory: the newest of those in TG_PEERS.", "account")
 	descLearned    = desc("natsgram_peers_learned_total", "Users and chats that were written to TG_PEERS, since this daemon took the account: new ones, and such as changed.", "account")
 	descFiles      = desc("natsgram_files_in_flight", "Files on their way: to answers and objects from Telegram, or to telegram.", "account", "to")
@@ -52,7 +53,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (looks) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead, descFrozen, descFloods,
-		descJobs, descJobChats, descJobsHeld, descDialogs, descPeers, descLearned, descFiles, descFileJobs,
+		descJobs, descJobChats, descJobsHeld, descDialogs, descUnwritten, descPeers, descLearned, descFiles, descFileJobs,
 		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
 	} {
 		out <- d
@@ -103,7 +104,8 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 	gauge(out, descJobChats, float64(s.Jobs.Chats), s.Account)
 	gauge(out, descJobsHeld, one(s.Jobs.Held), s.Account)
 	if s.Dialogs != nil {
-		gauge(out, descDialogs, float64(*s.Dialogs), s.Account)
+		gauge(out, descDialogs, float64(s.Dialogs.Kept), s.Account)
+		gauge(out, descUnwritten, s.Dialogs.Held.Seconds(), s.Account)
 	}
 	gauge(out, descPeers, float64(s.Peers.InMemory), s.Account)
 	out <- prometheus.MustNewConstMetric(descLearned, prometheus.CounterValue, float64(s.Peers.Learned), s.Account)

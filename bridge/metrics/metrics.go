@@ -25,7 +25,7 @@ type Status struct {
 	Frozen         bool      // it writes nothing
 	Floods         int       // waits that Telegram has asked for and that are on
 	Jobs           Jobs
-	Dialogs        *int // that are kept; nil: none are, or they are not known yet
+	Dialogs        *Dialogs // nil: none are kept, or they are not known yet
 	Peers          Peers
 	Files          Files
 }
@@ -47,6 +47,12 @@ type Updates struct {
 type Jobs struct {
 	Working, Chats int  // at work, and chats in which there are any
 	Held           bool // all of them wait: the account is frozen, or signed out
+}
+
+// Dialogs are those of an account that are kept as they are now.
+type Dialogs struct {
+	Kept int
+	Held time.Duration // how long their records could not be written, or read; 0: they can
 }
 
 // Peers are users and chats that an account knows.

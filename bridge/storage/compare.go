@@ -79,7 +79,7 @@ func needs(have, want jetstream.StreamConfig, it Item) (all []Difference) {
 		all = append(all, Difference{What: "age", Have: age(have.MaxAge), Want: age(want.MaxAge), Why: Needed,
 			apply: func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = want.MaxAge, want.Duplicates }})
 	}
-	if it.Name == Queue && have.Discard != want.Discard {
+	if (it.Name == Queue || it.Name == State) && have.Discard != want.Discard { // what is there is never pushed out
 		all = append(all, Difference{What: "discard", Have: have.Discard.String(), Want: want.Discard.String(), Why: Needed,
 			apply: func(c *jetstream.StreamConfig) { c.Discard = want.Discard }})
 	}

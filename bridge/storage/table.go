@@ -140,6 +140,7 @@ var table = []Item{
 		c.Subjects = []string{subjects.Records(o.Scheme).All()}
 		c.MaxMsgsPerSubject = 1
 		c.AllowAtomicPublish = true
+		c.Discard = jetstream.DiscardNew // who joins would not know of a dialog that was pushed out
 		byLeader(c)
 	}},
 	{History, Stream, "messages out of history that were asked for", true, 32 * mib, 4 << 10 * mib, func(c *jetstream.StreamConfig, o Options) {
