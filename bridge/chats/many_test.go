@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -32,6 +34,7 @@ type crowd struct {
 	bytes   int
 	through through
 	full    atomic.Bool // it takes no more
+	held    []message   // the records that are there
 }
 
 const roundTrip = 100 * time.Millisecond
@@ -88,7 +91,12 @@ func (c *crowd) answer(form string, ids []int) codec.M {
 	return m
 }
 
-func (c *crowd) records(context.Context, string, func(message)) error { return nil }
+func (c *crowd) records(_ context.Context, _ string, each func(message)) error {
+	for _, m := range c.held {
+		each(m)
+	}
+	return nil
+}
 
 func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, error) {
 	if c.full.Load() {
@@ -150,6 +158,43 @@ func TestFull(t *testing.T) {
 			t.Errorf("%+v; %d records, to %+v", f, c.written, c.through)
 		}
 	})
+}
+
+// Records that go further than the stream as a daemon knows it are another owner's: they are left alone, as long as this one may not have heard
+// yet that it is the former owner. What it hears of meanwhile it goes on with.
+func TestAnotherHasWritten(t *testing.T) {
+	for name, hears := range map[string]bool{"and it hears nothing": false, "and it hears of the updates": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, k := newCrowd(5)
+				known, err := json.Marshal(through{Seq: 100, User: 1, Stream: c.made()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				record := subjects.Records(c.names())
+				c.held = []message{
+					{subject: record.Subject("main", subjects.StateDialog, subjects.User, 5), data: []byte(`{"stale":true}`)},
+					{subject: record.Subject("main", subjects.StateThrough, "", 0), data: known, seq: 2},
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				end := running(ctx, cancel, k.Run)
+				defer end()
+				time.Sleep(patience / 2)
+				synctest.Wait()
+				if f := k.Figures(); c.written > 0 || len(c.asked) > 0 || f == nil || !strings.Contains(f.Error, "another daemon") {
+					t.Fatalf("%d records written, asked %v, told %+v", c.written, c.asked, f)
+				}
+				if hears {
+					k.Stored(100, nil)
+				}
+				time.Sleep(2 * patience)
+				synctest.Wait()
+				if f := k.Figures(); f == nil || !f.Complete || f.Error != "" || (c.through.Seq == 100) != hears {
+					t.Errorf("%+v, written through %d", f, c.through.Seq)
+				}
+			})
+		})
+	}
 }
 
 // An account with many dialogs: as many questions as there are hundreds of them, twice, a second apart, and two records of each.

@@ -203,9 +203,11 @@ func (m *model) pause() time.Duration {
 func (m *model) harm() {
 	m.depose(1)
 	m.unseen.cut()
-	switch m.r.IntN(4) {
+	switch m.r.IntN(5) {
 	case 0:
 		m.outage()
+	case 4:
+		m.late()
 	case 1: // a hand-over
 		m.tell()
 		synctest.Wait()
@@ -220,7 +222,10 @@ func (m *model) harm() {
 		synctest.Wait()
 		m.end()
 		synctest.Wait()
-		m.depose(m.r.IntN(2)) // 1: it does not know yet, and goes on
+		m.depose(m.r.IntN(2)) // 1: it does not know yet, and goes on for a while
+		for _, end := range m.former {
+			time.AfterFunc(upTo(m.r, patience/2), end)
+		}
 		for range m.r.IntN(5) {
 			m.happen()
 		}
@@ -229,6 +234,27 @@ func (m *model) harm() {
 	if m.r.IntN(2) == 0 {
 		m.unrest()
 	}
+}
+
+// late is that the keeper hears of what happened only after it has asked for the list, in which there is more.
+func (m *model) late() {
+	m.note("late")
+	in := []mttest.Peer{m.rooms[1], m.groups[0], m.others[0]}
+	m.does(10, m.rooms[1], nil)
+	for range m.r.IntN(4) {
+		m.does(pick(m, []int{10, 13, 15, 17, 19}), pick(m, in), nil)
+	}
+	time.Sleep(time.Second)
+	m.outage()
+	if m.r.IntN(2) == 0 { // who leaves and comes back has read nothing
+		m.does(18, m.rooms[1], nil)
+		m.does(18, m.rooms[1], nil)
+	}
+	for range m.r.IntN(4) {
+		m.does(pick(m, []int{13, 17, 19}), pick(m, in), nil)
+	}
+	time.Sleep(2 * relistPause)
+	m.tell()
 }
 
 // unrest is that dialogs are pinned and moved while the list is being read.

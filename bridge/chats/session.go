@@ -3,6 +3,7 @@ package chats
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -113,8 +114,12 @@ func (s *session) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ours := known.Seq > 0 && known.User == k.c.User && known.Stream.Equal(stream)
+	if ours && known.Seq > last && k.patient(time.Now()) {
+		return errAhead
+	}
 	fold := dialogs.New(k.c.Schema, k.c.Decl)
-	goesOn := known.Seq > 0 && known.User == k.c.User && known.Stream.Equal(stream) && known.Seq <= last
+	goesOn := ours && known.Seq <= last
 	s.restore(fold, records, goesOn)
 	written := uint64(0)
 	if goesOn {
@@ -129,9 +134,27 @@ func (s *session) load(ctx context.Context) error {
 	s.fold, s.asker = fold, asker{k: k, fold: fold, work: &s.work, most: mostAsked}
 	s.writer = writer{k: k, fold: fold, stream: stream, revision: revision, written: written}
 	k.mu.Lock()
-	k.fold, k.rounds.wanted = fold, true
+	k.fold, k.rounds.wanted, k.ahead = fold, true, time.Time{}
 	k.mu.Unlock()
 	return s.writer.flush(ctx) // from here on nobody else writes
+}
+
+// patience is how long the records may go further than the stream as it is known here. By then a daemon has heard that it is the former owner,
+// and a stream that was restored from a backup does go less far.
+const patience = time.Minute
+
+// errAhead says that somebody has written records of updates that this daemon knows nothing of: it may be the former owner, which
+// does not know that yet. If it began anew it would undo what the owner has written.
+var errAhead = errors.New("the dialogs are written further than the updates that are known here: another daemon has the account, or the stream is an older one")
+
+// patient reports whether records that go too far are waited with.
+func (k *shared) patient(now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ahead.IsZero() {
+		k.ahead = now
+	}
+	return now.Sub(k.ahead) < patience
 }
 
 // restore takes the records, or, where they are another's or of another time, only whom they are about: who is not there any more is

@@ -48,6 +48,7 @@ type shared struct {
 	rounds rounds
 	why    string    // they cannot be kept at present; empty: they can
 	since  time.Time // when that began
+	ahead  time.Time // since when the records go further than what is known here; zero: they do not
 }
 
 // failed notes that records were written, or why not.
