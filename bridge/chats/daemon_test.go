@@ -125,7 +125,9 @@ func (m *model) handle(ctx context.Context, r *rand.Rand) func(updates.Item) err
 		}
 		it.Update = bytes.Clone(it.Update)
 		fact, tells := dialogs.FactOf(&it)
-		fact.At = time.Now()
+		if m.fault != Timeless {
+			fact.At = time.Now()
+		}
 		if err := pause(ctx, upTo(r, slow/10)); err != nil {
 			return err
 		}

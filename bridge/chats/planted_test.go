@@ -31,11 +31,12 @@ const (
 	AllTooFar           // the word of how far all records go is written before all are
 	KeepGone            // that a dialog is gone is not written
 	KeepFolders         // nor what the folders are
+	Timeless            // it is not told when updates came
 	faults
 )
 
 var faultNames = [faults]string{"None", "DeafToMissed", "DeafToDoubt", "ForgetListing", "DropFact", "SkipLast", "TwoOwners", "TornWrite", "TooFar", "AllTooFar",
-	"KeepGone", "KeepFolders"}
+	"KeepGone", "KeepFolders", "Timeless"}
 
 func (f fault) String() string { return faultNames[f] }
 
