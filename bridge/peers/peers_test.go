@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ func people(s *codec.Schema) *codec.ObjectFinder {
 type telegram struct {
 	t     testing.TB
 	s     *codec.Schema
+	mu    sync.Mutex // held while asked grows
 	asked []string
 	err   error
 	errOf map[string]error // by method
@@ -51,7 +53,9 @@ func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
 			line += " " + v.Str(field)
 		}
 	}
+	g.mu.Lock()
 	g.asked = append(g.asked, line)
+	g.mu.Unlock()
 	if err := cmp.Or(g.errOf[v.Name()], g.err); err != nil {
 		return nil, err
 	}
