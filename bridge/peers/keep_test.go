@@ -320,6 +320,22 @@ func TestNamesPass(t *testing.T) {
 	}
 }
 
+// What is min says nothing of somebody's names, so that one does not go on to lead to him only because such a thing passes now and then.
+func TestMinConfirmsNoName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, g := owner(t, nil, 1)
+		g.now = []M{called(7, 77)} // he gave the name up, and another took it
+		d.Learn(g.encode(called(7, 77, "alice")))
+		for range 3 * nameLife / time.Minute {
+			time.Sleep(time.Minute)
+			d.Learn(g.encode(minUser(7)))
+		}
+		if got := d.line(t.Context(), "InputPeer", "@alice"); got != "inputPeerUser 5 55" {
+			t.Errorf("%s, asked %q", got, g.asked)
+		}
+	})
+}
+
 // A name of which nothing passed for some time is confirmed by its owner, which costs no question by name; the next daemon does so too.
 func TestOwnerAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -142,7 +142,7 @@ func (x *learner) learn(v codec.View, whole uint64, at uint32) (l Learned, ok bo
 			e.raw, e.whole = 0, 0 // as he is now he may be another way
 		}
 	}
-	if e.full {
+	if e.full && (p.kind == subjects.Chat || !v.Bool("min")) { // what is min confirms no name
 		e.seen = max(e.seen, at)
 	}
 	x.peers.put(k, e)
