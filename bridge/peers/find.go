@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/natsgram/natsgram/subjects"
@@ -29,12 +30,14 @@ func (x *finder) known(r reference, asked bool) (callable, bool) {
 	return x.memory.find(kindsOf(r), r.id, asked, x.channel)
 }
 
-// recall reads what the bucket knows of an id, and of the chat in which it was seen.
-func (x *finder) recall(ctx context.Context, r reference) error {
+// recall reads what the bucket knows of an id, and of the chat in which it was seen. An error says that it may know more.
+func (x *finder) recall(ctx context.Context, r reference) (err error) {
 	for _, kind := range kindsOf(r) {
-		if e, ok := x.keeper.recall(ctx, peer{kind, r.id}); ok && !e.full && e.msg != 0 {
-			x.keeper.recall(ctx, e.in.peer())
+		e, ok, away := x.keeper.recall(ctx, peer{kind, r.id})
+		if ok && !e.full && e.msg != 0 && away == nil {
+			_, _, away = x.keeper.recall(ctx, e.in.peer())
 		}
+		err = cmp.Or(err, away)
 	}
-	return ctx.Err()
+	return err
 }

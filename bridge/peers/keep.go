@@ -168,26 +168,29 @@ func (x *keeper) close(ctx context.Context) {
 	x.flushAll(ctx)
 }
 
-// recall reads of a peer that memory does not know, or not enough, what the bucket does.
-func (x *keeper) recall(ctx context.Context, p peer) (entry, bool) {
+// recall reads of a peer that memory does not know, or not enough, what the bucket does. An error says that it does not answer.
+func (x *keeper) recall(ctx context.Context, p peer) (e entry, known bool, err error) {
 	k := keyOf(p)
-	e, known := x.memory.peer(k)
+	e, known = x.memory.peer(k)
 	if known && (e.full || e.kept != 0) || x.account.store == nil {
-		return e, known
+		return e, known, nil
 	}
 	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
 	r, err := x.account.peer(ctx, p)
-	if err != nil {
-		return e, known
+	switch {
+	case errors.Is(err, storage.ErrNone):
+		return e, known, nil
+	case err != nil:
+		return e, known, err
 	}
-	return x.memory.adopt(k, r), true
+	return x.memory.adopt(k, r), true, nil
 }
 
 // erase takes a peer out of memory and bucket.
 func (x *keeper) erase(ctx context.Context, p peer, names []string) error {
-	names = append(slices.Clone(names), x.memory.forget(p)...)
-	x.writing.Lock() // what is being written is there then
+	x.writing.Lock() // what is being written is there then, and nothing waits to be written again
 	defer x.writing.Unlock()
+	names = append(slices.Clone(names), x.memory.forget(p)...)
 	return x.account.erase(ctx, p, names)
 }
 

@@ -336,6 +336,25 @@ func TestMinConfirmsNoName(t *testing.T) {
 	})
 }
 
+// A bucket that does not answer says of nobody that he is not known: who was met is known again when it does.
+func TestStoreAwayIsNoAnswer(t *testing.T) {
+	s := newShelf()
+	lived(t, s, 1, channel(3, 33))
+	d, _ := owner(t, s, 1)
+	s.err = errors.New("away")
+	_, _, err := d.Resolve(t.Context(), "InputPeer", "channel.3")
+	if none := new(UnknownError); errors.As(err, &none) || !errors.Is(err, s.err) {
+		t.Errorf("got %v", err)
+	}
+	if got := d.line(t.Context(), "InputPeer", "user.6"); got != "inputPeerUser 6 66" { // the dialogs have him
+		t.Error(got)
+	}
+	s.err = nil
+	if got := d.line(t.Context(), "InputPeer", "channel.3"); got != "inputPeerChannel 3 33" {
+		t.Error(got)
+	}
+}
+
 // A name of which nothing passed for some time is confirmed by its owner, which costs no question by name; the next daemon does so too.
 func TestOwnerAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -108,16 +109,24 @@ func (x *resolver) find(ctx context.Context, r reference) (callable, error) {
 	if f, ok := x.finder.known(r, false); ok {
 		return f, nil
 	}
-	for _, look := range []func(context.Context, reference) error{x.finder.recall, x.asker.look} {
-		if err := look(ctx, r); err != nil {
-			return callable{}, err
-		}
-		if f, ok := x.finder.known(r, true); ok {
-			return f, nil
-		}
+	away := x.finder.recall(ctx, r)
+	if ctx.Err() != nil {
+		return callable{}, ctx.Err()
+	}
+	if f, ok := x.finder.known(r, true); ok {
+		return f, nil
+	}
+	if err := x.asker.look(ctx, r); err != nil {
+		return callable{}, err
+	}
+	if f, ok := x.finder.known(r, true); ok {
+		return f, nil
 	}
 	if x.bot && r.kind != subjects.None {
 		return callable{peer: peer{r.kind, r.id}}, nil
+	}
+	if away != nil { // who is not found may be there
+		return callable{}, fmt.Errorf("reading the bucket of peers: %w", away)
 	}
 	return callable{}, unknown("no peer with the id %d is known to this account: nothing of it has come, and it is not among the newest dialogs and contacts", r.id)
 }
