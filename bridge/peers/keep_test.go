@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -352,6 +353,44 @@ func TestStoreAwayIsNoAnswer(t *testing.T) {
 	s.err = nil
 	if got := d.line(t.Context(), "InputPeer", "channel.3"); got != "inputPeerChannel 3 33" {
 		t.Error(got)
+	}
+}
+
+// failing is a shelf whose writes wait, and then fail.
+type failing struct {
+	*shelf
+	begun, fail chan struct{}
+}
+
+func (s *failing) Put(ctx context.Context, key string, value []byte) error {
+	select {
+	case <-s.fail:
+		return s.shelf.Put(ctx, key, value)
+	default:
+	}
+	close(s.begun)
+	<-s.fail
+	return errors.New("no answer")
+}
+
+// Who is erased while he is being written does not come back with the next attempt.
+func TestErasedWhileWritten(t *testing.T) {
+	s := &failing{newShelf(), make(chan struct{}), make(chan struct{})}
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(user(5, 55)))
+	<-s.begun
+	erased := make(chan error, 1)
+	go func() { erased <- d.Forget(t.Context(), subjects.User, 5, nil) }()
+	for range 10_000 {
+		runtime.Gosched() // it goes as far as it can
+	}
+	close(s.fail)
+	if err := <-erased; err != nil {
+		t.Error(err)
+	}
+	d.Close(t.Context())
+	if len(s.all) > 0 {
+		t.Errorf("%q", s.all)
 	}
 }
 
