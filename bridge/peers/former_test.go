@@ -36,6 +36,7 @@ func TestNamesOf(t *testing.T) {
 			s.all["main.name."+name] = b
 		}
 		time.Sleep(2 * gather)
+		synctest.Wait()
 		put("eve_asked", 5)
 		put("eve_given", 6)
 		d.Close(t.Context())
