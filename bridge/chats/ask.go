@@ -160,6 +160,7 @@ func (a *asker) pages(ctx context.Context, l *dialogs.Listing, folder int) error
 	if folder == 0 {
 		delete(call, "folder_id")
 	}
+	before := dialogs.Last{}
 	for range mostPages {
 		v, err := a.call(ctx, call)
 		if err != nil {
@@ -167,14 +168,17 @@ func (a *asker) pages(ctx context.Context, l *dialogs.Listing, folder int) error
 		}
 		var last dialogs.Last
 		a.with(func(*dialogs.Fold) { last = l.Page(v) })
-		if v.Name() != "messages.dialogsSlice" || last.Chat.ID == 0 || last.ID == call["offset_id"] {
+		if v.Name() != "messages.dialogsSlice" || last == before || last.Chat.ID == 0 {
 			return nil
 		}
-		input, err := a.k.c.Input(ctx, last.Chat)
-		if err != nil {
+		before = last
+		call["offset_id"], call["offset_date"], call["offset_peer"] = last.ID, last.Date, codec.M{"_": "inputPeerEmpty"}
+		switch input, err := a.k.c.Input(ctx, last.Chat); {
+		case err == nil:
+			call["offset_peer"] = codec.Raw(input)
+		case !a.k.c.Unknown(err): // else the date and the id have to do
 			return err
 		}
-		call["offset_id"], call["offset_date"], call["offset_peer"] = last.ID, last.Date, codec.Raw(input)
 		if err := pause(ctx, askPause); err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (l *Listing) Pinned(folder int, v codec.View) {
 	l.Page(v)
 }
 
-// Last is where a page of the list ends.
+// Last is where a page of the list ends: at its last dialog that has a message. The zero one: none has. Those without stand at the end.
 type Last struct {
 	Chat     updates.Peer
 	ID, Date int // of its newest message
@@ -50,6 +50,7 @@ type Last struct {
 
 // Page takes dialogs of the list.
 func (l *Listing) Page(v codec.View) (last Last) {
+	dates := answerOf(v).dates
 	for one := range v.Objects("dialogs") {
 		if one.Name() != "dialog" {
 			continue
@@ -58,9 +59,10 @@ func (l *Listing) Page(v codec.View) (last Last) {
 		l.seen[p] = true
 		l.f.newest.see(p, int(one.Int("top_message")))
 		l.compare(p, one)
-		last = Last{Chat: p, ID: int(one.Int("top_message"))}
+		if date := dates[place{p, one.Int("top_message")}]; date > 0 {
+			last = Last{Chat: p, ID: int(one.Int("top_message")), Date: date}
+		}
 	}
-	last.Date = answerOf(v).dates[place{last.Chat, int64(last.ID)}]
 	return last
 }
 
