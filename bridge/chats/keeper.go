@@ -62,8 +62,11 @@ func (k *Keeper) Missed() {
 	k.poke()
 }
 
-// Forget takes a dialog out of what is known, before its record is erased: else an answer would tell of it, and its next record too.
+// Forget takes a dialog out of what is known, before its record is erased: else an answer would tell of it, and its next record too. When it
+// returns none is on its way to the stream.
 func (k *Keeper) Forget(p updates.Peer) {
+	k.writing.Lock()
+	defer k.writing.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.fold != nil {

@@ -97,7 +97,17 @@ func (s *session) round() time.Duration {
 
 // load reads what was written. What happened that no update tells, while nobody kept the dialogs, is found in the next round.
 func (s *session) load(ctx context.Context) error {
+	if err := s.read(ctx); err != nil {
+		return err
+	}
+	return s.writer.flush(ctx) // from here on nobody else writes
+}
+
+// read reads what was written.
+func (s *session) read(ctx context.Context) error {
 	k := s.k
+	k.writing.Lock() // a dialog that is forgotten meanwhile is known by then
+	defer k.writing.Unlock()
 	last := k.inbox.begin()
 	stream := k.store.made()
 	var known through
@@ -136,7 +146,7 @@ func (s *session) load(ctx context.Context) error {
 	k.mu.Lock()
 	k.fold, k.rounds.wanted, k.ahead = fold, true, time.Time{}
 	k.mu.Unlock()
-	return s.writer.flush(ctx) // from here on nobody else writes
+	return nil
 }
 
 // patience is how long the records may go further than the stream as it is known here. By then a daemon has heard that it is the former owner,

@@ -43,6 +43,8 @@ type shared struct {
 
 	inbox inbox
 
+	writing sync.Mutex // held while records are read, and while some are on their way to the stream: before mu
+
 	mu     sync.Mutex
 	fold   *dialogs.Fold // nil: it is not known yet
 	rounds rounds

@@ -62,35 +62,46 @@ func (w *writer) flushDue(ctx context.Context) (time.Duration, error) {
 // to be written, and what is known is kept: to ask Telegram for it again makes no room.
 func (w *writer) flush(ctx context.Context) error {
 	for more := true; more; {
-		w.k.mu.Lock()
-		records, left, err := w.fold.Changed(w.k.most)
-		at := w.fold.Seq()
-		to := through{Seq: at, User: w.k.c.User, Stream: w.stream, Listing: !w.fold.Listed()}
-		w.k.mu.Unlock()
-		if more = left; left {
-			to.Seq, to.Listing = w.written, true // not all of it is there yet, of a new order of what is pinned neither
-		}
-		if err != nil {
-			w.k.c.Log.Warn("a dialog cannot be written", "err", err)
-		}
-		messages := w.messages(records, at, to)
-		revision, err := w.k.store.write(ctx, messages, w.revision)
-		if ctx.Err() == nil {
-			w.k.failed(err)
-		}
-		w.flushed, w.full = time.Now(), storage.Full(err)
-		switch {
-		case w.full:
-			w.k.mu.Lock()
-			w.fold.Unwritten(records)
-			w.k.mu.Unlock()
-			return nil
-		case err != nil:
+		var err error
+		if more, err = w.some(ctx); err != nil {
 			return err
 		}
-		w.revision, w.written, w.listing = revision, to.Seq, to.Listing
 	}
 	return nil
+}
+
+// some writes as many records as go together, and tells whether there are more that can be written.
+func (w *writer) some(ctx context.Context) (more bool, err error) {
+	w.k.writing.Lock()
+	defer w.k.writing.Unlock()
+	w.k.mu.Lock()
+	records, more, err := w.fold.Changed(w.k.most)
+	at := w.fold.Seq()
+	to := through{Seq: at, User: w.k.c.User, Stream: w.stream, Listing: !w.fold.Listed()}
+	w.k.mu.Unlock()
+	if more {
+		to.Seq, to.Listing = w.written, true // not all of it is there yet, of a new order of what is pinned neither
+	}
+	if err != nil {
+		w.k.c.Log.Warn("a dialog cannot be written", "err", err)
+	}
+	messages := w.messages(records, at, to)
+	revision, err := w.k.store.write(ctx, messages, w.revision)
+	if ctx.Err() == nil {
+		w.k.failed(err)
+	}
+	w.flushed, w.full = time.Now(), storage.Full(err)
+	switch {
+	case w.full:
+		w.k.mu.Lock()
+		w.fold.Unwritten(records)
+		w.k.mu.Unlock()
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	w.revision, w.written, w.listing = revision, to.Seq, to.Listing
+	return more, nil
 }
 
 // messages are those of records, which go as far as at, and the word of how far all of them go.
