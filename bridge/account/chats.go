@@ -84,7 +84,7 @@ func (x *keeping) about(call codec.View) updates.Peer {
 		if !ok {
 			continue
 		}
-		if inner, ok := at.Object("peer"); ok {
+		if inner, ok := at.Object("peer"); ok && !at.Has("msg_id") { // else it is the chat of a message in which somebody was seen
 			at = inner
 		}
 		for field, kind := range map[string]updates.PeerKind{"user_id": updates.PeerUser, "chat_id": updates.PeerChat, "channel_id": updates.PeerChannel} {
