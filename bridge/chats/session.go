@@ -225,9 +225,11 @@ func (s *session) seq() uint64 {
 func (s *session) apply(queue []stored) {
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
+	own := updates.Peer{Kind: updates.PeerUser, ID: s.k.c.User}
 	for _, one := range queue {
-		for i := range one.facts {
-			s.fold.Apply(one.seq, &one.facts[i])
+		for _, fact := range one.facts {
+			fact.Out = fact.Out || fact.Chat == own // Telegram does not say so of what is saved there, and counts none of it as unread
+			s.fold.Apply(one.seq, &fact)
 		}
 		s.fold.Through(one.seq)
 	}
