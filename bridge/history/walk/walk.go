@@ -83,7 +83,7 @@ func (w *Walk) Call() Call {
 	}
 	c := Call{Limit: 1}
 	switch to := w.Range.To; {
-	case to.ID > 0:
+	case to.ID > 0 && to.ID < highest: // there is nothing above
 		c.OffsetID = to.ID + 1
 	case to.Date > 0:
 		c.OffsetDate = to.Date + 1

@@ -153,6 +153,16 @@ func TestWalkAsks(t *testing.T) {
 	}
 }
 
+// What is asked of Telegram has the size of a number of TL, also where the highest bounds are wanted that may be asked for.
+func TestWalkAsksNothingAboveTheHighest(t *testing.T) {
+	for _, to := range []Bound{{ID: highest}, {ID: highest - 1}, {Date: highest - 1}} {
+		w := New(Range{To: to})
+		if q := w.Call(); q.OffsetID > highest || q.OffsetDate > highest {
+			t.Errorf("%+v: %+v", to, q)
+		}
+	}
+}
+
 // Answers that no Telegram gives end a walk, and do not lead it round in a circle.
 func FuzzWalk(f *testing.F) {
 	f.Add([]byte{1, 2, 3}, 5, 7, 3)
