@@ -112,32 +112,72 @@ func (c *Client) readHistory(ctx context.Context, j HistoryJob, topic int, give 
 	if err != nil {
 		return err
 	}
-	consumer, err := js.OrderedConsumer(ctx, c.o.scheme.StreamName("HISTORY"), jetstream.OrderedConsumerConfig{FilterSubjects: []string{j.Subject}})
-	if err != nil {
-		return fmt.Errorf("natsgram: history of %s: %w", j.Peer, err)
-	}
-	left := consumer.CachedInfo().NumPending
-	if left == 0 {
-		return nil
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("natsgram: history of %s: %w", j.Peer, err)
-	}
-	defer messages.Stop()
-	for ; left > 0; left-- {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+	for at := uint64(0); ; {
+		r, err := c.historyBehind(ctx, js, j, at)
+		if err != nil || r.left == 0 {
+			return err
+		}
+		more, err := r.read(ctx, func(u *Update) bool {
+			at = u.Sequence
+			wanted := len(u.MessageIDs) == 1 && u.MessageIDs[0] >= j.First && u.MessageIDs[0] <= j.Last && (topic == 0 || u.Topic == topic)
+			return !wanted || give(u)
+		})
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 			return fmt.Errorf("natsgram: history of %s: %w", j.Peer, err)
 		}
-		if u := historical(msg); len(u.MessageIDs) == 1 && u.MessageIDs[0] >= j.First && u.MessageIDs[0] <= j.Last && (topic == 0 || u.Topic == topic) && !give(u) {
+		if !more {
 			return nil
 		}
 	}
-	return nil
+}
+
+// historyReader reads those messages that were there when it began.
+type historyReader struct {
+	messages jetstream.MessagesContext
+	left     uint64
+}
+
+// historyBehind begins to read what stands behind a sequence.
+func (c *Client) historyBehind(ctx context.Context, js jetstream.JetStream, j HistoryJob, at uint64) (r historyReader, err error) {
+	consumer, err := js.OrderedConsumer(ctx, c.o.scheme.StreamName("HISTORY"), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{j.Subject}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: at + 1,
+	})
+	if err != nil {
+		return r, fmt.Errorf("natsgram: history of %s: %w", j.Peer, err)
+	}
+	if r.left = consumer.CachedInfo().NumPending; r.left == 0 {
+		return r, nil
+	}
+	if r.messages, err = consumer.Messages(); err != nil {
+		return r, fmt.Errorf("natsgram: history of %s: %w", j.Peer, err)
+	}
+	return r, nil
+}
+
+// historyWait is how long the next message may take before it is looked whether it is still there.
+const historyWait = 5 * time.Second
+
+// read gives messages until all have come, or no more is wanted. more: some may have been taken out meanwhile, or are late.
+func (r *historyReader) read(ctx context.Context, give func(*Update) (more bool)) (more bool, err error) {
+	defer r.messages.Stop()
+	for ; r.left > 0; r.left-- {
+		brief, cancel := context.WithTimeout(ctx, historyWait)
+		msg, err := r.messages.Next(jetstream.NextContext(brief))
+		late := brief.Err() != nil
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case err != nil && late:
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		if !give(historical(msg)) {
+			return false, nil
+		}
+	}
+	return false, nil
 }
 
 // historical reads a message of TG_HISTORY. Its subject names no update: that the header does.

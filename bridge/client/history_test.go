@@ -6,10 +6,43 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/tl/tg"
 )
+
+// Who reads while what is there is taken out comes to an end with what he has.
+func TestHistoryIsErased(t *testing.T) {
+	w := newFixture(t)
+	for i := range 700 {
+		w.alice.Send(w.news, fmt.Sprint("m", i))
+	}
+	js, err := jetstream.New(w.nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range client.New(w.nc, "main").History(soon(t), client.HistoryOf{Peer: fmt.Sprint("channel.", w.news.ID())}) {
+		if err != nil {
+			t.Fatalf("after %d messages: %v", n, err)
+		}
+		if n++; n > 1 {
+			continue
+		}
+		st, err := js.Stream(soon(t), "TG_HISTORY")
+		if err == nil {
+			err = st.Purge(soon(t))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n == 0 || n >= 700 {
+		t.Errorf("%d messages", n)
+	}
+}
 
 // Messages of the past come typed, those of the range alone, and each once however often they are asked for.
 func TestHistory(t *testing.T) {
