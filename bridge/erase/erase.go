@@ -110,44 +110,68 @@ func Stream(ctx context.Context, js jetstream.JetStream, name, filter string, up
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
-	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, InactiveThreshold: nextWait})
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", name, err)
-	}
-	left := consumer.CachedInfo().NumPending
-	if left == 0 {
-		return c, nil
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", name, err)
-	}
-	defer messages.Stop()
-	for ; left > 0; left-- {
-		m, err := messages.Next(jetstream.NextMaxWait(nextWait))
-		if ctx.Err() != nil {
-			return c, ctx.Err()
+	at := uint64(0)
+	each := func(m jetstream.Msg, seq uint64) (more bool, err error) {
+		if upTo > 0 && seq > upTo {
+			return false, nil
 		}
-		if err != nil {
-			return c, fmt.Errorf("%s: %w", name, err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return c, fmt.Errorf("%s: %w", name, err)
-		}
-		if upTo > 0 && meta.Sequence.Stream > upTo {
-			break
-		}
+		at = seq
 		c.Read++
 		if !goes(m.Subject(), m.Headers(), m.Data()) {
-			continue
+			return true, nil
 		}
 		if !dry {
-			if err := s.SecureDeleteMsg(ctx, meta.Sequence.Stream); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-				return c, fmt.Errorf("%s: message %d: %w", name, meta.Sequence.Stream, err)
+			if err := s.SecureDeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+				return false, fmt.Errorf("message %d: %w", seq, err)
 			}
 		}
 		c.Erased++
+		return true, nil
+	}
+	for more := true; more; {
+		if more, err = behind(ctx, js, name, filter, at, each); err != nil {
+			return c, fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return c, nil
+}
+
+// behind gives the messages behind a sequence that are there now, until each has enough. more: some did not come, as they may have been taken
+// out meanwhile.
+func behind(ctx context.Context, js jetstream.JetStream, name, filter string, at uint64, each func(m jetstream.Msg, seq uint64) (more bool, err error)) (more bool, err error) {
+	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{filter}, InactiveThreshold: nextWait, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: at + 1,
+	})
+	if err != nil {
+		return false, err
+	}
+	left := consumer.CachedInfo().NumPending
+	if left == 0 {
+		return false, nil
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	if err != nil {
+		return false, err
+	}
+	defer messages.Stop()
+	for came := false; left > 0; left-- {
+		m, err := messages.Next(jetstream.NextMaxWait(nextWait))
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case came && errors.Is(err, nats.ErrTimeout):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		came = true
+		meta, err := m.Metadata()
+		if err != nil {
+			return false, err
+		}
+		if more, err := each(m, meta.Sequence.Stream); !more || err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }

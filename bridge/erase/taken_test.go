@@ -1,0 +1,40 @@
+package erase
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+)
+
+// What goes out of a stream while it is gone through, by age or for want of room, is not waited for.
+func TestTakenOutMeanwhile(t *testing.T) {
+	js, _ := embeddedtest.JetStream(t)
+	st, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 2000
+	for i := range n {
+		if _, err := js.PublishAsync("s."+strconv.Itoa(i%2), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	purged := false
+	c, err := Stream(t.Context(), js, "S", "s.1", 0, func(string, nats.Header, []byte) bool {
+		if !purged {
+			purged = true
+			if err := st.Purge(t.Context(), jetstream.WithPurgeSubject("s.1")); err != nil {
+				t.Error(err)
+			}
+		}
+		return false
+	}, false)
+	if err != nil || c.Read == 0 || c.Read >= n/2 {
+		t.Errorf("%+v %v", c, err)
+	}
+}
