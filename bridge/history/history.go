@@ -157,7 +157,7 @@ func (s *Service) due(now time.Time) (*job, time.Duration) {
 	}
 	wait := time.Hour
 	for _, j := range s.jobs {
-		if j.ended() {
+		if j.ended() || j.entering {
 			continue
 		}
 		if from := max(j.next.Sub(now), s.held.Sub(now)); from > 0 {
@@ -249,6 +249,9 @@ func (s *Service) fetch(ctx context.Context, body []byte) (any, *answer.Fault) {
 			s.mu.Unlock()
 			return nil, answer.Later("history.fetch: the job is not written down: " + err.Error())
 		}
+		s.mu.Lock()
+		j.entering = false
+		s.mu.Unlock()
 		s.poke()
 	}
 	s.mu.Lock()
@@ -267,6 +270,7 @@ func (s *Service) enter(j *job) (in *job, undo func()) {
 			was := *o
 			o.State, o.Error, o.Code, o.Ended, o.wait, o.next = "", "", 0, time.Time{}, 0, time.Time{}
 			o.Walk.Again()
+			o.entering = true
 			return o, func() { *o = was }
 		case !o.ended():
 			open++
@@ -275,6 +279,7 @@ func (s *Service) enter(j *job) (in *job, undo func()) {
 	if open >= openMost {
 		return nil, nil
 	}
+	j.entering = true
 	s.jobs = append(s.jobs, j)
 	return j, func() { s.jobs = slices.DeleteFunc(s.jobs, func(o *job) bool { return o == j }) }
 }

@@ -283,6 +283,47 @@ func (f *forgetful) SaveHistory(ctx context.Context, account string, body []byte
 	return f.Records.SaveHistory(ctx, account, body, over)
 }
 
+// telling are records that say what is to be done at the moment of each write.
+type telling struct {
+	Records
+	save func() error
+}
+
+func (r telling) SaveHistory(_ context.Context, _ string, _ []byte, over uint64) (uint64, error) {
+	return over + 1, r.save()
+}
+
+// Nobody works on a job before it is written down: who asks for one that cannot be is refused, and nothing of it is fetched.
+func TestWrittenDownFirst(t *testing.T) {
+	x := newRig(t, newTelegram(5))
+	var s *Service
+	var picked *job
+	down := errors.New("the server does not answer")
+	x.change = func(c *Config) {
+		c.Records = telling{x.records, func() error { picked, _ = s.due(time.Now()); return down }}
+	}
+	s = New(x.config())
+	defer s.Close()
+	s.loaded = true
+	failed := &job{ID: "old", Kind: subjects.Channel, Chat: chat, User: self, Walk: walk.New(walk.Range{Limit: 3}), State: Failed, Ended: time.Now()}
+	s.jobs = []*job{failed}
+	for _, body := range []string{`{"peer":"x"}`, `{"peer":"x","limit":3}`} {
+		if err := x.ask(s, "fetch", body, new(Fetched)); err == nil {
+			t.Errorf("%s: it is accepted", body)
+		}
+		if picked != nil || len(s.jobs) != 1 || failed.State != Failed || failed.running {
+			t.Errorf("%s: %+v is worked on; jobs %+v", body, picked, s.jobs)
+		}
+	}
+	down = nil
+	if err := x.ask(s, "fetch", `{"peer":"x"}`, new(Fetched)); err != nil || picked != nil {
+		t.Errorf("%v, %+v", err, picked)
+	}
+	if j, _ := s.due(time.Now()); j == nil {
+		t.Error("it is written down, and nobody works on it")
+	}
+}
+
 // A daemon that dies between storing a page and writing down that it has, leaves it to the next one, which stores nothing twice: however long
 // after, and wherever it died.
 func TestNothingStandsTwice(t *testing.T) {

@@ -70,13 +70,14 @@ type job struct {
 
 // attempt is how a job is getting on at this daemon, which is not written down.
 type attempt struct {
-	running bool
-	wait    time.Duration // after what went wrong
-	next    time.Time     // it is not tried before
-	reason  string
-	told    time.Time
-	cancel  context.CancelCauseFunc // of one that runs
-	over    chan struct{}           // closed when it runs no more
+	running  bool
+	entering bool          // it is being written down that there is one: nobody works on it before
+	wait     time.Duration // after what went wrong
+	next     time.Time     // it is not tried before
+	reason   string
+	told     time.Time
+	cancel   context.CancelCauseFunc // of one that runs
+	over     chan struct{}           // closed when it runs no more
 }
 
 // same reports whether a job is about the same.
