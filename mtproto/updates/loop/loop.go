@@ -59,6 +59,7 @@ type Loop struct {
 	at      time.Time // when what is handled at present came
 	acks    map[uint64]func()
 	token   uint64
+	taken   time.Time // when what had arrived was taken out of the inbox last
 }
 
 // callTime bounds one call for the machine, which repeats it. The client would repeat some refusals for ever (500), and nobody
@@ -123,11 +124,11 @@ func (l *Loop) due() time.Duration {
 	return max(wait, 0)
 }
 
-// tick tells the machine the time, if it waits for that. What has arrived goes before, with the time as well: it may be what the machine has
-// waited for.
+// tick tells the machine the time, if it waits for that. What has arrived by then goes before, with the time as well: it may be what the machine
+// has waited for.
 func (l *Loop) tick() error {
 	now := time.Now()
-	if at := l.machine.Wake(); at.IsZero() || at.After(now) || l.Waiting() > 0 {
+	if at := l.machine.Wake(); at.IsZero() || at.After(now) || !at.Before(l.taken) && l.Waiting() > 0 {
 		return nil
 	}
 	l.at = now
@@ -137,6 +138,7 @@ func (l *Loop) tick() error {
 
 // turn deals with what there is.
 func (l *Loop) turn() error {
+	l.taken = time.Now()
 	for _, in := range l.inbox.take() {
 		if l.ctx.Err() != nil {
 			return context.Cause(l.ctx) // the rest was not acknowledged, and comes again

@@ -258,6 +258,37 @@ func TestArrivedBeforeTheTime(t *testing.T) {
 	}
 }
 
+// The time comes also where something arrives without a pause: what is missing is asked for.
+func TestTimeComesWhileMuchArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := g.run(ctx)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		asked := g.asked
+		g.push(12, func() {}) // 11 never comes
+		end := time.Now().Add(time.Minute)
+		var more func(time.Time, *updates.Machine)
+		more = func(time.Time, *updates.Machine) {
+			if time.Now().Before(end) {
+				time.Sleep(100 * time.Millisecond)
+				g.Post(more)
+			}
+		}
+		g.Post(more)
+		time.Sleep(30 * time.Second)
+		g.mu.Lock()
+		if g.asked == asked {
+			t.Error("nothing was asked")
+		}
+		g.mu.Unlock()
+		time.Sleep(time.Minute)
+		cancel()
+		<-ended
+	})
+}
+
 // The loop turns when its owner wants it to, and rests else.
 func TestDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
