@@ -119,7 +119,7 @@ func (c *Client) readHistory(ctx context.Context, j HistoryJob, topic int, give 
 		}
 		more, err := r.read(ctx, func(u *Update) bool {
 			at = u.Sequence
-			wanted := len(u.MessageIDs) == 1 && u.MessageIDs[0] >= j.First && u.MessageIDs[0] <= j.Last && (topic == 0 || u.Topic == topic)
+			wanted := len(u.MessageIDs) == 1 && u.MessageIDs[0] >= j.First && u.MessageIDs[0] <= j.Last && inTopic(u, topic)
 			return !wanted || give(u)
 		})
 		if err != nil {
@@ -130,6 +130,9 @@ func (c *Client) readHistory(ctx context.Context, j HistoryJob, topic int, give 
 		}
 	}
 }
+
+// inTopic reports whether a message is of a topic; 0: of whatever topic. Messages of the general one, which is the first, name none.
+func inTopic(u *Update, topic int) bool { return topic == 0 || max(u.Topic, 1) == topic }
 
 // historyReader reads those messages that were there when it began.
 type historyReader struct {

@@ -234,7 +234,8 @@ export async function* history(nc, account, of, options = {}) {
   try {
     for await (const m of messages) {
       const id = Number(m.headers?.get("Tg-Msg-Id"));
-      if (id >= job.first && id <= job.last) yield { ...read(m), seq: m.seq };
+      const topic = Number(m.headers?.get("Tg-Topic")) || 1; // messages of the general topic, which is the first, name none
+      if (id >= job.first && id <= job.last && (!of.topic || topic === of.topic)) yield { ...read(m), seq: m.seq };
       if (m.info.pending === 0) return;
     }
   } finally {
