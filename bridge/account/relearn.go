@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,6 +38,9 @@ type relearning struct {
 	last    func() uint64 // the sequence of the last message that was folded in
 	user    string
 	log     *slog.Logger
+
+	losing sync.Mutex // held while losses are counted
+	losses int        // of the bucket
 }
 
 // run reads the stream, and has the directory say from then on how far it has come.
@@ -48,6 +52,7 @@ func (x *relearning) run(ctx context.Context) {
 		x.StorageLost()
 	}
 	_ = retry.Do(ctx, relearnBackoff, func(ctx context.Context) (again bool, err error) {
+		losses := x.lostSoFar()
 		from, err := x.Mark(ctx, x.records.StreamMade())
 		if err == nil {
 			read := 0
@@ -60,7 +65,7 @@ func (x *relearning) run(ctx context.Context) {
 			})
 			if err == nil {
 				x.log.Debug("learned from the stream whom the bucket of peers may lack", "from", from, "messages", read)
-				x.caughtUp.Store(true)
+				x.caught(losses)
 				x.mark(ctx)
 				return false, nil
 			}
@@ -81,8 +86,28 @@ func (x *relearning) mark(ctx context.Context) {
 
 // lost is for when the bucket was made anew: it is to be run again.
 func (x *relearning) lost() {
+	x.losing.Lock()
+	defer x.losing.Unlock()
+	x.losses++
 	x.StorageLost()
 	x.caughtUp.Store(false)
+}
+
+// lostSoFar is how often the bucket was lost.
+func (x *relearning) lostSoFar() int {
+	x.losing.Lock()
+	defer x.losing.Unlock()
+	return x.losses
+}
+
+// caught notes that the stream was read, by who began when the bucket had been lost so often: what he had read before it was lost again is not in
+// it.
+func (x *relearning) caught(losses int) {
+	x.losing.Lock()
+	defer x.losing.Unlock()
+	if losses == x.losses {
+		x.caughtUp.Store(true)
+	}
 }
 
 // learnOld learns whom a message of the stream tells of, if it is this user's.
