@@ -23,6 +23,9 @@ type allowance struct {
 
 // back counts what has come back by now.
 func (a *allowance) back(now time.Time) {
+	if a.Since.After(now) { // the clock was put back, or is another daemon's
+		a.Since = now
+	}
 	n := int(now.Sub(a.Since) / askEvery)
 	if a.Used -= n; a.Used <= 0 {
 		a.Used, a.Since = 0, now

@@ -72,6 +72,18 @@ func TestAllowance(t *testing.T) {
 	}
 }
 
+// A clock that is put back, as of a machine that did not know the date yet, uses nothing up.
+func TestAllowanceBack(t *testing.T) {
+	now := time.Now()
+	a := allowance{Used: asksAtOnce - 1, Since: now.Add(24 * time.Hour)}
+	if wait, ok := a.spend(now); !ok {
+		t.Errorf("after the clock was put back a question is free in %s", wait)
+	}
+	if wait, ok := a.spend(now); ok || wait > askEvery {
+		t.Errorf("the next one in %s, %v", wait, ok)
+	}
+}
+
 // Names that come while there is no way to Telegram use nothing up.
 func TestAllowanceUnsent(t *testing.T) {
 	d, g := newBench(t)

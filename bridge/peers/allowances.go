@@ -64,9 +64,6 @@ func (x *allowances) load(ctx context.Context) {
 	x.known = true
 	now := time.Now()
 	for method, a := range before {
-		if a.Since.After(now) {
-			a.Since = now // by the clock of another daemon
-		}
 		a.back(now)
 		own := x.of(method)
 		own.Used, own.Since = min(max(a.Used, 0)+own.Used, asksAtOnce), a.Since
