@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/natsgram/natsgram/bridge/bus"
 	"github.com/natsgram/natsgram/bridge/control"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/health"
@@ -202,20 +203,20 @@ func TestRefusals(t *testing.T) {
 		`Permissions Violation for Publish to "answers.here"`:                        "",
 		`Permissions Violation for Publish to "tgother.here"`:                        "",
 	} {
-		r, ok := refusalOf(fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text))
+		r, ok := bus.RefusalOf(fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text))
 		switch {
 		case !ok:
 			t.Errorf("%s is no refusal", text)
-		case r.matters("tg") != (want != ""):
-			t.Errorf("%s matters: %v", text, r.matters("tg"))
-		case !strings.Contains(r.words("_INBOX"), want):
-			t.Errorf("%s: %s", text, r.words("_INBOX"))
+		case matters(r, "tg") != (want != ""):
+			t.Errorf("%s matters: %v", text, matters(r, "tg"))
+		case !strings.Contains(words(r, "_INBOX"), want):
+			t.Errorf("%s: %s", text, words(r, "_INBOX"))
 		}
 	}
-	if _, ok := refusalOf(nats.ErrSlowConsumer); ok {
+	if _, ok := bus.RefusalOf(nats.ErrSlowConsumer); ok {
 		t.Error("a slow consumer is no refusal")
 	}
-	if r, ok := refusalOf(nats.ErrPermissionViolation); !ok || !r.matters("tg") || !strings.Contains(r.words("_INBOX"), "lacks a right") {
+	if r, ok := bus.RefusalOf(nats.ErrPermissionViolation); !ok || !matters(r, "tg") || !strings.Contains(words(r, "_INBOX"), "lacks a right") {
 		t.Errorf("in words that are not known: %+v", r)
 	}
 }

@@ -2,14 +2,14 @@ package bridge
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/bus"
 )
 
 // refusals are what NATS has refused this daemon's user. NATS tells it once, and where what was asked for then fails, it fails by
@@ -26,8 +26,8 @@ const rightsMax = 8
 // then the user may have other rights.
 func (b *Bridge) watch(nc *nats.Conn) {
 	nc.SetErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-		if r, ok := refusalOf(err); ok && r.matters(b.settings.Prefix) {
-			text := r.words(cmp.Or(nc.Opts.InboxPrefix, "_INBOX"))
+		if r, ok := bus.RefusalOf(err); ok && matters(r, b.settings.Prefix) {
+			text := words(r, cmp.Or(nc.Opts.InboxPrefix, "_INBOX"))
 			b.log.Error(text)
 			b.rights.note(text)
 			return
@@ -37,45 +37,25 @@ func (b *Bridge) watch(nc *nats.Conn) {
 	nc.SetReconnectHandler(func(*nats.Conn) { b.rights.forget() })
 }
 
-// refusal is a right that the NATS user has not.
-type refusal struct {
-	publish bool // else subscribe
-	subject string
-}
-
-// refused is how a NATS server says what it refuses.
-var refused = regexp.MustCompile(`(?i)\b(publish|subscription) to "([^"]+)"`)
-
-// refusalOf reads an error of NATS. A refusal in words that are not known is one with no subject.
-func refusalOf(err error) (r refusal, ok bool) {
-	if !errors.Is(err, nats.ErrPermissionViolation) {
-		return r, false
-	}
-	if m := refused.FindStringSubmatch(err.Error()); m != nil {
-		r = refusal{publish: strings.EqualFold(m[1], "publish"), subject: m[2]}
-	}
-	return r, true
-}
-
 // matters reports whether it is something that the daemon needs. Where an answer goes its caller chooses: that is none.
-func (r refusal) matters(prefix string) bool {
-	return !r.publish || strings.HasPrefix(r.subject, "$") || strings.HasPrefix(r.subject, prefix+".")
+func matters(r bus.Refusal, prefix string) bool {
+	return !r.Publish || strings.HasPrefix(r.Subject, "$") || strings.HasPrefix(r.Subject, prefix+".")
 }
 
 // words say which right is missing, what it is for where that is not plain, and where all of them stand. The inbox is the prefix
 // of the connection.
-func (r refusal) words(inbox string) string {
+func words(r bus.Refusal, inbox string) string {
 	const all = "natsgram permissions daemon prints the rights that it needs"
 	switch {
-	case r.subject == "":
+	case r.Subject == "":
 		return "this daemon's NATS user lacks a right that the daemon needs; " + all
-	case !r.publish && strings.HasPrefix(r.subject, inbox+"."):
+	case !r.Publish && strings.HasPrefix(r.Subject, inbox+"."):
 		return fmt.Sprintf("this daemon's NATS user may not subscribe to %q, so that no answer of JetStream's reaches the daemon: allow it %q, "+
-			"or set NATS_INBOX_PREFIX to a prefix that it may subscribe to; %s", r.subject, inbox+".>", all)
-	case r.publish:
-		return fmt.Sprintf("this daemon's NATS user may not publish to %q; %s", r.subject, all)
+			"or set NATS_INBOX_PREFIX to a prefix that it may subscribe to; %s", r.Subject, inbox+".>", all)
+	case r.Publish:
+		return fmt.Sprintf("this daemon's NATS user may not publish to %q; %s", r.Subject, all)
 	}
-	return fmt.Sprintf("this daemon's NATS user may not subscribe to %q; %s", r.subject, all)
+	return fmt.Sprintf("this daemon's NATS user may not subscribe to %q; %s", r.Subject, all)
 }
 
 func (r *refusals) note(text string) {

@@ -230,14 +230,44 @@ func ask(ctx context.Context, nc *nats.Conn, m *nats.Msg, timeout time.Duration)
 	if m.Header.Get(subjects.HeaderTimeout) == "" {
 		m.Header.Set(subjects.HeaderTimeout, timeout.String())
 	}
+	ctx, refused := context.WithCancelCause(ctx)
+	defer refused(nil)
+	defer nc.SetErrorHandler(nc.ErrorHandler())
+	nc.SetErrorHandler(refusal(m.Subject, nc.ErrorHandler(), refused))
 	reply, err := client.Request(ctx, nc, m)
+	var denied *deniedError
 	switch {
+	case errors.As(context.Cause(ctx), &denied):
+		return nil, denied
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, fmt.Errorf("%w on %s: is `natsgram serve` running, and the account signed in there? (`nats micro ls`)", err, m.Subject)
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("no answer within %s; whether the call was executed is unknown", timeout)
 	}
 	return reply, err
+}
+
+// deniedError says that a NATS user lacks the right to make a request, or to get its answer. Nobody has heard of the request, or else its answer
+// comes to nobody.
+type deniedError struct{ what string }
+
+func (e *deniedError) Error() string {
+	return "this NATS user may not " + e.what + ": natsgram permissions prints what each role may"
+}
+
+// refusal ends a request that NATS refuses. It tells that on the connection, and not in answer to what was sent; everything else that it tells
+// goes to next.
+func refusal(subject string, next nats.ErrHandler, end func(error)) nats.ErrHandler {
+	return func(nc *nats.Conn, sub *nats.Subscription, err error) {
+		switch r, ok := bus.RefusalOf(err); {
+		case ok && !r.Publish:
+			end(&deniedError{"subscribe to " + r.Subject + ", where the answer comes (NATS_INBOX_PREFIX)"})
+		case ok && r.Subject == subject:
+			end(&deniedError{"publish to " + subject})
+		case next != nil:
+			next(nc, sub, err)
+		}
+	}
 }
 
 // printReply prints a result; an error reply becomes an error.
@@ -273,5 +303,18 @@ func replyError(code string, h nats.Header) error {
 	if len(notes) > 0 {
 		text += "; " + strings.Join(notes, "; ")
 	}
-	return errors.New(text)
+	return &faultError{code, text}
+}
+
+// faultError is an error that the daemon answers with.
+type faultError struct{ code, text string }
+
+func (e *faultError) Error() string { return e.text }
+
+// passing reports whether a request that changes nothing may be answered when it is made again: nobody has answered it, or only that it is to be
+// made later.
+func passing(err error) bool {
+	var fault *faultError
+	var denied *deniedError
+	return !errors.As(err, &denied) && (!errors.As(err, &fault) || fault.code == "503")
 }

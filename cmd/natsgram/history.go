@@ -145,7 +145,7 @@ func awaitHistory(c *cobra.Command, account string, j history.Job) (history.Job,
 	line := newProgress(c.ErrOrStderr(), j.Peer, 100, 0)
 	line.told = func() string { return historyLine(j) }
 	defer line.end()
-	said := ""
+	said, answered, silent := "", time.Now(), false
 	for wait := historyEvery.After(0); j.Ended == nil; wait = historyEvery.After(wait) {
 		if retry.Pause(c.Context(), wait) != nil {
 			line.end()
@@ -156,11 +156,17 @@ func awaitHistory(c *cobra.Command, account string, j history.Job) (history.Job,
 		err := askHistory(c.Context(), c, account, "list", map[string]any{"job": j.ID}, &all)
 		switch {
 		case c.Context().Err() != nil:
+		case err != nil && passing(err) && time.Since(answered) < patience:
+			if !silent {
+				line.end()
+				fmt.Fprintln(c.ErrOrStderr(), "The daemon does not answer; waiting for it.")
+			}
+			silent = true
 		case err != nil:
 			line.end()
 			return j, fmt.Errorf("job %s cannot be seen any more: %w", j.ID, err)
 		default:
-			j = all.Jobs[0]
+			j, answered, silent = all.Jobs[0], time.Now(), false
 			if line.out == nil && j.Reason != said && j.Reason != "" {
 				fmt.Fprintf(c.ErrOrStderr(), "It waits: %s\n", printable(j.Reason))
 				said = j.Reason

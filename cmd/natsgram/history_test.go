@@ -2,11 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/bridge/history"
 )
 
@@ -57,5 +64,89 @@ func TestHistoryLine(t *testing.T) {
 	p := &progress{what: "channel.5", size: 100, done: 50, begun: now.Add(-10 * time.Second), told: func() string { return historyLine(j) }}
 	if got := p.line(now); got != "channel.5  [##########----------]  50 %  500 of 1000 messages, waits: FLOOD_WAIT_30  10s" {
 		t.Error(got)
+	}
+}
+
+// A job goes on while no daemon is there, and so does the command that waits for it.
+func TestHistoryOutlivesDaemons(t *testing.T) {
+	srv, _ := triesOf(t, "history")
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	var asked atomic.Int64
+	answer := func(m *nats.Msg) {
+		now := time.Now()
+		job := history.Job{ID: "1", State: history.Running, Peer: "user.5", Done: 7}
+		if asked.Add(1) > 2 {
+			job.State, job.Ended = history.Done, &now
+		}
+		body, _ := json.Marshal(map[string]any{"job": job, "jobs": []history.Job{job}})
+		_ = m.Respond(body)
+	}
+	serve := func() (end func()) {
+		sub, err := nc.Subscribe("tg.ctl.demo.history.*", answer)
+		if err == nil {
+			err = nc.Flush()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() { _ = sub.Unsubscribe(); _ = nc.Flush() }
+	}
+	end := serve()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for asked.Load() < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		end()
+		time.Sleep(2 * time.Second) // it is asked, and nobody is there
+		serve()
+	}()
+	out, status := command(t, "history", "fetch", "demo", "user.5", "-s", srv.ClientURL())
+	<-gone
+	if status != 0 || !strings.Contains(out, "7 messages of user.5 are in TG_HISTORY") {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+}
+
+// Who may not ask is told so at once, and not that nobody knows what became of it.
+func TestDeniedAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	conf := `listen: 127.0.0.1:-1
+authorization: { users: [
+{ user: deaf, password: x, permissions: { publish: ">", subscribe: "other.>" } }
+{ user: dumb, password: x, permissions: { publish: "other.>" } }
+] }`
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := server.ProcessConfigFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := embeddedtest.Serve(t, o)
+	for user, want := range map[string]string{"dumb": "may not publish to tg.ctl.demo.", "deaf": "may not subscribe to _INBOX."} {
+		t.Setenv("NATS_USER", user)
+		t.Setenv("NATS_PASSWORD", "x")
+		for _, words := range []string{"erase demo user.5 --yes", "history list demo", "chats demo", "status demo", "peers get demo @alice", "freeze demo", "queue list demo"} {
+			begun := time.Now()
+			out, status := command(t, append(strings.Fields(words), "-s", srv.ClientURL())...)
+			if status != 1 || !strings.Contains(out, want) || time.Since(begun) > 15*time.Second {
+				t.Errorf("%s: %s: status %d after %v:\n%s", user, words, status, time.Since(begun), out)
+			}
+		}
+	}
+}
+
+// An id below zero looks like a flag; the command says how it is written.
+func TestBelowZero(t *testing.T) {
+	for _, words := range []string{"peers get demo -400001", "history fetch demo -1001500000002", "erase demo -5 --yes"} {
+		if out, status := command(t, strings.Fields(words)...); status != 2 || !strings.Contains(out, " -- -") {
+			t.Errorf("%s: status %d: %s", words, status, out)
+		}
 	}
 }

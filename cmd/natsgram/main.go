@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -77,11 +78,19 @@ request/reply subject, every update is a message in a JetStream stream.`,
 		statusCommand(), eventsCommand(), watchCommand(), freezeCommand(), unfreezeCommand(), budgetCommand(), logoutCommand(),
 		storageCommand(), backupCommand(), restoreCommand(), rotateSecretCommand(),
 		methodsCommand(), permissionsCommand(), streamsCommand(), configCommand(), contextCommand(), healthCommand(), schemaCommand())
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if below := belowZero.FindString(err.Error()); below != "" {
+			err = fmt.Errorf("%w: before an id below zero stands --, behind all flags (%s ... -- %s)", err, c.CommandPath(), below)
+		}
+		return &usageError{c.CommandPath(), err}
+	})
 	markUsage(root)
 	narrowHelp(root)
 	return root
 }
+
+// belowZero is a number at the end of an error, which was taken for a flag.
+var belowZero = regexp.MustCompile(`-[0-9]+$`)
 
 // knownCommand says which command may have been meant.
 func knownCommand(c *cobra.Command, args []string) error {
