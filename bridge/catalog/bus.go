@@ -301,7 +301,7 @@ var (
 		{subjects.HeaderState, "the account's update state once this message is stored, for the daemon", "", nil},
 		{subjects.HeaderDelay, "of a new message: how many milliseconds after it was written it came", "^[0-9]+$", nil},
 		{subjects.HeaderBusiness, "the business connection by which it came to a bot", "", nil},
-		{subjects.HeaderMessage, "the id of the message that it is about; of several, all of them between commas, up to 100",
+		{subjects.HeaderMessage, "the id of the message that it is about; of several, all of them between commas; of more than 100 none: they are in the update",
 			"^[0-9]+(,[0-9]+)*$", nil},
 		{subjects.HeaderTopic, "the forum topic that the message stands in, by the id of the message that made it", "^[0-9]+$", nil},
 		{subjects.HeaderAlbum, "what the messages of an album share", "^-?[0-9]+$", nil},

@@ -152,7 +152,7 @@ func TestFull(t *testing.T) {
 			t.Errorf("asked %v and then %v; %d records", asked, c.asked, c.written)
 		}
 		c.full.Store(false)
-		time.Sleep(fullEvery + time.Second)
+		time.Sleep(fullEvery + steady + time.Second)
 		synctest.Wait()
 		if f := k.Figures(); f.Error != "" || !f.Since.IsZero() || c.written <= n || c.through.Listing || c.through.Seq != 1 {
 			t.Errorf("%+v; %d records, to %+v", f, c.written, c.through)
@@ -235,5 +235,25 @@ func TestManyDialogs(t *testing.T) {
 			t.Errorf("%d records were written of %d dialogs", c.written, n)
 		}
 		t.Logf("%d dialogs: known after %v, %d records written, %d bytes", n, took, c.written, c.bytes)
+	})
+}
+
+// Where each second write goes well, because somebody else writes over the records, it is told for how long that has been so.
+func TestFailsAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, k := newCrowd(1)
+		begun := time.Now()
+		for range 20 {
+			k.failed(jetstream.ErrKeyExists)
+			time.Sleep(steady / 4)
+			k.failed(nil)
+			if f := k.Figures(); f == nil || f.Error == "" || !f.Since.Equal(begun) {
+				t.Fatalf("told %+v", f)
+			}
+			time.Sleep(steady / 4)
+		}
+		if time.Sleep(steady); k.Figures() != nil {
+			t.Errorf("told %+v", k.Figures())
+		}
 	})
 }

@@ -52,11 +52,14 @@ type Figures struct {
 func (k *Keeper) Figures() *Figures {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f := &Figures{Error: k.why, Since: k.since}
+	f := &Figures{}
+	if k.failing() {
+		f.Error, f.Since = k.why, k.since
+	}
 	switch {
 	case k.fold != nil:
 		f.Kept, f.Complete, f.Through = k.fold.Len(), k.fold.Complete(), k.fold.Seq()
-	case k.why == "":
+	case f.Error == "":
 		return nil
 	}
 	return f

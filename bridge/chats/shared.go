@@ -50,7 +50,17 @@ type shared struct {
 	rounds rounds
 	why    string    // they cannot be kept at present; empty: they can
 	since  time.Time // when that began
+	fine   time.Time // when a write first went well after that; zero: none has
 	ahead  time.Time // since when the records go further than what is known here; zero: they do not
+}
+
+// steady is for how long writes go well before nobody speaks of failures any more: where somebody else writes over the records each second one
+// goes well.
+const steady = 10 * time.Second
+
+// failing reports whether records cannot be read or written at present. The caller holds k.mu.
+func (k *shared) failing() bool {
+	return k.why != "" && (k.fine.IsZero() || time.Since(k.fine) < steady)
 }
 
 // failed notes that records were written, or why not.
@@ -58,12 +68,15 @@ func (k *shared) failed(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err == nil {
-		k.why, k.since = "", time.Time{}
+		if k.fine.IsZero() {
+			k.fine = time.Now()
+		}
 		return
 	}
-	if k.why == "" {
-		k.since = time.Now()
+	if !k.failing() {
+		k.why, k.since = "", time.Now()
 	}
+	k.fine = time.Time{}
 	if why := err.Error(); why != k.why {
 		k.why = why
 		k.c.Log.Warn("keeping the dialogs", "err", err)

@@ -35,7 +35,7 @@ type Meta struct {
 	RequestID  string        // Nats-Msg-Id of the call that caused it; empty when it was not one on this bus
 	Delay      time.Duration // of a new message: how late Telegram told of it
 	Backfill   bool          // out of history, into a gap that was said before
-	MessageIDs []int         // of the messages that it is about, up to 100: one, or as many as were deleted
+	MessageIDs []int         // of the messages that it is about: one, or as many as were deleted; of more than 100 none, they are in the update
 	Topic      int           // the forum topic that the message stands in, by the id of the message that made it; 0: none, or General
 	Album      int64         // what the messages of an album share; 0: of none
 	Redacted   string        // why contents are missing, all or some: service message, too large; empty: they are not

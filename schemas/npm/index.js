@@ -303,7 +303,19 @@ export async function* live(nc, account, options = {}) {
 }
 
 export async function* events(nc, account, options = {}) {
-  for await (const m of listen(nc, `${options.prefix ?? "tg"}.evt.${account}.>`, options.signal)) yield m.json();
+  for await (const m of listen(nc, `${options.prefix ?? "tg"}.evt.${account}.>`, options.signal)) {
+    const event = parsed(m);
+    if (event) yield event;
+  }
+}
+
+// parsed is a message's JSON; null for what is none: who may make consumers can have empty messages written to subjects that others read.
+function parsed(m) {
+  try {
+    return m.json();
+  } catch {
+    return null;
+  }
 }
 
 export async function* chats(nc, account, options = {}) {
@@ -320,7 +332,8 @@ export async function* chats(nc, account, options = {}) {
   try {
     for await (const m of messages) {
       const [kind, id] = m.subject.split(".").slice(-2);
-      if (covers(subject, m.subject)) yield { kind, id, through: Number(m.headers?.get("Tg-Through") ?? 0), left: m.info.pending, ...m.json() };
+      const record = covers(subject, m.subject) ? parsed(m) : null;
+      if (record) yield { kind, id, through: Number(m.headers?.get("Tg-Through") ?? 0), left: m.info.pending, ...record };
       ack(m);
     }
   } finally {
