@@ -104,7 +104,7 @@ func Of(names subjects.Scheme, g Grant) (Permissions, error) {
 	case Writer:
 		p.Publish = s.methods(subjects.TreeRPC, account, g.Methods)
 		if len(g.Methods) == 0 {
-			p.Publish = append(append(p.Publish, s.methods(subjects.TreeRO, account, nil)...), s.Join(subjects.TreeCtl, account, "peers.*"), s.Join(subjects.TreeCtl, account, "history.*"))
+			p.Publish = append(append(p.Publish, s.methods(subjects.TreeRO, account, nil)...), s.Join(subjects.TreeCtl, account, "peers.*"), s.Join(subjects.TreeCtl, account, "chats"), s.Join(subjects.TreeCtl, account, "history.*"))
 		}
 	case Consumer:
 		p.Publish = s.consumer(g)
