@@ -48,7 +48,9 @@ func (c *crowd) invoke(ctx context.Context, query []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
 	c.asked[v.Name()]++
+	c.mu.Unlock()
 	var ids []int
 	form := "messages.peerDialogs"
 	switch v.Name() {
@@ -102,6 +104,8 @@ func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, 
 	if c.full.Load() {
 		return 0, &jetstream.APIError{Code: 503, ErrorCode: 10077, Description: "maximum bytes exceeded"}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, m := range all {
 		c.written++
 		c.bytes += len(m.Subject) + len(m.Data)
@@ -111,6 +115,13 @@ func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, 
 	}
 	c.through = through{}
 	return over + 1, json.Unmarshal(all[len(all)-1].Data, &c.through)
+}
+
+// tally is what was written so far, and asked.
+func (c *crowd) tally() (written int, asked map[string]int, to through) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.written, maps.Clone(c.asked), c.through
 }
 
 // newCrowd is one, and who keeps its dialogs.
@@ -139,7 +150,7 @@ func TestFull(t *testing.T) {
 		defer end()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		asked := maps.Clone(c.asked)
+		_, asked, _ := c.tally()
 		if asked["messages.getDialogs"] == 0 {
 			t.Fatalf("nothing was asked: %v", asked)
 		}
@@ -148,14 +159,15 @@ func TestFull(t *testing.T) {
 		if f := k.Figures(); f == nil || f.Error != "nats: API error: code=503 err_code=10077 description=maximum bytes exceeded" || time.Since(f.Since) < time.Hour || f.Kept != n || !f.Complete {
 			t.Errorf("told %+v", f)
 		}
-		if !maps.Equal(asked, c.asked) || c.written > 0 {
-			t.Errorf("asked %v and then %v; %d records", asked, c.asked, c.written)
+		if written, again, _ := c.tally(); !maps.Equal(asked, again) || written > 0 {
+			t.Errorf("asked %v and then %v; %d records", asked, again, written)
 		}
 		c.full.Store(false)
 		time.Sleep(fullEvery + steady + time.Second)
 		synctest.Wait()
-		if f := k.Figures(); f.Error != "" || !f.Since.IsZero() || c.written <= n || c.through.Listing || c.through.Seq != 1 {
-			t.Errorf("%+v; %d records, to %+v", f, c.written, c.through)
+		written, _, to := c.tally()
+		if f := k.Figures(); f.Error != "" || !f.Since.IsZero() || written <= n || to.Listing || to.Seq != 1 {
+			t.Errorf("%+v; %d records, to %+v", f, written, to)
 		}
 	})
 }
@@ -181,16 +193,18 @@ func TestAnotherHasWritten(t *testing.T) {
 				defer end()
 				time.Sleep(patience / 2)
 				synctest.Wait()
-				if f := k.Figures(); c.written > 0 || len(c.asked) > 0 || f == nil || !strings.Contains(f.Error, "another daemon") {
-					t.Fatalf("%d records written, asked %v, told %+v", c.written, c.asked, f)
+				written, asked, _ := c.tally()
+				if f := k.Figures(); written > 0 || len(asked) > 0 || f == nil || !strings.Contains(f.Error, "another daemon") {
+					t.Fatalf("%d records written, asked %v, told %+v", written, asked, f)
 				}
 				if hears {
 					k.Stored(100, nil)
 				}
 				time.Sleep(2 * patience)
 				synctest.Wait()
-				if f := k.Figures(); f == nil || !f.Complete || f.Error != "" || (c.through.Seq == 100) != hears {
-					t.Errorf("%+v, written through %d", f, c.through.Seq)
+				_, _, to := c.tally()
+				if f := k.Figures(); f == nil || !f.Complete || f.Error != "" || (to.Seq == 100) != hears {
+					t.Errorf("%+v, written through %d", f, to.Seq)
 				}
 			})
 		})
