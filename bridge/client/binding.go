@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -59,6 +60,8 @@ func (b *binding) durable(ctx context.Context) (source, error) {
 	if err != nil {
 		return nil, err
 	}
+	made := consumer.CachedInfo().Config // somebody else may have made it
+	b.cfg.AckWait, b.cfg.MaxDeliver = made.AckWait, made.MaxDeliver
 	if b.cfg.Prefetch == 1 {
 		return newOnDemand([]jetstream.Consumer{consumer}, &b.cfg), nil
 	}
@@ -84,12 +87,36 @@ func (b *binding) consume(ctx context.Context, stream string, cfg jetstream.Cons
 			return have, nil // a user of NATS may be permitted to use it and not to change it
 		}
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = old.DeliverPolicy, old.OptStartSeq, old.OptStartTime
+		return b.change(ctx, stream, have, cfg)
 	}
 	consumer, err := b.js.CreateOrUpdateConsumer(ctx, stream, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("durable %s: %w", cfg.Durable, err)
 	}
 	return consumer, nil
+}
+
+// changeTime is how long an answer to a change of a durable is waited for. Who may not ask gets none.
+const changeTime = 2 * time.Second
+
+// change brings a durable to what is wanted. Where nobody answers, the user of NATS may be permitted to use it and not to change it: it is used as
+// it is, however many it hands out and for how long, if it hands out the same.
+func (b *binding) change(ctx context.Context, stream string, have jetstream.Consumer, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	asking, cancel := context.WithTimeout(ctx, changeTime)
+	defer cancel()
+	consumer, err := b.js.UpdateConsumer(asking, stream, cfg)
+	var answer *jetstream.APIError
+	switch old := have.CachedInfo().Config; {
+	case err == nil:
+		return consumer, nil
+	case ctx.Err() != nil || errors.As(err, &answer):
+	case fits(old, cfg):
+		return have, nil
+	default:
+		err = fmt.Errorf("it hands out %s with acknowledgements %s, wanted are %s with %s, and nobody answers to the change, for which this user of NATS may lack the right: %w",
+			filters(old), old.AckPolicy, filters(cfg), cfg.AckPolicy, err)
+	}
+	return nil, fmt.Errorf("durable %s: %w", cfg.Durable, err)
 }
 
 func (b *binding) bound(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
@@ -110,9 +137,23 @@ func bound(ctx context.Context, js jetstream.JetStream, stream string, cfg jetst
 
 // does reports whether a consumer that is there hands out what is wanted, and as it is wanted.
 func does(have, want jetstream.ConsumerConfig) bool {
-	return have.FilterSubject == want.FilterSubject && slices.Equal(have.FilterSubjects, want.FilterSubjects) && have.AckPolicy == want.AckPolicy &&
-		have.AckWait == want.AckWait && have.MaxAckPending == want.MaxAckPending && max(have.MaxDeliver, 0) == max(want.MaxDeliver, 0) &&
-		have.InactiveThreshold == want.InactiveThreshold
+	return fits(have, want) && have.AckWait == want.AckWait && have.MaxAckPending == want.MaxAckPending &&
+		max(have.MaxDeliver, 0) == max(want.MaxDeliver, 0) && have.InactiveThreshold == want.InactiveThreshold
+}
+
+// fits reports whether a consumer that is there hands out what is wanted.
+func fits(have, want jetstream.ConsumerConfig) bool {
+	return slices.Equal(filters(have), filters(want)) && have.AckPolicy == want.AckPolicy
+}
+
+// filters are all that a consumer has, however they were written.
+func filters(c jetstream.ConsumerConfig) []string {
+	all := slices.Clone(c.FilterSubjects)
+	if c.FilterSubject != "" {
+		all = append(all, c.FilterSubject)
+	}
+	slices.Sort(all)
+	return all
 }
 
 func (b *binding) messages(consumer jetstream.Consumer) (source, error) {

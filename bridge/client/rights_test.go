@@ -130,6 +130,38 @@ func consumerOfOneDurable(t *testing.T, at *consumerAccount) {
 	}
 }
 
+// A durable that an operator has made with the defaults of the nats command is used as it is, with its time for acknowledgements, by a user that may
+// not change it; one that hands out something else is not.
+func TestDurableMadeByHand(t *testing.T) {
+	at := newConsumerAccount(t, rights.Grant{Durables: []string{"main=archive", "main=news"}}, "")
+	a := archiveAt(t, at.as("daemon", "d"))
+	a.fill()
+	for name, filter := range map[string]string{"main=archive": "tg.upd.main.>", "main=news": "tg.upd.main.updateNewMessage.>"} {
+		cfg := jetstream.ConsumerConfig{Durable: name, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: 1000}
+		if _, err := a.js.CreateConsumer(soon(t), "TG_UPDATES", cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := at.as("reader", "r")
+	c := client.New(reader, "main", imported(t, reader))
+	for _, prefetch := range []int{1, 2} {
+		s := subscribe(t, c, client.UpdatesConfig{Durable: "archive", Prefetch: prefetch})
+		a.add("main.updateNewMessage.user.9", "common", typing)
+		u, err := s.Next(soon(t))
+		if err != nil || u.Ack() != nil {
+			t.Fatal(u, err)
+		}
+		s.Stop()
+	}
+	if c := consumerInfo(t, a.js, "main=archive").Config; c.AckWait != time.Minute || c.MaxAckPending != 1000 {
+		t.Errorf("it was changed: %+v", c)
+	}
+	_, err := c.Subscribe(soon(t), client.UpdatesConfig{Durable: "news"})
+	if err == nil || !strings.Contains(err.Error(), "durable main=news: it hands out [tg.upd.main.updateNewMessage.>]") {
+		t.Error(err)
+	}
+}
+
 func consumerInfo(t *testing.T, js jetstream.JetStream, name string) *jetstream.ConsumerInfo {
 	t.Helper()
 	c, err := js.Consumer(soon(t), "TG_UPDATES", name)
