@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 // Error codes of the server that this package answers to.
 const (
 	codeNoRoom        = jetstream.ErrorCode(10047) // the account's or server's storage is given away
+	codeNoPeers       = jetstream.ErrorCode(10005) // no server of a cluster is fit for it, as its text says why
 	codeStoreFailed   = jetstream.ErrorCode(10049) // the store could not be made: the disk, or what a deleted stream of that name leaves
 	codeLimitRequired = jetstream.ErrorCode(10113) // this account wants a limit for every stream
 )
@@ -120,9 +122,8 @@ func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 		return s.js.Stream(ctx, c.Name) // another daemon was faster
-	case codeOf(err) == codeNoRoom && byDefault:
-		c.MaxBytes = -1 // a limit is reserved as a whole; what there is may be enough all the same
-		st, err = Create(ctx, s.js, c)
+	case noRoom(err) && byDefault:
+		st, err = s.squeeze(ctx, it, &c)
 	}
 	if codeOf(err) == codeLimitRequired && c.MaxBytes <= 0 {
 		c.MaxBytes = it.Limit
@@ -132,6 +133,31 @@ func (s *Storage) create(ctx context.Context, it Item, first uint64) (jetstream.
 		return s.js.Stream(ctx, c.Name)
 	}
 	return st, err
+}
+
+// squeeze makes an item whose default limit cannot be reserved, with what can be: half of it, a quarter, down to its Limit. What does not even
+// find that has no limit, for what there is may be enough all the same.
+func (s *Storage) squeeze(ctx context.Context, it Item, c *jetstream.StreamConfig) (st jetstream.Stream, err error) {
+	most := c.MaxBytes
+	for it.Most > 0 && c.MaxBytes > it.Limit {
+		c.MaxBytes = max(c.MaxBytes/2, it.Limit)
+		if st, err = Create(ctx, s.js, *c); !noRoom(err) {
+			if err == nil {
+				s.log.Warn("its default limit cannot be reserved, and is lower", "stream", c.Name, "limit", Bytes(c.MaxBytes), "default", Bytes(most), "set", limitSetting(it))
+			}
+			return st, err
+		}
+	}
+	c.MaxBytes = -1
+	if st, err = Create(ctx, s.js, *c); err == nil {
+		s.log.Warn("no limit can be reserved, and it has none", "stream", c.Name, "default", Bytes(most), "set", limitSetting(it))
+	}
+	return st, err
+}
+
+// noRoom reports whether storage that is given away is what a stream lacked. A cluster says so in the words of its placement.
+func noRoom(err error) bool {
+	return codeOf(err) == codeNoRoom || codeOf(err) == codeNoPeers && strings.Contains(err.Error(), "insufficient storage")
 }
 
 // used reports whether anything was ever written into an item.
@@ -206,7 +232,7 @@ func (s *Storage) explain(it Item, err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("%w: natsgram keeps updates there, so enable JetStream (nats-server -js)", err)
-	case codeOf(err) == codeNoRoom:
+	case noRoom(err):
 		return fmt.Errorf("%w: limits are reserved as a whole; set smaller ones by %s", err, limitSetting(it))
 	case codeOf(err) == codeLimitRequired:
 		return fmt.Errorf("%w: set one by %s", err, limitSetting(it))

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -166,7 +167,7 @@ func withAge(d time.Duration, set bool) (o Options) {
 
 // Copies in a cluster: never fewer by a daemon or a command of another environment, more by what is set.
 func TestCopiesAreNotTakenAway(t *testing.T) {
-	js := dial(t, cluster(t)[0].ClientURL())
+	js := dial(t, cluster(t, 0)[0].ClientURL())
 	three := func(n int, set bool) (o Options) {
 		o.Replicas.Value, o.Replicas.Set = n, set
 		return o
@@ -195,8 +196,8 @@ func TestCopiesAreNotTakenAway(t *testing.T) {
 	}
 }
 
-// cluster is three servers that are one.
-func cluster(t *testing.T) (all []*server.Server) {
+// cluster is three servers that are one. Each holds room bytes; 0: as many as its disk.
+func cluster(t *testing.T, room int64) (all []*server.Server) {
 	t.Helper()
 	ports, routes := make([]int, 3), ""
 	for i := range ports {
@@ -211,7 +212,7 @@ func cluster(t *testing.T) (all []*server.Server) {
 	}
 	for i, port := range ports {
 		all = append(all, serve(t, &server.Options{
-			ServerName: fmt.Sprintf("n%d", i), JetStream: true, StoreDir: t.TempDir(), Routes: server.RoutesFromStr(routes[1:]),
+			ServerName: fmt.Sprintf("n%d", i), JetStream: true, JetStreamMaxStore: room, StoreDir: t.TempDir(), Routes: server.RoutesFromStr(routes[1:]),
 			Cluster: server.ClusterOpts{Name: "three", Host: "127.0.0.1", Port: port},
 		}))
 	}
@@ -284,6 +285,46 @@ func TestLimitsRequired(t *testing.T) {
 	_, err = Daemon(js, Options{Scheme: subjects.Scheme{Prefix: "b"}, Limits: map[string]int64{Sessions: 1 << 30}}, nil).Bucket(soon(t), Sessions)
 	if err == nil || !strings.Contains(err.Error(), "NATSGRAM_LIMITS") {
 		t.Error(err)
+	}
+}
+
+// What grows to a limit that cannot be reserved gets one that can be: half of it, a quarter, down to what it needs; without a limit it would
+// fill the disk.
+func TestLimitsThatCannotBeReserved(t *testing.T) {
+	const gib = 1 << 30
+	alone := func(room int64) func(*testing.T) string {
+		return func(t *testing.T) string {
+			t.Helper()
+			return serve(t, &server.Options{JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: room}).ClientURL()
+		}
+	}
+	for name, row := range map[string]struct {
+		url  func(*testing.T) string
+		want [4]int64 // TG_ONCE, TG_PEERS, TG_HISTORY, TG_FILES, in the order in which they are made
+		none int      // that have no limit, as the log says
+	}{
+		"one server":  {alone(4 * gib), [4]int64{512 << 20, 256 << 20, 2 * gib, gib}, 0},
+		"little":      {alone(400 << 20), [4]int64{256 << 20, 128 << 20, -1, -1}, 2},
+		"very little": {alone(100 << 20), [4]int64{64 << 20, -1, 32 << 20, -1}, 2},
+		"a cluster": {func(t *testing.T) string { t.Helper(); return cluster(t, gib)[0].ClientURL() }, // on which server each is, is open
+			[4]int64{512 << 20, 256 << 20, gib, gib}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			js, said := dial(t, row.url(t)), &strings.Builder{}
+			openAll(t, Daemon(js, Options{}, slog.New(slog.NewTextHandler(said, nil))))
+			for i, stream := range []string{"KV_TG_ONCE", "KV_TG_PEERS", "TG_HISTORY", "OBJ_TG_FILES"} {
+				got, byDefault := config(t, js, stream).MaxBytes, [4]int64{512 << 20, 256 << 20, 4 * gib, 16 * gib}[i]
+				if got != row.want[i] && (name != "a cluster" || got <= 0 || got > row.want[i]) {
+					t.Errorf("%s: %d MB, want %d", stream, got>>20, row.want[i]>>20)
+				}
+				if named := strings.Contains(said.String(), "stream="+stream+" "); named != (got != byDefault) {
+					t.Errorf("%s: in the log: %v", stream, named)
+				}
+			}
+			if n := strings.Count(said.String(), "no limit can be reserved"); n != row.none {
+				t.Errorf("%d without a limit, want %d:\n%s", n, row.none, said)
+			}
+		})
 	}
 }
 
