@@ -45,8 +45,8 @@ func (s *Storage) Reports(ctx context.Context) (all []Report, err error) {
 }
 
 // Apply makes what is missing, but for what is made when it is needed, and brings what is there to what is needed and set. What
-// would lose something is done only with reduce. It gives what it did, by item.
-func (s *Storage) Apply(ctx context.Context, reduce bool) (done map[string][]Difference, err error) {
+// would lose something is done only with reduce. It gives what it did, by item; what the server refuses of one keeps it from no other.
+func (s *Storage) Apply(ctx context.Context, reduce bool) (done map[string][]Difference, all error) {
 	done = map[string][]Difference{}
 	for _, it := range table {
 		name := s.o.Scheme.StreamName(it.Name)
@@ -61,11 +61,11 @@ func (s *Storage) Apply(ctx context.Context, reduce bool) (done map[string][]Dif
 		case err == nil:
 			done[name], err = s.applyTo(ctx, it, info, reduce)
 		}
-		if err != nil {
-			return done, s.explain(it, err)
+		if all = errors.Join(all, s.explain(it, err)); err != nil && codeOf(err) == 0 {
+			return done, all
 		}
 	}
-	return done, nil
+	return done, all
 }
 
 func (s *Storage) applyTo(ctx context.Context, it Item, info *jetstream.StreamInfo, reduce bool) (done []Difference, err error) {
@@ -79,6 +79,8 @@ func (s *Storage) applyTo(ctx context.Context, it Item, info *jetstream.StreamIn
 	if len(done) == 0 {
 		return nil, nil
 	}
-	_, err = s.js.UpdateStream(ctx, c)
-	return done, err
+	if _, err := s.js.UpdateStream(ctx, c); err != nil {
+		return nil, err
+	}
+	return done, nil
 }

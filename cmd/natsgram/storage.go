@@ -140,7 +140,10 @@ by name, unless --yes is given too.`,
 				}
 			}
 			changes, err := st.Apply(c.Context(), reduce)
-			printChanges(c.OutOrStdout(), changes)
+			changed := printChanges(c.OutOrStdout(), changes)
+			if all, err := st.Reports(c.Context()); err == nil {
+				printLeft(c.OutOrStdout(), all, changed)
+			}
 			return err
 		},
 	}
@@ -170,15 +173,36 @@ func agreed(c *cobra.Command, what string) error {
 	return nil
 }
 
-func printChanges(out io.Writer, changes map[string][]storage.Difference) {
-	n := 0
+// printChanges says what was changed, and whether anything was.
+func printChanges(out io.Writer, changes map[string][]storage.Difference) (any bool) {
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		for _, d := range changes[name] {
 			fmt.Fprintf(out, "%s: %s %s, was %s\n", name, d.What, d.Want, d.Have)
-			n++
+			any = true
 		}
 	}
-	if n == 0 {
+	return any
+}
+
+// printLeft says what is set or needed and was left as it is, and what brings it there.
+func printLeft(out io.Writer, all []storage.Report, changed bool) {
+	var left []string
+	for _, r := range all {
+		for _, d := range r.Differs {
+			if d.Why != storage.Default {
+				left = append(left, fmt.Sprintf("%s: %s is %s, and %s", r.Name, d.What, d.Have, wanted(d)))
+			}
+		}
+	}
+	switch {
+	case len(left) == 0 && !changed:
 		fmt.Fprintln(out, "Nothing was to be changed.")
+	case len(left) > 0 && !changed:
+		fmt.Fprintln(out, "Nothing was changed. Left as it is:")
+	case len(left) > 0:
+		fmt.Fprintln(out, "\nLeft as it is:")
+	}
+	for _, line := range left {
+		fmt.Fprintln(out, line)
 	}
 }

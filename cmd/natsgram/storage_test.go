@@ -44,10 +44,24 @@ func TestStorageCommands(t *testing.T) {
 	t.Setenv("NATSGRAM_LIMITS", "events=64MB")
 	try("storage", 0, "TG_UPDATES: age is 168h, and 24h is set: natsgram storage apply --reduce does that, and loses what is older than 24h")
 	try("storage --json", 0, `"loses":"what is older than 24h"`)
-	try("storage apply", 0, "Nothing was to be changed") // a lower limit too is a loss
+	try("storage apply", 0, "TG_UPDATES: age is 168h, and 24h is set: natsgram storage apply --reduce does that, and loses what is older than 24h\n")
+	try("storage apply", 0, "TG_EVENTS: limit is none, and 64MB is set: natsgram storage apply --reduce does that") // a lower limit too is a loss
+	if out, _ := command(t, "storage", "apply"); strings.Contains(out, "Nothing was to be changed") || !strings.Contains(out, "Nothing was changed. Left as it is:") {
+		t.Error(out)
+	}
 	try("storage apply --reduce", 1, "nothing was changed")
 	try("storage apply --reduce --yes", 0, "TG_UPDATES: age 24h, was 168h")
+	try("storage apply", 0, "Nothing was to be changed")
 	try("storage", 0, "64MB")
+	t.Setenv("NATSGRAM_LIMITS", "events=128MB,sessions=64MB")
+	try("storage apply", 0, "TG_EVENTS: limit 128MB, was 64MB\n\nLeft as it is:\nTG_SESSIONS: limit is none, and 64MB is set: natsgram storage apply --reduce")
+	t.Setenv("NATSGRAM_LIMITS", "events=1000000TB,sessions=128MB") // the server has not so much
+	out, status := command(t, "storage", "apply", "--reduce", "--yes")
+	if status != 1 || strings.Contains(out, "TG_EVENTS: limit 1000000") || !strings.Contains(out, "TG_SESSIONS: limit 128MB, was none") ||
+		!strings.Contains(out, "stream TG_EVENTS: ") || !strings.Contains(out, "TG_EVENTS: limit is 128MB, and ") {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+	t.Setenv("NATSGRAM_LIMITS", "")
 	folder := t.TempDir()
 	try("backup "+folder, 0, "Accounts in it: 0")
 	files, err := filepath.Glob(filepath.Join(folder, "natsgram-*.tar"))
