@@ -67,6 +67,26 @@ func TestHistoryLine(t *testing.T) {
 	}
 }
 
+// The first pages come as fast as they can and the rest one a second: what is left is told by the speed of the last seconds.
+func TestProgressSlowsDown(t *testing.T) {
+	now := time.Now()
+	p := &progress{what: "channel.5", size: 1000, begun: now, told: func() string { return "" }}
+	for _, row := range []struct {
+		seconds, done int64
+		want          string
+	}{
+		{0, 0, "%"}, {2, 200, "8s"}, {3, 201, "12s"}, {7, 205, "13m15s"}, {8, 206, "13m14s"},
+		{38, 206, "6h50m14s"}, {39, 236, "13m9s"}, // a flood wait, and what came behind it
+		{40, 1000, "%"},
+	} {
+		at := now.Add(time.Duration(row.seconds) * time.Second)
+		p.note(at, row.done)
+		if words := strings.Fields(p.line(at)); words[len(words)-1] != row.want {
+			t.Errorf("after %d s, %d: %s, want %s", row.seconds, row.done, words[len(words)-1], row.want)
+		}
+	}
+}
+
 // A job goes on while no daemon is there, and so does the command that waits for it.
 func TestHistoryOutlivesDaemons(t *testing.T) {
 	srv, _ := triesOf(t, "history")

@@ -23,10 +23,19 @@ type progress struct {
 	from  int64 // that were there when it began
 	done  int64
 	shown time.Time
+	marks []mark // the last of them; the first is what the speed is counted from, once it is speedOver old
 }
 
-// progressEvery is how often the line is written.
-const progressEvery = 200 * time.Millisecond
+// mark is how far something was at a time.
+type mark struct {
+	at   time.Time
+	done int64
+}
+
+const (
+	progressEvery = 200 * time.Millisecond // so often the line is written
+	speedOver     = 5 * time.Second        // so long ago the speed begins: what was fast at first may be slow from then on
+)
 
 // newProgress begins a line on out, if that is a terminal.
 func newProgress(out io.Writer, what string, size, from int64) *progress {
@@ -53,11 +62,39 @@ func (p *progress) at(done int64) {
 }
 
 func (p *progress) set(done int64) {
-	p.done = done
-	if now := time.Now(); p.out != nil && now.Sub(p.shown) >= progressEvery {
+	now := time.Now()
+	p.note(now, done)
+	if p.out != nil && now.Sub(p.shown) >= progressEvery {
 		p.shown = now
 		fmt.Fprintf(p.out, "\r\x1b[K%s", p.line(now))
 	}
+}
+
+// note keeps how far it is.
+func (p *progress) note(now time.Time, done int64) {
+	p.done = done
+	if len(p.marks) == 0 {
+		p.marks = []mark{{p.begun, p.from}}
+	}
+	if last := p.marks[len(p.marks)-1]; done != last.done && now.Sub(last.at) >= progressEvery {
+		p.marks = append(p.marks, mark{now, done})
+	}
+	for len(p.marks) > 1 && p.marks[1].done < done && now.Sub(p.marks[1].at) >= speedOver {
+		p.marks = p.marks[1:]
+	}
+}
+
+// speed is by how much it goes on in a second: of the last seconds, or for as long as nothing has come.
+func (p *progress) speed(now time.Time) float64 {
+	since := mark{p.begun, p.from}
+	if len(p.marks) > 0 {
+		since = p.marks[0]
+	}
+	took := now.Sub(since.at).Seconds()
+	if took <= 0 || p.done < since.done {
+		return 0
+	}
+	return float64(p.done-since.done) / took
 }
 
 // end takes the line away.
@@ -77,10 +114,7 @@ func (p *progress) line(now time.Time) string {
 	if r := []rune(what); len(r) > 30 {
 		what = string(r[:29]) + "…"
 	}
-	var speed float64
-	if took := now.Sub(p.begun).Seconds(); took > 0 {
-		speed = float64(p.done-p.from) / took
-	}
+	speed := p.speed(now)
 	rate := size(int64(speed)) + "/s"
 	if p.size <= 0 {
 		return fmt.Sprintf("%s  %s  %s", what, size(p.done), rate)
