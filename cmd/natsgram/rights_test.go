@@ -7,6 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/subjects/rights"
 )
 
 var update = flag.Bool("update", false, "write what the tests find into the documents that show it")
@@ -247,6 +252,37 @@ func TestRights(t *testing.T) {
 	}
 	if !t.Failed() {
 		holds(t, "operating.md", "rights", rightsTable(table))
+	}
+}
+
+// A durable that is made as the document says is read by whoever has the printed rights to it, and no more.
+func TestDurableAsDocumented(t *testing.T) {
+	document := must(os.ReadFile("../../docs/operating.md"))
+	if line := "nats consumer add TG_UPDATES main=archive --pull --defaults --deliver new --filter 'tg.upd.main.>'"; !strings.Contains(string(document), line) {
+		t.Errorf("the document has no %q", line)
+	}
+	r := byConfig(t, "consumer", "main", "--durable", "main=archive")
+	cfg := jetstream.ConsumerConfig{Durable: "main=archive", FilterSubject: "tg.upd.main.>", DeliverPolicy: jetstream.DeliverNewPolicy, AckPolicy: jetstream.AckExplicitPolicy}
+	if err := r.js.DeleteConsumer(t.Context(), "TG_UPDATES", cfg.Durable); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.js.CreateConsumer(t.Context(), "TG_UPDATES", cfg); err != nil {
+		t.Fatal(err)
+	}
+	m := nats.NewMsg("tg.upd.main.updateUserTyping.user.5")
+	m.Data = []byte(`{"update":{"_":"updateUserTyping","user_id":5}}`)
+	m.Header.Set("Tg-Type", "updateUserTyping")
+	if _, err := r.js.PublishMsg(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", t.TempDir())
+	for name, value := range map[string]string{
+		"NATS_URL": r.user.ConnectedUrl(), "NATS_USER": rightsUser, "NATS_PASSWORD": "s", "NATS_INBOX_PREFIX": r.inbox, "NATSGRAM_JETSTREAM_DOMAIN": rights.ImportedDomain,
+	} {
+		t.Setenv(name, value)
+	}
+	if out, status := command(t, "tail", "main", "--durable", "archive", "--json", "-n", "1"); status != 0 || !strings.Contains(out, `"updateUserTyping"`) {
+		t.Errorf("status %d: %s", status, out)
 	}
 }
 
