@@ -63,7 +63,8 @@ func (s Start) orNew() Start {
 type UpdatesConfig struct {
 	// Durable is the name of a place in the stream that NATS remembers: updates are acknowledged, and what was not comes
 	// again. All subscriptions of one name, in any number of programs, share the updates among them. Letters, digits, _
-	// and -. Empty: no acknowledgements, each subscription gets all.
+	// and -. Empty: no acknowledgements, each subscription gets all. NATS makes it where it is not there; one that is there is changed
+	// to what is wanted here, but for its place. A user of NATS who may not change it uses it as it is, if its filter fits.
 	Durable string
 
 	// Start counts where no durable of the name is yet; one that there is goes on where it was.
