@@ -239,3 +239,41 @@ func portOf(t *testing.T, url string) (port int) {
 	}
 	return port
 }
+
+// What is kept of dialogs and history is made anew too, under a daemon that keeps them: the dialogs stand there again, and history can be fetched.
+func TestStateAndHistoryLost(t *testing.T) {
+	t.Parallel()
+	srv := embeddedtest.Start(t)
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret, s.State = srv.ClientURL(), "sixteen characters", []string{"all"} })
+	d.login("main", w.dora)
+	w.alice.Send(w.dora, "hello")
+	about := fmt.Sprintf("tg.state.main.dialog.user.%d", w.alice.ID())
+	kept := func() error {
+		st, err := d.js.Stream(soon(t), "TG_STATE")
+		if err == nil {
+			_, err = st.GetLastMsgForSubject(soon(t), about)
+		}
+		if told := d.status("main").Dialogs; err == nil && (told == nil || !told.Complete || told.Error != "") {
+			err = fmt.Errorf("told %+v", told)
+		}
+		return err
+	}
+	fetched := func() error {
+		m := d.ask("tg.ctl.main.history.fetch", `{"peer":"@alice"}`)
+		st, err := d.js.Stream(soon(t), "TG_HISTORY")
+		if err == nil && st.CachedInfo().State.Msgs == 0 {
+			err = fmt.Errorf("nothing is fetched: %v %s", m.Header, m.Data)
+		}
+		return err
+	}
+	until(t, "dialogs at first", kept)
+	until(t, "history at first", fetched)
+	for range 2 {
+		if err := gone(d.js, "TG_STATE", "TG_HISTORY")(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "dialogs", kept)
+		until(t, "history", fetched)
+	}
+}

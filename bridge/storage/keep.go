@@ -118,15 +118,19 @@ func (s *Storage) look(ctx context.Context) {
 	}
 }
 
+// hurry is which items are looked at before the others.
+var hurry = map[string]int{Leases: 2, Accounts: 1}
+
 // all are the items that were opened: leases first, they are in a hurry.
 func (s *Storage) all() (all []*kept) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range []string{Leases, Accounts, Updates, Sessions, Positions, Limits, Once, Flood, Events, Schema, Jobs, Peers, Transfers, Queue, Done, Files} {
-		if k := s.kept[name]; k != nil {
+	for _, it := range table {
+		if k := s.kept[it.Name]; k != nil {
 			all = append(all, k)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b *kept) int { return hurry[b.item.Name] - hurry[a.item.Name] })
 	return all
 }
 
