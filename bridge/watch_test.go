@@ -38,7 +38,7 @@ func TestWatchedChannels(t *testing.T) {
 	ask("remove", `{"channels":[`+news+`]}`, `{"channels":[]}`)
 	ask("add", `{"channels":["x"]}`, `want the id of a channel`)
 	ask("add", `[]`, `watch.add`)
-	ask("add", `{"channels":["1","2","3","4","5","6","7","8","9",10,"-10011"]}`, `{"channels":["1","2","3","4","5","6","7","8","9","10"],"left":["11"]}`)
+	ask("add", `{"channels":["1","2","3","4","5","6","7","8","9",10,"-1000000000011"]}`, `{"channels":["1","2","3","4","5","6","7","8","9","10"],"left":["11"]}`)
 	ask("remove", `{"channels":["1","2","3","4","5","6","7","8","9","11"]}`, `{"channels":["10"]}`)
 	if err := d.stop(); err != nil {
 		t.Fatal(err)

@@ -63,8 +63,24 @@ func (t Target) Asked(subject string, h nats.Header, body []byte) bool {
 			t.ID <= math.MaxInt32 && bytes.Contains(body, append([]byte{0xd2}, number[5:]...)) {
 			return true
 		}
+		for _, below := range t.belowZero() {
+			number := binary.BigEndian.AppendUint64([]byte{0xd3}, uint64(below)) //nolint:gosec // two's complement is meant
+			if bytes.Contains(body, number) || below >= math.MinInt32 && bytes.Contains(body, append([]byte{0xd2}, number[5:]...)) {
+				return true
+			}
+		}
 	}
-	return hasNumber(body, id) || hasNumber(body, "100"+id)
+	for _, below := range t.belowZero() {
+		if hasNumber(body, strconv.FormatInt(-below, 10)) {
+			return true
+		}
+	}
+	return hasNumber(body, id) || hasNumber(body, "100"+id) // people write that before a channel's id however long it is
+}
+
+// belowZero is how the Bot API has the id, whether a channel's or a basic group's: too much is taken rather than too little.
+func (t Target) belowZero() [2]int64 {
+	return [2]int64{subjects.ChatRef{Kind: subjects.Channel, ID: t.ID}.BotAPI(), subjects.ChatRef{Kind: subjects.Chat, ID: t.ID}.BotAPI()}
 }
 
 // hasNumber reports whether digits stand anywhere with no other beside them.

@@ -58,6 +58,23 @@ func TestAsked(t *testing.T) {
 			t.Errorf("%s: %v", body, got)
 		}
 	}
+	long, group := Target{subjects.Channel, 12345678901}, Target{subjects.Chat, 1001234567}
+	for body, want := range map[string]bool{`{"peer":-1012345678901}`: true, `{"peer":"-1012345678901"}`: true, `{"peer":"12345678901"}`: true, `{"peer":-10123456789012}`: false} {
+		if got := long.Asked("tg.queue.main.none.0.a.b", nil, []byte(body)); got != want {
+			t.Errorf("a long id: %s: %v", body, got)
+		}
+	}
+	for body, c := range map[string]struct {
+		of   Target
+		want bool
+	}{
+		"\xd3\xff\xff\xff\x14\x4b\x7e\xd3\xcb": {long, true}, "\xd3\xff\xff\xff\x14\x4b\x7e\xd3\xca": {long, false}, "\xd2\xc4\x52\x5f\x79": {group, true}, "\xd3\xff\xff\xff\xff\xc4\x52\x5f\x79": {group, true},
+		"\xd2\xc4\x52\x5f\x78": {group, false},
+	} {
+		if got := c.of.Asked("tg.queue.main.none.0.a.b", msgpack, []byte(body)); got != c.want {
+			t.Errorf("%s: below zero in MessagePack: %x: %v", c.of, body, got)
+		}
+	}
 	for body, want := range map[string]bool{"\xa2id\xce\x59\x68\x2f\x01": true, "\xd2\x59\x68\x2f\x01": true, "\xcf\x00\x00\x00\x00\x59\x68\x2f\x01": true,
 		"\xd3\x00\x00\x00\x00\x59\x68\x2f\x01": true, "\xaauser.1500000001": true, "\xce\x59\x68\x2f\x02": false} {
 		if got := who.Asked("tg.queue.main.none.0.a.b", msgpack, []byte(body)); got != want {

@@ -20,7 +20,7 @@ func TestVerbs(t *testing.T) {
 		{"get", `{"peer":"user.5"}`, `{"kind":"user","id":"5","type":"user","name":"U","usernames":["alice"]}`},
 		{"get", `{"peer":"5"}`, `{"kind":"user","id":"5","type":"user","name":"U","usernames":["alice"]}`},
 		{"get", `{"peer":"@albert"}`, `{"kind":"user","id":"6","type":"user","name":"U","usernames":["albert"]}`},
-		{"get", `{"peer":"-1003"}`, `{"kind":"channel","id":"3","type":"supergroup","name":"The Gardeners","usernames":["gardeners"]}`},
+		{"get", `{"peer":"-1000000000003"}`, `{"kind":"channel","id":"3","type":"supergroup","name":"The Gardeners","usernames":["gardeners"]}`},
 		{"get", `{"peer":"user.9"}`, `{"kind":"user","id":"9","type":"user","name":"Min","min":true}`},
 		{"get", `{"peer":"me"}`, `{"kind":"user","id":"1","self":true}`},
 		{"get", `{"peer":"user.77"}`, `404 peers.get: nobody with the id 77 is known`},

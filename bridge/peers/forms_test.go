@@ -23,8 +23,8 @@ var written = []struct{ method, params, want string }{
 	{"messages.readHistory", `{"peer":{"_":"inputPeerChannel","channel_id":"3"},"max_id":0}`, "inputPeerChannel 3 33"},
 	{"messages.readHistory", `{"peer":{"_":"inputUser","user_id":"1"},"max_id":0}`, "inputPeerUser 1 11"},
 	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"500"},"max_id":0}`, "inputPeerSelf"},
-	{"messages.readHistory", `{"peer":-1003,"max_id":0}`, "inputPeerChannel 3 33"},
-	{"messages.readHistory", `{"peer":"-1003","max_id":0}`, "inputPeerChannel 3 33"},
+	{"messages.readHistory", `{"peer":-1000000000003,"max_id":0}`, "inputPeerChannel 3 33"},
+	{"messages.readHistory", `{"peer":"-1000000000003","max_id":0}`, "inputPeerChannel 3 33"},
 	{"messages.readHistory", `{"peer":-2,"max_id":0}`, "inputPeerChat 2"},
 	{"messages.readHistory", `{"peer":1,"max_id":0}`, "inputPeerUser 1 11"},
 	{"users.getUsers", `{"id":[{"_":"peerUser","user_id":"1"}]}`, "inputUser 1 11"},
@@ -137,7 +137,7 @@ func TestBotForms(t *testing.T) {
 	g := &telegram{t: t, s: schema(t)}
 	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Bot: true})
 	d.Learn(g.encode(channel(5, 55)))
-	for text, want := range map[string]string{"5": "inputPeerUser 5 0", "-1005": "inputPeerChannel 5 55", "-1006": "inputPeerChannel 6 0", "-7": "inputPeerChat 7"} {
+	for text, want := range map[string]string{"5": "inputPeerUser 5 0", "-1000000000005": "inputPeerChannel 5 55", "-1000000000006": "inputPeerChannel 6 0", "-7": "inputPeerChat 7"} {
 		if got := d.line(t.Context(), "InputPeer", text); got != want || len(g.asked) > 0 {
 			t.Errorf("%s: %s, want %s; asked %q", text, got, want, g.asked)
 		}

@@ -126,7 +126,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("%s", value)
 	}
 	d, g := owner(t, s, 1)
-	for text, want := range map[string]string{"user.5": "inputPeerUser 5 1234605616436508552", "5": "inputPeerUser 5 1234605616436508552", "-1003": "inputPeerChannel 3 33"} {
+	for text, want := range map[string]string{"user.5": "inputPeerUser 5 1234605616436508552", "5": "inputPeerUser 5 1234605616436508552", "-1000000000003": "inputPeerChannel 3 33"} {
 		if got := d.line(t.Context(), "InputPeer", text); got != want || len(g.asked) > 0 {
 			t.Errorf("%s: %s, asked %q", text, got, g.asked)
 		}

@@ -9,7 +9,7 @@
 //	tg://resolve?domain=name    the same, and ?phone=; tg://user?id=5, tg://openmessage?user_id=5, tg://privatepost?channel=5
 //	user.5, chat.5, channel.5   an id with its kind, as in the subjects of updates
 //	5                           a bare id, of whatever kind it is known to be; for a bot, a user
-//	-1005, -5                   a channel's or basic group's id, as the Bot API writes them
+//	-1000000000005, -5          a channel's or basic group's id, as the Bot API writes them
 //
 // So may the objects of [Forms].
 //

@@ -147,7 +147,13 @@ func TestResolve(t *testing.T) {
 		{"InputPeer", "chat.4", "inputPeerChat 4"},
 		{"InputUser", "chat.4", "error: 4 is a basic group, want a user"},
 		{"InputPeer", "3", "inputPeerChannel 3 33"},
-		{"InputPeer", "-1003", "inputPeerChannel 3 33"},
+		{"InputPeer", "-1000000000003", "inputPeerChannel 3 33"},
+		{"InputPeer", "-1003", "inputPeerChat 1003"},
+		{"InputPeer", "-1001234567", "inputPeerChat 1001234567"},
+		{"InputPeer", "-999999999999", "inputPeerChat 999999999999"},
+		{"InputPeer", "-1000000000099", "inputPeerChannel 99 990"},
+		{"InputPeer", "-1", "inputPeerChat 1"},
+		{"InputPeer", "-0", "names no peer"},
 		{"InputChannel", "channel.3", "inputChannel 3 33"},
 		{"InputNotifyPeer", "channel.3", "inputNotifyPeer inputPeerChannel 3 33"},
 		{"InputPeer", "channel.99", "inputPeerChannel 99 990"},
@@ -350,7 +356,7 @@ func TestBounds(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"me", "@alice", "+491", "t.me/c/1/2", "user.5", "-1005", "tg://resolve?domain=a", "tg:user?id=5", "a_name.t.me", "%"} {
+	for _, text := range []string{"me", "@alice", "+491", "t.me/c/1/2", "user.5", "-1000000000005", "tg://resolve?domain=a", "tg:user?id=5", "a_name.t.me", "%"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -358,4 +364,17 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: %+v", text, r)
 		}
 	})
+}
+
+// A channel's id in the Bot API is ten to the twelfth above it and below zero, however many digits it has.
+func TestBotAPI(t *testing.T) {
+	for id, want := range map[string]peer{
+		"-1001500000001": {subjects.Channel, 1500000001}, "-1012345678901": {subjects.Channel, 12345678901}, "-1997852516352": {subjects.Channel, 997852516352},
+		"-1000000000001": {subjects.Channel, 1}, "-1000000000": {subjects.Chat, 1000000000}, "-1001234567": {subjects.Chat, 1001234567}, "-7": {subjects.Chat, 7},
+		"5000000000": {subjects.None, 5000000000},
+	} {
+		if r, ok := parse(id); !ok || (peer{r.kind, r.id}) != want {
+			t.Errorf("%s: %v %d, want %v", id, r.kind, r.id, want)
+		}
+	}
 }

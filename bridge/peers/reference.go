@@ -82,16 +82,14 @@ func idOf(kind subjects.Kind, digits string) (reference, bool) {
 	return reference{kind: kind, id: id}, err == nil && known && id > 0
 }
 
-// parseID reads a bare id, or one as the Bot API has them: -100 before a channel's, - before a basic group's.
+// parseID reads a bare id, or one below zero, as the Bot API has those of channels and basic groups.
 func parseID(text string) (reference, bool) {
-	kind := subjects.None
-	if rest, found := strings.CutPrefix(text, "-100"); found && rest != "" {
-		kind, text = subjects.Channel, rest
-	} else if rest, found := strings.CutPrefix(text, "-"); found {
-		kind, text = subjects.Chat, rest
-	}
 	id, err := strconv.ParseInt(text, 10, 64)
-	return reference{kind: kind, id: id}, err == nil && id > 0
+	if id < 0 {
+		c := subjects.FromBotAPI(id)
+		return reference{kind: c.Kind, id: c.ID}, err == nil
+	}
+	return reference{kind: subjects.None, id: id}, err == nil && id > 0
 }
 
 // notNames are what begins the paths of links to something else than a peer.

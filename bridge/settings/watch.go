@@ -32,10 +32,12 @@ func watched(text string) (account string, id int64, err error) {
 	return account, id, err
 }
 
-// ParseChannel reads the id of a channel: bare, as in subjects, or with the -100 that bots see before it.
+// ParseChannel reads the id of a channel: bare, as in subjects, or below zero, as bots see it.
 func ParseChannel(text string) (int64, error) {
-	digits, _ := strings.CutPrefix(strings.TrimSpace(text), "-100")
-	id, err := strconv.ParseInt(digits, 10, 64)
+	id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if c := subjects.FromBotAPI(id); c.Kind == subjects.Channel {
+		id = c.ID
+	}
 	if err != nil || id <= 0 {
 		return 0, fmt.Errorf("want the id of a channel, got %.40q", text)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/natsgram/natsgram/subjects"
 )
 
-// namedChat is a chat as KIND.ID. What is written so stands for itself, so that no daemon has to run; of all else (@name, a link, -100..., me) the
+// namedChat is a chat as KIND.ID. What is written so stands for itself, so that no daemon has to run; of all else (@name, a link, -1001234567890, me) the
 // account's daemon says what a call would mean by it. Empty is no chat.
 func namedChat(c *cobra.Command, account, text string) (string, error) {
 	if text == "" {
