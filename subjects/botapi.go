@@ -1,5 +1,8 @@
 package subjects
 
+// MostID is above all ids that Telegram gives to users, groups and channels, which have 52 bits at most.
+const MostID = 1 << 53
+
 // botAPIChannels is what the Bot API adds to a channel's id before it puts it below zero. Basic groups are below zero as they are.
 const botAPIChannels = 1_000_000_000_000
 

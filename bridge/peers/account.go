@@ -114,7 +114,7 @@ func (a *accountStore) names(ctx context.Context, yield func(name string, of pee
 	}
 	return a.store.Each(ctx, a.nameKey("*"), func(key string, value []byte) bool {
 		var n storedName
-		if name, found := strings.CutPrefix(key, a.nameKey("")); found && json.Unmarshal(value, &n) == nil && n.Account == a.user && n.ID != 0 {
+		if name, found := strings.CutPrefix(key, a.nameKey("")); found && json.Unmarshal(value, &n) == nil && n.Account == a.user && (peer{n.Kind, n.ID}).real() {
 			yield(name, peer{n.Kind, n.ID})
 		}
 		return true

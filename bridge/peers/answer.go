@@ -92,7 +92,7 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 func (x *verbs) read(text string) (reference, error) {
 	r, ok := x.resolver.parse(text)
 	if !ok {
-		return r, noPeer(text)
+		return r, noPeer(text, r)
 	}
 	if r.self && x.user != 0 {
 		r.kind, r.id = subjects.User, x.user

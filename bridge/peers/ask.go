@@ -124,7 +124,7 @@ func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n ali
 	}
 	v, _ := x.schema.View(answer) // which learnt of it has read it
 	to, _ := v.Object("peer")
-	if n.peer = peerOf(to); n.peer.id == 0 {
+	if n.peer = peerOf(to); !n.peer.real() {
 		n.err = fmt.Errorf("%s: Telegram's answer names no peer", key)
 		return n
 	}

@@ -106,7 +106,7 @@ func whom(v codec.View) (p peer, ok bool) {
 		return p, false
 	}
 	p.id = v.Int("id")
-	return p, p.id > 0
+	return p, p.real()
 }
 
 // rawOf tells an object from one that says something else of what is kept. People come and go and change their photos far more often
@@ -233,7 +233,7 @@ func usernamesOf(v codec.View) (names []string) {
 
 // seenIn notes a message in which somebody was seen who may be min: by it he can be named.
 func (x *learner) seenIn(p, in peer, msg int64) {
-	if in.kind != subjects.User && in.kind != subjects.Chat && in.kind != subjects.Channel || p.id <= 0 || in.id <= 0 || p == in || p.kind == subjects.Chat || int64(int32(msg)) != msg || msg <= 0 {
+	if in.kind != subjects.User && in.kind != subjects.Chat && in.kind != subjects.Channel || !p.real() || !in.real() || p == in || p.kind == subjects.Chat || int64(int32(msg)) != msg || msg <= 0 {
 		return
 	}
 	x.mu.Lock()
@@ -263,6 +263,9 @@ const tellAgain = 3600
 // renamed takes in that a user has other names now.
 func (x *learner) renamed(id int64, name string, usernames []string) {
 	p := peer{subjects.User, id}
+	if !p.real() {
+		return
+	}
 	k := keyOf(p)
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -17,11 +17,20 @@ func (p peer) String() string { return string(p.kind) + "." + formatID(p.id) }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 
+// real reports whether Telegram can have such a peer.
+func (p peer) real() bool { return p.id > 0 && p.id <= subjects.MostID }
+
 // key is a peer in eight bytes: a directory may hold a great many.
 type key uint64
 
+// noKey is that of all peers that there cannot be. Nothing is ever kept under it.
+const noKey = ^key(0)
+
 func keyOf(p peer) key {
-	k := key(p.id) << 2 //nolint:gosec // ids are positive, and far below 2^62
+	if !p.real() {
+		return noKey
+	}
+	k := key(p.id) << 2 //nolint:gosec // see real
 	switch p.kind {
 	case subjects.Chat:
 		return k | 1

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ type reference struct {
 	phone string // digits
 	kind  subjects.Kind
 	id    int64 // with kind None: of whatever kind
+	far   bool  // it would be an id, and Telegram has none that are so high
 }
 
 // key is what tells a reference that has to be looked up from others.
@@ -41,15 +43,15 @@ func parse(text string) (r reference, ok bool) {
 		return numbered(digits)
 	}
 	if kind, digits, found := strings.Cut(text, "."); found {
-		if r, ok := idOf(subjects.Kind(kind), digits); ok {
-			return r, true
+		if r, ok := idOf(subjects.Kind(kind), digits); ok || r.far {
+			return r, ok
 		}
 	}
-	if r, ok := parseID(text); ok {
-		return r, true
+	if r, ok := parseID(text); ok || r.far {
+		return r, ok
 	}
-	if r, ok := parseLink(text); ok {
-		return r, true
+	if r, ok := parseLink(text); ok || r.far {
+		return r, ok
 	}
 	if len(text) < leastName || !isLetter(text[0]) {
 		return reference{}, false
@@ -78,8 +80,10 @@ func numbered(digits string) (reference, bool) {
 
 func idOf(kind subjects.Kind, digits string) (reference, bool) {
 	id, err := strconv.ParseInt(digits, 10, 64)
-	known := kind == subjects.User || kind == subjects.Chat || kind == subjects.Channel
-	return reference{kind: kind, id: id}, err == nil && known && id > 0
+	if kind != subjects.User && kind != subjects.Chat && kind != subjects.Channel {
+		return reference{}, false
+	}
+	return near(kind, id, err)
 }
 
 // parseID reads a bare id, or one below zero, as the Bot API has those of channels and basic groups.
@@ -87,9 +91,17 @@ func parseID(text string) (reference, bool) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if id < 0 {
 		c := subjects.FromBotAPI(id)
-		return reference{kind: c.Kind, id: c.ID}, err == nil
+		return near(c.Kind, c.ID, err)
 	}
-	return reference{kind: subjects.None, id: id}, err == nil && id > 0
+	return near(subjects.None, id, err)
+}
+
+// near is a reference by an id that was read. Ids that Telegram cannot have are nobody's: see [key].
+func near(kind subjects.Kind, id int64, err error) (reference, bool) {
+	if id > subjects.MostID || errors.Is(err, strconv.ErrRange) {
+		return reference{far: true}, false
+	}
+	return reference{kind: kind, id: id}, err == nil && id > 0
 }
 
 // notNames are what begins the paths of links to something else than a peer.

@@ -38,7 +38,7 @@ func (x *resolver) resolve(ctx context.Context, class, text string) (object []by
 	}
 	r, ok := x.parse(text)
 	if !ok {
-		return nil, true, noPeer(text)
+		return nil, true, noPeer(text, r)
 	}
 	var f callable
 	if !r.self {

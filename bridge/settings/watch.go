@@ -38,7 +38,7 @@ func ParseChannel(text string) (int64, error) {
 	if c := subjects.FromBotAPI(id); c.Kind == subjects.Channel {
 		id = c.ID
 	}
-	if err != nil || id <= 0 {
+	if err != nil || id <= 0 || id > subjects.MostID {
 		return 0, fmt.Errorf("want the id of a channel, got %.40q", text)
 	}
 	return id, nil

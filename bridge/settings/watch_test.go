@@ -17,7 +17,7 @@ func TestWatch(t *testing.T) {
 			t.Errorf("%s: %v, want %v", account, got, want)
 		}
 	}
-	for _, wrong := range []string{"x", "a b=1", "main=", "-5", "-1009000", "-1000000000000", "main=0"} {
+	for _, wrong := range []string{"x", "a b=1", "main=", "-5", "-1009000", "-1000000000000", "main=0", "4611686018427387905", "-4611686018427387905"} {
 		s.Watch = []string{wrong}
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "NATSGRAM_WATCH") {
 			t.Errorf("%q: %v", wrong, err)
