@@ -33,9 +33,18 @@ func TestErase(t *testing.T) {
 			d.updates(inGroup, 10)
 			d.updates("tg.upd.main.updateNewMessage.*.*", 10)
 			request := fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())
-			for _, refused := range [][2]string{{`{"peer":"me"}`, "400"}, {`{"peer":"@nobody_known"}`, "404"}, {`{}`, "400"}} {
+			for _, refused := range [][2]string{{`{"peer":"me"}`, "400"}, {`{"peer":"@nobody_known"}`, "404"}, {`{}`, "400"}, {`{"peer":4611686018427387909}`, "400"}, {`{"peer":{"_":"peerUser"}}`, "400"}} {
 				if got := d.ask("tg.ctl.main.erase", refused[0]).Header.Get("Nats-Service-Error-Code"); got != refused[1] {
 					t.Errorf("%s: %s", refused[0], got)
+				}
+			}
+			for body, want := range map[string]string{
+				`{"peer":"channel.404"}`: "404 history.fetch: peer: no channel with the id 404 is known", `{"peer":{"_":"peerUser","user_id":"404"}}`: "404 history.fetch: peer: no user with the id 404 is known",
+				`{"peer":"?"}`: `400 history.fetch: peer: "?" names no peer`, `{"peer":[]}`: "400 history.fetch: peer: want InputPeer", `{"peer":{"_":"peerUser"}}`: "400 history.fetch: peer: user_id: missing",
+			} {
+				h := d.ask("tg.ctl.main.history.fetch", body).Header
+				if got := h.Get("Nats-Service-Error-Code") + " " + h.Get("Nats-Service-Error"); !strings.HasPrefix(got, want) {
+					t.Errorf("%s: %s, want %s", body, got, want)
 				}
 			}
 			d.ask("tg.ctl.main.freeze", `{}`)
@@ -45,6 +54,12 @@ func TestErase(t *testing.T) {
 			dry := string(d.ask("tg.ctl.main.erase", fmt.Sprintf(`{"peer":"user.%d","dry_run":true}`, eve.ID())).Data)
 			if !strings.Contains(dry, `"erased":10`) || d.held(inGroup) != 10 {
 				t.Errorf("dry run: %s", dry)
+			}
+			for _, peer := range []string{"%d", `{"_":"peerUser","user_id":"%d"}`, `{"_":"inputUser","user_id":%d}`} {
+				body := fmt.Sprintf(`{"peer":`+peer+`,"dry_run":true}`, eve.ID())
+				if got := string(d.ask("tg.ctl.main.erase", body).Data); got != dry {
+					t.Errorf("%s: %s, want %s", body, got, dry)
+				}
 			}
 			reply := d.ask("tg.ctl.main.erase", request)
 			if !strings.Contains(string(reply.Data), `"erased":10`) {

@@ -40,13 +40,13 @@ type erasing struct{ sync.Mutex }
 // which is saved first: nothing behind it is taken out.
 func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
 	var in struct {
-		Peer string `json:"peer"`
-		Dry  bool   `json:"dry_run"`
+		Peer json.RawMessage `json:"peer"`
+		Dry  bool            `json:"dry_run"`
 	}
 	if err := answer.ReadJSON(request, &in); err != nil {
 		return nil, answer.Refuse(400, "erase: "+err.Error())
 	}
-	if in.Peer == "" {
+	if peers.Missing(in.Peer) {
 		return nil, answer.Refuse(400, "erase: peer: want whom it is about, such as user.5 or @name")
 	}
 	if !o.erasing.TryLock() {
@@ -54,7 +54,7 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	}
 	defer o.erasing.Unlock()
 	x := o.driver.publisher.directory
-	kind, id, err := x.Named(ctx, in.Peer)
+	kind, id, err := x.named(ctx, in.Peer)
 	var none *peers.UnknownError
 	switch {
 	case errors.As(err, &none) && none.Unread:

@@ -92,31 +92,30 @@ func (o *ownership) met(result []byte) {
 
 // findChat is the chat that a caller named, in any way that calls take; Telegram may be asked.
 func (o *ownership) findChat(ctx context.Context, peer json.RawMessage) (kind subjects.Kind, id int64, err error) {
-	schema := o.c.Methods.Schema()
-	t, _ := schema.Type("InputPeer")
-	named := o.driver.publisher.directory.resolver(o.status.explain)
-	resolve := func(class, text string) ([]byte, bool, error) {
-		object, ok, fault := named(ctx, class, text)
-		if fault != nil {
-			return nil, true, fault
-		}
-		return object, ok, nil
+	x := o.driver.publisher.directory
+	text, err := x.Text(peer)
+	var b []byte
+	if err == nil {
+		b, _, err = x.Resolve(ctx, "InputPeer", text)
 	}
-	b, err := schema.AppendTLFromJSON(nil, peer, t, &codec.Options{Resolve: resolve, Forms: peers.Forms()})
-	if err != nil {
-		f := answer.Refuse(400, err.Error())
-		var said *answer.Fault
-		if errors.As(err, &said) {
-			f.Code, f.Telegram, f.RetryAfter = said.Code, said.Telegram, said.RetryAfter
-		}
+	var none *peers.UnknownError
+	switch {
+	case errors.As(err, &none) && none.Unread:
+		return "", 0, answer.Refuse(400, err.Error())
+	case errors.As(err, &none):
+		return "", 0, answer.Refuse(404, err.Error())
+	case err != nil:
+		said := o.status.explain(err)
+		f := answer.Refuse(said.Code, err.Error())
+		f.Telegram, f.RetryAfter = said.Telegram, said.RetryAfter
 		return "", 0, f
 	}
-	v, err := schema.View(b)
+	v, err := o.c.Methods.Schema().View(b)
 	if err != nil {
 		return "", 0, err
 	}
 	if v.Name() == "inputPeerSelf" {
-		return subjects.User, o.driver.publisher.directory.self, nil
+		return subjects.User, x.self, nil
 	}
 	for _, one := range []struct {
 		field string

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -119,6 +120,15 @@ func (x *directory) renamed(update []byte) {
 		}
 	}
 	x.Renamed(v.Int("user_id"), strings.TrimSpace(v.Str("first_name")+" "+v.Str("last_name")), names)
+}
+
+// named is whom a caller has written, in any way that calls take; Telegram is not asked.
+func (x *directory) named(ctx context.Context, written json.RawMessage) (subjects.Kind, int64, error) {
+	text, err := x.Text(written)
+	if err != nil {
+		return "", 0, err
+	}
+	return x.Named(ctx, text)
 }
 
 // resolver is rpc.Config.Resolve, with explain for errors of Telegram's.

@@ -49,18 +49,24 @@ type verbs struct {
 // answer is [Directory.Answer].
 func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain func(error) answer.Fault) ([]byte, *answer.Fault) {
 	var in struct {
-		Peer  string `json:"peer"`
-		Text  string `json:"text"`
-		Kind  string `json:"kind"`
-		Limit int    `json:"limit"`
+		Peer  json.RawMessage `json:"peer"`
+		Text  string          `json:"text"`
+		Kind  string          `json:"kind"`
+		Limit int             `json:"limit"`
 	}
 	if err := answer.ReadJSON(body, &in); err != nil {
 		return nil, answer.Refuse(400, "peers."+verb+": "+err.Error())
 	}
 	var out any
 	var err error
+	var peer string
+	if !Missing(in.Peer) {
+		if peer, err = x.resolver.text(in.Peer); err != nil {
+			return nil, answer.Refuse(400, "peers."+verb+": peer: "+err.Error())
+		}
+	}
 	switch kind := subjects.Kind(in.Kind); {
-	case verb != "search" && in.Peer == "":
+	case verb != "search" && peer == "":
 		return nil, answer.Refuse(400, "peers."+verb+`: peer: missing, want "@name", an id or a link`)
 	case verb == "search" && kind != "" && kind != subjects.User && kind != subjects.Chat && kind != subjects.Channel:
 		return nil, answer.Refuse(400, "peers.search: kind: want user, chat or channel")
@@ -69,9 +75,9 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 	case verb == "search":
 		out, err = x.search(ctx, in.Text, kind, in.Limit)
 	case verb == "get":
-		out, err = x.get(ctx, in.Peer)
+		out, err = x.get(ctx, peer)
 	default:
-		out, err = x.resolved(ctx, in.Peer)
+		out, err = x.resolved(ctx, peer)
 	}
 	var none *UnknownError
 	switch {
@@ -124,6 +130,9 @@ func (x *verbs) get(ctx context.Context, text string) (*Shown, error) {
 		if err != nil || there {
 			return s, err
 		}
+	}
+	if r.kind != subjects.None {
+		return nil, unknown("no %s with the id %d is known", r.kindName(), r.id)
 	}
 	return nil, unknown("nobody with the id %d is known", r.id)
 }

@@ -36,8 +36,8 @@ var written = []struct{ method, params, want string }{
 	{"messages.getPeerDialogs", `{"peers":[{"_":"peerUser","user_id":"1"}]}`, "inputDialogPeer inputPeerUser 1 11"},
 	{"messages.readHistory", `{"peer":{"_":"inputPeerUserFromMessage","peer":{"_":"peerChannel","channel_id":"3"},"msg_id":7,"user_id":"9"},"max_id":0}`, "inputPeerUserFromMessage inputPeerChannel 3 33"},
 
-	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"404"},"max_id":0}`, "error: messages.readHistory: peer: no peer with the id 404"},
-	{"messages.readHistory", `{"peer":{"_":"inputPeerChannel","channel_id":"404"},"max_id":0}`, "error: messages.readHistory: peer: no peer with the id 404"},
+	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"404"},"max_id":0}`, "error: messages.readHistory: peer: no user with the id 404"},
+	{"messages.readHistory", `{"peer":{"_":"inputPeerChannel","channel_id":"404"},"max_id":0}`, "error: messages.readHistory: peer: no channel with the id 404"},
 	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"0"},"max_id":0}`, "error: messages.readHistory: peer: want InputPeer, got peerUser"},
 	{"messages.readHistory", `{"peer":{"_":"peerUser","user_id":"4611686018427387905"},"max_id":0}`, `error: messages.readHistory: peer: "user.4611686018427387905" names no peer: no id is above`},
 	{"messages.readHistory", `{"peer":{"_":"inputPeerChannel","channel_id":"4611686018427387907"},"max_id":0}`, `error: messages.readHistory: peer: "channel.4611686018427387907" names no peer: no id is above`},

@@ -47,7 +47,7 @@ func input(class string, r reference, f callable) (codec.M, error) {
 		return codec.M{"_": "inputPeerSelf"}, nil
 	}
 	p, hash := f.peer, f.hash
-	name := map[subjects.Kind]string{subjects.User: "user", subjects.Chat: "basic group", subjects.Channel: "channel"}[p.kind]
+	name := reference{kind: p.kind}.kindName()
 	switch {
 	case class == "InputUser" && p.kind != subjects.User:
 		return nil, unknown("%d is a %s, want a user", p.id, name)

@@ -132,7 +132,7 @@ func TestKept(t *testing.T) {
 		}
 	}
 	other, _ := owner(t, s, 2)
-	if got := other.line(t.Context(), "InputPeer", "user.5"); !strings.Contains(got, "no peer with the id 5") {
+	if got := other.line(t.Context(), "InputPeer", "user.5"); !strings.Contains(got, "no user with the id 5") {
 		t.Errorf("another user under the name: %s", got)
 	}
 	_ = s.Put(t.Context(), "main.user.6", value) // of another peer
@@ -142,7 +142,7 @@ func TestKept(t *testing.T) {
 	for _, rubbish := range []string{"", "{}", "null", `{"account":"1"}`, `{"account":"1","sealed":"AAAA"}`, `[1]`} {
 		_ = s.Put(t.Context(), "main.channel.9", []byte(rubbish))
 		d, _ := owner(t, s, 1)
-		if got := d.line(t.Context(), "InputPeer", "channel.9"); !strings.Contains(got, "no peer") {
+		if got := d.line(t.Context(), "InputPeer", "channel.9"); !strings.Contains(got, "no channel") {
 			t.Errorf("%s: %s", rubbish, got)
 		}
 	}
@@ -208,7 +208,7 @@ func TestSeenInMessage(t *testing.T) {
 	if l, ok := d.Learn(g.encode(minUser(9))); !ok || !l.Vague {
 		t.Errorf("%+v", l)
 	}
-	if got := d.line(ctx, "InputPeer", "user.9"); !strings.Contains(got, "no peer") {
+	if got := d.line(ctx, "InputPeer", "user.9"); !strings.Contains(got, "no user") {
 		t.Errorf("without a message: %s", got)
 	}
 	d.SeenIn(subjects.User, 9, subjects.Channel, 3, 41)

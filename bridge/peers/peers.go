@@ -25,6 +25,7 @@ package peers
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
@@ -115,6 +116,10 @@ func (d *Directory) Whose(name string) (kind subjects.Kind, id int64, ok bool) {
 	p, ok := d.resolver.whose(name)
 	return p.kind, p.id, ok
 }
+
+// Text is what a caller has written for a peer in JSON, in any way that calls take: text, a number or an object. [Directory.Resolve] and
+// [Directory.Named] understand it. Nobody is looked for. An error is an [*UnknownError] where it is the caller's.
+func (d *Directory) Text(written json.RawMessage) (string, error) { return d.resolver.text(written) }
 
 // Named is the peer that a text names, without a question to Telegram: an id with its kind need not be known.
 func (d *Directory) Named(ctx context.Context, text string) (subjects.Kind, int64, error) {

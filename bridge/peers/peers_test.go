@@ -168,7 +168,7 @@ func TestResolve(t *testing.T) {
 		{"InputPeer", "6", "inputPeerUser 6 66"},
 		{"InputPeer", "7", "inputPeerUser 7 77"},
 		{"InputPeer", "80", "inputPeerChat 80"},
-		{"InputPeer", "user.8", "error: no peer with the id 8 is known to this account"},
+		{"InputPeer", "user.8", "error: no user with the id 8 is known to this account"},
 		{"InputPeer", "", "names no peer"},
 		{"InputPeer", "@x", "names no peer"},
 		{"InputPeer", "Alice", "inputPeerUser 5 55"},

@@ -30,6 +30,17 @@ func (r reference) key() string {
 	return strconv.FormatInt(r.id, 10)
 }
 
+// kindName is how the kind is called where people read it.
+func (r reference) kindName() string {
+	switch r.kind {
+	case subjects.User, subjects.Channel:
+		return string(r.kind)
+	case subjects.Chat:
+		return "basic group"
+	}
+	return "peer"
+}
+
 // parse reads the forms that the package comment lists.
 func parse(text string) (r reference, ok bool) {
 	text = strings.TrimSpace(text)

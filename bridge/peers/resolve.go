@@ -128,5 +128,5 @@ func (x *resolver) find(ctx context.Context, r reference) (callable, error) {
 	if away != nil { // who is not found may be there
 		return callable{}, fmt.Errorf("reading the bucket of peers: %w", away)
 	}
-	return callable{}, unknown("no peer with the id %d is known to this account: nothing of it has come, and it is not among the newest dialogs and contacts", r.id)
+	return callable{}, unknown("no %s with the id %d is known to this account: nothing of it has come, and it is not among the newest dialogs and contacts", r.kindName(), r.id)
 }

@@ -328,8 +328,8 @@ export declare function download(nc: NatsConnection, account: string, of: FileOf
 
 /** Which messages of the past are meant. */
 export interface HistoryOf {
-  /** The chat: "@news", a t.me link, "channel.123", "me". */
-  peer: string;
+  /** The chat, as calls take it: "@news", a t.me link, "channel.123", "me", or the peer_id of a message. */
+  peer: tl.InputPeer | tl.Peer;
   /** The first message: its id, or a date as text: "2026-01-31", "2026-01-31T12:00:00Z", "@1769860800". */
   from?: number | string;
   /** The last, in the same way. Both are included. */
@@ -426,9 +426,9 @@ export interface PeersOptions {
  */
 export declare const peers: {
   /** What the daemon knows of a peer, without a question to Telegram. */
-  get(nc: NatsConnection, account: string, peer: string, options?: PeersOptions): Promise<Peer>;
+  get(nc: NatsConnection, account: string, peer: tl.InputPeer | tl.Peer, options?: PeersOptions): Promise<Peer>;
   /** A peer as a call that names it finds it, which may ask Telegram: then the error is Telegram's, such as USERNAME_NOT_OCCUPIED. */
-  resolve(nc: NatsConnection, account: string, peer: string, options?: PeersOptions): Promise<Peer>;
+  resolve(nc: NatsConnection, account: string, peer: tl.InputPeer | tl.Peer, options?: PeersOptions): Promise<Peer>;
   /** Peers by their names, without a question to Telegram; more: there are others than those. */
   search(nc: NatsConnection, account: string, of?: PeerSearch, options?: PeersOptions): Promise<{ peers: Peer[]; more: boolean }>;
 };
