@@ -60,7 +60,7 @@ func TestPeersOfAnswers(t *testing.T) {
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
 	unknown := d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, zoe.ID()))
-	if got := unknown.Header.Get("Nats-Service-Error"); !strings.Contains(got, "no peer with the id") {
+	if got := unknown.Header.Get("Nats-Service-Error"); !strings.Contains(got, "no user with the id") {
 		t.Errorf("before: %q", got)
 	}
 	reply := d.ask("tg.rpc.main.channels.getParticipants", fmt.Sprintf(
