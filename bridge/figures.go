@@ -14,7 +14,7 @@ func (b *Bridge) figures() (all []metrics.Status) {
 			Account: st.Account, State: string(st.State), Epoch: st.Epoch,
 			Updates:  metrics.Updates{Stored: st.Stored, Bytes: st.Waiting, Waiting: age(now, st.WaitingSince), Difference: st.Difference},
 			InFlight: st.InFlight, Heard: st.Heard, Ahead: st.Skew, Frozen: st.Frozen != nil, Floods: len(st.FloodWaits) + st.MoreWaits,
-			Peers: metrics.Peers{InMemory: st.Peers.InMemory, Learned: st.Peers.Learned},
+			Peers: metrics.Peers{InMemory: st.Peers.InMemory, Learned: st.Peers.Learned, Left: st.Peers.Left},
 		}
 		if st.Jobs != nil {
 			s.Jobs = metrics.Jobs{Working: st.Jobs.Working, Chats: st.Jobs.Chats, Held: st.Jobs.Held != ""}

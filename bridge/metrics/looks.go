@@ -34,6 +34,7 @@ var (
 	descUnwritten  = desc("natsgram_dialogs_held_seconds", "For how long TG_STATE has taken no records of dialogs, or given none; 0: it does.", "account")
 	descPeers      = desc("natsgram_peers_in_memory", "Users and chats that the daemon has in memory: the newest of those in TG_PEERS.", "account")
 	descLearned    = desc("natsgram_peers_learned_total", "Users and chats that were written to TG_PEERS, since this daemon took the account: new ones, and such as changed.", "account")
+	descNames      = desc("natsgram_name_questions_left", "How many questions names and numbers in calls may ask Telegram at once, of 50; absent where none was asked of late.", "account", "method")
 	descFiles      = desc("natsgram_files_in_flight", "Files on their way: to answers and objects from Telegram, or to telegram.", "account", "to")
 	descFileJobs   = desc("natsgram_file_jobs", "Jobs that bring files: waiting, running.", "account", "state")
 
@@ -53,7 +54,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (looks) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead, descFrozen, descFloods,
-		descJobs, descJobChats, descJobsHeld, descDialogs, descUnwritten, descPeers, descLearned, descFiles, descFileJobs,
+		descJobs, descJobChats, descJobsHeld, descDialogs, descUnwritten, descPeers, descLearned, descNames, descFiles, descFileJobs,
 		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
 	} {
 		out <- d
@@ -109,6 +110,9 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 	}
 	gauge(out, descPeers, float64(s.Peers.InMemory), s.Account)
 	out <- prometheus.MustNewConstMetric(descLearned, prometheus.CounterValue, float64(s.Peers.Learned), s.Account)
+	for method, left := range s.Peers.Left {
+		gauge(out, descNames, float64(left), s.Account, method)
+	}
 	for to, n := range s.Files.Moving {
 		gauge(out, descFiles, float64(n), s.Account, to)
 	}

@@ -58,7 +58,8 @@ type Dialogs struct {
 // Peers are users and chats that an account knows.
 type Peers struct {
 	InMemory int
-	Learned  uint64 // that were written, since this owner took the account
+	Learned  uint64         // that were written, since this owner took the account
+	Left     map[string]int // questions that names in calls may ask at once, by method
 }
 
 // Files are those of an account that are on their way.

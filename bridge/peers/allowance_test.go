@@ -3,6 +3,8 @@ package peers
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +30,11 @@ func TestNamesUpToTheAllowance(t *testing.T) {
 				switch {
 				case errors.Is(err, g.err):
 				case errors.As(err, &f) && f.Code == 429 && f.Sent == answer.No && f.RetryAfter > 0 && f.RetryAfter <= askEvery:
+					for method, left := range d.Figures().Left {
+						if left != 0 {
+							t.Fatalf("told that %d of %s are left", left, method)
+						}
+					}
 					if refused++; refused%2 == 0 {
 						time.Sleep(f.RetryAfter) // the next one is let through
 					} else {
@@ -40,6 +47,9 @@ func TestNamesUpToTheAllowance(t *testing.T) {
 				default:
 					t.Fatalf("name %d: %v", i, err)
 				}
+			}
+			if time.Sleep(3 * askEvery); len(d.Figures().Left) != 1 || slices.Max(slices.Collect(maps.Values(d.Figures().Left))) < 3 {
+				t.Errorf("left: %v", d.Figures().Left)
 			}
 			if n := len(g.asked); n <= asksAtOnce || n > 200 || refused == 0 {
 				t.Errorf("%s: asked %d times in a day, refused %d", form, n, refused)

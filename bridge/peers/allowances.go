@@ -34,6 +34,18 @@ func (x *allowances) refund(ctx context.Context, method string) {
 	x.save(ctx)
 }
 
+// left is how many questions are left by method, of those that were asked since the directory was made or are known from before.
+func (x *allowances) left(now time.Time) map[string]int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	left := make(map[string]int, len(x.all))
+	for method, a := range x.all {
+		a.back(now)
+		left[method] = asksAtOnce - a.Used
+	}
+	return left
+}
+
 // of is that of a method, with mu held.
 func (x *allowances) of(method string) *allowance {
 	a := x.all[method]

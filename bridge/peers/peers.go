@@ -62,6 +62,7 @@ type Directory struct {
 	finder   *finder
 	resolver *resolver
 	verbs    *verbs
+	allowed  *allowances
 }
 
 // New makes a directory, with what the store knows.
@@ -70,9 +71,10 @@ func New(c Config) *Directory {
 	d.keeper = newKeeper(d.memory, d.account)
 	d.learner = &learner{c.Schema, c.User, d.memory}
 	d.finder = &finder{d.memory, d.keeper, c.Channel}
+	d.allowed = &allowances{account: d.account, all: map[string]*allowance{}}
 	asker := &asker{
 		schema: c.Schema, people: c.People, invoke: c.Invoke, bot: c.Bot, memory: d.memory, account: d.account, finder: d.finder, learner: d.learner,
-		glances: glances(), allowed: &allowances{account: d.account, all: map[string]*allowance{}},
+		glances: glances(), allowed: d.allowed,
 	}
 	d.resolver = &resolver{c.Schema, c.Bot, c.User, d.memory, d.finder, asker}
 	d.verbs = &verbs{c.User, d.memory, d.account, d.keeper, d.resolver}
@@ -136,10 +138,15 @@ func (d *Directory) Answer(ctx context.Context, verb string, body []byte, explai
 type Figures struct {
 	InMemory int    // peers
 	Learned  uint64 // peers written to the bucket because they are new, or not as they were; since the directory was made
+	// Left is how many questions names and numbers in calls may ask Telegram at once, by method; of methods that were not used of late there is
+	// none.
+	Left map[string]int
 }
 
 // Figures are those of now.
-func (d *Directory) Figures() Figures { return Figures{d.memory.size(), d.keeper.learned.Load()} }
+func (d *Directory) Figures() Figures {
+	return Figures{d.memory.size(), d.keeper.learned.Load(), d.allowed.left(time.Now())}
+}
 
 // Mark is the sequence in the stream, made at that time, up to which the bucket knows all of whom it tells; 0: nothing is sure.
 func (d *Directory) Mark(ctx context.Context, made time.Time) (uint64, error) {
