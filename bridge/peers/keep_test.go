@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -545,4 +546,33 @@ func TestFigures(t *testing.T) {
 		}
 		d.Close(t.Context())
 	})
+}
+
+// A rename that waits to be written stands, when the stream is read for a bucket that was lost and has the user's object of before.
+func TestRenamedWhileLearningOld(t *testing.T) {
+	for name, before := range map[string]bool{"the bucket has the user": true, "the bucket has nobody": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, g := newShelf(), &telegram{t: t, s: schema(t)}
+				d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: 1, Store: s, Box: testBox()})
+				former := user(5, 55)
+				former["username"] = "former"
+				if before {
+					d.Learn(g.encode(former))
+					d.keeper.flushAll(t.Context())
+					d.memory.mu.Lock()
+					d.memory.peers = generations{} // as after a hand-over
+					d.memory.mu.Unlock()
+				}
+				d.Renamed(5, "Anew", []string{"anew"})
+				former["last_name"] = "of before"
+				d.LearnOld(g.encode(former))
+				d.keeper.flushAll(t.Context())
+				if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "Anew" || !slices.Equal(r.Usernames, []string{"anew"}) {
+					t.Errorf("%+v %v", r, err)
+				}
+				d.Close(t.Context())
+			})
+		})
+	}
 }

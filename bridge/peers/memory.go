@@ -55,8 +55,12 @@ func (m *memory) tell(k key, what pending) {
 		}
 		return
 	}
-	if before := m.pending[k]; what.record == nil && what.naming == nil && before.naming != nil {
+	switch before := m.pending[k]; {
+	case before.naming == nil:
+	case what.record == nil && what.naming == nil:
 		return // it is written with the names
+	case what.old: // the names are newer
+		what.record.Name, what.record.Usernames, what.old = before.naming.name, before.naming.usernames, false
 	}
 	m.pending[k] = what
 	m.wake()
