@@ -92,6 +92,7 @@ func (d *download) attempt(ctx context.Context, j *jobs.Job) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.Settle()
 	if err := d.bring(ctx, j, f, w); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,7 @@ type Writer struct {
 	buf  []byte // the next chunk
 	sent []sentChunk
 	free [][]byte
+	err  error // a chunk was not stored: nothing follows
 }
 
 type sentChunk struct {
@@ -140,6 +141,9 @@ func (w *Writer) room() []byte {
 
 // send sends the next chunk.
 func (w *Writer) send(ctx context.Context) error {
+	if w.err != nil {
+		return w.err
+	}
 	if !w.sure() || w.last {
 		return ErrDisorder
 	}
@@ -162,6 +166,9 @@ func (w *Writer) send(ctx context.Context) error {
 
 // await waits until the oldest chunk on its way is stored.
 func (w *Writer) await(ctx context.Context) error {
+	if w.err != nil {
+		return w.err
+	}
 	c := w.sent[0]
 	timer := time.NewTimer(ackTime)
 	defer timer.Stop()
@@ -175,10 +182,10 @@ func (w *Writer) await(ctx context.Context) error {
 		w.free = append(w.free, c.data)
 		return nil
 	case err := <-c.Err():
-		if IsFull(err) {
-			return noRoom(w.b.name, err.Error())
+		if w.sent, w.err = w.sent[1:], err; IsFull(err) {
+			w.err = noRoom(w.b.name, err.Error())
 		}
-		return err
+		return w.err
 	case <-timer.C:
 		return nats.ErrTimeout
 	case <-ctx.Done():
@@ -193,9 +200,30 @@ func (w *Writer) Drain(ctx context.Context) (Written, error) {
 			return w.at, err
 		}
 	}
+	if w.err != nil {
+		return w.at, w.err
+	}
 	var err error
 	w.at.Sum, err = w.sum.(encoding.BinaryMarshaler).MarshalBinary()
 	return w.at, err
+}
+
+// settleTime bounds the wait for chunks of which nobody wants to know whether they are stored.
+const settleTime = 3 * time.Second
+
+// Settle waits until it is known of each chunk on its way what became of it. The writer is of no use afterwards. Whoever takes the chunks away
+// does so then: of those on their way some are stored behind him else, and stay.
+func (w *Writer) Settle() {
+	end := time.NewTimer(settleTime)
+	defer end.Stop()
+	for ; len(w.sent) > 0; w.sent = w.sent[1:] {
+		select {
+		case <-w.sent[0].Ok():
+		case <-w.sent[0].Err():
+		case <-end.C:
+			return
+		}
+	}
 }
 
 // Finish stores the last chunk, and what describes the object. last is the sequence of what is said of the object now.

@@ -2,9 +2,14 @@ package objects
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
@@ -94,4 +99,53 @@ func TestWriterOvertaken(t *testing.T) {
 	if err := write(lost, 0, ChunkSize); err == nil {
 		t.Error("a former owner goes on writing")
 	}
+}
+
+// late is a JetStream that refuses the first chunk, and says of the others a second later that they are stored.
+type late struct {
+	jetstream.JetStream
+	sent int
+}
+
+type future struct {
+	jetstream.PubAckFuture
+	ok  chan *jetstream.PubAck
+	err chan error
+}
+
+func (f *future) Ok() <-chan *jetstream.PubAck { return f.ok }
+func (f *future) Err() <-chan error            { return f.err }
+
+func (l *late) PublishMsgAsync(*nats.Msg, ...jetstream.PublishOpt) (jetstream.PubAckFuture, error) {
+	f := &future{ok: make(chan *jetstream.PubAck, 1), err: make(chan error, 1)}
+	if l.sent++; l.sent == 1 {
+		f.err <- &jetstream.APIError{Code: 503, ErrorCode: 10077, Description: "maximum bytes exceeded"}
+	} else {
+		time.AfterFunc(time.Second, func() { f.ok <- &jetstream.PubAck{Sequence: uint64(l.sent)} }) //nolint:gosec // small
+	}
+	return f, nil
+}
+
+// After a chunk was refused nothing more is written, which is said at once, as often as it is asked; and chunks on their way are waited for, so
+// that whoever takes the object away leaves none of them behind.
+func TestWriterRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &late{}
+		w := &Writer{b: &Bucket{"B", l, nil}, at: NewWritten(), sum: sha256.New(), sure: func() bool { return true }}
+		if err := w.Write(t.Context(), make([]byte, 3*ChunkSize)); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		for range 2 {
+			if _, err := w.Drain(t.Context()); err == nil || !strings.Contains(err.Error(), "maximum bytes exceeded") {
+				t.Errorf("drained: %v", err)
+			}
+		}
+		if err := w.Write(t.Context(), make([]byte, ChunkSize)); err == nil || l.sent != 3 || time.Since(begun) > 0 {
+			t.Errorf("%v; %d chunks were sent, after %v", err, l.sent, time.Since(begun))
+		}
+		if w.Settle(); time.Since(begun) != time.Second || len(w.sent) > 0 {
+			t.Errorf("settled after %v; %d are on their way", time.Since(begun), len(w.sent))
+		}
+	})
 }
