@@ -53,8 +53,8 @@ func (k *Keeper) Figures() *Figures {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f := &Figures{}
-	if k.failing() {
-		f.Error, f.Since = k.why, k.since
+	if k.trouble.on(time.Now()) {
+		f.Error, f.Since = k.trouble.why, k.trouble.since
 	}
 	switch {
 	case k.fold != nil:

@@ -45,40 +45,18 @@ type shared struct {
 
 	writing sync.Mutex // held while records are read, and while some are on their way to the stream: before mu
 
-	mu     sync.Mutex
-	fold   *dialogs.Fold // nil: it is not known yet
-	rounds rounds
-	why    string    // they cannot be kept at present; empty: they can
-	since  time.Time // when that began
-	fine   time.Time // when a write first went well after that; zero: none has
-	ahead  time.Time // since when the records go further than what is known here; zero: they do not
-}
-
-// steady is for how long writes go well before nobody speaks of failures any more: where somebody else writes over the records each second one
-// goes well.
-const steady = 10 * time.Second
-
-// failing reports whether records cannot be read or written at present. The caller holds k.mu.
-func (k *shared) failing() bool {
-	return k.why != "" && (k.fine.IsZero() || time.Since(k.fine) < steady)
+	mu      sync.Mutex
+	fold    *dialogs.Fold // nil: it is not known yet
+	rounds  rounds
+	trouble trouble
+	ahead   time.Time // since when the records go further than what is known here; zero: they do not
 }
 
 // failed notes that records were written, or why not.
 func (k *shared) failed(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err == nil {
-		if k.fine.IsZero() {
-			k.fine = time.Now()
-		}
-		return
-	}
-	if !k.failing() {
-		k.why, k.since = "", time.Now()
-	}
-	k.fine = time.Time{}
-	if why := err.Error(); why != k.why {
-		k.why = why
+	if k.trouble.note(time.Now(), err) {
 		k.c.Log.Warn("keeping the dialogs", "err", err)
 	}
 }

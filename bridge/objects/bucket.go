@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // Bucket is an object store, as the stream that it is: what writes objects so that it can go on with them.
@@ -102,20 +104,7 @@ func noRoom(bucket, why string) error {
 }
 
 // IsFull reports whether an error says that there is no room, in JetStream's words or ours.
-func IsFull(err error) bool {
-	if errors.Is(err, ErrFull) {
-		return true
-	}
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode {
-	case 10047, 10002, 10023, 10028:
-		return true // of the server, or of the NATS account
-	}
-	return strings.Contains(api.Description, "maximum bytes exceeded") || strings.Contains(api.Description, "no space left")
-}
+func IsFull(err error) bool { return errors.Is(err, ErrFull) || storage.Full(err) }
 
 // PurgeBelow takes away the objects below a prefix that have a metadata of a name.
 func (b *Bucket) PurgeBelow(ctx context.Context, prefix, key string) error {

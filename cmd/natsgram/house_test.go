@@ -88,7 +88,7 @@ var rooms = []room{
 	{"bridge/erase", []string{"subjects", "bridge/objects", "bridge/storage"}, "which messages of a stream and which objects are about somebody, and how they are deleted: who asks for that, it does not know"},
 	{"bridge/records", []string{"bridge/storage"}, "one bucket: who writes and reads it when, others know"},
 	{"bridge/stream", []string{"subjects", "bridge/batch", "bridge/pace", "bridge/retry", "bridge/room", "bridge/storage"}, "a log of messages, which it cannot read"},
-	{"bridge/objects", []string{"subjects", "bridge/retry"}, "objects of NATS, whatever becomes of them"},
+	{"bridge/objects", []string{"subjects", "bridge/retry", "bridge/storage"}, "objects of NATS, whatever becomes of them"},
 	{"bridge/uploads", []string{"tl/codec", "mtproto/files", "bridge/answer", "bridge/gate", "bridge/objects", "bridge/storage"},
 		"objects to Telegram: which calls they are for, others know"},
 	{"bridge/parts", []string{"subjects"}, "how an answer of several messages looks, for the daemon and for programs"},

@@ -150,6 +150,11 @@ func (g Grant) check() error {
 	case (len(g.Replies) > 0 || len(g.Owns) > 0 || g.API != "") && g.Role != Runner:
 		return errors.New("reply prefixes, accounts' own streams and an API prefix go with the role daemon")
 	}
+	for _, account := range g.Owns {
+		if err := subjects.CheckAccount(account); err != nil {
+			return err
+		}
+	}
 	for _, c := range g.Chats {
 		if _, err := subjects.ParseChat(c); err != nil {
 			return err

@@ -42,6 +42,10 @@ func TestGrantsThatCannotBe(t *testing.T) {
 		{Grant{Role: Runner, API: "$JS.*.API"}, "API prefix"},
 		{Grant{Role: Runner, API: "$JS..API"}, "API prefix"},
 		{Grant{Role: Runner, Replies: []string{"$KV.TG_SESSIONS"}}, "inbox prefix"},
+		{Grant{Role: Runner, Owns: []string{"main", "*"}}, "account"},
+		{Grant{Role: Runner, Owns: []string{"main.>"}}, "account"},
+		{Grant{Role: Runner, Owns: []string{""}}, "account"},
+		{Grant{Role: Reader, Account: "main", Owns: []string{"main"}}, "go with the role daemon"},
 	} {
 		c.g.Inbox = "_INBOX_x"
 		if _, err := Of(subjects.Scheme{}, c.g); err == nil || !strings.Contains(err.Error(), c.want) {

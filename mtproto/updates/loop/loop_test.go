@@ -81,6 +81,15 @@ func (g *rig) run(ctx context.Context) <-chan error {
 	return ended
 }
 
+// quiet has the loop started, and waits until it rests. asked is how many calls there were by then.
+func (g *rig) quiet() (asked int, end func()) {
+	ctx, cancel := context.WithCancel(g.t.Context())
+	ended := g.run(ctx)
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	return g.asked, func() { cancel(); <-ended }
+}
+
 // push has the client push that a message of that id was read.
 func (g *rig) push(pts int, done func()) {
 	g.Push(mtproto.Update{Received: time.Now(), Ack: done, Body: g.encode(codec.M{"_": "updateShort", "date": 1, "update": codec.M{
@@ -237,11 +246,7 @@ func TestArrivedBeforeTheTime(t *testing.T) {
 	for range 20 { // of two things that a loop may do at once it takes either
 		synctest.Test(t, func(t *testing.T) {
 			g := newRig(t)
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := g.run(ctx)
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			asked := g.asked
+			asked, end := g.quiet()
 			g.slow = 2 * time.Second
 			g.push(12, func() {})
 			g.pushName(func() {})
@@ -252,8 +257,7 @@ func TestArrivedBeforeTheTime(t *testing.T) {
 			if want := []string{"updateUserName", "updateReadHistoryOutbox", "updateReadHistoryOutbox"}; !slices.Equal(g.stored, want) || g.asked != asked {
 				t.Errorf("stored %q, and %d calls", g.stored, g.asked-asked)
 			}
-			cancel()
-			<-ended
+			end()
 		})
 	}
 }
@@ -262,16 +266,12 @@ func TestArrivedBeforeTheTime(t *testing.T) {
 func TestTimeComesWhileMuchArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := g.run(ctx)
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		asked := g.asked
+		asked, end := g.quiet()
 		g.push(12, func() {}) // 11 never comes
-		end := time.Now().Add(time.Minute)
+		until := time.Now().Add(time.Minute)
 		var more func(time.Time, *updates.Machine)
 		more = func(time.Time, *updates.Machine) {
-			if time.Now().Before(end) {
+			if time.Now().Before(until) {
 				time.Sleep(100 * time.Millisecond)
 				g.Post(more)
 			}
@@ -284,8 +284,7 @@ func TestTimeComesWhileMuchArrives(t *testing.T) {
 		}
 		g.mu.Unlock()
 		time.Sleep(time.Minute)
-		cancel()
-		<-ended
+		end()
 	})
 }
 
