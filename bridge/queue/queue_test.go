@@ -431,10 +431,10 @@ func TestJobsAreTriedAgainInOrder(t *testing.T) {
 	}
 }
 
-// A daemon is killed wherever something has just been done and not yet said. The next one ends what it began: nothing is
-// executed twice, and of what cannot be known it says so.
+// A daemon is killed wherever something has just been done and not yet said, or is cut off there and goes on for a while. The
+// next one ends what it began: nothing is executed twice, and of what cannot be known it says so.
 func TestKilledAnywhere(t *testing.T) {
-	for _, point := range []string{"began", "called", "told", "deleted"} {
+	for _, point := range []string{"began", "cut off", "called", "told", "deleted"} {
 		for _, method := range []string{send, edit, look} {
 			t.Run(point+" "+method, func(t *testing.T) { killedAt(t, point, method) })
 		}
@@ -452,7 +452,7 @@ func killedAt(t *testing.T, point, method string) {
 			return
 		}
 		r.at = func(at string) {
-			if at == point {
+			if at == point || at == "began" && point == "cut off" {
 				once.Do(func() { close(reached) })
 				<-dead
 			}
@@ -462,8 +462,15 @@ func killedAt(t *testing.T, point, method string) {
 	g.publish("channel.1", method, "b")
 	<-reached
 	d.nc.Close()
+	if point != "cut off" {
+		d.cancel() // before it goes on: what is killed calls nobody
+	}
 	close(dead)
+	if point == "cut off" {
+		await(t, "the call of who is cut off", func() bool { return len(g.tg.did()) > 0 })
+	}
 	d.kill()
+	called := point == "called" || point == "cut off"
 	first := len(g.tg.did())
 	began := time.Now()
 	next := g.daemon()
@@ -473,7 +480,7 @@ func killedAt(t *testing.T, point, method string) {
 	case point == "told" || point == "deleted", method != edit:
 		g.empty()
 		want := ""
-		if method == send && point == "called" {
+		if method == send && called {
 			want = "yes" // as Telegram says, who knew it again
 		}
 		g.wants("channel.1", "one", Done, want)
@@ -493,7 +500,7 @@ func killedAt(t *testing.T, point, method string) {
 		}
 	}
 	most := 1
-	if method == look && point == "called" {
+	if method == look && called {
 		most = 2 // it only reads
 	}
 	if n := g.tg.times["channel.1 a"]; n > most || n < first {
