@@ -181,7 +181,9 @@ func (e *erasure) past(ctx context.Context) error {
 // dialog takes out the chat's record.
 func (e *erasure) dialog(ctx context.Context) error {
 	if k := e.driver.chats; k != nil && !e.dry {
-		k.Forget(updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID})
+		if err := k.Forget(ctx, updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID}, e.out.UpTo); err != nil {
+			return err
+		}
 	}
 	return e.messages(ctx, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), 0, e.who.Of, e.dry)
 }

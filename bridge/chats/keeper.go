@@ -62,16 +62,28 @@ func (k *Keeper) Missed() {
 	k.poke()
 }
 
-// Forget takes a dialog out of what is known, before its record is erased: else an answer would tell of it, and its next record too. When it
-// returns none is on its way to the stream.
-func (k *Keeper) Forget(p updates.Peer) {
+// Forget takes a dialog out of what is known, before its record is erased: else an answer would tell of it, and its next record too. What
+// is said of it up to upTo, a sequence of the stream of updates, is not taken in any more, wherever it is read. When it returns without an
+// error none of its records is on its way to the stream that the stream would take.
+func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) error {
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	if k.erased == nil {
+		k.erased = map[updates.Peer]erased{}
+	}
+	k.erased[p] = erased{updates: upTo}
 	if k.fold != nil {
 		k.fold.Forget(p)
 	}
+	k.mu.Unlock()
+	if err := k.void(ctx); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.erased[p] = erased{upTo, k.revision}
+	return nil
 }
 
 // backoff is between attempts to go on after something failed.

@@ -115,6 +115,18 @@ func (m *memory) next(behind uint64) (message, bool) {
 	return message{}, false
 }
 
+// howFar is the record of how far the others go.
+func (m *memory) howFar(context.Context, string) (message, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.held {
+		if _, what, _, _, _ := subjects.Records(m.names()).Parse(one.subject); what == subjects.StateThrough {
+			return one, nil
+		}
+	}
+	return message{}, nil
+}
+
 // put stores all or nothing.
 func (m *memory) put(all []*nats.Msg, over uint64) (uint64, error) {
 	m.mu.Lock()

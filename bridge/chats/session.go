@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -142,7 +143,8 @@ func (s *session) read(ctx context.Context) error {
 		fold.Through(last)
 	}
 	s.fold, s.asker = fold, asker{k: k, fold: fold, work: &s.work, most: mostAsked}
-	s.writer = writer{k: k, fold: fold, stream: stream, revision: revision, written: written}
+	s.writer = writer{k: k, fold: fold, stream: stream, written: written}
+	k.revision = revision
 	k.mu.Lock()
 	k.fold, k.rounds.wanted, k.ahead = fold, true, time.Time{}
 	k.mu.Unlock()
@@ -174,13 +176,16 @@ func (s *session) restore(fold *dialogs.Fold, records []message, goesOn bool) {
 	if goesOn {
 		l = fold.Load()
 	}
+	s.k.mu.Lock()
+	erased := maps.Clone(s.k.erased)
+	s.k.mu.Unlock()
 	for _, m := range records {
 		_, what, kind, id, ok := subjects.Records(s.k.store.names()).Parse(m.subject)
 		p := updates.Peer{Kind: updates.PeerKind(kind), ID: id}
 		seq, _ := strconv.ParseUint(m.header.Get(subjects.HeaderThrough), 10, 64)
 		var err error
 		switch {
-		case !ok || string(m.data) == string(gone):
+		case !ok || string(m.data) == string(gone) || m.seq <= erased[p].records:
 		case what == subjects.StateDialog && l == nil:
 			fold.Doubt(p)
 		case what == subjects.StateDialog:
@@ -228,6 +233,9 @@ func (s *session) apply(queue []stored) {
 	own := updates.Peer{Kind: updates.PeerUser, ID: s.k.c.User}
 	for _, one := range queue {
 		for _, fact := range one.facts {
+			if one.seq <= s.k.erased[fact.Chat].updates {
+				continue
+			}
 			fact.Out = fact.Out || fact.Chat == own // Telegram does not say so of what is saved there, and counts none of it as unread
 			s.fold.Apply(one.seq, &fact)
 		}

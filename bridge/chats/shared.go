@@ -43,13 +43,15 @@ type shared struct {
 
 	inbox inbox
 
-	writing sync.Mutex // held while records are read, and while some are on their way to the stream: before mu
+	writing  sync.Mutex // held while records are read, and while some are on their way to the stream: before mu
+	revision uint64     // under writing: of the record of how far the others go
 
 	mu      sync.Mutex
 	fold    *dialogs.Fold // nil: it is not known yet
 	rounds  rounds
 	trouble trouble
-	ahead   time.Time // since when the records go further than what is known here; zero: they do not
+	ahead   time.Time               // since when the records go further than what is known here; zero: they do not
+	erased  map[updates.Peer]erased // dialogs
 }
 
 // failed notes that records were written, or why not.

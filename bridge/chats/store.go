@@ -37,6 +37,7 @@ type streams interface {
 	suspect(err error)
 	first(ctx context.Context) (uint64, error)
 	records(ctx context.Context, account string, each func(message)) error
+	howFar(ctx context.Context, account string) (message, error) // of no sequence: there is none
 	updates(ctx context.Context, account string, from, until uint64, each func(message)) error
 	write(ctx context.Context, all []*nats.Msg, over uint64) (revision uint64, err error)
 }
@@ -133,6 +134,14 @@ func (s *Store) records(ctx context.Context, account string, each func(message))
 	return s.read(ctx, storage.State, jetstream.ConsumerConfig{
 		FilterSubject: subjects.Records(s.scheme).Of(account), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	}, func(m message) bool { each(m); return true })
+}
+
+// howFar reads the record of how far an account's go.
+func (s *Store) howFar(ctx context.Context, account string) (last message, err error) {
+	err = s.read(ctx, storage.State, jetstream.ConsumerConfig{
+		FilterSubject: subjects.Records(s.scheme).Subject(account, subjects.StateThrough, subjects.None, 0), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	}, func(m message) bool { last = m; return true })
+	return last, err
 }
 
 // updates reads what the stream of updates has of an account behind from, up to a sequence that is known to be there.

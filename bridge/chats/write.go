@@ -23,14 +23,13 @@ const (
 
 // writer writes the records of what has changed.
 type writer struct {
-	k        *shared
-	fold     *dialogs.Fold // under k.mu
-	stream   time.Time     // when the stream of updates was made
-	revision uint64        // of the record of how far the others go
-	written  uint64        // how far that goes
-	flushed  time.Time
-	listing  bool // as that record says
-	full     bool // the stream took no more
+	k       *shared
+	fold    *dialogs.Fold // under k.mu
+	stream  time.Time     // when the stream of updates was made
+	written uint64        // how far that goes
+	flushed time.Time
+	listing bool // as that record says
+	full    bool // the stream took no more
 }
 
 // flushDue writes what has changed, if it is time, and tells how long until it may be.
@@ -86,7 +85,7 @@ func (w *writer) some(ctx context.Context) (more bool, err error) {
 		w.k.c.Log.Warn("a dialog cannot be written", "err", err)
 	}
 	messages := w.messages(records, at, to)
-	revision, err := w.k.store.write(ctx, messages, w.revision)
+	revision, err := w.k.store.write(ctx, messages, w.k.revision)
 	if ctx.Err() == nil {
 		w.k.failed(err)
 	}
@@ -100,7 +99,7 @@ func (w *writer) some(ctx context.Context) (more bool, err error) {
 	case err != nil:
 		return false, err
 	}
-	w.revision, w.written, w.listing = revision, to.Seq, to.Listing
+	w.k.revision, w.written, w.listing = revision, to.Seq, to.Listing
 	return more, nil
 }
 

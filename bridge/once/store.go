@@ -56,9 +56,7 @@ const (
 	// storeTime bounds one question: whoever waits for it has a request of his own to answer.
 	storeTime = 3 * time.Second
 
-	codeLastSequence = jetstream.ErrorCode(10071) // it is not the one that was expected
-	codeInFlight     = jetstream.ErrorCode(10164) // of a cluster: another write to the same key has not come through yet
-	kvOperation      = "KV-Operation"             // there is one: the key was deleted
+	kvOperation = "KV-Operation" // there is one: the key was deleted
 )
 
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
@@ -81,8 +79,7 @@ func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	revision, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}}))
-	var api *jetstream.APIError
-	if errors.As(err, &api) && (api.ErrorCode == codeLastSequence || api.ErrorCode == codeInFlight) {
+	if storage.Taken(err) {
 		return 0, errTaken
 	}
 	b.st.Suspect(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/retry"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -80,9 +81,6 @@ func (s *Store) told(ctx context.Context, account string, j *job) (t told, err e
 	return t, nil
 }
 
-// codeWrongSequence is the server's word that something else stands there than was expected.
-const codeWrongSequence = jetstream.ErrorCode(10071)
-
 // tell publishes a result, once: not over what somebody else has told of the job since before was read. It goes on until it
 // is stored, or ctx ends.
 func (s *Store) tell(ctx context.Context, account string, j *job, r *result, before told) error {
@@ -95,7 +93,7 @@ func (s *Store) tell(ctx context.Context, account string, j *job, r *result, bef
 		switch {
 		case errors.Is(err, nats.ErrConnectionClosed):
 			return false, err
-		case errors.As(err, &api) && api.ErrorCode == codeWrongSequence:
+		case storage.Taken(err):
 			now, readErr := s.told(ctx, account, j)
 			if readErr == nil && now.job == j.Seq && now.seq != before.seq { // by this very call, whose answer was lost, or by another owner
 				return false, nil

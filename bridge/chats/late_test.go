@@ -1,0 +1,235 @@
+package chats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/tl/api/apitest"
+)
+
+// lateWrites is a keeper of which one write gets no answer: the server takes it in when it is released.
+type lateWrites struct {
+	*embeddedtest.Holding
+	*testing.T
+	k *Keeper
+	w writer
+}
+
+func newLateWrites(t *testing.T) *lateWrites {
+	t.Helper()
+	x := &lateWrites{Holding: embeddedtest.Hold(embeddedtest.Start(t)), T: t}
+	js, err := jetstream.New(embeddedtest.Connect(t, x.Holding))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := storage.Daemon(js, storage.Options{}, nil)
+	if _, err := st.Stream(t.Context(), storage.Updates); err != nil {
+		t.Fatal(err)
+	}
+	store, err := Open(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, decl := apitest.Layer()
+	x.k = newKeeper(Config{Account: "main", User: 1, Store: store, Schema: s, Decl: decl, Log: slog.New(slog.DiscardHandler)}, store)
+	x.k.fold = dialogs.New(s, decl)
+	x.w = writer{k: &x.k.shared, fold: x.k.fold}
+	return x
+}
+
+var eve, al = updates.Peer{Kind: updates.PeerUser, ID: 5}, updates.Peer{Kind: updates.PeerUser, ID: 6}
+
+// writes has a dialog written.
+func (x *lateWrites) writes(p updates.Peer) error {
+	ctx, cancel := context.WithTimeout(x.Context(), 5*time.Second)
+	defer cancel()
+	x.anew(p)
+	return x.w.flush(ctx)
+}
+
+// anew has a dialog known that is to be written.
+func (x *lateWrites) anew(p updates.Peer) {
+	x.k.fold.Forget(p)
+	x.k.fold.Doubt(p)
+}
+
+// unheard has a dialog written, of which no answer comes: all of it, or the last message of it, is on its way.
+func (x *lateWrites) unheard(p updates.Peer, all bool) {
+	x.Helper()
+	x.Back(func(subject string) bool {
+		return strings.HasPrefix(subject, "tg.state.") && (all || strings.Contains(subject, ".through."))
+	})
+	ctx, cancel := context.WithTimeout(x.Context(), 200*time.Millisecond)
+	defer cancel()
+	x.anew(p)
+	if err := x.w.flush(ctx); !errors.Is(err, context.DeadlineExceeded) || len(x.Held()) == 0 {
+		x.Fatalf("%v, held back: %q", err, x.Held())
+	}
+	x.Back(nil)
+}
+
+// erase does what an erasure does to the stream.
+func (x *lateWrites) erase(p updates.Peer) {
+	x.Helper()
+	if err := x.k.Forget(x.Context(), p, x.k.inbox.last); err != nil {
+		x.Fatal(err)
+	}
+	st, err := x.k.c.Store.js.Stream(x.Context(), "TG_STATE")
+	if err != nil {
+		x.Fatal(err)
+	}
+	for seq := range st.CachedInfo().State.LastSeq {
+		m, err := st.GetMsg(x.Context(), seq+1)
+		if err == nil && m.Subject == subjects.Records(subjects.Scheme{}).Subject("main", subjects.StateDialog, subjects.Kind(p.Kind), p.ID) {
+			err = st.SecureDeleteMsg(x.Context(), seq+1)
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			x.Fatal(err)
+		}
+	}
+}
+
+// A record that was being written, and that the server takes in when nobody waits for it any more, does not come behind the erasure: whether it is
+// the first of all that were written, and whether there is somebody yet, or still, who keeps the dialogs.
+func TestErasedRecordsAreNotWrittenLate(t *testing.T) {
+	for name, c := range map[string]struct{ first, all, over bool }{
+		"a later write": {all: true}, "its last message": {}, "the first write": {first: true}, "nobody keeps the dialogs at present": {over: true},
+		"nor have they been written before": {first: true, over: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newLateWrites(t)
+			if !c.first {
+				if err := errors.Join(x.writes(eve), x.writes(al)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x.unheard(eve, c.all)
+			if c.over {
+				x.k.forget()
+			}
+			x.erase(eve)
+			x.Release(t)
+			s := &session{k: &x.k.shared}
+			if err := s.load(t.Context()); err != nil { // which writes behind it
+				t.Fatal(err)
+			}
+			if got := x.k.c.Store.all(t); strings.Contains(got, "dialog 5") || strings.Contains(got, "dialog 6") == c.first {
+				t.Error(got)
+			}
+			if s.fold.Len() != map[bool]int{true: 0, false: 1}[c.first] {
+				t.Errorf("%d dialogs are known", s.fold.Len())
+			}
+		})
+	}
+}
+
+// What a daemon that keeps the dialogs writes after an erasure, it writes over what that has written.
+func TestWritesGoOnAfterAnErasure(t *testing.T) {
+	x := newLateWrites(t)
+	for range 2 {
+		if err := errors.Join(x.writes(eve), x.writes(al)); err != nil {
+			t.Fatal(err)
+		}
+		x.erase(eve)
+	}
+	if err := x.writes(al); err != nil {
+		t.Error(err)
+	}
+}
+
+// halting is streams of which the updates come when they are let.
+type halting struct {
+	*memory
+	held       []message
+	read, goOn chan struct{}
+}
+
+func (s *halting) records(_ context.Context, _ string, each func(message)) error {
+	for _, m := range s.held {
+		each(m)
+	}
+	return nil
+}
+
+func (s *halting) updates(ctx context.Context, account string, from, until uint64, each func(message)) error {
+	return s.memory.updates(ctx, account, from, until, func(m message) {
+		s.read <- struct{}{}
+		<-s.goOn
+		each(m)
+	})
+}
+
+func (s *halting) write(context.Context, []*nats.Msg, uint64) (uint64, error) { return 1, nil }
+
+// What was read of an erased dialog before it was erased, in the records or in the stream of updates, is not taken in afterwards; what is new is.
+func TestErasedIsNotReadBack(t *testing.T) {
+	known, err := json.Marshal(through{Seq: 1, User: 1, Stream: (&memory{}).made()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := nats.Header{subjects.HeaderThrough: {"1"}}
+	said := func(id int) dialogs.Fact {
+		return dialogs.Fact{Name: "updateNewMessage", Chat: eve, About: updates.About{MsgID: id}}
+	}
+	streams := &halting{
+		memory: &memory{last: 3, log: []entry{{2, said(1), true}, {3, said(2), true}}}, read: make(chan struct{}), goOn: make(chan struct{}),
+		held: []message{{record(5, "").Subject, at, []byte(`{"stale":true}`), 1}, {record(6, "").Subject, at, []byte(`{"stale":true}`), 2}, {record(0, "").Subject, at, known, 3}},
+	}
+	s, decl := apitest.Layer()
+	k := newKeeper(Config{Account: "main", User: 1, Schema: s, Decl: decl, Fact: streams.fact, Log: slog.New(slog.DiscardHandler)}, streams)
+	k.Stored(2, nil)
+	chats := func(s *session) string { return fmt.Sprint(s.fold.Chats(0)) }
+	one := &session{k: &k.shared}
+	if err := one.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := chats(one); got != "[user.5 user.6]" {
+		t.Fatal(got)
+	}
+	done := make(chan error)
+	go func() { done <- one.catchUp(t.Context()) }()
+	<-streams.read
+	if err := k.Forget(t.Context(), eve, 2); err != nil {
+		t.Fatal(err)
+	}
+	streams.goOn <- struct{}{}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := chats(one); got != "[user.6]" || one.seq() != 2 {
+		t.Errorf("%s, up to %d", got, one.seq())
+	}
+	next := &session{k: &k.shared} // before her record is taken out of the stream
+	if err := next.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := chats(next); got != "[user.6]" {
+		t.Error(got)
+	}
+	k.Stored(3, nil)
+	go func() { done <- next.catchUp(t.Context()) }()
+	for range 2 {
+		<-streams.read
+		streams.goOn <- struct{}{}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := chats(next); got != "[user.5 user.6]" {
+		t.Errorf("what she said later: %s", got)
+	}
+}
