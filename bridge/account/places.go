@@ -28,6 +28,8 @@ type places struct {
 	rules   *updates.Rules
 	log     *slog.Logger
 	lost    bool // what was saved is not there, or could not be read: the stream tells it again
+
+	revisions map[int]uint64 // of pages that were saved, by their slots: for who saves
 }
 
 // partsRoom is how many messages more than items a batch may have, because updates are about several chats.
@@ -57,10 +59,15 @@ func (x *places) open(ctx context.Context, user int64, rules *updates.Rules) {
 func (x *places) save(ctx context.Context, user int64) error {
 	changed := x.Changed()
 	for i, p := range changed {
-		if err := x.records.SavePage(ctx, x.name, user, p.Slot, p.Body); err != nil {
+		revision, err := x.records.SavePage(ctx, x.name, user, p.Slot, p.Body, x.revisions[p.Slot])
+		if err != nil {
 			x.Failed(changed[i:])
 			return err
 		}
+		if x.revisions == nil {
+			x.revisions = map[int]uint64{}
+		}
+		x.revisions[p.Slot] = revision
 	}
 	return nil
 }
@@ -86,7 +93,7 @@ func (x *places) fold(_ uint64, subject string, h nats.Header) error {
 		return nil //nolint:nilerr // it is about none, or several
 	}
 	chat, _ := strconv.ParseInt(tokens[len(tokens)-1], 10, 64)
-	x.Put(id, index.Chat{Kind: subjects.Kind(tokens[len(tokens)-2]), ID: chat})
+	x.PutOld(id, index.Chat{Kind: subjects.Kind(tokens[len(tokens)-2]), ID: chat})
 	return nil
 }
 

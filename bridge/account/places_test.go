@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/index"
@@ -184,5 +186,32 @@ func TestPartsOfADeletion(t *testing.T) {
 	last := all[len(all)-1]
 	if !strings.HasSuffix(last.Subject, ".none.0") || last.Header.Get(subjects.HeaderState) != "pts=9" {
 		t.Errorf("where there is no room it stays together: %s", last.Subject)
+	}
+}
+
+// Who reads the stream back while a chat is erased has messages of it in hand that were there before: they are not noted again. What comes later
+// is.
+func TestErasedIsNotReadBack(t *testing.T) {
+	w := testWriter(t, nil)
+	x := &places{Index: index.New(), user: w.user, rules: w.rules}
+	read := func(id int) {
+		t.Helper()
+		h := nats.Header{subjects.HeaderBox: {common}, subjects.HeaderUser: w.user, subjects.HeaderMessage: {strconv.Itoa(id)}}
+		if err := x.fold(uint64(id), fmt.Sprintf("tg.upd.main.updateNewMessage.user.%d", 5+id%2), h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := range 4 {
+		read(1 + id)
+	}
+	x.Forget(index.Chat{Kind: subjects.User, ID: 5})
+	for id := range 6 {
+		read(1 + id)
+	}
+	x.learn(&updates.Item{Box: updates.Box{Kind: updates.Common}, About: updates.About{MsgID: 8}, Peer: updates.Peer{Kind: updates.PeerUser, ID: 5}})
+	for id, want := range map[int]int64{1: 6, 2: 0, 3: 6, 4: 0, 5: 6, 6: 0, 8: 5} {
+		if got := x.Chat(id).ID; got != want {
+			t.Errorf("%d is in %d, want %d", id, got, want)
+		}
 	}
 }

@@ -29,8 +29,9 @@ type Chat struct {
 
 // Index is which message is in which chat. It is safe for concurrent use.
 type Index struct {
-	mu    sync.Mutex
-	pages map[int]*page // by their number modulo Pages
+	mu        sync.Mutex
+	pages     map[int]*page  // by their number modulo Pages
+	forgotten map[int64]bool // chats, as pages have them
 }
 
 // page is which of PageSize ids are in which chat.
@@ -42,16 +43,24 @@ type page struct {
 }
 
 // New is an index that knows nothing.
-func New() *Index { return &Index{pages: map[int]*page{}} }
+func New() *Index { return &Index{pages: map[int]*page{}, forgotten: map[int64]bool{}} }
 
 // Put notes the chat of a message. What is older than all that there is room for is not noted.
-func (x *Index) Put(id int, c Chat) {
+func (x *Index) Put(id int, c Chat) { x.put(id, c, false) }
+
+// PutOld is Put of a message that was read back: of a chat that was forgotten since the index was made nothing is noted.
+func (x *Index) PutOld(id int, c Chat) { x.put(id, c, true) }
+
+func (x *Index) put(id int, c Chat, old bool) {
 	n, ok := number(c)
 	if id <= 0 || !ok {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if old && x.forgotten[n] {
+		return
+	}
 	slot, at := id/PageSize%Pages, id/PageSize
 	p := x.pages[slot]
 	switch {
@@ -90,7 +99,7 @@ func (x *Index) Chat(id int) Chat {
 	return chatOf(p.chats[p.of[id%PageSize]-1])
 }
 
-// Forget takes a chat out: of its messages it is not known any more where they are.
+// Forget takes a chat out: of its messages it is not known any more where they are, nor is it found out by reading back.
 func (x *Index) Forget(c Chat) {
 	n, ok := number(c)
 	if !ok {
@@ -98,6 +107,7 @@ func (x *Index) Forget(c Chat) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.forgotten[n] = true
 	for _, p := range x.pages {
 		p.forget(n)
 	}

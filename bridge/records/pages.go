@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // pagesOf stands before the slots of a user's pages: another user under the account's name has other messages.
@@ -14,12 +16,20 @@ func pagesOf(account string, user int64) string {
 	return account + ".chats." + strconv.FormatInt(user, 10) + "."
 }
 
-// SavePage stores a page of which messages are in which chats, over what stood in its slot.
-func (r *Records) SavePage(ctx context.Context, account string, user int64, slot int, body []byte) error {
-	if _, err := r.bucket.Put(ctx, pagesOf(account, user)+strconv.Itoa(slot), body); err != nil {
-		return fmt.Errorf("%s: saving which messages are in which chats: %w", account, err)
+// SavePage stores a page of which messages are in which chats, over what stands in its slot, and gives its revision. over is what that is known
+// to have, 0: it is not known. What was stored before and is still on its way does not come over it any more.
+func (r *Records) SavePage(ctx context.Context, account string, user int64, slot int, body []byte, over uint64) (revision uint64, err error) {
+	key := pagesOf(account, user) + strconv.Itoa(slot)
+	if revision, err = r.bucket.Update(ctx, key, body, over); storage.Taken(err) {
+		var now storage.Mark
+		if now, err = r.storage.Mark(ctx, storage.Positions, key); err == nil {
+			revision, err = r.bucket.Update(ctx, key, body, now.Revision)
+		}
 	}
-	return nil
+	if err != nil {
+		return 0, fmt.Errorf("%s: saving which messages are in which chats: %w", account, err)
+	}
+	return revision, nil
 }
 
 // Pages are those that were saved for a user.

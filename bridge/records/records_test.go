@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
@@ -126,5 +128,37 @@ func TestWatchedOfNobody(t *testing.T) {
 	}
 	if _, err := r.Watched(t.Context(), "main"); err == nil {
 		t.Error("a record that is none")
+	}
+}
+
+// A page that is still on its way when the next one is stored in its slot does not come over it.
+func TestPagesAreNotStoredLate(t *testing.T) {
+	hold := embeddedtest.Hold(embeddedtest.Start(t))
+	js, err := jetstream.New(embeddedtest.Connect(t, hold))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(t.Context(), storage.Daemon(js, storage.Options{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range []uint64{0, 1} {
+		hold.Back(func(subject string) bool { return strings.HasPrefix(subject, "$KV.TG_POSITIONS.") })
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_, err := r.SavePage(ctx, "main", 7, 3, []byte("with her"), known)
+		if cancel(); !errors.Is(err, context.DeadlineExceeded) || len(hold.Held()) != 1 {
+			t.Fatalf("%v, held back: %q", err, hold.Held())
+		}
+		hold.Back(nil)
+		if _, err := r.SavePage(t.Context(), "main", 7, 3, []byte("without"), known); err != nil {
+			t.Fatal(err)
+		}
+		hold.Release(t)
+		if _, err := r.SavePage(t.Context(), "main", 7, 4, []byte("another"), 0); err != nil { // behind it
+			t.Fatal(err)
+		}
+		if all, err := r.Pages(t.Context(), "main", 7); err != nil || len(all) != 2 || string(all[0]) != "without" && string(all[1]) != "without" {
+			t.Errorf("%q %v", all, err)
+		}
 	}
 }
