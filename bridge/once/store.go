@@ -55,8 +55,6 @@ func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
 const (
 	// storeTime bounds one question: whoever waits for it has a request of his own to answer.
 	storeTime = 3 * time.Second
-
-	kvOperation = "KV-Operation" // there is one: the key was deleted
 )
 
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
@@ -69,7 +67,7 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	case err != nil:
 		b.st.Suspect(err)
 		return nil, 0, err
-	case m.Header.Get(kvOperation) != "":
+	case storage.Deleted(m.Header):
 		return nil, m.Sequence, storage.ErrNone
 	}
 	return m.Data, m.Sequence, nil

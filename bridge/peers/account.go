@@ -22,7 +22,7 @@ type accountStore struct {
 }
 
 // Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, account.mark of how far the stream of updates
-// was read, and account.asked of how often names have asked Telegram.
+// was read, account.asked of how often names have asked Telegram, and account.erased of the last erasure.
 func (a *accountStore) peerKey(p peer) string { return a.name + "." + p.String() }
 
 func (a *accountStore) nameKey(name string) string { return a.name + ".name." + name }
@@ -30,6 +30,8 @@ func (a *accountStore) nameKey(name string) string { return a.name + ".name." + 
 func (a *accountStore) markKey() string { return a.name + ".mark" }
 
 func (a *accountStore) askedKey() string { return a.name + ".asked" }
+
+func (a *accountStore) erasedKey() string { return a.name + ".erased" }
 
 // readPeerKey is the reverse of peerKey.
 func (a *accountStore) readPeerKey(key string) (p peer, ok bool) {
@@ -42,27 +44,29 @@ func (a *accountStore) readPeerKey(key string) (p peer, ok bool) {
 	return peer{r.kind, r.id}, ok
 }
 
-// peer is what is kept of a peer; storage.ErrNone: nothing of use.
-func (a *accountStore) peer(ctx context.Context, p peer) (r record, err error) {
+// peer is what is kept of a peer; storage.ErrNone: nothing of use. Its revision is for putPeer in either case.
+func (a *accountStore) peer(ctx context.Context, p peer) (r record, revision uint64, err error) {
 	if a.store == nil {
-		return r, storage.ErrNone
+		return r, 0, storage.ErrNone
 	}
-	value, err := a.store.Get(ctx, a.peerKey(p))
+	value, revision, err := a.store.Get(ctx, a.peerKey(p))
 	if err != nil {
-		return r, err
+		return r, revision, err
 	}
 	if r, err = readRecord(value, a.box, a.name, a.user, p); err != nil {
-		return r, storage.ErrNone
+		return r, revision, storage.ErrNone
 	}
-	return r, nil
+	return r, revision, nil
 }
 
-func (a *accountStore) putPeer(ctx context.Context, p peer, r *record) error {
+// putPeer writes a record over the one with a revision, and over nothing else: what is still on its way when a peer is erased does not come behind
+// that.
+func (a *accountStore) putPeer(ctx context.Context, p peer, r *record, over uint64) (revision uint64, err error) {
 	value, err := r.encode(a.box, a.name, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return a.store.Put(ctx, a.peerKey(p), value)
+	return a.store.Update(ctx, a.peerKey(p), value, a.peerKey(p), over)
 }
 
 // peers tells of all peers of a kind, or of all kinds, until yield has enough. What gives access to them stays sealed.
@@ -92,9 +96,24 @@ type storedName struct {
 	Until   time.Time     `json:"until,omitzero"`
 }
 
-// putName keeps whose a name is, for whoever runs the account later. That it fails costs a question.
-func (a *accountStore) putName(ctx context.Context, name string, of alias) {
+// era is the time between two erasures, by the revision of the mark that each of them leaves.
+type era struct {
+	revision uint64
+	known    bool
+}
+
+// era is that of now.
+func (a *accountStore) era(ctx context.Context) era {
 	if a.store == nil {
+		return era{}
+	}
+	_, revision, err := a.store.Get(ctx, a.erasedKey())
+	return era{revision, err == nil || errors.Is(err, storage.ErrNone)}
+}
+
+// putName keeps whose a name is, for whoever runs the account later, where it was found out in this era. That it fails costs a question.
+func (a *accountStore) putName(ctx context.Context, name string, of alias, in era) {
+	if !in.known {
 		return
 	}
 	n := storedName{Account: a.user, At: time.Now().UTC().Truncate(time.Second), Kind: of.peer.kind, ID: of.peer.id}
@@ -103,7 +122,7 @@ func (a *accountStore) putName(ctx context.Context, name string, of alias) {
 		n.Error, n.Code, n.Until = e.Type, e.Code, of.until.UTC().Truncate(time.Second)
 	}
 	if b, err := json.Marshal(n); err == nil {
-		_ = a.store.Put(ctx, a.nameKey(name), b)
+		_, _ = a.store.Update(ctx, a.nameKey(name), b, a.erasedKey(), in.revision)
 	}
 }
 
@@ -126,7 +145,7 @@ func (a *accountStore) alias(ctx context.Context, name string) (of alias, ok boo
 	if a.store == nil {
 		return of, false
 	}
-	b, err := a.store.Get(ctx, a.nameKey(name))
+	b, _, err := a.store.Get(ctx, a.nameKey(name))
 	var n storedName
 	if err != nil || json.Unmarshal(b, &n) != nil || n.Account != a.user {
 		return of, false
@@ -150,7 +169,7 @@ func (a *accountStore) mark(ctx context.Context, made time.Time) (uint64, error)
 	if a.store == nil {
 		return 0, nil
 	}
-	b, err := a.store.Get(ctx, a.markKey())
+	b, _, err := a.store.Get(ctx, a.markKey())
 	if errors.Is(err, storage.ErrNone) {
 		return 0, nil
 	}
@@ -178,7 +197,7 @@ func (a *accountStore) asked(ctx context.Context) (map[string]allowance, error) 
 	if a.store == nil {
 		return nil, nil
 	}
-	b, err := a.store.Get(ctx, a.askedKey())
+	b, _, err := a.store.Get(ctx, a.askedKey())
 	if errors.Is(err, storage.ErrNone) {
 		return nil, nil
 	}
@@ -195,16 +214,20 @@ func (a *accountStore) putAsked(ctx context.Context, methods map[string]allowanc
 	}
 }
 
-// erase takes out a peer, and the names that lead to it: those that the bucket knows, and others.
+// erase takes out a peer, and the names that lead to it: those that the bucket knows, and others. Another era begins with it: names that are still
+// on their way to the bucket do not come there, and there need be no mark in place of each, which would have the name.
 func (a *accountStore) erase(ctx context.Context, p peer, others []string) error {
 	if a.store == nil {
 		return nil
 	}
-	if r, err := a.peer(ctx, p); err == nil {
+	if err := a.store.Erase(ctx, a.erasedKey()); err != nil {
+		return err
+	}
+	if r, _, err := a.peer(ctx, p); err == nil {
 		others = append(others, r.Usernames...)
 	}
 	for _, name := range others {
-		if err := a.store.Erase(ctx, a.nameKey(name)); err != nil {
+		if err := a.store.EraseWhole(ctx, a.nameKey(name)); err != nil {
 			return err
 		}
 	}

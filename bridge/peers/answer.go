@@ -163,7 +163,7 @@ func (x *verbs) show(ctx context.Context, p peer) (s *Shown, there bool, err err
 		s.fill(next)
 		return s, true, nil
 	}
-	stored, err := x.account.peer(ctx, p)
+	stored, _, err := x.account.peer(ctx, p)
 	switch {
 	case err == nil:
 		s.fill(&stored)

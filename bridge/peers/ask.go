@@ -67,13 +67,14 @@ func (x *asker) askOwner(ctx context.Context, r reference) (alias, bool) {
 		return alias{}, false
 	}
 	n, ok := x.memory.alias(r.key())
+	erasures := x.memory.erasures()
 	if !ok {
 		if n, ok = x.account.alias(ctx, r.name); !ok {
 			return alias{}, false
 		}
 		if n.err != nil {
 			n.err = fmt.Errorf("%s: %w", r.key(), n.err)
-			x.memory.remember(r.key(), n)
+			x.memory.remember(r.key(), n, erasures)
 			return n, true
 		}
 	}
@@ -112,13 +113,13 @@ func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n ali
 	if r.phone != "" {
 		call = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}
 	}
+	erasures, era := x.memory.erasures(), x.account.era(ctx)
 	answer, err := x.callAllowed(ctx, call)
 	if err != nil {
 		n.err = fmt.Errorf("%s: %w", key, err)
 		if life := lifeOf(err); life > 0 {
 			n.until = time.Now().Add(life)
-			x.memory.remember(key, n)
-			x.tellName(ctx, r, n)
+			x.found(ctx, key, r, n, erasures, era)
 		}
 		return n
 	}
@@ -129,8 +130,7 @@ func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n ali
 		return n
 	}
 	n.until = time.Now().Add(nameLife)
-	x.memory.remember(key, n)
-	x.tellName(ctx, r, n)
+	x.found(ctx, key, r, n, erasures, era)
 	return n
 }
 
@@ -147,12 +147,12 @@ func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
 	return b, err
 }
 
-// tellName tells the bucket whose a username was found to be. Phone numbers are not written down; nor is a refusal that is not about the
-// name.
-func (x *asker) tellName(ctx context.Context, r reference, n alias) {
+// found notes whose a name was found to be, and tells the bucket, where nobody was erased since it was asked. Phone numbers are not written down;
+// nor is a refusal that is not about the name.
+func (x *asker) found(ctx context.Context, key string, r reference, n alias, erasures int, era era) {
 	var e *mtproto.Error
-	if r.name != "" && (n.err == nil || errors.As(n.err, &e) && e.Code == 400) {
-		x.account.putName(ctx, r.name, n)
+	if x.memory.remember(key, n, erasures) && r.name != "" && (n.err == nil || errors.As(n.err, &e) && e.Code == 400) {
+		x.account.putName(ctx, r.name, n, era)
 	}
 }
 

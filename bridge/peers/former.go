@@ -10,7 +10,7 @@ import (
 func (x *keeper) namesOf(ctx context.Context, p peer, former []string) ([]string, error) {
 	x.flushAll(ctx)
 	has := x.memory.usernames(p)
-	if r, err := x.account.peer(ctx, p); err == nil {
+	if r, _, err := x.account.peer(ctx, p); err == nil {
 		has = append(has, r.Usernames...)
 	}
 	all := map[string]bool{} // whether he has it now

@@ -6,6 +6,7 @@ type entry struct {
 	// Of the object as it came last, all of it and what of it is kept (see rawOf): the same one tells nothing new.
 	whole, raw uint64
 	kept       uint64 // of the record in the bucket; 0: it is not known what is there
+	revision   uint64 // of that
 	in         key    // the chat where a message tells who it is, without full
 	msg        int32  // which one; 0: none
 	seen       uint32 // when its object came last that is not min, in unix seconds; 0: it did not

@@ -101,12 +101,13 @@ func (x *keeper) flush(ctx context.Context) bool {
 func (x *keeper) write(ctx context.Context, k key, what pending) error {
 	p := k.peer()
 	e, known := x.memory.peer(k)
-	next := what.record
+	next, over := what.record, e.revision
 	if next != nil && !next.access.full && known && e.full {
 		return nil // more is known meanwhile
 	}
 	if next == nil || e.kept == 0 {
-		there, err := x.account.peer(ctx, p)
+		there, revision, err := x.account.peer(ctx, p)
+		over = revision
 		switch {
 		case err != nil && !errors.Is(err, storage.ErrNone):
 			return err
@@ -121,15 +122,19 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 				next.access = e.access()
 			}
 		case err == nil && what.old && (there.access.full || !next.access.full), err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:
-			x.memory.adopt(k, there)
+			x.memory.adopt(k, there, over)
 			return nil
 		}
 	}
-	if err := x.account.putPeer(ctx, p, next); err != nil {
+	revision, err := x.account.putPeer(ctx, p, next, over)
+	if storage.Taken(err) {
+		x.memory.doubt(k)
+	}
+	if err != nil {
 		return err
 	}
 	x.learned.Add(1)
-	x.memory.wrote(k, next)
+	x.memory.wrote(k, next, revision)
 	return nil
 }
 
@@ -176,14 +181,14 @@ func (x *keeper) recall(ctx context.Context, p peer) (e entry, known bool, err e
 		return e, known, nil
 	}
 	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
-	r, err := x.account.peer(ctx, p)
+	r, revision, err := x.account.peer(ctx, p)
 	switch {
 	case errors.Is(err, storage.ErrNone):
 		return e, known, nil
 	case err != nil:
 		return e, known, err
 	}
-	return x.memory.adopt(k, r), true, nil
+	return x.memory.adopt(k, r, revision), true, nil
 }
 
 // erase takes a peer out of memory and bucket.

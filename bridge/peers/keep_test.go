@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -28,19 +29,43 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type shelf struct {
 	mu   sync.Mutex
 	all  map[string][]byte
+	at   map[string]uint64 // revisions
+	last uint64
 	puts int
 	gets int
 	err  error
 }
 
-func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
+func (s *shelf) Get(_ context.Context, key string) ([]byte, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gets++
 	if b, ok := s.all[key]; ok || s.err != nil {
-		return b, s.err
+		return b, s.at[key], s.err
 	}
-	return nil, storage.ErrNone
+	return nil, s.at[key], storage.ErrNone
+}
+
+func (s *shelf) Update(ctx context.Context, key string, value []byte, of string, revision uint64) (uint64, error) {
+	s.mu.Lock()
+	at := s.at[of]
+	s.mu.Unlock()
+	if at != revision {
+		return 0, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeStreamWrongLastSequence}
+	}
+	err := s.Put(ctx, key, value)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[key], err
+}
+
+// stands notes that something else stands at a key, under mu.
+func (s *shelf) stands(key string) {
+	if s.at == nil {
+		s.at = map[string]uint64{}
+	}
+	s.last++
+	s.at[key] = s.last
 }
 
 func (s *shelf) Put(_ context.Context, key string, value []byte) error {
@@ -48,6 +73,7 @@ func (s *shelf) Put(_ context.Context, key string, value []byte) error {
 	defer s.mu.Unlock()
 	if s.err == nil {
 		s.all[key] = value
+		s.stands(key)
 		s.puts++
 	}
 	return s.err
@@ -69,6 +95,15 @@ func (s *shelf) Remove(context.Context, string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.all)
+	clear(s.at)
+	return nil
+}
+
+func (s *shelf) EraseWhole(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, key)
+	delete(s.at, key)
 	return nil
 }
 
@@ -76,6 +111,7 @@ func (s *shelf) Erase(_ context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, key)
+	s.stands(key)
 	return nil
 }
 
@@ -363,15 +399,15 @@ type failing struct {
 	begun, fail chan struct{}
 }
 
-func (s *failing) Put(ctx context.Context, key string, value []byte) error {
+func (s *failing) Update(ctx context.Context, key string, value []byte, of string, revision uint64) (uint64, error) {
 	select {
 	case <-s.fail:
-		return s.shelf.Put(ctx, key, value)
+		return s.shelf.Update(ctx, key, value, of, revision)
 	default:
 	}
 	close(s.begun)
 	<-s.fail
-	return errors.New("no answer")
+	return 0, errors.New("no answer")
 }
 
 // Who is erased while he is being written does not come back with the next attempt.
@@ -505,7 +541,7 @@ func TestLearnedLately(t *testing.T) {
 		if !d.keeper.flushAll(t.Context()) {
 			t.Fatal("nothing is written")
 		}
-		if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
+		if r, _, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
 			t.Errorf("%+v %v", r, err)
 		}
 		if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
@@ -513,7 +549,7 @@ func TestLearnedLately(t *testing.T) {
 		}
 		d.Learn(a)
 		d.keeper.flushAll(t.Context())
-		if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
+		if r, _, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
 			t.Errorf("after it was forgotten: %+v %v", r, err)
 		}
 	})
@@ -568,7 +604,7 @@ func TestRenamedWhileLearningOld(t *testing.T) {
 				former["last_name"] = "of before"
 				d.LearnOld(g.encode(former))
 				d.keeper.flushAll(t.Context())
-				if r, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "Anew" || !slices.Equal(r.Usernames, []string{"anew"}) {
+				if r, _, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "Anew" || !slices.Equal(r.Usernames, []string{"anew"}) {
 					t.Errorf("%+v %v", r, err)
 				}
 				d.Close(t.Context())

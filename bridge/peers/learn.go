@@ -45,6 +45,9 @@ func (x *learner) old(object []byte) (l Learned, ok bool) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if _, erased := x.erased[keyOf(p)]; erased {
+		return l, false
+	}
 	if e, known := x.peers.get(keyOf(p)); known && (e.seen != 0 || e.full) {
 		return Learned{p.kind, p.id, !e.full}, true
 	}

@@ -16,7 +16,9 @@ type memory struct {
 	lately  lately
 	names   names
 	pending map[key]pending
-	wake    func() // is called with mu held when something is pending; nil: nothing is kept
+	erased  map[key]struct{} // who was, since this was made
+	erasure int              // how many have been
+	wake    func()           // is called with mu held when something is pending; nil: nothing is kept
 }
 
 // pending is what the bucket is to be told of a peer: a record; other names; neither: in which message he was seen.
@@ -34,7 +36,9 @@ type naming struct {
 // pendingMost is how much may wait. What is learned beyond is learned again when it comes again.
 const pendingMost = 20_000
 
-func newMemory() *memory { return &memory{names: newNames(), pending: map[key]pending{}} }
+func newMemory() *memory {
+	return &memory{names: newNames(), pending: map[key]pending{}, erased: map[key]struct{}{}}
+}
 
 // peer is what is known of a peer.
 func (m *memory) peer(k key) (entry, bool) {
@@ -119,11 +123,11 @@ func (m *memory) again(failed map[key]pending) {
 }
 
 // adopt takes in what the bucket knows, as far as it is more.
-func (m *memory) adopt(k key, r record) entry {
+func (m *memory) adopt(k key, r record, revision uint64) entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, _ := m.peers.get(k)
-	e.kept = r.sum()
+	e.kept, e.revision = r.sum(), revision
 	e.bot = r.Type == "bot"
 	switch {
 	case e.full:
@@ -137,11 +141,21 @@ func (m *memory) adopt(k key, r record) entry {
 }
 
 // wrote notes what the bucket holds of a peer now.
-func (m *memory) wrote(k key, r *record) {
+func (m *memory) wrote(k key, r *record, revision uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e, known := m.peers.get(k); known {
-		e.kept = r.sum()
+		e.kept, e.revision = r.sum(), revision
+		m.peers.put(k, e)
+	}
+}
+
+// doubt notes that the bucket holds something else of a peer than is known.
+func (m *memory) doubt(k key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, known := m.peers.get(k); known {
+		e.kept = 0
 		m.peers.put(k, e)
 	}
 }
@@ -166,11 +180,22 @@ func (m *memory) remembered(name string) (alias, bool) {
 	return n, n.err == nil && known && time.Since(time.Unix(int64(e.seen), 0)) < nameLife
 }
 
-// remember notes what a question about a name has found.
-func (m *memory) remember(name string, n alias) {
+// remember notes what a question about a name has found, and reports whether it has: not where somebody was erased since it was asked.
+func (m *memory) remember(name string, n alias, erasure int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if erasure != m.erasure {
+		return false
+	}
 	m.names.note(name, n)
+	return true
+}
+
+// erasures is how many peers were erased.
+func (m *memory) erasures() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.erasure
 }
 
 // usernames are those that lead to a peer.
@@ -180,11 +205,13 @@ func (m *memory) usernames(p peer) []string {
 	return slices.Clone(m.names.owned[keyOf(p)])
 }
 
-// forget takes out a peer, and gives the names that led to it.
+// forget takes out a peer, and gives the names that led to it. What came some time ago does not tell of it any more.
 func (m *memory) forget(p peer) (usernames []string) {
 	k := keyOf(p)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.erased[k] = struct{}{}
+	m.erasure++
 	usernames = slices.Clone(m.names.owned[k])
 	m.names.own(p, k, nil)
 	delete(m.pending, k)

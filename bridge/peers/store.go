@@ -2,8 +2,11 @@ package peers
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/batch"
@@ -12,16 +15,21 @@ import (
 
 // Store is where directories are kept. NATS's is [NewStore]'s.
 type Store interface {
-	// Get reads a key; [storage.ErrNone].
-	Get(ctx context.Context, key string) ([]byte, error)
-	// Put writes a key. Many at a time are stored together.
+	// Get reads a key, with its revision, which the mark of one that was erased has as well; [storage.ErrNone].
+	Get(ctx context.Context, key string) (value []byte, revision uint64, err error)
+	// Put writes a key, whatever is there. Many at a time are stored together.
 	Put(ctx context.Context, key string, value []byte) error
+	// Update is Put for as long as the key of, which may be the same one, is at a revision, 0: is not there; else the error is one of
+	// [storage.Taken].
+	Update(ctx context.Context, key string, value []byte, of string, revision uint64) (uint64, error)
 	// Each tells of all keys that match a filter, until yield has enough.
 	Each(ctx context.Context, filter string, yield func(key string, value []byte) bool) error
 	// Remove takes all keys out that match a filter.
 	Remove(ctx context.Context, filter string) error
-	// Erase takes out one key, and has its bytes written over.
+	// Erase takes out one key, and has its bytes written over. A mark stays, with a revision.
 	Erase(ctx context.Context, key string) error
+	// EraseWhole is Erase that leaves no mark.
+	EraseWhole(ctx context.Context, key string) error
 	// Made is when the bucket was made: one made anew is empty.
 	Made() time.Time
 }
@@ -35,9 +43,10 @@ const (
 
 // bucket is a Store in JetStream.
 type bucket struct {
-	st    *storage.Storage
-	kv    jetstream.KeyValue
-	batch *batch.Writer
+	st     *storage.Storage
+	kv     jetstream.KeyValue
+	stream jetstream.Stream // of kv
+	batch  *batch.Writer
 }
 
 // NewStore makes the bucket where it is missing.
@@ -46,21 +55,51 @@ func NewStore(ctx context.Context, st *storage.Storage) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bucket{st, kv, batch.New(st.JetStream().Conn())}, nil
+	stream, err := st.JetStream().Stream(ctx, "KV_"+kv.Bucket())
+	if err != nil {
+		return nil, err
+	}
+	return &bucket{st, kv, stream, batch.New(st.JetStream().Conn())}, nil
 }
 
-func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
+// subject is that of a key.
+func (b *bucket) subject(key string) string { return "$KV." + b.kv.Bucket() + "." + key }
+
+func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	return b.st.Get(ctx, b.kv, key)
+	m, err := b.stream.GetLastMsgForSubject(ctx, b.subject(key))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, 0, storage.ErrNone
+	case err != nil:
+		b.st.Suspect(err)
+		return nil, 0, err
+	case storage.Deleted(m.Header):
+		return nil, m.Sequence, storage.ErrNone
+	}
+	return m.Data, m.Sequence, nil
 }
 
 func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
+	_, err := b.put(ctx, key, value, nil)
+	return err
+}
+
+func (b *bucket) Update(ctx context.Context, key string, value []byte, of string, revision uint64) (uint64, error) {
+	h := nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)}}
+	if of != key {
+		h[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{b.subject(of)}
+	}
+	return b.put(ctx, key, value, h)
+}
+
+func (b *bucket) put(ctx context.Context, key string, value []byte, h nats.Header) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	_, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Peers, key, value, nil))
+	revision, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Peers, key, value, h))
 	b.st.Suspect(err)
-	return err
+	return revision, err
 }
 
 func (b *bucket) Each(ctx context.Context, filter string, yield func(key string, value []byte) bool) error {
@@ -72,15 +111,20 @@ func (b *bucket) Each(ctx context.Context, filter string, yield func(key string,
 func (b *bucket) Remove(ctx context.Context, filter string) error {
 	ctx, cancel := context.WithTimeout(ctx, eachTime)
 	defer cancel()
-	s, err := b.st.JetStream().Stream(ctx, "KV_"+b.kv.Bucket())
-	if err == nil {
-		err = s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+b.kv.Bucket()+"."+filter))
-	}
+	err := b.stream.Purge(ctx, jetstream.WithPurgeSubject(b.subject(filter)))
 	b.st.Suspect(err)
 	return err
 }
 
 func (b *bucket) Erase(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	defer cancel()
+	err := b.st.EraseKey(ctx, storage.Peers, key)
+	b.st.Suspect(err)
+	return err
+}
+
+func (b *bucket) EraseWhole(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, eachTime)
 	defer cancel()
 	_, err := b.st.EraseKeys(ctx, storage.Peers, key)

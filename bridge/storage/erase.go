@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/retry"
@@ -43,6 +44,20 @@ func (s *Storage) EraseKeys(ctx context.Context, name, filter string) (n int, er
 		n++
 	}
 	return n, nil
+}
+
+// EraseKey is EraseKeys of one key, and leaves a mark in its place, as of a key that was deleted: whatever was to go over nothing, or over what
+// was there, and is still on its way, is refused from then on. Keys whose names must not stay are for EraseKeys.
+func (s *Storage) EraseKey(ctx context.Context, name, key string) error {
+	for {
+		if _, err := s.EraseKeys(ctx, name, key); err != nil {
+			return err
+		}
+		_, err := s.PutKey(ctx, name, key, nil, nats.Header{kvOperation: {kvDeleted}, jetstream.ExpectedLastSubjSeqHeader: {"0"}})
+		if !Taken(err) { // else something has come meanwhile
+			return err
+		}
+	}
 }
 
 // lagging is before a copy of a stream is asked once more that had not heard of what was deleted.

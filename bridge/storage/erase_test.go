@@ -1,10 +1,13 @@
 package storage
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded"
 )
@@ -58,5 +61,44 @@ func TestEraseKeys(t *testing.T) {
 	})
 	if err != nil || strings.Contains(left, "secret of main.user.5 in "+Peers) || !strings.Contains(left, "secret of main.user.55 in "+Peers) {
 		t.Errorf("the files hold what is erased, or not what stays: %v", err)
+	}
+}
+
+// Of a key that is erased a mark stays, over which nothing comes that was to go over what was there, or over nothing; what is written over the mark
+// does. It can be erased again.
+func TestEraseKeyLeavesAMark(t *testing.T) {
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	s := Daemon(dial(t, srv.ClientURL()), Options{}, nil)
+	kv, err := s.Bucket(t.Context(), Peers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revision, err := kv.PutString(t.Context(), "main.user.5", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.EraseKey(t.Context(), Peers, "main.user.5"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, over := range []uint64{0, revision} {
+		if _, err := kv.Update(t.Context(), "main.user.5", []byte("late"), over); !Taken(err) {
+			t.Errorf("over %d: %v", over, err)
+		}
+	}
+	if _, err := kv.Get(t.Context(), "main.user.5"); !errors.Is(err, jetstream.ErrKeyNotFound) {
+		t.Error(err)
+	}
+	mark, err := s.Mark(t.Context(), Peers, "main.user.5")
+	if err == nil {
+		_, err = kv.Update(t.Context(), "main.user.5", []byte("anew"), mark.Revision)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -9,6 +9,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// The header of the mark that a key leaves which was deleted, and its value.
+const (
+	kvOperation = "KV-Operation"
+	kvDeleted   = "DEL"
+)
+
+// Deleted reports whether what stands at a key is the mark of one that was deleted.
+func Deleted(h nats.Header) bool { return h.Get(kvOperation) != "" }
+
 // PutKey writes a key of a bucket with a header of its own, for what the buckets of the library have no words for. It gives the
 // revision.
 func (s *Storage) PutKey(ctx context.Context, name, key string, value []byte, header nats.Header) (uint64, error) {

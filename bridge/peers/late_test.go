@@ -1,0 +1,103 @@
+package peers
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// Who reads the stream back while somebody is erased has messages in hand that were there before: whom they tell of does not come back. Who is met
+// anew does.
+func TestErasedIsNotLearnedBack(t *testing.T) {
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	old := g.encode(user(5, 55))
+	d.LearnOld(old)
+	d.LearnOld(g.encode(user(6, 66)))
+	d.keeper.flushAll(t.Context())
+	if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := d.LearnOld(old); ok {
+		t.Errorf("%+v", l)
+	}
+	d.LearnOld(g.encode(user(6, 66)))
+	d.keeper.flushAll(t.Context())
+	if _, known := d.memory.peer(keyOf(peer{subjects.User, 5})); known || s.all["main.user.5"] != nil || s.all["main.user.6"] == nil {
+		t.Errorf("%q", s.all)
+	}
+	d.Learn(old)
+	d.Close(t.Context())
+	if s.all["main.user.5"] == nil {
+		t.Errorf("met anew: %q", s.all)
+	}
+}
+
+// What is still on its way to the bucket when somebody is erased does not come there any more: who it is, whether that was kept before or not, and
+// whose a name was found to be.
+func TestErasedIsNotWrittenLate(t *testing.T) {
+	for name, kept := range map[string]bool{"met just now": false, "kept before": true} {
+		t.Run(name, func(t *testing.T) {
+			hold := embeddedtest.Hold(embeddedtest.Start(t))
+			js, err := jetstream.New(embeddedtest.Connect(t, hold))
+			if err != nil {
+				t.Fatal(err)
+			}
+			store, err := NewStore(t.Context(), storage.Daemon(js, storage.Options{}, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, g := owner(t, store, 1)
+			if kept {
+				d.Learn(g.encode(user(5, 55)))
+				d.keeper.flushAll(t.Context())
+			}
+			hold.Back(func(subject string) bool { return strings.HasPrefix(subject, "$KV.TG_PEERS.main.") })
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			d.Learn(g.encode(called(5, 55, "eve_late")))
+			if d.keeper.flushAll(ctx) {
+				t.Fatal("it is written")
+			}
+			before := d.account.era(t.Context())
+			for _, one := range []struct {
+				name string
+				of   alias
+			}{{"eve_asked", alias{peer: peer{subjects.User, 5}}}, {"eve_vain", alias{err: &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED"}, until: time.Now().Add(nameLife)}}} {
+				d.account.putName(ctx, one.name, one.of, before)
+			}
+			if n := len(hold.Held()); n == 0 {
+				t.Fatal("nothing is held back")
+			}
+			hold.Back(nil)
+			if err := d.Forget(t.Context(), subjects.User, 5, []string{"eve_late", "eve_asked", "eve_vain"}); err != nil {
+				t.Fatal(err)
+			}
+			hold.Release(t)
+			if err := store.Put(t.Context(), "main.user.6", []byte("{}")); err != nil { // behind it
+				t.Fatal(err)
+			}
+			var left []string
+			if err := store.Each(t.Context(), "main.>", func(key string, _ []byte) bool { left = append(left, key); return true }); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(left, []string{"main.user.6"}) {
+				t.Errorf("%q", left)
+			}
+			d.Learn(g.encode(user(5, 55)))
+			d.Close(t.Context())
+			if _, _, err := store.Get(t.Context(), "main.user.5"); err != nil {
+				t.Errorf("met anew: %v", err)
+			}
+		})
+	}
+}
