@@ -22,6 +22,9 @@ func (h Histories) Of(account string) string { return Scheme(h).Join(TreeHistory
 // All matches those of all accounts.
 func (h Histories) All() string { return Scheme(h).Join(TreeHistory, ">") }
 
+// Nowhere is one of no account and no chat, which nobody takes for a message of history.
+func (h Histories) Nowhere() string { return Scheme(h).Join(TreeHistory, "_", string(None), "0") }
+
 // Address is where they are published, with names in braces for what differs from one to another.
 func (h Histories) Address() string { return Scheme(h).Join(TreeHistory, "{account}.{kind}.{id}") }
 

@@ -346,7 +346,8 @@ func (s *Service) cancelJob(ctx context.Context, body []byte) (any, *answer.Faul
 	return map[string]string{"cancelled": in.Job}, nil
 }
 
-// Forget ends the jobs of a chat, and leaves no record of them. When it returns without an error, none of them writes any more.
+// Forget ends the jobs of a chat, and leaves no record of them. When it returns without an error, none of them writes any more, and nothing that they
+// have written is on its way to the stream that the stream would take once it has nothing else of the chat.
 func (s *Service) Forget(ctx context.Context, kind subjects.Kind, id int64) error {
 	about := func(j *job) bool { return j.Kind == kind && j.Chat == id }
 	s.mu.Lock()
@@ -376,7 +377,10 @@ func (s *Service) Forget(ctx context.Context, kind subjects.Kind, id int64) erro
 			return ctx.Err()
 		}
 	}
-	return s.save(ctx)
+	if err := s.save(ctx); err != nil {
+		return err
+	}
+	return s.c.Store.void(ctx)
 }
 
 // finish ends a job, under mu, and tells of it.

@@ -138,7 +138,15 @@ type rig struct {
 
 func newRig(t *testing.T, g *telegram) *rig {
 	t.Helper()
-	js, _ := embeddedtest.JetStream(t)
+	return newRigOn(t, g, embeddedtest.Start(t))
+}
+
+func newRigOn(t *testing.T, g *telegram, srv nats.InProcessConnProvider) *rig {
+	t.Helper()
+	js, err := jetstream.New(embeddedtest.Connect(t, srv))
+	if err != nil {
+		t.Fatal(err)
+	}
 	st := storage.Daemon(js, storage.Options{}, nil)
 	r, err := records.Open(t.Context(), st)
 	if err != nil {

@@ -33,6 +33,7 @@ type shelf struct {
 	made    time.Time // the stream
 	have    ids
 	last    uint64 // sequence of the newest message on the subject
+	begin   uint64 // of the newest one in the stream, before it was looked what is on the subject: there may be nothing
 }
 
 const (
@@ -62,6 +63,11 @@ func (x *shelf) read(ctx context.Context) error {
 	name := x.s.scheme.StreamName(storage.History)
 	brief, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
+	st, err := x.s.js.Stream(brief, name)
+	if err != nil {
+		return err
+	}
+	x.begin = st.CachedInfo().State.LastSeq
 	c, err := x.s.js.OrderedConsumer(brief, name, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{x.subject}, HeadersOnly: true, InactiveThreshold: time.Minute,
 	})
@@ -157,14 +163,34 @@ func (x *shelf) write(ctx context.Context, some []message) (uint64, error) {
 	messages := make([]*nats.Msg, len(some))
 	for i, m := range some {
 		delete(m.msg.Header, jetstream.ExpectedLastSubjSeqHeader) // of an attempt before
+		delete(m.msg.Header, jetstream.ExpectedLastSeqHeader)
 		messages[i] = m.msg
 	}
 	messages[0].Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(x.last, 10))
+	if x.last == 0 { // so it stands with the subject once more when the chat is erased; the stream's own sequence never comes again
+		messages[0].Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(x.begin, 10))
+	}
 	ack, err := batch.Publish(ctx, x.s.js.Conn(), messages...)
 	if err == nil && ack.Duplicate {
 		err = errors.New("the message is there already")
 	}
 	return ack.Sequence, err
+}
+
+// void has the stream refuse what was begun before of chats of which it has nothing, and may still be on its way to it.
+func (s *Store) void(ctx context.Context) error {
+	st, err := s.js.Stream(ctx, s.scheme.StreamName(storage.History))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ack, err := s.js.Publish(ctx, subjects.Histories(s.scheme).Nowhere(), nil)
+	if err != nil {
+		return err
+	}
+	return st.DeleteMsg(ctx, ack.Sequence)
 }
 
 // Purge deletes what the stream holds of an account.
