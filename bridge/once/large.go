@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // An answer too large for one record is kept in several, which are written before the one that tells of them: of these, in its place,
@@ -24,7 +26,8 @@ func chunkKey(key string, i int) string { return key + "." + strconv.Itoa(i) }
 // chunkKeys are all of them, as a filter.
 func chunkKeys(key string) string { return key + ".*" }
 
-// storeChunks writes an answer into records of its own, and gives their number.
+// storeChunks writes an answer into records of its own, and gives their number. It writes them beside the claim: once that is an answer, erased or
+// not, none comes any more that is still on its way.
 func (r *Run) storeChunks(ctx context.Context, result []byte) (chunks int, err error) {
 	if len(result) > MaxKept {
 		return 0, fmt.Errorf("an answer of %d bytes is not kept", len(result))
@@ -35,7 +38,7 @@ func (r *Run) storeChunks(ctx context.Context, result []byte) (chunks int, err e
 		if err != nil {
 			return 0, err
 		}
-		if err := r.j.c.Store.Put(ctx, chunkKey(r.key, chunks), value); err != nil {
+		if err := r.j.c.Store.CreateBeside(ctx, chunkKey(r.key, chunks), value, r.key, r.revision); err != nil {
 			return 0, err
 		}
 		result = result[n:]
@@ -91,13 +94,19 @@ func (j *Journal) Keep(ctx context.Context, caller string, hash Hash, result []b
 	r := &Run{j: j, key: key(j.c.Account, j.c.User, caller, id), hash: hash, first: time.Now()}
 	_, _ = rand.Read(r.nonce[:]) // it never fails
 	ctx = context.WithoutCancel(ctx)
+	j.storing.RLock()
+	defer j.storing.RUnlock()
+	_, era, err := j.c.Store.Get(ctx, erasedKey(j.c.Account))
+	if err != nil && !errors.Is(err, storage.ErrNone) {
+		return "", err
+	}
 	kept := r.keep(ctx, r.whole(result), nil)
 	if kept.Left {
 		return "", errNotKept
 	}
 	value, err := r.sealed(kept)
-	if err == nil {
-		err = j.c.Store.Put(ctx, r.key, value)
+	if err == nil { // where nobody knows the id a record that is late would go unseen
+		err = j.c.Store.CreateBeside(ctx, r.key, value, erasedKey(j.c.Account), era)
 	}
 	return id, err
 }

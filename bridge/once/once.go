@@ -44,6 +44,8 @@ type Journal struct {
 	runs   map[string]*Run // at work, or not yet stored
 	recent recentIDs
 	unsaved
+
+	storing sync.RWMutex // held, shared, while an answer is being stored, or comes to wait for that
 }
 
 // New begins a journal.

@@ -80,11 +80,23 @@ func (s *shelf) Create(ctx context.Context, key string, value []byte, at uint64)
 	if taken && s.broken == nil {
 		return 0, errTaken
 	}
-	err := s.Put(ctx, key, value)
+	err := s.put(key, value)
 	return s.all[key].revision, err
 }
 
-func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+func (s *shelf) CreateBeside(ctx context.Context, key string, value []byte, other string, at uint64) error {
+	s.mu.Lock()
+	taken := s.all[other].revision != at
+	s.mu.Unlock()
+	if taken && s.broken == nil {
+		return errTaken
+	}
+	return s.put(key, value)
+}
+
+func (s *shelf) Mark(context.Context, string) error { return s.broken }
+
+func (s *shelf) put(key string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken != nil {

@@ -53,6 +53,9 @@ func key(account string, user int64, caller, id string) string {
 	return account + "." + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// erasedKey is where the mark of the last erasure stands.
+func erasedKey(account string) string { return account + ".erased" }
+
 const (
 	recordFormat = 1
 	recordHead   = 1 + 1 + len(nonce{}) + len(Hash{}) + 8

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 )
 
@@ -25,11 +26,12 @@ func (r *Run) Done(ctx context.Context, result, left []byte) {
 		return
 	}
 	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitStore})()
+	r.j.storing.RLock()
+	defer r.j.storing.RUnlock()
 	kept := r.keep(ctx, a, left)
 	value, err := r.sealed(kept)
 	if err == nil {
-		// Whatever is there: the outcome is known now, and known to nobody else.
-		err = r.j.c.Store.Put(ctx, r.key, value)
+		err = r.store(ctx, value)
 	}
 	r.j.remember(r)
 	if err != nil {
@@ -43,6 +45,24 @@ func (r *Run) Done(ctx context.Context, result, left []byte) {
 		return
 	}
 	r.leave(&a, nil)
+}
+
+// store writes what became of the request over its claim, or over whatever stands there: the outcome is known now, and known to nobody else. So it
+// does not come over what is written later, if it is late itself.
+func (r *Run) store(ctx context.Context, value []byte) error {
+	for range claimTries {
+		revision, err := r.j.c.Store.Create(ctx, r.key, value, r.revision)
+		if err == nil {
+			r.revision = revision
+		}
+		if !errors.Is(err, errTaken) {
+			return err
+		}
+		if _, r.revision, err = r.j.c.Store.Get(ctx, r.key); err != nil && !errors.Is(err, storage.ErrNone) {
+			return err
+		}
+	}
+	return errTaken
 }
 
 // End says that the request failed. What was not executed may be made again with the same id; of what may have been executed

@@ -2,6 +2,7 @@ package once
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,6 +15,8 @@ type unsaved struct {
 	ended bool
 	work  sync.WaitGroup
 	stop  chan struct{} // closed by Close
+
+	saving sync.Mutex // held while one of them is being stored: before mu
 }
 
 // late is an answer that waits to be stored.
@@ -66,24 +69,39 @@ func (j *Journal) saver() {
 // saveAll stores what waits, in order, until something fails. It reports whether anything is left.
 func (j *Journal) saveAll(ctx context.Context) (left bool) {
 	for {
-		j.mu.Lock()
-		if len(j.wait) == 0 {
-			j.busy = false
-			j.mu.Unlock()
-			return false
+		left, err := j.saveOne(ctx)
+		if !left || err != nil {
+			return left
 		}
-		l := j.wait[0]
+	}
+}
+
+// saveOne stores the first of what waits. It reports whether there was any.
+func (j *Journal) saveOne(ctx context.Context) (left bool, err error) {
+	j.saving.Lock()
+	defer j.saving.Unlock()
+	j.mu.Lock()
+	if len(j.wait) == 0 {
+		j.busy = false
 		j.mu.Unlock()
-		if err := j.c.Store.Put(ctx, l.r.key, l.value); err != nil {
-			return true
-		}
-		j.mu.Lock()
-		j.wait = j.wait[1:]
-		j.size -= len(l.value)
-		if j.runs[l.r.key] == l.r {
-			delete(j.runs, l.r.key)
-		}
-		j.mu.Unlock()
+		return false, nil
+	}
+	l := j.wait[0]
+	j.mu.Unlock()
+	if err = l.r.store(ctx, l.value); err == nil {
+		j.saved(l)
+	}
+	return true, err
+}
+
+// saved notes that one is stored.
+func (j *Journal) saved(l *late) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.wait = slices.DeleteFunc(j.wait, func(o *late) bool { return o == l })
+	j.size -= len(l.value)
+	if j.runs[l.r.key] == l.r {
+		delete(j.runs, l.r.key)
 	}
 }
 

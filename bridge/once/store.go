@@ -23,12 +23,14 @@ type Store interface {
 	Get(ctx context.Context, key string) (value []byte, revision uint64, err error)
 	// Create writes a key that is at this revision, 0: that is not there; errTaken.
 	Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error)
-	// Put writes a key, whatever is there.
-	Put(ctx context.Context, key string, value []byte) error
+	// CreateBeside writes a key, whatever is there, for as long as another is at this revision; errTaken.
+	CreateBeside(ctx context.Context, key string, value []byte, other string, at uint64) error
 	// Keys are those of an account's records.
 	Keys(ctx context.Context, account string) ([]string, error)
 	// Erase takes out the keys that match a filter, and has their bytes written over.
 	Erase(ctx context.Context, filter string) error
+	// Mark leaves the mark of a deleted key at one, which gets another revision.
+	Mark(ctx context.Context, key string) error
 	// Since is since when all records are there.
 	Since(ctx context.Context) (time.Time, error)
 }
@@ -74,22 +76,25 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 }
 
 func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error) {
+	return b.create(ctx, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}})
+}
+
+func (b *bucket) CreateBeside(ctx context.Context, key string, value []byte, other string, at uint64) error {
+	_, err := b.create(ctx, key, value, nats.Header{
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}, jetstream.ExpectedLastSubjSeqSubjHeader: {b.prefix + other},
+	})
+	return err
+}
+
+func (b *bucket) create(ctx context.Context, key string, value []byte, h nats.Header) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	revision, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(at, 10)}}))
+	revision, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, h))
 	if storage.Taken(err) {
 		return 0, errTaken
 	}
 	b.st.Suspect(err)
 	return revision, err
-}
-
-func (b *bucket) Put(ctx context.Context, key string, value []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	_, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, nil))
-	b.st.Suspect(err)
-	return err
 }
 
 func (b *bucket) Keys(ctx context.Context, account string) (all []string, err error) {
@@ -99,9 +104,17 @@ func (b *bucket) Keys(ctx context.Context, account string) (all []string, err er
 		return nil, err
 	}
 	for subject := range info.State.Subjects {
-		all = append(all, strings.TrimPrefix(subject, b.prefix))
+		if key := strings.TrimPrefix(subject, b.prefix); key != erasedKey(account) {
+			all = append(all, key)
+		}
 	}
 	return all, nil
+}
+
+func (b *bucket) Mark(ctx context.Context, key string) error {
+	err := b.st.EraseKey(ctx, storage.Once, key)
+	b.st.Suspect(err)
+	return err
 }
 
 func (b *bucket) Erase(ctx context.Context, filter string) error {
