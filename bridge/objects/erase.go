@@ -15,6 +15,9 @@ const blockMost = 8<<20/ChunkSize + 1
 // writes a whole file of its store; so that is done with chunks that may share one with something else, and files that hold nothing
 // but the object are deleted.
 func (b *Bucket) Erase(ctx context.Context, nuid string) error {
+	if err := b.arrived(ctx, nuid); err != nil {
+		return err
+	}
 	seqs, err := b.sequences(ctx, nuid)
 	if err != nil {
 		return err
@@ -26,6 +29,18 @@ func (b *Bucket) Erase(ctx context.Context, nuid string) error {
 		}
 	}
 	return b.Purge(ctx, nuid)
+}
+
+// arrived waits until the server has come to all that was sent to it of an object: to an empty chunk that is sent last. The stream takes what one
+// connection sends in that order.
+func (b *Bucket) arrived(ctx context.Context, nuid string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	_, err := b.js.Publish(ctx, b.chunks(nuid), nil, jetstream.WithRetryAttempts(0))
+	if refused := new(jetstream.APIError); errors.As(err, &refused) { // there is no room for it, say: it has come all the same
+		return nil
+	}
+	return err
 }
 
 // sequences are those of an object's chunks.

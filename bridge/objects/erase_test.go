@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -94,5 +95,45 @@ func TestShared(t *testing.T) {
 	}
 	if shared(nil) != nil {
 		t.Error("of none some")
+	}
+}
+
+// A chunk that was sent before the object is erased is stored before, or never: nothing is taken away until the server has said that it has come
+// to what was sent then.
+func TestEraseWaitsForWhatWasSent(t *testing.T) {
+	srv := embeddedtest.Start(t)
+	hold := embeddedtest.Hold(srv)
+	js, err := jetstream.New(embeddedtest.Connect(t, hold))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := jetstream.New(embeddedtest.Connect(t, srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = js.CreateObjectStore(t.Context(), jetstream.ObjectStoreConfig{Bucket: "B"}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenBucket(t.Context(), js, "B")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold.Back(func(subject string) bool { return subject == b.chunks("n") })
+	erased := make(chan error, 1)
+	go func() { erased <- b.Erase(t.Context(), "n") }()
+	for begun := time.Now(); len(hold.Held()) == 0; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("it does not ask")
+		}
+	}
+	if _, err := other.Publish(t.Context(), b.chunks("n"), []byte("on its way until now")); err != nil {
+		t.Fatal(err)
+	}
+	hold.Release(t)
+	if err := <-erased; err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.Count(t.Context(), "n"); n != 0 || err != nil {
+		t.Errorf("%d chunks, %v", n, err)
 	}
 }

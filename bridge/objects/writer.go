@@ -251,16 +251,18 @@ func (w *Writer) Finish(ctx context.Context, meta jetstream.ObjectMeta, last uin
 	return info, w.b.Describe(ctx, info, last)
 }
 
-// Describe stores what is said of an object. last is the sequence of what is said of it now.
+// Describe stores what is said of an object. last is the sequence of what is said of it now. Where ctx ends meanwhile, the answer is waited for a
+// moment longer: whoever takes the object away then knows whether it is there.
 func (b *Bucket) Describe(ctx context.Context, info *jetstream.ObjectInfo, last uint64) error {
 	body, err := json.Marshal(info)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackTime)
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTime)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(settleTime, cancel) })()
 	m := &nats.Msg{Subject: b.meta(info.Name), Data: body, Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
-	if _, err = b.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last)); IsFull(err) {
+	if _, err = b.js.PublishMsg(own, m, jetstream.WithExpectLastSequencePerSubject(last)); IsFull(err) {
 		return noRoom(b.name, err.Error())
 	}
 	return err

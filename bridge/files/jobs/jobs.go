@@ -179,7 +179,7 @@ func (s *Jobs) carry(ctx context.Context, j *Job) (any, error) {
 	tries, best, wait := 0, j.work.At().Done, time.Duration(0)
 	for {
 		value, err := j.work.Do(ctx, j)
-		if err == nil {
+		if err == nil && !errors.Is(context.Cause(ctx), ErrErased) { // else what it has brought goes again
 			return value, nil
 		}
 		if ctx.Err() != nil {

@@ -26,6 +26,8 @@ type Record struct {
 	Sealed []byte `json:"sealed"`
 
 	Asked []byte `json:"-"` // what was asked for, in JSON
+
+	revision uint64 // in the bucket; 0: it is not there
 }
 
 // Records is the bucket of them. All accounts share it.
@@ -54,7 +56,11 @@ const askTime = 10 * time.Second
 // key is where the record of a job is.
 func key(account string, kind Kind, id string) string { return account + "." + string(kind) + "." + id }
 
-// save writes a record. An error costs what it would have saved.
+// errErased says that the record was erased.
+var errErased = errors.New("files: what is kept of the job was erased")
+
+// save writes a record over what it wrote before, and over nothing else: so none comes late over the mark that an erased one leaves. An error costs
+// what it would have saved.
 func (r *Records) save(ctx context.Context, at string, record *Record, box vault.Box) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -69,8 +75,30 @@ func (r *Records) save(ctx context.Context, at string, record *Record, box vault
 	if err != nil {
 		return err
 	}
-	_, err = r.kv.Put(ctx, at, body)
+	revision, err := r.kv.Update(ctx, at, body, record.revision)
+	if storage.Taken(err) { // by what was written and not confirmed, if that is not of somebody else
+		if record.revision, err = r.last(ctx, at); err == nil {
+			revision, err = r.kv.Update(ctx, at, body, record.revision)
+		}
+	}
+	if err == nil {
+		record.revision = revision
+	}
 	return err
+}
+
+// last is the revision of what stands at a key; 0: there is nothing.
+func (r *Records) last(ctx context.Context, at string) (uint64, error) {
+	m, err := r.stream.GetLastMsgForSubject(ctx, "$KV."+r.kv.Bucket()+"."+at)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case storage.Deleted(m.Header):
+		return 0, errErased
+	}
+	return m.Sequence, nil
 }
 
 func (r *Records) drop(ctx context.Context, at string) error {
@@ -79,10 +107,9 @@ func (r *Records) drop(ctx context.Context, at string) error {
 	return r.kv.Purge(ctx, at)
 }
 
-// erase is drop, and has the server write over the bytes.
+// erase is drop, and has the server write over the bytes. What is still on its way to the bucket is refused from then on.
 func (r *Records) erase(ctx context.Context, at string) error {
-	_, err := r.st.EraseKeys(ctx, storage.Transfers, at)
-	return err
+	return r.st.EraseKey(ctx, storage.Transfers, at)
 }
 
 // Left are the records of an account's jobs of a kind, by their ids. One that cannot be gone on with has no Key; one that names nothing to
@@ -109,6 +136,7 @@ func (r *Records) Left(ctx context.Context, account string, kind Kind, box vault
 		if err != nil {
 			record.Key = "" // there is nothing to go on with, but to take away
 		}
+		record.revision = entry.Revision()
 		all[id] = record
 	}
 	return all, nil
