@@ -74,7 +74,13 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	}
 	if !in.Dry {
 		o.tell.log.Warn("what was kept of a peer is erased", "peer", e.out.Peer, "streams", e.out.Streams)
-		o.tell.event(eventErased, map[string]any{"peer": e.out.Peer, "streams": e.out.Streams, "up_to": e.out.UpTo})
+		err := o.tell.stored(ctx, o.c.Store.JetStream(), eventErased, map[string]any{"peer": e.out.Peer, "streams": e.out.Streams, "up_to": e.out.UpTo})
+		if err == nil {
+			err = e.events(ctx)
+		}
+		if err != nil {
+			return nil, answer.Doubt(503, "erase: the mark of it is not left, ask again: "+err.Error())
+		}
 	}
 	b, err := json.Marshal(e.out)
 	if err != nil {

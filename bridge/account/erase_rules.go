@@ -37,7 +37,7 @@ var eraseRules = []eraseRule{
 	{storage.Events, (*erasure).events, "the marks of erasures"},
 	{storage.Files, (*erasure).objects, "objects that programs put there"},
 	{storage.Positions, (*erasure).places, "what the account needs to follow a channel in which it is, and which channels are watched"},
-	{storage.Done, (*erasure).results, ""},
+	{storage.Done, (*erasure).results, "that a job was run, and how it ended"},
 	{storage.History, (*erasure).past, ""},
 	{storage.State, (*erasure).dialog, "drafts in other chats, which are the account's own"},
 	{storage.Updates, (*erasure).updates, "the account's own stream, where the daemon's NATS user may not read it: the answer says so"},
@@ -55,7 +55,7 @@ type erasure struct {
 	*ownership
 	who   erase.Who
 	dry   bool
-	files map[int64]bool // the ids of those that stand in what is to be erased
+	files map[int64]bool // the ids of files, and whether they stand in what is to be erased
 	kept  []erase.File   // that were fetched
 	names []string       // of objects that are to be erased
 	own   string         // the account's own stream; empty: it has none, or it cannot be looked through
@@ -85,24 +85,33 @@ func (e *erasure) find(ctx context.Context) error {
 		return err
 	}
 	e.out.Names = e.who.Names
+	return e.fetched(ctx)
+}
+
+// fetched reads which files are there, and finds out of those that were not there before whether they stand in what is to be erased.
+func (e *erasure) fetched(ctx context.Context) (err error) {
 	e.kept, err = erase.Files(ctx, e.c.Store.JetStream(), e.tell.scheme.StreamName(storage.Files), e.c.Name)
-	if err != nil || len(e.kept) == 0 {
+	if err != nil {
 		return err
 	}
-	ids := map[int64]bool{}
+	anew := false
 	for _, f := range e.kept {
-		ids[f.ID] = true
+		if _, known := e.files[f.ID]; !known && f.ID != 0 {
+			e.files[f.ID], anew = false, true
+		}
 	}
-	err = e.look(ctx, func(subject string, h nats.Header, payload []byte) bool {
-		if e.who.In(subject, h, payload) {
-			for id := range erase.Longs(h, payload) {
-				if ids[id] {
-					e.files[id] = true
+	if anew {
+		err = e.look(ctx, func(subject string, h nats.Header, payload []byte) bool {
+			if e.who.In(subject, h, payload) {
+				for id := range erase.Longs(h, payload) {
+					if _, wanted := e.files[id]; wanted {
+						e.files[id] = true
+					}
 				}
 			}
-		}
-		return false
-	})
+			return false
+		})
+	}
 	for _, f := range e.kept {
 		if e.whose(f) {
 			e.names = append(e.names, f.Name)
@@ -164,8 +173,14 @@ func (e *erasure) messages(ctx context.Context, name, filter string, upTo uint64
 	return err
 }
 
+// results takes out what was told of jobs.
 func (e *erasure) results(ctx context.Context) error {
-	return e.messages(ctx, storage.Done, subjects.Results(e.tell.scheme).Of(e.c.Name), 0, e.who.Told, e.dry)
+	if e.calls.jobs.runner == nil {
+		return e.messages(ctx, storage.Done, subjects.Results(e.tell.scheme).Of(e.c.Name), 0, e.who.Told, e.dry)
+	}
+	n, err := e.calls.jobs.runner.EraseResults(ctx, e.who.Told, e.dry)
+	e.out.Streams[e.tell.scheme.StreamName(storage.Done)] = erase.Count{Read: n.Read, Erased: n.Erased}
+	return err
 }
 
 // past takes out messages of history. Jobs that fetch the chat's end first, or they would write into the stream behind us.
@@ -188,8 +203,14 @@ func (e *erasure) dialog(ctx context.Context) error {
 	return e.messages(ctx, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), 0, e.who.Of, e.dry)
 }
 
-// updates takes out those of the account, in the stream of all first: what is not there any more does not come into the account's own.
+// updates takes out those of the account, in the stream of all first: what is not there any more does not come into the account's own, and nothing is
+// on its way there once that has what the other one had.
 func (e *erasure) updates(ctx context.Context) error {
+	if e.own != "" && !e.dry {
+		if err := erase.Caught(ctx, e.c.Store.JetStream(), e.own, e.tell.scheme.StreamName(storage.Updates), e.tell.scheme.Updates(e.c.Name)); err != nil {
+			return err
+		}
+	}
 	if err := e.messages(ctx, storage.Updates, e.tell.scheme.Updates(e.c.Name), e.out.UpTo, e.who.In, e.dry); err != nil {
 		return err
 	}
@@ -245,8 +266,11 @@ func (e *erasure) whose(f erase.File) bool {
 	return e.files[f.ID] || slices.Contains(f.Of, e.who.String())
 }
 
-// objects takes out those that are files of what is to be erased.
+// objects takes out those that are files of what is to be erased, also those that have come since it was looked which there are.
 func (e *erasure) objects(ctx context.Context) error {
+	if err := e.fetched(ctx); err != nil {
+		return err
+	}
 	bucket, n := e.tell.scheme.StreamName(storage.Files), uint64(0)
 	for _, f := range e.kept {
 		if !e.whose(f) {
@@ -272,7 +296,8 @@ func (e *erasure) places(ctx context.Context) error {
 	return e.driver.ledger.write(ctx)
 }
 
-// events takes out the last of each event that tells of it, or of a file of it. What erasures tell stays: it is their mark.
+// events takes out the last of each event that tells of it, or of a file of it. What erasures tell stays: it is their mark. It is done twice: nobody
+// waits until events are stored, and when the mark is, so are those that were told before.
 func (e *erasure) events(ctx context.Context) error {
 	name := e.tell.scheme.StreamName(storage.Events)
 	st, err := e.c.Store.JetStream().Stream(ctx, name)
@@ -306,7 +331,7 @@ func (e *erasure) events(ctx context.Context) error {
 			return err
 		}
 	}
-	e.out.count(name, read, gone)
+	e.out.count(name, read, gone+e.out.Streams[name].Erased)
 	return nil
 }
 
