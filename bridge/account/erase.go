@@ -116,5 +116,8 @@ func (e *erasure) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if e.c.Sure != nil && !e.c.Sure() { // who has it now may have read what was there
+		return errors.New("the account may be another daemon's now")
+	}
 	return nil
 }

@@ -2,6 +2,7 @@ package embeddedtest
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"strconv"
 	"sync"
@@ -37,6 +38,41 @@ func (h *Holding) InProcessConn() (net.Conn, error) {
 		return nil, err
 	}
 	return &holdingConn{Conn: conn, h: h}, nil
+}
+
+// Listen has clients connect to the server by TCP as well, until the test ends.
+func (h *Holding) Listen(t testing.TB) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); work.Wait() })
+	work.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return // the test has ended
+			}
+			work.Go(func() { h.carry(client) })
+		}
+	})
+	return "nats://" + l.Addr().String()
+}
+
+// carry joins a client to the server until one of them ends.
+func (h *Holding) carry(client net.Conn) {
+	defer client.Close() //nolint:errcheck // it has ended
+	server, err := h.InProcessConn()
+	if err != nil {
+		return
+	}
+	var work sync.WaitGroup
+	work.Go(func() { _, _ = io.Copy(server, client); _ = server.Close() })
+	_, _ = io.Copy(client, server)
+	_ = client.Close()
+	work.Wait()
 }
 
 // Back holds back from now on what is published to subjects for which it is true.

@@ -1,0 +1,91 @@
+package bridge
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+)
+
+// What was written about somebody before she was erased, and what the server takes in only after the erasure has answered, is in no file of the server:
+// dialogs, messages of history, results of jobs and answers to requests.
+func TestEraseIsTheLastWord(t *testing.T) {
+	w, dir := newTown(t), t.TempDir()
+	hold := embeddedtest.Hold(node(t, "", func(o *server.Options) { o.StoreDir, o.SyncInterval = dir, 200*time.Millisecond }))
+	eve := w.AddUser(mttest.User{First: "Eve"})
+	eve.Send(w.dora, mark+": before anybody kept anything")
+	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret, s.State = hold.Listen(t), "sixteen characters", []string{"all"} })
+	d.login("main", w.dora)
+	user := fmt.Sprintf("user.%d", eve.ID())
+	d.await("main", "connected")
+	x := &marked{daemon: d, eve: eve, dir: dir}
+	eve.Send(w.dora, mark+" in confidence")
+	x.lies("TG_UPDATES", mark)
+	x.lies("TG_STATE", user)
+
+	var mu sync.Mutex
+	seen := map[string]int{}
+	hold.Back(func(subject string) bool { // what is written again comes
+		mu.Lock()
+		defer mu.Unlock()
+		seen[subject]++
+		switch first := seen[subject] == 1; {
+		case strings.HasPrefix(subject, "tg.state.main.through."), strings.HasPrefix(subject, "tg.done.main."+user+"."):
+			return first
+		case strings.HasPrefix(subject, "$KV.TG_ONCE.main."):
+			return seen[subject] == 2 // the first is the claim
+		}
+		return subject == "tg.hist.main."+user // all of a batch
+	})
+	w.dora.Draft(eve, mark+": a draft")
+	x.fine(d.ask("tg.ctl.main.history.fetch", fmt.Sprintf(`{"peer":%q,"limit":3}`, user)).Header.Get("Nats-Service-Error"))
+	x.job(user, "messages.sendMessage", fmt.Sprintf(`{"message":"%s, now"}`, mark), "Nats-Msg-Id", "late")
+	x.fine(d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":%q,"message":"%s, once"}`, user, mark), "Nats-Msg-Id", "once").Header.Get("Nats-Service-Error"))
+	x.until("something of each is held back", func() bool {
+		held := strings.Join(hold.Held(), " ")
+		for _, of := range []string{"tg.state.", "tg.done.", "tg.hist.", "$KV.TG_ONCE."} {
+			if !strings.Contains(held, of) {
+				return false
+			}
+		}
+		return true
+	})
+	w.dora.Draft(eve, "") // or Telegram would tell it again
+	x.until("the erasure is done", func() bool {
+		reply, err := d.nc.Request("tg.ctl.main.erase", fmt.Appendf(nil, `{"peer":%q}`, user), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply.Header.Get("Nats-Service-Error") == ""
+	})
+	hold.Release(t)
+	for _, subject := range fillers { // behind it, in each
+		if _, err := d.nc.Request(subject, nil, 10*time.Second); err != nil && err != nats.ErrNoResponders { //nolint:errorlint // as it comes
+			t.Fatalf("%s: %v", subject, err)
+		}
+	}
+	x.compacted(mark)
+	if reply := d.ask("tg.ctl.main.erase", fmt.Sprintf(`{"peer":%q,"dry_run":true}`, user)); !strings.Contains(string(reply.Data), `"TG_ONCE":{"read":2,"erased":0}`) {
+		t.Errorf("%v %s", reply.Header, reply.Data)
+	}
+	if got := string(x.became("main", user, "late").Data); strings.Contains(got, mark) || !strings.Contains(got, "erased") {
+		t.Error(got)
+	}
+}
+
+// until waits until something is so.
+func (x *marked) until(what string, is func() bool) {
+	x.t.Helper()
+	for begun := time.Now(); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begun) > 2*time.Minute {
+			x.t.Fatalf("not so: %s", what)
+		}
+	}
+}
