@@ -66,7 +66,7 @@ type JobResult struct {
 	Tries    int
 	Told     time.Time
 	Data     []byte // the result as JSON; of what is not done, the error
-	Err      error  // an [*Error] where the state is not done
+	Err      error  // an [*Error] where the state is not done, or the result was erased
 
 	digest string
 }

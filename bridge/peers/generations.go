@@ -17,7 +17,7 @@ type entry struct {
 
 func (e entry) access() access { return access{e.hash, e.full, e.in, e.msg} }
 
-// most is how many peers each of two generations has room for: some 70 bytes each. What was learned or used last stays.
+// most is how many peers each of two generations has room for: some 80 bytes each. What was learned or used last stays.
 const most = 25_000
 
 // generations are the peers in memory: when the young generation is full, the old one goes.
