@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto/mttest"
@@ -77,6 +79,43 @@ func TestEraseIsTheLastWord(t *testing.T) {
 	}
 	if got := string(x.became("main", user, "late").Data); strings.Contains(got, mark) || !strings.Contains(got, "erased") {
 		t.Error(got)
+	}
+}
+
+// An event that was told of somebody before, and that the stream takes in behind all else of the erasure, goes as well: it comes before the mark.
+func TestEraseEventsOnTheirWay(t *testing.T) {
+	w := newTown(t)
+	eve := w.AddUser(mttest.User{First: "Eve"})
+	eve.Send(w.dora, "before anybody kept anything")
+	hold := embeddedtest.Hold(node(t, "", func(*server.Options) {}))
+	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret = hold.Listen(t), "sixteen characters" })
+	d.login("main", w.dora)
+	x := &marked{daemon: d}
+	hold.Back(func(subject string) bool {
+		return subject == "tg.evt.main.history.done" || subject == "tg.evt.main.erased"
+	})
+	request := fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())
+	x.fine(d.ask("tg.ctl.main.history.fetch", request).Header.Get("Nats-Service-Error"))
+	x.until("its end is told", func() bool { return len(hold.Held()) == 1 })
+	answer := make(chan *nats.Msg, 1)
+	go func() {
+		reply, _ := d.nc.Request("tg.ctl.main.erase", []byte(request), time.Minute)
+		answer <- reply
+	}()
+	x.until("the mark is told", func() bool { return len(hold.Held()) == 2 })
+	hold.Release(t)
+	if reply := <-answer; reply == nil || !strings.Contains(string(reply.Data), `"TG_EVENTS":`) {
+		t.Fatalf("%v", reply)
+	}
+	st, err := d.js.Stream(soon(t), "TG_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := st.GetLastMsgForSubject(soon(t), "tg.evt.main.history.done"); !errors.Is(err, jetstream.ErrMsgNotFound) {
+		t.Errorf("%v %+v", err, m)
+	}
+	if _, err := st.GetLastMsgForSubject(soon(t), "tg.evt.main.erased"); err != nil {
+		t.Errorf("no mark: %v", err)
 	}
 }
 
