@@ -44,8 +44,18 @@ func (w Who) mentioned(text []byte) bool {
 		case startsWith(after, ".t.me"):
 			return n == 0 || !ofName(before[n-1])
 		}
-		return endsWith(before, "t.me/", "t.me/s/", "telegram.me/", "telegram.dog/", "domain=", `"username":"`)
+		return endsWith(before, "domain=", `"username":"`) || behindHost(before)
 	})
+}
+
+// behindHost reports whether a link to t.me, as package peers takes it, has a name next.
+func behindHost(before []byte) bool {
+	before, slash := bytes.CutSuffix(before, []byte("/"))
+	before = bytes.TrimSuffix(before, []byte("/s"))
+	for _, port := range []string{":443", ":80"} {
+		before = bytes.TrimSuffix(before, []byte(port))
+	}
+	return slash && endsWith(before, "t.me", "telegram.me", "telegram.dog")
 }
 
 // alone reports whether a name is all of a text: in JSON between quotes, in MessagePack and TL behind its length.

@@ -14,7 +14,8 @@ func TestWho(t *testing.T) {
 	for text, want := range map[string]bool{
 		`{"message":"ask @Eve_E."}`: true, `{"message":"ask @eve_else"}`: false, `{"message":"ask @old_eve"}`: false, `{"message":"Christmas eve"}`: false, `{"message":"mail@eve.example"}`: false,
 		`{"message":"https://t.me/eve_e/7"}`: true, `{"message":"t.me/eve_e7"}`: false, `{"message":"eve.t.me"}`: true, `{"message":"steve.t.me"}`: false,
-		`{"_":"user","id":"7","username":"Eve"}`: true, `{"first_name":"eve"}`: false, `{"peer":"eve"}`: false, `{"message":"tg://resolve?domain=eve"}`: true, `{}`: false,
+		`{"_":"user","id":"7","username":"Eve"}`: true, `{"peer":"https://T.me:443/s/Eve/5"}`: true, `{"peer":"TELEGRAM.ME/S/EVE"}`: true, `{"peer":"telegram.dog:80/eve"}`: true, `{"peer":"TG:Resolve?Domain=Eve"}`: true,
+		`{"peer":"example.org/s/eve"}`: false, `{"peer":"example.org:443/eve"}`: false, `{"peer":"t.me:8080/eve"}`: false, `{"first_name":"eve"}`: false, `{"peer":"eve"}`: false, `{"message":"tg://resolve?domain=eve"}`: true, `{}`: false,
 	} {
 		if got := eve.In("tg.upd.main.a.user.7", nil, []byte(text)); got != want {
 			t.Errorf("%s: %v", text, got)

@@ -36,12 +36,10 @@ func (a *accountStore) erasedKey() string { return a.name + ".erased" }
 // readPeerKey is the reverse of peerKey.
 func (a *accountStore) readPeerKey(key string) (p peer, ok bool) {
 	rest, ok := strings.CutPrefix(key, a.name+".")
-	kind, digits, found := strings.Cut(rest, ".")
-	if !ok || !found {
+	if !ok {
 		return peer{}, false
 	}
-	r, ok := idOf(subjects.Kind(kind), digits)
-	return peer{r.kind, r.id}, ok
+	return readPeer(rest)
 }
 
 // peer is what is kept of a peer; storage.ErrNone: nothing of use. Its revision is for putPeer in either case.
@@ -153,8 +151,8 @@ func (a *accountStore) alias(ctx context.Context, name string) (of alias, ok boo
 	if n.Error != "" {
 		return alias{err: &mtproto.Error{Code: n.Code, Type: n.Error, Method: "contacts.resolveUsername", Sent: mtproto.SentNo}, until: n.Until}, time.Now().Before(n.Until)
 	}
-	r, ok := idOf(n.Kind, formatID(n.ID))
-	return alias{peer: peer{r.kind, r.id}}, ok
+	p, ok := readPeer(peer{n.Kind, n.ID}.String())
+	return alias{peer: p}, ok
 }
 
 // mark is up to where the bucket knows of whom the stream of updates tells.

@@ -96,9 +96,9 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 }
 
 func (x *verbs) read(text string) (reference, error) {
-	r, ok := x.resolver.parse(text)
-	if !ok {
-		return r, noPeer(text, r)
+	r, err := x.resolver.parse(text)
+	if err != nil {
+		return r, err
 	}
 	if r.self && x.user != 0 {
 		r.kind, r.id = subjects.User, x.user

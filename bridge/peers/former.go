@@ -15,7 +15,7 @@ func (x *keeper) namesOf(ctx context.Context, p peer, former []string) ([]string
 	}
 	all := map[string]bool{} // whether he has it now
 	for _, name := range former {
-		if r, ok := named(name); ok {
+		if r, err := named(name); err == nil {
 			all[r.name] = false
 		}
 	}

@@ -23,13 +23,6 @@ func unknown(format string, args ...any) error {
 	return &UnknownError{What: fmt.Sprintf(format, args...)}
 }
 
-func noPeer(text string, r reference) error {
-	if r.far {
-		return &UnknownError{fmt.Sprintf("%.40q names no peer: no id is above %d", text, int64(subjects.MostID)), true}
-	}
-	return &UnknownError{fmt.Sprintf("%.40q names no peer: want me, @name, +phone, a t.me link or an id such as user.1, chat.1, channel.1", text), true}
-}
-
 // Classes are those in whose place Resolve understands text, sorted.
 func Classes() []string { return slices.Sorted(maps.Keys(wrappers)) }
 

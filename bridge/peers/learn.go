@@ -221,7 +221,7 @@ func clip(s string, n int) string {
 // usernamesOf are those by which somebody can be found, in lower case.
 func usernamesOf(v codec.View) (names []string) {
 	add := func(name string) {
-		if r, ok := named(name); ok && len(names) < namesMost && !slices.Contains(names, r.name) {
+		if r, err := named(name); err == nil && len(names) < namesMost && !slices.Contains(names, r.name) {
 			names = append(names, r.name)
 		}
 	}
@@ -275,7 +275,7 @@ func (x *learner) renamed(id int64, name string, usernames []string) {
 	for i, name := range usernames {
 		usernames[i] = strings.ToLower(name)
 	}
-	usernames = slices.DeleteFunc(usernames, func(name string) bool { _, ok := named(name); return !ok })
+	usernames = slices.DeleteFunc(usernames, func(name string) bool { _, err := named(name); return err != nil })
 	x.names.own(p, k, usernames)
 	if e, known := x.peers.get(k); known {
 		e.raw, e.whole = 0, 0 // the object as it came last is not as he is now

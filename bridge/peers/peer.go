@@ -2,6 +2,7 @@ package peers
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -14,6 +15,17 @@ type peer struct {
 
 // String is how the subjects of updates write a peer.
 func (p peer) String() string { return string(p.kind) + "." + formatID(p.id) }
+
+// readPeer is the reverse of String.
+func readPeer(text string) (p peer, ok bool) {
+	kind, digits, _ := strings.Cut(text, ".")
+	r, err := idOf(subjects.Kind(kind), digits)
+	switch r.kind {
+	case subjects.User, subjects.Chat, subjects.Channel:
+		return peer{r.kind, r.id}, err == nil
+	}
+	return peer{}, false
+}
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 

@@ -196,8 +196,8 @@ func TestResolve(t *testing.T) {
 		{"InputChannel", "channel.4611686018427387907", "names no peer: no id is above"},
 		{"InputPeer", "-4611686018427387906", "names no peer: no id is above"},
 		{"InputPeer", "-9223372036854775808", "names no peer: no id is above"},
-		{"InputPeer", "https://t.me/c/4611686018427387907/17", "names no peer: no id is above"},
-		{"InputPeer", "tg://user?id=4611686018427387905", "names no peer: no id is above"},
+		{"InputPeer", "https://t.me/c/4611686018427387907/17", "names no peer: behind /c/: no id is above"},
+		{"InputPeer", "tg://user?id=4611686018427387905", "names no peer: id: no id is above"},
 		{"InputPeer", "chat.9007199254740993", "names no peer: no id is above"},
 		{"InputPeer", "chat.9007199254740992", "inputPeerChat 9007199254740992"},
 		{"InputMedia", "me", "not a peer"},
@@ -369,7 +369,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if r, ok := parse(text); ok && !r.self && r.name == "" && r.phone == "" && r.id <= 0 {
+		if r, err := parse(text); err == nil && !r.self && r.name == "" && r.phone == "" && r.id <= 0 {
 			t.Errorf("%q: %+v", text, r)
 		}
 	})
@@ -382,7 +382,7 @@ func TestBotAPI(t *testing.T) {
 		"-1000000000001": {subjects.Channel, 1}, "-1000000000": {subjects.Chat, 1000000000}, "-1001234567": {subjects.Chat, 1001234567}, "-7": {subjects.Chat, 7},
 		"5000000000": {subjects.None, 5000000000},
 	} {
-		if r, ok := parse(id); !ok || (peer{r.kind, r.id}) != want {
+		if r, err := parse(id); err != nil || (peer{r.kind, r.id}) != want {
 			t.Errorf("%s: %v %d, want %v", id, r.kind, r.id, want)
 		}
 	}

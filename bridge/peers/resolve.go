@@ -19,15 +19,18 @@ type resolver struct {
 }
 
 // parse reads a text as this account means it: a bot's bare id is a user's, as the Bot API has it; and its own is itself.
-func (x *resolver) parse(text string) (reference, bool) {
-	r, ok := parse(text)
+func (x *resolver) parse(text string) (reference, error) {
+	r, err := parse(text)
+	if err != nil {
+		return reference{}, &UnknownError{fmt.Sprintf("%.40q names no peer: %v", text, err), true}
+	}
 	if x.bot && r.id > 0 && r.kind == subjects.None {
 		r.kind = subjects.User
 	}
 	if x.user != 0 && r.id == x.user && r.kind == subjects.User {
 		r = reference{self: true}
 	}
-	return r, ok
+	return r, nil
 }
 
 // resolve is [Directory.Resolve].
@@ -36,9 +39,9 @@ func (x *resolver) resolve(ctx context.Context, class, text string) (object []by
 	if !ok {
 		return nil, false, nil
 	}
-	r, ok := x.parse(text)
-	if !ok {
-		return nil, true, noPeer(text, r)
+	r, err := x.parse(text)
+	if err != nil {
+		return nil, true, err
 	}
 	var f callable
 	if !r.self {
@@ -56,8 +59,8 @@ func (x *resolver) locate(class, text string, hole int64) (object []byte, name s
 	if !ok {
 		return nil, "", false
 	}
-	r, ok := x.parse(text)
-	if !ok {
+	r, err := x.parse(text)
+	if err != nil {
 		return nil, "", false
 	}
 	p := peer{r.kind, r.id}
@@ -67,14 +70,14 @@ func (x *resolver) locate(class, text string, hole int64) (object []byte, name s
 			p.kind = subjects.Channel
 		}
 	}
-	object, err := x.object(class, wrap, r, callable{peer: p})
+	object, err = x.object(class, wrap, r, callable{peer: p})
 	return object, name, err == nil
 }
 
 // whose is [Directory.Whose].
 func (x *resolver) whose(name string) (p peer, ok bool) {
-	r, ok := x.parse(name)
-	if !ok {
+	r, err := x.parse(name)
+	if err != nil {
 		return peer{}, false
 	}
 	if r.name == "" && r.phone == "" {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/natsgram/natsgram/bridge/bus"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/settings"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -79,7 +80,7 @@ func (o downloadOptions) asks(what string) (map[string]any, error) {
 	switch {
 	case o.photo:
 		a["photo_of"] = what
-	case strings.Contains(what, "://") || strings.HasPrefix(what, "t.me/") || strings.HasPrefix(what, "tg:"):
+	case peers.IsLink(what):
 		a["link"] = what
 	case i > 0:
 		id, err := strconv.Atoi(what[i+1:])

@@ -33,6 +33,21 @@ func messageID(t *testing.T, out string) int {
 	return 0
 }
 
+// A link is one in capitals too; all else names a message by its chat.
+func TestDownloadAsks(t *testing.T) {
+	for what, want := range map[string]string{
+		"T.me/News/s/5": `{"link":"T.me/News/s/5"}`, "HTTPS://T.ME/C/3/5": `{"link":"HTTPS://T.ME/C/3/5"}`, "TG:privatepost?channel=3&post=5": `{"link":"TG:privatepost?channel=3\u0026post=5"}`,
+		"telegram.me/news/s/5": `{"link":"telegram.me/news/s/5"}`, "news.t.me/s/5": `{"link":"news.t.me/s/5"}`, "https://example.org/5": `{"link":"https://example.org/5"}`,
+		"@news/5": `{"message":{"id":5,"peer":"@news"}}`, "news/5": `{"message":{"id":5,"peer":"news"}}`, "channel.3/5": `{"message":{"id":5,"peer":"channel.3"}}`,
+		"-1000000000003/5": `{"message":{"id":5,"peer":"-1000000000003"}}`,
+	} {
+		asked, err := downloadOptions{}.asks(what)
+		if got, _ := json.Marshal(asked); err != nil || string(got) != want {
+			t.Errorf("%s: %s %v, want %s", what, got, err, want)
+		}
+	}
+}
+
 // A message's file comes whole, under its name or another, to standard output, and goes on where it was cut off.
 func TestDownloadCommand(t *testing.T) {
 	r := newFilesRig(t)

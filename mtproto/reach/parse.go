@@ -238,6 +238,11 @@ func (w *Way) addLink(l proxyLink, last bool) error {
 	if err != nil {
 		return errLink
 	}
+	for key, values := range q { // Telegram's own apps tell capitals apart in what a link says alone
+		if low := strings.ToLower(key); !q.Has(low) {
+			q[low] = values
+		}
+	}
 	addr := net.JoinHostPort(strings.Trim(q.Get("server"), "[]"), q.Get("port"))
 	if checkAddr(addr) != nil {
 		return errLink

@@ -35,6 +35,8 @@ func TestParse(t *testing.T) {
 		"mtproxy+intermediate://" + key + "@h:1": "mtproxy+intermediate://***@h:1",
 		"tg://proxy?server=1.2.3.4&port=443&secret=dd" + key:                  "mtproxy://***@1.2.3.4:443",
 		"tg:proxy?server=1.2.3.4&port=443&secret=" + key6:                     "mtproxy://***@1.2.3.4:443",
+		"TG://Proxy?Server=1.2.3.4&Port=443&Secret=" + key6:                   "mtproxy://***@1.2.3.4:443",
+		"HTTPS://T.ME/PROXY?server=1.2.3.4&port=443&secret=" + key6:           "mtproxy://***@1.2.3.4:443",
 		"tg://proxy/?server=[::1]&port=443&secret=" + tls6:                    "mtproxy://***@[::1]:443",
 		"https://t.me/proxy?server=h.example.org&port=443&secret=" + tls6:     "mtproxy://***@h.example.org:443",
 		"http://www.telegram.me/proxy?port=443&server=h&secret=" + key + "#x": "mtproxy://***@h:443",

@@ -101,9 +101,9 @@ func (fi *Finder) Find(ctx context.Context, a *Asked) (*Found, error) {
 func (fi *Finder) FindAnew(ctx context.Context, a *Asked) (*Found, error) {
 	switch {
 	case a.Link != "":
-		l, ok := parseLink(a.Link)
-		if !ok {
-			return nil, bad("link: want one to a message or a story, such as https://t.me/news/5 or https://t.me/c/123/5, got " + answer.Quote(a.Link))
+		l, err := parseLink(a.Link)
+		if err != nil {
+			return nil, bad("link: want one to a message or a story, such as https://t.me/news/5 or https://t.me/c/123/5, got " + answer.Quote(a.Link) + ": " + err.Error())
 		}
 		return fi.linked(ctx, l, a.Size)
 	case a.Message != nil:
