@@ -212,7 +212,7 @@ func TestAccountsMistakes(t *testing.T) {
 		{"add", `{"account":"Bad Name"}`, "400 account name"},
 		{"add", `{}`, "400 account name"},
 		{"add", `[]`, "400 the request"},
-		{"add", `{"acount":"x"}`, `unknown field "acount"`},
+		{"add", `{"acount":"x"}`, "acount: no such field, did you mean account?"},
 		{"add", `{"account":"` + names[0] + `"}`, "409 there is an account"},
 		{"move", `{"account":"nobody"}`, "404 there is no account nobody"},
 		{"move", `{"account":"spare"}`, "409 nobody runs spare"},

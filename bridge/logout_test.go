@@ -42,9 +42,9 @@ func TestBadControlRequests(t *testing.T) {
 		{"_.schema", `{"format":1}`, "format: want a string, got number"},
 		{"main.watch.add", `{"channels":"1"}`, "channels: want an array, got string"},
 		{"main.watch.add", ``, `want {"channels":["1234"]}`},
-		{"main.watch.add", `{"channel":["1"]}`, `unknown field "channel"`},
+		{"main.watch.add", `{"channel":["1"]}`, "channel: no such field, did you mean channels?"},
 		{"main.watch.remove", `{"channels":["1"]} {}`, "want one object"},
-		{"_.schema", `{"formt":"asyncapi"}`, `unknown field "formt"`},
+		{"_.schema", `{"formt":"asyncapi"}`, "formt: no such field, did you mean format?"},
 	} {
 		reply := d.ask("tg.ctl."+c[0], c[1])
 		text := reply.Header.Get("Nats-Service-Error")

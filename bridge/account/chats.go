@@ -102,16 +102,16 @@ func (x *keeping) about(call codec.View) updates.Peer {
 // answers has the service tell of the dialogs.
 func (x *keeping) answers(c *rpc.Config) {
 	c.Extra["chats"] = rpc.Extra{Subject: c.Scheme.Ctl(c.Account, "chats"), Slow: true, Answer: func(_ context.Context, request []byte) ([]byte, *answer.Fault) {
-		k := x.keeper
-		if k == nil {
-			return nil, answer.Refuse(404, "the dialogs of "+c.Account+" are not kept: name it in NATSGRAM_STATE; a bot has none")
-		}
 		var q chats.Query
 		if err := answer.ReadJSON(request, &q); err != nil {
 			return nil, answer.Refuse(400, "chats: "+err.Error())
 		}
 		if q.Folder < 0 || q.Offset < 0 || q.Limit < 0 {
 			return nil, answer.Refuse(400, "chats: folder, offset and limit: want 0 or more")
+		}
+		k := x.keeper
+		if k == nil {
+			return nil, answer.Refuse(404, "the dialogs of "+c.Account+" are not kept: name it in NATSGRAM_STATE; a bot has none")
 		}
 		page, err := k.Page(q)
 		if err != nil {

@@ -156,7 +156,7 @@ func TestDialogsAreKept(t *testing.T) {
 	x.says(al, "Al: top 6, 3 unread, pinned")
 	for ask, want := range map[string]string{
 		`{"folder":"a"}`: "chats: folder: want a whole number, got string", `{"offset":-1}`: "want 0 or more", `{"limit":-1}`: "want 0 or more", `{"folder":-1}`: "want 0 or more",
-		`{"limits":1}`: `unknown field "limits"`, `[`: "unexpected EOF",
+		`{"limits":1}`: "limits: no such field, did you mean limit?", `[`: "unexpected EOF",
 	} {
 		if reply, err := x.nc.Request("tg.ctl.main.chats", []byte(ask), 30*time.Second); err != nil || !strings.Contains(reply.Header.Get("Nats-Service-Error"), want) {
 			t.Errorf("%s: %v %v, want %s", ask, reply, err, want)

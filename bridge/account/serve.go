@@ -140,7 +140,10 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 	return c
 }
 
-func (r *Runner) statusJSON(context.Context, []byte) ([]byte, *answer.Fault) {
+func (r *Runner) statusJSON(_ context.Context, request []byte) ([]byte, *answer.Fault) {
+	if err := answer.ReadJSON(request, &struct{}{}); err != nil {
+		return nil, answer.Refuse(400, "status: "+err.Error())
+	}
 	b, err := json.Marshal(r.Status())
 	if err != nil {
 		return nil, answer.Refuse(500, err.Error())

@@ -106,7 +106,7 @@ func (w *watched) serve(verb string) func(context.Context, []byte) ([]byte, *ans
 // watchRequest reads {"channels":["1234"]}; numbers will do too.
 func watchRequest(verb string, request []byte) (ids []int64, err error) {
 	if verb == "list" {
-		return nil, nil
+		return nil, answer.ReadJSON(request, &struct{}{})
 	}
 	var in struct {
 		Channels []any `json:"channels"`

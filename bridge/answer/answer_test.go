@@ -174,7 +174,8 @@ func TestFieldsGivenTwice(t *testing.T) {
 		`{"a": 1, "b": {"c": 1, "d": [{"e": 1}, {"e": 2}]}}`:                           "",
 		`{"a": [1, 1, "a", "a"], "b": "b"}`:                                            "",
 		`{"a": 1, "b": 2, "a": 1}`:                                                     "a: given twice",
-		`{"a": 1, "A": 2}`:                                                             "A: given twice",
+		`{"a": 1, "A": 2}`:                                                             "A: no such field, did you mean a?",
+		`{"b": {"c": 1, "C": 2}}`:                                                      "b.C: given twice",
 		`{"b": {"c": 1, "d": [{}, {"e": 1, "e": 2}]}}`:                                 "b.d[1].e: given twice",
 		`{"b": ` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `, "b": 1}`: "b: given twice",
 	} {
@@ -185,5 +186,48 @@ func TestFieldsGivenTwice(t *testing.T) {
 		if got != want {
 			t.Errorf("%.80s: %q, want %q", body, got, want)
 		}
+	}
+}
+
+// A field is read by its name as it is written, however deep it stands; one that is not read is refused with the name that it may have had.
+func TestFieldsAsTheyAreWritten(t *testing.T) {
+	type inner struct {
+		ID   int             `json:"id"`
+		Text json.RawMessage `json:"text"`
+		When time.Time       `json:"when"`
+	}
+	type object struct {
+		inner
+		One  *inner           `json:"one"`
+		Many []inner          `json:"many"`
+		By   map[string]inner `json:"by"`
+		Any  any              `json:"any"`
+		Left string           `json:"-"`
+		Bare bool
+	}
+	for body, want := range map[string]string{
+		`{"id": 1, "one": {"id": 2}, "many": [{"id": 3}], "by": {"ID": {"id": 4}}, "any": {"ID": 5}, "Bare": true, "text": {"Id": 6}, "when": "2026-01-31T00:00:00Z"}`: "",
+		``: "", ` `: "", `null`: "", `{}`: "", `{"one": null, "many": null}`: "",
+		`{"ID": 1}`: "ID: no such field, did you mean id?", `{"one": {"Id": 1}}`: "one.Id: no such field, did you mean id?",
+		`{"many": [{}, {"idd": 1}]}`: "many[1].idd: no such field, did you mean id?", `{"by": {"x": {"I_D": 1}}}`: "by.x.I_D: no such field, did you mean id?",
+		`{"bare": true}`: "bare: no such field, did you mean Bare?", `{"-": ""}`: "-: no such field, there are id, text, when, one, many, by, any, Bare",
+		`{"Left": ""}`: "Left: no such field, there are id, text, when, one, many, by, any, Bare", `{"inner": {}}`: "inner: no such field, there are id, text, when, one, many, by, any, Bare",
+		`{"one": []}`: "one: want an object, got array", `{"id": 1} 2`: "want one object, got more behind it", `[]`: "want an object, got array", `{"id"`: "unexpected EOF",
+		`{"one": [{"ID": 1}]}`: "one: want an object, got array",
+	} {
+		got := ""
+		if err := ReadJSON([]byte(body), new(object)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+	var in object
+	if err := ReadJSON([]byte(`{"one": {}}`), &in, "id", "many"); err == nil || err.Error() != "one: no such field, there are id, many" {
+		t.Errorf("a field that this request may not have: %v", err)
+	}
+	if err := ReadJSON([]byte(`{"x": 1}`), &struct{}{}); err == nil || err.Error() != "x: no such field, it takes none" {
+		t.Error(err)
 	}
 }

@@ -29,11 +29,11 @@ type request struct {
 	Limit   int    `json:"limit"`  // list: accounts at most
 }
 
-// accounts makes an answer to a request of a verb.
-func (c *Control) accounts(do func(context.Context, request) (any, error)) handler {
+// accounts makes an answer to a request of a verb, which reads these fields.
+func (c *Control) accounts(do func(context.Context, request) (any, error), fields ...string) handler {
 	return func(ctx context.Context, r *answer.Request) (any, error) {
 		var in request
-		if err := answer.ReadJSON(r.Data(), &in); err != nil {
+		if err := answer.ReadJSON(r.Data(), &in, fields...); err != nil {
 			return nil, answer.Refuse(400, "the request is not the JSON object it should be: "+err.Error())
 		}
 		return do(ctx, in)

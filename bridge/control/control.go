@@ -134,12 +134,13 @@ func (c *Control) endpoints(service *micro.Service) error {
 	err := errors.Join(
 		add("login", c.scheme.Ctl("*", "login.*"), c.login),
 		add("schema", c.scheme.Ctl(subjects.Daemon, "schema"), c.schema),
-		add("health", c.scheme.Ctl(subjects.Daemon, "health"), c.accounts(c.healthOfAll)),
+		add("health", c.scheme.Ctl(subjects.Daemon, "health"), c.healthOfAll),
 	)
-	for verb, do := range map[string]func(context.Context, request) (any, error){
-		"list": c.listAccounts, "add": c.addAccount, "remove": c.removeAccount, "move": c.moveAccount,
+	for verb, do := range map[string]handler{
+		"list": c.accounts(c.listAccounts, "after", "limit"), "add": c.accounts(c.addAccount, "account"),
+		"remove": c.accounts(c.removeAccount, "account", "logout", "purge"), "move": c.accounts(c.moveAccount, "account", "to"),
 	} {
-		err = errors.Join(err, add("accounts_"+verb, c.scheme.Ctl(subjects.Daemon, "accounts."+verb), c.accounts(do)))
+		err = errors.Join(err, add("accounts_"+verb, c.scheme.Ctl(subjects.Daemon, "accounts."+verb), do))
 	}
 	return errors.Join(err, service.SubscribeAside(nil, nil))
 }
@@ -178,6 +179,9 @@ func (c *Control) handle(r *answer.Request, asked chan struct{}, do handler) *an
 	}
 	if r.Size() > askedSize {
 		return r.JSON(nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))
+	}
+	if fault := r.NotJSON(); fault != nil {
+		return r.JSON(nil, fault)
 	}
 	v, err := do(c.ctx, r)
 	if err != nil {

@@ -58,7 +58,10 @@ type AllHealth struct {
 }
 
 // healthOfAll tells how this daemon does, and all others that have a lease.
-func (c *Control) healthOfAll(ctx context.Context, _ request) (any, error) {
+func (c *Control) healthOfAll(ctx context.Context, r *answer.Request) (any, error) {
+	if err := answer.ReadJSON(r.Data(), &struct{}{}); err != nil {
+		return nil, answer.Refuse(400, "health: "+err.Error())
+	}
 	out := AllHealth{Ready: true, Healthy: true, Daemons: []health.Health{c.health()}}
 	out.Daemons = append(out.Daemons, c.healthOfOthers(ctx)...)
 	for _, h := range out.Daemons {

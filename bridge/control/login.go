@@ -30,6 +30,9 @@ func (c *Control) login(ctx context.Context, r *answer.Request) (any, error) {
 		return nil, answer.Refuse(404, "no such account name")
 	}
 	step := strings.TrimPrefix(verb, "login.")
+	if _, err := readLogin(step, r.Data()); err != nil {
+		return nil, err
+	}
 	at, err := c.loginAt(name, step)
 	if err != nil {
 		return nil, err
@@ -42,11 +45,33 @@ func (c *Control) login(ctx context.Context, r *answer.Request) (any, error) {
 
 // loginWith does a step with what the request says.
 func (c *Control) loginWith(name, step string, body []byte) (any, error) {
-	var in steps.Answers
-	if answer.ReadJSON(body, &in) != nil {
-		return nil, answer.Refuse(400, "the request is not the JSON object it should be") // never quoted: it may hold a password
+	in, err := readLogin(step, body)
+	if err != nil {
+		return nil, err
 	}
 	return c.loginStep(name, step, in)
+}
+
+// readLogin reads the request of a step.
+func readLogin(step string, body []byte) (in steps.Answers, err error) {
+	reads, ok := steps.Reads(step)
+	if !ok {
+		return in, answer.Refuse(404, "no such step: there are start, await, code, password, signup, "+
+			"email, email_code, resend, status and cancel")
+	}
+	into := any(&in)
+	if len(reads) == 0 {
+		into = &struct{}{}
+	}
+	err = answer.ReadJSON(body, into, reads...)
+	var field *answer.FieldError
+	switch {
+	case err == nil:
+		return in, nil
+	case errors.As(err, &field):
+		return in, answer.Refuse(400, "login."+step+": "+err.Error())
+	}
+	return in, answer.Refuse(400, "the request is not the JSON object it should be") // never quoted: it may hold a password
 }
 
 // loginStep does one step. A login begins with start; the others go on with it.
@@ -90,9 +115,6 @@ func (l *login) step(ctx context.Context, step string, in steps.Answers) (mtprot
 	}
 	st, err := l.Do(ctx, step, in)
 	switch {
-	case errors.Is(err, steps.ErrNoStep):
-		return st, answer.Refuse(404, "no such step: there are start, await, code, password, signup, "+
-			"email, email_code, resend, status and cancel")
 	case errors.Is(err, context.DeadlineExceeded):
 		if why := l.WhyWaiting(); why != "" {
 			return st, answer.Fail(504, answer.Sent(mtproto.Reached(err).String()), "not connected to Telegram: "+why)

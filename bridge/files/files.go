@@ -191,6 +191,9 @@ func (s *Service) Accept(r answer.Request, e *micro.Endpoint) {
 }
 
 func (s *Service) serve(verb string, r *answer.Request, begun time.Time) *answer.Fault {
+	if fault := r.NotJSON(); fault != nil {
+		return fault
+	}
 	switch verb {
 	case subjects.FilePut:
 		return s.put(r, begun)

@@ -54,7 +54,11 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 		Kind  string          `json:"kind"`
 		Limit int             `json:"limit"`
 	}
-	if err := answer.ReadJSON(body, &in); err != nil {
+	reads := []string{"peer"}
+	if verb == "search" {
+		reads = []string{"text", "kind", "limit"}
+	}
+	if err := answer.ReadJSON(body, &in, reads...); err != nil {
 		return nil, answer.Refuse(400, "peers."+verb+": "+err.Error())
 	}
 	var out any

@@ -57,7 +57,8 @@ func (r *Runner) Answer(ctx context.Context, verb string, body []byte) ([]byte, 
 		After uint64 `json:"after"`
 		Limit int    `json:"limit"`
 	}
-	if err := answer.ReadJSON(body, &in); err != nil {
+	reads := map[string][]string{"list": {"chat", "after", "limit"}, "cancel": {"job", "seq", "chat", "all"}, "retry": {"job", "seq", "chat"}}
+	if err := answer.ReadJSON(body, &in, reads[verb]...); err != nil {
 		return nil, answer.Refuse(400, "queue."+verb+": "+err.Error())
 	}
 	if in.Chat != "" {

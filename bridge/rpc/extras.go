@@ -47,6 +47,10 @@ func (x *extras) accept(r answer.Request) {
 		one.reply(&r, at, nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))
 		return
 	}
+	if fault := r.NotJSON(); fault != nil {
+		one.reply(&r, at, nil, fault)
+		return
+	}
 	do := func() {
 		data, fault := one.Answer(x.life, r.Data())
 		one.reply(&r, at, data, fault)

@@ -71,14 +71,8 @@ func readAll(h nats.Header) (in headers, wrong *Fault) {
 		{subjects.HeaderTimeout, &in.timeout}, {subjects.HeaderRetry, &in.retry}, {subjects.HeaderMsgID, &in.msgID},
 		{subjects.HeaderReply, &in.reply}, {subjects.HeaderOrder, &in.order},
 	} {
-		found := 0
-		for k, v := range h {
-			if len(k) == len(one.name) && strings.EqualFold(k, one.name) && len(v) > 0 {
-				found += len(v)
-				*one.to = v[0]
-			}
-		}
-		if found > 1 {
+		var found int
+		if *one.to, found = answer.First(h, one.name); found > 1 {
 			wrong = answer.Refuse(400, one.name+": it is there "+strconv.Itoa(found)+" times, want one")
 		}
 		if len(*one.to) > maxHeader {
@@ -96,7 +90,7 @@ func sane(id string) bool {
 func (r *request) readTypes(in, accept string) *Fault {
 	ok := true
 	if in != "" {
-		r.in, ok = parseType(in)
+		r.in, ok = answer.ParseType(in)
 	}
 	r.out = r.in
 	if accept != "" {
@@ -123,24 +117,10 @@ func (r *request) checkLayer(text string, layer int) *Fault {
 	return nil
 }
 
-// parseType understands a content type, parameters ignored.
-func parseType(text string) (Encoding, bool) {
-	text, _, _ = strings.Cut(text, ";")
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case subjects.ContentJSON, "text/json":
-		return JSON, true
-	case subjects.ContentMsgpack, "application/x-msgpack", "application/vnd.msgpack":
-		return Msgpack, true
-	case subjects.ContentTL:
-		return TL, true
-	}
-	return JSON, false
-}
-
 // parseAccept takes the first of the list that there is; weights are ignored. same is what the request came in.
 func parseAccept(text string, same Encoding) (Encoding, bool) {
 	for one := range strings.SplitSeq(text, ",") {
-		if e, ok := parseType(one); ok {
+		if e, ok := answer.ParseType(one); ok {
 			return e, true
 		}
 		one, _, _ = strings.Cut(one, ";")

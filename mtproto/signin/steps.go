@@ -29,43 +29,52 @@ const (
 // ErrNoStep is the error of [Do] for a name that no step has.
 var ErrNoStep = errors.New("signin: no such step")
 
-type step func(context.Context, *mtproto.Login, Answers) (mtproto.LoginState, error)
+type step struct {
+	do    func(context.Context, *mtproto.Login, Answers) (mtproto.LoginState, error)
+	reads []string // of the answers, by their names in JSON
+}
 
 // steps are all steps by their names.
 var steps = map[string]step{
-	Start: start,
-	Await: func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
+	Start: {start, []string{"phone", "bot_token", "qr"}},
+	Await: {func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
 		return l.AwaitQR(ctx)
-	},
-	"email": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+	}, nil},
+	"email": {func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
 		return l.SetEmail(ctx, in.Email)
-	},
-	"email_code": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+	}, []string{"email"}},
+	"email_code": {func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
 		return l.EmailCode(ctx, in.Code)
-	},
-	"code": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+	}, []string{"code"}},
+	"code": {func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
 		return l.SignIn(ctx, in.Code)
-	},
-	"password": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+	}, []string{"code"}},
+	"password": {func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
 		return l.Password(ctx, in.Password)
-	},
-	"signup": func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
+	}, []string{"password"}},
+	"signup": {func(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
 		return l.SignUp(ctx, in.First, in.Last)
-	},
-	"resend": func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
+	}, []string{"first_name", "last_name"}},
+	"resend": {func(ctx context.Context, l *mtproto.Login, _ Answers) (mtproto.LoginState, error) {
 		return l.ResendCode(ctx)
-	},
-	"status": state,
-	Cancel:   state,
+	}, nil},
+	"status": {state, nil},
+	Cancel:   {state, nil},
+}
+
+// Reads are the answers that a step reads, by their names in JSON; false: there is no such step.
+func Reads(name string) ([]string, bool) {
+	s, ok := steps[name]
+	return s.reads, ok
 }
 
 // Do makes the step of that name, and returns the state of the login after it.
 func Do(ctx context.Context, l *mtproto.Login, name string, in Answers) (mtproto.LoginState, error) {
-	do := steps[name]
-	if do == nil {
+	s, ok := steps[name]
+	if !ok {
 		return mtproto.LoginState{}, ErrNoStep
 	}
-	return do(ctx, l, in)
+	return s.do(ctx, l, in)
 }
 
 func start(ctx context.Context, l *mtproto.Login, in Answers) (mtproto.LoginState, error) {
