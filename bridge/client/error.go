@@ -38,6 +38,9 @@ var (
 
 	// ErrUnknownPeer says that what was asked of [Peers] leads to nobody whom the account knows.
 	ErrUnknownPeer = errors.New("no such peer is known")
+
+	// ErrJobForgotten says that a job is told of no more: it ended, and how is not known.
+	ErrJobForgotten = errors.New("the job is told of no more")
 )
 
 // Sent tells whether a call may have reached Telegram.

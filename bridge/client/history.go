@@ -53,7 +53,8 @@ func WithHistoryProgress(f func(HistoryJob)) HistoryOption {
 }
 
 // FetchHistory has messages of a chat fetched into the stream TG_HISTORY, and waits until they are there. When ctx ends before, the job
-// goes on; the same call again waits for the same one. Its error is an [*Error].
+// goes on; the same call again waits for the same one. Its error is an [*Error], with [ErrJobForgotten] behind it where so many jobs ended
+// meanwhile that this one is not told of any more.
 func (c *Client) FetchHistory(ctx context.Context, of HistoryOf, opts ...HistoryOption) (j HistoryJob, err error) {
 	var o historyOptions
 	for _, set := range opts {
@@ -75,10 +76,10 @@ func (c *Client) FetchHistory(ctx context.Context, of HistoryOf, opts ...History
 			Jobs []HistoryJob `json:"jobs"`
 		}
 		if err := c.control(ctx, "history.list", map[string]string{"job": j.ID}, &all); err != nil {
-			return j, err
+			return j, forgottenJob(err)
 		}
 		if len(all.Jobs) != 1 {
-			return j, errors.New("natsgram: history: the daemon does not know the job any more")
+			return j, fmt.Errorf("natsgram: history: the daemon tells of %d jobs, and not of the one that was asked for", len(all.Jobs))
 		}
 		if j = all.Jobs[0]; o.progress != nil {
 			o.progress(j)
@@ -89,6 +90,15 @@ func (c *Client) FetchHistory(ctx context.Context, of HistoryOf, opts ...History
 		return j, c.failed(k, &Error{Code: j.Code, Text: j.Error, Sent: SentNo})
 	}
 	return j, nil
+}
+
+// forgottenJob calls by its name that a job is not in the list, which has the last 50 that ended, for a week.
+func forgottenJob(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code == codeUnknown && e.Type == "" {
+		e.Text, e.Sent, e.Err = "the job ended and is not listed any more, so that how it ended is not known; the same call again fetches what is missing", SentUnknown, ErrJobForgotten
+	}
+	return err
 }
 
 // History has messages of a chat fetched, and gives them as the updates that they would be if they came now: those of the range that stand

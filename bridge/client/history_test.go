@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/client"
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/tl/tg"
 )
@@ -41,6 +44,27 @@ func TestHistoryIsErased(t *testing.T) {
 	}
 	if n == 0 || n >= 700 {
 		t.Errorf("%d messages", n)
+	}
+}
+
+// Of a job that the daemon does not list any more it is said that nobody knows how it ended.
+func TestHistoryJobIsForgotten(t *testing.T) {
+	nc := embeddedtest.Connect(t, embeddedtest.Start(t))
+	if _, err := nc.Subscribe("tg.ctl.main.history.*", func(m *nats.Msg) {
+		if strings.HasSuffix(m.Subject, ".fetch") {
+			_ = m.Respond([]byte(`{"job":{"id":"j1","state":"running","peer":"user.5","done":7}}`))
+			return
+		}
+		reply := nats.NewMsg(m.Reply)
+		reply.Header = nats.Header{"Nats-Service-Error-Code": {"404"}, "Nats-Service-Error": {"history.list: there is no such job"}, "Tg-Sent": {"no"}}
+		_ = m.RespondMsg(reply)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	j, err := client.New(nc, "main").FetchHistory(soon(t), client.HistoryOf{Peer: "user.5"})
+	var e *client.Error
+	if !errors.Is(err, client.ErrJobForgotten) || !errors.As(err, &e) || e.Code != 404 || e.Sent != client.SentUnknown || j.ID != "j1" || j.Done != 7 {
+		t.Errorf("%+v %v", j, err)
 	}
 }
 

@@ -305,8 +305,8 @@ func (s *Service) list(body []byte) (any, *answer.Fault) {
 			out.Jobs = append(out.Jobs, s.told(j, now))
 		}
 	}
-	for _, j := range slices.Backward(s.jobs) {
-		if j.ended() && (in.Job == "" || in.Job == j.ID) {
+	for _, j := range s.endedJobs() {
+		if in.Job == "" || in.Job == j.ID {
 			out.Jobs = append(out.Jobs, s.told(j, now))
 		}
 	}

@@ -662,3 +662,30 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// Of the jobs that ended those are forgotten that ended first, and not those that began first: who waits for a long one is told how it ended.
+func TestLongJobIsNotForgotten(t *testing.T) {
+	now := time.Now()
+	s := New(Config{Scheme: subjects.Scheme{}, Account: "main"})
+	s.loaded = true
+	ended := func(id string, ago time.Duration) *job {
+		return &job{ID: id, Kind: subjects.Channel, Chat: chat, User: self, Walk: walk.New(walk.Range{}), State: Done, Since: now.Add(-time.Hour), Ended: now.Add(-ago)}
+	}
+	s.jobs = []*job{ended("long", time.Second), {ID: "open", Kind: subjects.Channel, Chat: chat, User: self, Walk: walk.New(walk.Range{}), Since: now}, ended("old", endedAge)}
+	for i := range endedMost + 1 {
+		s.jobs = append(s.jobs, ended("short"+strconv.Itoa(i), time.Duration(endedMost-i+2)*time.Second))
+	}
+	s.tidy(now)
+	var all Jobs
+	b, f := s.Answer(t.Context(), "list", nil)
+	if f != nil || json.Unmarshal(b, &all) != nil {
+		t.Fatal(f)
+	}
+	var ids []string
+	for _, j := range all.Jobs {
+		ids = append(ids, j.ID)
+	}
+	if len(ids) != endedMost+1 || !slices.Equal(ids[:3], []string{"open", "long", "short50"}) || ids[endedMost] != "short2" {
+		t.Errorf("%d jobs: %v", len(ids), ids)
+	}
+}

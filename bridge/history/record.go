@@ -99,19 +99,22 @@ func (s *Service) write(ctx context.Context) error {
 
 // tidy forgets jobs that ended long ago, under mu.
 func (s *Service) tidy(now time.Time) {
-	ended := 0
+	ended := s.endedJobs()
+	forgotten := ended[min(endedMost, len(ended)):]
+	s.jobs = slices.DeleteFunc(s.jobs, func(j *job) bool {
+		return j.ended() && (now.Sub(j.Ended) >= endedAge || slices.Contains(forgotten, j))
+	})
+}
+
+// endedJobs are the jobs that have ended, the last to end first, under mu.
+func (s *Service) endedJobs() (all []*job) {
 	for _, j := range slices.Backward(s.jobs) {
 		if j.ended() {
-			ended++
+			all = append(all, j)
 		}
 	}
-	s.jobs = slices.DeleteFunc(s.jobs, func(j *job) bool {
-		if !j.ended() || ended <= endedMost && now.Sub(j.Ended) < endedAge {
-			return false
-		}
-		ended--
-		return true
-	})
+	slices.SortStableFunc(all, func(a, b *job) int { return b.Ended.Compare(a.Ended) })
+	return all
 }
 
 var _ Records = (*records.Records)(nil)

@@ -311,6 +311,12 @@ type faultError struct{ code, text string }
 
 func (e *faultError) Error() string { return e.text }
 
+// hasCode reports whether a daemon has answered with an error of that code.
+func hasCode(err error, code string) bool {
+	var fault *faultError
+	return errors.As(err, &fault) && fault.code == code
+}
+
 // passing reports whether a request that changes nothing may be answered when it is made again: nobody has answered it, or only that it is to be
 // made later.
 func passing(err error) bool {

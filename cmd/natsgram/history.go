@@ -162,6 +162,10 @@ func awaitHistory(c *cobra.Command, account string, j history.Job) (history.Job,
 				fmt.Fprintln(c.ErrOrStderr(), "The daemon does not answer; waiting for it.")
 			}
 			silent = true
+		case hasCode(err, "404"):
+			line.end()
+			return j, fmt.Errorf("job %s is not in the list any more, which has the last 50 that ended, for a week: it ended, and how is not known. It was last seen with %s looked at.\n"+
+				"The same command again fetches what is missing, and nothing twice.", j.ID, messagesDone(j))
 		case err != nil:
 			line.end()
 			return j, fmt.Errorf("job %s cannot be seen any more: %w", j.ID, err)
@@ -179,15 +183,18 @@ func awaitHistory(c *cobra.Command, account string, j history.Job) (history.Job,
 
 // historyLine is how far a job is, in words.
 func historyLine(j history.Job) string {
-	text := strconv.Itoa(j.Done)
-	if j.Of > 0 {
-		text += " of " + strconv.Itoa(j.Of)
-	}
-	text += " messages"
+	text := messagesDone(j)
 	if j.State == history.Waiting && j.Reason != "" {
 		text += ", waits: " + shorten(printable(j.Reason))
 	}
 	return text
+}
+
+func messagesDone(j history.Job) string {
+	if j.Of > 0 {
+		return fmt.Sprintf("%d of %d messages", j.Done, j.Of)
+	}
+	return strconv.Itoa(j.Done) + " messages"
 }
 
 func askHistory(ctx context.Context, c *cobra.Command, account, verb string, in, out any) error {

@@ -133,6 +133,35 @@ func TestHistoryOutlivesDaemons(t *testing.T) {
 	}
 }
 
+// Of a job that is in the list no more nobody knows how it ended. The command says just that, how far it was, and what to do.
+func TestHistoryJobIsForgotten(t *testing.T) {
+	srv, _ := triesOf(t, "history")
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	answer := func(m *nats.Msg) {
+		if strings.HasSuffix(m.Subject, ".list") {
+			reply := nats.NewMsg(m.Reply)
+			reply.Header = nats.Header{"Nats-Service-Error-Code": {"404"}, "Nats-Service-Error": {"history.list: there is no such job"}, "Tg-Sent": {"no"}}
+			_ = m.RespondMsg(reply)
+			return
+		}
+		body, _ := json.Marshal(map[string]any{"job": history.Job{ID: "j1", State: history.Running, Peer: "user.5", Done: 7, Of: 20}})
+		_ = m.Respond(body)
+	}
+	if _, err := nc.Subscribe("tg.ctl.demo.history.*", answer); err != nil || nc.Flush() != nil {
+		t.Fatal(err)
+	}
+	out, status := command(t, "history", "fetch", "demo", "user.5", "-s", srv.ClientURL())
+	want := "natsgram: job j1 is not in the list any more, which has the last 50 that ended, for a week: it ended, and how is not known. It was last seen with 7 of 20 messages looked at.\n" +
+		"The same command again fetches what is missing, and nothing twice.\n"
+	if status != 1 || out != want {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+}
+
 // Who may not ask is told so at once, and not that nobody knows what became of it.
 func TestDeniedAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nats.conf")

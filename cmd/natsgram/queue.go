@@ -239,9 +239,9 @@ func (o queueAddOptions) add(c *cobra.Command, account, chat, method string, wor
 		return err
 	}
 	defer nc.Close()
-	var results *nats.Subscription
+	var wait *jobWait
 	if o.wait > 0 {
-		if results, err = nc.SubscribeSync(subjects.Results(set.Scheme()).Chat(account, where)); err != nil {
+		if wait, err = newJobWait(c, set, nc, account, where); err != nil {
 			return err
 		}
 	}
@@ -252,12 +252,13 @@ func (o queueAddOptions) add(c *cobra.Command, account, chat, method string, wor
 	if js, err := bus.JetStream(nc, set.NATS); err == nil && neverRan(c.Context(), js, set.Scheme(), account) {
 		fmt.Fprintf(c.ErrOrStderr(), noneRan+"; the job waits for one.\n", account)
 	}
-	if results != nil {
-		return o.await(c, results, seq)
-	}
 	id := o.id
 	if id == "" {
 		id = strconv.FormatUint(seq, 10)
+	}
+	if wait != nil {
+		wait.stored(m, method, id, seq)
+		return wait.await(o.wait)
 	}
 	_, err = fmt.Fprintln(c.OutOrStdout(), id)
 	return err
@@ -297,23 +298,6 @@ func store(ctx context.Context, nc *nats.Conn, m *nats.Msg) (uint64, error) {
 		return 0, err
 	}
 	return ack.Sequence, nil
-}
-
-// await prints what became of a job.
-func (o queueAddOptions) await(c *cobra.Command, results *nats.Subscription, seq uint64) error {
-	ctx, cancel := context.WithTimeout(c.Context(), o.wait)
-	defer cancel()
-	for {
-		m, err := results.NextMsgWithContext(ctx)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("job %d is stored, and was not done within %s: see natsgram queue list", seq, o.wait)
-		case err != nil:
-			return err
-		case m.Header.Get(subjects.HeaderJobSeq) == strconv.FormatUint(seq, 10):
-			return printReply(c.OutOrStdout(), m, false)
-		}
-	}
 }
 
 func queueCancelCommand() *cobra.Command {

@@ -222,7 +222,7 @@ export async function* history(nc, account, of, options = {}) {
   let { job } = await control(nc, account, "history.fetch", of, options);
   while (job.state === "waiting" || job.state === "running") {
     await new Promise((done) => setTimeout(done, 250));
-    [job] = (await control(nc, account, "history.list", { job: job.id }, options)).jobs;
+    [job] = (await control(nc, account, "history.list", { job: job.id }, options).catch(forgotten)).jobs;
     progress?.(job);
   }
   if (job.state !== "done") throw new CallError("history.fetch", { error: job.error, code: job.code, sent: "no" });
@@ -242,6 +242,13 @@ export async function* history(nc, account, of, options = {}) {
     signal?.removeEventListener("abort", end);
     await messages.close();
   }
+}
+
+// forgotten says what it means that a job is not in the list, which has the last 50 that ended, for a week.
+function forgotten(err) {
+  if (!(err instanceof CallError) || err.code !== 404) throw err;
+  const error = "the job ended and is not listed any more, so that how it ended is not known; the same call again fetches what is missing";
+  throw new CallError("history.list", { code: 404, error, sent: "unknown" }, err);
 }
 
 export const peers = {
