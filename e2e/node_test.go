@@ -10,6 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/natsgram/natsgram/bridge/embedded"
+	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 )
 
 // nodeFolder is a copy of the folder node with its packages installed, and with our own as `npm pack` makes it.
@@ -78,6 +82,30 @@ func TestNodeFiles(t *testing.T) {
 	dir := needNode(t)
 	must(t, compile(dir))
 	node(t, dir, "out/objects.js", startDemo(t).url, "demo")
+}
+
+// TestNodeThreads reads a thread of a supergroup with the package natsgram.
+func TestNodeThreads(t *testing.T) {
+	dir := needNode(t)
+	s := mttest.NewServer(t, func(c *mttest.Config) { c.Code = "54321" })
+	me, friend := s.AddUser(mttest.User{First: "Me", Phone: "+491701234567"}), s.AddUser(mttest.User{First: "Friend", Phone: "+491701234568"})
+	group := s.AddChannel(mttest.ChannelConfig{Title: "Talk", Megagroup: true, Creator: friend, Members: []*mttest.Account{me}})
+	say := func(text string, to int) int {
+		return friend.SendDraft(group, world.Draft{Text: text, ReplyTo: to}).ID
+	}
+	root, other := say("what of it?", 0), say("another question", 0)
+	this := say("this", root)
+	say("beside", 0)
+	say("to the other", other)
+	say("because", say("why this?", this))
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true, MaxPayload: 1 << 20})
+	must(t, err)
+	defer srv.Close()
+	o := newOperator(t, s)
+	o.env = append(o.env, "NATS_URL="+srv.ClientURL(), "NATSGRAM_SECRET=sixteen characters")
+	o.run(t, "natsgram login main --phone "+me.Phone()+" --code 54321")
+	defer o.serve(t, "main")()
+	node(t, dir, "threads.mjs", srv.ClientURL(), "main", fmt.Sprint(group.Peer().ID), fmt.Sprint(root), "this", "why this?", "because")
 }
 
 // compile runs the TypeScript compiler on all programs of the folder.

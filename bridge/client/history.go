@@ -20,7 +20,7 @@ type HistoryOf struct {
 	FromID, ToID     int       // the first message and the last, both included; 0: not said
 	FromDate, ToDate time.Time // the same by dates, where there is no id; zero: not said
 	Limit            int       // the newest so many of these; 0: all
-	Topic            int       // those of a forum's topic alone, by the id of the message that made it; 0: all
+	Topic            int       // those of a forum's topic alone, or of a thread outside of forums, by the id of the message that began it; 0: all
 }
 
 // HistoryJob is a job that fetches messages into the stream TG_HISTORY.
@@ -140,9 +140,6 @@ func (c *Client) readHistory(ctx context.Context, j HistoryJob, topic int, give 
 		}
 	}
 }
-
-// inTopic reports whether a message is of a topic; 0: of whatever topic. Messages of the general one, which is the first, name none.
-func inTopic(u *Update, topic int) bool { return topic == 0 || max(u.Topic, 1) == topic }
 
 // historyReader reads those messages that were there when it began.
 type historyReader struct {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/client"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/tl/tg"
 )
@@ -65,6 +66,53 @@ func TestHistoryJobIsForgotten(t *testing.T) {
 	var e *client.Error
 	if !errors.Is(err, client.ErrJobForgotten) || !errors.As(err, &e) || e.Code != 404 || e.Sent != client.SentUnknown || j.ID != "j1" || j.Done != 7 {
 		t.Errorf("%+v %v", j, err)
+	}
+}
+
+// Who asks for a thread outside of forums gets that thread, with replies to replies, and nothing else of the chat that is in the stream.
+func TestHistoryOfThread(t *testing.T) {
+	w := newFixture(t)
+	group := w.AddChannel(mttest.ChannelConfig{Title: "Talk", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora}})
+	say := func(text string, to int) int {
+		return w.alice.SendDraft(group, world.Draft{Text: text, ReplyTo: to}).ID
+	}
+	root, other := say("what of it?", 0), say("another question", 0)
+	first := say("this", root)
+	say("beside", 0)
+	say("to the other", other)
+	nested := say("why this?", first)
+	deep := say("because", nested)
+	say("to the other again", other)
+	c, peer := client.New(w.nc, "main"), fmt.Sprint("channel.", group.ID())
+	read := func(of client.HistoryOf) (texts []string) {
+		t.Helper()
+		of.Peer = peer
+		for u, err := range c.History(soon(t), of) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m, ok := u.Value.(*tg.UpdateNewChannelMessage).Message.(*tg.Message); ok {
+				texts = append(texts, m.Message)
+			}
+		}
+		return texts
+	}
+	if got := read(client.HistoryOf{}); len(got) != 8 {
+		t.Fatalf("%v", got)
+	}
+	for _, c := range []struct {
+		of   client.HistoryOf
+		want []string
+	}{
+		{client.HistoryOf{Topic: root}, []string{"this", "why this?", "because"}},
+		{client.HistoryOf{Topic: root, Limit: 2}, []string{"why this?", "because"}},
+		{client.HistoryOf{Topic: root, ToID: deep - 1}, []string{"this", "why this?"}},
+		{client.HistoryOf{Topic: other}, []string{"to the other", "to the other again"}},
+		{client.HistoryOf{Topic: deep}, nil},
+	} {
+		if got := read(c.of); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.of, got, c.want)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ Ctrl-C ends the waiting and not the job.`,
 	f.IntVar(&o.limit, "limit", 0, "the newest so many (default: all)")
 	f.StringVar(&o.from, "from", "", "the first message: its id, or a date")
 	f.StringVar(&o.to, "to", "", "the last: its id, or a date")
-	f.IntVar(&o.topic, "topic", 0, "only those of a forum's topic, by the id of the message that began it")
+	f.IntVar(&o.topic, "topic", 0, "only those of a forum's topic, or of a thread, by the id of the message that began it")
 	f.BoolVar(&o.noWait, "no-wait", false, "print the job, and do not wait for it")
 	f.BoolVar(&o.asJSON, "json", false, "the job as one JSON object")
 	return c

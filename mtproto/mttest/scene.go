@@ -166,7 +166,9 @@ func (c *scene) message(m *world.Message) M {
 		o["media"] = c.media(m.Media)
 	}
 	if m.ReplyTo != 0 {
-		o["reply_to"] = M{"_": "messageReplyHeader", "reply_to_msg_id": m.ReplyTo}
+		header := M{"_": "messageReplyHeader", "reply_to_msg_id": m.ReplyTo}
+		optional(header, "reply_to_top_id", m.Top)
+		o["reply_to"] = header
 	}
 	if m.Post {
 		o["views"], o["forwards"] = 1, 0

@@ -338,7 +338,7 @@ export interface HistoryOf {
   to?: number | string;
   /** The newest so many of these; all where it is not given. */
   limit?: number;
-  /** Those of a forum's topic alone, by the id of the message that made it. */
+  /** Those of a forum's topic alone, or of a thread outside of forums, by the id of the message that began it. */
   topic?: number;
 }
 

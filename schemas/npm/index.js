@@ -234,14 +234,26 @@ export async function* history(nc, account, of, options = {}) {
   try {
     for await (const m of messages) {
       const id = Number(m.headers?.get("Tg-Msg-Id"));
-      const topic = Number(m.headers?.get("Tg-Topic")) || 1; // messages of the general topic, which is the first, name none
-      if (id >= job.first && id <= job.last && (!of.topic || topic === of.topic)) yield { ...read(m), seq: m.seq };
+      const told = id >= job.first && id <= job.last && { ...read(m), seq: m.seq };
+      if (told && inTopic(told, of.topic)) yield told;
       if (m.info.pending === 0) return;
     }
   } finally {
     signal?.removeEventListener("abort", end);
     await messages.close();
   }
+}
+
+// inTopic tells whether a message is of a forum's topic, or of a thread outside of forums, as bridge/client has it.
+function inTopic({ subject, headers, chats = [], update }, topic) {
+  const named = Number(headers?.get("Tg-Topic"));
+  if (!topic || named) return !topic || named === topic;
+  const chat = chats.find((c) => c._ === "channel" && c.id === subject.split(".").at(-1));
+  if (topic === 1 && (!chat || chat.forum)) return true; // messages of the general topic, which is the first, name none
+  const reply = update?._ === "updateNewChannelMessage" ? update.message.reply_to : undefined;
+  if (reply?._ !== "messageReplyHeader") return false;
+  // A reply to a reply says in which thread it is; the first replies only say what they answer, which may be in another chat.
+  return (reply.reply_to_top_id ?? (reply.reply_to_peer_id ? 0 : reply.reply_to_msg_id)) === topic;
 }
 
 // forgotten says what it means that a job is not in the list, which has the last 50 that ended, for a week.

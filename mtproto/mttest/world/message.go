@@ -13,6 +13,7 @@ type Message struct {
 	Text     string
 	Entities any // formatting, passed through
 	ReplyTo  int
+	Top      int // of a reply to a reply, in a supergroup: what its thread began with; 0: that is ReplyTo
 	Media    *File
 	Action   *Action
 	RandomID int64

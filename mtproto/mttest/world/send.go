@@ -1,6 +1,9 @@
 package world
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Sent is what the sender learns: the event in the box that the message went to, from the sender's side.
 type Sent struct {
@@ -154,6 +157,9 @@ func (w *World) sendToChannel(u *user, to int64, d Draft) (Sent, error) {
 	}
 	m := w.message(u.ID, ChannelPeer(to), d)
 	m.ID, m.Post, m.ReplyTo = c.shelf.next(), !c.Megagroup, d.ReplyTo
+	if answered := c.shelf.get(d.ReplyTo); answered != nil && c.Megagroup {
+		m.Top = cmp.Or(answered.Top, answered.ReplyTo)
+	}
 	c.shelf.put(&m)
 	c.members[u.ID].readIn = m.ID
 	return Sent{Event: w.recordChannel(c, Event{What: NewMessage, Msg: &m}, 1, u.ID, d.Origin)}, nil
