@@ -62,7 +62,7 @@ type event struct {
 }
 
 // aPeer is what is told of one.
-const aPeer = "kind:string id:string type?:string name?:string usernames?:strings min?:bool self?:bool"
+const aPeer = "kind:string id:string type?:string name?:string usernames?:strings min?:bool self?:bool unseen?:bool"
 
 // historyEnd is what is told of a job that fetches history.
 const historyEnd = "job:string peer:string done:int stored:int percent:int"

@@ -14,6 +14,7 @@ type Peer struct {
 	Usernames []string `json:"usernames"` // without @
 	Min       bool     `json:"min"`       // it was seen in passing only: not all calls take it
 	Self      bool     `json:"self"`      // it is the account itself
+	Unseen    bool     `json:"unseen"`    // of Resolve: calls may name it, and nothing has ever told that it is there
 }
 
 // PeerType is what a peer is to people.
@@ -47,7 +48,8 @@ func (p Peers) Get(ctx context.Context, peer string) (Peer, error) {
 }
 
 // Resolve finds a peer as a call that names it does, which may ask Telegram: then the error is Telegram's, such as
-// USERNAME_NOT_OCCUPIED. [ErrUnknownPeer] where an id leads to nobody.
+// USERNAME_NOT_OCCUPIED. [ErrUnknownPeer] where an id leads to nobody. A basic group that nothing has told of can be called all the same:
+// that is no error, and said by Unseen.
 func (p Peers) Resolve(ctx context.Context, peer string) (Peer, error) {
 	return p.one(ctx, "peers.resolve", peer)
 }

@@ -33,6 +33,12 @@ func TestPeers(t *testing.T) {
 	if got, err := p.Get(soon(t), "me"); err != nil || !got.Self || got.ID != w.dora.ID() {
 		t.Errorf("%+v %v", got, err)
 	}
+	if got, err := p.Resolve(soon(t), "-77"); err != nil || fmt.Sprint(got) != fmt.Sprint(client.Peer{Kind: client.Chat, ID: 77, Unseen: true}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := p.Get(soon(t), "-77"); !errors.Is(err, client.ErrUnknownPeer) {
+		t.Errorf("%+v %v", got, err)
+	}
 	if _, err := p.Resolve(soon(t), "@nobody_at_all"); !errors.As(err, &e) || e.Kind() != "USERNAME_NOT_OCCUPIED" || errors.Is(err, client.ErrUnknownPeer) {
 		t.Errorf("%v", err)
 	}

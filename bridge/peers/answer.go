@@ -21,6 +21,7 @@ type Shown struct {
 	Usernames []string      `json:"usernames,omitempty"`
 	Min       bool          `json:"min,omitempty"`
 	Self      bool          `json:"self,omitempty"`
+	Unseen    bool          `json:"unseen,omitempty"` // calls may name it, and nothing has ever told that it is there
 }
 
 // Page is what a search has found.
@@ -147,15 +148,22 @@ func (x *verbs) resolved(ctx context.Context, text string) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := peer{r.kind, r.id}
+	f := callable{peer: peer{r.kind, r.id}}
 	if !r.self {
-		f, err := x.resolver.find(ctx, r)
-		if err != nil {
+		if f, err = x.resolver.find(ctx, r); err != nil {
 			return nil, err
 		}
-		p = f.peer
 	}
-	s, _, err := x.show(ctx, p)
+	s, there, err := x.show(ctx, f.peer)
+	if err != nil || there || r.self || f.hash != 0 || f.in != nil {
+		return s, err
+	}
+	// A call needs no more of it than its id: of a basic group, and of everybody for a bot.
+	if err = x.resolver.asker.meet(ctx, f); err != nil {
+		return nil, err
+	}
+	s, there, err = x.show(ctx, f.peer)
+	s.Unseen = !there
 	return s, err
 }
 

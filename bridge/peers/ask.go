@@ -96,7 +96,8 @@ func (x *asker) lookAt(ctx context.Context, f callable) error {
 	case subjects.Channel:
 		class, call = "InputChannel", codec.M{"_": "channels.getChannels"}
 	case subjects.Chat:
-		return storage.ErrNone // it has no name
+		_, err := x.call(ctx, codec.M{"_": "messages.getChats", "id": []int64{f.peer.id}})
+		return err
 	}
 	m, err := input(class, reference{}, f)
 	if err != nil {
@@ -104,6 +105,27 @@ func (x *asker) lookAt(ctx context.Context, f callable) error {
 	}
 	call["id"] = []codec.M{m}
 	_, err = x.call(ctx, call)
+	return err
+}
+
+// meet asks Telegram about a peer of which nothing was seen, unless that was asked lately. What comes of it is learned; that Telegram tells
+// nothing is no error.
+func (x *asker) meet(ctx context.Context, f callable) error {
+	key := f.peer.String()
+	if _, asked := x.memory.remembered(key); asked {
+		return nil
+	}
+	_, err := x.once(ctx, key, func(ctx context.Context) alias {
+		n, life, erasures := alias{err: storage.ErrNone}, nameLife, x.memory.erasures()
+		if err := x.lookAt(ctx, f); err != nil {
+			n.err, life = err, lifeOf(err)
+		}
+		if life > 0 {
+			n.until = time.Now().Add(life)
+			x.memory.remember(key, n, erasures)
+		}
+		return n
+	})
 	return err
 }
 

@@ -70,6 +70,11 @@ func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
 			return g.s.Encode(nil, M{"_": "contacts.resolvedPeer", "peer": M{"_": "peerChannel", "channel_id": 70}, "users": []M{}, "chats": []M{channel(70, 700)}})
 		}
 		return g.s.Encode(nil, M{"_": "contacts.resolvedPeer", "peer": M{"_": "peerUser", "user_id": 5}, "users": []M{user(5, 55)}, "chats": []M{}})
+	case "messages.getChats":
+		if ids := v.Longs("id"); len(ids) != 1 || ids[0] != 78 {
+			return nil, &mtproto.Error{Code: 400, Type: "CHAT_ID_INVALID"}
+		}
+		return g.s.Encode(nil, M{"_": "messages.chats", "chats": []M{group(78)}})
 	case "messages.getDialogs":
 		return g.s.Encode(nil, M{"_": "messages.dialogs", "dialogs": []M{}, "messages": []M{}, "users": []M{user(6, 66)}, "chats": []M{group(80)}})
 	default:

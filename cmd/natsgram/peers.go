@@ -45,6 +45,9 @@ func onePeerCommand(verb, short, long string) *cobra.Command {
 			if err := askPeers(c, args[0], verb, map[string]any{"peer": args[1]}, &one); err != nil {
 				return err
 			}
+			if one.Unseen {
+				fmt.Fprintln(c.ErrOrStderr(), "Calls may name it by its id. Whether it is there is not known: no update or answer has told of it.")
+			}
 			return printPeers(c, []peers.Shown{one}, asJSON)
 		},
 	}

@@ -404,6 +404,8 @@ export interface Peer {
   min?: true;
   /** It is the account itself. */
   self?: true;
+  /** Of resolve: calls may name it, and nothing has ever told that it is there. */
+  unseen?: true;
 }
 
 /** Whom a search is for. */
