@@ -91,8 +91,9 @@ func TestEraseEventsOnTheirWay(t *testing.T) {
 	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret = hold.Listen(t), "sixteen characters" })
 	d.login("main", w.dora)
 	x := &marked{daemon: d}
+	erased := fmt.Sprintf("tg.evt.main.erased.user.%d", eve.ID())
 	hold.Back(func(subject string) bool {
-		return subject == "tg.evt.main.history.done" || subject == "tg.evt.main.erased"
+		return subject == "tg.evt.main.history.done" || subject == erased
 	})
 	request := fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())
 	x.fine(d.ask("tg.ctl.main.history.fetch", request).Header.Get("Nats-Service-Error"))
@@ -114,7 +115,7 @@ func TestEraseEventsOnTheirWay(t *testing.T) {
 	if m, err := st.GetLastMsgForSubject(soon(t), "tg.evt.main.history.done"); !errors.Is(err, jetstream.ErrMsgNotFound) {
 		t.Errorf("%v %+v", err, m)
 	}
-	if _, err := st.GetLastMsgForSubject(soon(t), "tg.evt.main.erased"); err != nil {
+	if _, err := st.GetLastMsgForSubject(soon(t), erased); err != nil {
 		t.Errorf("no mark: %v", err)
 	}
 }

@@ -80,9 +80,9 @@ func TestErase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := mark.GetLastMsgForSubject(soon(t), "tg.evt.main.erased")
+			m, err := mark.GetLastMsgForSubject(soon(t), "tg.evt.main.erased.user."+fmt.Sprint(eve.ID()))
 			for ctx := soon(t); err != nil && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) { // nobody waits for events to be stored
-				m, err = mark.GetLastMsgForSubject(ctx, "tg.evt.main.erased")
+				m, err = mark.GetLastMsgForSubject(ctx, "tg.evt.main.erased.user."+fmt.Sprint(eve.ID()))
 			}
 			if err != nil || !strings.Contains(string(m.Data), fmt.Sprintf(`"user.%d"`, eve.ID())) {
 				t.Errorf("no mark: %v", err)

@@ -74,7 +74,7 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	}
 	if !in.Dry {
 		o.tell.log.Warn("what was kept of a peer is erased", "peer", e.out.Peer, "streams", e.out.Streams)
-		err := o.tell.stored(ctx, o.c.Store.JetStream(), eventErased, map[string]any{"peer": e.out.Peer, "streams": e.out.Streams, "up_to": e.out.UpTo})
+		err := o.tell.stored(ctx, o.c.Store.JetStream(), eventErased, e.out.Peer, map[string]any{"peer": e.out.Peer, "streams": e.out.Streams, "up_to": e.out.UpTo})
 		if err == nil {
 			err = e.events(ctx)
 		}

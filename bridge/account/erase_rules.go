@@ -34,12 +34,12 @@ var eraseRules = []eraseRule{
 	{storage.Jobs, nil, "records of jobs that wait: they say nothing but how often those were tried; the others go with those of the queue"},
 	{storage.Once, (*erasure).answers, "that a request was executed"},
 	{storage.Transfers, (*erasure).transfers, "how far objects of programs are on their way to Telegram, without names, for a day"},
-	{storage.Events, (*erasure).events, "the marks of erasures"},
+	{storage.Events, (*erasure).events, "the marks of erasures, one of each that was erased"},
 	{storage.Files, (*erasure).objects, "objects that programs put there"},
 	{storage.Positions, (*erasure).places, "what the account needs to follow a channel in which it is, and which channels are watched"},
 	{storage.Done, (*erasure).results, "that a job was run, and how it ended"},
 	{storage.History, (*erasure).past, ""},
-	{storage.State, (*erasure).dialog, "drafts in other chats, which are the account's own"},
+	{storage.State, (*erasure).dialog, "drafts in other chats and folders that name it, which are the account's own"},
 	{storage.Updates, (*erasure).updates, "the account's own stream, where the daemon's NATS user may not read it: the answer says so"},
 	{storage.Peers, (*erasure).peer, ""},
 	{storage.Flood, nil, "that Telegram wants calls about it to wait, until they may be made"},
@@ -308,9 +308,9 @@ func (e *erasure) events(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	read, gone := uint64(0), uint64(0)
+	read, gone, marks := uint64(0), uint64(0), e.tell.scheme.Event(e.c.Name, eventErased)
 	for subject := range info.State.Subjects {
-		if strings.HasSuffix(subject, "."+eventErased) {
+		if subject == marks || strings.HasPrefix(subject, marks+".") { // the first was that of all, once
 			continue
 		}
 		m, err := st.GetLastMsgForSubject(ctx, subject)
@@ -335,13 +335,20 @@ func (e *erasure) events(ctx context.Context) error {
 	return nil
 }
 
+// tells reports whether an event tells of who is erased. Which event of which account it is stands in each, and is about nobody.
 func (e *erasure) tells(event []byte) bool {
-	if e.who.Asked("", nil, event) {
-		return true
+	var about map[string]json.RawMessage
+	if json.Unmarshal(event, &about) != nil {
+		return e.who.Asked("", nil, event)
 	}
-	var about struct {
-		Object string `json:"object"`
+	delete(about, "event")
+	delete(about, "account")
+	for _, field := range about {
+		if e.who.Asked("", nil, field) {
+			return true
+		}
 	}
-	_ = json.Unmarshal(event, &about) // else it names none
-	return about.Object != "" && slices.Contains(e.names, about.Object)
+	var object string
+	_ = json.Unmarshal(about["object"], &object) // else it names none
+	return object != "" && slices.Contains(e.names, object)
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/subjects"
 )
 
 // Whoever has something new kept in JetStream says what an erasure does to it, and tells those who ask for one.
@@ -30,5 +32,25 @@ func TestEverythingKeptHasARuleForErasing(t *testing.T) {
 	slices.Sort(ruled)
 	if !slices.Equal(all, ruled) {
 		t.Errorf("rules for %q, want them for %q", ruled, all)
+	}
+}
+
+// An event is about somebody by what it tells, not by its own words or the account's name, which may be spelled like a username.
+func TestWhichEventsAreErased(t *testing.T) {
+	e := &erasure{who: erase.Who{Target: erase.Target{Kind: subjects.User, ID: 5}, Names: []string{"main_one", "connected", "reason"}}, names: []string{"a photo"}}
+	for event, want := range map[string]bool{
+		`{"event":"connected","account":"main_one","at":"2026-11-28T12:00:00Z","dc":2}`:        false,
+		`{"event":"owner.lost","account":"main_one","reason":"the lease is lost"}`:             false,
+		`{"event":"queue.unknown","account":"a","chat":"user.5"}`:                              true,
+		`{"event":"queue.unknown","account":"a","chat":"user.55"}`:                             false,
+		`{"event":"history.done","account":"a","peer":"Connected"}`:                            true,
+		`{"event":"history.failed","account":"a","error":"nobody has the username @main_one"}`: true,
+		`{"event":"file.done","account":"a","object":"a photo"}`:                               true,
+		`{"event":"file.done","account":"a","object":"another"}`:                               false,
+		`no JSON, and user.5`: true,
+	} {
+		if got := e.tells([]byte(event)); got != want {
+			t.Errorf("%s: %v", event, got)
+		}
 	}
 }

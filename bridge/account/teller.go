@@ -35,11 +35,12 @@ func (t *teller) event(name string, fields map[string]any) {
 	}
 }
 
-// stored is event, and waits until the stream has it.
-func (t *teller) stored(ctx context.Context, js jetstream.JetStream, name string, fields map[string]any) error {
+// stored is event of one that is told of each chat by itself, on tg.evt.<account>.<name>.<kind>.<id>, so that the stream keeps the last of each.
+// It waits until the stream has it.
+func (t *teller) stored(ctx context.Context, js jetstream.JetStream, name, chat string, fields map[string]any) error {
 	body, err := t.body(name, fields)
 	if err == nil {
-		_, err = js.Publish(ctx, t.scheme.Event(t.name, name), body)
+		_, err = js.Publish(ctx, t.scheme.Event(t.name, name+"."+chat), body)
 	}
 	return err
 }

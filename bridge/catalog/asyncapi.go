@@ -225,7 +225,11 @@ func (d *document) event(e event) {
 	channel := subjects.TreeEvent + "." + e.name
 	head := []member{{"event", object{{"const", e.name}}}, {"account", fieldTypes["string"]}, {"at", fieldTypes["time"]}}
 	d.message(channel, object{title("%s", e.about), {"payload", e.fields.schema(head...)}})
-	d.channel(channel, d.scheme.Event(anyAccount, e.name), channel, "account")
+	address, params := d.scheme.Event(anyAccount, e.name), []string{"account"}
+	if e.name == byChat {
+		address, params = address+".{kind}.{id}", append(params, "kind", "id")
+	}
+	d.channel(channel, address, channel, params...)
 	d.sends(channel, channel, e.about)
 }
 

@@ -61,6 +61,9 @@ type event struct {
 	fields      fields // beside event, account and at
 }
 
+// byChat is the event that is told of each chat by itself: kind and id are at the end of its subject.
+const byChat = "erased"
+
 // aPeer is what is told of one.
 const aPeer = "kind:string id:string type?:string name?:string usernames?:strings min?:bool self?:bool unseen?:bool"
 
@@ -100,7 +103,7 @@ var events = []event{
 		"found:string"},
 	{"storage.lost", "a stream or bucket was deleted or emptied, and made anew; up_to is the last sequence it had",
 		"storage:string up_to:int cause:string"},
-	{"erased", "what was kept of a person or a chat was taken out, up to a sequence of the stream of updates",
+	{byChat, "what was kept of a person or a chat was taken out, up to a sequence of the stream of updates",
 		"peer:string streams:object up_to:int"},
 	{"history.progress", "how far a job is that fetches history, each second; of: how many messages there are to come at most",
 		historyEnd + " of?:int"},

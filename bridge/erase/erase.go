@@ -33,10 +33,10 @@ func (t Target) Of(subject string, _ nats.Header, _ []byte) bool {
 	return strings.Contains(subject+".", "."+t.String()+".")
 }
 
-// In reports whether a message is about the target, or names it anywhere: as the chat of its subject, or by its id in the payload. An id
-// may be that of something else as well: too much is taken rather than too little.
+// In reports whether a message is about the target, or names it anywhere: as the chat of its subject, or by its id in the payload, links and
+// the ids of the Bot API in texts included. An id may be that of something else as well: too much is taken rather than too little.
 func (t Target) In(subject string, h nats.Header, payload []byte) bool {
-	if t.Of(subject, nil, nil) {
+	if t.Of(subject, nil, nil) || t.linked(payload) {
 		return true
 	}
 	switch first(h, subjects.HeaderContentType) {
@@ -71,11 +71,11 @@ func (t Target) Asked(subject string, h nats.Header, body []byte) bool {
 		}
 	}
 	for _, below := range t.belowZero() {
-		if hasNumber(body, strconv.FormatInt(-below, 10)) {
+		if numbered(body, strconv.FormatInt(-below, 10), anywhere) {
 			return true
 		}
 	}
-	return hasNumber(body, id) || hasNumber(body, "100"+id) // people write that before a channel's id however long it is
+	return numbered(body, id, anywhere) || numbered(body, "100"+id, anywhere) // people write that before a channel's id however long it is
 }
 
 // belowZero is how the Bot API has the id, whether a channel's or a basic group's: too much is taken rather than too little.
@@ -83,8 +83,36 @@ func (t Target) belowZero() [2]int64 {
 	return [2]int64{subjects.ChatRef{Kind: subjects.Channel, ID: t.ID}.BotAPI(), subjects.ChatRef{Kind: subjects.Chat, ID: t.ID}.BotAPI()}
 }
 
-// hasNumber reports whether digits stand anywhere with no other beside them.
-func hasNumber(body []byte, digits string) bool {
+// linked reports whether a link or an id of the Bot API in a text leads to the target. A number alone, as a price, does not.
+func (t Target) linked(text []byte) bool {
+	id := strconv.FormatInt(t.ID, 10)
+	switch t.Kind {
+	case subjects.User:
+		return numbered(text, id, func(before []byte) bool { return query(before, "user_id=", "user?id=", "&id=", `\u0026id=`) })
+	case subjects.Chat:
+		return numbered(text, id, func(before []byte) bool { return query(before, "chat_id=") || minus(before) })
+	case subjects.Channel:
+		below := strconv.FormatInt(-subjects.ChatRef{Kind: t.Kind, ID: t.ID}.BotAPI(), 10)
+		return numbered(text, below, minus) || numbered(text, "100"+id, minus) || numbered(text, id, func(before []byte) bool {
+			before, private := bytes.CutSuffix(lower(tail(before)), []byte("c/"))
+			return private && behindHost(before) || query(before, "channel=")
+		})
+	}
+	return false
+}
+
+// query reports whether a text ends with the key of a link's parameter.
+func query(text []byte, keys ...string) bool { return endsWith(lower(tail(text)), keys...) }
+
+// tail is the end of a text, as long as what stands before an id in a link.
+func tail(text []byte) []byte { return text[max(len(text)-len("telegram.dog:443/s/c/"), 0):] }
+
+func minus(before []byte) bool { return endsWith(before, "-") }
+
+func anywhere([]byte) bool { return true }
+
+// numbered reports whether digits stand anywhere with no other beside them, and where is content with what stands before.
+func numbered(body []byte, digits string, where func(before []byte) bool) bool {
 	digit := func(i int) bool { return i >= 0 && i < len(body) && body[i] >= '0' && body[i] <= '9' }
 	for from := 0; ; {
 		at := bytes.Index(body[from:], []byte(digits))
@@ -92,7 +120,7 @@ func hasNumber(body []byte, digits string) bool {
 			return false
 		}
 		at += from
-		if !digit(at-1) && !digit(at+len(digits)) {
+		if !digit(at-1) && !digit(at+len(digits)) && where(body[:at]) {
 			return true
 		}
 		from = at + 1

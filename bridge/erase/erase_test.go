@@ -45,6 +45,28 @@ func TestIn(t *testing.T) {
 	}
 }
 
+// Links and ids of the Bot API lead to who has the id, of whatever kind; a number alone, a longer one or another site's link does not.
+func TestLinked(t *testing.T) {
+	user, group, channel := Target{subjects.User, 1000006}, Target{subjects.Chat, 1000006}, Target{subjects.Channel, 1000006}
+	for text, of := range map[string][]Target{
+		"tg://user?id=1000006": {user}, "tg:openmessage?user_id=1000006": {user}, "TG://User?ID=1000006&x": {user}, "tg://user?x=1&id=1000006": {user},
+		`tg://user?x=1\u0026id=1000006`: {user}, "tg://openmessage?chat_id=1000006": {group}, "-1000006": {group}, "write to -1001000006.": {channel},
+		"https://t.me/c/1000006/17": {channel}, "T.me/C/1000006": {channel}, "telegram.me:443/c/1000006/1/2": {channel}, "tg://privatepost?channel=1000006&post=3": {channel},
+		"1000006": {}, "-10010000061": {}, "-1000000006": {}, "tg://user?id=10000061": {}, "example.org/c/1000006": {}, "t.me/c/10000067": {}, "tg://user?id=11000006": {}, "c/1000006": {},
+	} {
+		packed := "\xa7message\xd9" + string(rune(len(text))) + text
+		raw := string(rune(len(text))) + text
+		for _, who := range []Target{user, group, channel} {
+			want := slices.Contains(of, who)
+			for encoding, body := range map[string]string{"": `{"message":"see ` + text + `"}`, subjects.ContentMsgpack: packed, subjects.ContentTL: raw} {
+				if got := who.In("tg.upd.main.updateNewMessage.user.7", nats.Header{subjects.HeaderContentType: {encoding}}, []byte(body)); got != want {
+					t.Errorf("%s %s: %s: %v", who, encoding, text, got)
+				}
+			}
+		}
+	}
+}
+
 // Of what is erased no byte of its contents is left in any file of the store; all else stands as it did, and nothing behind the bound is touched.
 // What callers write names somebody in more ways than what the daemon writes.
 func TestAsked(t *testing.T) {
