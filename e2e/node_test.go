@@ -84,6 +84,15 @@ func TestNodeFiles(t *testing.T) {
 	node(t, dir, "out/objects.js", startDemo(t).url, "demo")
 }
 
+// TestNodeDeleted deletes what loops of the package natsgram read.
+func TestNodeDeleted(t *testing.T) {
+	dir := needNode(t)
+	srv, err := embedded.Start(embedded.Config{Dir: t.TempDir(), NoSync: true})
+	must(t, err)
+	defer srv.Close()
+	node(t, dir, "deleted.mjs", srv.ClientURL())
+}
+
 // TestNodeThreads reads a thread of a supergroup with the package natsgram.
 func TestNodeThreads(t *testing.T) {
 	dir := needNode(t)

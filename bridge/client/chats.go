@@ -32,7 +32,8 @@ type ChatState struct {
 
 	// Through is the sequence of the stream of updates up to which it has what they say: who reads that too goes on behind it.
 	Through uint64
-	// Left is how many more there are to come of those that were there when reading began; what comes after is what changes.
+	// Left is how many more there are to come of those that were there when reading began; what comes after is what changes. Of a durable
+	// that hands out more than dialogs (tg.state.main.>) the other records count too, and one of them is always the last.
 	Left int
 }
 

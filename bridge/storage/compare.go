@@ -139,6 +139,9 @@ func (s *Storage) limit(it Item, info *jetstream.StreamInfo, want jetstream.Stre
 		apply: func(c *jetstream.StreamConfig) { c.MaxBytes = want.MaxBytes }}
 	if want.MaxBytes > 0 && (have <= 0 || want.MaxBytes < have) {
 		d.Loses = "what does not fit into " + Bytes(want.MaxBytes)
+		if info.Config.Discard == jetstream.DiscardNew { // what is there stays, and nothing more is taken
+			d.Loses = "the room above " + Bytes(want.MaxBytes)
+		}
 	}
 	return d, true
 }

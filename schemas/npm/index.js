@@ -227,18 +227,39 @@ export async function* history(nc, account, of, options = {}) {
   }
   if (job.state !== "done") throw new CallError("history.fetch", { error: job.error, code: job.code, sent: "no" });
   if (job.done === 0) return; // there are no such messages
-  const consumer = await jetstream(nc, domain ? { domain } : {}).consumers.get(streamName(prefix, "HISTORY"), { filter_subjects: job.subject });
-  const messages = await consumer.consume();
-  const end = () => messages.stop();
-  signal?.addEventListener("abort", end, { once: true });
-  try {
-    for await (const m of messages) {
+  const { consumers } = jetstream(nc, domain ? { domain } : {});
+  for (let at = 0; ; ) {
+    const behind = { filter_subjects: job.subject, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: at + 1 };
+    const consumer = await consumers.get(streamName(prefix, "HISTORY"), behind);
+    let left = (await consumer.info()).num_pending;
+    if (left === 0) return;
+    for await (const m of some(await consumer.consume(), signal)) {
+      at = m.seq;
       const id = Number(m.headers?.get("Tg-Msg-Id"));
       const told = id >= job.first && id <= job.last && { ...read(m), seq: m.seq };
       if (told && inTopic(told, of.topic)) yield told;
-      if (m.info.pending === 0) return;
+      if (--left === 0) return;
+    }
+    if (signal?.aborted) return;
+  }
+}
+
+// historyWait is how long the next message may take before it is looked whether it is still there, as bridge/client has it.
+const historyWait = 5_000;
+
+// some gives messages until none comes for a while, or the signal is given.
+async function* some(messages, signal) {
+  const end = () => messages.stop();
+  signal?.addEventListener("abort", end, { once: true });
+  let late = setTimeout(end, historyWait);
+  try {
+    for await (const m of messages) {
+      clearTimeout(late);
+      yield m;
+      late = setTimeout(end, historyWait);
     }
   } finally {
+    clearTimeout(late);
     signal?.removeEventListener("abort", end);
     await messages.close();
   }
@@ -291,7 +312,7 @@ export async function* updates(nc, account, options = {}) {
   const wanted = filtersOf(account, options);
   const consumer = await consumerOf(nc, account, wanted, options);
   if (options.signal?.aborted) return;
-  const messages = await consumer.consume();
+  const messages = await consumer.consume(reading(options.durable));
   const ack = options.durable ? (m) => m.ack() : () => {};
   const types = options.history ? typesOf(options) : ["*"]; // of history no subject says the type
   const typed = (m) => types[0] === "*" || types.includes(m.headers?.get("Tg-Type"));
@@ -344,7 +365,7 @@ export async function* chats(nc, account, options = {}) {
   const consumer = durable
     ? await bound(nc, stream, durableName(account, durable), { filter_subject: subject, deliver_policy }, domain)
     : await jetstream(nc, domain ? { domain } : {}).consumers.get(stream, { filter_subjects: subject, deliver_policy });
-  const messages = await consumer.consume(durable ? { max_messages: 1 } : {}); // what was fetched and not looked at would come again after a while
+  const messages = await consumer.consume({ ...reading(durable), ...(durable && { max_messages: 1 }) }); // what was fetched and not looked at would come again after a while
   const ack = durable ? (m) => m.ack() : () => {};
   const end = () => messages.stop();
   signal?.addEventListener("abort", end, { once: true });
@@ -415,6 +436,10 @@ function covers(a, b) {
 }
 
 const durableName = (account, durable) => (durable.startsWith(`${account}=`) ? durable : `${account}=${durable}`);
+
+// reading is how a consumer is read. A durable that was deleted comes back to nobody, so that the loop ends with an error, where another makes its
+// consumer anew.
+const reading = (durable) => ({ abort_on_missing_resource: Boolean(durable) });
 
 // bound is the durable that is there; else it is made.
 async function bound(nc, stream, name, config, domain) {
