@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -96,19 +97,39 @@ func (j *Journal) Keep(ctx context.Context, caller string, hash Hash, result []b
 	ctx = context.WithoutCancel(ctx)
 	j.storing.RLock()
 	defer j.storing.RUnlock()
-	_, era, err := j.c.Store.Get(ctx, erasedKey(j.c.Account))
-	if err != nil && !errors.Is(err, storage.ErrNone) {
-		return "", err
-	}
 	kept := r.keep(ctx, r.whole(result), nil)
 	if kept.Left {
 		return "", errNotKept
 	}
 	value, err := r.sealed(kept)
 	if err == nil { // where nobody knows the id a record that is late would go unseen
-		err = j.c.Store.CreateBeside(ctx, r.key, value, erasedKey(j.c.Account), era)
+		err = j.besideErased(ctx, r.key, value)
 	}
 	return id, err
+}
+
+const (
+	// besideTries and besidePause are how often, and behind what pause, it is tried again to write beside the mark of the last erasure: a cluster
+	// takes one message at a time that names it, until its copies have that.
+	besideTries = 50
+	besidePause = 5 * time.Millisecond
+)
+
+// besideErased writes a key for as long as nobody is erased. Who erases waits for what this daemon stores.
+func (j *Journal) besideErased(ctx context.Context, key string, value []byte) error {
+	for range besideTries {
+		_, era, err := j.c.Store.Get(ctx, erasedKey(j.c.Account))
+		if err != nil && !errors.Is(err, storage.ErrNone) {
+			return err
+		}
+		if err = j.c.Store.CreateBeside(ctx, key, value, erasedKey(j.c.Account), era); !errors.Is(err, errTaken) {
+			return err
+		}
+		if err := retry.Pause(ctx, besidePause); err != nil {
+			return err
+		}
+	}
+	return errTaken
 }
 
 var errNotKept = errors.New("the answer is not kept")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
@@ -119,10 +120,22 @@ func (a *accountStore) putName(ctx context.Context, name string, of alias, in er
 	if errors.As(of.err, &e) {
 		n.Error, n.Code, n.Until = e.Type, e.Code, of.until.UTC().Truncate(time.Second)
 	}
-	if b, err := json.Marshal(n); err == nil {
-		_, _ = a.store.Update(ctx, a.nameKey(name), b, a.erasedKey(), in.revision)
+	b, err := json.Marshal(n)
+	for tries := 0; err == nil && tries < besideTries; tries++ {
+		_, err = a.store.Update(ctx, a.nameKey(name), b, a.erasedKey(), in.revision)
+		if !storage.Taken(err) || in != a.era(ctx) {
+			return
+		}
+		err = retry.Pause(ctx, besidePause)
 	}
 }
+
+const (
+	// besideTries and besidePause are how often, and behind what pause, it is tried again to write a name: a cluster takes one message at a time
+	// that names the mark of the last erasure, until its copies have that.
+	besideTries = 50
+	besidePause = 5 * time.Millisecond
+)
 
 // names tells of all names of which it is kept whose they are.
 func (a *accountStore) names(ctx context.Context, yield func(name string, of peer)) error {

@@ -1,0 +1,37 @@
+package peers
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+// A cluster takes one message at a time that names the mark of the last erasure. However many names are found at once, all are kept.
+func TestManyNamesAreKeptInACluster(t *testing.T) {
+	o := storage.Options{}
+	o.Replicas.Value = 3
+	store, err := NewStore(t.Context(), storage.Daemon(embeddedtest.Cluster(t), o, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := owner(t, store, 1)
+	if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	in := d.account.era(t.Context())
+	var work sync.WaitGroup
+	for i := range 40 {
+		work.Go(func() {
+			d.account.putName(t.Context(), fmt.Sprint("name", i), alias{peer: peer{subjects.User, int64(100 + i)}}, in)
+		})
+	}
+	work.Wait()
+	kept := 0
+	if err := d.account.names(t.Context(), func(string, peer) { kept++ }); err != nil || kept != 40 {
+		t.Errorf("%d names are kept: %v", kept, err)
+	}
+}
