@@ -34,7 +34,7 @@ func keepsChats(c *Config, state mtproto.State) bool {
 func (x *keeping) keep(c *Config, ask func(context.Context, []byte) ([]byte, error), known *directory, w *writer, epoch uint64) {
 	x.keeper = chats.New(chats.Config{
 		Account: c.Name, User: x.self, Store: c.Chats, Schema: c.Methods.Schema(), Decl: c.Methods.Declared(),
-		Invoke: ask, Input: known.input, Learn: func(object []byte) { known.Learn(object) }, Fact: w.fact, Log: c.Log,
+		Invoke: ask, Input: known.input, Learn: func(object []byte) { known.Learn(object) }, Fact: w.fact, Rule: w.withheld, Log: c.Log,
 		Unknown: func(err error) bool { var unknown *peers.UnknownError; return errors.As(err, &unknown) },
 	})
 	if x.keeper != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/dialogs"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/api"
+	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
@@ -138,7 +139,8 @@ func (m *model) same(who string, f, truth *dialogs.Fold) {
 
 // truth is what Telegram says now, and the record of the folders.
 func (m *model) truth() (f *dialogs.Fold, folders []byte) {
-	f = m.anew()
+	s, decl := apitest.Layer()
+	f = dialogs.New(s, decl, rule())
 	l := f.Listing(time.Now())
 	for folder := range 2 {
 		l.Pinned(folder, m.view(m.invoke(codec.M{"_": "messages.getPinnedDialogs", "folder_id": folder})))

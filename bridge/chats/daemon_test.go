@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -20,9 +21,16 @@ import (
 	"github.com/natsgram/natsgram/tl/api/apitest"
 )
 
+// rule is what is withheld.
+var rule = sync.OnceValue(func() *withhold.Rule {
+	s, _ := apitest.Layer()
+	return withhold.New(s)
+})
+
+// anew is a fold of a program's own: what is withheld is none of its business, it has never come there.
 func (m *model) anew() *dialogs.Fold {
 	s, decl := apitest.Layer()
-	return dialogs.New(s, decl)
+	return dialogs.New(s, decl, nil)
 }
 
 // start runs the account's client, whose updates go into the stream, and the keeper of its dialogs: a daemon.
@@ -57,7 +65,7 @@ func (m *model) start() {
 	s, decl := apitest.Layer()
 	m.keeper = newKeeper(Config{
 		Account: "main", User: m.me.ID(), Schema: s, Decl: decl, Invoke: m.slowly(m.runner.Client(), w), Input: m.inputOf, Unknown: func(error) bool { return false },
-		Learn: func([]byte) {}, Fact: m.streams.fact, Log: slog.New(slog.DiscardHandler),
+		Learn: func([]byte) {}, Fact: m.streams.fact, Rule: rule(), Log: slog.New(slog.DiscardHandler),
 	}, w)
 	m.keeper.page, m.keeper.most = 1+m.r.IntN(4), 1+m.r.IntN(4)
 	jitter := part(m.seed, partJitter, m.lives)
@@ -131,9 +139,23 @@ func (m *model) handle(ctx context.Context, r *rand.Rand) func(updates.Item) err
 		if err := pause(ctx, upTo(r, slow/10)); err != nil {
 			return err
 		}
-		m.streams.store(fact, tells)
+		m.streams.store(fact, m.published(fact), tells)
 		return nil
 	}
+}
+
+// published is a fact as the stream has it, in which some texts are withheld. Programs that read it have no other.
+func (m *model) published(f dialogs.Fact) dialogs.Fact {
+	s, _ := apitest.Layer()
+	if f.Update == nil {
+		return f
+	}
+	clean, _, err := rule().Redact(nil, f.Update, s.AnyObject())
+	if err != nil {
+		m.Error(err)
+	}
+	f.Update = clean
+	return f
 }
 
 // tell has the keeper hear of what is stored.
@@ -145,7 +167,7 @@ func (m *model) tell() {
 	var facts []dialogs.Fact
 	for _, e := range all {
 		if e.tell && !m.planted(DropFact, e.seq) {
-			facts = append(facts, e.fact)
+			facts = append(facts, e.heard)
 		}
 	}
 	m.told = all[len(all)-1].seq

@@ -21,7 +21,7 @@ type Keeper struct {
 func New(c Config) *Keeper { return newKeeper(c, c.Store) }
 
 func newKeeper(c Config, store streams) *Keeper {
-	if dialogs.New(c.Schema, c.Decl) == nil {
+	if dialogs.New(c.Schema, c.Decl, c.Rule) == nil {
 		return nil
 	}
 	return &Keeper{

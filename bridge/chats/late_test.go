@@ -46,7 +46,7 @@ func newLateWrites(t *testing.T) *lateWrites {
 	}
 	s, decl := apitest.Layer()
 	x.k = newKeeper(Config{Account: "main", User: 1, Store: store, Schema: s, Decl: decl, Log: slog.New(slog.DiscardHandler)}, store)
-	x.k.fold = dialogs.New(s, decl)
+	x.k.fold = dialogs.New(s, decl, nil)
 	x.w = writer{k: &x.k.shared, fold: x.k.fold}
 	return x
 }
@@ -186,7 +186,7 @@ func TestErasedIsNotReadBack(t *testing.T) {
 		return dialogs.Fact{Name: "updateNewMessage", Chat: eve, About: updates.About{MsgID: id}}
 	}
 	streams := &halting{
-		memory: &memory{last: 3, log: []entry{{2, said(1), true}, {3, said(2), true}}}, read: make(chan struct{}), goOn: make(chan struct{}),
+		memory: &memory{last: 3, log: []entry{{2, said(1), said(1), true}, {3, said(2), said(2), true}}}, read: make(chan struct{}), goOn: make(chan struct{}),
 		held: []message{{record(5, "").Subject, at, []byte(`{"stale":true}`), 1}, {record(6, "").Subject, at, []byte(`{"stale":true}`), 2}, {record(0, "").Subject, at, known, 3}},
 	}
 	s, decl := apitest.Layer()

@@ -32,9 +32,10 @@ type memory struct {
 
 // entry is an update in the stream.
 type entry struct {
-	seq  uint64
-	fact dialogs.Fact
-	tell bool
+	seq   uint64
+	heard dialogs.Fact // as the daemon has it
+	fact  dialogs.Fact // as it stands there
+	tell  bool
 }
 
 var errTrouble = errors.New("the server does not answer")
@@ -61,11 +62,11 @@ func (m *memory) fails(r *rand.Rand, n int) bool {
 }
 
 // store adds an update to the stream of updates.
-func (m *memory) store(fact dialogs.Fact, tell bool) {
+func (m *memory) store(heard, fact dialogs.Fact, tell bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.last += 1 + m.seqs.Uint64N(3)
-	m.log = append(m.log, entry{m.last, fact, tell})
+	m.log = append(m.log, entry{m.last, heard, fact, tell})
 	m.note("stored %d %s %v", m.last, fact.Name, fact.Chat)
 }
 

@@ -12,7 +12,7 @@ import (
 func TestSavedMessagesAreRead(t *testing.T) {
 	s, decl := apitest.Layer()
 	for id, want := range map[int64]int{1: 0, 2: 1} {
-		l := dialogs.New(s, decl)
+		l := dialogs.New(s, decl, nil)
 		record := `{"dialog":{"_":"dialog","peer":{"_":"peerUser","user_id":"` + string(rune('0'+id)) + `"},"top_message":5,"read_inbox_max_id":5,"read_outbox_max_id":5,"unread_count":0,` +
 			`"unread_mentions_count":0,"unread_reactions_count":0,"unread_poll_votes_count":0,"notify_settings":{"_":"peerNotifySettings"}}}`
 		loading, chat := l.Load(), updates.Peer{Kind: updates.PeerUser, ID: id}

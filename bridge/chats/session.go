@@ -129,7 +129,7 @@ func (s *session) read(ctx context.Context) error {
 	if ours && known.Seq > last && k.patient(time.Now()) {
 		return errAhead
 	}
-	fold := dialogs.New(k.c.Schema, k.c.Decl)
+	fold := dialogs.New(k.c.Schema, k.c.Decl, k.c.Rule)
 	goesOn := ours && known.Seq <= last
 	s.restore(fold, records, goesOn)
 	written := uint64(0)

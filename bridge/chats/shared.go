@@ -29,6 +29,7 @@ type Config struct {
 	Learn   func(object []byte) // is told of the users and chats in answers
 	// Fact is what a message of the stream of updates says of dialogs; false: nothing.
 	Fact func(subject string, h nats.Header, data []byte) (dialogs.Fact, bool)
+	Rule dialogs.Rule // what nobody is to read who reads the dialogs; nil: all may be read
 	Log  *slog.Logger
 }
 

@@ -47,7 +47,7 @@ func TestForgetWaitsForWrites(t *testing.T) {
 		s, decl := apitest.Layer()
 		streams := &parting{memory: &memory{}, begun: make(chan struct{}), end: make(chan struct{}), err: full}
 		k := newKeeper(Config{Account: "main", User: 1, Schema: s, Decl: decl, Log: slog.New(slog.DiscardHandler)}, streams)
-		fold, eve := dialogs.New(s, decl), updates.Peer{Kind: updates.PeerUser, ID: 5}
+		fold, eve := dialogs.New(s, decl, nil), updates.Peer{Kind: updates.PeerUser, ID: 5}
 		fold.Doubt(eve)
 		k.fold = fold
 		w := writer{k: &k.shared, fold: fold}
@@ -84,7 +84,7 @@ func TestForgetWaitsForWrites(t *testing.T) {
 func TestPartsSayThatMoreComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, decl := apitest.Layer()
-		fold := dialogs.New(s, decl)
+		fold := dialogs.New(s, decl, nil)
 		l := fold.Load()
 		if err := l.Folders([]byte(`{"folders":{"_":"messages.dialogFilters","filters":[]}}`)); err != nil {
 			t.Fatal(err)

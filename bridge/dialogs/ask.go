@@ -64,8 +64,10 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 		if d == nil || !d.asked || one.Name() != "dialog" || with.outside[p] {
 			continue
 		}
-		d.name = with.names[p]
-		f.adopt(d, one, with.dates[place{p, one.Int("top_message")}])
+		if one, _, err := f.form.clean(one.Raw()); err == nil {
+			d.name = with.names[p]
+			f.adopt(d, one, with.dates[place{p, one.Int("top_message")}])
+		}
 	}
 	for _, p := range asked {
 		switch d := f.table.of[p]; {

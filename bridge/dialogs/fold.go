@@ -40,13 +40,13 @@ func (n *newest) see(chat updates.Peer, id int) {
 	}
 }
 
-// New folds from nothing. The schema is given in both its forms. It is nil where the layer has no dialogs.
-func New(s *codec.Schema, decl *tl.Schema) *Fold {
+// New folds from nothing. The schema is given in both its forms; a nil rule withholds nothing. It is nil where the layer has no dialogs.
+func New(s *codec.Schema, decl *tl.Schema, rule Rule) *Fold {
 	dialog := decl.Constructor("dialog")
 	if _, ok := s.Function("messages.getPeerDialogs"); !ok || dialog == nil {
 		return nil
 	}
-	f := &Fold{form: form{s, dialog}, table: newTable(), folders: folders{stale: true}, list: list{wanted: true}}
+	f := &Fold{form: form{s, dialog, rule}, table: newTable(), folders: folders{stale: true}, list: list{wanted: true}}
 	f.pins = pins{order: map[int][]updates.Peer{}, told: f.moves, named: map[updates.Peer]bool{}, moved: map[updates.Peer]bool{}}
 	return f
 }
@@ -74,7 +74,8 @@ func (f *Fold) Apply(seq uint64, fact *Fact) {
 	u := update{Fold: f, fact: fact}
 	if fact.Update != nil {
 		var err error
-		if u.v, err = f.form.schema.View(fact.Update); err != nil {
+		if u.v, _, err = f.form.clean(fact.Update); err != nil {
+			u.gap() // so does whoever finds it in the stream, without its contents
 			return
 		}
 	}

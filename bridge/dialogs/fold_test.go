@@ -21,7 +21,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	s, decl := apitest.Layer()
-	return &bench{T: t, Fold: New(s, decl), s: s}
+	return &bench{T: t, Fold: New(s, decl, nil), s: s}
 }
 
 func user(id int64) updates.Peer { return updates.Peer{Kind: updates.PeerUser, ID: id} }

@@ -6,10 +6,30 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
+// Rule says what nobody is to read who reads the dialogs. It is the one for all that goes on the bus: what is folded in is told there.
+type Rule interface {
+	// Redact gives an object without that; why is empty where it has none.
+	Redact(dst, object []byte, t codec.Type) (clean []byte, why string, err error)
+}
+
 // form is how a layer writes dialogs.
 type form struct {
 	schema *codec.Schema
 	dialog *tl.Combinator
+	rule   Rule // nil: all may be read
+}
+
+// clean is an object without what nobody is to read; cut: it had some. What cannot be read may have some, and is an error.
+func (f *form) clean(object []byte) (v codec.View, cut bool, err error) {
+	if f.rule != nil {
+		var why string
+		if object, why, err = f.rule.Redact(nil, object, f.schema.AnyObject()); err != nil {
+			return codec.View{}, false, err
+		}
+		cut = why != ""
+	}
+	v, err = f.schema.View(object)
+	return v, cut, err
 }
 
 // write is a dialog as Telegram would give it now: what it gave last, with what has changed since.

@@ -74,8 +74,11 @@ func (l *Listing) compare(p updates.Peer, v codec.View) {
 		l.f.table.add(p)
 	case d.base != nil && !d.stale:
 		is := dialog{peer: p}
-		is.read(v, d.date)
-		if is.same(d) {
+		v, _, err := l.f.form.clean(v.Raw())
+		if err == nil {
+			is.read(v, d.date)
+		}
+		if err == nil && is.same(d) {
 			d.since = l.began
 		} else {
 			l.f.table.doubt(d)

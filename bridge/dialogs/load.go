@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // ErrRecord says that a record cannot be read.
@@ -31,14 +32,15 @@ func (l *Loading) Record(chat updates.Peer, seq uint64, data []byte) error {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	d := &dialog{peer: chat, seq: seq, name: b.Name}
+	d, cut := &dialog{peer: chat, seq: seq, name: b.Name}, false
 	if b.Dialog != nil {
 		form := &l.f.form
 		tl, err := form.schema.AppendTLFromJSON(nil, b.Dialog, form.schema.AnyObject(), nil)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrRecord, err)
 		}
-		v, err := form.schema.View(tl)
+		var v codec.View
+		v, cut, err = form.clean(tl)
 		if err != nil || v.Name() != form.dialog.Name || chatOf(v) != chat {
 			return ErrRecord
 		}
@@ -46,7 +48,9 @@ func (l *Loading) Record(chat updates.Peer, seq uint64, data []byte) error {
 		l.f.newest.see(chat, d.top)
 	}
 	l.pins[chat] = b.Pin
-	l.f.table.put(d, b.Stale || b.Dialog == nil)
+	if l.f.table.put(d, b.Stale || b.Dialog == nil); cut {
+		l.f.table.touch(d) // it was written where that was not withheld
+	}
 	return nil
 }
 

@@ -21,7 +21,7 @@ type many struct {
 
 func newMany(tb testing.TB, n int) *many {
 	s, decl := apitest.Layer()
-	m := &many{TB: tb, s: s, empty: func() *Fold { return New(s, decl) }}
+	m := &many{TB: tb, s: s, empty: func() *Fold { return New(s, decl, nil) }}
 	for i := range n {
 		m.peers = append(m.peers, updates.Peer{Kind: updates.PeerUser, ID: 1_000_000 + int64(i)})
 	}

@@ -24,7 +24,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := updates.Peer{Kind: updates.PeerUser, ID: 5}
-		fold := New(s, decl)
+		fold := New(s, decl, nil)
 		l := fold.Load()
 		bad := l.Record(p, 7, data)
 		if bad != nil && !errors.Is(bad, ErrRecord) {
@@ -40,7 +40,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil || more || len(all) == 0 {
 			t.Fatalf("%v %v %v", all, more, err)
 		}
-		again := New(s, decl)
+		again := New(s, decl, nil)
 		if err := again.Load().Record(p, 7, all[0].Body); err != nil {
 			t.Errorf("%v: %s", err, all[0].Body)
 		}

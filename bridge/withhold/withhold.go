@@ -76,7 +76,7 @@ func redaction(c *tl.Combinator) codec.Redaction {
 	r := codec.Redaction{Why: Message, UserFields: peopleIn(c), Text: isMessage(c.Result.Name)}
 	for _, p := range c.Params {
 		if p.Type.Name == "DraftMessage" { // it may quote the chat that it belongs to
-			r.Fields = append(r.Fields, p.Name)
+			r.Fields, r.Keep = append(r.Fields, p.Name), true // as in an update, which cannot be without it
 		}
 		if isText(p) && c.Result.Name == "Update" && len(r.UserFields) == 0 {
 			r.Always = true // updateServiceNotification: from nobody, and may be a code

@@ -91,7 +91,13 @@ func TestWhereCodesStand(t *testing.T) {
 		}
 	}
 	if text, _ := redacted(t, dialog(777000)); !strings.Contains(text, `"ping"`) || strings.Contains(text, `"see"`) {
-		t.Errorf("of a dialog the draft goes, and nothing else: %s", text)
+		t.Errorf("of a dialog the draft's text goes, and nothing else: %s", text)
+	}
+	const left = `"draft":{"_":"draftMessage","message":"","date":1}`
+	for _, m := range []codec.M{dialog(777000), {"_": "updateDraftMessage", "peer": peer(777000), "draft": draft}} {
+		if text, _ := redacted(t, m); !strings.Contains(text, left) {
+			t.Errorf("who folds updates comes to another draft than who asks: %s", text)
+		}
 	}
 	if text, cut := redacted(t, codec.M{"_": "user", "id": 777000, "first_name": "Telegram"}); cut || !strings.Contains(text, "Telegram") {
 		t.Errorf("the user itself is no secret: %s", text)

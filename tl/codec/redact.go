@@ -21,6 +21,8 @@ type Redaction struct {
 	// Text: all that can hold text goes. Otherwise only Fields.
 	Text   bool
 	Fields []string
+	// Keep: optional ones of Fields stay as well, without their text.
+	Keep bool
 }
 
 // Redactor takes text out of the objects that are about certain users, and leaves valid TL: optional fields become absent,
@@ -46,6 +48,7 @@ type always struct {
 type redaction struct {
 	who    []bool // by field
 	cut    []bool
+	keep   bool
 	always bool
 	why    string
 }
@@ -75,9 +78,16 @@ func (r *Redactor) add(c *comb, rule Redaction) {
 	if len(rule.UserFields) == 0 && !rule.Always {
 		return
 	}
-	one := &redaction{always: rule.Always, why: rule.Why, cut: r.texts[c], who: make([]bool, len(c.fields))}
-	if !rule.Text {
-		one.cut = sharedBits(c, func(f *field) bool { return slices.Contains(rule.Fields, f.name) && r.text.in(f.t) })
+	one := &redaction{always: rule.Always, keep: rule.Keep && !rule.Text, why: rule.Why, cut: r.texts[c], who: make([]bool, len(c.fields))}
+	named := func(f *field) bool { return slices.Contains(rule.Fields, f.name) && r.text.in(f.t) }
+	switch {
+	case one.keep:
+		one.cut = make([]bool, len(c.fields))
+		for i := range c.fields {
+			one.cut[i] = c.fields[i].op != opFlags && named(&c.fields[i])
+		}
+	case !rule.Text:
+		one.cut = sharedBits(c, named)
 	}
 	for i := range c.fields {
 		one.who[i] = slices.Contains(rule.UserFields, c.fields[i].name)
@@ -241,13 +251,13 @@ func (w *redacting) vector(off int, t *typ, depth int) int {
 func (w *redacting) object(off int, c *comb, depth int) int {
 	if rule := w.r.rules[c]; rule != nil && (rule.always || w.names(off, c, rule, depth)) {
 		w.why = rule.why
-		return w.fields(off, c, rule.cut, depth)
+		return w.fields(off, c, rule.cut, rule.keep, depth)
 	}
-	return w.fields(off, c, nil, depth)
+	return w.fields(off, c, nil, false, depth)
 }
 
-// fields copies the fields of c but for those to cut.
-func (w *redacting) fields(off int, c *comb, cut []bool, depth int) int {
+// fields copies the fields of c but for those to cut; keep: optional ones are not left out.
+func (w *redacting) fields(off int, c *comb, cut []bool, keep bool, depth int) int {
 	if depth <= 0 {
 		return w.fail(errDepth(off))
 	}
@@ -267,7 +277,7 @@ func (w *redacting) fields(off int, c *comb, cut []bool, depth int) int {
 			}
 		case cut == nil || !cut[i]:
 			next = w.value(off, f.t, depth-1)
-		case f.mask == 0:
+		case f.mask == 0 || keep:
 			next = w.empty(off, f.t, depth-1)
 		default:
 			next = w.drop(off, f, at[f.slot%maxFlags], depth-1)
@@ -305,9 +315,9 @@ func (w *redacting) empty(off int, t *typ, depth int) int {
 		if off < 0 {
 			return off
 		}
-		return w.fields(off, c, w.r.texts[c], depth)
+		return w.fields(off, c, w.r.texts[c], false, depth)
 	case opBare:
-		return w.fields(off, t.comb, w.r.texts[t.comb], depth)
+		return w.fields(off, t.comb, w.r.texts[t.comb], false, depth)
 	}
 	next := w.walker.value(off, t, depth)
 	if next < 0 {

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ note flags:# pinned:flags.0?true id:int from:flags.1?Peer header:flags.2?Header 
   views:flags.3?int forwards:flags.3?int shares:flags2.0?int label:flags2.0?string raw:flags2.31?bytes seen:Vector<int> = Note;
 noteEmpty id:int = Note;
 alarm text:string = Alarm;
+shelf flags:# owner:flags.0?Peer on:flags.1?Inner left:flags.1?Alarm n:flags.1?int label:flags.2?string = Shelf;
 page flags:# notes:Vector<Note> alarm:flags.0?Alarm any:flags.1?Object title:string = Page;
 `
 
@@ -28,6 +30,8 @@ func secretRule(c *tl.Combinator) Redaction {
 		return Redaction{Why: "note", UserFields: []string{"from", "header"}, Text: true}
 	case "alarm":
 		return Redaction{Why: "alarm", Always: true, Text: true}
+	case "shelf":
+		return Redaction{Why: "shelf", UserFields: []string{"owner"}, Fields: []string{"on", "label", "n"}, Keep: true}
 	}
 	return Redaction{}
 }
@@ -89,6 +93,44 @@ func TestRedact(t *testing.T) {
 		}
 		if again, why, err := r.Redact(nil, out, typ); err != nil || why != "" || len(again) != 0 {
 			t.Errorf("%s: again: %s %v", c.about, why, err)
+		}
+	}
+}
+
+// What is kept is there without its text, and so are those that share its bit; what is not there stays away.
+func TestRedactKeeps(t *testing.T) {
+	s, r := redactor(t)
+	shelf := func(id int64, more M) M {
+		m := M{"_": "shelf", "owner": M{"_": "peerUser", "user_id": id}}
+		maps.Copy(m, more)
+		return m
+	}
+	on := M{"on": M{"_": "boxed", "text": "secret", "n": 9}, "left": M{"_": "alarm", "text": ""}, "n": 3}
+	for _, c := range []struct {
+		m         M
+		want, why string
+	}{
+		{shelf(777, on), `{"_":"shelf","owner":{"_":"peerUser","user_id":"777"},"on":{"_":"boxed","text":"","n":9},"left":{"_":"alarm","text":""},"n":3}`, "shelf"},
+		{shelf(777, M{"label": "secret"}), `{"_":"shelf","owner":{"_":"peerUser","user_id":"777"},"label":""}`, "shelf"},
+		{shelf(777, nil), "", ""},
+		{shelf(778, on), "", ""},
+	} {
+		src, err := s.Encode(nil, c.m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, why, err := r.Redact(nil, src, s.AnyObject())
+		if err != nil || why != c.why {
+			t.Fatalf("%v: %q %v", c.m, why, err)
+		}
+		if why == "" {
+			continue
+		}
+		if got, err := s.AppendJSON(nil, out, s.AnyObject()); err != nil || string(got) != c.want {
+			t.Errorf("%v\n%s\n%s", err, got, c.want)
+		}
+		if _, again, err := r.Redact(nil, out, s.AnyObject()); err != nil || again != "" {
+			t.Errorf("redacted twice: %q %v", again, err)
 		}
 	}
 }
