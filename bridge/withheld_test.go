@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/chats"
 	"github.com/natsgram/natsgram/mtproto/mttest"
+	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -102,6 +104,11 @@ func TestWithheldIsNowhereOnTheBus(t *testing.T) {
 	d.dialog(subjects.User, 777000, func(string) bool { return true })
 
 	telegram.Send(w.dora, hushed)
+	telegram.SendDraft(w.dora, world.Draft{Media: w.AddFile(2, "kumquat 54398.pdf", noise(100))})
+	past, err := w.World().History(w.dora.ID(), telegram.Peer(), world.Page{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.dora.Draft(telegram, hushed+" draft")
 	quote := mttest.M{"_": "inputReplyToMessage", "reply_to_msg_id": 1, "reply_to_peer_id": mttest.M{"_": "inputPeerUser", "user_id": 777000, "access_hash": 1}, "quote_text": hushed}
 	w.dora.Push(mttest.M{"_": "updateDraftMessage", "peer": mttest.M{"_": "peerUser", "user_id": w.bob.ID()}, "draft": mttest.M{
@@ -127,6 +134,12 @@ func TestWithheldIsNowhereOnTheBus(t *testing.T) {
 		"tg.ro.main.messages.getPinnedDialogs": `{"folder_id":0}`, "tg.ro.main.messages.getDialogFilters": `{}`, "tg.ctl.main.status": ``,
 	} {
 		d.ask(subject, body)
+	}
+	for _, how := range []string{"", `,"to":"object"`} {
+		got := d.ask("tg.file.main.get", fmt.Sprintf(`{"message":{"peer":"user.777000","id":%d}%s}`, past.Messages[0].ID, how))
+		if got.Header.Get(subjects.HeaderErrorCode) != "404" || len(got.Data) > 1000 {
+			t.Errorf("a file of a message that is told without it: %v %d bytes", got.Header, len(got.Data))
+		}
 	}
 	d.restart() // what the stream tells is folded in again
 	if again := d.dialog(subjects.User, 777000, func(string) bool { return true }); again != told {

@@ -9,6 +9,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/gate"
 	"github.com/natsgram/natsgram/bridge/rpc"
 	"github.com/natsgram/natsgram/bridge/uploads"
+	"github.com/natsgram/natsgram/bridge/withhold"
 	"github.com/natsgram/natsgram/mtproto"
 	tgfiles "github.com/natsgram/natsgram/mtproto/files"
 )
@@ -30,11 +31,12 @@ func takeFiles(c *rpc.Config, f *files.Service) {
 	c.Others = append(c.Others, rpc.Other{Subject: c.Scheme.Files(c.Account), Verbs: f.Verbs(), Accept: f.Accept})
 }
 
-// gated is a client whose calls are made as far as the gate lets them pass, and whose files are counted.
+// gated is a client whose calls are made as far as the gate lets them pass, whose answers lack what is withheld, and whose files are counted.
 type gated struct {
 	tgfiles.Client
-	gate  *gate.Gate // nil: all pass
-	moved func(up bool, n int)
+	gate     *gate.Gate     // nil: all pass
+	withheld *withhold.Rule // of messages whose files are asked for; what a file is called, and who wrote of it, is told and stored
+	moved    func(up bool, n int)
 }
 
 func (g gated) through(ctx context.Context, query []byte, invoke gate.Invoke) ([]byte, error) {
@@ -46,7 +48,18 @@ func (g gated) through(ctx context.Context, query []byte, invoke gate.Invoke) ([
 
 // Invoke makes a call.
 func (g gated) Invoke(ctx context.Context, query []byte) ([]byte, error) {
-	return g.through(ctx, query, g.Client.Invoke)
+	result, err := g.through(ctx, query, g.Client.Invoke)
+	if err != nil {
+		return nil, err
+	}
+	t, err := g.Schema().ResultOf(query)
+	if err == nil {
+		result, _, err = g.withheld.Redact(nil, result, t)
+	}
+	if err != nil {
+		return nil, answer.Done(502, "reading Telegram's answer: "+err.Error())
+	}
+	return result, nil
 }
 
 // InvokeFile makes a call of file traffic.

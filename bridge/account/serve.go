@@ -174,7 +174,7 @@ func (r *Runner) filesConfig(o *ownership, user int64) files.Config {
 }
 
 func (o *ownership) gated(client tgfiles.Client) gated {
-	return gated{client, o.calls.gate, func(up bool, n int) { o.tell.metrics.FileBytes(o.c.Name, up, n) }}
+	return gated{client, o.calls.gate, o.c.Methods.Withheld(), func(up bool, n int) { o.tell.metrics.FileBytes(o.c.Name, up, n) }}
 }
 
 // newUploads are the account's, where its calls may name files; else nil.
