@@ -12,9 +12,15 @@ func WithFloodWait(ctx context.Context, limit time.Duration) context.Context {
 	return context.WithValue(ctx, floodKey{}, limit)
 }
 
+// FloodWaitOf returns how long a FLOOD_WAIT calls made with a context sit out by themselves; false: as long as the client does.
+func FloodWaitOf(ctx context.Context) (limit time.Duration, ok bool) {
+	limit, ok = ctx.Value(floodKey{}).(time.Duration)
+	return limit, ok
+}
+
 // floodLimit returns how long a call may wait by itself.
 func (a *attempts) floodLimit(ctx context.Context) time.Duration {
-	if d, ok := ctx.Value(floodKey{}).(time.Duration); ok {
+	if d, ok := FloodWaitOf(ctx); ok {
 		return d
 	}
 	return a.c.o.Limits.FloodWait

@@ -48,7 +48,7 @@ func (o *ownership) takeHistory(c *rpc.Config, state mtproto.State) {
 	})
 	for _, verb := range history.Verbs() {
 		add(verb, func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
-			ctx, cancel := context.WithTimeout(ctx, o.c.Settings.Timeout)
+			ctx, cancel := context.WithTimeout(mtproto.WithFloodWait(ctx, 0), o.c.Settings.Timeout) // whose a name is, is not waited for
 			defer cancel()
 			return o.history.Answer(ctx, verb, request)
 		})

@@ -1,7 +1,9 @@
 package account
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/queue"
@@ -28,10 +30,13 @@ func (x jobs) answers(c *rpc.Config) {
 	if x.runner == nil {
 		return
 	}
+	within := cmp.Or(c.MaxTimeout, 5*time.Minute)
 	for _, verb := range queue.Verbs() {
 		c.Extra["queue_"+verb] = rpc.Extra{
 			Subject: c.Scheme.Ctl(c.Account, "queue."+verb), Slow: true,
 			Answer: func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
+				ctx, cancel := context.WithTimeout(ctx, within) // nobody waits any longer, and it goes through all jobs
+				defer cancel()
 				return x.runner.Answer(ctx, verb, request)
 			},
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/rpc"
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -148,13 +149,13 @@ func (x *directory) resolver(explain func(error) answer.Fault) func(context.Cont
 	}
 }
 
-// answers has the service answer the verbs of tg.ctl.<account>.peers, each within that time.
+// answers has the service answer the verbs of tg.ctl.<account>.peers, each within that time. A flood wait is told at once: it holds no place.
 func (x *directory) answers(c *rpc.Config, within time.Duration) {
 	for _, verb := range peers.Verbs() {
 		c.Extra["peers_"+verb] = rpc.Extra{
 			Subject: c.Scheme.Ctl(c.Account, "peers."+verb), Slow: true,
 			Answer: func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
-				ctx, cancel := context.WithTimeout(ctx, within)
+				ctx, cancel := context.WithTimeout(mtproto.WithFloodWait(ctx, 0), within)
 				defer cancel()
 				return x.Answer(ctx, verb, request, c.Explain)
 			},

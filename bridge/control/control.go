@@ -110,18 +110,19 @@ func Serve(ctx context.Context, config Config) (stop func(), err error) {
 type handler func(ctx context.Context, r *answer.Request) (any, error)
 
 const (
-	// askedMost is how many requests of tg.ctl are at work at most; requests of people, and of programs that look now and then.
+	// askedMost is how many requests of a verb are at work at most; requests of people, and of programs that look now and then.
 	// Those of other daemons are counted by themselves: they are made for requests that count there.
-	askedMost = 256
+	askedMost = 64
+	// nameMost is how many of them may be about one account: some steps of a login wait long.
+	nameMost = 16
 	// askedSize is how large one may be, in bytes.
 	askedSize = 256 << 10
 )
 
 // endpoints are the verbs of tg.ctl; each request has a goroutine of its own.
 func (c *Control) endpoints(service *micro.Service) error {
-	asked := make(chan struct{}, askedMost)
 	add := func(name, subject string, do handler) error {
-		e := service.Add(name, subject, nil)
+		e, asked := service.Add(name, subject, nil), answer.NewPlaces(askedMost, nameMost)
 		return service.Subscribe(subject, func(r answer.Request) {
 			c.work.Go(func() {
 				begun := time.Now()
@@ -153,10 +154,10 @@ func (c *Control) listen() (stop func(), err error) {
 			_ = sub.Unsubscribe() // the connection may be closed
 		}
 	}
-	asked := make(chan struct{}, askedMost)
 	for what, do := range map[string]handler{
 		"accounts": c.tellStates, "login": c.tellLogin, "relay": c.relayed, "health": c.tellHealth,
 	} {
+		asked := answer.NewPlaces(askedMost, askedMost)
 		sub, err := c.Answers.Subscribe(c.scheme.Inside(c.Instance, what), "", func(r answer.Request) {
 			c.work.Go(func() { c.handle(&r, asked, do) })
 		})
@@ -169,13 +170,16 @@ func (c *Control) listen() (stop func(), err error) {
 	return stop, nil
 }
 
-// handle answers a request, and tells with which fault. asked holds a token for each that is at work.
-func (c *Control) handle(r *answer.Request, asked chan struct{}, do handler) *answer.Fault {
-	select {
-	case asked <- struct{}{}:
-		defer func() { <-asked }()
-	default:
-		return r.JSON(nil, answer.Later("too many requests are at work here"))
+// handle answers a request, and tells with which fault. asked are the places of its verb.
+func (c *Control) handle(r *answer.Request, asked *answer.Places, do handler) *answer.Fault {
+	about, _, _ := c.scheme.ParseCtl(r.Subject())
+	if about == subjects.Daemon {
+		about = ""
+	}
+	if leave := asked.Take(about); leave != nil {
+		defer leave()
+	} else {
+		return r.JSON(nil, answer.Later("too many such requests are at work here"))
 	}
 	if r.Size() > askedSize {
 		return r.JSON(nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))

@@ -35,7 +35,7 @@ type Service struct {
 	subs      []subscription
 	asides    []*nats.Subscription // the extra endpoints first
 	extras    int                  // how many of them are extra endpoints
-	aside     chan *nats.Msg
+	queues    []chan *nats.Msg     // what waits of extras, by group, and of the protocol
 	answering sync.WaitGroup
 }
 
@@ -79,42 +79,56 @@ func (s *Service) Subscribe(subject string, take func(answer.Request)) error {
 	return nil
 }
 
-// asideSize is how many questions beside the methods may wait. They come from people and monitoring.
+// asideSize is how many questions beside the methods may wait, of each group. They come from people and monitoring.
 const asideSize = 128
 
-// SubscribeAside serves the protocol's subjects and those of extra endpoints from one goroutine. take gets what comes to the
-// latter; each instance has them for itself.
-func (s *Service) SubscribeAside(extras []string, take func(answer.Request)) error {
-	s.aside, s.extras = make(chan *nats.Msg, asideSize), len(extras)
+// SubscribeAside serves the protocol's subjects, and those of extra endpoints, each group of which has a goroutine: where more comes to one
+// than can wait, nothing of another is lost. take gets what comes to the endpoints; each instance has them for itself.
+func (s *Service) SubscribeAside(extras [][]string, take func(answer.Request)) error {
+	for _, group := range extras {
+		if err := s.aside(group, take); err != nil {
+			return err
+		}
+	}
+	s.extras = len(s.asides)
+	var own []string
 	for _, verb := range []protocol.Verb{protocol.PingVerb, protocol.InfoVerb, protocol.StatsVerb} {
 		for _, who := range [][2]string{{}, {s.id.Name}, {s.id.Name, s.id.ID}} {
 			subject, err := protocol.ControlSubject(verb, who[0], who[1])
 			if err != nil {
 				return err
 			}
-			extras = append(extras, subject)
+			own = append(own, subject)
 		}
 	}
-	for _, subject := range extras {
-		sub, err := s.c.Answers.Conn().ChanSubscribe(subject, s.aside)
+	if err := s.aside(own, s.answer); err != nil {
+		return err
+	}
+	return s.c.Answers.Conn().Flush()
+}
+
+// aside serves subjects from one goroutine.
+func (s *Service) aside(subjects []string, take func(answer.Request)) error {
+	if len(subjects) == 0 {
+		return nil
+	}
+	queue := make(chan *nats.Msg, asideSize)
+	s.queues = append(s.queues, queue)
+	s.answering.Go(func() {
+		for m := range queue {
+			if r, ok := s.c.Answers.Accept(m); ok {
+				take(r)
+			}
+		}
+	})
+	for _, subject := range subjects {
+		sub, err := s.c.Answers.Conn().ChanSubscribe(subject, queue)
 		if err != nil {
 			return err
 		}
 		s.asides = append(s.asides, sub)
 	}
-	s.answering.Go(func() {
-		for m := range s.aside {
-			r, ok := s.c.Answers.Accept(m)
-			switch {
-			case !ok:
-			case strings.HasPrefix(m.Subject, protocol.APIPrefix+"."):
-				s.answer(r)
-			default:
-				take(r)
-			}
-		}
-	})
-	return s.c.Answers.Conn().Flush()
+	return nil
 }
 
 // LeaveExtras stops answering on the extra endpoints: they have no queue, so that while two owners are there both would.
@@ -143,8 +157,8 @@ func (s *Service) Unsubscribe(ctx context.Context) {
 	for _, sub := range s.asides {
 		_ = sub.Unsubscribe() // the connection may be closed
 	}
-	if s.aside != nil {
-		close(s.aside)
+	for _, queue := range s.queues {
+		close(queue)
 	}
 	s.answering.Wait()
 }

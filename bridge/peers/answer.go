@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -33,11 +32,6 @@ type Page struct {
 // Verbs are those of tg.ctl.<account>.peers.
 func Verbs() []string { return []string{"get", "resolve", "search"} }
 
-const (
-	searchDefault = 20
-	searchMost    = 200
-)
-
 // verbs answers requests for them.
 type verbs struct {
 	user     int64 // the account's
@@ -45,6 +39,7 @@ type verbs struct {
 	account  *accountStore
 	keeper   *keeper
 	resolver *resolver
+	search   *search
 }
 
 // answer is [Directory.Answer].
@@ -78,7 +73,7 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 	case in.Limit < 0:
 		return nil, answer.Refuse(400, "peers."+verb+": limit: want 0 or more")
 	case verb == "search":
-		out, err = x.search(ctx, in.Text, kind, in.Limit)
+		out, err = x.search.find(ctx, in.Text, kind, in.Limit)
 	case verb == "get":
 		out, err = x.get(ctx, peer)
 	default:
@@ -90,7 +85,7 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 		return nil, answer.Refuse(404, "peers."+verb+": "+err.Error())
 	case err != nil:
 		f := explain(err)
-		f.Text = "peers." + verb + ": " + err.Error()
+		f.Text, f.Sent = "peers."+verb+": "+err.Error(), answer.No // nothing was changed: to ask again is safe
 		return nil, &f
 	}
 	b, err := json.Marshal(out)
@@ -189,41 +184,6 @@ func (x *verbs) show(ctx context.Context, p peer) (s *Shown, there bool, err err
 
 func (s *Shown) fill(r *record) {
 	s.Type, s.Name, s.Usernames, s.Min = r.Type, r.Name, slices.Clone(r.Usernames), r.Min
-}
-
-// matches reports whether a name, or a word of it, begins with a text, or a username does.
-func (r *record) matches(text string) bool {
-	if strings.HasPrefix(strings.ToLower(r.Name), text) || strings.Contains(strings.ToLower(r.Name), " "+text) {
-		return true
-	}
-	name := strings.TrimPrefix(text, "@")
-	return slices.ContainsFunc(r.Usernames, func(u string) bool { return strings.HasPrefix(u, name) })
-}
-
-// search goes through all that the bucket holds of the account.
-func (x *verbs) search(ctx context.Context, text string, kind subjects.Kind, limit int) (*Page, error) {
-	page := &Page{Peers: []Shown{}}
-	if x.account.store == nil {
-		return page, nil
-	}
-	if limit <= 0 {
-		limit = searchDefault
-	}
-	limit, text = min(limit, searchMost), strings.ToLower(strings.TrimSpace(text))
-	x.keeper.flushAll(ctx)
-	err := x.account.peers(ctx, kind, func(p peer, r *record) bool {
-		if !r.matches(text) {
-			return true
-		}
-		if page.More = len(page.Peers) == limit; page.More {
-			return false
-		}
-		s := Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, x.user}}
-		s.fill(r)
-		page.Peers = append(page.Peers, s)
-		return true
-	})
-	return page, err
 }
 
 // named is [Directory.Named].

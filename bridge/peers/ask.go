@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
@@ -33,8 +31,8 @@ type asker struct {
 	finder  *finder
 	learner *learner
 
-	asking  singleflight.Group // each question once at a time
-	glances []glance           // of who asks it
+	asking  questions // each once at a time
+	glances []glance  // of who asks it
 
 	allowed *allowances // of what is asked of names and numbers
 }
@@ -45,7 +43,7 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 	if n, ok := x.memory.remembered(key); ok {
 		return n.peer, n.err
 	}
-	n, err := x.once(ctx, key, func(ctx context.Context) alias {
+	n, err := x.asking.once(ctx, key, func(ctx context.Context) alias {
 		if n, ok := x.memory.remembered(key); ok { // somebody asked just before
 			return n
 		}
@@ -54,6 +52,10 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 		}
 		return x.askTelegram(ctx, key, r)
 	})
+	var flood *mtproto.Error
+	if errors.As(err, &flood) {
+		return peer{}, fmt.Errorf("%s: %w", key, err)
+	}
 	if err != nil {
 		return peer{}, err
 	}
@@ -115,7 +117,7 @@ func (x *asker) meet(ctx context.Context, f callable) error {
 	if _, asked := x.memory.remembered(key); asked {
 		return nil
 	}
-	_, err := x.once(ctx, key, func(ctx context.Context) alias {
+	_, err := x.asking.once(ctx, key, func(ctx context.Context) alias {
 		n, life, erasures := alias{err: storage.ErrNone}, nameLife, x.memory.erasures()
 		if err := x.lookAt(ctx, f); err != nil {
 			n.err, life = err, lifeOf(err)
@@ -178,26 +180,6 @@ func (x *asker) found(ctx context.Context, key string, r reference, n alias, era
 	}
 }
 
-// askMost is how long a question may take, however long those wait who have it asked.
-const askMost = time.Minute
-
-// once has one question asked for all that want its answer at the same time, and waits for it as long as ctx allows. It goes on when
-// nobody waits any more: its answer is remembered.
-func (x *asker) once(ctx context.Context, key string, ask func(context.Context) alias) (alias, error) {
-	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
-	answer := x.asking.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), askMost)
-		defer cancel()
-		return ask(ctx), nil
-	})
-	select {
-	case a := <-answer:
-		return a.Val.(alias), nil //nolint:errcheck // it is what ask gives
-	case <-ctx.Done():
-		return alias{}, ctx.Err()
-	}
-}
-
 // lifeOf is how long an error is the answer to the same question: a name that nobody has is asked for again as seldom as one
 // that somebody has, since Telegram allows a client few such questions a day. 0: it may be another one at once.
 func lifeOf(err error) time.Duration {
@@ -238,7 +220,7 @@ func (x *asker) look(ctx context.Context, r reference) error {
 		if _, ok := x.finder.known(r, true); ok {
 			return nil
 		}
-		n, err := x.once(ctx, "look "+strconv.Itoa(i), func(ctx context.Context) alias { return alias{err: x.glanceAt(ctx, i)} })
+		n, err := x.asking.once(ctx, "look "+strconv.Itoa(i), func(ctx context.Context) alias { return alias{err: x.glanceAt(ctx, i)} })
 		if err == nil {
 			err = n.err
 		}

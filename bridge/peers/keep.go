@@ -53,6 +53,17 @@ func (x *keeper) wake() {
 	}
 }
 
+// begin has something done beside, which close waits for; false: it is closed.
+func (x *keeper) begin(do func()) bool {
+	x.memory.mu.Lock()
+	defer x.memory.mu.Unlock()
+	if x.ended {
+		return false
+	}
+	x.work.Go(do)
+	return true
+}
+
 // run writes what is pending, and ends when nothing is.
 func (x *keeper) run() {
 	wait := gather

@@ -77,7 +77,7 @@ func New(c Config) *Directory {
 		glances: glances(), allowed: d.allowed,
 	}
 	d.resolver = &resolver{c.Schema, c.Bot, c.User, d.memory, d.finder, asker}
-	d.verbs = &verbs{c.User, d.memory, d.account, d.keeper, d.resolver}
+	d.verbs = &verbs{c.User, d.memory, d.account, d.keeper, d.resolver, &search{user: c.User, account: d.account, keeper: d.keeper}}
 	return d
 }
 

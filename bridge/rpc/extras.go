@@ -12,7 +12,11 @@ import (
 
 const (
 	extraSize = 64 << 10 // of a request that is no call, in bytes
-	extraMost = 32       // of them at work
+
+	// Places at work are each verb's own: who may search for peers, and does it all the time, does not keep an operator from freezing the
+	// account. Of those that other roles may ask too, one caller whom NATS tells of leaves some to others.
+	extraMost  = 16
+	callerMost = 12
 )
 
 // extras answers what is not a method.
@@ -20,20 +24,32 @@ type extras struct {
 	bySubject map[string]extra
 	life      context.Context //nolint:containedctx // the service's
 	slow      sync.WaitGroup  // those that take their time
-	work      chan struct{}   // a token for each of those
 }
 
 type extra struct {
 	endpoint *micro.Endpoint
+	places   *answer.Places // by caller, as far as NATS tells of him
 	Extra
 }
 
 func newExtras(life context.Context, service *micro.Service, all map[string]Extra) *extras {
-	x := &extras{bySubject: map[string]extra{}, life: life, work: make(chan struct{}, extraMost)}
+	x := &extras{bySubject: map[string]extra{}, life: life}
 	for name, one := range all {
-		x.bySubject[one.Subject] = extra{service.Add(name, one.Subject, nil), one}
+		x.bySubject[one.Subject] = extra{service.Add(name, one.Subject, nil), answer.NewPlaces(extraMost, callerMost), one}
 	}
 	return x
+}
+
+// subjects are those of verbs that operators alone may ask, and the others: however many ask for these, those are heard.
+func (x *extras) subjects() (all [2][]string) {
+	for subject, one := range x.bySubject {
+		if one.Operator {
+			all[0] = append(all[0], subject)
+		} else {
+			all[1] = append(all[1], subject)
+		}
+	}
+	return all
 }
 
 // take answers a request, or has it answered.
@@ -59,12 +75,15 @@ func (x *extras) accept(r answer.Request) {
 		do()
 		return
 	}
-	select {
-	case x.work <- struct{}{}:
-		x.slow.Go(func() { do(); <-x.work })
-	default:
-		one.reply(&r, at, nil, answer.Later("too many requests are at work here"))
+	leave := one.places.Take(r.Caller())
+	if leave == nil {
+		one.reply(&r, at, nil, answer.Later("too many such requests are at work here"))
+		return
 	}
+	x.slow.Go(func() {
+		defer leave()
+		do()
+	})
 }
 
 // reply sends a result, or a fault, and counts.

@@ -7,8 +7,6 @@ package rpc
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -82,7 +80,8 @@ func (s *Service) subscribe() error {
 			return err
 		}
 	}
-	return s.micro.SubscribeAside(slices.Collect(maps.Keys(s.extras.bySubject)), s.extras.accept)
+	subjects := s.extras.subjects()
+	return s.micro.SubscribeAside(subjects[:], s.extras.accept)
 }
 
 // accept sorts a request in. It never waits for one.
