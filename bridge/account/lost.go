@@ -13,17 +13,34 @@ const eventStorageLost = "storage.lost"
 // StorageLost tells that storage of natsgram's was lost. Of updates it is told up to which sequence they are gone from the
 // stream: those that consumers have not read, they will not.
 func (r *Runner) StorageLost(c storage.Change) {
+	if c.Maybe {
+		r.lookForPeers(c)
+		return
+	}
 	if o := r.ownership(); o != nil && c.Name == storage.Updates && c.Anew {
 		o.driver.ledger.anotherStream()
 	}
-	if o := r.ownership(); o != nil && c.Name == storage.Peers {
+	if o := r.ownership(); o != nil && c.Name == storage.Peers && !c.Maybe {
 		o.relearning.lost()
-		o.work.Go(func() { o.relearning.run(o.hard) })
 	}
 	if o := r.ownership(); o != nil && o.driver.chats != nil && (c.Name == storage.Updates || c.Name == storage.State) {
 		o.driver.chats.Lost()
 	}
 	r.tell.event(eventStorageLost, map[string]any{"storage": r.tell.scheme.StreamName(c.Name), "up_to": c.Lost, "cause": c.Cause})
+}
+
+// lookForPeers looks whether the bucket of peers, from which something was taken out, lacks any of this account, and tells it then.
+func (r *Runner) lookForPeers(c storage.Change) {
+	o := r.ownership()
+	if o == nil || c.Name != storage.Peers {
+		return
+	}
+	o.work.Go(func() {
+		if o.relearning.Missing(o.hard) {
+			c.Maybe = false
+			r.StorageLost(c)
+		}
+	})
 }
 
 // WritePosition writes everything down anew that stands in the bucket of positions.

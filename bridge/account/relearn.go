@@ -25,6 +25,8 @@ const (
 	// relearnRound messages are read at a time, with a pause behind them: others need the machine more.
 	relearnRound = 500
 	relearnPause = 20 * time.Millisecond
+	// relearnEvery is how often the stream is read at most, however often the bucket is lost.
+	relearnEvery = 10 * time.Second
 )
 
 // relearnBackoff is between attempts to read the stream.
@@ -39,11 +41,12 @@ type relearning struct {
 	user    string
 	log     *slog.Logger
 
-	losing sync.Mutex // held while losses are counted
-	losses int        // of the bucket
+	losing sync.Mutex    // held while losses are counted
+	losses int           // of the bucket
+	again  chan struct{} // has one when it was lost
 }
 
-// run reads the stream, and has the directory say from then on how far it has come.
+// run reads the stream, and has the directory say from then on how far it has come; and whenever the bucket was lost again, until ctx ends.
 func (x *relearning) run(ctx context.Context) {
 	if former := x.stream.Former().User; former != 0 && former != x.self {
 		if err := x.ForgetAll(ctx); err != nil && ctx.Err() == nil {
@@ -51,46 +54,86 @@ func (x *relearning) run(ctx context.Context) {
 		}
 		x.StorageLost()
 	}
-	_ = retry.Do(ctx, relearnBackoff, func(ctx context.Context) (again bool, err error) {
-		losses := x.lostSoFar()
-		from, err := x.Mark(ctx, x.records.StreamMade())
-		if err == nil {
-			read := 0
-			err = x.stream.Read(ctx, from, func(m jetstream.Msg) error {
-				x.learnOld(m, x.user)
-				if read++; read%relearnRound != 0 {
-					return nil
-				}
-				return retry.Pause(ctx, relearnPause)
-			})
-			if err == nil {
-				x.log.Debug("learned from the stream whom the bucket of peers may lack", "from", from, "messages", read)
-				x.caught(losses)
-				x.mark(ctx)
-				return false, nil
+	for ctx.Err() == nil {
+		begun := time.Now()
+		_ = retry.Do(ctx, relearnBackoff, func(ctx context.Context) (again bool, err error) {
+			if err = x.read(ctx); err != nil && ctx.Err() == nil {
+				x.log.Warn("reading in the stream whom the bucket of peers may lack", "err", err)
 			}
+			return err != nil, err
+		})
+		select {
+		case <-ctx.Done():
+		case <-x.again:
+		case <-x.Doubted():
+			x.log.Warn("the bucket of peers lacks somebody who was there, or has records that no key here opens: whom it lacks is learned from the stream again")
+			x.lost()
 		}
-		if ctx.Err() == nil {
-			x.log.Warn("reading in the stream whom the bucket of peers may lack", "err", err)
+		_ = retry.Pause(ctx, relearnEvery-time.Since(begun)) // its end is seen above
+	}
+}
+
+// read reads the stream from where the bucket may lack somebody. Where that was lost under this owner, all of it.
+func (x *relearning) read(ctx context.Context) error {
+	select {
+	case <-x.again: // all that was lost before is learned now
+	default:
+	}
+	losses := x.lostSoFar()
+	if losses > 0 { // if it does not come to the end, the next owner is to begin anew
+		if err := x.Unmark(ctx, x.records.StreamMade()); err != nil {
+			return err
 		}
-		return true, err
+	}
+	from, err := x.Mark(ctx, x.records.StreamMade())
+	if err != nil {
+		return err
+	}
+	read, pause := 0, func(ctx context.Context) error { return retry.Pause(ctx, relearnPause) }
+	err = x.stream.Read(ctx, from, func(m jetstream.Msg) error {
+		x.learnOld(m, x.user)
+		if read++; read%relearnRound != 0 {
+			return nil
+		}
+		if err := x.Settle(ctx); err != nil {
+			return err
+		}
+		return pause(ctx)
 	})
+	if err == nil {
+		err = x.Settle(ctx)
+	}
+	if err == nil && losses > 0 {
+		err = x.WriteKnown(ctx, pause)
+	}
+	if err != nil {
+		return err
+	}
+	x.log.Debug("learned from the stream whom the bucket of peers may lack", "from", from, "messages", read)
+	x.caught(losses)
+	x.mark(ctx)
+	return nil
 }
 
 // mark notes that the bucket tells of all of whom the stream does up to here.
 func (x *relearning) mark(ctx context.Context) {
-	if x.caughtUp.Load() {
-		x.SaveMark(ctx, x.last(), x.records.StreamMade())
+	if x.caughtUp.Load() && !x.SaveMark(ctx, x.last(), x.records.StreamMade()) {
+		x.log.Warn("the bucket of peers was emptied: whom it lacks is learned from the stream again")
+		x.lost()
 	}
 }
 
-// lost is for when the bucket was made anew: it is to be run again.
+// lost is for when the bucket was lost: it is to be run again.
 func (x *relearning) lost() {
 	x.losing.Lock()
 	defer x.losing.Unlock()
 	x.losses++
 	x.StorageLost()
 	x.caughtUp.Store(false)
+	select {
+	case x.again <- struct{}{}:
+	default:
+	}
 }
 
 // lostSoFar is how often the bucket was lost.

@@ -62,6 +62,7 @@ func (o *ownership) attach(state mtproto.State) {
 	o.calls.client, o.calls.done = o.client, o.keeping.told
 	o.relearning = relearning{
 		directory: d.publisher.directory, stream: o.log, records: o.c.Records, last: d.ledger.last, user: d.publisher.writer.user[0], log: o.tell.log,
+		again: make(chan struct{}, 1),
 	}
 	d.ledger.after = o.relearning.mark
 	o.online.wanted = o.c.Settings.ShownOnline(o.c.Name) && !state.Bot

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/retry"
@@ -20,6 +22,9 @@ type accountStore struct {
 	box   vault.Box
 	name  string
 	user  int64
+
+	doubted chan struct{} // has one when something was found to be lost
+	unread  sync.Once     // doubts because of what no key opens
 }
 
 // Keys are account.kind.id of a peer, account.name.username of whose a name was found to be, account.mark of how far the stream of updates
@@ -53,9 +58,19 @@ func (a *accountStore) peer(ctx context.Context, p peer) (r record, revision uin
 		return r, revision, err
 	}
 	if r, err = readRecord(value, a.box, a.name, a.user, p); err != nil {
+		if errors.Is(err, vault.ErrSealed) {
+			a.unread.Do(a.doubt) // whom only an answer told of stays there, and cannot be read
+		}
 		return r, revision, storage.ErrNone
 	}
 	return r, revision, nil
+}
+
+func (a *accountStore) doubt() {
+	select {
+	case a.doubted <- struct{}{}:
+	default:
+	}
 }
 
 // putPeer writes a record over the one with a revision, and over nothing else: what is still on its way when a peer is erased does not come behind
@@ -68,7 +83,7 @@ func (a *accountStore) putPeer(ctx context.Context, p peer, r *record, over uint
 	return a.store.Update(ctx, a.peerKey(p), value, a.peerKey(p), over)
 }
 
-// peers tells of all peers of a kind, or of all kinds, until yield has enough. What gives access to them stays sealed.
+// peers tells of all peers of a kind, or of all kinds, until yield has enough. What gives access to them stays sealed: see opens.
 func (a *accountStore) peers(ctx context.Context, kind subjects.Kind, yield func(p peer, r *record) bool) error {
 	if a.store == nil {
 		return nil
@@ -82,6 +97,12 @@ func (a *accountStore) peers(ctx context.Context, kind subjects.Kind, yield func
 		var r record
 		return !ok || json.Unmarshal(value, &r) != nil || r.Account != a.user || yield(p, &r)
 	})
+}
+
+// opens reports whether what a record of peers' has sealed can be read: else nobody can be named by it.
+func (a *accountStore) opens(p peer, r *record) bool {
+	_, err := a.box.Open(sealedName(a.name, a.user, p), r.Sealed)
+	return err == nil
 }
 
 // storedName is whose a name was found to be.
@@ -173,28 +194,44 @@ type mark struct {
 	Account int64     `json:"account,string"`
 	Seq     uint64    `json:"seq"`
 	Stream  time.Time `json:"stream"` // when that was made
+	Sealed  []byte    `json:"sealed"` // the sequence: who cannot open it cannot open the records either
+}
+
+// markName binds it to what it is about.
+func markName(account string, user int64) string {
+	return account + "/" + strconv.FormatInt(user, 10) + "/mark"
 }
 
 // mark is the sequence that putMark kept for the stream that was made at that time; 0: nothing is sure.
-func (a *accountStore) mark(ctx context.Context, made time.Time) (uint64, error) {
+func (a *accountStore) mark(ctx context.Context, made time.Time) (seq, revision uint64, err error) {
 	if a.store == nil {
-		return 0, nil
+		return 0, 0, nil
 	}
-	b, _, err := a.store.Get(ctx, a.markKey())
+	b, revision, err := a.store.Get(ctx, a.markKey())
 	if errors.Is(err, storage.ErrNone) {
-		return 0, nil
+		return 0, revision, nil
 	}
 	var m mark
-	if err == nil && (json.Unmarshal(b, &m) != nil || m.Account != a.user || !m.Stream.Equal(made)) {
-		return 0, nil
+	if err != nil || json.Unmarshal(b, &m) != nil || m.Account != a.user || !m.Stream.Equal(made) {
+		return 0, revision, err
 	}
-	return m.Seq, err
+	if plain, err := a.box.Open(markName(a.name, a.user), m.Sealed); err != nil || string(plain) != strconv.FormatUint(m.Seq, 10) {
+		return 0, revision, nil
+	}
+	return m.Seq, revision, nil
 }
 
-func (a *accountStore) putMark(ctx context.Context, seq uint64, made time.Time) {
-	if b, err := json.Marshal(mark{a.user, seq, made}); err == nil && a.store != nil {
-		_ = a.store.Put(ctx, a.markKey(), b)
+// putMark writes the mark over the one with a revision, and over nothing else.
+func (a *accountStore) putMark(ctx context.Context, seq uint64, made time.Time, over uint64) (revision uint64, err error) {
+	sealed, err := a.box.Seal(markName(a.name, a.user), strconv.AppendUint(nil, seq, 10))
+	if err != nil {
+		return 0, err
 	}
+	b, err := json.Marshal(mark{a.user, seq, made, sealed})
+	if err != nil {
+		return 0, err
+	}
+	return a.store.Update(ctx, a.markKey(), b, a.markKey(), over)
 }
 
 // askedRecord is how often names and numbers have asked Telegram of late, by method.

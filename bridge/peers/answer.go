@@ -178,6 +178,9 @@ func (x *verbs) show(ctx context.Context, p peer) (s *Shown, there bool, err err
 	case !errors.Is(err, storage.ErrNone):
 		return s, known, err
 	}
+	if known && e.kept != 0 { // it was taken out by somebody else
+		x.keeper.missed(ctx, keyOf(p), e.revision)
+	}
 	s.Min = known && !e.full
 	return s, known || s.Self, nil
 }

@@ -13,6 +13,7 @@ type entry struct {
 	told       uint32 // when the bucket was told of a message, in unix seconds
 	full       bool   // the access hash is good for everything: what is min has none (E21)
 	bot        bool
+	old        bool // the record in the bucket is of what came some time ago: what came later than that is newer
 }
 
 func (e entry) access() access { return access{e.hash, e.full, e.in, e.msg} }
@@ -55,12 +56,28 @@ func (g *generations) drop(k key) {
 
 func (g *generations) size() int { return len(g.young) + len(g.old) }
 
+// unkept is somebody of whom it is not known any more whether the bucket has him: his object is read again when it comes again.
+func (e entry) unkept() entry {
+	e.kept, e.revision, e.raw, e.whole, e.old = 0, 0, 0, 0, false
+	return e
+}
+
 // storageLost is for when the bucket was lost: it is not known any more what is there.
 func (g *generations) storageLost() {
 	for _, one := range []map[key]entry{g.young, g.old} {
 		for k, e := range one {
-			e.kept, e.raw, e.whole = 0, 0, 0
-			one[k] = e
+			one[k] = e.unkept()
+		}
+	}
+}
+
+// each tells of all, until yield has enough. What is told counts as used no more than before.
+func (g *generations) each(yield func(k key, e entry) bool) {
+	for _, one := range []map[key]entry{g.young, g.old} {
+		for k, e := range one {
+			if !yield(k, e) {
+				return
+			}
 		}
 	}
 }

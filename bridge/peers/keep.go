@@ -27,6 +27,8 @@ type keeper struct {
 	account *accountStore
 	learned atomic.Uint64 // records that were written
 	writing sync.Mutex    // held while some are written
+	marking sync.Mutex    // held while the mark is read or written
+	marked  uint64        // its revision; 0: it is not known, or there is none
 
 	busy   bool // with memory.mu
 	ended  bool // with memory.mu
@@ -40,7 +42,7 @@ func newKeeper(m *memory, a *accountStore) *keeper {
 	k := &keeper{memory: m, account: a, stop: make(chan struct{})}
 	k.life, k.cancel = context.WithCancel(context.Background())
 	if a.store != nil {
-		m.wake = k.wake
+		m.wake, m.first = k.wake, a.store.First
 	}
 	return k
 }
@@ -113,12 +115,15 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 	p := k.peer()
 	e, known := x.memory.peer(k)
 	next, over := what.record, e.revision
-	if next != nil && !next.access.full && known && e.full {
-		return nil // more is known meanwhile
+	if next != nil && (!next.access.full && known && e.full || what.old && e.kept != 0 && !e.old) {
+		return nil // more is known meanwhile, or something newer is there
 	}
 	if next == nil || e.kept == 0 {
 		there, revision, err := x.account.peer(ctx, p)
 		over = revision
+		if errors.Is(err, storage.ErrNone) && what.naming != nil && known && (e.full || e.msg != 0) { // the bucket was lost
+			there, err = x.known(k, e), nil
+		}
 		switch {
 		case err != nil && !errors.Is(err, storage.ErrNone):
 			return err
@@ -127,14 +132,18 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 		case next == nil:
 			next = &there
 			if what.naming != nil {
-				next.Name, next.Usernames = what.naming.name, what.naming.usernames
+				next.Name, next.Usernames, next.Bare = what.naming.name, what.naming.usernames, false
 			}
 			if known && !e.full && !there.access.full && e.msg != 0 {
 				next.access = e.access()
 			}
-		case err == nil && what.old && (there.access.full || !next.access.full), err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:
+		case err == nil && what.old && (there.access.full && !there.Bare || !next.access.full), err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:
 			x.memory.adopt(k, there, over)
 			return nil
+		case err == nil && next.Bare:
+			named := there
+			named.access = next.access
+			next = &named
 		}
 	}
 	revision, err := x.account.putPeer(ctx, p, next, over)
@@ -145,8 +154,15 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 		return err
 	}
 	x.learned.Add(1)
-	x.memory.wrote(k, next, revision)
+	x.memory.wrote(k, next, revision, what.old)
 	return nil
+}
+
+// known is what is in memory of somebody.
+func (x *keeper) known(k key, e entry) record {
+	x.memory.mu.Lock()
+	defer x.memory.mu.Unlock()
+	return *x.memory.recordOf(k, e, x.account.user)
 }
 
 // flushAll writes all that is pending now; false: something of it could not be written.
@@ -163,13 +179,6 @@ func (x *keeper) flushAll(ctx context.Context) bool {
 	return true
 }
 
-// saveMark notes that all that was learned belongs to the stream up to a sequence, once it is written.
-func (x *keeper) saveMark(ctx context.Context, seq uint64, made time.Time) {
-	if x.account.store != nil && x.flushAll(ctx) {
-		x.account.putMark(ctx, seq, made)
-	}
-}
-
 // close writes what is pending, until ctx ends.
 func (x *keeper) close(ctx context.Context) {
 	x.memory.mu.Lock()
@@ -182,6 +191,19 @@ func (x *keeper) close(ctx context.Context) {
 	defer context.AfterFunc(ctx, x.cancel)()
 	x.work.Wait()
 	x.flushAll(ctx)
+}
+
+// missed is for when a record is not in the bucket any more that had a revision: if it had not to make room, others may have gone with it.
+func (x *keeper) missed(ctx context.Context, k key, revision uint64) {
+	out, err := x.account.store.PushedOut(ctx, revision)
+	switch {
+	case err != nil:
+	case out:
+		x.memory.doubt(k)
+		x.memory.tellKnown(k, x.account.user)
+	default:
+		x.account.doubt()
+	}
 }
 
 // recall reads of a peer that memory does not know, or not enough, what the bucket does. An error says that it does not answer.

@@ -31,6 +31,9 @@ type shelf struct {
 	all  map[string][]byte
 	at   map[string]uint64 // revisions
 	last uint64
+
+	first uint64
+
 	puts int
 	gets int
 	err  error
@@ -115,7 +118,13 @@ func (s *shelf) Erase(_ context.Context, key string) error {
 	return nil
 }
 
-func (s *shelf) Made() time.Time { return time.Time{} }
+func (s *shelf) First() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first
+}
+
+func (s *shelf) PushedOut(context.Context, uint64) (bool, error) { return false, nil }
 
 var testBox = sync.OnceValue(func() vault.Box {
 	k, err := vault.KeyFromSecret("a secret of the tests")

@@ -48,10 +48,19 @@ func (x *learner) old(object []byte) (l Learned, ok bool) {
 	if _, erased := x.erased[keyOf(p)]; erased {
 		return l, false
 	}
-	if e, known := x.peers.get(keyOf(p)); known && (e.seen != 0 || e.full) {
+	if e, known := x.peers.get(keyOf(p)); known && x.newer(keyOf(p), e) {
 		return Learned{p.kind, p.id, !e.full}, true
 	}
 	return x.learn(v, maphash.Bytes(seed, object), 0)
+}
+
+// newer reports whether the bucket has, or is to be told, something newer of somebody than what the stream of updates tells. Of objects that came some
+// time ago each is newer than the one before.
+func (x *learner) newer(k key, e entry) bool {
+	if one := x.pending[k]; one.record != nil && !one.old {
+		return true
+	}
+	return e.kept != 0 && !e.old && (e.seen != 0 || e.full)
 }
 
 // met takes in the users and chats that an answer holds.
@@ -135,6 +144,9 @@ func (x *learner) learn(v codec.View, whole uint64, at uint32) (l Learned, ok bo
 	}
 	k := keyOf(p)
 	e, known := x.peers.get(k)
+	if e.kept != 0 && e.revision < x.first() { // he had to make room, or was purged
+		e = e.unkept()
+	}
 	if !known || e.whole != whole {
 		x.lately.drop(e.whole)
 		if raw := rawOf(v); !known || e.raw != raw {
@@ -148,6 +160,7 @@ func (x *learner) learn(v codec.View, whole uint64, at uint32) (l Learned, ok bo
 	if e.full && (p.kind == subjects.Chat || !v.Bool("min")) { // what is min confirms no name
 		e.seen = max(e.seen, at)
 	}
+	e.old = e.old && at == 0
 	x.peers.put(k, e)
 	l = Learned{p.kind, p.id, !e.full}
 	if at != 0 && e.full { // who is min may be seen in full meanwhile
@@ -165,7 +178,7 @@ func (x *learner) changed(p peer, k key, e entry, v codec.View, now bool) entry 
 	full := p.kind == subjects.Chat || !isMin && v.Has("access_hash")
 	r := record{Account: x.user, Type: typeOf(v), Name: nameOf(v), Usernames: usernamesOf(v), Min: isMin}
 	e.bot = r.Type == "bot"
-	if full {
+	if full && (now || !e.full) {
 		e.full, e.hash, e.in, e.msg = true, v.Int("access_hash"), 0, 0
 	}
 	if !isMin && now {
@@ -278,7 +291,7 @@ func (x *learner) renamed(id int64, name string, usernames []string) {
 	usernames = slices.DeleteFunc(usernames, func(name string) bool { _, err := named(name); return err != nil })
 	x.names.own(p, k, usernames)
 	if e, known := x.peers.get(k); known {
-		e.raw, e.whole = 0, 0 // the object as it came last is not as he is now
+		e.raw, e.whole, e.old = 0, 0, false // the object as it came last is not as he is now
 		x.peers.put(k, e)
 	}
 	n := &naming{clip(name, nameMost), usernames[:min(len(usernames), namesMost)]}

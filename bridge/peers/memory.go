@@ -19,6 +19,7 @@ type memory struct {
 	erased  map[key]struct{} // who was, since this was made
 	erasure int              // how many have been
 	wake    func()           // is called with mu held when something is pending; nil: nothing is kept
+	first   func() uint64    // the lowest revision that the bucket held lately
 }
 
 // pending is what the bucket is to be told of a peer: a record; other names; neither: in which message he was seen.
@@ -37,7 +38,7 @@ type naming struct {
 const pendingMost = 20_000
 
 func newMemory() *memory {
-	return &memory{names: newNames(), pending: map[key]pending{}, erased: map[key]struct{}{}}
+	return &memory{names: newNames(), pending: map[key]pending{}, erased: map[key]struct{}{}, first: func() uint64 { return 0 }}
 }
 
 // peer is what is known of a peer.
@@ -127,7 +128,7 @@ func (m *memory) adopt(k key, r record, revision uint64) entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, _ := m.peers.get(k)
-	e.kept, e.revision = r.sum(), revision
+	e.kept, e.revision, e.old = r.sum(), revision, false
 	e.bot = r.Type == "bot"
 	switch {
 	case e.full:
@@ -140,12 +141,12 @@ func (m *memory) adopt(k key, r record, revision uint64) entry {
 	return e
 }
 
-// wrote notes what the bucket holds of a peer now.
-func (m *memory) wrote(k key, r *record, revision uint64) {
+// wrote notes what the bucket holds of a peer now, which may be of some time ago.
+func (m *memory) wrote(k key, r *record, revision uint64, old bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e, known := m.peers.get(k); known {
-		e.kept, e.revision = r.sum(), revision
+		e.kept, e.revision, e.old = r.sum(), revision, old
 		m.peers.put(k, e)
 	}
 }
@@ -155,9 +156,65 @@ func (m *memory) doubt(k key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e, known := m.peers.get(k); known {
-		e.kept = 0
-		m.peers.put(k, e)
+		m.peers.put(k, e.unkept())
 	}
+}
+
+// keptOf is the record as the bucket has it, as far as that is known.
+func (m *memory) keptOf(k key) (sum, revision uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, _ := m.peers.get(k)
+	return e.kept, e.revision
+}
+
+// sample is some of those whom the bucket is known to have.
+func (m *memory) sample(most int) (some []key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peers.each(func(k key, e entry) bool {
+		if e.kept != 0 {
+			some = append(some, k)
+		}
+		return len(some) < most
+	})
+	return some
+}
+
+// unkept are those by whom calls can be made and of whom it is not known that the bucket has them.
+func (m *memory) unkept() (all []key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peers.each(func(k key, e entry) bool {
+		if e.kept == 0 && (e.full || e.msg != 0) {
+			all = append(all, k)
+		}
+		return true
+	})
+	return all
+}
+
+// tellKnown has the bucket told what is in memory of somebody, if it is not told more already, nor has him by now. His name is not in memory.
+func (m *memory) tellKnown(k key, user int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, known := m.peers.get(k)
+	if _, waits := m.pending[k]; !waits && known && e.kept == 0 {
+		m.tell(k, pending{record: m.recordOf(k, e, user), old: true})
+	}
+}
+
+// recordOf is what is in memory of somebody, as a record of a user's directory.
+func (m *memory) recordOf(k key, e entry, user int64) *record {
+	p := k.peer()
+	r := &record{Account: user, Usernames: slices.Clone(m.names.owned[k]), Min: !e.full, Bare: true, access: e.access()}
+	switch {
+	case e.bot:
+		r.Type = "bot"
+	case p.kind != subjects.Channel: // or a supergroup
+		r.Type = string(p.kind)
+	}
+	return r
 }
 
 // alias is what a name or phone number was last known to stand for, however long ago; what leads to nobody is not among them.

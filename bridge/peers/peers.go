@@ -67,7 +67,7 @@ type Directory struct {
 
 // New makes a directory, with what the store knows.
 func New(c Config) *Directory {
-	d := &Directory{memory: newMemory(), account: &accountStore{c.Store, c.Box, c.Account, c.User}}
+	d := &Directory{memory: newMemory(), account: &accountStore{store: c.Store, box: c.Box, name: c.Account, user: c.User, doubted: make(chan struct{}, 1)}}
 	d.keeper = newKeeper(d.memory, d.account)
 	d.learner = &learner{c.Schema, c.User, d.memory}
 	d.finder = &finder{d.memory, d.keeper, c.Channel}
@@ -150,16 +150,36 @@ func (d *Directory) Figures() Figures {
 
 // Mark is the sequence in the stream, made at that time, up to which the bucket knows all of whom it tells; 0: nothing is sure.
 func (d *Directory) Mark(ctx context.Context, made time.Time) (uint64, error) {
-	return d.account.mark(ctx, made)
+	return d.keeper.mark(ctx, made)
 }
 
 // SaveMark notes that all that was learned belongs to the stream up to a sequence, once it is written. That it fails makes the next
-// owner read more.
-func (d *Directory) SaveMark(ctx context.Context, seq uint64, made time.Time) {
-	d.keeper.saveMark(ctx, seq, made)
+// owner read more. False: the mark is not there any more that was read or written last, so that the bucket was lost.
+func (d *Directory) SaveMark(ctx context.Context, seq uint64, made time.Time) bool {
+	return d.keeper.saveMark(ctx, seq, made)
 }
 
-// StorageLost is for when the bucket was made anew: what is in memory is written again when it comes again.
+// Unmark takes it back: whoever comes next learns everything again.
+func (d *Directory) Unmark(ctx context.Context, made time.Time) error {
+	return d.keeper.unmark(ctx, made)
+}
+
+// Missing reports whether something is gone from the bucket that had not to make room: the mark, or any of some who should be there.
+func (d *Directory) Missing(ctx context.Context) bool { return d.keeper.missing(ctx) }
+
+// Doubted tells that somebody was found not to be in the bucket who should be, or, once, that there is what no key opens.
+func (d *Directory) Doubted() <-chan struct{} { return d.account.doubted }
+
+// Settle writes all that was learned.
+func (d *Directory) Settle(ctx context.Context) error { return d.keeper.settle(ctx) }
+
+// WriteKnown writes what is in memory of whom the bucket may lack, with a pause behind each part. Names are not in memory: they are written when
+// somebody comes again.
+func (d *Directory) WriteKnown(ctx context.Context, pause func(context.Context) error) error {
+	return d.keeper.writeKnown(ctx, pause)
+}
+
+// StorageLost is for when the bucket was lost: what is in memory is to be written again.
 func (d *Directory) StorageLost() { d.memory.storageLost() }
 
 // NamesOf are the usernames that somebody has or had, as far as that is known: former are those that others have seen him with. What is

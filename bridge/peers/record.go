@@ -17,6 +17,7 @@ type record struct {
 	Name      string   `json:"name,omitempty"`
 	Usernames []string `json:"usernames,omitempty"`
 	Min       bool     `json:"min,omitempty"`
+	Bare      bool     `json:"bare,omitempty"` // it is of what was in memory when the bucket was lost: names are not
 	Sealed    []byte   `json:"sealed,omitempty"`
 	access    access
 }

@@ -113,7 +113,7 @@ func (x *search) pass(all []*wanted) error {
 			return false
 		default:
 		}
-		open = slices.DeleteFunc(open, func(w *wanted) bool { return w.ctx.Err() != nil || w.enough(x.user, p, r) })
+		open = slices.DeleteFunc(open, func(w *wanted) bool { return w.ctx.Err() != nil || w.enough(x, p, r) })
 		return len(open) > 0
 	})
 	if closed {
@@ -126,14 +126,14 @@ func (x *search) pass(all []*wanted) error {
 var errClosed = answer.Later("the account is passing to another daemon")
 
 // enough takes in a peer, if it is looked for, and reports whether no more are wanted.
-func (w *wanted) enough(self int64, p peer, r *record) bool {
-	if w.kind != "" && w.kind != p.kind || !r.matches(w.text) {
+func (w *wanted) enough(x *search, p peer, r *record) bool {
+	if w.kind != "" && w.kind != p.kind || !r.matches(w.text) || !x.account.opens(p, r) {
 		return false
 	}
 	if w.page.More = len(w.page.Peers) == w.limit; w.page.More {
 		return true
 	}
-	s := Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, self}}
+	s := Shown{Kind: p.kind, ID: p.id, Self: p == peer{subjects.User, x.user}}
 	s.fill(r)
 	w.page.Peers = append(w.page.Peers, s)
 	return false

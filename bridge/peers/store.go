@@ -30,8 +30,10 @@ type Store interface {
 	Erase(ctx context.Context, key string) error
 	// EraseWhole is Erase that leaves no mark.
 	EraseWhole(ctx context.Context, key string) error
-	// Made is when the bucket was made: one made anew is empty.
-	Made() time.Time
+	// First is the lowest revision that the bucket held lately: whatever has a lower one is gone.
+	First() uint64
+	// PushedOut reports whether what had a revision had to make room for what is newer.
+	PushedOut(ctx context.Context, revision uint64) (bool, error)
 }
 
 const (
@@ -132,4 +134,12 @@ func (b *bucket) EraseWhole(ctx context.Context, key string) error {
 	return err
 }
 
-func (b *bucket) Made() time.Time { return b.st.Created(storage.Peers) }
+func (b *bucket) First() uint64 { return b.st.First(storage.Peers) }
+
+func (b *bucket) PushedOut(ctx context.Context, revision uint64) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	info, err := b.stream.Info(ctx)
+	b.st.Suspect(err)
+	return err == nil && revision < info.State.FirstSeq && storage.PushesOut(info), err
+}

@@ -26,8 +26,10 @@ const (
 type Change struct {
 	Name string // UPDATES
 	// Lost is the sequence up to which there was something before.
-	Lost  uint64
-	Anew  bool   // it is another stream than before; else records vanished from it
+	Lost uint64
+	Anew bool // it is another stream than before; else records vanished from it
+	// Maybe: records vanish from it by themselves too. Whoever keeps something there is to look whether that is gone.
+	Maybe bool
 	Cause string // for people
 }
 
@@ -35,6 +37,7 @@ type Change struct {
 type kept struct {
 	item     Item
 	created  time.Time
+	first    uint64 // sequence: whatever has a lower one is gone
 	last     uint64 // sequence
 	subjects uint64
 	wrong    error // what is wrong with it since the last look
@@ -48,7 +51,7 @@ func (s *Storage) keep(it Item, info *jetstream.StreamInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept[it.Name] == nil {
-		s.kept[it.Name] = &kept{item: it, created: info.Created, last: info.State.LastSeq, subjects: info.State.NumSubjects}
+		s.kept[it.Name] = &kept{item: it, created: info.Created, first: info.State.FirstSeq, last: info.State.LastSeq, subjects: info.State.NumSubjects}
 	}
 }
 
@@ -152,7 +155,9 @@ func (s *Storage) note(k *kept, err error) {
 }
 
 func (s *Storage) changed(c Change) {
-	s.log.Error("storage was lost", "name", s.o.Scheme.StreamName(c.Name), "cause", c.Cause, "up_to_sequence", c.Lost)
+	if !c.Maybe {
+		s.log.Error("storage was lost", "name", s.o.Scheme.StreamName(c.Name), "cause", c.Cause, "up_to_sequence", c.Lost)
+	}
 	s.mu.Lock()
 	tell := slices.Clone(s.tell)
 	s.mu.Unlock()
@@ -215,6 +220,16 @@ func (s *Storage) Created(name string) time.Time {
 	return time.Time{}
 }
 
+// First is the lowest sequence of a stream or bucket when it was last looked at: what has a lower one is gone.
+func (s *Storage) First(name string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.kept[name]; k != nil {
+		return k.first
+	}
+	return 0
+}
+
 // compare tells whether an item is another one than before, or lost records, and notes it as it is now.
 func (s *Storage) compare(k *kept, info *jetstream.StreamInfo) (c *Change) {
 	s.mu.Lock()
@@ -224,10 +239,20 @@ func (s *Storage) compare(k *kept, info *jetstream.StreamInfo) (c *Change) {
 	case !info.Created.Equal(k.created) || info.State.LastSeq < k.last:
 		c = &Change{Name: name, Lost: k.last, Anew: true, Cause: "the stream was deleted; this is another one"}
 	case remembers(name) && (info.State.NumSubjects < k.subjects || info.State.Msgs == 0 && info.State.LastSeq > k.last):
-		c = &Change{Name: name, Lost: k.last, Cause: "records were purged from the stream"}
+		c = &Change{Name: name, Lost: k.last, Cause: causePurged}
+	case name == Peers && !PushesOut(info) && (info.State.NumSubjects < k.subjects || k.first <= k.last && info.State.FirstSeq > k.last):
+		c = &Change{Name: name, Lost: k.last, Maybe: true, Cause: causePurged}
 	}
-	k.created, k.last, k.subjects = info.Created, info.State.LastSeq, info.State.NumSubjects
+	k.created, k.first, k.last, k.subjects = info.Created, info.State.FirstSeq, info.State.LastSeq, info.State.NumSubjects
 	return c
+}
+
+const causePurged = "records were purged from the stream"
+
+// PushesOut reports whether a stream is at one of its limits, so that what is new there takes the place of what is oldest.
+func PushesOut(info *jetstream.StreamInfo) bool {
+	c, st := info.Config, info.State
+	return c.MaxAge > 0 || c.MaxMsgs > 0 && st.Msgs >= uint64(c.MaxMsgs)/2 || c.MaxBytes > 0 && st.Bytes >= uint64(c.MaxBytes)/2
 }
 
 // remembers reports whether nothing vanishes from an item by itself: a key that is deleted leaves a mark.

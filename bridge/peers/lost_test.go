@@ -1,0 +1,188 @@
+package peers
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/subjects"
+)
+
+func stored(t *testing.T, d *Directory, id int64) record {
+	t.Helper()
+	if err := d.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := d.account.peer(t.Context(), peer{subjects.User, id})
+	if err != nil {
+		t.Fatalf("user.%d: %v", id, err)
+	}
+	return r
+}
+
+func titled(id, hash int64, name string) M {
+	m := user(id, hash)
+	m["first_name"] = name
+	return m
+}
+
+// A record that had to make room for others is written again when its owner comes again, as he was before.
+func TestPushedOutIsWrittenAgain(t *testing.T) {
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(titled(5, 55, "Five")))
+	before := stored(t, d, 5)
+	s.mu.Lock()
+	s.first = s.at["main.user.5"] + 1
+	delete(s.all, "main.user.5")
+	delete(s.at, "main.user.5")
+	s.mu.Unlock()
+	d.memory.lately = lately{} // a second later
+	d.Learn(g.encode(titled(5, 55, "Five")))
+	if after := stored(t, d, 5); after.Name != before.Name || after.access != before.access {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+	puts := s.puts
+	d.memory.lately = lately{}
+	d.Learn(g.encode(titled(5, 55, "Five")))
+	if d.Close(t.Context()); s.puts != puts {
+		t.Errorf("%d writes of what was there", s.puts-puts)
+	}
+}
+
+// Of what the stream tells the last counts, whether the bucket was told of the first in between or not; what came just now is newer than all of it.
+func TestLastOfTheStreamCounts(t *testing.T) {
+	for name, between := range map[string]func(t *testing.T, d *Directory){
+		"written in between": func(t *testing.T, d *Directory) { stored(t, d, 5) }, "written at the end": func(*testing.T, *Directory) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, g := owner(t, newShelf(), 1)
+			d.Learn(g.encode(titled(6, 66, "Now")))
+			for _, text := range []string{"First", "Second"} {
+				d.LearnOld(g.encode(titled(5, 55, text)))
+				d.LearnOld(g.encode(titled(6, 65, text)))
+				between(t, d)
+			}
+			if five, six := stored(t, d, 5), stored(t, d, 6); five.Name != "Second" || six.Name != "Now" || six.access.hash != 66 {
+				t.Errorf("%+v %+v", five, six)
+			}
+			d.Close(t.Context())
+		})
+	}
+}
+
+// When the bucket was lost the stream tells the names of those who are in memory, and memory whom it does not tell of; what is known by now stands,
+// and who was erased stays away.
+func TestLostIsLearnedAgain(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	for id, name := range map[int64]string{5: "Five", 6: "Six", 7: "Seven", 8: "Eight"} {
+		d.Learn(g.encode(titled(id, 11*id, name)))
+	}
+	stored(t, d, 5)
+	if err := d.Forget(ctx, subjects.User, 8, nil); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Remove(ctx, "main.>")
+	d.StorageLost()
+	d.Renamed(7, "Seventh", []string{"seventh"})
+	stored(t, d, 7)
+	for id, name := range map[int64]string{5: "Five", 7: "Seven", 8: "Eight"} {
+		d.LearnOld(g.encode(titled(id, 1, name)))
+	}
+	if err := d.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.WriteKnown(ctx, func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for id, name := range map[int64]string{5: "Five", 6: "", 7: "Seventh"} {
+		if r := stored(t, d, id); r.Name != name || r.access.hash != 11*id || r.Type != "user" {
+			t.Errorf("user.%d: %+v", id, r)
+		}
+	}
+	if s.all["main.user.8"] != nil {
+		t.Error("who was erased is back")
+	}
+	d.StorageLost()
+	d.LearnOld(g.encode(titled(6, 1, "Six"))) // a name comes over what has none
+	if r := stored(t, d, 6); r.Name != "Six" || r.access.hash != 66 {
+		t.Errorf("%+v", r)
+	}
+	d.StorageLost()
+	if err := d.WriteKnown(ctx, func(context.Context) error { return nil }); err != nil { // and nothing without a name over one
+		t.Fatal(err)
+	}
+	if r := stored(t, d, 5); r.Name != "Five" {
+		t.Errorf("%+v", r)
+	}
+	d.Close(ctx)
+}
+
+// A mark that was taken away is noticed when it is written the next time; one that no key opens says nothing.
+func TestMarkLost(t *testing.T) {
+	ctx, made := t.Context(), time.Unix(1, 0).UTC()
+	s := newShelf()
+	d, _ := owner(t, s, 1)
+	if !d.SaveMark(ctx, 7, made) || !d.SaveMark(ctx, 8, made) {
+		t.Error("it is not there")
+	}
+	if seq, err := d.Mark(ctx, made); seq != 8 || err != nil {
+		t.Error(seq, err)
+	}
+	_ = s.Remove(ctx, "main.>")
+	if !d.Missing(ctx) || d.SaveMark(ctx, 9, made) {
+		t.Error("it is not noticed that it is gone")
+	}
+	if !d.SaveMark(ctx, 10, made) || d.Missing(ctx) {
+		t.Error("the next one is not there")
+	}
+	k, err := vault.KeyFromSecret("another secret of the tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := vault.NewBox("peers", k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &accountStore{store: s, box: box, name: "main", user: 1}
+	if seq, _, err := other.mark(ctx, made); seq != 0 || err != nil {
+		t.Errorf("with another secret: %d %v", seq, err)
+	}
+	d.Close(ctx)
+}
+
+// What no key opens is told once, and is nobody in a search, as it is nobody in a call.
+func TestUnreadIsDoubted(t *testing.T) {
+	s := newShelf()
+	lived(t, s, 1, user(5, 55))
+	k, err := vault.KeyFromSecret("another secret of the tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := vault.NewBox("peers", k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &telegram{t: t, s: schema(t)}
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: 1, Store: s, Box: box})
+	defer d.Close(t.Context())
+	if page, err := d.verbs.search(t.Context(), "u", "", 0); err != nil || len(page.Peers) > 0 {
+		t.Errorf("%+v %v", page, err)
+	}
+	for want := 1; want >= 0; want-- {
+		if got := d.line(t.Context(), "InputPeer", "user.5"); !strings.Contains(got, "no user") {
+			t.Error(got)
+		}
+		if got := len(d.Doubted()); got != want {
+			t.Errorf("told %d times", got)
+		}
+		select {
+		case <-d.Doubted():
+		default:
+		}
+	}
+}
