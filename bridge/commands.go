@@ -9,8 +9,11 @@ import (
 	"github.com/natsgram/natsgram/bridge/backing"
 	"github.com/natsgram/natsgram/bridge/backup"
 	"github.com/natsgram/natsgram/bridge/control"
+	"github.com/natsgram/natsgram/bridge/files/jobs"
 	"github.com/natsgram/natsgram/bridge/health"
 	"github.com/natsgram/natsgram/bridge/layer"
+	"github.com/natsgram/natsgram/bridge/once"
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/signin"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
@@ -58,10 +61,17 @@ func Restore(ctx context.Context, s Settings, o Options, b *backup.Backup, force
 // Rotation is what came of changing the secret.
 type Rotation = backing.Rotation
 
-// RotateSecret seals every session with the secret of the settings: NATSGRAM_SECRET, or a new key file where a key file is used.
-// What else the settings know opens them. It can be interrupted anywhere and called again.
+// sealed are the buckets that have something sealed, beside the sessions.
+var sealed = []backing.Sealed{
+	{Bucket: storage.Peers, Purpose: "peers", Reseal: peers.Reseal},
+	{Bucket: storage.Once, Purpose: "once", Reseal: once.Reseal},
+	{Bucket: storage.Transfers, Purpose: "files", Reseal: jobs.Reseal},
+}
+
+// RotateSecret seals every session, and what is sealed in other buckets, with the secret of the settings: NATSGRAM_SECRET, or a new key file where a key
+// file is used. What else the settings know opens them. It can be interrupted anywhere and called again.
 func RotateSecret(ctx context.Context, s Settings, o Options) (Rotation, error) {
-	return backing.RotateSecret(ctx, o.filled().backing(s))
+	return backing.RotateSecret(ctx, o.filled().backing(s), sealed)
 }
 
 // What commands ask with and are answered: described in the packages signin, control and health.

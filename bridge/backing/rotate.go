@@ -19,15 +19,17 @@ type Rotation struct {
 	Kept   []string          // that were sealed with the new one already
 	Failed map[string]string // that could not be, and why: they are as they were
 	Back   []string          // that a running daemon sealed with the former secret again
+
+	Records Resealed // of other buckets
 }
 
 // settled is how long a running daemon with the former secret alone takes to write its sessions back, at most.
 const settled = 2 * time.Second
 
-// RotateSecret seals every session with the secret of the settings: NATSGRAM_SECRET, or a new key file where a key file is used.
-// What else the settings know opens them. It can be interrupted anywhere and called again: a record is replaced as a whole, and
+// RotateSecret seals every session, and what other buckets have sealed, with the secret of the settings: NATSGRAM_SECRET, or a new key file where a
+// key file is used. What else the settings know opens them. It can be interrupted anywhere and called again: a record is replaced as a whole, and
 // until all are the former key is known too.
-func RotateSecret(ctx context.Context, o Options) (out Rotation, err error) {
+func RotateSecret(ctx context.Context, o Options, others []Sealed) (out Rotation, err error) {
 	b, err := Command(ctx, o)
 	if err != nil {
 		return out, err
@@ -60,7 +62,18 @@ func RotateSecret(ctx context.Context, o Options) (out Rotation, err error) {
 	if err := out.look(ctx, b.Vault); err != nil {
 		return out, err
 	}
-	if byFile && len(out.Back) == 0 && len(out.Failed) == 0 {
+	if len(out.Back) > 0 {
+		return out, nil // a daemon that does not know the new secret could read nothing of it
+	}
+	for _, one := range others {
+		n, err := b.reseal(ctx, one)
+		out.Records.Sealed += n.Sealed
+		out.Records.Failed += n.Failed
+		if err != nil {
+			return out, err
+		}
+	}
+	if byFile && len(out.Failed) == 0 {
 		return out, changeKeyFile(o.Settings.StateDir)
 	}
 	return out, nil

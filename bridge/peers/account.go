@@ -197,6 +197,9 @@ type mark struct {
 	Sealed  []byte    `json:"sealed"` // the sequence: who cannot open it cannot open the records either
 }
 
+// text is what is sealed of it.
+func (m mark) text() string { return strconv.FormatUint(m.Seq, 10) }
+
 // markName binds it to what it is about.
 func markName(account string, user int64) string {
 	return account + "/" + strconv.FormatInt(user, 10) + "/mark"
@@ -215,7 +218,7 @@ func (a *accountStore) mark(ctx context.Context, made time.Time) (seq, revision 
 	if err != nil || json.Unmarshal(b, &m) != nil || m.Account != a.user || !m.Stream.Equal(made) {
 		return 0, revision, err
 	}
-	if plain, err := a.box.Open(markName(a.name, a.user), m.Sealed); err != nil || string(plain) != strconv.FormatUint(m.Seq, 10) {
+	if plain, err := a.box.Open(markName(a.name, a.user), m.Sealed); err != nil || string(plain) != m.text() {
 		return 0, revision, nil
 	}
 	return m.Seq, revision, nil
@@ -223,11 +226,11 @@ func (a *accountStore) mark(ctx context.Context, made time.Time) (seq, revision 
 
 // putMark writes the mark over the one with a revision, and over nothing else.
 func (a *accountStore) putMark(ctx context.Context, seq uint64, made time.Time, over uint64) (revision uint64, err error) {
-	sealed, err := a.box.Seal(markName(a.name, a.user), strconv.AppendUint(nil, seq, 10))
-	if err != nil {
+	m := mark{Account: a.user, Seq: seq, Stream: made}
+	if m.Sealed, err = a.box.Seal(markName(a.name, a.user), []byte(m.text())); err != nil {
 		return 0, err
 	}
-	b, err := json.Marshal(mark{a.user, seq, made, sealed})
+	b, err := json.Marshal(m)
 	if err != nil {
 		return 0, err
 	}

@@ -29,6 +29,7 @@ type keeper struct {
 	writing sync.Mutex    // held while some are written
 	marking sync.Mutex    // held while the mark is read or written
 	marked  uint64        // its revision; 0: it is not known, or there is none
+	upTo    uint64        // the sequence that it has, if it is this owner's
 
 	busy   bool // with memory.mu
 	ended  bool // with memory.mu

@@ -186,3 +186,52 @@ func TestUnreadIsDoubted(t *testing.T) {
 		}
 	}
 }
+
+// What is sealed anew opens with the next secret alone, and the owner that runs meanwhile takes it for no loss.
+func TestSealedAnew(t *testing.T) {
+	ctx, made := t.Context(), time.Unix(1, 0).UTC()
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(user(5, 55)))
+	if !d.SaveMark(ctx, 7, made) {
+		t.Fatal("the mark is not written")
+	}
+	_ = s.Put(ctx, "main.name.five", []byte(`{"account":"1","kind":"user","id":"5"}`))
+	former, err := vault.KeyFromSecret("a secret of the tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := vault.KeyFromSecret("another secret of the tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, _ := vault.NewBox("peers", next, former)
+	alone, _ := vault.NewBox("peers", next)
+	d.account.box = both // as the steps have it
+	for _, n := range []int{2, 0} {
+		for _, key := range []string{"main.user.5", "main.mark", "main.name.five"} {
+			b, err := Reseal(both, key, s.all[key])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b != nil {
+				_ = s.Put(ctx, key, b)
+				n--
+			}
+		}
+		if n != 0 {
+			t.Errorf("%d more, or less", n)
+		}
+	}
+	other := &accountStore{store: s, box: alone, name: "main", user: 1}
+	if seq, _, err := other.mark(ctx, made); seq != 7 || err != nil {
+		t.Errorf("the mark: %d %v", seq, err)
+	}
+	if r, _, err := other.peer(ctx, peer{subjects.User, 5}); err != nil || r.access.hash != 55 || r.Name != "U" {
+		t.Errorf("%+v %v", r, err)
+	}
+	if d.Missing(ctx) || !d.SaveMark(ctx, 8, made) {
+		t.Error("it counts as lost")
+	}
+	d.Close(ctx)
+}

@@ -17,7 +17,7 @@ func (x *keeper) mark(ctx context.Context, made time.Time) (uint64, error) {
 	defer x.marking.Unlock()
 	seq, revision, err := x.account.mark(ctx, made)
 	if err == nil {
-		x.marked = revision
+		x.marked, x.upTo = revision, seq
 	}
 	return seq, err
 }
@@ -33,8 +33,13 @@ func (x *keeper) saveMark(ctx context.Context, seq uint64, made time.Time) (ther
 		return true // it is tried again
 	}
 	revision, err := x.account.putMark(ctx, seq, made, x.marked)
+	if storage.Taken(err) {
+		if now, at, is := x.account.mark(ctx, made); is == nil && now != 0 && now == x.upTo { // it was sealed anew
+			revision, err = x.account.putMark(ctx, seq, made, at)
+		}
+	}
 	if !storage.Taken(err) {
-		x.marked = revision // 0 where it is not known whether it was written
+		x.marked, x.upTo = revision, seq // 0 where it is not known whether it was written
 		return true
 	}
 	if out, err := x.account.store.PushedOut(ctx, x.marked); out || err != nil {
@@ -63,7 +68,7 @@ func (x *keeper) unmark(ctx context.Context, made time.Time) error {
 		return errMark
 	}
 	revision, err := x.account.putMark(ctx, 0, made, x.marked)
-	x.marked = revision
+	x.marked, x.upTo = revision, 0
 	return err
 }
 

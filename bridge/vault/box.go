@@ -52,6 +52,18 @@ func (b Box) Seal(name string, plain []byte) ([]byte, error) {
 	return aead.Seal(out, out[1:], plain, []byte(name)), nil
 }
 
+// Reseal is what was sealed under a name, sealed with the first key; nil: it is. ErrSealed: see Open.
+func (b Box) Reseal(name string, sealed []byte) ([]byte, error) {
+	if _, err := (Box{b.keys[:1]}).Open(name, sealed); err == nil {
+		return nil, nil
+	}
+	plain, err := b.Open(name, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return b.Seal(name, plain)
+}
+
 // Open is the reverse of Seal. ErrSealed: another key, another name, or altered.
 func (b Box) Open(name string, sealed []byte) ([]byte, error) {
 	if len(sealed) < 1+nonceSize || sealed[0] != boxFormat {

@@ -43,6 +43,16 @@ func TestBox(t *testing.T) {
 			t.Errorf("%s: %q %v", c.about, plain, err)
 		}
 	}
+	next, err := box("once", now, old).Reseal("main.a", sealed)
+	if plain, is := box("once", now).Open("main.a", next); err != nil || is != nil || string(plain) != "secret" {
+		t.Errorf("sealed anew: %q %v %v", plain, err, is)
+	}
+	if again, err := box("once", now, old).Reseal("main.a", next); again != nil || err != nil {
+		t.Errorf("sealed anew twice: %v", err)
+	}
+	if _, err := box("once", now).Reseal("main.a", sealed); !errors.Is(err, ErrSealed) {
+		t.Errorf("sealed anew without its key: %v", err)
+	}
 	if text := fmt.Sprintf("%v %+v %#v", box("once", old), box("once", old), box("once", old)); text != "[box] [box] [box]" {
 		t.Error(text)
 	}

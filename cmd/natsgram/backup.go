@@ -140,8 +140,9 @@ good first: Telegram ends a session for both that is used from two places (AUTH_
 func rotateSecretCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate-secret",
-		Short: "Seal all sessions with a new secret",
-		Long: `Seal all sessions with a new secret. It can be interrupted, and called again: every session opens at every moment, with the
+		Short: "Seal all sessions, and all else that is sealed, with a new secret",
+		Long: `Seal all sessions with a new secret, and all else that is sealed: whom the accounts know (TG_PEERS), answers to requests with an id
+(TG_ONCE), what files on their way are (TG_TRANSFERS). It can be interrupted, and called again: everything opens at every moment, with the
 former secret or the new one.
 
 With a key file (NATSGRAM_SECRET is not set): stop the daemon, run this, start it again. The new key takes the old one's place.
@@ -161,9 +162,13 @@ To come from a key file to a secret, set NATSGRAM_SECRET and run this with the s
 			}
 			r, err := bridge.RotateSecret(c.Context(), set, bridge.Options{Version: version})
 			if err != nil {
-				return fmt.Errorf("%w (%d sessions are sealed anew; run it again)", err, len(r.Sealed))
+				return fmt.Errorf("%w (%d sessions and %d records are sealed anew; run it again)", err, len(r.Sealed), r.Records.Sealed)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%d sessions sealed anew, %d were already.\n", len(r.Sealed), len(r.Kept))
+			fmt.Fprintf(c.OutOrStdout(), "%d records of peers, answers and files sealed anew.\n", r.Records.Sealed)
+			if n := r.Records.Failed; n > 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "%d records open with neither secret: these people are learned again, and these requests are not made twice.\n", n)
+			}
 			for name, why := range r.Failed {
 				fmt.Fprintf(c.ErrOrStderr(), "%s: %s\n", name, why)
 			}

@@ -150,7 +150,8 @@ func (r *Records) Purge(ctx context.Context, account string) error {
 // readRecord reads a record. Of one that makes no sense it gives what could be read, beside the error.
 func readRecord(kind Kind, at string, body []byte, box vault.Box) (*Record, error) {
 	r := new(Record)
-	if err := json.Unmarshal(body, r); err != nil {
+	err := json.Unmarshal(body, r)
+	if err != nil {
 		return new(Record), err
 	}
 	if _, err := objects.Parse(r.Bucket + "/" + r.Object); err != nil || kind == Get && !objects.Token(r.NUID) {
@@ -159,7 +160,8 @@ func readRecord(kind Kind, at string, body []byte, box vault.Box) (*Record, erro
 	if kind == Get && !r.Valid() {
 		return r, fmt.Errorf("a record of %d chunks with %d bytes", r.Chunks, r.Bytes)
 	}
-	asked, err := box.Open(at, r.Sealed)
-	r.Asked = asked
+	if r.Asked, err = box.Open(at, r.Sealed); err == nil {
+		r.Sealed = nil // it is sealed anew when it is written again: the secret may be another one by now
+	}
 	return r, err
 }
