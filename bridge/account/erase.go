@@ -17,6 +17,7 @@ const eventErased = "erased"
 // erased is what was taken out.
 type erased struct {
 	Peer    string                 `json:"peer"`
+	Name    string                 `json:"name,omitempty"`  // how it is called
 	Names   []string               `json:"names,omitempty"` // usernames, of which what says them went too
 	Streams map[string]erase.Count `json:"streams"`         // and buckets
 	Peers   bool                   `json:"peers"`           // the bucket of peers does not know it any more
@@ -62,13 +63,13 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	case errors.As(err, &none):
 		return nil, answer.Refuse(404, "erase: peer: "+err.Error())
 	case err != nil:
-		return nil, answer.Later("erase: " + err.Error())
+		return nil, answer.Later("erase: peer: it is not sure whom the name means, so nothing was done; give the id, such as user.5: " + err.Error())
 	case id == x.self:
 		return nil, answer.Refuse(400, "erase: peer: it is the account itself; natsgram accounts remove --purge deletes what is kept of it")
 	}
 	e := &erasure{ownership: o, dry: in.Dry}
 	e.who.Target = erase.Target{Kind: kind, ID: id}
-	e.out = erased{Peer: e.who.String(), Streams: map[string]erase.Count{}, Dry: in.Dry}
+	e.out = erased{Peer: e.who.String(), Name: x.NameOf(ctx, kind, id), Streams: map[string]erase.Count{}, Dry: in.Dry}
 	if err := e.run(ctx); err != nil {
 		return nil, answer.Doubt(503, "erase: not all of it is done, ask again: "+err.Error())
 	}

@@ -123,7 +123,7 @@ func (x *directory) renamed(update []byte) {
 	x.Renamed(v.Int("user_id"), strings.TrimSpace(v.Str("first_name")+" "+v.Str("last_name")), names)
 }
 
-// named is whom a caller has written, in any way that calls take; Telegram is not asked.
+// named is whom a caller has written, in any way that calls take; of a name Telegram is asked as for a call.
 func (x *directory) named(ctx context.Context, written json.RawMessage) (subjects.Kind, int64, error) {
 	text, err := x.Text(written)
 	if err != nil {

@@ -186,7 +186,7 @@ var verbs = []verb{
 		"in NATSGRAM_STATE. complete: nothing is being asked for", false,
 		"folder?:int offset?:int limit?:int", "through:int complete:bool total:int chats:objects"},
 	{"erase", "take out of streams and buckets what is kept of a person or a chat; dry_run: only count it", false,
-		"peer:any dry_run?:bool", "peer:string names?:strings streams:object peers:bool dry_run?:bool up_to:int"},
+		"peer:any dry_run?:bool", "peer:string name?:string names?:strings streams:object peers:bool dry_run?:bool up_to:int"},
 	{"watch.add", "look at channels again and again", false, "channels:strings", watched},
 	{"watch.remove", "look at channels no longer", false, "channels:strings", watched},
 	{"watch.list", "which channels are looked at", false, "", watched},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -189,7 +190,7 @@ func (s *Shown) fill(r *record) {
 	s.Type, s.Name, s.Usernames, s.Min = r.Type, r.Name, slices.Clone(r.Usernames), r.Min
 }
 
-// named is [Directory.Named].
+// named is [Directory.Named]. Whoever had a name when it was last seen may have given it up without a word.
 func (x *verbs) named(ctx context.Context, text string) (subjects.Kind, int64, error) {
 	r, err := x.read(text)
 	if err != nil {
@@ -198,9 +199,31 @@ func (x *verbs) named(ctx context.Context, text string) (subjects.Kind, int64, e
 	if r.id > 0 && r.kind != subjects.None {
 		return r.kind, r.id, nil
 	}
+	if r.name != "" || r.phone != "" {
+		return x.holder(ctx, r)
+	}
 	s, err := x.get(ctx, text)
 	if err != nil {
 		return "", 0, err
 	}
 	return s.Kind, s.ID, nil
+}
+
+// holder is who has a name or a number now, as calls find it out.
+func (x *verbs) holder(ctx context.Context, r reference) (subjects.Kind, int64, error) {
+	former, had := x.memory.alias(r.key())
+	if !had && r.name != "" {
+		former, had = x.account.alias(ctx, r.name)
+	}
+	p, err := x.resolver.asker.whoIs(ctx, r)
+	var e *mtproto.Error
+	switch {
+	case err == nil:
+		return p.kind, p.id, nil
+	case !errors.As(err, &e) || e.Code != 400:
+		return "", 0, err
+	case had && former.err == nil:
+		return "", 0, unknown("%s is nobody's now (%s); it was %s's when it was last seen: whoever means that one has to give the id", r.key(), e.Type, former.peer)
+	}
+	return "", 0, unknown("%s is nobody's now (%s)", r.key(), e.Type)
 }

@@ -123,9 +123,19 @@ func (d *Directory) Whose(name string) (kind subjects.Kind, id int64, ok bool) {
 // [Directory.Named] understand it. Nobody is looked for. An error is an [*UnknownError] where it is the caller's.
 func (d *Directory) Text(written json.RawMessage) (string, error) { return d.resolver.text(written) }
 
-// Named is the peer that a text names, without a question to Telegram: an id with its kind need not be known.
+// Named is the peer that a text names, whom somebody is to be sure to mean: whose a name is Telegram is asked as for a call. An id with its kind need
+// not be known.
 func (d *Directory) Named(ctx context.Context, text string) (subjects.Kind, int64, error) {
 	return d.verbs.named(ctx, text)
+}
+
+// NameOf is how somebody is called, as far as that is known.
+func (d *Directory) NameOf(ctx context.Context, kind subjects.Kind, id int64) string {
+	s, _, err := d.verbs.show(ctx, peer{kind, id})
+	if err != nil {
+		return ""
+	}
+	return s.Name
 }
 
 // Answer answers a request for a verb: get tells what is known, resolve asks Telegram too, search looks for names. explain makes a

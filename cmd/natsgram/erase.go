@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -26,7 +28,8 @@ func eraseCommand() *cobra.Command {
 		Use:   "erase ACCOUNT PEER",
 		Short: "Take out of NATS what is kept of a person or a chat",
 		Long: `Take out of NATS what is kept of a person or a chat: every update that is about it or names it, jobs and their results, answers that are
-kept, files of it in TG_FILES, and what the account knows of it. Messages are deleted whole, and the server writes over their bytes. Telegram is not told, and keeps what it has; what comes from
+kept, files of it in TG_FILES, and what the account knows of it. The first line says whom it takes, with the names
+that it has and had; whose a username is now Telegram is asked, as for a call. Messages are deleted whole, and the server writes over their bytes. Telegram is not told, and keeps what it has; what comes from
 there later is kept again.`,
 		Example: `  natsgram erase main user.5 --dry-run
   natsgram erase main channel.1234567890 --yes`,
@@ -62,6 +65,7 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 	}
 	var done struct {
 		Peer    string                 `json:"peer"`
+		Name    string                 `json:"name"`
 		Names   []string               `json:"names"`
 		Streams map[string]erase.Count `json:"streams"`
 		Left    []string               `json:"left"`
@@ -84,11 +88,24 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 	if dry {
 		what = "TO ERASE"
 	}
+	fmt.Fprintln(c.OutOrStdout(), whom(done.Peer, done.Name, done.Names))
 	fmt.Fprintln(w, "IN\t"+what+"\tOF")
 	for _, name := range slices.Sorted(maps.Keys(done.Streams)) {
 		fmt.Fprintf(w, "%s\t%d\t%d\n", name, done.Streams[name].Erased, done.Streams[name].Read)
 	}
 	return w.Flush()
+}
+
+// whom says who it is: user.5, Alice, @alice, @alice_was.
+func whom(peer, name string, usernames []string) string {
+	all := []string{peer}
+	if name != "" {
+		all = append(all, strconv.QuoteToGraphic(name))
+	}
+	for _, username := range usernames {
+		all = append(all, "@"+username)
+	}
+	return strings.Join(all, ", ")
 }
 
 // eraseOwn does the same with a stream of the account's own, to which the daemon has no right.

@@ -30,7 +30,7 @@ func TestEraseGoesThroughWhatIsLeft(t *testing.T) {
 		}
 	}
 	sub, err := nc.Subscribe("tg.ctl.main.erase", func(m *nats.Msg) {
-		_ = m.Respond([]byte(`{"peer":"user.5","streams":{"TG_UPDATES":{"read":2,"erased":1}},"left":["TG_UPDATES_main"]}`))
+		_ = m.Respond([]byte(`{"peer":"user.5","name":"Eve \u001b[2J","names":["eve_e","eve_was"],"streams":{"TG_UPDATES":{"read":2,"erased":1}},"left":["TG_UPDATES_main"]}`))
 	})
 	if err == nil {
 		err = nc.Flush()
@@ -44,7 +44,7 @@ func TestEraseGoesThroughWhatIsLeft(t *testing.T) {
 		there uint64
 	}{{"--dry-run", 2}, {"--yes", 1}} {
 		out, status := command(t, "erase", "main", "user.5", c.words, "-s", srv.ClientURL())
-		if info, err := st.Info(t.Context()); err != nil || status != 0 || !strings.Contains(out, "TG_UPDATES_main  1") || info.State.Msgs != c.there {
+		if info, err := st.Info(t.Context()); err != nil || status != 0 || !strings.HasPrefix(out, `user.5, "Eve \x1b[2J", @eve_e, @eve_was`+"\n") || !strings.Contains(out, "TG_UPDATES_main  1") || info.State.Msgs != c.there {
 			t.Errorf("%s: status %d, %v, %+v:\n%s", c.words, status, err, info, out)
 		}
 	}
