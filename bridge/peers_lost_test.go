@@ -41,11 +41,20 @@ func (d *daemon) writesTo(account string, id int64) error {
 // alone, is written again; so the next owners know them. Who was erased before stays away.
 func TestPeersLostUnderDaemons(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	for name, lose := range map[string]func(ctx context.Context, js jetstream.JetStream) error{
-		"deleted": func(ctx context.Context, js jetstream.JetStream) error { return js.DeleteStream(ctx, "KV_TG_PEERS") },
-		"emptied": func(ctx context.Context, js jetstream.JetStream) error { return purgedOf(ctx, js, ">") },
-		"people purged, and their marks not": func(ctx context.Context, js jetstream.JetStream) error {
+	for name, lose := range map[string]func(ctx context.Context, js jetstream.JetStream, carol int64) error{
+		"deleted": func(ctx context.Context, js jetstream.JetStream, _ int64) error {
+			return js.DeleteStream(ctx, "KV_TG_PEERS")
+		},
+		"emptied": func(ctx context.Context, js jetstream.JetStream, _ int64) error { return purgedOf(ctx, js, ">") },
+		"people purged, and their marks not": func(ctx context.Context, js jetstream.JetStream, _ int64) error {
 			return purgedOf(ctx, js, "*.user.*")
+		},
+		"one deleted by hand": func(ctx context.Context, js jetstream.JetStream, carol int64) error {
+			kv, err := js.KeyValue(ctx, "TG_PEERS")
+			if err != nil {
+				return err
+			}
+			return errors.Join(kv.Delete(ctx, fmt.Sprintf("main.user.%d", carol)), kv.Purge(ctx, fmt.Sprintf("bob.user.%d", carol)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +87,7 @@ func TestPeersLostUnderDaemons(t *testing.T) {
 					t.Fatalf("%v %s", reply.Header, reply.Data)
 				}
 			}
-			if err := lose(soon(t), d.js); err != nil {
+			if err := lose(soon(t), d.js, carol.ID()); err != nil {
 				t.Fatal(err)
 			}
 			w.alice.Send(group, "afterwards")

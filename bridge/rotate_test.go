@@ -50,3 +50,26 @@ func TestRotateCutShort(t *testing.T) {
 		}
 	}
 }
+
+// The rights of the daemon are enough for changing the secret.
+func TestRotateWithLeastRights(t *testing.T) {
+	where, _, _ := leastRights(t, "")
+	w := newTown(t)
+	d := newDaemon(t, w, func(s *Settings) {
+		s.URL, s.User, s.Password, s.Inbox, s.Secret = where, "daemon", "d", "_INBOX_daemon", "the former secret"
+	})
+	d.signInBob(w)
+	d.listed("bob", connected)
+	w.alice.Send(w.bob, "hello")
+	d.updates("tg.upd.bob.updateNewMessage.>", 1)
+	if reply := d.ask("tg.rpc.bob.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, w.alice.ID()), "Nats-Msg-Id", "a"); reply.Header.Get("Nats-Service-Error") != "" {
+		t.Fatal(reply.Header)
+	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	d.s.Secret, d.s.Other = "the secret that is next", "the former secret"
+	if r, err := RotateSecret(soon(t), d.s, d.o); err != nil || len(r.Sealed) != 1 || r.Records.Sealed < 2 || r.Records.Failed != 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+}

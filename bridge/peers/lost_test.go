@@ -170,7 +170,7 @@ func TestUnreadIsDoubted(t *testing.T) {
 	g := &telegram{t: t, s: schema(t)}
 	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: 1, Store: s, Box: box})
 	defer d.Close(t.Context())
-	if page, err := d.verbs.search(t.Context(), "u", "", 0); err != nil || len(page.Peers) > 0 {
+	if page, err := d.verbs.search.find(t.Context(), "u", "", 0); err != nil || len(page.Peers) > 0 {
 		t.Errorf("%+v %v", page, err)
 	}
 	for want := 1; want >= 0; want-- {

@@ -252,7 +252,7 @@ const causePurged = "records were purged from the stream"
 // PushesOut reports whether a stream is at one of its limits, so that what is new there takes the place of what is oldest.
 func PushesOut(info *jetstream.StreamInfo) bool {
 	c, st := info.Config, info.State
-	return c.MaxAge > 0 || c.MaxMsgs > 0 && st.Msgs >= uint64(c.MaxMsgs)/2 || c.MaxBytes > 0 && st.Bytes >= uint64(c.MaxBytes)/2
+	return c.MaxAge > 0 || c.MaxMsgs > 0 && st.Msgs >= uint64(c.MaxMsgs)/10*9 || c.MaxBytes > 0 && st.Bytes >= uint64(c.MaxBytes)/10*9
 }
 
 // remembers reports whether nothing vanishes from an item by itself: a key that is deleted leaves a mark.
