@@ -37,6 +37,7 @@ type Account struct {
 	mu       sync.Mutex
 	devices  []*device
 	password *password
+	hidden   map[world.Peer]bool // conversations whose newest message lists do not have
 }
 
 // device is an authorization key as the API knows it.

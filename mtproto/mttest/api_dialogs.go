@@ -30,9 +30,9 @@ func getDialogs(r *Request) (any, error) {
 }
 
 // dialogOffset is where the page begins: behind the dialog that is named, by its peer (the access hash does not matter: TDLib
-// sends 0) or else by the date and id of its last message.
+// sends 0) or else by the date and id of its last message, or of the last that it had.
 func (r *Request) dialogOffset(all []world.Dialog) int {
-	if v, ok := r.Args.Object("offset_peer"); ok {
+	if v, ok := r.Args.Object("offset_peer"); ok && !r.server.cfg.Dialogs.ByPlace {
 		if p, ok := bareInput(v); ok {
 			if i := slices.IndexFunc(all, func(d world.Dialog) bool { return d.Peer == p }); i >= 0 {
 				return i + 1
@@ -44,7 +44,8 @@ func (r *Request) dialogOffset(all []world.Dialog) int {
 		return 0
 	}
 	for i, d := range all {
-		if !d.Pinned && (d.Top == nil || date > 0 && d.Top.Date < date || (date == 0 || d.Top.Date == date) && id > 0 && d.Top.ID < id) {
+		of, top := d.Place()
+		if !d.Pinned && (of == 0 || date > 0 && of < date || (date == 0 || of == date) && id > 0 && top < id) {
 			return i
 		}
 	}
@@ -77,7 +78,7 @@ func (r *Request) dialogs(form string, all []world.Dialog) M {
 	var dialogs, messages []M
 	for _, d := range all {
 		dialogs = append(dialogs, c.dialog(d))
-		if d.Top != nil {
+		if d.Top != nil && !r.Account.hides(d.Peer) {
 			messages = append(messages, c.message(d.Top))
 		}
 	}
@@ -163,6 +164,22 @@ func (a *Account) Archive(in Peer, on bool) {
 
 // Draft leaves a text that is not sent yet; empty: none.
 func (a *Account) Draft(in Peer, text string) { must(0, a.saveDraft(in.Peer(), text, nil)) }
+
+// HideNewest has lists name a conversation's newest message without having it, or not any more.
+func (a *Account) HideNewest(in Peer, on bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hidden == nil {
+		a.hidden = map[world.Peer]bool{}
+	}
+	a.hidden[in.Peer()] = on
+}
+
+func (a *Account) hides(p world.Peer) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.hidden[p]
+}
 
 // Mute silences a conversation until then, Unix seconds; 0: not any more.
 func (a *Account) Mute(in Peer, until int) {

@@ -2,8 +2,11 @@ package mttest_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/tl/codec"
@@ -83,5 +86,54 @@ func TestMarksOfDialogs(t *testing.T) {
 	c.call(M{"_": "folders.editPeerFolders", "folder_peers": []M{{"_": "inputFolderPeer", "peer": peer, "folder_id": 1}}})
 	if got, want := list(1), fmt.Sprintf("%d unread_mark draft x muted 9", b); got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A conversation stays in the list where it stood when all its messages are deleted, or when the answer does not have its newest one; a page
+// begins behind the peer that its offset names, or at the date and id alone.
+func TestPagesOfDialogs(t *testing.T) {
+	for _, byPlace := range []bool{false, true} {
+		var ahead atomic.Int64
+		s := mttest.NewServer(t, func(c *mttest.Config) {
+			c.Dialogs.ByPlace, c.Now = byPlace, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		})
+		alice := s.AddUser(mttest.User{First: "Alice"})
+		c := as(t, s, alice)
+		var others []*mttest.Account
+		var ids []int64
+		for range 4 {
+			ahead.Add(int64(time.Second))
+			one := s.AddUser(mttest.User{First: "X"})
+			others, ids = append(others, one), append(ids, one.ID())
+			m := one.Send(alice, "hi")
+			if len(others) == 2 {
+				one.Delete(alice, m.ID)
+			}
+		}
+		alice.HideNewest(others[2], true)
+		page := func(offset M) codec.View {
+			call := M{"_": "messages.getDialogs", "offset_date": 0, "offset_id": 0, "offset_peer": M{"_": "inputPeerEmpty"}, "limit": 1, "hash": int64(0)}
+			maps.Copy(call, offset)
+			return c.call(call)
+		}
+		first := page(nil)
+		if got := listed(first); got != fmt.Sprint(ids[3]) {
+			t.Errorf("first %s", got)
+		}
+		for m := range first.Objects("messages") {
+			behind := M{"offset_date": int(m.Int("date")), "offset_id": int(m.Int("id")), "offset_peer": M{"_": "inputPeerUser", "user_id": ids[3], "access_hash": int64(0)}}
+			second := page(behind)
+			if got := listed(second); got != fmt.Sprint(ids[2]) || second.Len("messages") != 0 {
+				t.Errorf("second %s with %d messages", got, second.Len("messages"))
+			}
+			behind["offset_peer"] = M{"_": "inputPeerUser", "user_id": ids[2], "access_hash": int64(0)}
+			third, want := page(behind), ids[1]
+			if byPlace {
+				want = ids[2] // the date and the id are those of before
+			}
+			if got := listed(third); got != fmt.Sprint(want) || third.Len("messages") != 0 {
+				t.Errorf("third %s, want %d; %d messages", got, want, third.Len("messages"))
+			}
+		}
 	}
 }

@@ -49,6 +49,8 @@ type Config struct {
 	Updates UpdatesConfig
 	// Files is how it treats file traffic.
 	Files FilesConfig
+	// Dialogs is how it goes through lists of dialogs.
+	Dialogs DialogsConfig
 	// RepeatSends answers a known random_id with the first result instead of RANDOM_ID_DUPLICATE (D17).
 	RepeatSends bool
 	// TrackQueries remembers every query that was executed, see [Server.Repeated]. [NewServer] sets it.
@@ -85,6 +87,12 @@ type FilesConfig struct {
 	// FLOOD_PREMIUM_WAIT_X, X from 4 to 15: so Telegram slows down accounts without Premium, in each larger file again and again
 	// (Lonami/grammers#291, telegram_media_downloader#561). 0: any number.
 	Speed int
+}
+
+// DialogsConfig is how a server goes through lists of dialogs.
+type DialogsConfig struct {
+	// ByPlace has a page begin at the date and id of its offset, whatever the peer is.
+	ByPlace bool
 }
 
 // UpdatesConfig is how a server tells what happened.

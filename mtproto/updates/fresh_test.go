@@ -3,6 +3,7 @@ package updates
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,7 +38,9 @@ func TestFirstDialogs(t *testing.T) {
 	b.wait(time.Second)
 	b.refuse(&Error{420, "FLOOD_WAIT_3"})
 	b.wait(3 * time.Second)
-	b.reply(dialogsOf("messages.dialogsSlice", nil))
+	b.reply(dialogsOf("messages.dialogsSlice", nil)) // though there are 1000
+	b.wait(time.Second)
+	b.refuse(&Error{400, "OFFSET_PEER_ID_INVALID"})
 	b.wait(time.Second)
 	b.reply(dialogsOf("messages.dialogs", []M{channel(88, 8800)}, dialog(peerChannel(88), 7, 3)))
 	b.answer(common, differenceEmpty(50, 5))
@@ -49,6 +52,7 @@ func TestFirstDialogs(t *testing.T) {
 		state c77=40.0@10/7700
 		getDialogs folder=0 from=1500/500/user.7
 		getDialogs folder=0 from=1500/500/user.7
+		getDialogs folder=0 from=1500/500/none.0
 		getDialogs folder=1 from=0/0/none.0
 		state listed=1;c88=7.0@3/8800
 		getDifference pts=100 qts=10 date=50
@@ -66,7 +70,7 @@ func TestFirstDialogsEnd(t *testing.T) {
 		pages int
 	}{
 		{"limit", Config{Look: Look{List: 2}}, 2},
-		{"the same again", Config{Look: Look{List: 50}}, 4}, // two in each folder
+		{"the same again", Config{Look: Look{List: 50}}, 6}, // three in each folder: the second by another offset, as there are to be 1000
 		{"bot", Config{Look: Look{List: 50}, Bot: true}, 0},
 		{"refused", Config{Look: Look{List: 50}, RetryMax: -1}, 1},
 	} {
@@ -88,6 +92,30 @@ func TestFirstDialogsEnd(t *testing.T) {
 			t.Errorf("%s: %d pages, listed %v", c.name, n, b.fold.Listed)
 		}
 	}
+}
+
+// E17: the list goes on behind channels whose newest messages have one number, and behind one that has no message.
+func TestFirstDialogsGoOn(t *testing.T) {
+	b := newBench(t, at(), Config{Look: Look{List: 50}})
+	for id := int64(1); id <= 3; id++ {
+		page := dialogsOf("messages.dialogsSlice", []M{channel(id, 100*id)}, dialog(peerChannel(id), 7, 1))
+		page["messages"] = []M{message(1, peerChannel(id))}
+		if id == 2 {
+			page["messages"] = []M{}
+		}
+		b.reply(page)
+		b.wait(time.Second)
+	}
+	var asked []string
+	for _, line := range b.log {
+		if strings.HasPrefix(line, "getDialogs") {
+			asked = append(asked, line)
+		}
+	}
+	expect(t, asked, `
+		getDialogs folder=0 from=1001/1/channel.1
+		getDialogs folder=0 from=1001/1/channel.2
+		getDialogs folder=0 from=1001/1/channel.3`)
 }
 
 // E26, E31, E32: a watched channel is asked about at the server's timeout, 1 s where it names none (E13), at once where more is

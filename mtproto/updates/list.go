@@ -17,9 +17,10 @@ type lister struct {
 
 	retry
 	busy   bool
-	folder int // 0, then 1: the archive
+	folder int            // 0, then 1: the archive
+	walk   *Pages         // of the folder; nil: it is not begun
+	hashes map[Peer]int64 // of whom its pages have named
 	pages  int
-	call   codec.M
 	topID  int // of the newest message outside of channels; counts after the next difference
 }
 
@@ -37,13 +38,10 @@ func (l *lister) settle() {
 	case l.busy || l.at.After(l.now) || l.channels.catchingUp():
 		return
 	}
-	if l.call == nil {
-		l.call = dialogsCall(listPage)
+	if l.walk == nil {
+		l.walk, l.hashes = NewPages(), map[Peer]int64{}
 	}
-	if l.folder > 0 {
-		l.call["folder_id"] = l.folder
-	}
-	l.busy = l.asker.ask(Box{}, "messages.getDialogs", "messages.Dialogs", l.call, l.answered)
+	l.busy = l.asker.ask(Box{}, "messages.getDialogs", "messages.Dialogs", l.call(), l.answered)
 	if !l.busy {
 		l.end() // the schema is too old, or too new
 	}
@@ -57,27 +55,58 @@ func (l *lister) wake(next time.Time) time.Time {
 	return l.upcoming(next, l.at)
 }
 
+// call is that of the next page.
+func (l *lister) call() codec.M {
+	call := dialogsCall(listPage)
+	if at, _ := l.walk.Next(); at != (Offset{}) {
+		call["offset_date"], call["offset_id"], call["exclude_pinned"] = at.Date, at.ID, true
+		call["offset_peer"] = inputPeer(at.Peer, l.hashes[at.Peer])
+	}
+	if l.folder > 0 {
+		call["folder_id"] = l.folder
+	}
+	return call
+}
+
 func (l *lister) answered(v codec.View, c *container, err error) {
 	l.busy = false
 	switch {
-	case err != nil && refusal(err).final():
+	case err != nil && !refusal(err).final():
+		l.failed(l.env, err)
+		return
+	case err != nil && l.atTop():
 		l.end()
 		return
 	case err != nil:
-		l.failed(l.env, err)
-		return
+		l.walk.Refused()
+	default:
+		l.take(v, c)
 	}
 	l.ok(l.now.Add(l.pace(l.c.Fill.Pause)))
-	l.channels.dialogs(v, c, nil)
-	l.note(v)
-	l.pages++
-	before := l.call["offset_id"]
-	if l.call = nextDialogs(v, c); l.call == nil || l.call["offset_id"] == before || l.pages >= l.c.Look.List {
-		l.call = nil
+	if _, more := l.walk.Next(); !more || l.pages >= l.c.Look.List {
+		l.walk = nil
 		if l.folder++; l.folder >= folders || l.pages >= l.c.Look.List {
 			l.end()
 		}
 	}
+}
+
+func (l *lister) atTop() bool {
+	at, _ := l.walk.Next()
+	return at == Offset{}
+}
+
+// take takes a page.
+func (l *lister) take(v codec.View, c *container) {
+	l.channels.dialogs(v, c, nil)
+	l.note(v)
+	l.walk.Take(v)
+	for _, e := range c.entities() {
+		if e.hash != 0 {
+			l.hashes[Peer{e.kind, e.id}] = e.hash
+		}
+	}
+	l.pages++
 }
 
 // note remembers the newest message that counts for the common box.
@@ -92,6 +121,7 @@ func (l *lister) note(v codec.View) {
 // end ends the list. What the dialogs held may be on its way as an update, so the account's newest message is taken from
 // them after one more difference.
 func (l *lister) end() {
+	l.walk, l.hashes = nil, nil
 	l.ledger.listed()
 	if l.topID > l.common.topID {
 		l.account.want()
@@ -108,46 +138,8 @@ func (l *lister) caughtUp() {
 	l.topID = 0
 }
 
-// nextDialogs is the call for the next page; nil when this was the last one.
-func nextDialogs(v codec.View, c *container) codec.M {
-	if v.Name() != "messages.dialogsSlice" {
-		return nil
-	}
-	var last codec.View
-	for d := range v.Objects("dialogs") {
-		if d.Name() == "dialog" && !d.Bool("pinned") {
-			last = d
-		}
-	}
-	if !last.Valid() {
-		return nil
-	}
-	peer, _ := last.Object("peer")
-	top := last.Int("top_message")
-	next := dialogsCall(listPage)
-	next["offset_id"], next["offset_date"] = top, dateOfTop(v, peerValue(peer), top)
-	next["offset_peer"] = inputPeer(peerValue(peer), c.entities())
-	next["exclude_pinned"] = true
-	return next
-}
-
-func dateOfTop(v codec.View, in Peer, id int64) int64 {
-	for message := range v.Objects("messages") {
-		if peer, ok := message.Object("peer_id"); ok && message.Int("id") == id && peerValue(peer) == in {
-			return message.Int("date")
-		}
-	}
-	return 0
-}
-
-// inputPeer is a peer as a call names it, with the access hash out of what came along (E22).
-func inputPeer(p Peer, all []entity) codec.M {
-	var hash int64
-	for i := range all {
-		if all[i].id == p.ID && all[i].kind == p.Kind {
-			hash = all[i].hash
-		}
-	}
+// inputPeer is a peer as a call names it.
+func inputPeer(p Peer, hash int64) codec.M {
 	switch p.Kind {
 	case PeerUser:
 		return codec.M{"_": "inputPeerUser", "user_id": p.ID, "access_hash": hash}

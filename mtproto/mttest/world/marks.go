@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -91,7 +92,9 @@ func (m *Marks) sort(all []Dialog) {
 		if i, j := place(a), place(b); i != j {
 			return i - j
 		}
-		return b.date() - a.date()
+		dateA, idA := a.Place()
+		dateB, idB := b.Place()
+		return cmp.Or(dateB-dateA, idB-idA)
 	})
 }
 

@@ -62,11 +62,14 @@ type Draft struct {
 }
 
 // shelf keeps messages by id: ids are given without holes, a deleted message leaves nil.
-type shelf struct{ all []*Message }
+type shelf struct {
+	all  []*Message
+	last *Message // the newest that ever was
+}
 
 func (s *shelf) next() int { return len(s.all) + 1 }
 
-func (s *shelf) put(m *Message) { s.all = append(s.all, m) }
+func (s *shelf) put(m *Message) { s.all, s.last = append(s.all, m), m }
 
 func (s *shelf) get(id int) *Message {
 	if id < 1 || id > len(s.all) {

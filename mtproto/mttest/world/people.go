@@ -41,7 +41,8 @@ type user struct {
 }
 
 type dialog struct {
-	ids     []int // of a common box's messages, ascending
+	ids     []int    // of a common box's messages, ascending
+	last    *Message // the newest that ever was
 	readIn  int
 	readOut int
 	unread  int // of others' messages after readIn

@@ -127,6 +127,7 @@ func (w *World) ChannelMessages(viewer, channelID int64, ids []int) ([]*Message,
 type Dialog struct {
 	Peer                    Peer
 	Top                     *Message // nil: empty
+	Last                    *Message // the newest that ever was; nil: there never was one
 	ReadIn, ReadOut, Unread int
 	Pts                     int // of a channel
 	Pinned, UnreadMark      bool
@@ -164,11 +165,15 @@ func (w *World) Dialog(id int64, p Peer) Dialog {
 	return w.dialogOf(u, p)
 }
 
-func (d Dialog) date() int {
-	if d.Top == nil {
-		return 0
+// Place is where a conversation stands in the list: by its newest message, or, where all are deleted, by the newest that was there.
+func (d Dialog) Place() (date, id int) {
+	switch {
+	case d.Top != nil:
+		return d.Top.Date, d.Top.ID
+	case d.Last != nil:
+		return d.Last.Date, d.Last.ID
 	}
-	return d.Top.Date
+	return 0, 0
 }
 
 func (w *World) dialogOf(u *user, p Peer) Dialog { return u.marks.mark(w.spoken(u, p)) }
@@ -180,7 +185,7 @@ func (w *World) spoken(u *user, p Peer) Dialog {
 		if c == nil {
 			return Dialog{Peer: p}
 		}
-		d := Dialog{Peer: p, Top: c.shelf.top(), Unread: c.unread(u.ID), Pts: c.box.pts}
+		d := Dialog{Peer: p, Top: c.shelf.top(), Last: c.shelf.last, Unread: c.unread(u.ID), Pts: c.box.pts}
 		if m := c.members[u.ID]; m != nil {
 			d.ReadIn = m.readIn
 		}
@@ -190,7 +195,7 @@ func (w *World) spoken(u *user, p Peer) Dialog {
 	if d == nil {
 		return Dialog{Peer: p}
 	}
-	full := Dialog{Peer: p, ReadIn: d.readIn, ReadOut: d.readOut, Unread: d.unread}
+	full := Dialog{Peer: p, Last: d.last, ReadIn: d.readIn, ReadOut: d.readOut, Unread: d.unread}
 	if n := len(d.ids); n > 0 {
 		full.Top = u.shelf.get(d.ids[n-1])
 	}

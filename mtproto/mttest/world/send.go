@@ -110,7 +110,7 @@ func (w *World) file(u *user, m Message, d Draft, stamp int) Event {
 	u.shelf.put(&m)
 	w.copies[m.UID] = append(w.copies[m.UID], copyOf{u.ID, m.ID})
 	dialog := u.dialog(m.Peer)
-	dialog.ids = append(dialog.ids, m.ID)
+	dialog.ids, dialog.last = append(dialog.ids, m.ID), &m
 	if m.Out {
 		dialog.readIn, dialog.unread = m.ID, 0
 	} else {
