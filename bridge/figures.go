@@ -20,7 +20,7 @@ func (b *Bridge) figures() (all []metrics.Status) {
 			s.Jobs = metrics.Jobs{Working: st.Jobs.Working, Chats: st.Jobs.Chats, Held: st.Jobs.Held != ""}
 		}
 		if d := st.Dialogs; d != nil {
-			s.Dialogs = &metrics.Dialogs{Kept: d.Kept, Held: age(now, d.Since)}
+			s.Dialogs = &metrics.Dialogs{Kept: d.Kept, Held: age(now, d.Held), Unanswered: age(now, d.Unanswered)}
 		}
 		if f := st.Files; f != nil {
 			s.Files.Moving = map[string]int{"answer": f.Answers, "object": f.Objects, "telegram": f.Telegram}

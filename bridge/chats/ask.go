@@ -2,44 +2,66 @@ package chats
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
-	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
-	"github.com/natsgram/natsgram/tl/codec"
 )
 
 const (
 	askPause  = time.Second
 	mostAsked = 100 // dialogs in one question: what Telegram takes
 	listPage  = 100
-	mostPages = 1000 // of a list
+	mostPages = 1000 // of a folder
 	callTime  = time.Minute
-	worstWait = 10 * time.Minute
 )
 
-// asker asks Telegram one thing after another.
+// asker asks Telegram one thing after another. What was not answered is asked again after a while that grows. Where Telegram refuses it, the others are
+// asked meanwhile; where it wants a pause, or does not answer, nothing is.
 type asker struct {
 	k    *shared
 	fold *dialogs.Fold
 	work *sync.WaitGroup
-	busy bool // under Keeper.mu, as what follows
-	next time.Time
-	wait time.Duration // after a failure
-	most int           // dialogs in one question
+	busy bool     // under Keeper.mu, as what follows
+	most int      // dialogs in one question
+	list *listing // that was not read to its end yet; nil: none
 }
 
 // due is how long until something may be asked.
 func (a *asker) due() time.Duration {
-	a.k.mu.Lock()
-	defer a.k.mu.Unlock()
-	if a.busy || a.fold.Next() == dialogs.Nothing {
+	k := a.k
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	if a.busy {
 		return time.Hour
 	}
-	return max(time.Until(a.next), 0)
+	wait := time.Hour
+	for _, next := range k.asks.waits(now) {
+		wait = min(wait, next.Sub(now))
+	}
+	if q, _ := a.choose(now); q != dialogs.Nothing {
+		wait = 0
+	}
+	return max(wait, k.asks.next.Sub(now), 0)
+}
+
+// choose is what may be asked now, and the dialog, where it is one that was refused before and is asked for by itself.
+func (a *asker) choose(now time.Time) (dialogs.Question, *updates.Peer) {
+	asks := &a.k.asks
+	waiting := asks.waiting(now)
+	if a.list != nil && !asks.of[dialogs.List].waits(now) {
+		return dialogs.List, nil
+	}
+	q := a.fold.Next(waiting...)
+	if q == dialogs.List || q == dialogs.Folders || asks.of[dialogs.Dialogs].waits(now) {
+		return q, nil
+	}
+	if p := asks.due(now); p != nil {
+		return dialogs.Dialogs, p
+	}
+	return q, nil
 }
 
 // ask asks what is to be asked, if it is time.
@@ -48,73 +70,64 @@ func (a *asker) ask(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	if a.busy || now.Before(a.next) {
+	if a.busy || now.Before(k.asks.next) {
 		return
 	}
+	k.asks.forget(a.fold)
+	q, one := a.choose(now)
 	var do func(context.Context) error
-	switch a.fold.Next() {
-	case dialogs.Nothing:
-		return
+	switch q {
 	case dialogs.List:
-		l := a.fold.Listing(now)
-		k.rounds.begun()
-		do = func(ctx context.Context) error { return a.list(ctx, l) }
+		if a.list == nil {
+			a.list = newListing(a.fold, now)
+			k.rounds.begun()
+		}
+		do = a.lists
 	case dialogs.Folders:
 		a.fold.AskFolders()
 		do = a.folders
 	case dialogs.Dialogs:
-		all := a.fold.Ask(a.most, now)
+		var all []updates.Peer
+		if one == nil {
+			all = a.fold.Ask(a.most, now)
+		} else if all = []updates.Peer{*one}; !a.fold.AskAgain(*one, now) {
+			k.asks.release(all)
+			return
+		}
 		do = func(ctx context.Context) error { return a.dialogs(ctx, all) }
+	default:
+		return
 	}
 	a.busy = true
 	a.work.Go(func() {
-		err := do(ctx)
-		a.done(err)
-		if err != nil && ctx.Err() == nil {
-			k.c.Log.Debug("asking for dialogs", "err", err)
-		}
+		a.done(ctx, q, do(ctx))
 		k.poke()
 	})
 }
 
 // done notes that a question was answered, or not.
-func (a *asker) done(err error) {
-	a.k.mu.Lock()
-	defer a.k.mu.Unlock()
-	a.busy = false
-	if err == nil {
-		a.wait = 0
-		a.next = time.Now().Add(askPause)
-		return
-	}
-	a.wait = min(max(2*a.wait, 2*time.Second), worstWait)
-	var refused *mtproto.Error
-	if errors.As(err, &refused) && refused.Code == 420 {
-		a.wait = max(a.wait, time.Duration(refused.Arg)*time.Second)
-	}
-	a.next = time.Now().Add(a.wait + a.k.jitter(a.wait/4))
-}
-
-// call makes a call, and learns who is in the answer.
-func (a *asker) call(ctx context.Context, m codec.M) (codec.View, error) {
-	c := &a.k.c
-	query, err := c.Schema.Encode(nil, m)
-	if err != nil {
-		return codec.View{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	result, err := c.Invoke(ctx, query)
-	if err != nil {
-		return codec.View{}, err
-	}
-	v, err := c.Schema.View(result)
-	for _, field := range []string{"users", "chats"} {
-		for one := range v.Objects(field) {
-			c.Learn(one.Raw())
+func (a *asker) done(ctx context.Context, q dialogs.Question, err error) {
+	k := a.k
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	a.busy, k.asks.next = false, now.Add(askPause)
+	switch {
+	case err == nil:
+		k.asks.of[q] = setback{}
+	case ctx.Err() == nil:
+		s := &k.asks.of[q]
+		news := s.note(now, err, k.jitter)
+		if !refused(err) {
+			k.asks.next = s.next
+			s.next = s.next.Add(askPause) // what else there is to be asked goes before
+		}
+		if news && refused(err) {
+			k.c.Log.Warn("Telegram refuses what is asked about dialogs", "err", err, "again", s.next)
+		} else {
+			k.c.Log.Debug("asking for dialogs", "err", err)
 		}
 	}
-	return v, err
 }
 
 // with does something with the fold.
@@ -122,69 +135,6 @@ func (a *asker) with(do func(f *dialogs.Fold)) {
 	a.k.mu.Lock()
 	defer a.k.mu.Unlock()
 	do(a.fold)
-}
-
-// list goes through all dialogs, those in the archive as well.
-func (a *asker) list(ctx context.Context, l *dialogs.Listing) (err error) {
-	began := time.Now()
-	for folder := 0; folder < 2 && err == nil; folder++ {
-		err = a.pinned(ctx, l, folder)
-	}
-	for folder := 0; folder < 2 && err == nil; folder++ {
-		err = a.pages(ctx, l, folder)
-	}
-	a.with(func(f *dialogs.Fold) {
-		if err != nil {
-			f.Relist()
-		} else {
-			l.Done()
-			a.k.rounds.ended(began, time.Now())
-		}
-	})
-	return err
-}
-
-func (a *asker) pinned(ctx context.Context, l *dialogs.Listing, folder int) error {
-	v, err := a.call(ctx, codec.M{"_": "messages.getPinnedDialogs", "folder_id": folder})
-	if err == nil {
-		a.with(func(*dialogs.Fold) { l.Pinned(folder, v) })
-	}
-	return err
-}
-
-func (a *asker) pages(ctx context.Context, l *dialogs.Listing, folder int) error {
-	call := codec.M{
-		"_": "messages.getDialogs", "exclude_pinned": true, "folder_id": folder, "limit": a.k.page, "hash": int64(0),
-		"offset_date": 0, "offset_id": 0, "offset_peer": codec.M{"_": "inputPeerEmpty"},
-	}
-	if folder == 0 {
-		delete(call, "folder_id")
-	}
-	before := dialogs.Last{}
-	for range mostPages {
-		v, err := a.call(ctx, call)
-		if err != nil {
-			return err
-		}
-		var last dialogs.Last
-		a.with(func(*dialogs.Fold) { last = l.Page(v) })
-		if v.Name() != "messages.dialogsSlice" || last == before || last.Chat.ID == 0 {
-			return nil
-		}
-		before = last
-		call["offset_id"], call["offset_date"], call["offset_peer"] = last.ID, last.Date, codec.M{"_": "inputPeerEmpty"}
-		switch input, err := a.k.c.Input(ctx, last.Chat); {
-		case err == nil:
-			call["offset_peer"] = codec.Raw(input)
-		case !a.k.c.Unknown(err): // else the date and the id have to do
-			return err
-		}
-		if err := pause(ctx, askPause); err != nil {
-			return err
-		}
-	}
-	a.k.c.Log.Warn("the list of dialogs is longer than what is read of it: of the rest it is known what updates tell", "folder", folder, "read", mostPages*a.k.page)
-	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -196,51 +146,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-func (a *asker) folders(ctx context.Context) error {
-	v, err := a.call(ctx, codec.M{"_": "messages.getDialogFilters"})
-	var refused *mtproto.Error
-	if err != nil && (!errors.As(err, &refused) || refused.Code != 400) {
-		a.with((*dialogs.Fold).FailedFolders)
-		return err
-	}
-	a.with(func(f *dialogs.Fold) { f.TakeFolders(v.Raw()) })
-	return nil
-}
-
-// dialogs asks for some. Where Telegram refuses one of them it refuses all: fewer are asked for then, until it is known which.
-func (a *asker) dialogs(ctx context.Context, all []updates.Peer) error {
-	var peers []codec.M
-	var asked []updates.Peer
-	for _, p := range all {
-		input, err := a.k.c.Input(ctx, p)
-		switch {
-		case err == nil:
-			peers, asked = append(peers, codec.M{"_": "inputDialogPeer", "peer": codec.Raw(input)}), append(asked, p)
-		case a.k.c.Unknown(err):
-			a.with(func(f *dialogs.Fold) { f.Gone(p) })
-		default:
-			a.with(func(f *dialogs.Fold) { f.Failed(all) })
-			return err
-		}
-	}
-	if len(asked) == 0 {
-		return nil
-	}
-	v, err := a.call(ctx, codec.M{"_": "messages.getPeerDialogs", "peers": peers})
-	var refused *mtproto.Error
-	switch final := errors.As(err, &refused) && (refused.Code == 400 || refused.Code == 403); {
-	case err == nil:
-		a.with(func(f *dialogs.Fold) { f.Take(asked, v); a.most = min(2*a.most, mostAsked) })
-		return nil
-	case final && len(asked) == 1:
-		a.with(func(f *dialogs.Fold) { f.Gone(asked[0]) })
-		return nil
-	case final:
-		a.with(func(f *dialogs.Fold) { f.Failed(asked); a.most = max(len(asked)/2, 1) })
-		return nil
-	}
-	a.with(func(f *dialogs.Fold) { f.Failed(asked) })
-	return err
 }

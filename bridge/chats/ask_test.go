@@ -3,6 +3,7 @@ package chats
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -12,17 +13,18 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/tl/api/apitest"
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// listed is a Telegram whose list of dialogs is in pages of one channel each, the newest first. Where a page is behind one without messages it
-// begins anew, as there is nothing to tell how far the list was read.
+// listed is a Telegram whose list of dialogs is in pages of one channel each, the newest first. Where a page is behind no date it may begin anew.
 type listed struct {
 	*memory
 	s     *codec.Schema
 	tops  []int // of the channels 1, 2 ...: the newest message of each; 0: it has none
+	named bool  // a page begins behind the channel that is named, whatever the date
 	pages int
 }
 
@@ -44,7 +46,7 @@ func (l *listed) invoke(_ context.Context, query []byte) ([]byte, error) {
 		l.pages++
 		at, _ := v.Object("offset_peer")
 		next := at.Int("channel_id") + 1
-		if v.Int("offset_date") == 0 {
+		if v.Int("offset_date") == 0 && !l.named {
 			next = 1
 		}
 		if date := 2000 - v.Int("offset_date"); at.Name() == "inputPeerEmpty" && date < 2000 { // the date tells as well
@@ -87,11 +89,13 @@ var errNobody = errors.New("nobody knows it")
 // The list is read to its end, whatever stands at the end of a page: a channel whose newest message has the number of the one before, one that
 // nobody can name, one without messages.
 func TestWholeListIsRead(t *testing.T) {
-	for what, tops := range map[string][]int{"the same number": {5, 1, 1, 1, 7}, "no message": {5, 4, 0, 0}, "nobody knows the third": {9, 8, 7, 6}} {
+	for what, tops := range map[string][]int{
+		"the same number": {5, 1, 1, 1, 7}, "no message": {5, 4, 0, 0}, "some of them": {9, 0, 0, 0, 5, 0, 3}, "the first": {0, 0, 0, 5}, "nobody knows the third": {9, 8, 7, 6},
+	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, decl := apitest.Layer()
-				l := &listed{memory: &memory{}, s: s, tops: tops}
+				l := &listed{memory: &memory{}, s: s, tops: tops, named: tops[0] == 0}
 				listing := true
 				k := newKeeper(Config{
 					Account: "main", User: 1, Schema: s, Decl: decl, Invoke: l.invoke, Unknown: func(err error) bool { return errors.Is(err, errNobody) }, Learn: func([]byte) {},
@@ -122,13 +126,55 @@ func TestWholeListIsRead(t *testing.T) {
 				if tops[2] == 7 {
 					want = slices.Delete(want, 2, 3) // it is asked for by itself, and not found
 				}
-				if tops[2] == 0 {
-					want = want[:3] // of one behind it an answer without a place tells nothing
-				}
 				slices.Sort(got)
 				if !slices.Equal(got, want) || next == dialogs.List || l.pages > len(tops)+2 {
 					t.Errorf("%v, want %v; %d pages, next %v", got, want, l.pages, next)
 				}
+			})
+		})
+	}
+}
+
+// A list of many chats is read to its end where messages of some were deleted, or are not in the answers: also where a whole page is of such chats, if
+// Telegram goes by the chat that is named.
+func TestListOfEmptiedChats(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		seed  uint64
+		every int // one of so many is left as it is; or is not, where they are few
+	}{{"one in a page", byPlaceSeed, 4}, {"whole pages", byPeerSeed, 17}, {"all", byPeerSeed, 1000}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newModel(t, c.seed, nil, None)
+				m.end()
+				m.depose(0)
+				for i, in := range m.rooms { // by date and id alone one could not be told from the other
+					time.Sleep(2 * time.Second)
+					m.send(in, m.others[i])
+				}
+				for i := range 60 {
+					who := m.server.AddUser(mttest.User{First: fmt.Sprint("Somebody ", i)})
+					m.others = append(m.others, who)
+					m.send(who, who)
+					at := m.sent[who][0]
+					time.Sleep(2 * time.Second)
+					switch spoil := c.every == 4 && i%4 == 0 || c.every > 4 && i%c.every > 0; {
+					case spoil && i%3 == 0:
+						m.me.HideNewest(who, true)
+					case spoil:
+						at.by.Delete(m.me, at.id)
+					}
+				}
+				m.streams.held, m.streams.log = nil, nil // nobody has written anything yet
+				m.start()
+				m.keeper.page = 3
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				truth, _ := m.truth()
+				if f := m.keeper.Figures(); f == nil || !f.Complete || f.Unlisted != 0 || f.Kept < 60 {
+					t.Errorf("%+v", f)
+				}
+				m.same("the keeper", m.keeper.fold, truth)
 			})
 		})
 	}

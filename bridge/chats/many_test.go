@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/api/apitest"
@@ -35,6 +36,8 @@ type crowd struct {
 	through through
 	full    atomic.Bool // it takes no more
 	held    []message   // the records that are there
+	gone    int         // records of dialogs that are there no more
+	refuses func(v codec.View) *mtproto.Error
 }
 
 const roundTrip = 100 * time.Millisecond
@@ -50,7 +53,14 @@ func (c *crowd) invoke(ctx context.Context, query []byte) ([]byte, error) {
 	}
 	c.mu.Lock()
 	c.asked[v.Name()]++
+	refuses := c.refuses
 	c.mu.Unlock()
+	if refuses != nil {
+		if err := refuses(v); err != nil {
+			err.Method = v.Name()
+			return nil, err
+		}
+	}
 	var ids []int
 	form := "messages.peerDialogs"
 	switch v.Name() {
@@ -108,6 +118,9 @@ func (c *crowd) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, 
 	defer c.mu.Unlock()
 	for _, m := range all {
 		c.written++
+		if string(m.Data) == string(gone) {
+			c.gone++
+		}
 		c.bytes += len(m.Subject) + len(m.Data)
 		for name, values := range m.Header {
 			c.bytes += len(name) + len(values[0])

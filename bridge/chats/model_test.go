@@ -104,6 +104,9 @@ const mostJoiners = 5
 // hushed are ids: of what is written with the last, Telegram's own, nothing reaches the streams.
 var hushed = [3]int64{2: 777000}
 
+// Seeds without trouble, of which a page of dialogs begins at a date and id, or at a peer.
+const byPlaceSeed, byPeerSeed = 3, 6
+
 func newModel(t *testing.T, n uint64, trace func(line string), f fault) *model {
 	m := &model{
 		T: t, seed: n, fault: f, r: part(n, partDriver, 0), began: time.Now(), trace: trace, sent: map[mttest.Peer][]sent{}, unseen: unseen{chats: map[updates.Peer]*hidden{}}, end: func() {},
@@ -118,6 +121,7 @@ func newModel(t *testing.T, n uint64, trace func(line string), f fault) *model {
 			c.Updates.Page = 2
 		}
 		c.Updates.Short = n%2 == 1
+		c.Dialogs.ByPlace = n%7 == byPlaceSeed
 	})
 	m.server.Intercept(m.distance)
 	m.me = m.server.AddUser(mttest.User{First: "Me"})

@@ -44,8 +44,16 @@ type Figures struct {
 	Complete bool   `json:"complete"` // nothing has to be asked
 	Through  uint64 `json:"through"`  // the sequence of the stream of updates up to which they have what it says
 
-	Error string    `json:"error,omitempty"`      // why the records are not what is known, as they cannot be read or written
-	Since time.Time `json:"error_since,omitzero"` // when that began
+	Unlisted int `json:"unlisted,omitempty"` // how many more Telegram counted than it listed, when it was asked for the list last
+
+	// Error is why the records are not what is known, as they cannot be read or written, or why that is not what Telegram knows, as it does
+	// not answer; Since is when it began, and Again when Telegram is asked once more.
+	Error string    `json:"error,omitempty"`
+	Since time.Time `json:"error_since,omitzero"`
+	Again time.Time `json:"error_again,omitzero"`
+
+	Held       time.Time `json:"-"` // since when the records are not what is known, for the metrics
+	Unanswered time.Time `json:"-"` // since when Telegram does not answer
 }
 
 // Figures are those of now; nil while nothing is known.
@@ -54,15 +62,31 @@ func (k *Keeper) Figures() *Figures {
 	defer k.mu.Unlock()
 	f := &Figures{}
 	if k.trouble.on(time.Now()) {
-		f.Error, f.Since = k.trouble.why, k.trouble.since
+		f.Held = k.trouble.since
+		f.tell(k.trouble.why, k.trouble.since)
+	}
+	if s := k.asks.worst(k.fold); s.why != "" {
+		f.Unanswered, f.Again = s.since, s.next
+		f.tell(s.why, s.since)
 	}
 	switch {
 	case k.fold != nil:
-		f.Kept, f.Complete, f.Through = k.fold.Len(), k.fold.Complete(), k.fold.Seq()
+		f.Kept, f.Complete, f.Through, f.Unlisted = k.fold.Len(), k.fold.Complete(), k.fold.Seq(), k.fold.Unlisted()
 	case f.Error == "":
 		return nil
 	}
 	return f
+}
+
+// tell adds what is wrong.
+func (f *Figures) tell(why string, since time.Time) {
+	if f.Error != "" {
+		f.Error += "; "
+	}
+	f.Error += why
+	if f.Since.IsZero() || since.Before(f.Since) {
+		f.Since = since
+	}
 }
 
 // Page is some of the dialogs.

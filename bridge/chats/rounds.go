@@ -7,6 +7,7 @@ import "time"
 type rounds struct {
 	wanted bool      // something may have been missed since
 	last   time.Time // when the list was gone through last
+	began  time.Time // when that began
 	took   time.Duration
 }
 
@@ -32,5 +33,7 @@ func (r *rounds) due(now time.Time) time.Duration {
 // begun notes that they are being listed.
 func (r *rounds) begun() { r.wanted = false }
 
-// ended notes that they were.
-func (r *rounds) ended(began, now time.Time) { r.last, r.took = now, now.Sub(began) }
+// ended notes that they were, and for how long something was asked.
+func (r *rounds) ended(began, now time.Time, took time.Duration) {
+	r.began, r.last, r.took = began, now, took
+}

@@ -146,7 +146,7 @@ func (s *session) read(ctx context.Context) error {
 	s.writer = writer{k: k, fold: fold, stream: stream, written: written}
 	k.revision = revision
 	k.mu.Lock()
-	k.fold, k.rounds.wanted, k.ahead = fold, true, time.Time{}
+	k.fold, k.rounds.wanted, k.ahead, k.asks.held = fold, true, time.Time{}, nil
 	k.mu.Unlock()
 	return nil
 }

@@ -51,6 +51,7 @@ type shared struct {
 	fold    *dialogs.Fold // nil: it is not known yet
 	rounds  rounds
 	trouble trouble
+	asks    asks
 	ahead   time.Time               // since when the records go further than what is known here; zero: they do not
 	erased  map[updates.Peer]erased // dialogs
 }

@@ -89,7 +89,7 @@ func (m *model) listed() {
 	if k.fold == nil || !k.fold.Complete() || k.fold.Dirty() || k.rounds.wanted || k.rounds.last.IsZero() {
 		return
 	}
-	began := k.rounds.last.Add(-k.rounds.took)
+	began := k.rounds.began
 	for _, e := range m.streams.behind(k.fold.Seq(), 1<<60) {
 		if e.tell && e.fact.At.Before(began) {
 			return

@@ -232,10 +232,20 @@ func short(text string) string {
 	return text
 }
 
-// wrongWith is what keeps an account that is connected from being served as it should.
-func wrongWith(st account.Status) string {
-	if all := health.Of(st, time.Hour, time.Now()); st.State == account.Connected && len(all) > 0 {
+// toldAfter is how long what is wrong with an account's dialogs may last before it is told of beside the account's state: a pause that Telegram wants is
+// over by then.
+const toldAfter = time.Minute
+
+// wrongWith is what keeps an account that is connected from being served as it should, or its dialogs from being what Telegram knows.
+func wrongWith(st account.Status, now time.Time) string {
+	if st.State != account.Connected {
+		return ""
+	}
+	if all := health.Of(st, time.Hour, now); len(all) > 0 {
 		return all[0].Text
+	}
+	if d := st.Dialogs; d != nil && d.Error != "" && now.Sub(d.Since) > toldAfter {
+		return "dialogs, since " + d.Since.UTC().Format("15:04:05") + ": " + d.Error
 	}
 	return ""
 }
@@ -246,7 +256,7 @@ func (c *Control) statesOf(names []string) []Account {
 	for _, name := range names {
 		a := Account{Account: name}
 		if st, here := c.Daemon.Status(name); here {
-			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, short(cmp.Or(st.Error, wrongWith(st)))
+			a.State, a.UserID, a.Bot, a.Error = string(st.State), st.UserID, st.Bot, short(cmp.Or(st.Error, wrongWith(st, time.Now())))
 		} else {
 			a.State, a.Error = StateFree, short(c.Daemon.WhyNotHere(name))
 		}

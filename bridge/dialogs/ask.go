@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -19,14 +20,30 @@ const (
 	Dialogs          // some dialogs: [Fold.Ask]
 )
 
-// Next is what to ask next.
-func (f *Fold) Next() Question {
-	switch {
-	case f.list.wanted:
+// Questions are how many there are, with none.
+const Questions = Dialogs + 1
+
+// Wants reports whether something is to be asked, or is being asked.
+func (f *Fold) Wants(q Question) bool {
+	switch q {
+	case List:
+		return f.list != list{}
+	case Folders:
+		return f.folders.stale
+	case Dialogs:
+		return f.table.stale > 0
+	}
+	return false
+}
+
+// Next is what to ask next. A question that has to wait holds up no other.
+func (f *Fold) Next(waits ...Question) Question {
+	switch may := func(q Question) bool { return !slices.Contains(waits, q) }; {
+	case f.list.wanted && may(List):
 		return List
-	case f.folders.stale && !f.folders.asked:
+	case f.folders.stale && !f.folders.asked && may(Folders):
 		return Folders
-	case f.table.ask.len() > 0:
+	case f.table.ask.len() > 0 && may(Dialogs):
 		return Dialogs
 	}
 	return Nothing
@@ -43,6 +60,16 @@ func (f *Fold) Ask(most int, now time.Time) (all []updates.Peer) {
 		all = append(all, p)
 	}
 	return all
+}
+
+// AskAgain asks for one that is being asked for once more, as if it had not been. False: it is not.
+func (f *Fold) AskAgain(p updates.Peer, now time.Time) bool {
+	d := f.table.of[p]
+	if d == nil || !d.asked {
+		return false
+	}
+	f.table.asked(d, f.pins.changes, now)
+	return true
 }
 
 // Failed takes a question back: it was not answered.

@@ -26,6 +26,8 @@ type Fold struct {
 	list    list
 	newest  newest
 	seq     uint64
+
+	unlisted int // dialogs that Telegram counts, and did not list
 }
 
 // newest is which message was the newest outside of channels, whose ids one row counts.
@@ -126,6 +128,9 @@ func (f *Fold) place(d *dialog) int { return f.pins.place(d.folder, d.peer) }
 
 // Len is how many dialogs there are.
 func (f *Fold) Len() int { return len(f.table.all) }
+
+// Unlisted is how many more dialogs Telegram counts than it has listed, when it was asked for the list last.
+func (f *Fold) Unlisted() int { return f.unlisted }
 
 // Complete reports whether nothing has to be asked.
 func (f *Fold) Complete() bool { return f.Listed() && f.table.stale == 0 }

@@ -23,6 +23,7 @@ type Listing struct {
 	changes int // of what is pinned, when it began
 	began   time.Time
 	newest  int // when it began
+	left    int // dialogs that Telegram counts, and does not list
 }
 
 // Listing begins to read the list.
@@ -42,15 +43,8 @@ func (l *Listing) Pinned(folder int, v codec.View) {
 	l.Page(v)
 }
 
-// Last is where a page of the list ends: at its last dialog that has a message. The zero one: none has. Those without stand at the end.
-type Last struct {
-	Chat     updates.Peer
-	ID, Date int // of its newest message
-}
-
 // Page takes dialogs of the list.
-func (l *Listing) Page(v codec.View) (last Last) {
-	dates := answerOf(v).dates
+func (l *Listing) Page(v codec.View) {
 	for one := range v.Objects("dialogs") {
 		if one.Name() != "dialog" {
 			continue
@@ -59,12 +53,11 @@ func (l *Listing) Page(v codec.View) (last Last) {
 		l.seen[p] = true
 		l.f.newest.see(p, int(one.Int("top_message")))
 		l.compare(p, one)
-		if date := dates[place{p, one.Int("top_message")}]; date > 0 {
-			last = Last{Chat: p, ID: int(one.Int("top_message")), Date: date}
-		}
 	}
-	return last
 }
+
+// Left notes how many more dialogs Telegram counts in a folder than it has listed. It may count those that are pinned too.
+func (l *Listing) Left(folder, n int) { l.left += max(n-len(l.pinned[folder]), 0) }
 
 // compare doubts a dialog that is in the list as it is not known.
 func (l *Listing) compare(p updates.Peer, v codec.View) {
@@ -89,7 +82,7 @@ func (l *Listing) compare(p updates.Peer, v codec.View) {
 // Done ends the list. Dialogs that are not in it are doubted. Where updates have changed meanwhile what is pinned, all is asked anew.
 func (l *Listing) Done() {
 	f := l.f
-	f.list.asked = false
+	f.list.asked, f.unlisted = false, l.left
 	for _, folder := range slices.Sorted(maps.Keys(l.pinned)) {
 		f.pins.set(folder, l.pinned[folder])
 	}

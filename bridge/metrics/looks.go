@@ -32,6 +32,7 @@ var (
 	descJobsHeld   = desc("natsgram_jobs_held", "1 while all jobs of the account wait: it is frozen, or signed out.", "account")
 	descDialogs    = desc("natsgram_dialogs", "Dialogs that are kept as they are now, in TG_STATE; absent where they are not, or not known yet.", "account")
 	descUnwritten  = desc("natsgram_dialogs_held_seconds", "For how long TG_STATE has taken no records of dialogs, or given none; 0: it does.", "account")
+	descUnanswered = desc("natsgram_dialogs_unanswered_seconds", "For how long Telegram has not answered a question about dialogs; 0: it does.", "account")
 	descPeers      = desc("natsgram_peers_in_memory", "Users and chats that the daemon has in memory: the newest of those in TG_PEERS.", "account")
 	descLearned    = desc("natsgram_peers_learned_total", "Users and chats that were written to TG_PEERS, since this daemon took the account: new ones, and such as changed.", "account")
 	descNames      = desc("natsgram_name_questions_left", "How many questions names and numbers in calls may ask Telegram at once, of 50; absent where none was asked of late.", "account", "method")
@@ -54,7 +55,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (looks) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descEpoch, descStored, descBytes, descWaiting, descFlight, descHeld, descHeldFor, descDifference, descHeard, descAhead, descFrozen, descFloods,
-		descJobs, descJobChats, descJobsHeld, descDialogs, descUnwritten, descPeers, descLearned, descNames, descFiles, descFileJobs,
+		descJobs, descJobChats, descJobsHeld, descDialogs, descUnwritten, descUnanswered, descPeers, descLearned, descNames, descFiles, descFileJobs,
 		descLease, descRenewed, descNATS, descReconnects, descReady, descProblem,
 	} {
 		out <- d
@@ -107,6 +108,7 @@ func (s *Status) collect(out chan<- prometheus.Metric, now time.Time) {
 	if s.Dialogs != nil {
 		gauge(out, descDialogs, float64(s.Dialogs.Kept), s.Account)
 		gauge(out, descUnwritten, s.Dialogs.Held.Seconds(), s.Account)
+		gauge(out, descUnanswered, s.Dialogs.Unanswered.Seconds(), s.Account)
 	}
 	gauge(out, descPeers, float64(s.Peers.InMemory), s.Account)
 	out <- prometheus.MustNewConstMetric(descLearned, prometheus.CounterValue, float64(s.Peers.Learned), s.Account)

@@ -53,6 +53,8 @@ type Jobs struct {
 type Dialogs struct {
 	Kept int
 	Held time.Duration // how long their records could not be written, or read; 0: they can
+
+	Unanswered time.Duration // how long Telegram has not answered what it is asked about them; 0: it does
 }
 
 // Peers are users and chats that an account knows.

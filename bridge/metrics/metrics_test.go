@@ -30,7 +30,7 @@ func get(t *testing.T, url string) (int, string) {
 func TestMetrics(t *testing.T) {
 	m := New("1.2.3", func() []Status {
 		return []Status{
-			{Account: "main", State: "connected", Epoch: 7, InFlight: 3, Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3, Dialogs: &Dialogs{Held: 90 * time.Second},
+			{Account: "main", State: "connected", Epoch: 7, InFlight: 3, Heard: time.Now().Add(-3601 * time.Second), Ahead: -480, Frozen: true, Floods: 3, Dialogs: &Dialogs{Held: 90 * time.Second, Unanswered: 700 * time.Second},
 				Updates: Updates{Stored: 12, Bytes: 99, Left: 4, Parked: 5, Declined: 6, Waiting: 7 * time.Second, Held: 8 * time.Second, Queued: 3, Difference: time.Now().Add(-3601 * time.Second)},
 				Jobs:    Jobs{Working: 2, Chats: 5, Held: true}, Peers: Peers{InMemory: 40, Learned: 44, Left: map[string]int{"contacts.resolveUsername": 3}}, Files: Files{map[string]int{"object": 2}, map[string]int{"waiting": 0}}},
 			{Account: "few", State: "connected", Epoch: 8},
@@ -85,7 +85,7 @@ func TestMetrics(t *testing.T) {
 		`natsgram_jobs_chats{account="main"} 5`,
 		`natsgram_jobs_held{account="main"} 1`,
 		`natsgram_name_questions_left{account="main",method="contacts.resolveUsername"} 3`,
-		`natsgram_dialogs{account="main"} 0`, `natsgram_dialogs_held_seconds{account="main"} 90`,
+		`natsgram_dialogs{account="main"} 0`, `natsgram_dialogs_held_seconds{account="main"} 90`, `natsgram_dialogs_unanswered_seconds{account="main"} 700`,
 		`natsgram_peers_in_memory{account="main"} 40`,
 		`natsgram_peers_learned_total{account="main"} 44`,
 		`natsgram_peers_learned_total{account="few"} 0`,

@@ -1,0 +1,198 @@
+package chats
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/natsgram/natsgram/bridge/dialogs"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
+)
+
+// refuse has the crowd's Telegram refuse a method, or nothing any more.
+func (c *crowd) refuse(method string, code int, text string, arg int) {
+	c.refuseIf(func(v codec.View) *mtproto.Error {
+		if v.Name() != method {
+			return nil
+		}
+		return &mtproto.Error{Code: code, Type: text, Arg: arg}
+	})
+}
+
+func (c *crowd) refuseIf(refuses func(codec.View) *mtproto.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuses = refuses
+}
+
+// running has the keeper run until the test ends.
+func (k *Keeper) running(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(running(ctx, cancel, k.Run))
+}
+
+// Each question that Telegram refuses is told of by name, with since when, and when it is asked again, for as long as it does. The others are
+// asked meanwhile, no dialog is taken for gone, and Telegram is asked seldom.
+func TestRefusedQuestions(t *testing.T) {
+	type refusal struct {
+		method string
+		code   int
+		text   string
+	}
+	const n = 250
+	for _, r := range []refusal{
+		{"messages.getPinnedDialogs", 400, "FOLDER_ID_INVALID"}, {"messages.getDialogs", 400, "FOLDER_ID_INVALID"}, {"messages.getDialogs", 403, "CHAT_WRITE_FORBIDDEN"},
+		{"messages.getDialogFilters", 400, "INPUT_METHOD_INVALID"}, {"messages.getPeerDialogs", 400, "MSG_WAIT_FAILED"}, {"messages.getPeerDialogs", 403, "NOT_ALLOWED"},
+		{"messages.getDialogs", 420, "FROZEN_METHOD_INVALID"}, {"messages.getPeerDialogs", 420, "FROZEN_METHOD_INVALID"}, {"messages.getPeerDialogs", 406, "CHANNEL_WHATEVER"},
+	} {
+		t.Run(r.method+" "+r.text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, k := newCrowd(n)
+				c.refuse(r.method, r.code, r.text, 0)
+				begun := time.Now()
+				k.running(t)
+				time.Sleep(time.Second)
+				k.Stored(2, []dialogs.Fact{{Name: "updateNewMessage", Chat: updates.Peer{Kind: updates.PeerUser, ID: 7}, About: updates.About{MsgID: 7}}})
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				_, before, _ := c.tally()
+				for _, long := range []time.Duration{0, 10 * time.Hour} {
+					time.Sleep(long)
+					synctest.Wait()
+					f, now := k.Figures(), time.Now()
+					if f == nil || f.Complete || !strings.HasPrefix(f.Error, r.method+": "+mtprotoText(r.code, r.text)) || !f.Since.Equal(f.Unanswered) || !f.Held.IsZero() {
+						t.Fatalf("told %+v", f)
+					}
+					if since := f.Since.Sub(begun); since < 0 || since > time.Minute {
+						t.Errorf("since %v after the beginning", since)
+					}
+					if again := f.Again.Sub(now); again < -time.Second || again > worstWait+worstWait/4 {
+						t.Errorf("asked again in %v", again)
+					}
+				}
+				_, asked, to := c.tally()
+				if more := asked[r.method] - before[r.method]; more == 0 || more > 70 {
+					t.Errorf("asked %d times in ten hours", more)
+				}
+				for _, method := range []string{"messages.getPinnedDialogs", "messages.getDialogFilters", "messages.getPeerDialogs"} {
+					if asked[method] == 0 {
+						t.Errorf("%s was not asked: %v", method, asked)
+					}
+				}
+				if c.gone > 0 {
+					t.Errorf("%d dialogs are taken for gone", c.gone)
+				}
+				if r.method != "messages.getPeerDialogs" && !to.Listing {
+					t.Errorf("who joins is told that the list is known")
+				}
+				c.refuseIf(nil)
+				time.Sleep(2 * worstWait)
+				synctest.Wait()
+				if f := k.Figures(); !f.Complete || f.Kept != n || f.Error != "" || !f.Since.IsZero() || !f.Again.IsZero() || !f.Unanswered.IsZero() {
+					t.Errorf("afterwards %+v", f)
+				}
+			})
+		})
+	}
+}
+
+func mtprotoText(code int, text string) string {
+	return strings.TrimPrefix((&mtproto.Error{Code: code, Type: text}).Error(), "mtproto: ")
+}
+
+// Of many dialogs one may be refused, whatever the reason: it is told of, and the others are known. Where the reason is that there is no such
+// chat, the dialog is gone.
+func TestRefusedDialog(t *testing.T) {
+	for text, isGone := range map[string]bool{"CHANNEL_PRIVATE": true, "SOMETHING_NEW": false} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 250
+				c, k := newCrowd(n)
+				c.refuseIf(func(v codec.View) *mtproto.Error {
+					for one := range v.Objects("peers") {
+						if in, _ := one.Object("peer"); in.Int("user_id") == 77 {
+							return &mtproto.Error{Code: 400, Type: text}
+						}
+					}
+					return nil
+				})
+				k.running(t)
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				_, before, _ := c.tally()
+				time.Sleep(10 * time.Hour)
+				synctest.Wait()
+				_, asked, _ := c.tally()
+				f := k.Figures()
+				k.mu.Lock()
+				stale := 0
+				for _, p := range k.fold.Chats(0) {
+					if _, is := k.fold.Dialog(p); is {
+						stale++
+					}
+				}
+				k.mu.Unlock()
+				if isGone {
+					if f.Kept != n-1 || !f.Complete || f.Error != "" || c.gone != 1 {
+						t.Errorf("%+v, %d gone", f, c.gone)
+					}
+					return
+				}
+				if f.Kept != n || f.Complete || f.Error != "messages.getPeerDialogs: 400 "+text+", of user.77" || stale != 1 || c.gone != 0 {
+					t.Errorf("%+v, %d stale, %d gone", f, stale, c.gone)
+				}
+				if again := time.Until(f.Again); again < -time.Second || again > worstWait+worstWait/4 || time.Since(f.Since) < 10*time.Hour {
+					t.Errorf("asked again in %v, since %v", again, time.Since(f.Since))
+				}
+				if more := asked["messages.getPeerDialogs"] - before["messages.getPeerDialogs"]; more > 70 {
+					t.Errorf("asked %d times in ten hours", more)
+				}
+				c.refuseIf(nil)
+				time.Sleep(2 * worstWait)
+				synctest.Wait()
+				if f := k.Figures(); !f.Complete || f.Error != "" {
+					t.Errorf("afterwards %+v", f)
+				}
+			})
+		})
+	}
+}
+
+// A long list is read to its end though Telegram wants a pause again and again, and does not answer at times: it goes on where it stood.
+func TestListGoesOnBehindPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 5000
+		c, k := newCrowd(n)
+		pages, failed := 0, 0
+		c.refuseIf(func(v codec.View) *mtproto.Error {
+			if v.Name() != "messages.getDialogs" {
+				return nil
+			}
+			if pages++; pages%5 > 0 {
+				return nil
+			}
+			if failed++; failed%2 == 0 {
+				return &mtproto.Error{Code: 500, Type: "INTERNAL"}
+			}
+			return &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_17", Arg: 17}
+		})
+		k.running(t)
+		begun := time.Now()
+		for f := k.Figures(); f == nil || !f.Complete; f = k.Figures() {
+			if time.Since(begun) > time.Hour {
+				t.Fatalf("not done after an hour: %+v, %d pages", f, pages)
+			}
+			time.Sleep(time.Second)
+		}
+		if f := k.Figures(); f.Kept != n || f.Error != "" {
+			t.Errorf("%+v", f)
+		}
+		if most := n/listPage + failed + 5; pages > most {
+			t.Errorf("%d pages were asked for, %d times in vain", pages, failed)
+		}
+	})
+}
