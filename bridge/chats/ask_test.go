@@ -148,10 +148,6 @@ func TestListOfEmptiedChats(t *testing.T) {
 				m := newModel(t, c.seed, nil, None)
 				m.end()
 				m.depose(0)
-				for i, in := range m.rooms { // by date and id alone one could not be told from the other
-					time.Sleep(2 * time.Second)
-					m.send(in, m.others[i])
-				}
 				for i := range 60 {
 					who := m.server.AddUser(mttest.User{First: fmt.Sprint("Somebody ", i)})
 					m.others = append(m.others, who)
@@ -165,15 +161,19 @@ func TestListOfEmptiedChats(t *testing.T) {
 						at.by.Delete(m.me, at.id)
 					}
 				}
+				m.streams.mu.Lock()
 				m.streams.held, m.streams.log = nil, nil // nobody has written anything yet
+				m.streams.mu.Unlock()
+				m.page = 3
 				m.start()
-				m.keeper.page = 3
 				time.Sleep(5 * time.Minute)
 				synctest.Wait()
 				truth, _ := m.truth()
 				if f := m.keeper.Figures(); f == nil || !f.Complete || f.Unlisted != 0 || f.Kept < 60 {
 					t.Errorf("%+v", f)
 				}
+				m.keeper.mu.Lock()
+				defer m.keeper.mu.Unlock()
 				m.same("the keeper", m.keeper.fold, truth)
 			})
 		})

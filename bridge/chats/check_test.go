@@ -16,6 +16,9 @@ import (
 // between holds what those who have joined take for known against Telegram's own, at any moment.
 func (m *model) between() {
 	m.settle()
+	if m.streams.spoilt() > 0 {
+		return // that is known to nobody yet
+	}
 	m.listed()
 	truth, folders := m.truth()
 	for i, j := range m.joiners {
@@ -66,7 +69,7 @@ func (m *model) rest() (truth *dialogs.Fold, folders []byte) {
 	for n := range 500 {
 		m.settle()
 		m.tell()
-		if got := m.keeper.Figures(); n <= 10 || got == nil || !got.Complete || got.Through != m.told || m.keeper.missed() {
+		if got := m.keeper.Figures(); n <= 10 || got == nil || !got.Complete || got.Through != m.told || m.keeper.missed() || m.streams.spoilt() > 0 {
 			calm = 0
 			continue
 		}
@@ -78,7 +81,7 @@ func (m *model) rest() (truth *dialogs.Fold, folders []byte) {
 			return truth, folders
 		}
 	}
-	m.Fatalf("the questions do not end: %+v", m.keeper.Figures())
+	m.Fatalf("the questions do not end: %+v, %d records are spoilt", m.keeper.Figures(), m.streams.spoilt())
 	return nil, nil
 }
 

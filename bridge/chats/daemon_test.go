@@ -68,6 +68,13 @@ func (m *model) start() {
 		Learn: func([]byte) {}, Fact: m.streams.fact, Rule: rule(), Log: slog.New(slog.DiscardHandler),
 	}, w)
 	m.keeper.page, m.keeper.most = 1+m.r.IntN(4), 1+m.r.IntN(4)
+	if m.page > 0 {
+		m.keeper.page = m.page
+	}
+	m.keeper.audit, m.keeper.whole = 5*time.Second, 30*time.Second
+	if m.fault == BlindToOthers || m.fault == TwoOwners { // who looks finds the other one
+		m.keeper.audit = 1000 * time.Hour
+	}
 	jitter := part(m.seed, partJitter, m.lives)
 	m.keeper.jitter = func(d time.Duration) time.Duration { return upTo(jitter, d) }
 	m.keeper.Stored(m.told, nil)

@@ -36,13 +36,21 @@ func (j *joiner) follow(records, more int) error {
 		j.at = one.seq
 		_, what, kind, id, _ := subjects.Records(subjects.Scheme{}).Parse(one.subject)
 		j.within = what != subjects.StateThrough
+		readable := json.Valid(one.data) // what is not, somebody else has put there: it is written again
 		switch p := (updates.Peer{Kind: updates.PeerKind(kind), ID: id}); {
+		case what == subjects.StateThrough && !readable:
+			j.within = true
 		case what == subjects.StateThrough:
 			var to through
 			if err := json.Unmarshal(one.data, &to); err != nil {
 				return err
 			}
 			j.through, j.listing = to.Seq, to.Listing
+		case what == subjects.StateFolders && !readable:
+			j.folders = nil
+		case !readable:
+			one.data = unwritable
+			j.have[p] = one
 		case what == subjects.StateFolders:
 			j.folders = one.data
 		default:
@@ -70,10 +78,8 @@ func (j *joiner) dialogs() (*dialogs.Fold, error) {
 		if string(one.data) == string(gone) {
 			continue
 		}
-		seq, err := strconv.ParseUint(one.header.Get(subjects.HeaderThrough), 10, 64)
-		if err == nil {
-			err = l.Record(p, seq, one.data)
-		}
+		seq, _ := strconv.ParseUint(one.header.Get(subjects.HeaderThrough), 10, 64)
+		err := l.Record(p, seq, one.data)
 		if err != nil {
 			return nil, err
 		}

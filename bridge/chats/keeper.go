@@ -25,7 +25,7 @@ func newKeeper(c Config, store streams) *Keeper {
 		return nil
 	}
 	return &Keeper{
-		shared: shared{c: c, store: store, page: listPage, most: mostRecords, jitter: rand.N[time.Duration], wake: make(chan struct{}, 1)},
+		shared: shared{c: c, store: store, page: listPage, most: mostRecords, audit: auditEvery, whole: wholeEvery, written: newWritten(), jitter: rand.N[time.Duration], wake: make(chan struct{}, 1)},
 		finish: make(chan chan struct{}),
 	}
 }
@@ -73,6 +73,7 @@ func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) error 
 		k.erased = map[updates.Peer]erased{}
 	}
 	k.erased[p] = erased{updates: upTo}
+	k.written.erase(p)
 	if k.fold != nil {
 		k.fold.Forget(p)
 	}
@@ -82,7 +83,7 @@ func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) error 
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.erased[p] = erased{upTo, k.revision}
+	k.erased[p] = erased{upTo, k.written.through}
 	return nil
 }
 

@@ -81,7 +81,11 @@ func (c *crowd) invoke(ctx context.Context, query []byte) ([]byte, error) {
 			ids = append(ids, int(in.Int("user_id")))
 		}
 	}
-	return c.s.Encode(nil, c.answer(form, ids))
+	m := c.answer(form, ids)
+	if form == "messages.dialogsSlice" && v.Int("folder_id") == 1 {
+		m["count"] = 0
+	}
+	return c.s.Encode(nil, m)
 }
 
 // answer is one about dialogs with users, whose newest messages have their ids.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +27,10 @@ type memory struct {
 	last    uint64 // of TG_UPDATES, in which other accounts' messages are as well
 	from    uint64 // where that begins
 	held    []message
-	seq     uint64 // of TG_STATE
-	trouble int    // how much goes wrong
+	seq     uint64          // of TG_STATE
+	trouble int             // how much goes wrong
+	ghosts  []message       // records that are taken out, where nobody is to see it
+	spoiled map[string]bool // records that somebody has meddled with since they were written; true: they are taken out
 }
 
 // entry is an update in the stream.
@@ -116,18 +119,6 @@ func (m *memory) next(behind uint64) (message, bool) {
 	return message{}, false
 }
 
-// howFar is the record of how far the others go.
-func (m *memory) howFar(context.Context, string) (message, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, one := range m.held {
-		if _, what, _, _, _ := subjects.Records(m.names()).Parse(one.subject); what == subjects.StateThrough {
-			return one, nil
-		}
-	}
-	return message{}, nil
-}
-
 // put stores all or nothing.
 func (m *memory) put(all []*nats.Msg, over uint64) (uint64, error) {
 	m.mu.Lock()
@@ -144,6 +135,7 @@ func (m *memory) put(all []*nats.Msg, over uint64) (uint64, error) {
 	for _, one := range all {
 		m.seq++
 		m.note("written %d %s %s", m.seq, one.Subject, one.Data)
+		delete(m.spoiled, one.Subject)
 		m.held = slices.DeleteFunc(m.held, func(have message) bool { return have.subject == one.Subject })
 		m.held = append(m.held, message{one.Subject, one.Header, one.Data, m.seq})
 	}
@@ -157,15 +149,55 @@ type way struct {
 	chance
 }
 
-func (w way) records(_ context.Context, _ string, each func(message)) error {
+func (w way) records(_ context.Context, filter string, each func(message)) error {
 	if w.fails(w.reads, 10) {
 		return errTrouble
 	}
-	w.mu.Lock()
-	held := slices.Clone(w.held)
-	w.mu.Unlock()
-	for _, one := range held {
-		each(w.read(one))
+	for _, one := range w.all() {
+		if one.subject == filter || strings.HasSuffix(filter, ">") {
+			each(w.read(one))
+		}
+	}
+	return nil
+}
+
+func (m *memory) all() []message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.held)
+}
+
+func (w way) tail(ctx context.Context) (tail, error) {
+	if w.fails(w.reads, 10) {
+		return tail{}, errTrouble
+	}
+	return w.memory.tail(ctx)
+}
+
+func (m *memory) tail(context.Context) (tail, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return tail{m.seq, uint64(len(m.held))}, nil
+}
+
+func (w way) marks(ctx context.Context, account string, from, until uint64, each func(message)) error {
+	fails, n := w.fails(w.reads, 10), 0
+	err := w.memory.marks(ctx, account, from, until, func(m message) {
+		if n++; !fails || n < 3 {
+			each(m)
+		}
+	})
+	if fails {
+		err = errTrouble // behind some of them
+	}
+	return err
+}
+
+func (m *memory) marks(_ context.Context, _ string, from, until uint64, each func(message)) error {
+	for _, one := range append(m.all(), m.ghosts...) {
+		if one.seq >= from && one.seq <= until {
+			each(message{subject: one.subject, header: one.header, seq: one.seq})
+		}
 	}
 	return nil
 }

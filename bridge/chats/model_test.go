@@ -78,6 +78,7 @@ type model struct {
 	rooms   []*mttest.Channel
 	sent    map[mttest.Peer][]sent
 	outside bool // the account is not in the second room
+	page    int  // dialogs on a page of the list; 0: as it falls
 
 	place  runner.MemoryStore // where the account's updates stand
 	runner *runner.Runner
@@ -111,7 +112,7 @@ func newModel(t *testing.T, n uint64, trace func(line string), f fault) *model {
 	m := &model{
 		T: t, seed: n, fault: f, r: part(n, partDriver, 0), began: time.Now(), trace: trace, sent: map[mttest.Peer][]sent{}, unseen: unseen{chats: map[updates.Peer]*hidden{}}, end: func() {},
 	}
-	m.streams = &memory{fault: f, note: m.note, trouble: int(n % 3), seqs: part(n, partSeqs, 0)}
+	m.streams = &memory{fault: f, note: m.note, spoiled: map[string]bool{}, trouble: int(n % 3), seqs: part(n, partSeqs, 0)}
 	m.server = mttest.NewServer(t, func(c *mttest.Config) {
 		c.InMemory = true
 		if n%4 == 1 { // much is too much for a difference
@@ -210,9 +211,15 @@ func (m *model) pause() time.Duration {
 func (m *model) harm() {
 	m.depose(1)
 	m.unseen.cut()
-	switch m.r.IntN(5) {
+	n := m.r.IntN(6)
+	if m.fault == Timeless { // it shows there alone, and seldom
+		n = 4
+	}
+	switch n {
 	case 0:
 		m.outage()
+	case 5:
+		m.meddle()
 	case 4:
 		m.late()
 	case 1: // a hand-over
@@ -221,6 +228,7 @@ func (m *model) harm() {
 		m.keeper.Finish(context.Background())
 		fallthrough
 	default: // kill -9
+		m.mended()
 		m.note("killed")
 		if m.r.IntN(2) == 0 { // while something is being written
 			m.tell()

@@ -61,10 +61,15 @@ func (k *Keeper) Figures() *Figures {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f := &Figures{}
-	if k.trouble.on(time.Now()) {
-		f.Held = k.trouble.since
-		f.tell(k.trouble.why, k.trouble.since)
+	for _, t := range []*trouble{&k.trouble, &k.looks} {
+		if t.on(time.Now()) {
+			f.tell(t.why, t.since)
+		}
 	}
+	if s := &k.spoiled; !s.since.IsZero() {
+		f.tell(errMeddled.Error(), s.since)
+	}
+	f.Held = f.Since
 	if s := k.asks.worst(k.fold); s.why != "" {
 		f.Unanswered, f.Again = s.since, s.next
 		f.tell(s.why, s.since)
@@ -80,10 +85,13 @@ func (k *Keeper) Figures() *Figures {
 
 // tell adds what is wrong.
 func (f *Figures) tell(why string, since time.Time) {
-	if f.Error != "" {
-		f.Error += "; "
+	switch f.Error {
+	case "":
+		f.Error = why
+	case why:
+	default:
+		f.Error += "; " + why
 	}
-	f.Error += why
 	if f.Since.IsZero() || since.Before(f.Since) {
 		f.Since = since
 	}

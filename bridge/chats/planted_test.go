@@ -19,24 +19,26 @@ type fault int
 
 // The defects. None is no defect.
 const (
-	None          fault = iota
-	DeafToMissed        // that pushes may have been lost is not heard
-	DeafToDoubt         // that a call of the account's own has changed a dialog is not heard
-	ForgetListing       // that the list was being asked for is not read back
-	DropFact            // the keeper is not told of some updates
-	SkipLast            // who reads back misses the last update
-	TwoOwners           // the former owner still writes
-	TornWrite           // of a batch not all is written
-	TooFar              // records go not as far as they say
-	AllTooFar           // the word of how far all records go is written before all are
-	KeepGone            // that a dialog is gone is not written
-	KeepFolders         // nor what the folders are
-	Timeless            // it is not told when updates came
+	None           fault = iota
+	DeafToMissed         // that pushes may have been lost is not heard
+	DeafToDoubt          // that a call of the account's own has changed a dialog is not heard
+	ForgetListing        // that the list was being asked for is not read back
+	DropFact             // the keeper is not told of some updates
+	SkipLast             // who reads back misses the last update
+	TwoOwners            // the former owner still writes
+	TornWrite            // of a batch not all is written
+	TooFar               // records go not as far as they say
+	AllTooFar            // the word of how far all records go is written before all are
+	KeepGone             // that a dialog is gone is not written
+	KeepFolders          // nor what the folders are
+	Timeless             // it is not told when updates came
+	BlindToOthers        // that others write over records is not looked for
+	BlindToMissing       // nor that they take some out
 	faults
 )
 
 var faultNames = [faults]string{"None", "DeafToMissed", "DeafToDoubt", "ForgetListing", "DropFact", "SkipLast", "TwoOwners", "TornWrite", "TooFar", "AllTooFar",
-	"KeepGone", "KeepFolders", "Timeless"}
+	"KeepGone", "KeepFolders", "Timeless", "BlindToOthers", "BlindToMissing"}
 
 func (f fault) String() string { return faultNames[f] }
 
@@ -105,7 +107,7 @@ func (m *model) Fatalf(format string, args ...any) {
 // Fatal is that of an error.
 func (m *model) Fatal(args ...any) { m.Fatalf("%s", fmt.Sprint(args...)) }
 
-const mostMutants = 400
+const mostMutants = 800
 
 // The test of the test: each planted defect is found, soon.
 func TestMutants(t *testing.T) {

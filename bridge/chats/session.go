@@ -26,6 +26,7 @@ type session struct {
 	fold   *dialogs.Fold // under k.mu
 	writer writer
 	asker  asker
+	audit  *auditor
 	work   sync.WaitGroup
 }
 
@@ -41,12 +42,16 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 		round := s.round()
+		look, err := s.audit.lookDue(ctx)
+		if err != nil {
+			return err
+		}
 		s.asker.ask(ctx)
 		wait, err := s.writer.flushDue(ctx)
 		if err != nil {
 			return err
 		}
-		done, err := s.wait(ctx, min(wait, round, s.asker.due()))
+		done, err := s.wait(ctx, min(wait, round, look, s.asker.due()))
 		if err != nil {
 			return err
 		}
@@ -112,11 +117,20 @@ func (s *session) read(ctx context.Context) error {
 	last := k.inbox.begin()
 	stream := k.store.made()
 	var known through
-	var revision uint64
 	var records []message
-	err := k.store.records(ctx, k.c.Account, func(m message) {
-		if _, what, _, _, ok := subjects.Records(k.store.names()).Parse(m.subject); ok && what == subjects.StateThrough {
-			revision = m.seq
+	there := newWritten()
+	err := k.store.records(ctx, subjects.Records(k.store.names()).Of(k.c.Account), func(m message) {
+		_, what, kind, id, ok := subjects.Records(k.store.names()).Parse(m.subject)
+		p := updates.Peer{Kind: updates.PeerKind(kind), ID: id}
+		if ok {
+			there.is(what, p, m.seq)
+			there.looked = max(there.looked, m.seq)
+		}
+		if ok && what == subjects.StateDialog && k.written.erased[p] && k.written.chats[p] == m.seq { // it is about to be taken out
+			there.erase(p)
+			return
+		}
+		if ok && what == subjects.StateThrough {
 			_ = json.Unmarshal(m.data, &known) // one that cannot be read is none
 			return
 		}
@@ -132,6 +146,11 @@ func (s *session) read(ctx context.Context) error {
 	fold := dialogs.New(k.c.Schema, k.c.Decl, k.c.Rule)
 	goesOn := ours && known.Seq <= last
 	s.restore(fold, records, goesOn)
+	for _, p := range k.written.without(there) {
+		there.owe(p)
+		fold.Doubt(p)
+	}
+	k.written, k.missing = there, false
 	written := uint64(0)
 	if goesOn {
 		written = known.Seq
@@ -144,7 +163,7 @@ func (s *session) read(ctx context.Context) error {
 	}
 	s.fold, s.asker = fold, asker{k: k, fold: fold, work: &s.work, most: mostAsked}
 	s.writer = writer{k: k, fold: fold, stream: stream, written: written}
-	k.revision = revision
+	s.audit = newAuditor(k, fold, &s.writer)
 	k.mu.Lock()
 	k.fold, k.rounds.wanted, k.ahead, k.asks.held = fold, true, time.Time{}, nil
 	k.mu.Unlock()

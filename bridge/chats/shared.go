@@ -44,14 +44,20 @@ type shared struct {
 
 	inbox inbox
 
-	writing  sync.Mutex // held while records are read, and while some are on their way to the stream: before mu
-	revision uint64     // under writing: of the record of how far the others go
+	audit time.Duration // between two looks at the records
+	whole time.Duration // and at all of them
+
+	writing sync.Mutex // held while records are read, and while some are on their way to the stream: before mu
+	written *written   // under it, as the next
+	missing bool       // some may have been taken out
 
 	mu      sync.Mutex
 	fold    *dialogs.Fold // nil: it is not known yet
 	rounds  rounds
-	trouble trouble
+	trouble trouble // with writing, and with reading before it
+	looks   trouble // with looking at the records
 	asks    asks
+	spoiled spoiled
 	ahead   time.Time               // since when the records go further than what is known here; zero: they do not
 	erased  map[updates.Peer]erased // dialogs
 }

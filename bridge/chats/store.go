@@ -36,8 +36,9 @@ type streams interface {
 	most() int64     // bytes in a message
 	suspect(err error)
 	first(ctx context.Context) (uint64, error)
-	records(ctx context.Context, account string, each func(message)) error
-	howFar(ctx context.Context, account string) (message, error) // of no sequence: there is none
+	records(ctx context.Context, filter string, each func(message)) error
+	tail(ctx context.Context) (tail, error)
+	marks(ctx context.Context, account string, from, until uint64, each func(message)) error
 	updates(ctx context.Context, account string, from, until uint64, each func(message)) error
 	write(ctx context.Context, all []*nats.Msg, over uint64) (revision uint64, err error)
 }
@@ -66,6 +67,9 @@ type through struct {
 
 	Listing bool `json:"listing,omitempty"` // which dialogs and folders there are, and which are pinned, is being asked for
 }
+
+// kept reports whether it is the word of somebody who keeps dialogs.
+func (t *through) kept() bool { return t.User != 0 && !t.Stream.IsZero() }
 
 // gone is the record of a dialog that there is no more.
 var gone = []byte(`{"gone":true}`)
@@ -129,19 +133,37 @@ func (s *Store) read(ctx context.Context, name string, c jetstream.ConsumerConfi
 	return nil
 }
 
-// records reads an account's.
-func (s *Store) records(ctx context.Context, account string, each func(message)) error {
+// records reads those of a subject, or of all that match.
+func (s *Store) records(ctx context.Context, filter string, each func(message)) error {
 	return s.read(ctx, storage.State, jetstream.ConsumerConfig{
-		FilterSubject: subjects.Records(s.scheme).Of(account), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+		FilterSubject: filter, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 	}, func(m message) bool { each(m); return true })
 }
 
-// howFar reads the record of how far an account's go.
-func (s *Store) howFar(ctx context.Context, account string) (last message, err error) {
-	err = s.read(ctx, storage.State, jetstream.ConsumerConfig{
-		FilterSubject: subjects.Records(s.scheme).Subject(account, subjects.StateThrough, subjects.None, 0), DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
-	}, func(m message) bool { last = m; return true })
-	return last, err
+// tail is how the stream stands: where it ends, and how many messages it has.
+type tail struct{ last, count uint64 }
+
+func (s *Store) tail(ctx context.Context) (tail, error) {
+	st, err := s.js.Stream(ctx, s.scheme.StreamName(storage.State))
+	if err != nil {
+		return tail{}, err
+	}
+	state := st.CachedInfo().State
+	return tail{state.LastSeq, state.Msgs}, nil
+}
+
+// marks reads where an account's records stand, without their contents: from a sequence on, or all from 0 on, up to another.
+func (s *Store) marks(ctx context.Context, account string, from, until uint64, each func(message)) error {
+	c := jetstream.ConsumerConfig{FilterSubject: subjects.Records(s.scheme).Of(account), HeadersOnly: true, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+	if from > 0 {
+		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
+	}
+	return s.read(ctx, storage.State, c, func(m message) bool {
+		if m.seq <= until {
+			each(m)
+		}
+		return m.seq < until
+	})
 }
 
 // updates reads what the stream of updates has of an account behind from, up to a sequence that is known to be there.

@@ -54,7 +54,7 @@ func record(user int, text string) *nats.Msg {
 func (s *Store) all(t *testing.T) string {
 	t.Helper()
 	var all []string
-	if err := s.records(t.Context(), "main", func(m message) {
+	if err := s.records(t.Context(), "tg.state.main.>", func(m message) {
 		_, what, _, id, _ := subjects.Records(s.scheme).Parse(m.subject)
 		all = append(all, fmt.Sprintf("%s %d %s", what, id, m.data))
 	}); err != nil {
@@ -108,7 +108,7 @@ func TestManyRecords(t *testing.T) {
 		}
 	}
 	found := 0
-	if err := s.records(t.Context(), "main", func(message) { found++ }); err != nil || found != n+1 {
+	if err := s.records(t.Context(), "tg.state.main.>", func(message) { found++ }); err != nil || found != n+1 {
 		t.Errorf("%d of %d: %v", found, n+1, err)
 	}
 }
@@ -138,13 +138,13 @@ func TestFullStream(t *testing.T) {
 	}
 }
 
-// BenchmarkManyRecords is those of 20,000 dialogs, written and read back.
+// BenchmarkManyRecords is those of 20,000 dialogs, written, read back, and looked at: all of them, and none that is new.
 func BenchmarkManyRecords(b *testing.B) {
 	const n = 20_000
 	s := open(b)
 	over := uint64(0)
 	text := strings.Repeat("x", 317) // as BenchmarkManyDialogs has them
-	var write, read time.Duration
+	var write, read, look, idle time.Duration
 	for range b.N {
 		begun := time.Now()
 		for i := 0; i < n; {
@@ -162,10 +162,25 @@ func BenchmarkManyRecords(b *testing.B) {
 		write += time.Since(begun)
 		begun = time.Now()
 		found := 0
-		if err := s.records(context.Background(), "main", func(message) { found++ }); err != nil || found != n+1 {
+		if err := s.records(context.Background(), "tg.state.main.>", func(message) { found++ }); err != nil || found != n+1 {
 			b.Fatalf("%d of %d: %v", found, n+1, err)
 		}
 		read += time.Since(begun)
+		now, err := s.tail(context.Background())
+		for _, from := range []uint64{0, now.last + 1} {
+			begun, found = time.Now(), 0
+			if err == nil {
+				err = s.marks(context.Background(), "main", from, now.last, func(message) { found++ })
+			}
+			if err != nil || found != 0 && found != n+1 {
+				b.Fatalf("%d of %d: %v", found, n+1, err)
+			}
+			if from == 0 {
+				look += time.Since(begun)
+			} else {
+				idle += time.Since(begun)
+			}
+		}
 	}
 	st, err := s.js.Stream(context.Background(), s.scheme.StreamName(storage.State))
 	if err != nil {
@@ -173,5 +188,7 @@ func BenchmarkManyRecords(b *testing.B) {
 	}
 	b.ReportMetric(write.Seconds()/float64(b.N), "write-s")
 	b.ReportMetric(read.Seconds()/float64(b.N), "read-s")
+	b.ReportMetric(look.Seconds()/float64(b.N), "look-s")
+	b.ReportMetric(idle.Seconds()/float64(b.N), "idle-s")
 	b.ReportMetric(float64(st.CachedInfo().State.Bytes)/n, "stream-B")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -29,20 +30,22 @@ func (k *shared) void(ctx context.Context) (err error) {
 }
 
 func (k *shared) rewrite(ctx context.Context) error {
-	now, err := k.store.howFar(ctx, k.c.Account)
+	var now message // of no sequence: there is none
+	place := subjects.Records(k.store.names()).Subject(k.c.Account, subjects.StateThrough, subjects.None, 0)
+	err := k.store.records(ctx, place, func(m message) { now = m })
 	if err != nil {
 		return err
 	}
 	m := &nats.Msg{Subject: now.subject, Header: maps.Clone(now.header), Data: now.data}
 	if now.seq == 0 { // the first one may be on its way
-		m.Subject, m.Header = subjects.Records(k.store.names()).Subject(k.c.Account, subjects.StateThrough, subjects.None, 0), nats.Header{}
+		m.Subject, m.Header = place, nats.Header{}
 		if m.Data, err = json.Marshal(through{User: k.c.User, Listing: true}); err != nil {
 			return err
 		}
 	}
 	revision, err := k.store.write(ctx, []*nats.Msg{m}, now.seq)
 	if err == nil {
-		k.revision = revision
+		k.written.is(subjects.StateThrough, updates.Peer{}, revision)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func (m *model) chat() (mttest.Peer, *mttest.Account) {
 // happen is something that the account does on another device, or somebody else.
 func (m *model) happen() {
 	in, who := m.chat()
-	m.does(m.r.IntN(22), in, who)
+	m.does(m.r.IntN(23), in, who)
 }
 
 // does is one of these things; who is somebody who may write in a chat.
@@ -91,6 +91,10 @@ func (m *model) does(n int, in mttest.Peer, who *mttest.Account) {
 		})
 	case n == 21 && member && !m.unseen.offline:
 		m.readHere(in)
+	case n == 22 && m.r.IntN(8) == 0: // a conversation without messages stays where it stood in the list
+		for len(m.sent[in]) > 0 {
+			m.delete(in)
+		}
 	}
 }
 

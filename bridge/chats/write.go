@@ -3,6 +3,8 @@ package chats
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,25 +25,29 @@ const (
 
 // writer writes the records of what has changed.
 type writer struct {
-	k       *shared
-	fold    *dialogs.Fold // under k.mu
-	stream  time.Time     // when the stream of updates was made
-	written uint64        // how far that goes
-	flushed time.Time
-	listing bool // as that record says
-	full    bool // the stream took no more
+	k        *shared
+	fold     *dialogs.Fold // under k.mu
+	stream   time.Time     // when the stream of updates was made
+	written  uint64        // how far the record of how far the others go goes
+	flushed  time.Time
+	listing  bool // as that record says
+	full     bool // the stream took no more
+	lost     bool // that record is missing, or none
+	contests int  // how often others wrote it while we did
 }
 
 // flushDue writes what has changed, if it is time, and tells how long until it may be.
 func (w *writer) flushDue(ctx context.Context) (time.Duration, error) {
 	for {
 		w.k.mu.Lock()
-		dirty, moved := w.fold.Dirty() || w.fold.Listed() == w.listing, w.fold.Seq() != w.written
+		dirty, moved := w.lost || w.fold.Dirty() || w.fold.Listed() == w.listing, w.fold.Seq() != w.written
 		w.k.mu.Unlock()
 		every := throughEvery
 		switch {
 		case w.full:
 			every = fullEvery
+		case w.contests > 0:
+			every = throughEvery
 		case dirty:
 			every = flushEvery
 		}
@@ -85,22 +91,49 @@ func (w *writer) some(ctx context.Context) (more bool, err error) {
 		w.k.c.Log.Warn("a dialog cannot be written", "err", err)
 	}
 	messages := w.messages(records, at, to)
-	revision, err := w.k.store.write(ctx, messages, w.k.revision)
+	revision, err := w.k.store.write(ctx, messages, w.k.written.through)
+	if storage.Taken(err) && w.reclaim(ctx) == nil {
+		err = errMeddled
+	}
 	if ctx.Err() == nil {
 		w.k.failed(err)
 	}
 	w.flushed, w.full = time.Now(), storage.Full(err)
 	switch {
-	case w.full:
+	case err == nil:
+		w.note(records, revision)
+		w.written, w.listing, w.lost, w.contests = to.Seq, to.Listing, false, 0
+		return more, nil
+	case w.full, errors.Is(err, errMeddled):
 		w.k.mu.Lock()
 		w.fold.Unwritten(records)
 		w.k.mu.Unlock()
-		return false, nil
-	case err != nil:
-		return false, err
+		if w.full {
+			return false, nil
+		}
+		w.contests++
+		return w.contests <= mostContests, nil
 	}
-	w.k.revision, w.written, w.listing = revision, to.Seq, to.Listing
-	return more, nil
+	for _, r := range records {
+		w.k.written.may(r.Chat)
+	}
+	return false, err
+}
+
+// mostContests is how often records are written again at once where somebody else writes over the one that goes along with them.
+const mostContests = 3
+
+// note notes where records stand that were written, with the one behind them at a sequence.
+func (w *writer) note(records []dialogs.Record, through uint64) {
+	at := w.k.written
+	for i, r := range slices.Backward(records) {
+		what := subjects.StateDialog
+		if r.Chat.ID == 0 {
+			what = subjects.StateFolders
+		}
+		at.is(what, r.Chat, through-uint64(len(records)-i)) //nolint:gosec // not negative
+	}
+	at.is(subjects.StateThrough, updates.Peer{}, through)
 }
 
 // messages are those of records, which go as far as at, and the word of how far all of them go.

@@ -20,7 +20,7 @@ type ChatState struct {
 	ID   int64 // bare
 
 	// Dialog is what messages.getDialogs would give, without the pts of a channel's box; nil where it was not asked for yet, or Err
-	// says why it cannot be read.
+	// says why it cannot be read. What is no record at all somebody else has put there: the daemon writes the record again.
 	Dialog *tg.Dialog
 	Err    error
 

@@ -59,6 +59,12 @@ func (f *Fold) Unwritten(all []Record) {
 	}
 }
 
+// Rewrite has the record of a dialog written down once more; of one that there is not, that it is gone.
+func (f *Fold) Rewrite(p updates.Peer) { f.table.changed.push(p) }
+
+// RewriteFolders is that for the folders, where they are known.
+func (f *Fold) RewriteFolders() { f.folders.changed = f.folders.changed || f.folders.answer != nil }
+
 // Dirty reports whether records have changed.
 func (f *Fold) Dirty() bool { return f.table.changed.len() > 0 || f.folders.changed }
 

@@ -31,7 +31,7 @@ var (
 	descJobChats   = desc("natsgram_jobs_chats", "Chats in which there are jobs.", "account")
 	descJobsHeld   = desc("natsgram_jobs_held", "1 while all jobs of the account wait: it is frozen, or signed out.", "account")
 	descDialogs    = desc("natsgram_dialogs", "Dialogs that are kept as they are now, in TG_STATE; absent where they are not, or not known yet.", "account")
-	descUnwritten  = desc("natsgram_dialogs_held_seconds", "For how long TG_STATE has taken no records of dialogs, or given none; 0: it does.", "account")
+	descUnwritten  = desc("natsgram_dialogs_held_seconds", "For how long TG_STATE has taken no records of dialogs, or given none, or has had some written over; 0: it has not.", "account")
 	descUnanswered = desc("natsgram_dialogs_unanswered_seconds", "For how long Telegram has not answered a question about dialogs; 0: it does.", "account")
 	descPeers      = desc("natsgram_peers_in_memory", "Users and chats that the daemon has in memory: the newest of those in TG_PEERS.", "account")
 	descLearned    = desc("natsgram_peers_learned_total", "Users and chats that were written to TG_PEERS, since this daemon took the account: new ones, and such as changed.", "account")

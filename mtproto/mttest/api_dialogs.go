@@ -32,14 +32,18 @@ func getDialogs(r *Request) (any, error) {
 // dialogOffset is where the page begins: behind the dialog that is named, by its peer (the access hash does not matter: TDLib
 // sends 0) or else by the date and id of its last message, or of the last that it had.
 func (r *Request) dialogOffset(all []world.Dialog) int {
-	if v, ok := r.Args.Object("offset_peer"); ok && !r.server.cfg.Dialogs.ByPlace {
+	date, id := int(r.Args.Int("offset_date")), int(r.Args.Int("offset_id"))
+	if v, ok := r.Args.Object("offset_peer"); ok {
 		if p, ok := bareInput(v); ok {
-			if i := slices.IndexFunc(all, func(d world.Dialog) bool { return d.Peer == p }); i >= 0 {
+			i := slices.IndexFunc(all, func(d world.Dialog) bool {
+				of, top := d.Place()
+				return d.Peer == p && (!r.server.cfg.Dialogs.ByPlace || of == date && top == id)
+			})
+			if i >= 0 {
 				return i + 1
 			}
 		}
 	}
-	date, id := int(r.Args.Int("offset_date")), int(r.Args.Int("offset_id"))
 	if date == 0 && id == 0 {
 		return 0
 	}

@@ -91,7 +91,7 @@ type FilesConfig struct {
 
 // DialogsConfig is how a server goes through lists of dialogs.
 type DialogsConfig struct {
-	// ByPlace has a page begin at the date and id of its offset, whatever the peer is.
+	// ByPlace has a page begin at the date and id of its offset; the peer tells dialogs from one another that stand at the same.
 	ByPlace bool
 }
 
