@@ -238,3 +238,42 @@ func TestDialogsAfterALoss(t *testing.T) {
 	x.r.ownership().driver.chats.Lost()
 	x.says(eve, "Eve: top 1, 1 unread")
 }
+
+// keeps waits until the status says something of the dialogs.
+func (x *town) keeps(what func(chats.Figures) bool) {
+	x.t.Helper()
+	for limit := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		d := x.r.Status().Dialogs
+		if d != nil && what(*d) {
+			return
+		}
+		if time.Now().After(limit) {
+			x.t.Fatalf("%+v", d)
+		}
+	}
+}
+
+// What Telegram refuses to tell of the dialogs the status says by name, for as long as it does, and when it is asked again.
+func TestDialogsRefused(t *testing.T) {
+	x := newTown(t)
+	x.eve.Send(x.me, "hi")
+	allow := x.server.InterceptMethod("messages.getDialogs", func(*mttest.Request) mttest.Action { return mttest.Error(403, "CHAT_WRITE_FORBIDDEN") })
+	x.serve()
+	x.keeps(func(f chats.Figures) bool { return f.Error != "" && !f.Complete })
+	reply, err := x.nc.Request("tg.ctl.main.status", nil, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var st struct {
+		Dialogs struct {
+			Error string
+			Since time.Time `json:"error_since"`
+			Again time.Time `json:"error_again"`
+		}
+	}
+	if err := json.Unmarshal(reply.Data, &st); err != nil || st.Dialogs.Error != "messages.getDialogs: 403 CHAT_WRITE_FORBIDDEN" || st.Dialogs.Since.IsZero() || !st.Dialogs.Again.After(st.Dialogs.Since) {
+		t.Errorf("%v: %s", err, reply.Data)
+	}
+	allow()
+	x.keeps(func(f chats.Figures) bool { return f.Error == "" && f.Complete })
+}
