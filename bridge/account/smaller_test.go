@@ -21,13 +21,20 @@ import (
 	"github.com/natsgram/natsgram/tl/codec"
 )
 
-// sayLong has somebody write so many characters.
+// sayLong has somebody write so many characters: a difference tells it as the push does, if one is asked for meanwhile.
 func (g *telegram) sayLong(n int) {
-	pts := int(g.pts.Add(1))
+	pts := int(g.pts.Load()) + 1
 	message := textMessage(pts)
 	message["message"] = strings.Repeat("x", n)
-	g.push(encode(g.t, codec.M{"_": "updates", "updates": []codec.M{{"_": "updateNewMessage", "message": message, "pts": pts, "pts_count": 1}},
-		"users": []codec.M{}, "chats": []codec.M{}, "date": 1700000000, "seq": 0}))
+	update := codec.M{"_": "updateNewMessage", "message": message, "pts": pts, "pts_count": 1}
+	g.mu.Lock()
+	if g.other == nil {
+		g.other = map[int]codec.M{}
+	}
+	g.other[pts] = update
+	g.mu.Unlock()
+	g.pts.Add(1)
+	g.push(encode(g.t, codec.M{"_": "updates", "updates": []codec.M{update}, "users": []codec.M{}, "chats": []codec.M{}, "date": 1700000000, "seq": 0}))
 }
 
 // edit changes the stream of updates as an operator would.
