@@ -105,19 +105,17 @@ var errTaken = errors.New("another daemon has written the records of the dialogs
 // reclaim takes the record of how far the others go for ours where it is missing, or is none: nobody who keeps dialogs has written it then. Under
 // k.writing.
 func (w *writer) reclaim(ctx context.Context) error {
-	k, seq, kept := w.k, uint64(0), false
-	err := k.store.records(ctx, subjects.Records(k.store.names()).Subject(k.c.Account, subjects.StateThrough, "", 0), func(m message) {
-		var to through
-		seq, kept = m.seq, json.Unmarshal(m.data, &to) == nil && to.kept()
-	})
+	k := w.k
+	now, err := k.howFar(ctx)
+	var to through
 	switch {
 	case err != nil:
 		return err
-	case kept:
+	case json.Unmarshal(now.data, &to) == nil && to.kept():
 		return errTaken
 	}
-	k.written.through, w.lost = seq, true
-	k.missing = k.missing || seq == 0
+	k.written.through, w.lost = now.seq, true
+	k.missing = k.missing || now.seq == 0
 	return nil
 }
 

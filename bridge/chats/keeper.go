@@ -78,12 +78,13 @@ func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) error 
 		k.fold.Forget(p)
 	}
 	k.mu.Unlock()
-	if err := k.void(ctx); err != nil {
+	revision, err := k.void(ctx)
+	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.erased[p] = erased{upTo, k.written.through}
+	k.erased[p] = erased{upTo, revision}
 	return nil
 }
 

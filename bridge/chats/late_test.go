@@ -151,6 +151,36 @@ func TestWritesGoOnAfterAnErasure(t *testing.T) {
 	}
 }
 
+// An erasure does not let a daemon that has lost the account, and does not know it yet, write over what the owner has written: what is written behind
+// the erasure is refused as it was before. What somebody has written who keeps no dialogs is taken back, as it is without an erasure.
+func TestAnErasureGivesNoRight(t *testing.T) {
+	for name, c := range map[string]struct {
+		theirs string // how far the records go, as somebody else has written it
+		want   error
+	}{"the owner's": {`{"seq":9,"user":1,"stream":"2026-01-01T00:00:00Z"}`, errTaken}, "nobody's": {"spoilt", nil}} {
+		t.Run(name, func(t *testing.T) {
+			x := newLateWrites(t)
+			if err := errors.Join(x.writes(eve), x.writes(al)); err != nil {
+				t.Fatal(err)
+			}
+			place := subjects.Records(subjects.Scheme{}).Subject("main", subjects.StateThrough, subjects.None, 0)
+			if _, err := x.k.c.Store.write(t.Context(), []*nats.Msg{{Subject: place, Header: nats.Header{}, Data: []byte(c.theirs)}}, x.k.written.through); err != nil {
+				t.Fatal(err)
+			}
+			x.erase(eve)
+			if err := x.w.flush(t.Context()); !errors.Is(err, c.want) && !storage.Taken(err) || (err == nil) != (c.want == nil) {
+				t.Errorf("nothing that has changed: %v", err)
+			}
+			if err := x.writes(al); (err == nil) != (c.want == nil) {
+				t.Errorf("a dialog that has changed: %v", err)
+			}
+			if got := x.k.c.Store.all(t); strings.Contains(got, c.theirs) == (c.want == nil) {
+				t.Error(got)
+			}
+		})
+	}
+}
+
 // halting is streams of which the updates come when they are let.
 type halting struct {
 	*memory

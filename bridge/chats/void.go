@@ -19,33 +19,38 @@ type erased struct{ updates, records uint64 }
 const voidTries = 4
 
 // void has the stream refuse what was begun before, and may still be on its way to it: the word of how far the records go, over which all of it
-// goes, is written once more as it is. The caller holds writing.
-func (k *shared) void(ctx context.Context) (err error) {
+// goes, is written once more as it is, at the revision that is given back. The caller holds writing.
+func (k *shared) void(ctx context.Context) (revision uint64, err error) {
 	for range voidTries {
-		if err = k.rewrite(ctx); !storage.Taken(err) {
-			return err
+		if revision, err = k.rewrite(ctx); !storage.Taken(err) {
+			return revision, err
 		}
 	}
-	return err
+	return 0, err
 }
 
-func (k *shared) rewrite(ctx context.Context) error {
-	var now message // of no sequence: there is none
-	place := subjects.Records(k.store.names()).Subject(k.c.Account, subjects.StateThrough, subjects.None, 0)
-	err := k.store.records(ctx, place, func(m message) { now = m })
+func (k *shared) rewrite(ctx context.Context) (revision uint64, err error) {
+	now, err := k.howFar(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	m := &nats.Msg{Subject: now.subject, Header: maps.Clone(now.header), Data: now.data}
 	if now.seq == 0 { // the first one may be on its way
-		m.Subject, m.Header = place, nats.Header{}
+		m.Header = nats.Header{}
 		if m.Data, err = json.Marshal(through{User: k.c.User, Listing: true}); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	revision, err := k.store.write(ctx, []*nats.Msg{m}, now.seq)
-	if err == nil {
+	revision, err = k.store.write(ctx, []*nats.Msg{m}, now.seq)
+	if err == nil && now.seq == k.written.through { // else it is somebody else's, over which nothing of ours is to go
 		k.written.is(subjects.StateThrough, updates.Peer{}, revision)
 	}
-	return err
+	return revision, err
+}
+
+// howFar is the record of how far the others go; of sequence 0: there is none.
+func (k *shared) howFar(ctx context.Context) (m message, err error) {
+	m.subject = subjects.Records(k.store.names()).Subject(k.c.Account, subjects.StateThrough, subjects.None, 0)
+	err = k.store.records(ctx, m.subject, func(there message) { m = there })
+	return m, err
 }
