@@ -185,22 +185,43 @@ func (e *erasure) results(ctx context.Context) error {
 
 // past takes out messages of history. Jobs that fetch the chat's end first, or they would write into the stream behind us.
 func (e *erasure) past(ctx context.Context) error {
+	refuse := func() error { return nil }
 	if e.history != nil && !e.dry {
-		if err := e.history.Forget(ctx, e.who.Kind, e.who.ID); err != nil {
-			return err
-		}
+		refuse = func() error { return e.history.Forget(ctx, e.who.Kind, e.who.ID) }
 	}
-	return e.messages(ctx, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), 0, e.who.In, e.dry)
+	return e.refusing(ctx, refuse, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), e.who.In)
 }
 
 // dialog takes out the chat's record.
 func (e *erasure) dialog(ctx context.Context) error {
+	refuse := func() error { return nil }
 	if k := e.driver.chats; k != nil && !e.dry {
-		if err := k.Forget(ctx, updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID}, e.out.UpTo); err != nil {
-			return err
+		refuse = func() error {
+			return k.Forget(ctx, updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID}, e.out.UpTo)
 		}
 	}
-	return e.messages(ctx, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), 0, e.who.Of, e.dry)
+	return e.refusing(ctx, refuse, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), e.who.Of)
+}
+
+// refusing takes out messages of a stream that is to refuse before what is on its way to it, for which something is written there. Where there is no room
+// for that, there is once messages are taken out, and it is done once more; or else what is on its way finds no room either.
+func (e *erasure) refusing(ctx context.Context, refuse func() error, name, filter string, which goes) error {
+	err := refuse()
+	full := storage.Full(err)
+	if err != nil && !full {
+		return err
+	}
+	if err := e.messages(ctx, name, filter, 0, which, e.dry); err != nil || !full {
+		return err
+	}
+	if err := refuse(); err != nil && !storage.Full(err) {
+		return err
+	}
+	stream := e.tell.scheme.StreamName(name)
+	before := e.out.Streams[stream]
+	err = e.messages(ctx, name, filter, 0, which, e.dry)
+	e.out.Streams[stream] = erase.Count{Read: before.Read, Erased: before.Erased + e.out.Streams[stream].Erased}
+	return err
 }
 
 // updates takes out those of the account, in the stream of all first: what is not there any more does not come into the account's own, and nothing is
