@@ -39,7 +39,9 @@ func (r *Run) storeChunks(ctx context.Context, result []byte) (chunks int, err e
 		if err != nil {
 			return 0, err
 		}
-		if err := r.j.c.Store.CreateBeside(ctx, chunkKey(r.key, chunks), value, r.key, r.revision); err != nil {
+		if err := r.overClaim(ctx, func() error {
+			return r.j.c.Store.CreateBeside(ctx, chunkKey(r.key, chunks), value, r.key, r.revision)
+		}); err != nil {
 			return 0, err
 		}
 		result = result[n:]

@@ -99,12 +99,33 @@ func (r *Run) release(ctx context.Context) {
 	}
 	value, err := r.j.seal(r.key, &record{phase: released, nonce: r.nonce, hash: r.hash, first: r.first})
 	if err == nil {
-		_, err = r.j.c.Store.Create(context.WithoutCancel(ctx), r.key, value, r.revision)
+		ctx = context.WithoutCancel(ctx)
+		err = r.overClaim(ctx, func() error {
+			_, err := r.j.c.Store.Create(ctx, r.key, value, r.revision)
+			return err
+		})
 	}
 	if err != nil && !errors.Is(err, errTaken) { // taken: it is known better
 		r.j.c.Log.Warn("a request with an id was not made, and its claim to the id stays", "err", err)
 		r.j.doubt(r)
 	}
+}
+
+// overClaim writes something for as long as the run's claim stands, also where that was sealed anew meanwhile; errTaken: it does not stand any more.
+func (r *Run) overClaim(ctx context.Context, write func() error) error {
+	err := write()
+	for range claimTries {
+		if !errors.Is(err, errTaken) {
+			return err
+		}
+		rec, revision, failed := r.j.read(ctx, r.key)
+		if failed != nil || rec.phase != claimed || rec.nonce != r.nonce || revision == r.revision {
+			return err
+		}
+		r.revision = revision
+		err = write()
+	}
+	return err
 }
 
 // over reports whether the run has ended.
