@@ -1,0 +1,53 @@
+package account
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/natsgram/natsgram/bridge/gate"
+	"github.com/natsgram/natsgram/bridge/history"
+	"github.com/natsgram/natsgram/bridge/methods"
+	"github.com/natsgram/natsgram/bridge/peers"
+	"github.com/natsgram/natsgram/bridge/queue"
+	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/subjects"
+	"github.com/natsgram/natsgram/subjects/rights"
+	"github.com/natsgram/natsgram/tl/api/apitest"
+)
+
+// Those verbs wait in the operators' row that no other role may ask: one of another role's there would keep operators out, and one of theirs elsewhere
+// would be kept out.
+func TestOperatorsVerbs(t *testing.T) {
+	r := &Runner{Name: "main"}
+	s, decl := apitest.Layer()
+	r.c.Methods = methods.New(s, decl, nil)
+	o := &ownership{c: &Config{Name: "main", Stores: Stores{History: &history.Store{}}}, driver: &driver{publisher: publisher{directory: &directory{Directory: &peers.Directory{}}}}}
+	o.calls.jobs.runner = &queue.Runner{}
+	c := r.rpcConfig(nobody{}, o)
+	govern(&c, &gate.Gate{})
+	o.calls.jobs.answers(&c)
+	o.takeHistory(&c, mtproto.State{Bot: true})
+	if len(c.Extra) < 20 {
+		t.Fatalf("%d verbs", len(c.Extra))
+	}
+	for name, one := range c.Extra {
+		var may []rights.Role
+		for _, role := range rights.Roles() {
+			if role == rights.Runner || role == rights.Consumer { // these ask for nothing
+				continue
+			}
+			p, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: role, Account: "main", Inbox: "_INBOX_x"})
+			if err != nil {
+				t.Fatal(role, err)
+			}
+			if slices.ContainsFunc(p.Publish, func(pattern string) bool { return server.SubjectMatchesFilter(one.Subject, pattern) }) {
+				may = append(may, role)
+			}
+		}
+		if alone := slices.Equal(may, []rights.Role{rights.Operator}); !slices.Contains(may, rights.Operator) || alone != one.Operator {
+			t.Errorf("%s: Operator is %v, and %v may ask", name, one.Operator, may)
+		}
+	}
+}
