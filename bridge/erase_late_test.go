@@ -129,3 +129,50 @@ func (x *marked) until(what string, is func() bool) {
 		}
 	}
 }
+
+// Who writes again while an erasure is at work has a dialog again: its record is of later, and stays.
+func TestEraseOfWhoWritesMeanwhile(t *testing.T) {
+	w := newTown(t)
+	eve := w.AddUser(mttest.User{First: "Eve"})
+	eve.Send(w.dora, "before anybody kept anything")
+	hold := embeddedtest.Hold(node(t, "", func(*server.Options) {}))
+	d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret, s.State = hold.Listen(t), "sixteen characters", []string{"all"} })
+	d.login("main", w.dora)
+	d.await("main", "connected")
+	x := &marked{daemon: d}
+	user := fmt.Sprintf("user.%d", eve.ID())
+	record := func() string {
+		st, err := d.js.Stream(soon(t), "TG_STATE")
+		if err != nil {
+			return ""
+		}
+		m, err := st.GetLastMsgForSubject(soon(t), "tg.state.main.dialog."+user)
+		if err != nil {
+			return ""
+		}
+		return string(m.Data)
+	}
+	shows := func(message int) func() bool {
+		return func() bool { return strings.Contains(record(), fmt.Sprintf(`"top_message":%d,`, message)) }
+	}
+	eve.Send(w.dora, "as soon as it is kept")
+	x.until("she has a record", shows(2))
+	hold.Back(func(subject string) bool {
+		return strings.HasPrefix(subject, "$JS.API.CONSUMER.CREATE.TG_STATE.") && strings.HasSuffix(subject, ".tg.state.main.>")
+	})
+	answer := make(chan *nats.Msg, 1)
+	go func() {
+		reply, _ := d.nc.Request("tg.ctl.main.erase", fmt.Appendf(nil, `{"peer":%q}`, user), time.Minute)
+		answer <- reply
+	}()
+	x.until("the records are to be gone through", func() bool { return len(hold.Held()) > 0 })
+	eve.Send(w.dora, "later")
+	x.until("she has another one", shows(3))
+	hold.Release(t)
+	if reply := <-answer; reply == nil || reply.Header.Get("Nats-Service-Error") != "" {
+		t.Fatalf("%v", reply)
+	}
+	if !shows(3)() {
+		t.Errorf("her record is %q", record())
+	}
+}

@@ -185,41 +185,42 @@ func (e *erasure) results(ctx context.Context) error {
 
 // past takes out messages of history. Jobs that fetch the chat's end first, or they would write into the stream behind us.
 func (e *erasure) past(ctx context.Context) error {
-	refuse := func() error { return nil }
+	refuse := func() (uint64, error) { return 0, nil }
 	if e.history != nil && !e.dry {
-		refuse = func() error { return e.history.Forget(ctx, e.who.Kind, e.who.ID) }
+		refuse = func() (uint64, error) { return 0, e.history.Forget(ctx, e.who.Kind, e.who.ID) }
 	}
 	return e.refusing(ctx, refuse, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), e.who.In)
 }
 
 // dialog takes out the chat's record.
 func (e *erasure) dialog(ctx context.Context) error {
-	refuse := func() error { return nil }
+	refuse := func() (uint64, error) { return 0, nil }
 	if k := e.driver.chats; k != nil && !e.dry {
-		refuse = func() error {
+		refuse = func() (uint64, error) {
 			return k.Forget(ctx, updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID}, e.out.UpTo)
 		}
 	}
 	return e.refusing(ctx, refuse, storage.State, subjects.Records(e.tell.scheme).Of(e.c.Name), e.who.Of)
 }
 
-// refusing takes out messages of a stream that is to refuse before what is on its way to it, for which something is written there. Where there is no room
-// for that, there is once messages are taken out, and it is done once more; or else what is on its way finds no room either.
-func (e *erasure) refusing(ctx context.Context, refuse func() error, name, filter string, which goes) error {
-	err := refuse()
+// refusing takes out messages of a stream that is to refuse before what is on its way to it, for which something is written there: those up to the
+// sequence that refuse gives, 0: all. Where there is no room for that, there is once messages are taken out, and it is done once more; or else what is
+// on its way finds no room either.
+func (e *erasure) refusing(ctx context.Context, refuse func() (upTo uint64, err error), name, filter string, which goes) error {
+	upTo, err := refuse()
 	full := storage.Full(err)
 	if err != nil && !full {
 		return err
 	}
-	if err := e.messages(ctx, name, filter, 0, which, e.dry); err != nil || !full {
+	if err := e.messages(ctx, name, filter, upTo, which, e.dry); err != nil || !full {
 		return err
 	}
-	if err := refuse(); err != nil && !storage.Full(err) {
+	if upTo, err = refuse(); err != nil && !storage.Full(err) {
 		return err
 	}
 	stream := e.tell.scheme.StreamName(name)
 	before := e.out.Streams[stream]
-	err = e.messages(ctx, name, filter, 0, which, e.dry)
+	err = e.messages(ctx, name, filter, upTo, which, e.dry)
 	e.out.Streams[stream] = erase.Count{Read: before.Read, Erased: before.Erased + e.out.Streams[stream].Erased}
 	return err
 }

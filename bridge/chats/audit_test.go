@@ -206,7 +206,7 @@ func TestErasedRecordsStayAway(t *testing.T) {
 	for _, anew := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			x := newShop(t, 5)
-			if err := x.k.Forget(t.Context(), updates.Peer{Kind: updates.PeerUser, ID: 3}, 0); err != nil {
+			if _, err := x.k.Forget(t.Context(), updates.Peer{Kind: updates.PeerUser, ID: 3}, 0); err != nil {
 				t.Fatal(err)
 			}
 			if anew {

@@ -64,8 +64,9 @@ func (k *Keeper) Missed() {
 
 // Forget takes a dialog out of what is known, before its record is erased: else an answer would tell of it, and its next record too. What
 // is said of it up to upTo, a sequence of the stream of updates, is not taken in any more, wherever it is read. When it returns without an
-// error none of its records is on its way to the stream that the stream would take.
-func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) error {
+// error none of its records is on its way to the stream that the stream would take: those up to the sequence that is given back are to be
+// erased, and later ones are of later.
+func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) (records uint64, err error) {
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	k.mu.Lock()
@@ -78,14 +79,13 @@ func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) error 
 		k.fold.Forget(p)
 	}
 	k.mu.Unlock()
-	revision, err := k.void(ctx)
-	if err != nil {
-		return err
+	if records, err = k.void(ctx); err != nil {
+		return 0, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.erased[p] = erased{upTo, revision}
-	return nil
+	k.erased[p] = erased{upTo, records}
+	return records, nil
 }
 
 // backoff is between attempts to go on after something failed.

@@ -85,7 +85,7 @@ func (x *lateWrites) unheard(p updates.Peer, all bool) {
 // erase does what an erasure does to the stream.
 func (x *lateWrites) erase(p updates.Peer) {
 	x.Helper()
-	if err := x.k.Forget(x.Context(), p, x.k.inbox.last); err != nil {
+	if _, err := x.k.Forget(x.Context(), p, x.k.inbox.last); err != nil {
 		x.Fatal(err)
 	}
 	st, err := x.k.c.Store.js.Stream(x.Context(), "TG_STATE")
@@ -233,7 +233,7 @@ func TestErasedIsNotReadBack(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- one.catchUp(t.Context()) }()
 	<-streams.read
-	if err := k.Forget(t.Context(), eve, 2); err != nil {
+	if _, err := k.Forget(t.Context(), eve, 2); err != nil {
 		t.Fatal(err)
 	}
 	streams.goOn <- struct{}{}

@@ -54,7 +54,7 @@ func TestForgetWaitsForWrites(t *testing.T) {
 		flushed, forgotten := make(chan error), make(chan struct{})
 		go func() { flushed <- w.flush(t.Context()) }()
 		<-streams.begun
-		go func() { defer close(forgotten); _ = k.Forget(t.Context(), eve, 0) }()
+		go func() { defer close(forgotten); _, _ = k.Forget(t.Context(), eve, 0) }()
 		for range 10_000 {
 			runtime.Gosched() // it goes as far as it can
 		}
