@@ -69,11 +69,12 @@ func (k *Keeper) Missed() {
 func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) (records uint64, err error) {
 	k.writing.Lock()
 	defer k.writing.Unlock()
+	made := k.store.made()
 	k.mu.Lock()
 	if k.erased == nil {
 		k.erased = map[updates.Peer]erased{}
 	}
-	k.erased[p] = erased{updates: upTo}
+	k.erased[p] = erased{updates: upTo, made: made}
 	k.written.erase(p)
 	if k.fold != nil {
 		k.fold.Forget(p)
@@ -84,7 +85,7 @@ func (k *Keeper) Forget(ctx context.Context, p updates.Peer, upTo uint64) (recor
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.erased[p] = erased{upTo, records}
+	k.erased[p] = erased{upTo, records, made}
 	return records, nil
 }
 

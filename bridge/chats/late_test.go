@@ -263,3 +263,58 @@ func TestErasedIsNotReadBack(t *testing.T) {
 		t.Errorf("what she said later: %s", got)
 	}
 }
+
+// anew is streams that can be made anew.
+type anew struct {
+	*memory
+	begun time.Time
+}
+
+func (s *anew) made() time.Time { return s.begun }
+
+func (s *anew) records(_ context.Context, _ string, each func(message)) error {
+	for _, m := range s.all() {
+		each(m)
+	}
+	return nil
+}
+
+func (s *anew) write(_ context.Context, all []*nats.Msg, over uint64) (uint64, error) {
+	return s.put(all, over)
+}
+
+// Sequences of a stream that was lost say nothing of the one that was made in its place: what it has of somebody who was erased before is taken in.
+func TestErasedOfStreamsThatWereLost(t *testing.T) {
+	begin := func() *memory { return &memory{note: func(string, ...any) {}, spoiled: map[string]bool{}} }
+	streams := &anew{begin(), time.Unix(1, 0)}
+	s, decl := apitest.Layer()
+	k := newKeeper(Config{Account: "main", User: 1, Schema: s, Decl: decl, Log: slog.New(slog.DiscardHandler)}, streams)
+	load := func() *session {
+		one := &session{k: &k.shared}
+		if err := one.load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	k.Stored(100, nil)
+	load()
+	if _, err := k.Forget(t.Context(), eve, 100); err != nil {
+		t.Fatal(err)
+	}
+	streams.memory, streams.begun = begin(), time.Unix(2, 0)
+	k.Stored(0, nil)
+	k.Lost()
+	one := load()
+	if err := one.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k.Stored(1, []dialogs.Fact{{Name: "updateNewMessage", Chat: eve, About: updates.About{MsgID: 1}}})
+	if err := errors.Join(one.catchUp(t.Context()), one.writer.flush(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	for what, one := range map[string]*session{"told": one, "read back": load()} {
+		if got := fmt.Sprint(one.fold.Chats(0)); got != "[user.5]" {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}

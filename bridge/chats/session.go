@@ -139,6 +139,7 @@ func (s *session) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.outlive(stream, there.through)
 	ours := known.Seq > 0 && known.User == k.c.User && known.Stream.Equal(stream)
 	if ours && known.Seq > last && k.patient(time.Now()) {
 		return errAhead

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -13,7 +14,26 @@ import (
 )
 
 // erased is up to which sequences of the two streams nothing counts that is said of a dialog: it was erased.
-type erased struct{ updates, records uint64 }
+type erased struct {
+	updates, records uint64
+	made             time.Time // the stream of updates
+}
+
+// outlive forgets sequences of streams that were lost: of the one of updates that was made at another time, and of the records that go less far, as the
+// word of how far the others go stands behind each that was erased.
+func (k *shared) outlive(made time.Time, through uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for p, e := range k.erased {
+		if !e.made.Equal(made) {
+			e.updates = 0
+		}
+		if e.records > through {
+			e.records = 0
+		}
+		k.erased[p] = e
+	}
+}
 
 // voidTries is how often the word of how far the records go may change while it is read and written.
 const voidTries = 4
