@@ -62,17 +62,7 @@ const (
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	m, err := b.stream.GetLastMsgForSubject(ctx, b.prefix+key)
-	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return nil, 0, storage.ErrNone
-	case err != nil:
-		b.st.Suspect(err)
-		return nil, 0, err
-	case storage.Deleted(m.Header):
-		return nil, m.Sequence, storage.ErrNone
-	}
-	return m.Data, m.Sequence, nil
+	return b.st.Last(ctx, b.stream, b.prefix+key)
 }
 
 func (b *bucket) Create(ctx context.Context, key string, value []byte, at uint64) (uint64, error) {

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -70,17 +69,7 @@ func (b *bucket) subject(key string) string { return "$KV." + b.kv.Bucket() + ".
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	m, err := b.stream.GetLastMsgForSubject(ctx, b.subject(key))
-	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return nil, 0, storage.ErrNone
-	case err != nil:
-		b.st.Suspect(err)
-		return nil, 0, err
-	case storage.Deleted(m.Header):
-		return nil, m.Sequence, storage.ErrNone
-	}
-	return m.Data, m.Sequence, nil
+	return b.st.Last(ctx, b.stream, b.subject(key))
 }
 
 func (b *bucket) Put(ctx context.Context, key string, value []byte) error {

@@ -18,6 +18,21 @@ const (
 // Deleted reports whether what stands at a key is the mark of one that was deleted.
 func Deleted(h nats.Header) bool { return h.Get(kvOperation) != "" }
 
+// Last reads what stands last at a subject of a bucket's stream, with its revision, which the mark of a key that was deleted has as well; [ErrNone].
+func (s *Storage) Last(ctx context.Context, st jetstream.Stream, subject string) (value []byte, revision uint64, err error) {
+	m, err := st.GetLastMsgForSubject(ctx, subject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, 0, ErrNone
+	case err != nil:
+		s.Suspect(err)
+		return nil, 0, err
+	case Deleted(m.Header):
+		return nil, m.Sequence, ErrNone
+	}
+	return m.Data, m.Sequence, nil
+}
+
 // PutKey writes a key of a bucket with a header of its own, for what the buckets of the library have no words for. It gives the
 // revision.
 func (s *Storage) PutKey(ctx context.Context, name, key string, value []byte, header nats.Header) (uint64, error) {
