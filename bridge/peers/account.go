@@ -144,7 +144,7 @@ func (a *accountStore) putName(ctx context.Context, name string, of alias, in er
 	b, err := json.Marshal(n)
 	for tries := 0; err == nil && tries < besideTries; tries++ {
 		_, err = a.store.Update(ctx, a.nameKey(name), b, a.erasedKey(), in.revision)
-		if !storage.Taken(err) || in != a.era(ctx) {
+		if !storage.InFlight(err) { // else the bucket's leader has looked at the era: a copy may not know it
 			return
 		}
 		err = retry.Pause(ctx, besidePause)

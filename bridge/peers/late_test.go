@@ -101,3 +101,38 @@ func TestErasedIsNotWrittenLate(t *testing.T) {
 		})
 	}
 }
+
+// lagging is a bucket of a cluster in which other names are on their way, so that it takes one later, and a copy of which has not heard of the last
+// erasure yet.
+type lagging struct {
+	*shelf
+	busy int
+}
+
+func (s *lagging) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	if key == "main.erased" {
+		return nil, 0, storage.ErrNone
+	}
+	return s.shelf.Get(ctx, key)
+}
+
+func (s *lagging) Update(ctx context.Context, key string, value []byte, of string, revision uint64) (uint64, error) {
+	if s.busy--; s.busy >= 0 {
+		return 0, &jetstream.APIError{Code: 400, ErrorCode: 10164, Description: "wrong last sequence"}
+	}
+	return s.shelf.Update(ctx, key, value, of, revision)
+}
+
+// Whether somebody was erased since a name was asked for the bucket's leader says, and no copy.
+func TestNamesOfALaggingCopy(t *testing.T) {
+	s := newShelf()
+	d, _ := owner(t, &lagging{s, 3}, 1)
+	if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, revision, _ := s.Get(t.Context(), "main.erased")
+	d.account.putName(t.Context(), "name", alias{peer: peer{subjects.User, 6}}, era{revision, true})
+	if s.all["main.name.name"] == nil {
+		t.Errorf("it is not kept: %q", s.all)
+	}
+}

@@ -14,3 +14,6 @@ func Taken(err error) bool {
 	code := codeOf(err)
 	return code == codeLastSequence || code == codeInFlight
 }
+
+// InFlight reports whether a message was Taken's only for now: what it names, another message names that a cluster has not come through with yet.
+func InFlight(err error) bool { return codeOf(err) == codeInFlight }
