@@ -140,25 +140,16 @@ func TestMarkLost(t *testing.T) {
 	if !d.SaveMark(ctx, 10, made) || d.Missing(ctx) {
 		t.Error("the next one is not there")
 	}
-	k, err := vault.KeyFromSecret("another secret of the tests")
-	if err != nil {
-		t.Fatal(err)
-	}
-	box, err := vault.NewBox("peers", k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := &accountStore{store: s, box: box, name: "main", user: 1}
+	other := &accountStore{store: s, box: otherBox(t), name: "main", user: 1}
 	if seq, _, err := other.mark(ctx, made); seq != 0 || err != nil {
 		t.Errorf("with another secret: %d %v", seq, err)
 	}
 	d.Close(ctx)
 }
 
-// What no key opens is told once, and is nobody in a search, as it is nobody in a call.
-func TestUnreadIsDoubted(t *testing.T) {
-	s := newShelf()
-	lived(t, s, 1, user(5, 55))
+// otherBox is one of another secret.
+func otherBox(t *testing.T) vault.Box {
+	t.Helper()
 	k, err := vault.KeyFromSecret("another secret of the tests")
 	if err != nil {
 		t.Fatal(err)
@@ -167,8 +158,15 @@ func TestUnreadIsDoubted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return box
+}
+
+// What no key opens is told once, and is nobody in a search, as it is nobody in a call.
+func TestUnreadIsDoubted(t *testing.T) {
+	s := newShelf()
+	lived(t, s, 1, user(5, 55))
 	g := &telegram{t: t, s: schema(t)}
-	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: 1, Store: s, Box: box})
+	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: 1, Store: s, Box: otherBox(t)})
 	defer d.Close(t.Context())
 	if page, err := d.verbs.search.find(t.Context(), "u", "", 0); err != nil || len(page.Peers) > 0 {
 		t.Errorf("%+v %v", page, err)

@@ -15,9 +15,18 @@ import (
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
-// A record that is still on its way to the bucket when it is erased does not come there any more, the first one or a later one; nor does one that is
-// written then.
-func TestErasedIsNotNotedLate(t *testing.T) {
+// heldRecords are records of which what is written can be held back, and what seals them.
+func heldRecords(t *testing.T) (*embeddedtest.Holding, *Records, vault.Box) {
+	t.Helper()
+	hold := embeddedtest.Hold(embeddedtest.Start(t))
+	js, err := jetstream.New(embeddedtest.Connect(t, hold))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRecords(t.Context(), storage.Daemon(js, storage.Options{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
 	secret, err := vault.KeyFromSecret("sixteen characters")
 	if err != nil {
 		t.Fatal(err)
@@ -26,17 +35,15 @@ func TestErasedIsNotNotedLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return hold, r, box
+}
+
+// A record that is still on its way to the bucket when it is erased does not come there any more, the first one or a later one; nor does one that is
+// written then.
+func TestErasedIsNotNotedLate(t *testing.T) {
 	for name, saved := range map[string]int{"the first": 0, "a later one": 2} {
 		t.Run(name, func(t *testing.T) {
-			hold := embeddedtest.Hold(embeddedtest.Start(t))
-			js, err := jetstream.New(embeddedtest.Connect(t, hold))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := OpenRecords(t.Context(), storage.Daemon(js, storage.Options{}, nil))
-			if err != nil {
-				t.Fatal(err)
-			}
+			hold, r, box := heldRecords(t)
 			record := &Record{Bucket: "TG_FILES", Object: "eve", Key: "k", Written: objects.NewWritten(), Asked: []byte(`{}`)}
 			at := key("main", Get, "1")
 			for range saved {
@@ -67,17 +74,7 @@ func TestErasedIsNotNotedLate(t *testing.T) {
 
 // Of a write that was not confirmed and is there after all, the next one is written over it.
 func TestNotedOverWhatWasNotConfirmed(t *testing.T) {
-	hold := embeddedtest.Hold(embeddedtest.Start(t))
-	js, err := jetstream.New(embeddedtest.Connect(t, hold))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := OpenRecords(t.Context(), storage.Daemon(js, storage.Options{}, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, _ := vault.KeyFromSecret("sixteen characters")
-	box, _ := vault.NewBox("files", secret)
+	hold, r, box := heldRecords(t)
 	record := &Record{Bucket: "TG_FILES", Object: "a", Key: "k", Written: objects.NewWritten(), Asked: []byte(`{}`)}
 	hold.Back(func(subject string) bool { return strings.HasPrefix(subject, "$KV.TG_TRANSFERS.") })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
