@@ -136,3 +136,24 @@ func TestNamesOfALaggingCopy(t *testing.T) {
 		t.Errorf("it is not kept: %q", s.all)
 	}
 }
+
+// That a cluster has not come through yet with a mark that got no answer is no sign that the bucket was lost.
+func TestMarkOnItsWay(t *testing.T) {
+	s := &lagging{newShelf(), 0}
+	d, _ := owner(t, s, 1)
+	made := time.Unix(1, 0)
+	if !d.SaveMark(t.Context(), 8, made) {
+		t.Fatal("the first is not saved")
+	}
+	s.err = context.DeadlineExceeded
+	d.SaveMark(t.Context(), 9, made)
+	s.err, s.busy = nil, 1
+	for _, seq := range []uint64{10, 11} {
+		if !d.SaveMark(t.Context(), seq, made) {
+			t.Errorf("%d: it is said that the bucket was lost", seq)
+		}
+	}
+	if seq, err := d.Mark(t.Context(), made); seq != 11 || err != nil {
+		t.Error(seq, err)
+	}
+}

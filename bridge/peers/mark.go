@@ -38,8 +38,8 @@ func (x *keeper) saveMark(ctx context.Context, seq uint64, made time.Time) (ther
 			revision, err = x.account.putMark(ctx, seq, made, at)
 		}
 	}
-	if !storage.Taken(err) {
-		x.marked, x.upTo = revision, seq // 0 where it is not known whether it was written
+	if !storage.Taken(err) || storage.InFlight(err) {
+		x.marked, x.upTo = revision, seq // 0 where it is not known what is there
 		return true
 	}
 	if out, err := x.account.store.PushedOut(ctx, x.marked); out || err != nil {
