@@ -10,14 +10,19 @@ import (
 )
 
 // meddle is that somebody who keeps no dialogs writes over records, or takes some out: by a consumer that delivers to their subjects, or at the
-// stream itself.
+// stream itself. Nothing is taken out before the keeper has read what there is: of what it never saw nobody knows that it was there, and if that dialog
+// has come to its end meanwhile nothing is written of it.
 func (m *model) meddle() {
 	s := m.streams
 	all := s.all()
+	m.keeper.mu.Lock()
+	knows := m.keeper.fold != nil
+	m.keeper.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch n := m.r.IntN(8); {
 	case len(all) == 0, m.fault == TwoOwners: // nobody would look
+	case n == 0 && !knows:
 	case n == 0:
 		m.note("meddled: all taken out")
 		for _, one := range all {
@@ -28,7 +33,9 @@ func (m *model) meddle() {
 	default:
 		for range 1 + m.r.IntN(3) {
 			if one := pick(m, all); m.r.IntN(2) == 0 {
-				s.takeOut(one)
+				if knows {
+					s.takeOut(one)
+				}
 			} else {
 				s.overwrite(one.subject)
 			}
@@ -75,6 +82,13 @@ func (m *model) mended() {
 		m.settle()
 	}
 	m.Fatalf("%d records are spoilt, and not written again", m.streams.spoilt())
+}
+
+// writtenAgain is where the last record stands that was written again.
+func (m *memory) writtenAgain() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.again
 }
 
 // spoilt is how many records are not as a keeper has written them.

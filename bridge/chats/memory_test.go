@@ -30,6 +30,7 @@ type memory struct {
 	seq     uint64          // of TG_STATE
 	trouble int             // how much goes wrong
 	ghosts  []message       // records that are taken out, where nobody is to see it
+	again   uint64          // the last record that was written again, as somebody had meddled with it
 	spoiled map[string]bool // records that somebody has meddled with since they were written; true: they are taken out
 }
 
@@ -135,6 +136,9 @@ func (m *memory) put(all []*nats.Msg, over uint64) (uint64, error) {
 	for _, one := range all {
 		m.seq++
 		m.note("written %d %s %s", m.seq, one.Subject, one.Data)
+		if _, ok := m.spoiled[one.Subject]; ok {
+			m.again = m.seq
+		}
 		delete(m.spoiled, one.Subject)
 		m.held = slices.DeleteFunc(m.held, func(have message) bool { return have.subject == one.Subject })
 		m.held = append(m.held, message{one.Subject, one.Header, one.Data, m.seq})
