@@ -80,7 +80,7 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 			err = e.events(ctx)
 		}
 		if err != nil {
-			return nil, answer.Doubt(503, "erase: the mark of it is not left, ask again: "+err.Error())
+			return nil, answer.Doubt(503, "erase: all is taken out, but whether the mark of it is left, and nothing came to TG_EVENTS behind it, is not sure; ask again: "+err.Error())
 		}
 	}
 	b, err := json.Marshal(e.out)

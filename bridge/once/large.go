@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 )
 
@@ -110,24 +109,14 @@ func (j *Journal) Keep(ctx context.Context, caller string, hash Hash, result []b
 	return id, err
 }
 
-const (
-	// besideTries and besidePause are how often, and behind what pause, it is tried again to write beside the mark of the last erasure: a cluster
-	// takes one message at a time that names it, until its copies have that.
-	besideTries = 50
-	besidePause = 5 * time.Millisecond
-)
-
 // besideErased writes a key for as long as nobody is erased. Who erases waits for what this daemon stores.
 func (j *Journal) besideErased(ctx context.Context, key string, value []byte) error {
-	for range besideTries {
+	for range claimTries {
 		_, era, err := j.c.Store.Get(ctx, erasedKey(j.c.Account))
 		if err != nil && !errors.Is(err, storage.ErrNone) {
 			return err
 		}
 		if err = j.c.Store.CreateBeside(ctx, key, value, erasedKey(j.c.Account), era); !errors.Is(err, errTaken) {
-			return err
-		}
-		if err := retry.Pause(ctx, besidePause); err != nil {
 			return err
 		}
 	}

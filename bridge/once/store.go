@@ -76,10 +76,13 @@ func (b *bucket) CreateBeside(ctx context.Context, key string, value []byte, oth
 	return err
 }
 
-func (b *bucket) create(ctx context.Context, key string, value []byte, h nats.Header) (uint64, error) {
+func (b *bucket) create(ctx context.Context, key string, value []byte, h nats.Header) (revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	revision, err := b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, h))
+	err = storage.Beside(ctx, func(ctx context.Context) (err error) {
+		revision, err = b.batch.Put(ctx, key, b.st.KeyMsg(storage.Once, key, value, h))
+		return err
+	})
 	if storage.Taken(err) {
 		return 0, errTaken
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/mtproto"
@@ -142,21 +141,14 @@ func (a *accountStore) putName(ctx context.Context, name string, of alias, in er
 		n.Error, n.Code, n.Until = e.Type, e.Code, of.until.UTC().Truncate(time.Second)
 	}
 	b, err := json.Marshal(n)
-	for tries := 0; err == nil && tries < besideTries; tries++ {
-		_, err = a.store.Update(ctx, a.nameKey(name), b, a.erasedKey(), in.revision)
-		if !storage.InFlight(err) { // else the bucket's leader has looked at the era: a copy may not know it
-			return
-		}
-		err = retry.Pause(ctx, besidePause)
+	if err != nil {
+		return
 	}
+	_ = storage.Beside(ctx, func(ctx context.Context) error { // the bucket's leader looks at the era: a copy may not know it
+		_, err := a.store.Update(ctx, a.nameKey(name), b, a.erasedKey(), in.revision)
+		return err
+	})
 }
-
-const (
-	// besideTries and besidePause are how often, and behind what pause, it is tried again to write a name: a cluster takes one message at a time
-	// that names the mark of the last erasure, until its copies have that.
-	besideTries = 50
-	besidePause = 5 * time.Millisecond
-)
 
 // names tells of all names of which it is kept whose they are.
 func (a *accountStore) names(ctx context.Context, yield func(name string, of peer)) error {

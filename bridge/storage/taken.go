@@ -1,6 +1,13 @@
 package storage
 
-import "github.com/nats-io/nats.go/jetstream"
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/retry"
+)
 
 // Refusals of a message by a server that say that something else stands where it was to go.
 const (
@@ -17,3 +24,15 @@ func Taken(err error) bool {
 
 // InFlight reports whether a message was Taken's only for now: what it names, another message names that a cluster has not come through with yet.
 func InFlight(err error) bool { return codeOf(err) == codeInFlight }
+
+// besidePause is between attempts to write beside what others write beside too: as long as copies take to have a message.
+var besidePause = retry.Backoff{Min: 5 * time.Millisecond, Max: 5 * time.Millisecond}
+
+// Beside attempts to store a message that names a place which many may name at once, until it is refused for good, or ctx ends: a cluster takes one of
+// them at a time, until its copies have that.
+func Beside(ctx context.Context, attempt func(context.Context) error) error {
+	return retry.Do(ctx, besidePause, func(ctx context.Context) (again bool, err error) {
+		err = attempt(ctx)
+		return InFlight(err), err
+	})
+}
