@@ -73,3 +73,5 @@ require (
 )
 
 replace github.com/natsgram/natsgram => ../
+
+tool github.com/nats-io/nats-server/v2

@@ -14,6 +14,7 @@ import (
 
 // relay is a cable that can be cut: TCP from one listener to one address, or, as a SOCKS5 proxy, to wherever is asked for.
 type relay struct {
+	name     string
 	listener net.Listener
 	target   string // empty: SOCKS5
 	cuts     atomic.Int64
@@ -41,12 +42,12 @@ func (l *link) close() {
 	l.far.Close()
 }
 
-func newRelay(target string) (*relay, error) {
+func newRelay(name, target string) (*relay, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &relay{listener: l, target: target, links: map[*link]struct{}{}}
+	r := &relay{name: name, listener: l, target: target, links: map[*link]struct{}{}}
 	r.work.Go(r.accept)
 	return r, nil
 }

@@ -81,14 +81,12 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// build makes the daemon, with some files in place of others, and the nats-server of the version that the daemon embeds.
+// build makes the daemon, with some files in place of others, and the nats-server of the version that the daemon embeds, a tool of e2e.
 func (g *rig) build(overlay string) {
 	root, err := filepath.Abs("../..")
 	must(g.t, err)
 	g.command(root, nil, "go", "build", "-overlay", overlay, "-o", filepath.Join(g.dir, "natsgram"), "./cmd/natsgram")
-	const module = "github.com/nats-io/nats-server/v2"
-	version := g.command(root, nil, "go", "list", "-m", "-f", "{{.Version}}", module)
-	g.command(g.dir, append(os.Environ(), "GOBIN="+g.dir, "GOFLAGS=-mod=mod"), "go", "install", module+"@"+strings.TrimSpace(version))
+	g.command("..", nil, "go", "build", "-o", g.dir, "github.com/nats-io/nats-server/v2")
 }
 
 func (g *rig) command(dir string, env []string, name string, args ...string) string {
@@ -195,14 +193,13 @@ func (g *rig) people(n int) {
 
 // addDaemon makes a daemon whose every connection goes by a cable of its own.
 func (g *rig) addDaemon(i int, o options) {
-	d := &daemon{http: g.freeAddr()}
+	d, name := &daemon{http: g.freeAddr()}, fmt.Sprintf("natsgram%d", i+1)
 	var urls []string
 	for _, s := range g.servers {
-		r := g.cable(s.addr)
+		r := g.cable(name+" to "+s.name, s.addr)
 		d.nats = append(d.nats, r)
 		urls = append(urls, "nats://"+r.addr())
 	}
-	name := fmt.Sprintf("natsgram%d", i+1)
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "NATSGRAM_STATE_DIR=" + filepath.Join(g.dir, name), "NATSGRAM_SECRET=" + secret,
 		"NATSGRAM_API_ID=12345", "NATSGRAM_API_HASH=0123456789abcdef0123456789abcdef", fmt.Sprintf("NATSGRAM_REPLICAS=%d", o.servers),
@@ -210,7 +207,7 @@ func (g *rig) addDaemon(i int, o options) {
 		"NATSGRAM_HTTP=" + d.http,
 	}
 	if !o.strict {
-		d.telegram = g.cable("")
+		d.telegram = g.cable(name+" to Telegram", "")
 		env = append(env, "NATSGRAM_WAYS=socks5://"+d.telegram.addr())
 	}
 	d.process = &process{
@@ -220,8 +217,8 @@ func (g *rig) addDaemon(i int, o options) {
 	g.daemons = append(g.daemons, d)
 }
 
-func (g *rig) cable(target string) *relay {
-	r, err := newRelay(target)
+func (g *rig) cable(name, target string) *relay {
+	r, err := newRelay(name, target)
 	must(g.t, err)
 	g.t.Cleanup(r.close)
 	return r

@@ -21,8 +21,9 @@ type violence struct {
 	work sync.WaitGroup // harm that has to be mended later
 	busy sync.Map       // what is being harmed, by name
 
-	without string        // the account that had no owner for longest
-	longest time.Duration // and how long
+	journal journal
+	longest stretch // without an owner, whatever was done
+	calm    stretch // without an owner, from when all was mended
 }
 
 // act is one way of doing harm. It returns at once; what has to be mended later is, in the background, also when ctx ends.
@@ -59,18 +60,17 @@ func (v *violence) everything() []act {
 		{daemonEnded, 8, func(ctx context.Context) bool { return v.term(ctx, v.daemon(), v.short()) }},
 		{"nats-server killed", 10, func(ctx context.Context) bool { return v.kill(ctx, v.server(), v.short()) }},
 		{"nats-server frozen", 5, func(ctx context.Context) bool { return v.freeze(ctx, v.server(), 3*v.short()) }},
-		{"Telegram cut", 14, func(context.Context) bool { v.telegram().cut(); return true }},
-		{"Telegram refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).refuse) }},
-		{telegramLate, 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), (*relay).freeze) }},
-		{"NATS cut", 14, func(context.Context) bool { v.nats().cut(); return true }},
-		{"NATS refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), (*relay).refuse) }},
-		{"NATS delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), (*relay).freeze) }},
+		{"Telegram cut", 14, func(context.Context) bool { return v.cut(v.telegram()) }},
+		{"Telegram refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), cableRefuses) }},
+		{telegramLate, 8, func(ctx context.Context) bool { return v.hurt(ctx, v.telegram(), 2*v.short(), cableDelays) }},
+		{"NATS cut", 14, func(context.Context) bool { return v.cut(v.nats()) }},
+		{"NATS refused", 5, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), cableRefuses) }},
+		{"NATS delayed", 8, func(ctx context.Context) bool { return v.hurt(ctx, v.nats(), 2*v.short(), cableDelays) }},
 		{natsLate, 3, func(ctx context.Context) bool {
 			return v.late(ctx, v.nats(), between(v.r, 14*time.Second, 18*time.Second))
 		}},
 		{"one write lost", 12, func(context.Context) bool {
-			v.nats().lose(writes[v.r.IntN(len(writes))], v.r.IntN(2) == 0)
-			return true
+			return v.lose(v.nats(), writes[v.r.IntN(len(writes))], v.r.IntN(2) == 0)
 		}},
 		{"bucket deleted", 2, func(ctx context.Context) bool { return v.deleteBucket(ctx, buckets[v.r.IntN(len(buckets))]) }},
 		{"salts renewed", 3, func(context.Context) bool { v.rig.telegram.NewSalts(); return true }},
@@ -102,8 +102,10 @@ func (v *violence) deleteBucket(ctx context.Context, name string) bool {
 		v.busy.Delete("bucket")
 		return false
 	}
+	end := v.journal.begin(name + " deleted")
 	v.work.Go(func() {
 		defer v.busy.Delete("bucket")
+		defer end()
 		for ctx.Err() == nil {
 			once, cancel := context.WithTimeout(ctx, time.Second)
 			_, err := v.rig.js.Stream(once, name)
@@ -145,25 +147,37 @@ func (v *violence) nats() *relay {
 	return d.nats[first]
 }
 
-// run does harm until ctx ends, and returns when all is mended.
-func (v *violence) run(ctx context.Context, lo, hi time.Duration) {
+// run does harm until ctx ends, in waves: after each all is mended, and calm is called.
+func (v *violence) run(ctx context.Context, lo, hi time.Duration, calm func()) {
+	for ctx.Err() == nil {
+		over := time.Now().Add(wave)
+		for ctx.Err() == nil && time.Now().Before(over) {
+			v.act(ctx)
+			pause(ctx, between(v.r, lo, hi))
+		}
+		v.work.Wait()
+		calm()
+	}
+}
+
+// wave is how long harm is done at a stretch.
+const wave = 50 * time.Second
+
+// act does one harm.
+func (v *violence) act(ctx context.Context) {
 	acts, total := v.acts(), 0
 	for _, a := range acts {
 		total += a.weight
 	}
-	for ctx.Err() == nil {
-		n := v.r.IntN(total)
-		for _, a := range acts {
-			if n -= a.weight; n < 0 {
-				if a.do(ctx) {
-					v.count(a.name)
-				}
-				break
+	n := v.r.IntN(total)
+	for _, a := range acts {
+		if n -= a.weight; n < 0 {
+			if a.do(ctx) {
+				v.count(a.name)
 			}
+			return
 		}
-		pause(ctx, between(v.r, lo, hi))
 	}
-	v.work.Wait()
 }
 
 func (v *violence) count(name string) {
@@ -172,8 +186,8 @@ func (v *violence) count(name string) {
 	v.done[name]++
 }
 
-// hold takes a process for harm that lasts. Of the nats-servers only one is harmed at a time: a cluster of three bears no more.
-func (v *violence) hold(p *process) (release func(), ok bool) {
+// hold takes a process for harm that lasts, and writes down what is done to it. Of the nats-servers only one is harmed at a time: a cluster of three bears no more.
+func (v *violence) hold(p *process, what string) (release func(), ok bool) {
 	key := p.name
 	if strings.HasPrefix(key, "nats") {
 		key = "nats"
@@ -185,11 +199,12 @@ func (v *violence) hold(p *process) (release func(), ok bool) {
 		v.busy.Delete(key)
 		return nil, false
 	}
-	return func() { v.busy.Delete(key) }, true
+	end := v.journal.begin(p.name + " " + what)
+	return func() { end(); v.busy.Delete(key) }, true
 }
 
 func (v *violence) kill(ctx context.Context, p *process, d time.Duration) bool {
-	release, ok := v.hold(p)
+	release, ok := v.hold(p, "killed")
 	if !ok {
 		return false
 	}
@@ -204,7 +219,7 @@ func (v *violence) kill(ctx context.Context, p *process, d time.Duration) bool {
 }
 
 func (v *violence) term(ctx context.Context, p *process, d time.Duration) bool {
-	release, ok := v.hold(p)
+	release, ok := v.hold(p, "ended")
 	if !ok {
 		return false
 	}
@@ -218,7 +233,7 @@ func (v *violence) term(ctx context.Context, p *process, d time.Duration) bool {
 }
 
 func (v *violence) freeze(ctx context.Context, p *process, d time.Duration) bool {
-	release, ok := v.hold(p)
+	release, ok := v.hold(p, "frozen")
 	if !ok {
 		return false
 	}
@@ -232,12 +247,40 @@ func (v *violence) freeze(ctx context.Context, p *process, d time.Duration) bool
 	return true
 }
 
-func (v *violence) hurt(ctx context.Context, r *relay, d time.Duration, how func(*relay)) bool {
+// Ways of harming a cable.
+const (
+	cableRefuses = "refused"
+	cableDelays  = "delayed"
+)
+
+func (v *violence) hurt(ctx context.Context, r *relay, d time.Duration, how string) bool {
+	end := v.journal.begin(r.name + " " + how)
 	v.work.Go(func() {
-		how(r)
+		defer end()
+		if how == cableRefuses {
+			r.refuse()
+		} else {
+			r.freeze()
+		}
 		pause(ctx, d)
 		r.mend()
 	})
+	return true
+}
+
+func (v *violence) cut(r *relay) bool {
+	defer v.journal.begin(r.name + " cut")()
+	r.cut()
+	return true
+}
+
+func (v *violence) lose(r *relay, text string, answer bool) bool {
+	what := " loses "
+	if answer {
+		what = " loses the answer to "
+	}
+	defer v.journal.begin(r.name + what + text)()
+	r.lose(text, answer)
 	return true
 }
 
@@ -246,11 +289,10 @@ func (v *violence) late(ctx context.Context, r *relay, d time.Duration) bool {
 	if _, taken := v.busy.LoadOrStore(natsLate, true); taken {
 		return false
 	}
+	v.hurt(ctx, r, d, cableDelays)
 	v.work.Go(func() {
 		defer v.busy.Delete(natsLate)
-		r.freeze()
 		pause(ctx, d)
-		r.mend()
 	})
 	return true
 }
