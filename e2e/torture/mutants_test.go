@@ -86,6 +86,11 @@ var planted = []mutant{
 		new: "",
 	},
 	{
+		name: "whoever was killed keeps its accounts", file: "bridge/lease/bury.go", only: daemonKilled, want: "without an owner though all was mended",
+		old: "\tif soon || err != nil {\n\t\treturn false, err\n\t}\n",
+		new: "\tif soon = true; soon || err != nil {\n\t\treturn false, err\n\t}\n",
+	},
+	{
 		name: "requests passed on twice", file: "bridge/rpc/handover.go", test: "./bridge TestHandOverUnderLoad", fails: "",
 		old: "\t\t\tif s.pass(kept.Work.(*job), served) {",
 		new: "\t\t\tif s.pass(kept.Work.(*job), served) && s.pass(kept.Work.(*job), served) {",
