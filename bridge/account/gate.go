@@ -40,7 +40,7 @@ func govern(c *rpc.Config, g *gate.Gate) {
 		return
 	}
 	add := func(name, verb string, do func(ctx context.Context, request []byte) (any, *answer.Fault)) {
-		c.Extra[name] = rpc.Extra{Subject: c.Scheme.Ctl(c.Account, verb), Slow: true, Operator: true, Answer: func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
+		c.Extra[name] = rpc.Extra{Subject: c.Scheme.Ctl(c.Account, verb), Slow: true, Answer: func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
 			v, fault := do(ctx, request)
 			if fault != nil {
 				return nil, fault

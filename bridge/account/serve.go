@@ -116,7 +116,7 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		Endpoints: rpc.Endpoints{
 			PerMethod: s.Endpoints == "method", Version: r.c.Version,
 			Metadata: map[string]string{"account": r.Name, "layer": fmt.Sprint(r.c.Methods.Schema().Layer())},
-			Extra:    map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Operator: true, Answer: r.statusJSON}},
+			Extra:    map[string]rpc.Extra{"status": {Subject: s.Scheme().Ctl(r.Name, "status"), Answer: r.statusJSON}},
 		},
 	}
 	if r.c.Metrics != nil {
@@ -130,12 +130,12 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		c.Forms = peers.Forms()
 		c.Met = known.Met
 		o.keeping.answers(&c)
-		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Operator: true, Answer: o.logout}
-		c.Extra["erase"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "erase"), Slow: true, Operator: true, Answer: o.erase}
+		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
+		c.Extra["erase"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "erase"), Slow: true, Answer: o.erase}
 		known.answers(&c, s.Timeout)
 		for _, verb := range []string{"list", "add", "remove"} {
 			subject := s.Scheme().Ctl(r.Name, "watch."+verb)
-			c.Extra["watch_"+verb] = rpc.Extra{Subject: subject, Slow: true, Operator: true, Answer: o.driver.watched.serve(verb)}
+			c.Extra["watch_"+verb] = rpc.Extra{Subject: subject, Slow: true, Answer: o.driver.watched.serve(verb)}
 		}
 	}
 	return c

@@ -143,7 +143,7 @@ func (c *Control) endpoints(service *micro.Service) error {
 	} {
 		err = errors.Join(err, add("accounts_"+verb, c.scheme.Ctl(subjects.Daemon, "accounts."+verb), do))
 	}
-	return errors.Join(err, service.SubscribeAside(nil, nil))
+	return errors.Join(err, service.SubscribeProtocol())
 }
 
 // listen answers the other daemons: under which names it can be asked, and what it does then.

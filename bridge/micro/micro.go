@@ -1,11 +1,12 @@
 // Package micro answers for a service as the protocol of NATS micro services wants it: PING, INFO and STATS, each to all, by
 // name and by id. The protocol is served here and not by nats.go/micro: its statistics end when a handler returns, so with
-// handlers that answer later they would be untrue; each of its endpoints costs a subscription here and at the server and a
-// goroutine; and it answers to whatever subject a request names, which only package answer may decide.
+// handlers that answer later they would be untrue; each of its endpoints costs a subscription here and at the server, where one is
+// enough for all methods; and it answers to whatever subject a request names, which only package answer may decide.
 package micro
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,9 +34,9 @@ type Service struct {
 	started   time.Time
 	endpoints []*Endpoint
 	subs      []subscription
-	asides    []*nats.Subscription // the extra endpoints first
-	extras    int                  // how many of them are extra endpoints
-	queues    []chan *nats.Msg     // what waits of extras, by group, and of the protocol
+	extras    []subscription
+	protocol  []*nats.Subscription
+	asked     chan *nats.Msg // what waits of the protocol
 	answering sync.WaitGroup
 }
 
@@ -69,84 +70,87 @@ type subscription struct {
 
 // Subscribe has one instance of the service take each request. take must not wait.
 func (s *Service) Subscribe(subject string, take func(answer.Request)) error {
-	sub, err := s.c.Answers.Subscribe(subject, protocol.DefaultQueueGroup, take)
+	sub, err := s.subscribe(subject, protocol.DefaultQueueGroup, take)
+	if err == nil {
+		s.subs = append(s.subs, sub)
+	}
+	return err
+}
+
+// What may wait of one extra endpoint is far more than comes in a burst, or its callers would get no answer, not even that there are too
+// many; and little enough that whoever sends large ones takes no memory that matters.
+const (
+	waitMost  = 1 << 16
+	waitBytes = 16 << 20
+)
+
+// SubscribeExtra has this instance, beside any other, take each request. Each subject has a row of its own: whatever comes to one is in
+// nobody's way. take must not wait.
+func (s *Service) SubscribeExtra(subject string, take func(answer.Request)) error {
+	sub, err := s.subscribe(subject, "", take)
+	if err == nil {
+		err = sub.SetPendingLimits(waitMost, waitBytes)
+		s.extras = append(s.extras, sub)
+	}
+	return err
+}
+
+func (s *Service) subscribe(subject, queue string, take func(answer.Request)) (subscription, error) {
+	sub, err := s.c.Answers.Subscribe(subject, queue, take)
 	if err != nil {
-		return err
+		return subscription{}, err
 	}
 	closed := make(chan struct{})
 	sub.SetClosedHandler(func(string) { close(closed) })
-	s.subs = append(s.subs, subscription{sub, closed})
-	return nil
+	return subscription{sub, closed}, nil
 }
 
-// asideSize is how many questions beside the methods may wait, of each group. They come from people and monitoring.
-const asideSize = 128
+// askedMost is how many questions of the protocol may wait. They come from people and monitoring.
+const askedMost = 128
 
-// SubscribeAside serves the protocol's subjects, and those of extra endpoints, each group of which has a goroutine: where more comes to one
-// than can wait, nothing of another is lost. take gets what comes to the endpoints; each instance has them for itself.
-func (s *Service) SubscribeAside(extras [][]string, take func(answer.Request)) error {
-	for _, group := range extras {
-		if err := s.aside(group, take); err != nil {
-			return err
+// SubscribeProtocol serves PING, INFO and STATS, from one goroutine. It comes last: who hears of the service may ask all that there is.
+func (s *Service) SubscribeProtocol() error {
+	s.asked = make(chan *nats.Msg, askedMost)
+	s.answering.Go(func() {
+		for m := range s.asked {
+			if r, ok := s.c.Answers.Accept(m); ok {
+				s.answer(r)
+			}
 		}
-	}
-	s.extras = len(s.asides)
-	var own []string
+	})
 	for _, verb := range []protocol.Verb{protocol.PingVerb, protocol.InfoVerb, protocol.StatsVerb} {
 		for _, who := range [][2]string{{}, {s.id.Name}, {s.id.Name, s.id.ID}} {
 			subject, err := protocol.ControlSubject(verb, who[0], who[1])
 			if err != nil {
 				return err
 			}
-			own = append(own, subject)
+			sub, err := s.c.Answers.Conn().ChanSubscribe(subject, s.asked)
+			if err != nil {
+				return err
+			}
+			s.protocol = append(s.protocol, sub)
 		}
-	}
-	if err := s.aside(own, s.answer); err != nil {
-		return err
 	}
 	return s.c.Answers.Conn().Flush()
 }
 
-// aside serves subjects from one goroutine.
-func (s *Service) aside(subjects []string, take func(answer.Request)) error {
-	if len(subjects) == 0 {
-		return nil
-	}
-	queue := make(chan *nats.Msg, asideSize)
-	s.queues = append(s.queues, queue)
-	s.answering.Go(func() {
-		for m := range queue {
-			if r, ok := s.c.Answers.Accept(m); ok {
-				take(r)
-			}
-		}
-	})
-	for _, subject := range subjects {
-		sub, err := s.c.Answers.Conn().ChanSubscribe(subject, queue)
-		if err != nil {
-			return err
-		}
-		s.asides = append(s.asides, sub)
-	}
-	return nil
-}
+// LeaveExtras takes what has come to the extra endpoints, and nothing more: they have no queue, so that while two owners are there both
+// would.
+func (s *Service) LeaveExtras() { drain(s.extras) }
 
-// LeaveExtras stops answering on the extra endpoints: they have no queue, so that while two owners are there both would.
-func (s *Service) LeaveExtras() {
-	for _, sub := range s.asides[:s.extras] {
-		_ = sub.Unsubscribe() // the connection may be closed
-	}
-	s.asides, s.extras = s.asides[s.extras:], 0
-}
-
-// Unsubscribe waits until the server has stopped sending, and all requests that it sent before have been taken.
-func (s *Service) Unsubscribe(ctx context.Context) {
-	for _, sub := range s.subs {
+func drain(subs []subscription) {
+	for _, sub := range subs {
 		if sub.Drain() != nil {
 			_ = sub.Unsubscribe() // draining needs a server; without one there is nothing to wait for
 		}
 	}
-	for _, sub := range s.subs {
+}
+
+// Unsubscribe waits until the server has stopped sending, and all requests that it sent before have been taken.
+func (s *Service) Unsubscribe(ctx context.Context) {
+	all := slices.Concat(s.subs, s.extras)
+	drain(all)
+	for _, sub := range all {
 		select {
 		case <-sub.closed:
 		case <-ctx.Done():
@@ -154,11 +158,11 @@ func (s *Service) Unsubscribe(ctx context.Context) {
 			<-sub.closed
 		}
 	}
-	for _, sub := range s.asides {
+	for _, sub := range s.protocol {
 		_ = sub.Unsubscribe() // the connection may be closed
 	}
-	for _, queue := range s.queues {
-		close(queue)
+	if s.asked != nil {
+		close(s.asked)
 	}
 	s.answering.Wait()
 }

@@ -113,9 +113,6 @@ type Extra struct {
 	Subject string
 	Answer  func(ctx context.Context, request []byte) ([]byte, *Fault) // must not block, unless Slow
 	Slow    bool                                                       // Answer runs in a goroutine of its own
-
-	// Operator: no other role may ask (subjects/rights).
-	Operator bool
 }
 
 // Other is what another room serves in the account's micro service: it takes and answers the requests by itself.

@@ -40,19 +40,17 @@ func newExtras(life context.Context, service *micro.Service, all map[string]Extr
 	return x
 }
 
-// subjects are those of verbs that operators alone may ask, and the others: however many ask for these, those are heard.
-func (x *extras) subjects() (all [2][]string) {
-	for subject, one := range x.bySubject {
-		if one.Operator {
-			all[0] = append(all[0], subject)
-		} else {
-			all[1] = append(all[1], subject)
+// subscribe has requests to each come.
+func (x *extras) subscribe(service *micro.Service) error {
+	for subject := range x.bySubject {
+		if err := service.SubscribeExtra(subject, x.accept); err != nil {
+			return err
 		}
 	}
-	return all
+	return nil
 }
 
-// take answers a request, or has it answered.
+// accept answers a request, or has it answered.
 func (x *extras) accept(r answer.Request) {
 	one, ok := x.bySubject[r.Subject()]
 	if !ok {

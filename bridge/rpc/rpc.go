@@ -80,8 +80,10 @@ func (s *Service) subscribe() error {
 			return err
 		}
 	}
-	subjects := s.extras.subjects()
-	return s.micro.SubscribeAside(subjects[:], s.extras.accept)
+	if err := s.extras.subscribe(s.micro); err != nil {
+		return err
+	}
+	return s.micro.SubscribeProtocol()
 }
 
 // accept sorts a request in. It never waits for one.
