@@ -51,8 +51,9 @@ func Find(ctx context.Context, s *codec.Schema, invoke func(context.Context, []b
 
 // theOne is the message of a history that a call sent, if there is one and no other.
 func theOne(call, history codec.View, since time.Time) (one codec.View, ok bool) {
+	saved := self(history)
 	for m := range history.Objects("messages") {
-		if m.Name() != "message" || !m.Has("out") || m.Int("date") < since.Unix() || !alike(call, m) {
+		if m.Name() != "message" || !m.Has("out") && !in(m, saved) || m.Int("date") < since.Unix() || !alike(call, m) {
 			continue
 		}
 		if ok {
@@ -61,6 +62,22 @@ func theOne(call, history codec.View, since time.Time) (one codec.View, ok bool)
 		one, ok = m, true
 	}
 	return one, ok
+}
+
+// self is the account's own user, 0 where nobody mentions it: of what an account writes to itself Telegram does not say `out`.
+func self(history codec.View) int64 {
+	for u := range history.Objects("users") {
+		if u.Name() == "user" && u.Has("self") {
+			return u.Int("id")
+		}
+	}
+	return 0
+}
+
+// in reports whether a message stands in the chat with a user.
+func in(m codec.View, user int64) bool {
+	peer, ok := m.Object("peer_id")
+	return ok && user != 0 && peer.Name() == "peerUser" && peer.Int("user_id") == user
 }
 
 // alike reports whether a message is what a call sends, as far as both can be compared.

@@ -64,7 +64,7 @@ func (c *scene) shortMessage(e world.Event) M {
 	if !c.s.cfg.Updates.Short || m.Media != nil || m.Action != nil || m.Peer.Kind == world.KindChannel || m.ReplyTo != 0 {
 		return nil
 	}
-	o := M{"_": "updateShortMessage", "id": m.ID, "message": m.Text, "pts": e.Pts, "pts_count": e.Count, "date": m.Date, "out": m.Out, "silent": m.Silent}
+	o := M{"_": "updateShortMessage", "id": m.ID, "message": m.Text, "pts": e.Pts, "pts_count": e.Count, "date": m.Date, "out": c.out(m), "silent": m.Silent}
 	if m.Entities != nil {
 		o["entities"] = m.Entities
 	}

@@ -151,7 +151,7 @@ func (c *scene) message(m *world.Message) M {
 	c.mention(m.Peer)
 	out := m.From == c.viewer
 	if m.Peer.Kind != world.KindChannel {
-		out = m.Out
+		out = c.out(m)
 	}
 	o := M{"_": "message", "id": m.ID, "peer_id": peer(m.Peer), "date": m.Date, "message": m.Text, "out": out, "post": m.Post, "silent": m.Silent}
 	if !m.Post {
@@ -178,6 +178,9 @@ func (c *scene) message(m *world.Message) M {
 	}
 	return o
 }
+
+// out is what Telegram says of who wrote a message outside of channels: of what the viewer saved in the chat with itself it does not.
+func (c *scene) out(m *world.Message) bool { return m.Out && m.Peer != world.UserPeer(c.viewer) }
 
 func (c *scene) action(a *world.Action) M {
 	for _, id := range a.Users {

@@ -106,6 +106,30 @@ func TestOwnChanges(t *testing.T) {
 	here.expect("updates: updateNewMessage 3+1 from elsewhere")
 }
 
+// Of what an account writes to itself nothing says `out`, in updates as in history; else what it wrote is its own.
+func TestSavedMessages(t *testing.T) {
+	s := mttest.NewServer(t)
+	alice, bob := s.AddUser(mttest.User{First: "Alice"}), s.AddUser(mttest.User{First: "Bob"})
+	here, there := as(t, s, alice), as(t, s, alice)
+	toBob := userPeer(alice, bob)
+	for i, c := range []struct {
+		peer M
+		out  bool
+	}{{M{"_": "inputPeerSelf"}, false}, {toBob, true}} {
+		here.call(sendTo(c.peer, "note", int64(i+1)))
+		for u := range there.update().Objects("updates") {
+			if m, ok := u.Object("message"); !ok || m.Bool("out") != c.out {
+				t.Errorf("%v in an update: out is %v", c.peer, m.Bool("out"))
+			}
+		}
+		for m := range here.call(history(c.peer, 10)).Objects("messages") {
+			if m.Bool("out") != c.out {
+				t.Errorf("%v in history: out is %v", c.peer, m.Bool("out"))
+			}
+		}
+	}
+}
+
 // E20, D9: a session that asked for no updates gets none.
 func TestWithoutUpdates(t *testing.T) {
 	s := mttest.NewServer(t)
