@@ -175,18 +175,18 @@ tg.evt.ACCOUNT.>; the stream TG_EVENTS keeps the last of each.`,
 			if js, err := bus.JetStream(nc, set.NATS); err == nil && neverRan(c.Context(), js, set.Scheme(), args[0]) {
 				fmt.Fprintf(c.ErrOrStderr(), noneRan+"; waiting for one.\n", args[0])
 			}
-			n := 0
+			n, out := 0, linesTo(c.OutOrStdout())
 			for e, err := range client.New(nc, args[0], client.Prefix(set.Prefix)).Events(c.Context()) {
 				if err != nil {
 					return ended(c, err)
 				}
 				if n++; asJSON {
-					fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Data)
+					_, err = fmt.Fprintf(out, "%s\n", e.Data)
 				} else {
-					printEvent(c.OutOrStdout(), e)
+					err = printEvent(out, e)
 				}
-				if n == count {
-					return nil
+				if err != nil || n == count {
+					return err
 				}
 			}
 			return nil
@@ -206,7 +206,7 @@ func ended(c *cobra.Command, err error) error {
 }
 
 // printEvent prints when, what, and what else is told of it.
-func printEvent(out io.Writer, e *client.Event) {
+func printEvent(out io.Writer, e *client.Event) error {
 	line := e.At.Local().Format(time.TimeOnly) + "  " + printable(e.Name)
 	var more map[string]any
 	if json.Unmarshal(e.Data, &more) == nil {
@@ -217,5 +217,6 @@ func printEvent(out io.Writer, e *client.Event) {
 	if text, err := json.Marshal(more); err == nil && len(more) > 0 {
 		line += "  " + printable(string(text))
 	}
-	fmt.Fprintln(out, line)
+	_, err := fmt.Fprintln(out, line)
+	return err
 }

@@ -50,7 +50,7 @@ job the last word is kept for as long as NATSGRAM_DONE_MAX_AGE says.`,
 			if err != nil {
 				return err
 			}
-			return o.watch(c.Context(), set, args[0], c.OutOrStdout())
+			return o.watch(c.Context(), set, args[0], linesTo(c.OutOrStdout()))
 		},
 	}
 	chatFlag(c, &o.chat, "only jobs about this chat")

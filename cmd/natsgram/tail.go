@@ -71,7 +71,7 @@ An update is shown that is of a wanted type, in a wanted chat and in a wanted to
 			for _, name := range o.unknown(schema) {
 				fmt.Fprintf(c.ErrOrStderr(), "Layer %d here has no update %s; waiting for it all the same.\n", schema.Layer, name)
 			}
-			p := &updatePrinter{out: c.OutOrStdout(), errs: c.ErrOrStderr(), json: o.json, headers: o.headers, colour: isTerminal(c.OutOrStdout())}
+			p := &updatePrinter{out: linesTo(c.OutOrStdout()), errs: c.ErrOrStderr(), json: o.json, headers: o.headers, colour: isTerminal(c.OutOrStdout())}
 			return tail(c.Context(), set, args[0], o, p)
 		},
 	}
