@@ -263,11 +263,11 @@ func (w *written) begin() {
 	w.me.Delete(dm, w.dms[0], groups[0], groups[1]) // of two chats at once
 	w.gone(chatOf(dm), w.dms[0])
 	w.gone(chatOf(group), groups[0], groups[1])
-	w.crafted()
+	w.crafted(groups[2])
 }
 
-// crafted are updates that the box does not make. Ids are as large as they come.
-func (w *written) crafted() {
+// crafted are updates that the box does not make, with ids as large as they come. One deletes a message of the group and one of the friend's.
+func (w *written) crafted(inGroup int) {
 	const album, last = "9223372036854775807", 2147483647
 	news := chatOf(w.news)
 	for id := last - 1; id <= last; id++ {
@@ -288,9 +288,11 @@ func (w *written) crafted() {
 	w.publish("updatePinnedChannelMessages", news, `{"update":{"messages":[2147480000]}}`, "Tg-Msg-Id", "2147480000")
 	w.publish("updateNewScheduledMessage", news, `{"update":{"message":{"_":"message","date":1,"message":"not yet"}}}`, "Tg-Msg-Id", "2147480000")
 	w.publish("gap", news, `{"gap":{"box":"`+news+`","from":1,"to":2,"reason":"too long","filled":true}}`)
-	// Nobody knows where this one was: so not in channels, which have the same ids.
-	w.publish("updateDeleteMessages", "none.0", fmt.Sprintf(`{"update":{"messages":[%d]}}`, w.dms[2]), "Tg-Msg-Id", fmt.Sprintf("2147480000,%d", w.dms[2]))
+	// Nobody knows where these were: but not in channels, which have the same ids.
+	ids := fmt.Sprintf("2147480000,%d,%d", w.dms[2], inGroup)
+	w.publish("updateDeleteMessages", "none.0", `{"update":{"messages":[`+ids+`]}}`, "Tg-Msg-Id", ids)
 	w.gone(chatOf(w.friend), w.dms[2])
+	w.gone(chatOf(w.group), inGroup)
 }
 
 // goOn deletes more at once than a header names, and changes what the tables have.
