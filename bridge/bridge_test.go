@@ -311,6 +311,45 @@ func TestCallsAndUpdates(t *testing.T) {
 	}
 }
 
+// What one program deletes stands in the stream for all others, under the chats and with the request's id: Telegram tells the session that
+// asked no more than a number (D19). As reported: an archive never learned of it.
+func TestOwnDeletions(t *testing.T) {
+	w := newTown(t)
+	own := w.AddChannel(mttest.ChannelConfig{Title: "Dora's", Megagroup: true, Creator: w.dora, Members: []*mttest.Account{w.alice}})
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	w.alice.Send(w.dora, "one")
+	w.alice.Send(own, "first")
+	w.alice.Send(w.dora, "two")
+	var ids []string
+	for _, m := range d.updates("tg.upd.main.updateNewMessage.>", 2) {
+		ids = append(ids, m.Headers().Get("Tg-Msg-Id"))
+	}
+	post := d.updates("tg.upd.main.updateNewChannelMessage.>", 1)[0].Headers().Get("Tg-Msg-Id")
+	for _, answer := range []*nats.Msg{
+		d.ask("tg.rpc.main.messages.deleteMessages", `{"id":[`+strings.Join(ids, ",")+`],"revoke":true}`, "Nats-Msg-Id", "both"),
+		d.ask("tg.rpc.main.channels.deleteMessages", fmt.Sprintf(`{"channel":"channel.%d","id":[`, own.ID())+post+`]}`, "Nats-Msg-Id", "post"),
+	} {
+		if code := refusedWith(answer); code != "" {
+			t.Fatal(code, string(answer.Data))
+		}
+	}
+	for subject, want := range map[string][2]string{
+		fmt.Sprintf("tg.upd.main.updateDeleteMessages.user.%d", w.alice.ID()):       {strings.Join(ids, ","), "both"},
+		fmt.Sprintf("tg.upd.main.updateDeleteChannelMessages.channel.%d", own.ID()): {post, "post"},
+	} {
+		h := d.updates(subject, 1)[0].Headers()
+		if got := [2]string{h.Get("Tg-Msg-Id"), h.Get("Tg-Request-Id")}; got != want {
+			t.Errorf("%s: %q, want %q", subject, got, want)
+		}
+	}
+	w.alice.Send(w.dora, "three") // counted on from there, without a gap
+	d.updates("tg.upd.main.updateNewMessage.>", 3)
+	if n := d.held("tg.upd.main.gap.>"); n != 1 { // the beginning
+		t.Errorf("%d gaps", n)
+	}
+}
+
 // A planned stop and start: what was said meanwhile is there, and nothing twice.
 func TestRestartGoesOn(t *testing.T) {
 	w, d := newServed(t)

@@ -241,7 +241,9 @@ func (d *dispatcher) result(found result, call codec.View, body []byte, meta Met
 	switch {
 	case err != nil:
 	case found.affected:
-		d.affected(boxOfCall(call), v, len(body))
+		c := newAnswer(v, len(body))
+		c.meta = meta
+		d.affected(call, v, c)
 	case found.dialogs:
 		d.channels.dialogs(v, newAnswer(v, len(body)), nil)
 	default:
@@ -251,17 +253,18 @@ func (d *dispatcher) result(found result, call codec.View, body []byte, meta Met
 	}
 }
 
-// affected takes a messages.affectedMessages, affectedHistory or affectedFoundMessages that is about a box (D19).
-func (d *dispatcher) affected(id Box, v codec.View, size int) {
-	u := ptsUpdate{pts: int(v.Int("pts")), count: int(v.Int("pts_count")), c: newAnswer(v, size)}
-	switch id.Kind {
-	case Channel:
-		if id.ID != 0 {
-			d.seqs.apply(d.channels.box(id.ID), u)
-		}
-	case Common:
-		d.seqs.apply(&d.common, u)
+// affected takes a messages.affectedMessages, affectedHistory or affectedFoundMessages that is about a box (D19): as the update that it stands
+// for, or else as no more than how far the box moved.
+func (d *dispatcher) affected(call, v codec.View, c *container) {
+	id := boxOfCall(call)
+	if id.Kind == Channel && id.ID == 0 {
+		return
 	}
+	if u := d.ownUpdate(call, v, id); u.Valid() {
+		d.boxUpdate(id, u, d.rules.rule(u), c)
+		return
+	}
+	d.seqs.apply(d.box(id), ptsUpdate{pts: int(v.Int("pts")), count: int(v.Int("pts_count")), c: c})
 }
 
 // innermost is the call that its wrappers (invokeWithoutUpdates and their kind) carry.
