@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,10 +190,54 @@ func TestRemoveKeepsWhatItIsNotTold(t *testing.T) {
 	if _, err := sessions.Get(soon(t), "main"); err != jetstream.ErrKeyNotFound { //nolint:errorlint // as it comes
 		t.Errorf("the session is still there: %v", err)
 	}
+	// What was left can be purged later.
+	var gone control.Removed
+	if refused := one.verb("remove", `{"account":"main","purge":true}`, &gone); refused != "" || !gone.Purged {
+		t.Errorf("%s %+v", refused, gone)
+	}
+	for _, name := range one.keptOf("main") {
+		t.Errorf("%s is left", name)
+	}
+	if refused := two.verb("remove", `{"account":"main","purge":true}`, nil); !strings.HasPrefix(refused, "404 ") {
+		t.Errorf("purged twice: %s", refused)
+	}
 	// The name is free again.
 	if refused := one.verb("add", `{"account":"main"}`, nil); refused != "" {
 		t.Error(refused)
 	}
+}
+
+// keptOf are the subjects of streams and buckets that name an account and hold more than that something was deleted, but for the answers of
+// its requests, which stay for their day, and leases, which pass away.
+func (d *daemon) keptOf(name string) (subjects []string) {
+	d.t.Helper()
+	lister := d.js.ListStreams(soon(d.t))
+	for info := range lister.Info() {
+		st, err := d.js.Stream(soon(d.t), info.Config.Name)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		all, err := st.Info(soon(d.t), jetstream.WithSubjectFilter(">"))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for subject := range all.State.Subjects {
+			if !slices.Contains(strings.Split(subject, "."), name) {
+				continue
+			}
+			last, err := st.GetLastMsgForSubject(soon(d.t), subject)
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			if len(last.Data) > 0 && info.Config.Name != "KV_TG_ONCE" && info.Config.Name != "KV_TG_LEASES" {
+				subjects = append(subjects, subject)
+			}
+		}
+	}
+	if err := lister.Err(); err != nil {
+		d.t.Fatal(err)
+	}
+	return subjects
 }
 
 // signIn signs an account in, whichever daemon takes it.

@@ -8,16 +8,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/answer"
-	"github.com/natsgram/natsgram/bridge/gate"
-	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/lease"
-	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/share"
-	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -189,9 +184,10 @@ type Removed struct {
 	NamedBy   []string `json:"still_named_by,omitempty"` // daemons whose NATSGRAM_ACCOUNTS names it: there it waits for a login
 }
 
-// removeAccount stops an account and deletes its session. Asked again, it goes on with what was cut short.
+// removeAccount stops an account and deletes its session. Asked again, it goes on with what was cut short; of an account that was removed
+// before it purges what is left.
 func (c *Control) removeAccount(ctx context.Context, in request) (any, error) {
-	if err := c.known(ctx, in.Account); err != nil {
+	if err := c.known(ctx, in.Account); err != nil && (!in.Purge || !c.left(ctx, in.Account)) {
 		return nil, err
 	}
 	out := Removed{Account: in.Account, LoggedOut: in.Logout, Purged: in.Purge}
@@ -204,7 +200,7 @@ func (c *Control) removeAccount(ctx context.Context, in request) (any, error) {
 		return nil, err
 	}
 	err := errors.Join(c.Services.Vault.Delete(ctx, in.Account), c.Records.Forget(ctx, in.Account),
-		c.Records.SetWatched(ctx, in.Account, records.Watched{}))
+		c.Records.ForgetWatched(ctx, in.Account))
 	if err == nil && in.Purge {
 		err = c.purge(ctx, in.Account)
 	}
@@ -267,34 +263,4 @@ func (c *Control) close(ctx context.Context, name string) error {
 	holding := c.Table.Holding(name, time.Now())
 	return answer.Refuse(504, fmt.Sprintf("%s did not let go of %s within %v; nothing was deleted (%v)",
 		holding.By.Host, name, letGo, last))
-}
-
-// purge deletes what the streams hold of an account, and what it may do.
-func (c *Control) purge(ctx context.Context, name string) error {
-	for _, p := range [][2]string{
-		{c.scheme.StreamName(storage.Updates), c.scheme.Updates(name)}, {c.scheme.StreamName(storage.Updates), c.scheme.Own(name)},
-		{c.scheme.StreamName(storage.Events), c.scheme.Events(name)},
-		{"KV_" + c.scheme.StreamName(storage.Peers), "$KV." + c.scheme.StreamName(storage.Peers) + "." + name + ".>"},
-	} {
-		st, err := c.Services.JS.Stream(ctx, p[0])
-		if err == nil {
-			err = st.Purge(ctx, jetstream.WithPurgeSubject(p[1]))
-		}
-		if err != nil {
-			return fmt.Errorf("deleting %s: %w", p[1], err)
-		}
-	}
-	return errors.Join(c.purgeChats(ctx, name), history.NewStore(c.Services.Storage).Purge(ctx, name), c.Queue.Purge(ctx, name), c.Files.Purge(ctx, name), gate.Forget(ctx, c.Limits, name))
-}
-
-// purgeChats deletes the records of an account's dialogs, where there are any.
-func (c *Control) purgeChats(ctx context.Context, name string) error {
-	st, err := c.Services.JS.Stream(ctx, c.scheme.StreamName(storage.State))
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = st.Purge(ctx, jetstream.WithPurgeSubject(subjects.Records(c.scheme).Of(name)))
-	}
-	return err
 }

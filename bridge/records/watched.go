@@ -44,3 +44,8 @@ func (r *Records) SetWatched(ctx context.Context, account string, w Watched) err
 	}
 	return nil
 }
+
+// ForgetWatched removes the record.
+func (r *Records) ForgetWatched(ctx context.Context, account string) error {
+	return r.bucket.Purge(ctx, WatchedKey(account))
+}
