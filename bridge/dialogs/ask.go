@@ -91,6 +91,10 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 		if d == nil || !d.asked || one.Name() != "dialog" || with.outside[p] {
 			continue
 		}
+		if d.missing && empty(one) && !d.again && len(d.later) == 0 {
+			f.Gone(p)
+			continue
+		}
 		if one, _, err := f.form.clean(one.Raw()); err == nil {
 			d.name = with.names[p]
 			f.adopt(d, one, with.dates[place{p, one.Int("top_message")}])
@@ -105,6 +109,12 @@ func (f *Fold) Take(asked []updates.Peer, v codec.View) {
 			f.Gone(p)
 		}
 	}
+}
+
+// empty reports whether Telegram shows a dialog in no list, if the list does not have it: asked for a chat by itself it answers with a dialog
+// whether there is one or not.
+func empty(v codec.View) bool {
+	return v.Int("top_message") == 0 && !v.Has("draft") && !v.Bool("pinned") && !v.Bool("unread_mark")
 }
 
 // adopt takes one dialog of an answer, and folds in again what came since the question.

@@ -245,3 +245,53 @@ func TestDeletedSomewhere(t *testing.T) {
 		}
 	}
 }
+
+// Asked for a chat by itself Telegram answers with a dialog, whether there is one or not. One that has no message and nothing else to be shown
+// for, and is not in the list, is none; as reported, it stood in the records for ever.
+func TestEmptyDialogs(t *testing.T) {
+	draft := codec.M{"_": "draftMessage", "message": "x", "date": 1}
+	for name, c := range map[string]struct {
+		change        func(codec.M) // of a dialog without a message
+		listed, later bool
+		left          int
+		want          int // dialogs
+	}{
+		"none":                    {},
+		"in the list":             {listed: true, want: 1},
+		"the list is not whole":   {left: 1, want: 1},
+		"a draft":                 {change: func(m codec.M) { m["draft"] = draft }, want: 1},
+		"marked":                  {change: func(m codec.M) { m["unread_mark"] = true }, want: 1},
+		"a message":               {change: func(m codec.M) { m["top_message"] = 3 }, want: 1},
+		"something came since":    {later: true, want: 1},
+		"shown, for it is pinned": {change: func(m codec.M) { m["pinned"] = true }, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.known()
+			b.update(codec.M{"_": "updateDraftMessage", "peer": peer(1), "draft": draft})
+			none := dialogOf(1, false)
+			none["top_message"] = 0
+			b.Relist()
+			l := b.Listing(b.now)
+			if c.listed {
+				l.Page(b.some(none))
+			}
+			l.Left(0, c.left)
+			l.Done()
+			if c.change != nil {
+				c.change(none)
+			}
+			asked := b.Ask(10, b.now)
+			if len(asked) != 1 {
+				t.Fatalf("asked for %v", asked)
+			}
+			if c.later {
+				b.update(codec.M{"_": "updateDraftMessage", "peer": peer(1), "draft": draft})
+			}
+			b.Take(asked, b.some(none))
+			if b.Len() != c.want {
+				t.Errorf("%d dialogs, want %d", b.Len(), c.want)
+			}
+		})
+	}
+}

@@ -93,7 +93,7 @@ func (l *Listing) Done() {
 		f.pins.listed()
 	}
 	for _, d := range f.table.all {
-		if !l.seen[d.peer] {
+		if d.missing = !l.seen[d.peer] && l.left == 0; !l.seen[d.peer] {
 			f.table.doubt(d)
 		}
 	}
