@@ -176,3 +176,60 @@ func TestEraseOfWhoWritesMeanwhile(t *testing.T) {
 		t.Errorf("her record is %q", record())
 	}
 }
+
+// A job that was asked for before brings nothing back of who is erased, out of whatever chat: neither what she wrote there nor who she is. What is
+// asked for afterwards does.
+func TestOlderJobsBringNothingBack(t *testing.T) {
+	w := newTown(t)
+	eve := w.AddUser(mttest.User{First: "Eve " + mark, Username: mark})
+	group := w.AddChannel(mttest.ChannelConfig{Title: "G", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora, eve}})
+	eve.Send(group, mark+" in public")
+	w.alice.Send(group, "ask @"+mark)
+	w.alice.Send(group, "what others say stays")
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	d.await("main", "connected")
+	x := &marked{daemon: d}
+	channel, user := fmt.Sprintf("channel.%d", group.ID()), fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())
+	eve.Send(group, mark+" again, so that it is known who she is")
+	d.updates("tg.upd.main.updateNewChannelMessage."+channel, 1)
+	held := func() uint64 {
+		st, err := d.js.Stream(soon(t), "TG_HISTORY")
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := st.Info(soon(t), jetstream.WithSubjectFilter("tg.hist.main."+channel))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.State.Subjects["tg.hist.main."+channel]
+	}
+	done := func(job string) func() bool {
+		return func() bool {
+			return strings.Contains(string(d.ask("tg.ctl.main.history.list", job).Data), `"state":"done"`)
+		}
+	}
+	d.ask("tg.ctl.main.freeze", `{}`)
+	job := func() string {
+		m := d.ask("tg.ctl.main.history.fetch", fmt.Sprintf(`{"peer":%q}`, channel))
+		x.fine(m.Header.Get("Nats-Service-Error"))
+		_, id, _ := strings.Cut(string(m.Data), `"id":"`)
+		id, _, _ = strings.Cut(id, `"`)
+		return fmt.Sprintf(`{"job":%q}`, id)
+	}
+	older := job()
+	x.fine(d.ask("tg.ctl.main.erase", user).Header.Get("Nats-Service-Error"))
+	d.ask("tg.ctl.main.unfreeze", `{}`)
+	x.until("the older job is done", done(older))
+	all := held()
+	if code := d.ask("tg.ctl.main.peers.get", user).Header.Get("Nats-Service-Error-Code"); code != "404" {
+		t.Errorf("she is known again: %q", code)
+	}
+	x.until("the later job is done", done(job()))
+	if now := held(); now != all+3 || all < 2 {
+		t.Errorf("%d messages of the older job, %d with the later one", all, now)
+	}
+	if code := d.ask("tg.ctl.main.peers.get", user).Header.Get("Nats-Service-Error-Code"); code != "" {
+		t.Errorf("she is not known again: %q", code)
+	}
+}

@@ -36,7 +36,7 @@ var eraseRules = []eraseRule{
 	{storage.Transfers, (*erasure).transfers, "how far objects of programs are on their way to Telegram, without names, for a day"},
 	{storage.Events, (*erasure).events, "the marks of erasures, one of each that was erased"},
 	{storage.Files, (*erasure).objects, "objects that programs put there"},
-	{storage.Positions, (*erasure).places, "what the account needs to follow a channel in which it is, and which channels are watched"},
+	{storage.Positions, (*erasure).places, "what the account needs to follow a channel in which it is, which channels are watched, and whom older jobs of history leave out"},
 	{storage.Done, (*erasure).results, "that a job was run, and how it ended"},
 	{storage.History, (*erasure).past, ""},
 	{storage.State, (*erasure).dialog, "drafts in other chats and folders that name it, which are the account's own"},
@@ -183,11 +183,12 @@ func (e *erasure) results(ctx context.Context) error {
 	return err
 }
 
-// past takes out messages of history. Jobs that fetch the chat's end first, or they would write into the stream behind us.
+// past takes out messages of history. Jobs that fetch the chat's end first, and others begin to leave out what names it, or they would write into the
+// stream behind us.
 func (e *erasure) past(ctx context.Context) error {
 	refuse := func() (uint64, error) { return 0, nil }
 	if e.history != nil && !e.dry {
-		refuse = func() (uint64, error) { return 0, e.history.Forget(ctx, e.who.Kind, e.who.ID) }
+		refuse = func() (uint64, error) { return 0, e.history.Forget(ctx, e.who) }
 	}
 	return e.refusing(ctx, refuse, storage.History, subjects.Histories(e.tell.scheme).Of(e.c.Name), e.who.In)
 }

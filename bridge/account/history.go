@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/rpc"
@@ -75,8 +78,8 @@ func (o *ownership) historyHeld() string {
 	return ""
 }
 
-// met learns who is in an answer.
-func (o *ownership) met(result []byte) {
+// met learns who is in an answer, but for who was erased.
+func (o *ownership) met(result []byte, without []erase.Who) {
 	v, err := o.c.Methods.Schema().View(result)
 	if err != nil {
 		return
@@ -84,10 +87,24 @@ func (o *ownership) met(result []byte) {
 	var all []codec.View
 	for _, field := range []string{"users", "chats"} {
 		for one := range v.Objects(field) {
-			all = append(all, one)
+			if !slices.ContainsFunc(without, func(who erase.Who) bool { return tellsOf(one, who.Target) }) {
+				all = append(all, one)
+			}
 		}
 	}
 	o.driver.publisher.directory.Met(all, result)
+}
+
+// tellsOf reports whether a User or Chat object is of somebody.
+func tellsOf(v codec.View, t erase.Target) bool {
+	kind := subjects.User
+	switch {
+	case strings.HasPrefix(v.Name(), "channel"):
+		kind = subjects.Channel
+	case v.Class() == "Chat":
+		kind = subjects.Chat
+	}
+	return t.Kind == kind && t.ID == v.Int("id")
 }
 
 // findChat is the chat that a caller named, in any way that calls take; Telegram may be asked.

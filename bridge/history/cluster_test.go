@@ -23,7 +23,7 @@ func TestManyBeginInACluster(t *testing.T) {
 	shelves := make([]*shelf, 8)
 	for i := range shelves {
 		var err error
-		if shelves[i], err = s.open(t.Context(), fmt.Sprint("a", i), 1, subjects.User, 5); err != nil {
+		if shelves[i], err = s.open(t.Context(), fmt.Sprint("a", i), 1, subjects.User, 5, func() bool { return true }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/history/walk"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/mtproto/updates"
@@ -44,8 +45,8 @@ type Config struct {
 	// Input is the InputPeer of a chat; an error that says true to Unknown means that there is none.
 	Input   func(ctx context.Context, p updates.Peer) ([]byte, error)
 	Unknown func(error) bool
-	// Met is told of the answers, to learn who is in them.
-	Met func(result []byte)
+	// Met is told of the answers, to learn who is in them, but for who was erased.
+	Met func(result []byte, without []erase.Who)
 	// Message makes a message of an item; what is not to be on the bus is left out, and it fits.
 	Message func(item *updates.Item) (nats.Header, []byte)
 	// Through is the sequence of the stream of updates up to which everything is stored.
@@ -78,9 +79,12 @@ type Service struct {
 	loaded bool
 	closed bool
 	jobs   []*job // in the order in which they came
-	held   time.Time
-	why    string    // held
-	paced  time.Time // up to when calls are accounted for
+	// erasures are those that jobs need which have not ended, in their order.
+	erasures    []erasure
+	lastErasure uint64
+	held        time.Time
+	why         string    // held
+	paced       time.Time // up to when calls are accounted for
 }
 
 // New makes the service of an account.
@@ -237,6 +241,7 @@ func (s *Service) fetch(ctx context.Context, body []byte) (any, *answer.Fault) {
 	now := time.Now()
 	j := &job{ID: nuid.Next(), Kind: kind, Chat: id, Topic: topic, User: s.c.User, Walk: walk.New(r), Since: now}
 	s.mu.Lock()
+	j.Erased = s.lastErasure
 	j, undo := s.enter(j)
 	s.mu.Unlock()
 	if j == nil {
@@ -264,9 +269,9 @@ func (s *Service) enter(j *job) (in *job, undo func()) {
 	open := 0
 	for _, o := range s.jobs {
 		switch {
-		case o.same(j) && !o.ended():
+		case o.same(j) && !o.ended() && len(s.leaves(o)) == 0:
 			return o, nil
-		case o.same(j) && o.State == Failed:
+		case o.same(j) && o.State == Failed && !o.Past:
 			was := *o
 			o.State, o.Error, o.Code, o.Ended, o.wait, o.next = "", "", 0, time.Time{}, 0, time.Time{}
 			o.Walk.Again()
@@ -346,43 +351,6 @@ func (s *Service) cancelJob(ctx context.Context, body []byte) (any, *answer.Faul
 	return map[string]string{"cancelled": in.Job}, nil
 }
 
-// Forget ends the jobs of a chat, and leaves no record of them. When it returns without an error, none of them writes any more, and nothing that they
-// have written is on its way to the stream that the stream would take once it has nothing else of the chat.
-func (s *Service) Forget(ctx context.Context, kind subjects.Kind, id int64) error {
-	about := func(j *job) bool { return j.Kind == kind && j.Chat == id }
-	s.mu.Lock()
-	if !s.loaded || s.closed {
-		s.mu.Unlock()
-		return errors.New("the account is between two owners")
-	}
-	var over []chan struct{}
-	for _, j := range s.jobs {
-		if !about(j) {
-			continue
-		}
-		if !j.ended() {
-			s.ends(j, Cancelled, errErased.Error(), 410) // what is told is kept
-		}
-		if j.cancel != nil {
-			j.cancel(errErased)
-			over = append(over, j.over)
-		}
-	}
-	s.jobs = slices.DeleteFunc(s.jobs, about)
-	s.mu.Unlock()
-	for _, c := range over {
-		select {
-		case <-c:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	if err := s.save(ctx); err != nil {
-		return err
-	}
-	return s.c.Store.void(ctx)
-}
-
 // finish ends a job, under mu, and tells of it.
 func (s *Service) finish(j *job, state State, text string, code int) {
 	s.ends(j, state, text, code)
@@ -396,6 +364,7 @@ func (s *Service) finish(j *job, state State, text string, code int) {
 // ends ends a job, under mu.
 func (s *Service) ends(j *job, state State, text string, code int) {
 	j.State, j.Error, j.Code, j.Ended, j.running = state, text, code, time.Now(), false
+	j.Past = state == Failed && len(s.leaves(j)) > 0
 	if s.c.Ended != nil {
 		s.c.Ended(state)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/history/walk"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
@@ -164,7 +165,7 @@ func (x *rig) config() Config {
 		Input: func(context.Context, updates.Peer) ([]byte, error) {
 			return layer().schema.Encode(nil, codec.M{"_": "inputPeerChannel", "channel_id": int64(chat), "access_hash": int64(5)})
 		},
-		Met: func([]byte) {}, Explain: func(err error) answer.Fault { return answer.Fault{Code: 400, Text: err.Error()} },
+		Met: func([]byte, []erase.Who) {}, Explain: func(err error) answer.Fault { return answer.Fault{Code: 400, Text: err.Error()} },
 		Message: func(item *updates.Item) (nats.Header, []byte) {
 			id := strconv.Itoa(item.Index)
 			return nats.Header{subjects.HeaderMessage: {id}, subjects.HeaderUser: {strconv.Itoa(self)}, "Nats-Msg-Id": {id}}, []byte(item.Name)
@@ -496,15 +497,18 @@ func TestForget(t *testing.T) {
 	x.fetch(s, `{"peer":"x"}`)
 	x.fetch(s, `{"peer":"x","limit":5}`)
 	<-reached
-	if err := s.Forget(t.Context(), subjects.User, chat); err != nil {
-		t.Fatal(err)
-	}
+	forgotten := make(chan error, 2)
+	go func() { forgotten <- s.Forget(t.Context(), whoIs(subjects.User, chat)) }()
+	x.until(func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.lastErasure > 0
+	})
 	var all Jobs
 	if err := x.ask(s, "list", "", &all); err != nil || len(all.Jobs) != 2 {
 		t.Fatalf("jobs of another chat are gone: %v %+v", err, all)
 	}
-	forgotten := make(chan error, 1)
-	go func() { forgotten <- s.Forget(t.Context(), subjects.Channel, chat) }()
+	go func() { forgotten <- s.Forget(t.Context(), whoIs(subjects.Channel, chat)) }()
 	x.until(func() bool { return x.ask(s, "list", "", &all) == nil && len(all.Jobs) == 0 })
 	select {
 	case err := <-forgotten:
@@ -512,7 +516,7 @@ func TestForget(t *testing.T) {
 	default:
 	}
 	close(proceed)
-	if err := <-forgotten; err != nil {
+	if err := errors.Join(<-forgotten, <-forgotten); err != nil {
 		t.Fatal(err)
 	}
 	held := len(x.stands())

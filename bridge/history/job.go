@@ -64,6 +64,8 @@ type job struct {
 	Error   string        `json:"error,omitempty"`
 	Code    int           `json:"code,omitempty"`
 	Former  int64         `json:"former,omitempty"` // basic group
+	Erased  uint64        `json:"erased,omitempty"` // which erasure was the last one when it was asked for
+	Past    bool          `json:"past,omitempty"`   // of one that failed: somebody was erased since, whom it has left out
 
 	attempt
 }
@@ -120,4 +122,5 @@ func (j *job) tell(s subjects.Scheme, account string, now time.Time) Job {
 var (
 	errCancelled = errors.New("the job was cancelled")
 	errErased    = errors.New("what is kept of the chat is erased")
+	errLeaveOut  = errors.New("somebody is erased whom the job is to leave out")
 )

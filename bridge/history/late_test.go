@@ -34,7 +34,7 @@ func TestErasedIsNotStoredLate(t *testing.T) {
 			x.fetch(s, `{"peer":"x"}`)
 			x.until(func() bool { return len(hold.Held()) > 0 })
 			hold.Back(nil)
-			if err := s.Forget(t.Context(), subjects.Channel, chat); err != nil {
+			if err := s.Forget(t.Context(), whoIs(subjects.Channel, chat)); err != nil {
 				t.Fatal(err)
 			}
 			if err := st.Purge(t.Context(), jetstream.WithPurgeSubject("tg.hist.main.channel.*")); err != nil {

@@ -37,6 +37,20 @@ func readJobs(body []byte, user int64) (all []*job) {
 	})
 }
 
+// readErasures reads of the same record who was erased while jobs were open, and which erasure was the last one.
+func readErasures(body []byte, user int64) (all []erasure, last uint64) {
+	var records []erasures
+	if json.Unmarshal(body, &records) != nil {
+		return nil, 0
+	}
+	for _, r := range records {
+		if r.Of == user {
+			all, last = append(all, r.Erasures...), max(last, r.Last)
+		}
+	}
+	return all, last
+}
+
 // load takes over what jobs there are, and writes that once: from then on no former owner can.
 func (s *Service) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, saveTime)
@@ -47,6 +61,7 @@ func (s *Service) load(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	s.jobs, s.revision = readJobs(body, s.c.User), revision
+	s.erasures, s.lastErasure = readErasures(body, s.c.User)
 	s.mu.Unlock()
 	if body != nil {
 		if err := s.write(ctx); err != nil {
@@ -81,11 +96,11 @@ func (s *Service) write(ctx context.Context) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	if !s.sure() {
-		return errors.New("the account may be another daemon's now")
+		return errUnsure
 	}
 	s.mu.Lock()
 	s.tidy(time.Now())
-	body, err := json.Marshal(s.jobs)
+	body, err := s.record()
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -97,13 +112,34 @@ func (s *Service) write(ctx context.Context) error {
 	return err
 }
 
-// tidy forgets jobs that ended long ago, under mu.
+var errUnsure = errors.New("the account may be another daemon's now")
+
+// record is what is written, under mu: the jobs, and behind them, where a version that knows of none reads past it, who is left out by them.
+func (s *Service) record() ([]byte, error) {
+	all := make([]any, 0, len(s.jobs)+1)
+	for _, j := range s.jobs {
+		all = append(all, j)
+	}
+	if s.lastErasure > 0 {
+		all = append(all, erasures{s.c.User, s.lastErasure, s.erasures})
+	}
+	return json.Marshal(all)
+}
+
+// tidy forgets jobs that ended long ago, and who is left out by none that has not ended, under mu.
 func (s *Service) tidy(now time.Time) {
 	ended := s.endedJobs()
 	forgotten := ended[min(endedMost, len(ended)):]
 	s.jobs = slices.DeleteFunc(s.jobs, func(j *job) bool {
-		return j.ended() && (now.Sub(j.Ended) >= endedAge || slices.Contains(forgotten, j))
+		return j.ended() && j.cancel == nil && (now.Sub(j.Ended) >= endedAge || slices.Contains(forgotten, j))
 	})
+	first := s.lastErasure
+	for _, j := range s.jobs {
+		if !j.ended() {
+			first = min(first, j.Erased)
+		}
+	}
+	s.erasures = slices.DeleteFunc(s.erasures, func(e erasure) bool { return e.N <= first })
 }
 
 // endedJobs are the jobs that have ended, the last to end first, under mu.

@@ -32,68 +32,79 @@ type shelf struct {
 	user    string    // whose messages count: another user of the account's name has others by these numbers
 	made    time.Time // the stream
 	have    ids
-	last    uint64 // sequence of the newest message on the subject
-	begin   uint64 // of the newest one in the stream, before it was looked what is on the subject: there may be nothing
+	last    uint64      // sequence of the newest message on the subject
+	sure    func() bool // whether the account is still this writer's
 }
 
 const (
 	openTime  = 10 * time.Second
 	writeTime = 10 * time.Second
-	// readTime is how long the next message may take.
-	readTime = 10 * time.Second
+	// writeTries is how often a batch is written at once where others write into the stream at the same time.
+	writeTries = 10
+	// firstTime is how long the first message may take, and nextTime the next one before it is looked whether there is any.
+	firstTime = 10 * time.Second
+	nextTime  = time.Second
 	// batchBytes bounds what is stored all or nothing.
 	batchBytes = 4 << 20
 )
 
 // open makes the stream where it is missing, and reads what of a chat is in it.
-func (s *Store) open(ctx context.Context, account string, user int64, kind subjects.Kind, id int64) (*shelf, error) {
+func (s *Store) open(ctx context.Context, account string, user int64, kind subjects.Kind, id int64, sure func() bool) (*shelf, error) {
 	brief, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
 	st, err := s.st.Stream(brief, storage.History)
 	if err != nil {
 		return nil, err
 	}
-	x := &shelf{s: s, subject: subjects.Histories(s.scheme).Subject(account, kind, id), user: strconv.FormatInt(user, 10), made: st.CachedInfo().Created}
+	x := &shelf{s: s, subject: subjects.Histories(s.scheme).Subject(account, kind, id), user: strconv.FormatInt(user, 10), made: st.CachedInfo().Created, sure: sure}
 	return x, x.read(ctx)
 }
 
 // read reads anew which messages are there: what was written and not confirmed, and what somebody has deleted.
 func (x *shelf) read(ctx context.Context) error {
 	x.have, x.last = ids{}, 0
-	name := x.s.scheme.StreamName(storage.History)
+	for more := true; more; {
+		var err error
+		if more, err = x.readOn(ctx); err != nil {
+			return fmt.Errorf("reading %s: %w", x.s.scheme.StreamName(storage.History), err)
+		}
+	}
+	return nil
+}
+
+// readOn reads what stands behind what was read. more: some did not come, as they may have been taken out meanwhile.
+func (x *shelf) readOn(ctx context.Context) (more bool, err error) {
 	brief, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	st, err := x.s.js.Stream(brief, name)
-	if err != nil {
-		return err
-	}
-	x.begin = st.CachedInfo().State.LastSeq
-	c, err := x.s.js.OrderedConsumer(brief, name, jetstream.OrderedConsumerConfig{
+	c, err := x.s.js.OrderedConsumer(brief, x.s.scheme.StreamName(storage.History), jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{x.subject}, HeadersOnly: true, InactiveThreshold: time.Minute,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: x.last + 1,
 	})
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return false, err
 	}
 	defer x.s.forget(ctx, c)
 	if c.CachedInfo().NumPending == 0 {
-		return nil
+		return false, nil
 	}
 	all, err := c.Messages()
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return false, err
 	}
 	defer all.Stop()
-	for {
-		m, err := all.Next(jetstream.NextMaxWait(readTime))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
+	for wait := firstTime; ; wait = nextTime {
+		m, err := all.Next(jetstream.NextMaxWait(wait))
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case wait == nextTime && errors.Is(err, nats.ErrTimeout):
+			return true, nil
+		case err != nil:
+			return false, err
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
+			return false, err
 		}
 		x.last = meta.Sequence.Stream
 		h := m.Headers()
@@ -101,7 +112,7 @@ func (x *shelf) read(ctx context.Context) error {
 			x.have.add(id)
 		}
 		if meta.NumPending == 0 {
-			return nil
+			return false, nil
 		}
 	}
 }
@@ -156,10 +167,29 @@ func (x *shelf) put(ctx context.Context, all []message) (stored int, err error) 
 	return stored, flush()
 }
 
-// write stores a batch all or nothing, and gives the sequence of its last message.
-func (x *shelf) write(ctx context.Context, some []message) (uint64, error) {
+// write stores a batch all or nothing, and gives the sequence of its last message. What others store between is no obstacle, if it is not of the
+// chat.
+func (x *shelf) write(ctx context.Context, some []message) (seq uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
+	for range writeTries {
+		if seq, err = x.attempt(ctx, some); !storage.Taken(err) {
+			break
+		}
+	}
+	return seq, err
+}
+
+// attempt stores a batch behind all that the stream has now. The sequence of that never comes again, as what stands with the subject does when
+// somebody is erased: see void.
+func (x *shelf) attempt(ctx context.Context, some []message) (uint64, error) {
+	if !x.sure() {
+		return 0, errUnsure
+	}
+	st, err := x.s.js.Stream(ctx, x.s.scheme.StreamName(storage.History))
+	if err != nil {
+		return 0, err
+	}
 	messages := make([]*nats.Msg, len(some))
 	for i, m := range some {
 		delete(m.msg.Header, jetstream.ExpectedLastSubjSeqHeader) // of an attempt before
@@ -167,9 +197,7 @@ func (x *shelf) write(ctx context.Context, some []message) (uint64, error) {
 		messages[i] = m.msg
 	}
 	messages[0].Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(x.last, 10))
-	if x.last == 0 { // so it stands with the subject once more when the chat is erased; the stream's own sequence never comes again
-		messages[0].Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(x.begin, 10))
-	}
+	messages[0].Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(st.CachedInfo().State.LastSeq, 10))
 	ack, err := batch.Publish(ctx, x.s.js.Conn(), messages...)
 	if err == nil && ack.Duplicate {
 		err = errors.New("the message is there already")
@@ -177,7 +205,7 @@ func (x *shelf) write(ctx context.Context, some []message) (uint64, error) {
 	return ack.Sequence, err
 }
 
-// void has the stream refuse what was begun before of chats of which it has nothing, and may still be on its way to it.
+// void has the stream refuse what was begun before, of whatever chat, and may still be on its way to it.
 func (s *Store) void(ctx context.Context) error {
 	st, err := s.js.Stream(ctx, s.scheme.StreamName(storage.History))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

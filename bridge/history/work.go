@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/natsgram/natsgram/bridge/answer"
+	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/history/walk"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/storage"
@@ -62,6 +64,7 @@ func (s *Service) workOn(ctx context.Context, j *job) {
 	case j.ended() || ctx.Err() != nil: // cancelled, or another owner goes on
 	case err == nil:
 		s.finish(j, Done, "", 0)
+	case errors.Is(context.Cause(own), errLeaveOut): // it goes on at once
 	case s.final(err):
 		f := s.fault(err)
 		s.c.Log.Warn("history cannot be fetched", "job", j.ID, "chat", j.peer(), "err", err)
@@ -137,7 +140,7 @@ func (s *Service) goOn(ctx context.Context, j *job) error {
 	var x *shelf
 	for {
 		s.mu.Lock()
-		w := j.Walk
+		w, without := j.Walk, s.leaves(j)
 		s.mu.Unlock()
 		if w.Ended() {
 			return nil
@@ -151,7 +154,7 @@ func (s *Service) goOn(ctx context.Context, j *job) error {
 			}
 		}
 		through := s.through()
-		v, err := s.ask(ctx, j, w.Call())
+		v, err := s.ask(ctx, j, w.Call(), without)
 		if err != nil {
 			return err
 		}
@@ -165,7 +168,7 @@ func (s *Service) goOn(ctx context.Context, j *job) error {
 		}
 		step := w
 		first, last, items := s.take(j, &step, v)
-		stored, err := s.store(ctx, j, &x, wanted(items, first, last))
+		stored, err := s.store(ctx, j, &x, wanted(items, first, last), without)
 		if err != nil {
 			return err
 		}
@@ -216,7 +219,7 @@ func (s *Service) paused(ctx context.Context) error {
 // open reads what of the chat is in the stream, however long that takes.
 func (s *Service) open(ctx context.Context, j *job) (x *shelf, err error) {
 	err = retry.Do(ctx, writePause, func(ctx context.Context) (bool, error) {
-		if x, err = s.c.Store.open(ctx, s.c.Account, s.c.User, j.Kind, j.Chat); err != nil {
+		if x, err = s.c.Store.open(ctx, s.c.Account, s.c.User, j.Kind, j.Chat, s.sure); err != nil {
 			s.c.Store.st.Suspect(err)
 			s.c.Log.Warn("what history is there cannot be read", "job", j.ID, "err", err)
 		}
@@ -248,7 +251,7 @@ func (s *Service) begunAnew(j *job, made time.Time) bool {
 }
 
 // ask makes a call.
-func (s *Service) ask(ctx context.Context, j *job, q walk.Call) (codec.View, error) {
+func (s *Service) ask(ctx context.Context, j *job, q walk.Call, without []erase.Who) (codec.View, error) {
 	ctx, cancel := context.WithTimeout(mtproto.WithRetries(mtproto.WithFloodWait(ctx, 0), 0), callTime)
 	defer cancel()
 	input, err := s.c.Input(ctx, j.chat())
@@ -277,7 +280,7 @@ func (s *Service) ask(ctx context.Context, j *job, q walk.Call) (codec.View, err
 	if v.Class() != "messages.Messages" || v.Name() == "messages.messagesNotModified" {
 		return codec.View{}, errors.New("Telegram answers with " + v.Name())
 	}
-	s.c.Met(result)
+	s.c.Met(result, without)
 	return v, nil
 }
 
@@ -330,26 +333,30 @@ func wanted(items []updates.Item, first, last int) (all []updates.Item) {
 	return all
 }
 
-// store writes messages, whatever passes by, and gives how many were not there before.
-func (s *Service) store(ctx context.Context, j *job, x **shelf, items []updates.Item) (stored int, err error) {
-	if len(items) == 0 {
-		return 0, nil
-	}
-	all := make([]message, len(items))
+// messages are items as they are to stand in the stream, but for those that name who was erased.
+func (s *Service) messages(items []updates.Item, subject string, without []erase.Who) (all []message) {
 	for i := range items {
 		h, data := s.c.Message(&items[i])
-		all[i] = message{items[i].Index, &nats.Msg{Subject: (*x).subject, Header: h, Data: data}}
-	}
-	for wait := time.Duration(0); ; {
-		if !s.sure() {
-			return stored, errors.New("the account may be another daemon's now")
+		if !slices.ContainsFunc(without, func(who erase.Who) bool { return who.In(subject, h, data) }) {
+			all = append(all, message{items[i].Index, &nats.Msg{Subject: subject, Header: h, Data: data}})
 		}
+	}
+	return all
+}
+
+// store writes messages, whatever passes by, and gives how many were not there before.
+func (s *Service) store(ctx context.Context, j *job, x **shelf, items []updates.Item, without []erase.Who) (stored int, err error) {
+	all := s.messages(items, (*x).subject, without)
+	for wait := time.Duration(0); len(all) > 0; {
 		n, err := (*x).put(ctx, all)
 		if stored += n; err == nil {
 			return stored, nil
 		}
 		if ctx.Err() != nil {
 			return stored, context.Cause(ctx)
+		}
+		if errors.Is(err, errUnsure) {
+			return stored, err
 		}
 		if storage.Full(err) {
 			return stored, s.roomless(err)
@@ -369,6 +376,7 @@ func (s *Service) store(ctx context.Context, j *job, x **shelf, items []updates.
 		}
 		*x = again
 	}
+	return 0, nil
 }
 
 var errAnother = errors.New("the stream was made anew")

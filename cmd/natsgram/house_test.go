@@ -81,7 +81,7 @@ var rooms = []room{
 	{"bridge/chats", []string{"subjects", "tl", "tl/codec", "mtproto", "mtproto/updates", "bridge/batch", "bridge/dialogs", "bridge/retry", "bridge/storage"},
 		"the stream of dialogs: how updates come there, and calls are made, its owner says"},
 	{"bridge/dialogs", []string{"tl", "tl/codec", "mtproto/updates"}, "a machine: what updates say of dialogs, without NATS and Telegram"},
-	{"bridge/history", []string{"subjects", "tl/codec", "mtproto", "mtproto/updates", "bridge/answer", "bridge/batch", "bridge/history/walk", "bridge/records", "bridge/retry", "bridge/storage"},
+	{"bridge/history", []string{"subjects", "tl/codec", "mtproto", "mtproto/updates", "bridge/answer", "bridge/batch", "bridge/erase", "bridge/history/walk", "bridge/records", "bridge/retry", "bridge/storage"},
 		"the stream of history, and jobs that write it: how calls are made and messages look, their owner says"},
 	{"bridge/history/walk", nil, "which pages of a history are asked for: a machine that knows neither NATS nor Telegram"},
 	{"bridge/index", []string{"subjects"}, "which message is in which chat: numbers, which others save"},
