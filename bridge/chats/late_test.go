@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -316,5 +317,50 @@ func TestErasedOfStreamsThatWereLost(t *testing.T) {
 		if got := fmt.Sprint(one.fold.Chats(0)); got != "[user.5]" {
 			t.Errorf("%s: %s", what, got)
 		}
+	}
+}
+
+// contested is a stream of a cluster that has not come through yet with what is on its way to a place.
+type contested struct {
+	halting
+	refusals int
+}
+
+func (s *contested) write(context.Context, []*nats.Msg, uint64) (uint64, error) {
+	if s.refusals--; s.refusals >= 0 {
+		return 0, &jetstream.APIError{Code: 400, ErrorCode: 10164}
+	}
+	return 1, nil
+}
+
+// An erasure right behind a write of which no answer has come waits in a cluster until that is there.
+func TestAnErasureWaitsForWhatIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, decl := apitest.Layer()
+		streams := &contested{halting{memory: &memory{}}, 100}
+		k := newKeeper(Config{Account: "main", User: 1, Schema: s, Decl: decl, Log: slog.New(slog.DiscardHandler)}, streams)
+		if _, err := k.Forget(t.Context(), eve, 0); err != nil {
+			t.Error(err)
+		}
+		streams.refusals = 1_000_000
+		if _, err := k.Forget(t.Context(), eve, 0); !storage.InFlight(err) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it never comes through: %v", err)
+		}
+	})
+}
+
+// The word of how far the records go may be somebody else's, without any header.
+func TestErasureOverAWordWithoutHeaders(t *testing.T) {
+	x := newLateWrites(t)
+	if err := x.writes(eve); err != nil {
+		t.Fatal(err)
+	}
+	js := x.k.c.Store.js
+	if _, err := js.Publish(t.Context(), subjects.Records(subjects.Scheme{}).Subject("main", subjects.StateThrough, subjects.None, 0), []byte("spoilt")); err != nil {
+		t.Fatal(err)
+	}
+	x.erase(eve)
+	if got := x.k.c.Store.all(t); strings.Contains(got, "dialog 5") {
+		t.Error(got)
 	}
 }

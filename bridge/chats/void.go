@@ -39,10 +39,17 @@ func (k *shared) outlive(made time.Time, through uint64) {
 const voidTries = 4
 
 // void has the stream refuse what was begun before, and may still be on its way to it: the word of how far the records go, over which all of it
-// goes, is written once more as it is, at the revision that is given back. The caller holds writing.
+// goes, is written once more as it is, at the revision that is given back. What a cluster has not come through with yet is waited for. The caller
+// holds writing.
 func (k *shared) void(ctx context.Context) (revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
 	for range voidTries {
-		if revision, err = k.rewrite(ctx); !storage.Taken(err) {
+		err = storage.Beside(ctx, func(ctx context.Context) (err error) {
+			revision, err = k.rewrite(ctx)
+			return err
+		})
+		if !storage.Taken(err) {
 			return revision, err
 		}
 	}
@@ -54,9 +61,9 @@ func (k *shared) rewrite(ctx context.Context) (revision uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	m := &nats.Msg{Subject: now.subject, Header: maps.Clone(now.header), Data: now.data}
+	m := &nats.Msg{Subject: now.subject, Header: nats.Header{}, Data: now.data}
+	maps.Copy(m.Header, now.header)
 	if now.seq == 0 { // the first one may be on its way
-		m.Header = nats.Header{}
 		if m.Data, err = json.Marshal(through{User: k.c.User, Listing: true}); err != nil {
 			return 0, err
 		}

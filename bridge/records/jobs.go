@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/storage"
 )
 
 // HistoryKey stands beside the positions: an account's name has no dot.
@@ -28,11 +30,14 @@ func (r *Records) History(ctx context.Context, account string) (body []byte, rev
 
 // SaveHistory stores it over the revision that was read, and over no other: else the error is ErrChanged.
 func (r *Records) SaveHistory(ctx context.Context, account string, body []byte, over uint64) (revision uint64, err error) {
-	if over == 0 {
-		revision, err = r.bucket.Create(ctx, HistoryKey(account), body)
-	} else {
-		revision, err = r.bucket.Update(ctx, HistoryKey(account), body, over)
-	}
+	err = storage.Beside(ctx, func(ctx context.Context) (err error) { // one before may have got no answer
+		if over == 0 {
+			revision, err = r.bucket.Create(ctx, HistoryKey(account), body)
+		} else {
+			revision, err = r.bucket.Update(ctx, HistoryKey(account), body, over)
+		}
+		return err
+	})
 	switch {
 	case errors.Is(err, jetstream.ErrKeyExists):
 		return 0, ErrChanged

@@ -20,10 +20,16 @@ func pagesOf(account string, user int64) string {
 // to have, 0: it is not known. What was stored before and is still on its way does not come over it any more.
 func (r *Records) SavePage(ctx context.Context, account string, user int64, slot int, body []byte, over uint64) (revision uint64, err error) {
 	key := pagesOf(account, user) + strconv.Itoa(slot)
-	if revision, err = r.bucket.Update(ctx, key, body, over); storage.Taken(err) {
+	save := func(over uint64) error {
+		return storage.Beside(ctx, func(ctx context.Context) (err error) {
+			revision, err = r.bucket.Update(ctx, key, body, over)
+			return err
+		})
+	}
+	if err = save(over); storage.Taken(err) {
 		var now storage.Mark
 		if now, err = r.storage.Mark(ctx, storage.Positions, key); err == nil {
-			revision, err = r.bucket.Update(ctx, key, body, now.Revision)
+			err = save(now.Revision)
 		}
 	}
 	if err != nil {
