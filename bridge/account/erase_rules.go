@@ -246,7 +246,7 @@ func (e *erasure) peer(ctx context.Context) error {
 		return nil
 	}
 	e.out.Peers = true
-	return e.driver.publisher.directory.Forget(ctx, e.who.Kind, e.who.ID, e.who.Names)
+	return e.driver.publisher.directory.Forget(ctx, e.who.Kind, e.who.ID, e.who.Names, e.out.UpTo, e.c.Records.StreamMade())
 }
 
 // queue takes out jobs that wait, and what is written of jobs that are gone. Their results go with the streams.

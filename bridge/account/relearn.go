@@ -89,9 +89,10 @@ func (x *relearning) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	made := x.records.StreamMade()
 	read, pause := 0, func(ctx context.Context) error { return retry.Pause(ctx, relearnPause) }
 	err = x.stream.Read(ctx, from, func(m jetstream.Msg) error {
-		x.learnOld(m, x.user)
+		x.learnOld(m, x.user, made)
 		if read++; read%relearnRound != 0 {
 			return nil
 		}
@@ -153,15 +154,16 @@ func (x *relearning) caught(losses int) {
 	}
 }
 
-// learnOld learns whom a message of the stream tells of, if it is this user's.
-func (x *directory) learnOld(m jetstream.Msg, user string) {
+// learnOld learns whom a message of the stream, made at that time, tells of, if it is this user's.
+func (x *directory) learnOld(m jetstream.Msg, user string, made time.Time) {
 	h := m.Headers()
-	if first(h, subjects.HeaderUser) != user {
+	at, err := m.Metadata()
+	if err != nil || first(h, subjects.HeaderUser) != user {
 		return
 	}
 	_, chat, _ := x.scheme.ParseUpdate(m.Subject())
 	for _, object := range x.peopleIn(first(h, subjects.HeaderContentType), m.Data(), false) {
-		if l, ok := x.LearnOld(object); ok && l.Vague {
+		if l, ok := x.LearnOld(object, at.Sequence.Stream, made); ok && l.Vague {
 			for id := range strings.SplitSeq(first(h, subjects.HeaderMessage), ",") {
 				if n, err := strconv.ParseInt(id, 10, 32); err == nil {
 					x.SeenIn(l.Kind, l.ID, chat.Kind, chat.ID, n)

@@ -20,7 +20,7 @@ func TestManyNamesAreKeptInACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, _ := owner(t, store, 1)
-	if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+	if err := d.Forget(t.Context(), subjects.User, 5, nil, 1, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	in := d.account.era(t.Context())

@@ -50,7 +50,7 @@ func TestNamesOf(t *testing.T) {
 		if names, err := d.NamesOf(t.Context(), subjects.User, 5, []string{"eve_seen"}); fmt.Sprint(names) != "[eve_asked eve_now]" || err != nil {
 			t.Errorf("%v %v", names, err)
 		}
-		if err := d.Forget(t.Context(), subjects.User, 5, names); err != nil {
+		if err := d.Forget(t.Context(), subjects.User, 5, names, 1, time.Unix(1, 0)); err != nil {
 			t.Fatal(err)
 		}
 		if s.all["main.name.eve_asked"] != nil || s.all["main.user.5"] != nil || s.all["main.name.eve_given"] == nil {

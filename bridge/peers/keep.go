@@ -226,10 +226,10 @@ func (x *keeper) recall(ctx context.Context, p peer) (e entry, known bool, err e
 }
 
 // erase takes a peer out of memory and bucket.
-func (x *keeper) erase(ctx context.Context, p peer, names []string) error {
+func (x *keeper) erase(ctx context.Context, p peer, names []string, upTo place) error {
 	x.writing.Lock() // what is being written is there then, and nothing waits to be written again
 	defer x.writing.Unlock()
-	names = append(slices.Clone(names), x.memory.forget(p)...)
+	names = append(slices.Clone(names), x.memory.forget(p, upTo)...)
 	return x.account.erase(ctx, p, names)
 }
 

@@ -427,7 +427,7 @@ func TestErasedWhileWritten(t *testing.T) {
 	d.Learn(g.encode(user(5, 55)))
 	<-s.begun
 	erased := make(chan error, 1)
-	go func() { erased <- d.Forget(t.Context(), subjects.User, 5, nil) }()
+	go func() { erased <- d.Forget(t.Context(), subjects.User, 5, nil, 1, time.Unix(1, 0)) }()
 	for range 10_000 {
 		runtime.Gosched() // it goes as far as it can
 	}
@@ -554,7 +554,7 @@ func TestLearnedLately(t *testing.T) {
 		if r, _, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "A" {
 			t.Errorf("%+v %v", r, err)
 		}
-		if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+		if err := d.Forget(t.Context(), subjects.User, 5, nil, 1, time.Unix(1, 0)); err != nil {
 			t.Fatal(err)
 		}
 		d.Learn(a)
@@ -612,7 +612,7 @@ func TestRenamedWhileLearningOld(t *testing.T) {
 				}
 				d.Renamed(5, "Anew", []string{"anew"})
 				former["last_name"] = "of before"
-				d.LearnOld(g.encode(former))
+				d.LearnOld(g.encode(former), 1, time.Unix(1, 0))
 				d.keeper.flushAll(t.Context())
 				if r, _, err := d.account.peer(t.Context(), peer{subjects.User, 5}); err != nil || r.Name != "Anew" || !slices.Equal(r.Usernames, []string{"anew"}) {
 					t.Errorf("%+v %v", r, err)

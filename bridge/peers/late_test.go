@@ -21,16 +21,16 @@ func TestErasedIsNotLearnedBack(t *testing.T) {
 	s := newShelf()
 	d, g := owner(t, s, 1)
 	old := g.encode(user(5, 55))
-	d.LearnOld(old)
-	d.LearnOld(g.encode(user(6, 66)))
+	d.LearnOld(old, 1, time.Unix(1, 0))
+	d.LearnOld(g.encode(user(6, 66)), 1, time.Unix(1, 0))
 	d.keeper.flushAll(t.Context())
-	if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+	if err := d.Forget(t.Context(), subjects.User, 5, nil, 1, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if l, ok := d.LearnOld(old); ok {
+	if l, ok := d.LearnOld(old, 1, time.Unix(1, 0)); ok {
 		t.Errorf("%+v", l)
 	}
-	d.LearnOld(g.encode(user(6, 66)))
+	d.LearnOld(g.encode(user(6, 66)), 1, time.Unix(1, 0))
 	d.keeper.flushAll(t.Context())
 	if _, known := d.memory.peer(keyOf(peer{subjects.User, 5})); known || s.all["main.user.5"] != nil || s.all["main.user.6"] == nil {
 		t.Errorf("%q", s.all)
@@ -39,6 +39,40 @@ func TestErasedIsNotLearnedBack(t *testing.T) {
 	d.Close(t.Context())
 	if s.all["main.user.5"] == nil {
 		t.Errorf("met anew: %q", s.all)
+	}
+}
+
+// Who was met anew behind an erasure is learned back from what the stream tells of him since, when the bucket is lost and memory does not have him
+// any more. Of another stream all is of later.
+func TestMetAnewIsLearnedBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		seq  uint64
+		made int64
+		back bool
+	}{"before": {7, 1, false}, "behind": {8, 1, true}, "another stream": {2, 2, true}} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf()
+			d, g := owner(t, s, 1)
+			defer d.Close(t.Context())
+			if err := d.Forget(t.Context(), subjects.User, 5, nil, 7, time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
+			d.Learn(g.encode(user(5, 55)))
+			d.keeper.flushAll(t.Context())
+			if s.all["main.user.5"] == nil {
+				t.Fatal("he is not met")
+			}
+			d.memory.mu.Lock()
+			d.memory.peers.drop(keyOf(peer{subjects.User, 5})) // others were met meanwhile
+			d.memory.mu.Unlock()
+			_ = s.Remove(t.Context(), "main.>")
+			d.StorageLost()
+			d.LearnOld(g.encode(user(5, 55)), c.seq, time.Unix(c.made, 0))
+			d.keeper.flushAll(t.Context())
+			if back := s.all["main.user.5"] != nil; back != c.back {
+				t.Errorf("he is there: %v", back)
+			}
+		})
 	}
 }
 
@@ -79,7 +113,7 @@ func TestErasedIsNotWrittenLate(t *testing.T) {
 				t.Fatal("nothing is held back")
 			}
 			hold.Back(nil)
-			if err := d.Forget(t.Context(), subjects.User, 5, []string{"eve_late", "eve_asked", "eve_vain"}); err != nil {
+			if err := d.Forget(t.Context(), subjects.User, 5, []string{"eve_late", "eve_asked", "eve_vain"}, 1, time.Unix(1, 0)); err != nil {
 				t.Fatal(err)
 			}
 			hold.Release(t)
@@ -127,7 +161,7 @@ func (s *lagging) Update(ctx context.Context, key string, value []byte, of strin
 func TestNamesOfALaggingCopy(t *testing.T) {
 	s := newShelf()
 	d, _ := owner(t, &lagging{s, 3}, 1)
-	if err := d.Forget(t.Context(), subjects.User, 5, nil); err != nil {
+	if err := d.Forget(t.Context(), subjects.User, 5, nil, 1, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	_, revision, _ := s.Get(t.Context(), "main.erased")

@@ -33,8 +33,8 @@ func (x *learner) object(object []byte) (Learned, bool) {
 	return x.learn(v, whole, now)
 }
 
-// old takes in an object that came some time ago: what is known by now is newer.
-func (x *learner) old(object []byte) (l Learned, ok bool) {
+// old takes in an object that came some time ago, in a message at a place: what is known by now is newer.
+func (x *learner) old(object []byte, at place) (l Learned, ok bool) {
 	v, err := x.schema.View(object)
 	if err != nil {
 		return l, false
@@ -45,7 +45,7 @@ func (x *learner) old(object []byte) (l Learned, ok bool) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if _, erased := x.erased[keyOf(p)]; erased {
+	if upTo, erased := x.erased[keyOf(p)]; erased && !at.behind(upTo) {
 		return l, false
 	}
 	if e, known := x.peers.get(keyOf(p)); known && x.newer(keyOf(p), e) {

@@ -61,8 +61,8 @@ func TestLastOfTheStreamCounts(t *testing.T) {
 			d, g := owner(t, newShelf(), 1)
 			d.Learn(g.encode(titled(6, 66, "Now")))
 			for _, text := range []string{"First", "Second"} {
-				d.LearnOld(g.encode(titled(5, 55, text)))
-				d.LearnOld(g.encode(titled(6, 65, text)))
+				d.LearnOld(g.encode(titled(5, 55, text)), 1, time.Unix(1, 0))
+				d.LearnOld(g.encode(titled(6, 65, text)), 1, time.Unix(1, 0))
 				between(t, d)
 			}
 			if five, six := stored(t, d, 5), stored(t, d, 6); five.Name != "Second" || six.Name != "Now" || six.access.hash != 66 {
@@ -83,7 +83,7 @@ func TestLostIsLearnedAgain(t *testing.T) {
 		d.Learn(g.encode(titled(id, 11*id, name)))
 	}
 	stored(t, d, 5)
-	if err := d.Forget(ctx, subjects.User, 8, nil); err != nil {
+	if err := d.Forget(ctx, subjects.User, 8, nil, 1, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	_ = s.Remove(ctx, "main.>")
@@ -91,7 +91,7 @@ func TestLostIsLearnedAgain(t *testing.T) {
 	d.Renamed(7, "Seventh", []string{"seventh"})
 	stored(t, d, 7)
 	for id, name := range map[int64]string{5: "Five", 7: "Seven", 8: "Eight"} {
-		d.LearnOld(g.encode(titled(id, 1, name)))
+		d.LearnOld(g.encode(titled(id, 1, name)), 1, time.Unix(1, 0))
 	}
 	if err := d.Settle(ctx); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestLostIsLearnedAgain(t *testing.T) {
 		t.Error("who was erased is back")
 	}
 	d.StorageLost()
-	d.LearnOld(g.encode(titled(6, 1, "Six"))) // a name comes over what has none
+	d.LearnOld(g.encode(titled(6, 1, "Six")), 1, time.Unix(1, 0)) // a name comes over what has none
 	if r := stored(t, d, 6); r.Name != "Six" || r.access.hash != 66 {
 		t.Errorf("%+v", r)
 	}

@@ -16,10 +16,10 @@ type memory struct {
 	lately  lately
 	names   names
 	pending map[key]pending
-	erased  map[key]struct{} // who was, since this was made
-	erasure int              // how many have been
-	wake    func()           // is called with mu held when something is pending; nil: nothing is kept
-	first   func() uint64    // the lowest revision that the bucket held lately
+	erased  map[key]place // who was, since this was made: the last message of before
+	erasure int           // how many have been
+	wake    func()        // is called with mu held when something is pending; nil: nothing is kept
+	first   func() uint64 // the lowest revision that the bucket held lately
 }
 
 // pending is what the bucket is to be told of a peer: a record; other names; neither: in which message he was seen.
@@ -34,11 +34,20 @@ type naming struct {
 	usernames []string
 }
 
+// place is that of a message in the stream of updates, which was made at a time.
+type place struct {
+	seq  uint64
+	made time.Time
+}
+
+// behind reports whether a message is not of before another one, or none of the same stream.
+func (p place) behind(other place) bool { return p.seq > other.seq || !p.made.Equal(other.made) }
+
 // pendingMost is how much may wait. What is learned beyond is learned again when it comes again.
 const pendingMost = 20_000
 
 func newMemory() *memory {
-	return &memory{names: newNames(), pending: map[key]pending{}, erased: map[key]struct{}{}, first: func() uint64 { return 0 }}
+	return &memory{names: newNames(), pending: map[key]pending{}, erased: map[key]place{}, first: func() uint64 { return 0 }}
 }
 
 // peer is what is known of a peer.
@@ -262,12 +271,12 @@ func (m *memory) usernames(p peer) []string {
 	return slices.Clone(m.names.owned[keyOf(p)])
 }
 
-// forget takes out a peer, and gives the names that led to it. What came some time ago does not tell of it any more.
-func (m *memory) forget(p peer) (usernames []string) {
+// forget takes out a peer, and gives the names that led to it. What came up to a message of the stream does not tell of it any more.
+func (m *memory) forget(p peer, upTo place) (usernames []string) {
 	k := keyOf(p)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.erased[k] = struct{}{}
+	m.erased[k] = upTo
 	m.erasure++
 	usernames = slices.Clone(m.names.owned[k])
 	m.names.own(p, k, nil)

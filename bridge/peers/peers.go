@@ -84,8 +84,10 @@ func New(c Config) *Directory {
 // Learn takes in a User or Chat object, in TL; false: it tells of nobody.
 func (d *Directory) Learn(object []byte) (Learned, bool) { return d.learner.object(object) }
 
-// LearnOld takes in an object that came some time ago: what is known by now is newer.
-func (d *Directory) LearnOld(object []byte) (Learned, bool) { return d.learner.old(object) }
+// LearnOld takes in an object that came some time ago, in a message of the stream of updates, made at that time: what is known by now is newer.
+func (d *Directory) LearnOld(object []byte, seq uint64, made time.Time) (Learned, bool) {
+	return d.learner.old(object, place{seq, made})
+}
 
 // Met takes in the users and chats that an answer holds.
 func (d *Directory) Met(objects []codec.View, result []byte) { d.learner.met(objects, result) }
@@ -198,9 +200,10 @@ func (d *Directory) NamesOf(ctx context.Context, kind subjects.Kind, id int64, f
 	return d.keeper.namesOf(ctx, peer{kind, id}, former)
 }
 
-// Forget takes out of memory and bucket what is known of a peer, and whose these names are, which it has or had.
-func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64, names []string) error {
-	return d.keeper.erase(ctx, peer{kind, id}, names)
+// Forget takes out of memory and bucket what is known of a peer, and whose these names are, which it has or had. What the stream of updates, made at
+// that time, tells of it up to a sequence is not learned any more.
+func (d *Directory) Forget(ctx context.Context, kind subjects.Kind, id int64, names []string, upTo uint64, made time.Time) error {
+	return d.keeper.erase(ctx, peer{kind, id}, names, place{upTo, made})
 }
 
 // ForgetAll takes everything of the account out of the bucket: it is another user's.

@@ -401,12 +401,12 @@ func TestBeyond(t *testing.T) {
 		if l, ok := d.Learn(g.encode(m)); ok {
 			t.Errorf("learned of %v", l)
 		}
-		d.LearnOld(g.encode(m))
+		d.LearnOld(g.encode(m), 1, time.Unix(1, 0))
 	}
 	d.Renamed(far, "Eve", []string{"eve"})
 	d.SeenIn(subjects.User, far, subjects.Channel, 3, 7)
 	d.SeenIn(subjects.User, 1, subjects.Channel, far+2, 7)
-	if err := d.Forget(t.Context(), subjects.User, far, nil); err != nil {
+	if err := d.Forget(t.Context(), subjects.User, far, nil, 1, time.Unix(1, 0)); err != nil {
 		t.Error(err)
 	}
 	for text, want := range map[string]string{"user.1": "inputPeerUser 1 11", "channel.3": "inputPeerChannel 3 33"} {
