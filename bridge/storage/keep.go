@@ -20,6 +20,8 @@ const (
 	lookTime = 5 * time.Second
 	// sureAfter is when something that was not found is looked for again before it is made anew.
 	sureAfter = 250 * time.Millisecond
+	// fullEvery is how often it is told at most that records have vanished from where they do so by themselves.
+	fullEvery = time.Minute
 )
 
 // Change is what Keep tells of an item: it was made anew, by this daemon or another, or it lost what was in it.
@@ -40,7 +42,9 @@ type kept struct {
 	first    uint64 // sequence: whatever has a lower one is gone
 	last     uint64 // sequence
 	subjects uint64
-	wrong    error // what is wrong with it since the last look
+	wrong    error     // what is wrong with it since the last look
+	fewer    bool      // there were fewer subjects at a look, of which nobody was told
+	told     time.Time // when that was told last
 }
 
 // ErrAway says that JetStream could not be asked lately.
@@ -240,11 +244,21 @@ func (s *Storage) compare(k *kept, info *jetstream.StreamInfo) (c *Change) {
 		c = &Change{Name: name, Lost: k.last, Anew: true, Cause: "the stream was deleted; this is another one"}
 	case remembers(name) && (info.State.NumSubjects < k.subjects || info.State.Msgs == 0 && info.State.LastSeq > k.last):
 		c = &Change{Name: name, Lost: k.last, Cause: causePurged}
-	case name == Peers && !PushesOut(info) && (info.State.NumSubjects < k.subjects || k.first <= k.last && info.State.FirstSeq > k.last):
+	case name == Peers && k.thinned(info, time.Now()):
 		c = &Change{Name: name, Lost: k.last, Maybe: true, Cause: causePurged}
 	}
 	k.created, k.first, k.last, k.subjects = info.Created, info.State.FirstSeq, info.State.LastSeq, info.State.NumSubjects
 	return c
+}
+
+// thinned reports whether somebody is to look what has vanished, where that may be nothing but what had to make room.
+func (k *kept) thinned(info *jetstream.StreamInfo, now time.Time) bool {
+	k.fewer = k.fewer || info.State.NumSubjects < k.subjects || !PushesOut(info) && k.first <= k.last && info.State.FirstSeq > k.last
+	if !k.fewer || PushesOut(info) && now.Sub(k.told) < fullEvery {
+		return false
+	}
+	k.fewer, k.told = false, now
+	return true
 }
 
 const causePurged = "records were purged from the stream"

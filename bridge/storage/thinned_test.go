@@ -2,13 +2,14 @@ package storage
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// From the bucket of peers records vanish by themselves when it is full. Else whoever keeps something there is to look, when it was emptied or when there
-// are fewer keys than before.
+// Whoever keeps something in the bucket of peers is to look when it was emptied, or when there are fewer keys than before; where that is full,
+// records vanish by themselves as well.
 func TestPeersThinned(t *testing.T) {
 	made := time.Unix(1, 0)
 	for name, c := range map[string]struct {
@@ -21,7 +22,8 @@ func TestPeersThinned(t *testing.T) {
 		"fewer keys":                    {1, 101, 500, 89, true},
 		"emptied":                       {101, 100, 0, 0, true},
 		"emptied, and more than before": {101, 400, 500, 95, true},
-		"full, the oldest went":         {40, 130, 950, 88, false},
+		"full, and fewer keys":          {40, 130, 950, 88, true},
+		"full, as many keys":            {40, 130, 950, 90, false},
 		"full, all of it is new":        {130, 230, 950, 90, false},
 	} {
 		k := &kept{item: Item{Name: Peers}, created: made, first: 1, last: 100, subjects: 90}
@@ -33,4 +35,28 @@ func TestPeersThinned(t *testing.T) {
 			t.Errorf("%s: %+v, first %d", name, got, k.first)
 		}
 	}
+}
+
+// Of a bucket that is full they look once in a while, and then for all that has vanished since.
+func TestFullPeersThinned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := time.Unix(1, 0)
+		k := &kept{item: Item{Name: Peers}, created: made, first: 1, last: 100, subjects: 90}
+		told := func(subjects uint64) bool {
+			return (&Storage{}).compare(k, &jetstream.StreamInfo{
+				Created: made, Config: jetstream.StreamConfig{MaxBytes: 1000}, State: jetstream.StreamState{FirstSeq: 1, LastSeq: k.last + 1, Bytes: 950, NumSubjects: subjects},
+			}) != nil
+		}
+		if !told(80) || told(70) || told(70) {
+			t.Error("it is not told once")
+		}
+		time.Sleep(fullEvery)
+		if !told(75) || told(75) {
+			t.Error("what has vanished meanwhile is not told once, later")
+		}
+		time.Sleep(fullEvery)
+		if told(75) {
+			t.Error("nothing has vanished")
+		}
+	})
 }
