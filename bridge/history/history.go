@@ -276,7 +276,10 @@ func (s *Service) enter(j *job) (in *job, undo func()) {
 			o.State, o.Error, o.Code, o.Ended, o.wait, o.next = "", "", 0, time.Time{}, 0, time.Time{}
 			o.Walk.Again()
 			o.entering = true
-			return o, func() { *o = was }
+			return o, func() {
+				*o = was
+				o.Past = len(s.leaves(o)) > 0
+			}
 		case !o.ended():
 			open++
 		}

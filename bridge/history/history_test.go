@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -336,7 +337,7 @@ func TestWrittenDownFirst(t *testing.T) {
 // A daemon that dies between storing a page and writing down that it has, leaves it to the next one, which stores nothing twice: however long
 // after, and wherever it died.
 func TestNothingStandsTwice(t *testing.T) {
-	for _, kept := range []int{1, 2, 3} { // of the record: only the job, and some pages
+	for _, kept := range []int{2, 3, 4} { // of the record: that there is nobody else, only the job, and some pages
 		g := newTelegram(450)
 		x := newRig(t, g)
 		f := &forgetful{Records: x.records, left: kept}
@@ -691,5 +692,35 @@ func TestLongJobIsNotForgotten(t *testing.T) {
 	}
 	if len(ids) != endedMost+1 || !slices.Equal(ids[:3], []string{"open", "long", "short50"}) || ids[endedMost] != "short2" {
 		t.Errorf("%d jobs: %v", len(ids), ids)
+	}
+}
+
+// lagging are records that a copy of the bucket tells which has not heard of the last ones at first.
+type lagging struct {
+	Records
+	left atomic.Int32
+}
+
+func (r *lagging) History(ctx context.Context, account string) ([]byte, uint64, error) {
+	if r.left.Add(-1) >= 0 {
+		return nil, 0, nil
+	}
+	return r.Records.History(ctx, account)
+}
+
+// A job that the former owner has accepted last is not lost where the next one asks a copy that has not heard of it.
+func TestTakenOverFromALaggingCopy(t *testing.T) {
+	x := newRig(t, newTelegram(5))
+	x.change = func(c *Config) { c.Held = func() string { return "held" } }
+	s := x.serve()
+	j := x.fetch(s, `{"peer":"x"}`)
+	s.Close()
+	lag := &lagging{Records: x.records}
+	lag.left.Store(2)
+	x.change = func(c *Config) { c.Records = lag }
+	s = x.serve()
+	x.fetch(s, `{"peer":"x","limit":1}`)
+	if got := x.ended(s, j.ID); got.State != Done {
+		t.Errorf("%+v", got)
 	}
 }

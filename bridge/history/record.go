@@ -63,10 +63,8 @@ func (s *Service) load(ctx context.Context) error {
 	s.jobs, s.revision = readJobs(body, s.c.User), revision
 	s.erasures, s.lastErasure = readErasures(body, s.c.User)
 	s.mu.Unlock()
-	if body != nil {
-		if err := s.write(ctx); err != nil {
-			return err
-		}
+	if err := s.write(ctx); err != nil { // a copy of the bucket may not have heard of jobs yet
+		return err
 	}
 	s.mu.Lock()
 	s.loaded = true
