@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -165,7 +166,7 @@ func Stream(ctx context.Context, js jetstream.JetStream, name, filter string, up
 			return true, nil
 		}
 		if !dry {
-			if err := s.SecureDeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			if err := storage.EraseMsg(ctx, s, seq); err != nil {
 				return false, fmt.Errorf("message %d: %w", seq, err)
 			}
 		}

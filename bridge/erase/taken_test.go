@@ -38,3 +38,29 @@ func TestTakenOutMeanwhile(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 }
+
+// What is to be deleted and has gone out by itself just before is no error.
+func TestGoneBeforeItIsDeleted(t *testing.T) {
+	js, _ := embeddedtest.JetStream(t)
+	st, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := js.Publish(t.Context(), "s.1", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Stream(t.Context(), js, "S", "s.1", 0, func(string, nats.Header, []byte) bool {
+		if err := st.Purge(t.Context(), jetstream.WithPurgeSequence(2)); err != nil {
+			t.Error(err)
+		}
+		return true
+	}, false)
+	if err != nil || c.Erased == 0 {
+		t.Errorf("%+v %v", c, err)
+	}
+	if st, err = js.Stream(t.Context(), "S"); err != nil || st.CachedInfo().State.Msgs != 0 {
+		t.Errorf("%v, something is left", err)
+	}
+}

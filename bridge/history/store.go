@@ -218,7 +218,7 @@ func (s *Store) void(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return st.DeleteMsg(ctx, ack.Sequence)
+	return storage.EraseMsg(ctx, st, ack.Sequence)
 }
 
 // Purge deletes what the stream holds of an account.

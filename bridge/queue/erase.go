@@ -153,7 +153,7 @@ func (r *Runner) erase(ctx context.Context, j *job) error {
 			return err
 		}
 		r.c.Told(Cancelled)
-		if err := r.s.queue.SecureDeleteMsg(ctx, j.Seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		if err := storage.EraseMsg(ctx, r.s.queue, j.Seq); err != nil {
 			return err
 		}
 	}

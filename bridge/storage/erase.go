@@ -63,6 +63,36 @@ func (s *Storage) EraseKey(ctx context.Context, name, key string) error {
 // lagging is before a copy of a stream is asked once more that had not heard of what was deleted.
 const lagging = 20 * time.Millisecond
 
+// lagMost is how often at most, with lagging in between.
+const lagMost = 50
+
+// EraseMsg deletes a message, and has the server write over its bytes. One that is gone already, by age or for want of room, is as good.
+func EraseMsg(ctx context.Context, st jetstream.Stream, seq uint64) error {
+	for tries := 1; ; tries++ {
+		err := st.SecureDeleteMsg(ctx, seq)
+		if !deleteRefused(err) {
+			return err
+		}
+		_, gone := st.GetMsg(ctx, seq)
+		switch {
+		case errors.Is(gone, jetstream.ErrMsgNotFound):
+			return nil
+		case gone != nil:
+			return gone
+		case tries == lagMost: // it is forbidden
+			return err
+		}
+		if err := retry.Pause(ctx, lagging); err != nil {
+			return err
+		}
+	}
+}
+
+// deleteRefused reports whether a server has not deleted a message: that is forbidden, or it is gone.
+func deleteRefused(err error) bool {
+	return errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) || errors.Is(err, jetstream.ErrMsgNotFound) || codeOf(err) == codeDeleteFailed
+}
+
 // EraseSubject deletes all messages of a subject, and has the server write over their bytes.
 func EraseSubject(ctx context.Context, st jetstream.Stream, subject string) error {
 	for {
@@ -74,14 +104,10 @@ func EraseSubject(ctx context.Context, st jetstream.Stream, subject string) erro
 			return err
 		}
 		err = st.SecureDeleteMsg(ctx, m.Sequence)
-		var api *jetstream.APIError
-		switch {
-		case errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful), errors.As(err, &api) && api.ErrorCode == codeDeleteFailed: // it is forbidden, or gone
+		if deleteRefused(err) {
 			if err = st.Purge(ctx, jetstream.WithPurgeSubject(subject)); err == nil {
 				err = retry.Pause(ctx, lagging)
 			}
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-			err = retry.Pause(ctx, lagging)
 		}
 		if err != nil {
 			return err
