@@ -215,14 +215,22 @@ func (x *keeper) recall(ctx context.Context, p peer) (e entry, known bool, err e
 		return e, known, nil
 	}
 	defer mtproto.BeginWait(ctx, mtproto.Wait{For: mtproto.WaitElse})()
-	r, revision, err := x.account.peer(ctx, p)
-	switch {
-	case errors.Is(err, storage.ErrNone):
-		return e, known, nil
-	case err != nil:
-		return e, known, err
+	for {
+		erasures := x.memory.erasures()
+		r, revision, err := x.account.peer(ctx, p)
+		switch {
+		case errors.Is(err, storage.ErrNone):
+			return e, known, nil
+		case err != nil:
+			return e, known, err
+		}
+		if now, taken := x.memory.recalled(k, r, revision, erasures); taken {
+			return now, true, nil
+		}
+		if x.memory.goes(k) {
+			return entry{}, false, nil
+		}
 	}
-	return x.memory.adopt(k, r, revision), true, nil
 }
 
 // erase takes a peer out of memory and bucket.
@@ -230,6 +238,7 @@ func (x *keeper) erase(ctx context.Context, p peer, names []string, upTo place) 
 	x.writing.Lock() // what is being written is there then, and nothing waits to be written again
 	defer x.writing.Unlock()
 	names = append(slices.Clone(names), x.memory.forget(p, upTo)...)
+	defer x.memory.gone()
 	return x.account.erase(ctx, p, names)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,4 +191,55 @@ func TestMarkOnItsWay(t *testing.T) {
 	if seq, err := d.Mark(t.Context(), made); seq != 11 || err != nil {
 		t.Error(seq, err)
 	}
+}
+
+// What was read of somebody in the bucket before he was erased is not taken in afterwards; of others it is.
+func TestErasedIsNotRecalled(t *testing.T) {
+	for _, id := range []int64{5, 6} {
+		s := newShelf()
+		lived(t, s, 1, user(5, 55), user(6, 66))
+		slow := &slowReads{shelf: s, key: peer{subjects.User, id}.String(), read: make(chan struct{}), goOn: make(chan struct{})}
+		d, _ := owner(t, slow, 1)
+		recalled := make(chan bool, 1)
+		go func() {
+			_, known, err := d.keeper.recall(t.Context(), peer{subjects.User, id})
+			if err != nil {
+				t.Error(err)
+			}
+			recalled <- known
+		}()
+		<-slow.read
+		if err := d.Forget(t.Context(), subjects.User, 5, nil, 1, time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		close(slow.goOn)
+		if known := <-recalled; known != (id == 6) {
+			t.Errorf("user.%d is known: %v", id, known)
+		}
+		if _, known := d.memory.peer(keyOf(peer{subjects.User, 5})); known {
+			t.Error("who was erased is in memory")
+		}
+		d.Close(t.Context())
+	}
+}
+
+// slowReads is a bucket of which one answer is long on its way.
+type slowReads struct {
+	*shelf
+	key        string
+	once       sync.Once
+	read, goOn chan struct{}
+}
+
+func (s *slowReads) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	value, revision, err := s.shelf.Get(ctx, key)
+	if strings.HasSuffix(key, s.key) {
+		first := false
+		s.once.Do(func() { first = true })
+		if first {
+			close(s.read)
+			<-s.goOn
+		}
+	}
+	return value, revision, err
 }

@@ -17,7 +17,8 @@ type memory struct {
 	names   names
 	pending map[key]pending
 	erased  map[key]place // who was, since this was made: the last message of before
-	erasure int           // how many have been
+	erasure int           // how often that has begun or ended
+	going   key           // who is being erased now; 0: nobody
 	wake    func()        // is called with mu held when something is pending; nil: nothing is kept
 	first   func() uint64 // the lowest revision that the bucket held lately
 }
@@ -136,6 +137,22 @@ func (m *memory) again(failed map[key]pending) {
 func (m *memory) adopt(k key, r record, revision uint64) entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.adopted(k, r, revision)
+}
+
+// recalled is adopt of what was read beside erasures, and reports whether it is taken in: not where somebody was erased since it was read, nor of
+// who is being erased.
+func (m *memory) recalled(k key, r record, revision uint64, erasure int) (entry, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if erasure != m.erasure || k == m.going {
+		return entry{}, false
+	}
+	return m.adopted(k, r, revision), true
+}
+
+// adopted is adopt, with mu held.
+func (m *memory) adopted(k key, r record, revision uint64) entry {
 	e, _ := m.peers.get(k)
 	e.kept, e.revision, e.old = r.sum(), revision, false
 	e.bot = r.Type == "bot"
@@ -246,7 +263,7 @@ func (m *memory) remembered(name string) (alias, bool) {
 	return n, n.err == nil && known && time.Since(time.Unix(int64(e.seen), 0)) < nameLife
 }
 
-// remember notes what a question about a name has found, and reports whether it has: not where somebody was erased since it was asked.
+// remember notes what a question about a name has found, and reports whether it has: not where somebody was being erased since it was asked.
 func (m *memory) remember(name string, n alias, erasure int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -257,7 +274,7 @@ func (m *memory) remember(name string, n alias, erasure int) bool {
 	return true
 }
 
-// erasures is how many peers were erased.
+// erasures tells one time from another between which somebody was being erased.
 func (m *memory) erasures() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -277,6 +294,7 @@ func (m *memory) forget(p peer, upTo place) (usernames []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.erased[k] = upTo
+	m.going = k
 	m.erasure++
 	usernames = slices.Clone(m.names.owned[k])
 	m.names.own(p, k, nil)
@@ -284,6 +302,21 @@ func (m *memory) forget(p peer, upTo place) (usernames []string) {
 	m.peers.drop(k)
 	m.lately = lately{}
 	return usernames
+}
+
+// gone ends what forget began: the bucket does not have the peer any more.
+func (m *memory) gone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.going = 0
+	m.erasure++
+}
+
+// goes reports whether a peer is being erased.
+func (m *memory) goes(k key) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.going == k
 }
 
 // storageLost is for when the bucket was lost: it is not known any more what is there.
