@@ -233,3 +233,40 @@ func TestOlderJobsBringNothingBack(t *testing.T) {
 		t.Errorf("she is not known again: %q", code)
 	}
 }
+
+// Of somebody who writes again behind an erasure, or when the stream was lost, the stream tells anew who it is, also where Telegram's updates leave that
+// out.
+func TestWhoWritesAgainIsToldAnew(t *testing.T) {
+	w := newTown(t, func(c *mttest.Config) { c.Updates.Short = true })
+	eve := w.AddUser(mttest.User{First: "Eve"})
+	eve.Send(w.dora, "before anybody kept anything")
+	d := newDaemon(t, w)
+	d.login("main", w.dora)
+	d.await("main", "connected")
+	x := &marked{daemon: d}
+	subject, peer := fmt.Sprintf("tg.upd.main.updateNewMessage.user.%d", eve.ID()), fmt.Sprintf(`{"peer":"user.%d"}`, eve.ID())
+	eve.Send(w.dora, "one")
+	eve.Send(w.dora, "two")
+	d.updates(subject, 2)
+	x.fine(d.ask("tg.ctl.main.erase", peer).Header.Get("Nats-Service-Error"))
+	eve.Send(w.dora, "three")
+	if m := d.updates(subject, 1)[0]; !strings.Contains(string(m.Data()), `"first_name":"Eve"`) {
+		t.Errorf("%s", m.Data())
+	}
+	x.fine(d.ask("tg.ctl.main.peers.get", peer).Header.Get("Nats-Service-Error"))
+
+	if err := d.js.DeleteStream(soon(t), "TG_UPDATES"); err != nil {
+		t.Fatal(err)
+	}
+	x.until("the loss is told", func() bool {
+		st, err := d.js.Stream(soon(t), "TG_EVENTS")
+		if err == nil {
+			_, err = st.GetLastMsgForSubject(soon(t), "tg.evt.main.storage.lost")
+		}
+		return err == nil
+	})
+	eve.Send(w.dora, "four")
+	if m := d.updates(subject, 1)[0]; !strings.Contains(string(m.Data()), `"first_name":"Eve"`) {
+		t.Errorf("in another stream: %s", m.Data())
+	}
+}

@@ -234,6 +234,9 @@ func (e *erasure) updates(ctx context.Context) error {
 			return err
 		}
 	}
+	if !e.dry {
+		e.driver.publisher.directory.untold.Store(true)
+	}
 	if err := e.messages(ctx, storage.Updates, e.tell.scheme.Updates(e.c.Name), e.out.UpTo, e.who.In, e.dry); err != nil {
 		return err
 	}
@@ -246,6 +249,7 @@ func (e *erasure) peer(ctx context.Context) error {
 		return nil
 	}
 	e.out.Peers = true
+	defer e.driver.publisher.directory.untold.Store(true) // whom an update has told of meanwhile is forgotten as well
 	return e.driver.publisher.directory.Forget(ctx, e.who.Kind, e.who.ID, e.who.Names, e.out.UpTo, e.c.Records.StreamMade())
 }
 

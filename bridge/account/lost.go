@@ -19,6 +19,7 @@ func (r *Runner) StorageLost(c storage.Change) {
 	}
 	if o := r.ownership(); o != nil && c.Name == storage.Updates && c.Anew {
 		o.driver.ledger.anotherStream()
+		o.driver.publisher.directory.untold.Store(true)
 	}
 	if o := r.ownership(); o != nil && c.Name == storage.Peers && !c.Maybe {
 		o.relearning.lost()

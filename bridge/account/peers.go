@@ -28,6 +28,7 @@ type directory struct {
 	// caughtUp: the bucket tells of all of whom the stream does that came before this owner.
 	caughtUp atomic.Bool
 	told     map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
+	untold   atomic.Bool               // it is not sure any more that the stream tells of them
 }
 
 // mostTold is how many peers are remembered so; then begins another round.
@@ -42,12 +43,20 @@ func newDirectory(c peers.Config, scheme subjects.Scheme) *directory {
 // knows reports whether the stream has told who somebody is. Of an updateShortMessage from somebody else the difference brings
 // message and peers (E5).
 func (x *directory) knows(p updates.Peer) bool {
+	x.forgetTold()
 	_, ok := x.told[p]
 	return ok || p.ID == x.self
 }
 
+func (x *directory) forgetTold() {
+	if x.untold.Swap(false) {
+		clear(x.told)
+	}
+}
+
 // note notes that the stream tells who somebody is.
 func (x *directory) note(l peers.Learned) {
+	x.forgetTold()
 	if len(x.told) >= mostTold {
 		clear(x.told)
 	}
