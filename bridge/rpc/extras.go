@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"context"
+	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -23,7 +25,8 @@ const (
 type extras struct {
 	bySubject map[string]extra
 	life      context.Context //nolint:containedctx // the service's
-	slow      sync.WaitGroup  // those that take their time
+	log       *slog.Logger
+	slow      sync.WaitGroup // those that take their time
 }
 
 type extra struct {
@@ -32,8 +35,8 @@ type extra struct {
 	Extra
 }
 
-func newExtras(life context.Context, service *micro.Service, all map[string]Extra) *extras {
-	x := &extras{bySubject: map[string]extra{}, life: life}
+func newExtras(life context.Context, log *slog.Logger, service *micro.Service, all map[string]Extra) *extras {
+	x := &extras{bySubject: map[string]extra{}, life: life, log: log}
 	for name, one := range all {
 		x.bySubject[one.Subject] = extra{service.Add(name, one.Subject, nil), answer.NewPlaces(extraMost, callerMost), one}
 	}
@@ -66,7 +69,7 @@ func (x *extras) accept(r answer.Request) {
 		return
 	}
 	do := func() {
-		data, fault := one.Answer(x.life, r.Data())
+		data, fault := x.guarded(one, r.Data())
 		one.reply(&r, at, data, fault)
 	}
 	if !one.Slow {
@@ -82,6 +85,17 @@ func (x *extras) accept(r answer.Request) {
 		defer leave()
 		do()
 	})
+}
+
+// guarded keeps a fault of ours in one request from ending all others.
+func (x *extras) guarded(one extra, request []byte) (data []byte, fault *Fault) {
+	defer func() {
+		if what := recover(); what != nil {
+			x.log.Error("a request made the program fail", "subject", one.Subject, "what", what, "stack", string(debug.Stack()))
+			data, fault = nil, answer.Doubt(500, oursText)
+		}
+	}()
+	return one.Answer(x.life, request)
 }
 
 // reply sends a result, or a fault, and counts.

@@ -95,3 +95,21 @@ func TestLeftVerbsAreAnswered(t *testing.T) {
 		}
 	}
 }
+
+// A fault of ours in one request ends no other, nor the daemon: who made it is told.
+func TestVerbsSurviveAFaultOfOurs(t *testing.T) {
+	g := newRig(t, nearestDC, func(c *Config) {
+		c.Extra = map[string]Extra{
+			"erase":  {Subject: "tg.ctl.main.erase", Slow: true, Operator: true, Answer: func(context.Context, []byte) ([]byte, *Fault) { panic("ours") }},
+			"status": {Subject: "tg.ctl.main.status", Answer: func(context.Context, []byte) ([]byte, *Fault) { panic("ours") }},
+			"freeze": {Subject: "tg.ctl.main.freeze", Slow: true, Operator: true, Answer: atOnce},
+		}
+	})
+	for range extraMost + 1 {
+		for subject, want := range map[string]string{"tg.ctl.main.erase": "500", "tg.ctl.main.status": "500", "tg.ctl.main.freeze": ""} {
+			if got := g.ask(subject, "{}").Header.Get("Nats-Service-Error-Code"); got != want {
+				t.Errorf("%s: %s, want %s", subject, got, want)
+			}
+		}
+	}
+}

@@ -97,11 +97,14 @@ func (h *handler) begin(j *job) (ctx context.Context, cancel context.CancelFunc,
 	return gate.WithCaller(mtproto.WithWaiter(ctx, j), j.Caller()), cancel, nil
 }
 
+// oursText is what is told of a fault of ours.
+const oursText = "natsgram failed on this request; its log tells more"
+
 // survive keeps a fault of ours in one request from ending all others.
 func (h *handler) survive(j *job) {
 	if what := recover(); what != nil {
 		h.c.Log.Error("a request made the program fail", "account", h.c.Account, "method", j.method, "what", what, "stack", string(debug.Stack()))
-		j.Refuse(answer.Doubt(500, "natsgram failed on this request; its log tells more")) // unless it has its answer
+		j.Refuse(answer.Doubt(500, oursText)) // unless it has its answer
 	}
 }
 

@@ -59,7 +59,7 @@ func newService(config Config) *Service {
 		Answers: c.Answers, Name: ServiceName(c.Account), About: "Telegram account " + c.Account, Version: c.Version, Metadata: c.Metadata,
 	})
 	s.routes = newRoutes(s.micro, &c)
-	s.extras = newExtras(s.ctx, s.micro, c.Extra)
+	s.extras = newExtras(s.ctx, c.Log, s.micro, c.Extra)
 	s.pool = turns.New(turns.Config{
 		Limits: turns.Limits{Work: c.Concurrency, Begun: begunMost * c.Concurrency, Queue: c.Queue, Bytes: c.QueueBytes},
 		Budget: c.Budget, Sequence: c.Sequence, Whose: s.order.whose,
