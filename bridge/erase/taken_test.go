@@ -63,4 +63,13 @@ func TestGoneBeforeItIsDeleted(t *testing.T) {
 	if st, err = js.Stream(t.Context(), "S"); err != nil || st.CachedInfo().State.Msgs != 0 {
 		t.Errorf("%v, something is left", err)
 	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "F", Subjects: []string{"f.>"}, DenyDelete: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "f.1", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Stream(t.Context(), js, "F", ">", 0, func(string, nats.Header, []byte) bool { return true }, false); err == nil {
+		t.Error("what may not be deleted counts as gone")
+	}
 }
