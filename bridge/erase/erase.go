@@ -204,7 +204,7 @@ func behind(ctx context.Context, js jetstream.JetStream, name, filter string, at
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case came && errors.Is(err, nats.ErrTimeout):
+		case errors.Is(err, nats.ErrTimeout) && (came || spent(ctx, consumer)):
 			return true, nil
 		case err != nil:
 			return false, err
@@ -219,4 +219,10 @@ func behind(ctx context.Context, js jetstream.JetStream, name, filter string, at
 		}
 	}
 	return false, nil
+}
+
+// spent reports whether a consumer that has given nothing has nothing to give.
+func spent(ctx context.Context, c jetstream.Consumer) bool {
+	info, err := c.Info(ctx)
+	return err == nil && info.NumPending == 0 && info.Delivered.Consumer == 0
 }

@@ -2,7 +2,9 @@ package erase
 
 import (
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -71,5 +73,38 @@ func TestGoneBeforeItIsDeleted(t *testing.T) {
 	}
 	if _, err := Stream(t.Context(), js, "F", ">", 0, func(string, nats.Header, []byte) bool { return true }, false); err == nil {
 		t.Error("what may not be deleted counts as gone")
+	}
+}
+
+// That all which was to come has gone out before the first of it came is no error either.
+func TestTakenOutBeforeItCame(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	hold := embeddedtest.Hold(embeddedtest.Start(t))
+	js, err := jetstream.New(embeddedtest.Connect(t, hold))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "s.1", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	hold.Back(func(subject string) bool { return strings.HasPrefix(subject, "$JS.API.CONSUMER.MSG.NEXT.") })
+	done := make(chan error, 1)
+	go func() {
+		_, err := Stream(t.Context(), js, "S", "s.1", 0, func(string, nats.Header, []byte) bool { return true }, false)
+		done <- err
+	}()
+	for begun := time.Now(); len(hold.Held()) == 0 && time.Since(begun) < time.Minute; {
+		time.Sleep(time.Millisecond)
+	}
+	if err := st.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	hold.Release(t)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
