@@ -269,6 +269,14 @@ func (a *accountStore) erase(ctx context.Context, p peer, others []string) error
 	if r, _, err := a.peer(ctx, p); err == nil {
 		others = append(others, r.Usernames...)
 	}
+	err := a.names(ctx, func(name string, of peer) { // also those that were found lately
+		if of == p {
+			others = append(others, name)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	for _, name := range others {
 		if err := a.store.EraseWhole(ctx, a.nameKey(name)); err != nil {
 			return err

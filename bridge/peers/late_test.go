@@ -243,3 +243,23 @@ func (s *slowReads) Get(ctx context.Context, key string) ([]byte, uint64, error)
 	}
 	return value, revision, err
 }
+
+// A name that was found to be somebody's just before the erasure, when it had been read already which names he has, does not outlive it.
+func TestNameFoundJustBefore(t *testing.T) {
+	s := newShelf()
+	d, _ := owner(t, s, 1)
+	defer d.Close(t.Context())
+	names, err := d.NamesOf(t.Context(), subjects.User, 5, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, id := range map[string]int64{"eve_e": 5, "other": 6} {
+		d.account.putName(t.Context(), name, alias{peer: peer{subjects.User, id}}, d.account.era(t.Context()))
+	}
+	if err := d.Forget(t.Context(), subjects.User, 5, names, 1, time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if s.all["main.name.eve_e"] != nil || s.all["main.name.other"] == nil {
+		t.Errorf("%q", s.all)
+	}
+}
