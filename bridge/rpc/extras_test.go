@@ -100,9 +100,9 @@ func TestLeftVerbsAreAnswered(t *testing.T) {
 func TestVerbsSurviveAFaultOfOurs(t *testing.T) {
 	g := newRig(t, nearestDC, func(c *Config) {
 		c.Extra = map[string]Extra{
-			"erase":  {Subject: "tg.ctl.main.erase", Slow: true, Operator: true, Answer: func(context.Context, []byte) ([]byte, *Fault) { panic("ours") }},
+			"erase":  {Subject: "tg.ctl.main.erase", Slow: true, Answer: func(context.Context, []byte) ([]byte, *Fault) { panic("ours") }},
 			"status": {Subject: "tg.ctl.main.status", Answer: func(context.Context, []byte) ([]byte, *Fault) { panic("ours") }},
-			"freeze": {Subject: "tg.ctl.main.freeze", Slow: true, Operator: true, Answer: atOnce},
+			"freeze": {Subject: "tg.ctl.main.freeze", Slow: true, Answer: atOnce},
 		}
 	})
 	for range extraMost + 1 {
