@@ -77,11 +77,7 @@ func (x *search) passes() {
 			return
 		}
 		begun := time.Now()
-		err := x.pass(all)
-		for _, w := range all {
-			w.err = err
-			close(w.done)
-		}
+		x.pass(all)
 		select {
 		case <-time.After(min(time.Since(begun), searchRest)):
 		case <-x.keeper.stop:
@@ -98,14 +94,15 @@ func (x *search) next() []*wanted {
 	return all
 }
 
-// pass goes through what the bucket holds, until all have enough, or nobody waits any more.
-func (x *search) pass(all []*wanted) error {
+// pass goes through what the bucket holds, until all have enough, or nobody waits any more. How it ends is told to those who look until then:
+// who has enough before has got it.
+func (x *search) pass(all []*wanted) {
 	x.keeper.flushAll(x.keeper.life)
 	kind := all[0].kind
 	if slices.ContainsFunc(all, func(w *wanted) bool { return w.kind != kind }) {
 		kind = ""
 	}
-	open, closed := slices.Clone(all), false
+	closed := false
 	err := x.account.peers(x.keeper.life, kind, func(p peer, r *record) bool {
 		select {
 		case <-x.keeper.stop:
@@ -113,13 +110,22 @@ func (x *search) pass(all []*wanted) error {
 			return false
 		default:
 		}
-		open = slices.DeleteFunc(open, func(w *wanted) bool { return w.ctx.Err() != nil || w.enough(x, p, r) })
-		return len(open) > 0
+		all = slices.DeleteFunc(all, func(w *wanted) bool {
+			enough := w.enough(x, p, r)
+			if enough {
+				close(w.done)
+			}
+			return enough || w.ctx.Err() != nil
+		})
+		return len(all) > 0
 	})
 	if closed {
-		return errClosed
+		err = errClosed
 	}
-	return err
+	for _, w := range all {
+		w.err = err
+		close(w.done)
+	}
 }
 
 // errClosed is for who searches while the account is let go of.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ import (
 type passed struct {
 	*shelf
 	takes  time.Duration
+	fails  error // what a pass ends with
 	mu     sync.Mutex
 	passes int
 	atOnce int
@@ -35,7 +37,7 @@ func (s *passed) Each(ctx context.Context, filter string, yield func(string, []b
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return s.shelf.Each(ctx, filter, yield)
+	return errors.Join(s.shelf.Each(ctx, filter, yield), s.fails)
 }
 
 func searched(t *testing.T, takes time.Duration) (*Directory, *passed) {
@@ -89,6 +91,25 @@ func TestSearchesRest(t *testing.T) {
 		if s.passes < 25 || s.passes > 32 {
 			t.Errorf("%d passes of a second in a minute", s.passes)
 		}
+	})
+}
+
+// Who has enough before a pass comes to a bad end gets it, and does not wait for those who look further.
+func TestSearchThatEndsBadlyBehindEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, s := searched(t, time.Second)
+		defer d.Close(t.Context())
+		s.fails = errors.New("the bucket was lost")
+		var work sync.WaitGroup
+		for body, enough := range map[string]bool{`{"text":"eve","limit":1}`: true, `{"text":"eve8"}`: false, `{"text":"zzzz"}`: false} {
+			work.Go(func() {
+				b, f := d.Answer(t.Context(), "search", []byte(body), own)
+				if (f == nil) != enough || strings.Contains(string(b), `"more":true`) != enough {
+					t.Errorf("%s: %v %s", body, f, b)
+				}
+			})
+		}
+		work.Wait()
 	})
 }
 
