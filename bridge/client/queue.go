@@ -38,6 +38,8 @@ type Queued struct {
 	Duplicate bool   // the stream had it already, under the same ID
 
 	c        *Client
+	method   string
+	subject  string   // of the job
 	subjects []string // of the result: by its ID, and by its sequence where another job has the ID
 	digest   string
 }
@@ -102,7 +104,7 @@ func (c *Client) Queue(ctx context.Context, j Job) (*Queued, error) {
 		return nil, fmt.Errorf("natsgram: %s: queue: %w", c.account, err)
 	}
 	return &Queued{
-		ID: j.ID, Sequence: ack.Sequence, Duplicate: ack.Duplicate, c: c, digest: subjects.JobDigest(j.Method, subjects.ContentJSON, m.Data),
+		ID: j.ID, Sequence: ack.Sequence, Duplicate: ack.Duplicate, c: c, method: j.Method, subject: m.Subject, digest: subjects.JobDigest(j.Method, subjects.ContentJSON, m.Data),
 		subjects: []string{subjects.Results(c.o.scheme).Subject(c.account, chat, j.ID), subjects.Results(c.o.scheme).Subject(c.account, chat, strconv.FormatUint(ack.Sequence, 10))},
 	}, nil
 }
@@ -157,42 +159,31 @@ func (c *Client) jetStream() (jetstream.JetStream, error) {
 	return jetstream.New(c.nc)
 }
 
-// Wait returns what became of the job, and waits for it until ctx ends, also while the job waits for a flood to end or its time to come.
-// It returns a job of the state unknown as that, although somebody may have it run again.
-func (q *Queued) Wait(ctx context.Context) (*JobResult, error) {
-	for r, err := range q.c.results(ctx, q.subjects, jetstream.DeliverLastPerSubjectPolicy) {
-		if err != nil || r.digest == q.digest {
-			return r, err
-		}
-	}
-	return nil, ctx.Err()
-}
-
 // JobResults yields the results of all of the account's jobs from now on, in the order of the stream. The loop ends with an error,
 // which may be that of ctx.
 func (c *Client) JobResults(ctx context.Context) iter.Seq2[*JobResult, error] {
-	return c.results(ctx, []string{subjects.Results(c.o.scheme).Of(c.account)}, jetstream.DeliverNewPolicy)
-}
-
-func (c *Client) results(ctx context.Context, wanted []string, from jetstream.DeliverPolicy) iter.Seq2[*JobResult, error] {
 	return func(yield func(*JobResult, error) bool) {
-		messages, err := c.resultMessages(ctx, wanted, from)
+		messages, err := c.resultMessages(ctx, []string{subjects.Results(c.o.scheme).Of(c.account)}, jetstream.DeliverNewPolicy)
 		if err != nil {
-			yield(nil, fmt.Errorf("natsgram: %s: results of jobs: %w", c.account, err))
+			yield(nil, c.noResults(err))
 			return
 		}
 		defer messages.Stop()
 		for {
-			msg, err := messages.Next(jetstream.NextContext(ctx))
+			r, err := c.nextResult(ctx, messages)
 			if err != nil {
-				yield(nil, fmt.Errorf("natsgram: %s: results of jobs: %w", c.account, err))
+				yield(nil, c.noResults(err))
 				return
 			}
-			if r, ok := c.readResult(msg); ok && !yield(r, nil) {
+			if !yield(r, nil) {
 				return
 			}
 		}
 	}
+}
+
+func (c *Client) noResults(err error) error {
+	return fmt.Errorf("natsgram: %s: results of jobs: %w", c.account, err)
 }
 
 func (c *Client) resultMessages(ctx context.Context, wanted []string, from jetstream.DeliverPolicy) (jetstream.MessagesContext, error) {
@@ -210,20 +201,33 @@ func (c *Client) resultMessages(ctx context.Context, wanted []string, from jetst
 	return consumer.Messages()
 }
 
+// nextResult is the next one that this package knows.
+func (c *Client) nextResult(ctx context.Context, messages jetstream.MessagesContext) (*JobResult, error) {
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return nil, err
+		}
+		place, err := msg.Metadata()
+		if err != nil {
+			return nil, err
+		}
+		if r, ok := c.readResult(msg.Subject(), msg.Headers(), msg.Data(), place.Timestamp); ok {
+			return r, nil
+		}
+	}
+}
+
 // readResult reads a result; false: it is none that this package knows.
-func (c *Client) readResult(msg jetstream.Msg) (*JobResult, bool) {
-	account, chat, job, ok := subjects.Results(c.o.scheme).Parse(msg.Subject())
+func (c *Client) readResult(subject string, h nats.Header, data []byte, told time.Time) (*JobResult, bool) {
+	account, chat, job, ok := subjects.Results(c.o.scheme).Parse(subject)
 	if !ok || account != c.account {
 		return nil, false
 	}
-	h := msg.Headers()
-	r := &JobResult{ID: job, Kind: Kind(chat.Kind), ChatID: chat.ID, State: JobState(h.Get(subjects.HeaderJobState)), Data: msg.Data(), digest: h.Get(subjects.HeaderJobDigest)}
+	r := &JobResult{ID: job, Kind: Kind(chat.Kind), ChatID: chat.ID, State: JobState(h.Get(subjects.HeaderJobState)), Told: told, Data: data, digest: h.Get(subjects.HeaderJobDigest)}
 	r.Method, _ = subjects.Unescape(h.Get(subjects.HeaderMethod))
 	r.Tries, _ = strconv.Atoi(h.Get(subjects.HeaderTries))
 	r.Sequence, _ = strconv.ParseUint(h.Get(subjects.HeaderJobSeq), 10, 64)
-	if place, err := msg.Metadata(); err == nil {
-		r.Told = place.Timestamp
-	}
 	if e := refused(h); e != nil {
 		e.Account, e.Method, e.MsgID, e.Attempts = c.account, r.Method, r.ID, r.Tries
 		r.Err = e

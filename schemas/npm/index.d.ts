@@ -100,7 +100,10 @@ export interface Job<M extends MethodName> {
   readonly seq: number;
   /** The stream had it already, under the same id. */
   readonly duplicate: boolean;
-  /** Waits for what becomes of it. */
+  /**
+   * Waits for what becomes of it. Where it is not in the queue any more and what became of it is not kept, that is a CallError, 404 and sent: "unknown".
+   * Who may not read the queue is not told that.
+   */
   result(options?: { signal?: AbortSignal }): Promise<JobResult<M>>;
 }
 

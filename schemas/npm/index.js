@@ -107,32 +107,66 @@ export async function queue(nc, account, chat, method, params = {}, options = {}
   const body = JSON.stringify(params);
   const js = jetstream(nc, domain ? { domain } : {});
   const { seq, duplicate } = await js.publish(`${prefix}.queue.${account}.${chat}.${method}`, body, { headers: h, expect: { streamName: streamName(prefix, "QUEUE") } });
-  // It is told by the id, and by the sequence where another job has the id.
-  const told = [id, String(seq)].map((job) => `${prefix}.done.${account}.${chat}.${token(job)}`);
-  const result = async ({ signal } = {}) => resultOf(js, method, streamName(prefix, "DONE"), told, await digest(method, "application/json", body), signal);
-  return { id, seq, duplicate, result };
+  const job = {
+    id, seq, method, body,
+    subject: `${prefix}.queue.${account}.${chat}.${method}`,
+    // It is told by the id, and by the sequence where another job has the id.
+    told: [id, String(seq)].map((name) => `${prefix}.done.${account}.${chat}.${token(name)}`),
+    queue: streamName(prefix, "QUEUE"), done: streamName(prefix, "DONE"),
+  };
+  return { id, seq, duplicate, result: async ({ signal } = {}) => resultOf(js, { ...job, digest: await digest(method, "application/json", body) }, signal) };
 }
 
-// resultOf waits for what is told of the job with this digest.
-async function resultOf(js, method, stream, told, wanted, signal) {
+// resultOf waits for what is told of a job, and looks after it meanwhile: less and less often, as bridge/client does.
+async function resultOf(js, job, signal) {
   signal?.throwIfAborted();
-  const consumer = await js.consumers.get(stream, { filter_subjects: told, deliver_policy: DeliverPolicy.LastPerSubject });
+  const consumer = await js.consumers.get(job.done, { filter_subjects: job.told, deliver_policy: DeliverPolicy.LastPerSubject });
   const messages = await consumer.consume();
   const end = () => messages.stop();
   signal?.addEventListener("abort", end, { once: true });
+  let found, timer, ended = false;
+  const look = async (pause) => {
+    found = await whereabouts(js, job).catch(() => undefined); // nobody says: it is looked again
+    if (found) end();
+    else if (!ended) timer = setTimeout(look, pause, Math.min(2 * pause, 30_000));
+  };
+  timer = setTimeout(look, 1_000, 2_000);
   try {
     for await (const m of messages) {
-      const of = (name) => m.headers?.get(name);
-      if (of("Tg-Job-Digest") !== wanted) continue;
-      const about = { state: of("Tg-Job-State"), id: decodeURIComponent(m.subject.split(".").at(-1)), tries: Number(of("Tg-Tries")) };
-      return of("Nats-Service-Error-Code") ? { ...about, error: new CallError(method, m.json()) } : { ...about, result: m.json() };
+      if (isOf(job, m.headers)) return outcome(job, m.headers, m);
     }
   } finally {
+    ended = true;
+    clearTimeout(timer);
     signal?.removeEventListener("abort", end);
     await messages.close();
   }
   signal?.throwIfAborted();
+  if (found?.told) return outcome(job, found.told.header, found.told);
+  if (found) throw new CallError(job.method, { code: 404, error: "the job is not in the queue any more, and what became of it is not kept", sent: "unknown" });
   throw new Error("the connection to NATS was closed");
+}
+
+// whereabouts tells whether a job is told of, or lost: undefined where it waits. A daemon takes it out of the queue when it is told of, so that what
+// is told is read behind that.
+async function whereabouts(js, job) {
+  const { streams } = await js.jetstreamManager(false);
+  const queued = await streams.getMessage(job.queue, { seq: job.seq });
+  // In its place another one stands where the stream was made anew.
+  if (queued?.subject === job.subject && queued.header?.get("Nats-Msg-Id") === job.id && new TextDecoder().decode(queued.data) === job.body) return undefined;
+  for (const last_by_subj of job.told) {
+    const told = await streams.getMessage(job.done, { last_by_subj });
+    if (told && isOf(job, told.header)) return { told };
+  }
+  return { lost: true };
+}
+
+// A result has the digest of its job.
+const isOf = (job, headers) => headers?.get("Tg-Job-Digest") === job.digest;
+
+function outcome({ method }, headers, m) {
+  const about = { state: headers.get("Tg-Job-State"), id: decodeURIComponent(m.subject.split(".").at(-1)), tries: Number(headers.get("Tg-Tries")) };
+  return headers.get("Nats-Service-Error-Code") ? { ...about, error: new CallError(method, m.json()) } : { ...about, result: m.json() };
 }
 
 // digest is what stands in Tg-Job-Digest of a job's result.
