@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natsgram/natsgram/bridge/retry"
 )
 
 // binding is a subscription being made at the server.
@@ -96,13 +101,21 @@ func (b *binding) consume(ctx context.Context, stream string, cfg jetstream.Cons
 	return consumer, nil
 }
 
-// changeTime is how long an answer to a change of a durable is waited for. Who may not ask gets none.
-const changeTime = 2 * time.Second
+// changeTime is how long an answer to a change of a durable is waited for. Who may not ask gets none, but is told so on the connection.
+var changeTime = 2 * time.Second
 
 // change brings a durable to what is wanted. Where nobody answers, the user of NATS may be permitted to use it and not to change it: it is used as
 // it is, however many it hands out and for how long, if it hands out the same.
 func (b *binding) change(ctx context.Context, stream string, have jetstream.Consumer, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	asking, cancel := context.WithTimeout(ctx, changeTime)
+	nc, before := b.js.Conn(), b.js.Conn().LastError()
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if denied(asking, nc, before, ".CONSUMER.CREATE."+stream+"."+cfg.Durable) {
+			cancel()
+		}
+	})
+	defer watch.Wait()
 	defer cancel()
 	consumer, err := b.js.UpdateConsumer(asking, stream, cfg)
 	var answer *jetstream.APIError
@@ -117,6 +130,24 @@ func (b *binding) change(ctx context.Context, stream string, have jetstream.Cons
 			filters(old), old.AckPolicy, filters(cfg), cfg.AckPolicy, err)
 	}
 	return nil, fmt.Errorf("durable %s: %w", cfg.Durable, err)
+}
+
+// refusedLooks are how long it takes until it is looked again whether something is refused.
+var refusedLooks = retry.Backoff{Min: 5 * time.Millisecond, Max: 100 * time.Millisecond}
+
+// denied waits until NATS refuses what is published on a subject with this in it, behind a refusal of before, and reports that; false: ctx has
+// ended. It refuses before it answers what is sent behind that.
+func denied(ctx context.Context, nc *nats.Conn, before error, subject string) bool {
+	for wait := refusedLooks.After(0); nc.FlushWithContext(ctx) == nil; wait = refusedLooks.After(wait) {
+		err := nc.LastError()
+		if !errors.Is(err, before) && errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), subject) {
+			return true
+		}
+		if retry.Pause(ctx, wait) != nil {
+			return false
+		}
+	}
+	return false
 }
 
 func (b *binding) bound(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {

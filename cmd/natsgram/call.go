@@ -230,10 +230,8 @@ func ask(ctx context.Context, nc *nats.Conn, m *nats.Msg, timeout time.Duration)
 	if m.Header.Get(subjects.HeaderTimeout) == "" {
 		m.Header.Set(subjects.HeaderTimeout, timeout.String())
 	}
-	ctx, refused := context.WithCancelCause(ctx)
-	defer refused(nil)
-	defer nc.SetErrorHandler(nc.ErrorHandler())
-	nc.SetErrorHandler(refusal(m.Subject, nc.ErrorHandler(), refused))
+	ctx, done := untilRefused(ctx, nc, m.Subject)
+	defer done()
 	reply, err := client.Request(ctx, nc, m)
 	var denied *deniedError
 	switch {
@@ -255,15 +253,26 @@ func (e *deniedError) Error() string {
 	return "this NATS user may not " + e.what + ": natsgram permissions prints what each role may"
 }
 
-// refusal ends a request that NATS refuses. It tells that on the connection, and not in answer to what was sent; everything else that it tells
-// goes to next.
+// untilRefused is for a request on a subject, "" on whichever: the context ends as soon as NATS refuses it, or its answer. NATS tells that on the
+// connection, and not in answer to what was sent; everything else that it tells goes where it went before. done has all of it go there again.
+func untilRefused(ctx context.Context, nc *nats.Conn, subject string) (_ context.Context, done func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	next := nc.ErrorHandler()
+	nc.SetErrorHandler(refusal(subject, next, end))
+	return ctx, func() {
+		nc.SetErrorHandler(next)
+		end(nil)
+	}
+}
+
+// refusal ends a request that NATS refuses.
 func refusal(subject string, next nats.ErrHandler, end func(error)) nats.ErrHandler {
 	return func(nc *nats.Conn, sub *nats.Subscription, err error) {
 		switch r, ok := bus.RefusalOf(err); {
 		case ok && !r.Publish:
 			end(&deniedError{"subscribe to " + r.Subject + ", where the answer comes (NATS_INBOX_PREFIX)"})
-		case ok && r.Subject == subject:
-			end(&deniedError{"publish to " + subject})
+		case ok && (subject == "" || r.Subject == subject):
+			end(&deniedError{"publish to " + r.Subject})
 		case next != nil:
 			next(nc, sub, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -275,6 +276,8 @@ func TestDurableAsDocumented(t *testing.T) {
 	if _, err := r.js.PublishMsg(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
+	defer func(d time.Duration) { ranTime = d }(ranTime)
+	ranTime = time.Hour // it does not wait for what it may not ask
 	t.Setenv("HOME", t.TempDir())
 	for name, value := range map[string]string{
 		"NATS_URL": r.user.ConnectedUrl(), "NATS_USER": rightsUser, "NATS_PASSWORD": "s", "NATS_INBOX_PREFIX": r.inbox, "NATSGRAM_JETSTREAM_DOMAIN": rights.ImportedDomain,

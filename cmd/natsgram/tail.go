@@ -214,10 +214,15 @@ func tail(ctx context.Context, set settings.Settings, account string, o tailOpti
 // noneRan is said where a command goes on for an account that may be a mistake.
 const noneRan = "No daemon has ever run an account %s here"
 
+// ranTime is how long it is waited for an answer to whether an account ever ran. Who may not ask is told so at once.
+var ranTime = 2 * time.Second
+
 // neverRan reports whether it is sure that no daemon ever wrote into the stream for the account.
 func neverRan(ctx context.Context, js jetstream.JetStream, scheme subjects.Scheme, account string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // who may not ask is not answered
+	ctx, cancel := context.WithTimeout(ctx, ranTime)
 	defer cancel()
+	ctx, done := untilRefused(ctx, js.Conn(), "")
+	defer done()
 	st, err := js.Stream(ctx, scheme.StreamName("UPDATES"))
 	if err != nil {
 		return false
