@@ -54,6 +54,7 @@ const (
 	HeaderBusiness  = "Tg-Business-Connection" // id of the connection by which an update came to a bot
 	HeaderMessage   = "Tg-Msg-Id"              // of the message that it is about; of several, between commas
 	HeaderTopic     = "Tg-Topic"               // the forum topic that the message stands in
+	HeaderThread    = "Tg-Thread"              // the thread, of no forum topic, that the message stands in
 	HeaderAlbum     = "Tg-Grouped-Id"          // what the messages of an album share
 	HeaderRedacted  = "Tg-Redacted"            // of an answer too: why contents are missing
 )

@@ -140,6 +140,9 @@ func about(h nats.Header, a *updates.About) {
 	if a.Topic != 0 {
 		h[subjects.HeaderTopic] = []string{strconv.Itoa(a.Topic)}
 	}
+	if a.Thread != 0 {
+		h[subjects.HeaderThread] = []string{strconv.Itoa(a.Thread)}
+	}
 	if a.Album != 0 {
 		h[subjects.HeaderAlbum] = []string{strconv.FormatInt(a.Album, 10)}
 	}

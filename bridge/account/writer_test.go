@@ -98,18 +98,19 @@ func TestMessageOfAnUpdate(t *testing.T) {
 func TestWhichMessage(t *testing.T) {
 	w := testWriter(t, nil)
 	for _, c := range []struct {
-		about                 updates.About
-		message, topic, album string
+		about                         updates.About
+		message, topic, thread, album string
 	}{
-		{updates.About{}, "", "", ""},
-		{updates.About{MsgID: 7, Topic: 3, Album: -9}, "7", "3", "-9"},
-		{updates.About{MsgIDs: []int64{7, 8}}, "7,8", "", ""},
-		{updates.About{MsgIDs: make([]int64, mostNamed+1)}, "", "", ""},
+		{updates.About{}, "", "", "", ""},
+		{updates.About{MsgID: 7, Topic: 3, Album: -9}, "7", "3", "", "-9"},
+		{updates.About{MsgID: 7, Thread: 4}, "7", "", "4", ""},
+		{updates.About{MsgIDs: []int64{7, 8}}, "7,8", "", "", ""},
+		{updates.About{MsgIDs: make([]int64, mostNamed+1)}, "", "", "", ""},
 	} {
 		item := newMessage(t, 42, "hi")
 		item.About = c.about
 		h := w.message(item).Header
-		if got := [3]string{h.Get(subjects.HeaderMessage), h.Get(subjects.HeaderTopic), h.Get(subjects.HeaderAlbum)}; got != [3]string{c.message, c.topic, c.album} {
+		if got := [4]string{h.Get(subjects.HeaderMessage), h.Get(subjects.HeaderTopic), h.Get(subjects.HeaderThread), h.Get(subjects.HeaderAlbum)}; got != [4]string{c.message, c.topic, c.thread, c.album} {
 			t.Errorf("%+v: %q", c.about, got)
 		}
 	}

@@ -307,6 +307,7 @@ var (
 		{subjects.HeaderMessage, "the id of the message that it is about; of several, all of them between commas; of more than 100 none: they are in the update",
 			"^[0-9]+(,[0-9]+)*$", nil},
 		{subjects.HeaderTopic, "the forum topic that the message stands in, by the id of the message that made it", "^[0-9]+$", nil},
+		{subjects.HeaderThread, "the thread of a group that the message stands in and that is no forum topic, by the id of the message that began it", "^[0-9]+$", nil},
 		{subjects.HeaderAlbum, "what the messages of an album share", "^-?[0-9]+$", nil},
 		{subjects.HeaderBackfill, "fetched from history, to fill a gap that was said before", "", []string{"true"}},
 		{subjects.HeaderRequestID, "the Nats-Msg-Id of the call that caused the update", "", nil},

@@ -21,15 +21,20 @@ const (
 	None    = subjects.None
 )
 
-// Filter chooses updates by their subject, and by the topic in their headers. What is zero takes everything.
+// Filter chooses updates by their subject, and by the topic or thread in their headers. What is zero takes everything.
 type Filter struct {
 	Update string // constructor: updateNewMessage
 	Kind   Kind
 	ChatID int64 // bare id of the user, chat or channel
-	Topic  int   // forum topic, by the id of the message that made it, or General; sorted out here, not at the server
+
+	// Topic is a forum's, or a thread outside of forums, such as the comments on a post in a channel's group, by the id of the message that began it,
+	// or General; sorted out here, not at the server. It takes new messages, with Backfill too, and edits; of deletions, reactions and the like no
+	// header says in which thread they are.
+	Topic int
 }
 
-// General is the topic of a forum in which messages stand that are in no other.
+// General is the topic of a forum in which messages stand that are in no other. Of a chat that is no forum a Filter takes all messages by it: headers
+// do not say what the chat is.
 const General = 1
 
 // gapName stands in a gap's subject for the constructor.
@@ -60,13 +65,16 @@ func (f Filter) matches(m *Meta) bool {
 	return (f.Update == "" || f.Update == m.Type) && (f.Kind == "" || f.Kind == m.Kind) && (f.ChatID == 0 || f.ChatID == m.ChatID) && f.topic(m)
 }
 
-// topic reports whether the message of an update stands in the topic that is wanted.
+// topic reports whether the message of an update stands in the topic or thread that is wanted.
 func (f Filter) topic(m *Meta) bool {
 	if f.Topic == General {
 		return m.Topic == 0 && len(m.MessageIDs) > 0
 	}
-	return f.Topic == 0 || f.Topic == m.Topic
+	return f.Topic == 0 || m.in(f.Topic)
 }
+
+// in reports whether a message stands in a topic, or a thread that is none.
+func (m *Meta) in(topic int) bool { return topic == m.Topic || topic == m.Thread }
 
 // covers reports whether by its subject g takes nothing that f does not.
 func (f Filter) covers(g Filter) bool {

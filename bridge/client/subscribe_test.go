@@ -162,7 +162,7 @@ func TestStartsAndFilters(t *testing.T) {
 func TestWhatUpdatesHold(t *testing.T) {
 	a := newArchive(t)
 	a.add("main.updateUserTyping.user.5", "none", typing, "Tg-Date", "1700000000", "Tg-Delay", "1500", "Tg-Backfill", "true", "Tg-Request-Id", "r",
-		"Tg-Msg-Id", "7,8", "Tg-Topic", "3", "Tg-Grouped-Id", "-9")
+		"Tg-Msg-Id", "7,8", "Tg-Topic", "3", "Tg-Thread", "4", "Tg-Grouped-Id", "-9")
 	a.add("main.updateUserTyping.user.5", "none", "\x83\xa6update\x82\xa1_\xadupdateUserName\xa1x\x01\xa5users\x90\xa5chats\x90", "Content-Type", "application/msgpack")
 	a.add("main.gap.channel.7", "channel.7", `{"gap":{"box":"channel.7","from":3,"to":9,"reason":"too long","filled":true}}`)
 	a.add("main.gap.channel.7", "channel.7", "\x81\xa3gap\x85\xa3box\xa6common\xa4from\xd3\x00\x00\x00\x00\x00\x00\x00\x03\xa2to\x09\xa6reason\xa1x\xa6filled\xc2", "Content-Type", "application/msgpack")
@@ -179,7 +179,7 @@ func TestWhatUpdatesHold(t *testing.T) {
 	}
 	u := read()
 	want := client.Meta{Type: "updateUserTyping", Kind: client.User, ChatID: 5, Box: "none", Pts: 1, Layer: 223, RequestID: "r",
-		Date: time.Unix(1700000000, 0), Delay: 1500 * time.Millisecond, Backfill: true, MessageIDs: []int{7, 8}, Topic: 3, Album: -9}
+		Date: time.Unix(1700000000, 0), Delay: 1500 * time.Millisecond, Backfill: true, MessageIDs: []int{7, 8}, Topic: 3, Thread: 4, Album: -9}
 	if !reflect.DeepEqual(u.Meta, want) || u.Value == nil || u.Err != nil || u.Sequence != 1 || u.Delivered != 1 || time.Since(u.Stored) > time.Minute {
 		t.Errorf("%+v", u)
 	}

@@ -37,6 +37,7 @@ type Meta struct {
 	Backfill   bool          // out of history, into a gap that was said before
 	MessageIDs []int         // of the messages that it is about: one, or as many as were deleted; of more than 100 none, they are in the update
 	Topic      int           // the forum topic that the message stands in, by the id of the message that made it; 0: none, or General
+	Thread     int           // the thread of a supergroup that it stands in and that is no topic, by the id of the message that began it; 0: none
 	Album      int64         // what the messages of an album share; 0: of none
 	Redacted   string        // why contents are missing, all or some: service message, too large; empty: they are not
 }
@@ -97,7 +98,8 @@ func readMeta(subject string, h nats.Header) Meta {
 		RequestID: h.Get(subjects.HeaderRequestID), Delay: time.Duration(number(h, subjects.HeaderDelay)) * time.Millisecond,
 		Backfill: h.Get(subjects.HeaderBackfill) == "true", Redacted: h.Get(subjects.HeaderRedacted),
 	}
-	m.MessageIDs, m.Topic, m.Album = messageIDs(h.Get(subjects.HeaderMessage)), int(number(h, subjects.HeaderTopic)), number(h, subjects.HeaderAlbum)
+	m.MessageIDs, m.Album = messageIDs(h.Get(subjects.HeaderMessage)), number(h, subjects.HeaderAlbum)
+	m.Topic, m.Thread = int(number(h, subjects.HeaderTopic)), int(number(h, subjects.HeaderThread))
 	if at := number(h, subjects.HeaderDate); at > 0 {
 		m.Date = time.Unix(at, 0)
 	}

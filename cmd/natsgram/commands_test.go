@@ -161,7 +161,7 @@ func TestCommands(t *testing.T) {
 		{"tail main --all --last 3", 2, "all last"},
 		{"tail main --chat foo", 1, "chat foo: no NATS server: start `natsgram serve`"},
 		{"tail main --chat channel.>", 2, "chat channel.>: want one, as KIND.ID"},
-		{"tail main --topic 0", 2, "--topic 0: want the id of the message that made it"},
+		{"tail main --topic 0", 2, "--topic 0: want the id of the message that began it"},
 		{"tail main --type a.b", 2, "--type a.b: want"},
 		{"tail main --last -3", 2, "want no minus"},
 		{"tail main --durable a.b", 2, `--durable "a.b": want letters`},

@@ -45,7 +45,9 @@ func tailCommand() *cobra.Command {
 		Long: `Watch an account's updates, from now on or from an earlier place in the stream. It is a consumer of its own and takes
 nothing away from others, unless --durable names one: then it takes part in that one's work, and goes on where it was.
 
-An update is shown that is of a wanted type, in a wanted chat and in a wanted topic. What is said to be missing is shown in any case.`,
+An update is shown that is of a wanted type, in a wanted chat and in a wanted topic. What is said to be missing is shown in any case.
+New and edited messages say in which topic or thread they are (Tg-Topic, Tg-Thread); deletions and reactions do not, and are not shown with --topic. The
+comments on a channel's post are a thread of the channel's group: name that chat, and the post's copy there.`,
 		Example: `  natsgram tail main
   natsgram tail main --last 20 --type updateNewChannelMessage
   natsgram tail main --since 2h --chat channel.1234567890
@@ -78,7 +80,7 @@ An update is shown that is of a wanted type, in a wanted chat and in a wanted to
 	f := c.Flags()
 	f.StringArrayVar(&o.types, "type", nil, "only updates of this constructor (may be given again)")
 	f.StringArrayVar(&o.chats, "chat", nil, "only this chat: user.1, chat.2, channel.3, channel.*, @name, a link (may be given again)")
-	f.IntSliceVar(&o.topics, "topic", nil, "only this topic of a forum, by the id of the message that made it; 1 is General (may be given again)")
+	f.IntSliceVar(&o.topics, "topic", nil, "only this topic of a forum, or thread of a group, by the id of the message that began it; 1 is General (may be given again)")
 	f.DurationVar(&o.since, "since", 0, "begin this long ago")
 	f.IntVar(&o.last, "last", 0, "begin with the last N updates of those wanted")
 	f.BoolVar(&o.all, "all", false, "begin with the oldest update")
@@ -114,7 +116,7 @@ func (o tailOptions) nameChats(c *cobra.Command, account string) (err error) {
 func (o tailOptions) check() error {
 	for _, topic := range o.topics {
 		if topic < 1 || topic > math.MaxInt32 {
-			return fmt.Errorf("--topic %d: want the id of the message that made it, 1 for General", topic)
+			return fmt.Errorf("--topic %d: want the id of the message that began it, 1 for General", topic)
 		}
 	}
 	for _, name := range o.types {

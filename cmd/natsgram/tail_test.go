@@ -170,14 +170,14 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// --topic: by a header; General's messages have none, and what is missing is told in any topic.
+// --topic: by headers; General's messages have none, threads outside of forums one of their own, and what is missing is told in any topic.
 func TestTailOfATopic(t *testing.T) {
 	r := newTailRig(t)
-	say := func(subject, n, id, topic string) {
+	say := func(subject, n, id, topic, thread string) {
 		t.Helper()
 		m := nats.NewMsg("tg.upd.main." + subject)
 		m.Data = []byte(`{"n":"` + n + `"}`)
-		for name, value := range map[string]string{subjects.HeaderMessage: id, subjects.HeaderTopic: topic} {
+		for name, value := range map[string]string{subjects.HeaderMessage: id, subjects.HeaderTopic: topic, subjects.HeaderThread: thread} {
 			if value != "" {
 				m.Header.Set(name, value)
 			}
@@ -186,19 +186,25 @@ func TestTailOfATopic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	say("updateNewChannelMessage.channel.5", "seven", "8", "7")
-	say("updateNewChannelMessage.channel.5", "general", "9", "")
-	say("updateNewChannelMessage.channel.6", "elsewhere", "8", "7")
-	say("updateChannelTooLong.channel.5", "none", "", "")
-	say("gap.channel.5", "gap", "", "")
-	say("updateNewChannelMessage.channel.5", "again", "10", "7")
+	say("updateNewChannelMessage.channel.5", "seven", "8", "7", "")
+	say("updateNewChannelMessage.channel.5", "general", "9", "", "")
+	say("updateNewChannelMessage.channel.6", "elsewhere", "8", "7", "")
+	say("updateChannelTooLong.channel.5", "none", "", "", "")
+	say("gap.channel.5", "gap", "", "", "")
+	say("updateNewChannelMessage.channel.5", "again", "10", "7", "")
+	say("updateNewChannelMessage.channel.9", "first", "11", "", "7")
+	say("updateNewChannelMessage.channel.9", "beside", "12", "", "")
+	say("updateNewChannelMessage.channel.9", "another", "13", "", "8")
+	say("updateEditChannelMessage.channel.9", "edited", "11", "", "7")
 	for _, c := range []struct {
 		o    tailOptions
 		want string
 	}{
 		{tailOptions{all: true, count: 3, chats: []string{"channel.5"}, topics: []int{7}}, "seven gap again "},
 		{tailOptions{all: true, count: 2, chats: []string{"channel.5"}, topics: []int{client.General}}, "general gap "},
-		{tailOptions{last: 2, count: 2, types: []string{"updateNewChannelMessage"}, topics: []int{7}}, "gap again "},
+		{tailOptions{all: true, count: 2, chats: []string{"channel.9"}, topics: []int{7}}, "first edited "},
+		{tailOptions{all: true, count: 3, chats: []string{"channel.9"}, topics: []int{7, 8}}, "first another edited "},
+		{tailOptions{last: 3, count: 3, types: []string{"updateNewChannelMessage"}, topics: []int{7}}, "gap again first "},
 		{tailOptions{all: true, count: 4, chats: []string{"channel.5"}, topics: []int{7, client.General}}, "seven general gap again "},
 	} {
 		if got := r.tail("main", c.o); got != c.want {

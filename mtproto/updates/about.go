@@ -32,11 +32,20 @@ func aboutMessage(message *codec.Fields) About {
 	if action, ok := message.Object("action"); ok && action.Name() == "messageActionTopicCreate" {
 		a.Topic = a.MsgID
 	} else if reply, ok := message.Object("reply_to"); ok && reply.Bool("forum_topic") {
-		if a.Topic = int(reply.Int("reply_to_top_id")); a.Topic == 0 {
-			a.Topic = int(reply.Int("reply_to_msg_id"))
-		}
+		a.Topic = began(reply)
+	} else if peer, in := message.Object("peer_id"); ok && in && peer.Name() == "peerChannel" && !message.Bool("post") {
+		a.Thread = began(reply)
 	}
 	return a
+}
+
+// began is the id of the message that began the topic or thread in which a reply stands. A reply to a reply says so; the first replies only say
+// what they answer, which may be in another chat.
+func began(reply codec.View) int {
+	if top := reply.Int("reply_to_top_id"); top != 0 || reply.Has("reply_to_peer_id") {
+		return int(top)
+	}
+	return int(reply.Int("reply_to_msg_id"))
 }
 
 // About is what an update is about.

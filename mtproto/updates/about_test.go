@@ -20,6 +20,15 @@ func with(m M, more M) M {
 	return m
 }
 
+// reply is of a message that answers another, in the thread that top began.
+func reply(to, top int, more M) M {
+	h := with(M{"_": "messageReplyHeader", "reply_to_msg_id": to}, more)
+	if top != 0 {
+		h["reply_to_top_id"] = top
+	}
+	return M{"reply_to": h}
+}
+
 func TestAbout(t *testing.T) {
 	inChannel := func(id int, more M) M {
 		return M{"_": "updateNewChannelMessage", "pts": 41, "pts_count": 1, "message": with(message(id, peerChannel(77)), more)}
@@ -34,7 +43,16 @@ func TestAbout(t *testing.T) {
 		{"an edited one", M{"_": "updateEditMessage", "pts": 101, "pts_count": 1, "message": message(5, peerUser(7))}, About{MsgID: 5}},
 		{"deleted ones", M{"_": "updateDeleteMessages", "messages": []int{4, 5}, "pts": 101, "pts_count": 1}, About{MsgIDs: []int64{4, 5}}},
 		{"reactions", M{"_": "updateMessageReactions", "peer": peerUser(7), "msg_id": 5, "reactions": M{"_": "messageReactions", "results": []M{}}}, About{MsgID: 5}},
-		{"a reply that is in no topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "reply_to_msg_id": 4}}), About{MsgID: 5}},
+		{"an answer", inChannel(5, reply(4, 0, nil)), About{MsgID: 5, Thread: 4}},
+		{"an answer to an answer", inChannel(5, reply(4, 3, nil)), About{MsgID: 5, Thread: 3}},
+		{"an edited answer", M{"_": "updateEditChannelMessage", "pts": 41, "pts_count": 1, "message": with(message(5, peerChannel(77)), reply(4, 0, nil))}, About{MsgID: 5, Thread: 4}},
+		{"an answer to a message of another chat", inChannel(5, reply(4, 0, M{"reply_to_peer_id": peerChannel(78)})), About{MsgID: 5}},
+		{"the same, in a thread", inChannel(5, reply(4, 3, M{"reply_to_peer_id": peerChannel(78)})), About{MsgID: 5, Thread: 3}},
+		{"a post that answers another", inChannel(5, with(reply(4, 0, nil), M{"post": true})), About{MsgID: 5}},
+		{"an answer to a story", inChannel(5, M{"reply_to": M{"_": "messageReplyStoryHeader", "peer": peerUser(7), "story_id": 4}}), About{MsgID: 5}},
+		{"an answer that is a service message", M{"_": "updateNewChannelMessage", "pts": 41, "pts_count": 1, "message": with(M{"_": "messageService", "id": 5,
+			"peer_id": peerChannel(77), "date": 1, "action": M{"_": "messageActionPinMessage"}}, reply(4, 0, nil))}, About{MsgID: 5, Thread: 4}},
+		{"an answer in a chat that has no threads", M{"_": "updateNewMessage", "pts": 101, "pts_count": 1, "message": with(message(5, peerUser(7)), reply(4, 0, nil))}, About{MsgID: 5}},
 		{"in a topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "forum_topic": true, "reply_to_msg_id": 3}}), About{MsgID: 5, Topic: 3}},
 		{"a reply in a topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "forum_topic": true, "reply_to_msg_id": 4, "reply_to_top_id": 3}}), About{MsgID: 5, Topic: 3}},
 		{"a topic that is made", M{"_": "updateNewChannelMessage", "pts": 41, "pts_count": 1, "message": M{"_": "messageService", "id": 5, "peer_id": peerChannel(77), "date": 1,

@@ -300,15 +300,11 @@ async function* some(messages, signal) {
 }
 
 // inTopic tells whether a message is of a forum's topic, or of a thread outside of forums, as bridge/client has it.
-function inTopic({ subject, headers, chats = [], update }, topic) {
-  const named = Number(headers?.get("Tg-Topic"));
-  if (!topic || named) return !topic || named === topic;
+function inTopic({ subject, headers, chats = [] }, topic) {
+  const [named, thread] = ["Tg-Topic", "Tg-Thread"].map((name) => Number(headers?.get(name)));
   const chat = chats.find((c) => c._ === "channel" && c.id === subject.split(".").at(-1));
-  if (topic === 1 && (!chat || chat.forum)) return true; // messages of the general topic, which is the first, name none
-  const reply = update?._ === "updateNewChannelMessage" ? update.message.reply_to : undefined;
-  if (reply?._ !== "messageReplyHeader") return false;
-  // A reply to a reply says in which thread it is; the first replies only say what they answer, which may be in another chat.
-  return (reply.reply_to_top_id ?? (reply.reply_to_peer_id ? 0 : reply.reply_to_msg_id)) === topic;
+  if (topic === 1 && !named && (!chat || chat.forum)) return true; // messages of the general topic, which is the first, name none
+  return !topic || named === topic || thread === topic;
 }
 
 // forgotten says what it means that a job is not in the list, which has the last 50 that ended, for a week.
