@@ -35,20 +35,23 @@ func (s *Storage) Rewrite(ctx context.Context, name string, rewrite func(key str
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	all, ctx := errgroup.WithContext(ctx)
+	all, under := errgroup.WithContext(ctx)
 	all.SetLimit(rewriters)
 	for subject := range info.State.Subjects {
-		if ctx.Err() != nil {
+		if under.Err() != nil {
 			break
 		}
 		all.Go(func() error {
-			if err := s.rewriteOne(ctx, st, name, strings.TrimPrefix(subject, prefix), subject, rewrite); err != nil {
+			if err := s.rewriteOne(under, st, name, strings.TrimPrefix(subject, prefix), subject, rewrite); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			return nil
 		})
 	}
-	return all.Wait()
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err() // it may have ended between two
 }
 
 func (s *Storage) rewriteOne(ctx context.Context, st jetstream.Stream, name, key, subject string, rewrite func(string, []byte) ([]byte, error)) error {
