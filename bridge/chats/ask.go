@@ -100,13 +100,14 @@ func (a *asker) ask(ctx context.Context) {
 	}
 	a.busy = true
 	a.work.Go(func() {
-		a.done(ctx, q, do(ctx))
+		a.done(ctx, q, one != nil, do(ctx))
 		k.poke()
 	})
 }
 
-// done notes that a question was answered, or not.
-func (a *asker) done(ctx context.Context, q dialogs.Question, err error) {
+// done notes that a question was answered, or not. again: it was about a dialog that was refused before; that it is refused once more tells
+// nothing new of the question as such, which others do not have to wait for longer.
+func (a *asker) done(ctx context.Context, q dialogs.Question, again bool, err error) {
 	k := a.k
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -115,6 +116,12 @@ func (a *asker) done(ctx context.Context, q dialogs.Question, err error) {
 	switch {
 	case err == nil:
 		k.asks.of[q] = setback{}
+		if again {
+			k.asks.again = setback{}
+		}
+	case ctx.Err() == nil && again && refused(err):
+		k.asks.again.note(now, err, k.jitter)
+		k.asks.of[q].repeat(now, k.jitter)
 	case ctx.Err() == nil:
 		s := &k.asks.of[q]
 		news := s.note(now, err, k.jitter)

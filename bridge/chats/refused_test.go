@@ -2,7 +2,10 @@ package chats
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,14 +131,7 @@ func TestRefusedDialog(t *testing.T) {
 				synctest.Wait()
 				_, asked, _ := c.tally()
 				f := k.Figures()
-				k.mu.Lock()
-				stale := 0
-				for _, p := range k.fold.Chats(0) {
-					if _, is := k.fold.Dialog(p); is {
-						stale++
-					}
-				}
-				k.mu.Unlock()
+				stale := k.staleDialogs()
 				if isGone {
 					if f.Kept != n-1 || !f.Complete || f.Error != "" || c.gone != 1 {
 						t.Errorf("%+v, %d gone", f, c.gone)
@@ -162,13 +158,89 @@ func TestRefusedDialog(t *testing.T) {
 	}
 }
 
+// Dialogs that are refused are asked for again when they are due, each of them, and what else is to be asked of dialogs does not wait for that.
+func TestRefusedDialogsBesideAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, k := newCrowd(20)
+		last := c.refuseUsers(7, 9)
+		k.running(t)
+		time.Sleep(time.Hour)
+		for i := range 3 * 3600 {
+			if i%2000 == 0 { // others' newest messages are deleted
+				at := int64(1 + i/2000)
+				k.Stored(uint64(2+i), []dialogs.Fact{{Name: "updateDeleteMessages", Chat: updates.Peer{Kind: updates.PeerUser, ID: at}, About: updates.About{MsgIDs: []int64{at}}}})
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			f := k.Figures()
+			if f.Complete || f.Since.IsZero() || !strings.HasPrefix(f.Error, "messages.getPeerDialogs: 400 SOMETHING_NEW, of user.") || time.Since(f.Again) > 2*time.Second {
+				t.Fatalf("after %d s: %+v", i, f)
+			}
+			if n := k.staleDialogs(); i%2000 == 10 && n != 2 {
+				t.Errorf("after %d s: %d dialogs are stale", i, n)
+			}
+			for id, at := range last() {
+				if long := time.Since(at); long > 2*(worstWait+worstWait/4)+5*time.Second { // one after the other
+					t.Fatalf("after %d s: user.%d was not asked for since %v", i, id, long)
+				}
+			}
+		}
+		for _, left := range []int64{9, 0} { // one after the other is answered
+			c.refuseUsers(left)
+			time.Sleep(2 * worstWait)
+			synctest.Wait()
+			if f := k.Figures(); f.Complete != (left == 0) || (f.Error == "") != (left == 0) {
+				t.Errorf("user.%d is refused: %+v", left, f)
+			}
+		}
+	})
+}
+
+// refuseUsers has the crowd's Telegram refuse to tell of some, and tells when each was asked for last.
+func (c *crowd) refuseUsers(ids ...int64) (last func() map[int64]time.Time) {
+	var mu sync.Mutex
+	asked := map[int64]time.Time{}
+	c.refuseIf(func(v codec.View) (err *mtproto.Error) {
+		for one := range v.Objects("peers") {
+			if in, _ := one.Object("peer"); slices.Contains(ids, in.Int("user_id")) {
+				err = &mtproto.Error{Code: 400, Type: "SOMETHING_NEW"}
+				mu.Lock()
+				asked[in.Int("user_id")] = time.Now()
+				mu.Unlock()
+			}
+		}
+		return err
+	})
+	return func() map[int64]time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(asked)
+	}
+}
+
+// staleDialogs is how many there are.
+func (k *Keeper) staleDialogs() (n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range k.fold.Chats(0) {
+		if _, stale := k.fold.Dialog(p); stale {
+			n++
+		}
+	}
+	return n
+}
+
 // A long list is read to its end though Telegram wants a pause again and again, and does not answer at times: it goes on where it stood.
 func TestListGoesOnBehindPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 5000
 		c, k := newCrowd(n)
 		pages, failed := 0, 0
+		var floods time.Time
 		c.refuseIf(func(v codec.View) *mtproto.Error {
+			if time.Now().Before(floods) {
+				t.Errorf("%s %v before the end of a flood wait", v.Name(), time.Until(floods))
+			}
 			if v.Name() != "messages.getDialogs" {
 				return nil
 			}
@@ -178,6 +250,7 @@ func TestListGoesOnBehindPauses(t *testing.T) {
 			if failed++; failed%2 == 0 {
 				return &mtproto.Error{Code: 500, Type: "INTERNAL"}
 			}
+			floods = time.Now().Add(17 * time.Second)
 			return &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_17", Arg: 17}
 		})
 		k.running(t)

@@ -39,13 +39,21 @@ func (s *setback) note(now time.Time, err error, jitter func(time.Duration) time
 	return news
 }
 
+// repeat has it wait as long as it did before, if it was not answered since.
+func (s *setback) repeat(now time.Time, jitter func(time.Duration) time.Duration) {
+	if !s.since.IsZero() {
+		s.next = now.Add(s.wait + jitter(s.wait/4))
+	}
+}
+
 func (s *setback) waits(now time.Time) bool { return s.next.After(now) }
 
 // asks are what was not answered, under Keeper.mu.
 type asks struct {
-	next time.Time // before that nothing is asked
-	of   [dialogs.Questions]setback
-	held []held
+	next  time.Time // before that nothing is asked
+	of    [dialogs.Questions]setback
+	held  []held
+	again setback // of asking for those once more: however many they are, one is asked for at a time
 }
 
 // held is a dialog about which a question was refused that asked for nothing else. It counts as asked for until it is asked for once more.
@@ -72,11 +80,16 @@ func (x *asks) waits(now time.Time) (all []time.Time) {
 		}
 	}
 	for i := range x.held {
-		if x.held[i].waits(now) {
-			all = append(all, x.held[i].next)
+		if next := x.sooner(&x.held[i]); next.After(now) {
+			all = append(all, next)
 		}
 	}
 	return all
+}
+
+// sooner is when a dialog that is held is asked for once more at the soonest.
+func (x *asks) sooner(h *held) time.Time {
+	return slices.MaxFunc([]time.Time{h.next, x.again.next, x.of[dialogs.Dialogs].next}, time.Time.Compare)
 }
 
 // hold notes that a question about a dialog alone was refused.
@@ -90,17 +103,26 @@ func (x *asks) hold(chat updates.Peer, now time.Time, err error, jitter func(tim
 
 // release notes that questions about dialogs were not refused.
 func (x *asks) release(all []updates.Peer) {
-	x.held = slices.DeleteFunc(x.held, func(h held) bool { return slices.Contains(all, h.chat) })
+	if x.held = slices.DeleteFunc(x.held, func(h held) bool { return slices.Contains(all, h.chat) }); len(x.held) == 0 {
+		x.again = setback{}
+	}
 }
 
-// due is a dialog that is to be asked for once more; nil: none is.
+// due is the dialog that is to be asked for once more, of several the one for which it has been time for longest; nil: none is.
 func (x *asks) due(now time.Time) *updates.Peer {
+	var first *held
+	if x.again.waits(now) {
+		return nil
+	}
 	for i := range x.held {
-		if !x.held[i].waits(now) {
-			return &x.held[i].chat
+		if h := &x.held[i]; !h.waits(now) && (first == nil || h.next.Before(first.next)) {
+			first = h
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	return &first.chat
 }
 
 // forget forgets what nobody asks any more.
@@ -117,15 +139,15 @@ func (x *asks) forget(f *dialogs.Fold) {
 func (x *asks) worst(f *dialogs.Fold) (worst setback) {
 	take := func(s setback, sooner time.Time) {
 		if !s.since.IsZero() && (worst.since.IsZero() || s.since.Before(worst.since)) {
-			worst, worst.next = s, slices.MaxFunc([]time.Time{s.next, sooner, x.next}, time.Time.Compare)
+			worst, worst.next = s, slices.MaxFunc([]time.Time{sooner, x.next}, time.Time.Compare)
 		}
 	}
 	for i := range x.held {
-		take(x.held[i].setback, x.of[dialogs.Dialogs].next)
+		take(x.held[i].setback, x.sooner(&x.held[i]))
 	}
 	for q := range x.of {
 		if f == nil || f.Wants(dialogs.Question(q)) { //nolint:gosec // few
-			take(x.of[q], time.Time{})
+			take(x.of[q], x.of[q].next)
 		}
 	}
 	return worst
