@@ -1,6 +1,9 @@
 package answer
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 // One whose name is known leaves places to others; of those without a name there may be many.
 func TestPlaces(t *testing.T) {
@@ -20,5 +23,39 @@ func TestPlaces(t *testing.T) {
 	alice[0]()
 	if p.Take("bob") == nil || p.Take("alice") == nil || len(p.of) != 3 {
 		t.Error(p.of)
+	}
+}
+
+// Those without a name are not counted as one, and nothing is kept of whoever has left.
+func TestPlacesOfManyAreLeft(t *testing.T) {
+	p := NewPlaces(8, 2)
+	var all []func()
+	for range 8 {
+		leave := p.Take("")
+		if leave == nil {
+			t.Fatalf("there were %d places", len(all))
+		}
+		all = append(all, leave)
+	}
+	for _, leave := range all {
+		leave()
+	}
+	var asks sync.WaitGroup
+	for i := range 8 {
+		name := string(rune('a' + i%4))
+		asks.Go(func() {
+			for range 1000 {
+				leave := p.Take(name)
+				if leave == nil {
+					t.Error("there are places for all")
+					return
+				}
+				leave()
+			}
+		})
+	}
+	asks.Wait()
+	if p.taken != 0 || len(p.of) != 0 {
+		t.Errorf("%d are taken, %v", p.taken, p.of)
 	}
 }

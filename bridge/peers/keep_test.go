@@ -37,6 +37,7 @@ type shelf struct {
 	puts int
 	gets int
 	err  error
+	mute error // nobody says what was pushed out
 }
 
 func (s *shelf) Get(_ context.Context, key string) ([]byte, uint64, error) {
@@ -124,7 +125,22 @@ func (s *shelf) First() uint64 {
 	return s.first
 }
 
-func (s *shelf) PushedOut(context.Context, uint64) (bool, error) { return false, nil }
+func (s *shelf) PushedOut(_ context.Context, revision uint64) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mute == nil && revision < s.first, s.mute
+}
+
+// goes takes a key out, which had to make room or was deleted.
+func (s *shelf) goes(key string, pushedOut bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, key)
+	delete(s.at, key)
+	if pushedOut {
+		s.first = s.last + 1
+	}
+}
 
 var testBox = sync.OnceValue(func() vault.Box {
 	k, err := vault.KeyFromSecret("a secret of the tests")

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +35,7 @@ func TestPushedOutIsWrittenAgain(t *testing.T) {
 	d, g := owner(t, s, 1)
 	d.Learn(g.encode(titled(5, 55, "Five")))
 	before := stored(t, d, 5)
-	s.mu.Lock()
-	s.first = s.at["main.user.5"] + 1
-	delete(s.all, "main.user.5")
-	delete(s.at, "main.user.5")
-	s.mu.Unlock()
+	s.goes("main.user.5", true)
 	d.memory.lately = lately{} // a second later
 	d.Learn(g.encode(titled(5, 55, "Five")))
 	if after := stored(t, d, 5); after.Name != before.Name || after.access != before.access {
@@ -145,6 +142,121 @@ func TestMarkLost(t *testing.T) {
 		t.Errorf("with another secret: %d %v", seq, err)
 	}
 	d.Close(ctx)
+}
+
+// That the mark is another one than this owner has written is a loss, whoever wrote one meanwhile and whatever was in it; but for one that had to make
+// room, or of which nobody can say whether it had.
+func TestWhichMarkIsLost(t *testing.T) {
+	ctx, made := t.Context(), time.Unix(1, 0).UTC()
+	for name, c := range map[string]struct {
+		before, after func(s *shelf, d *Directory)
+		lost          bool
+	}{
+		"gone": {after: func(s *shelf, _ *Directory) { s.goes("main.mark", false) }, lost: true},
+		"gone, and there is one of another": {after: func(s *shelf, _ *Directory) {
+			s.goes("main.mark", false)
+			if other, _ := owner(t, s, 1); !other.SaveMark(ctx, 3, made) {
+				t.Error("the other's is not written")
+			}
+		}, lost: true},
+		"gone behind nothing being sure": {before: func(_ *shelf, d *Directory) {
+			if err := d.Unmark(ctx, made); err != nil {
+				t.Error(err)
+			}
+		}, after: func(s *shelf, _ *Directory) { s.goes("main.mark", false) }, lost: true},
+		"had to make room": {after: func(s *shelf, _ *Directory) { s.goes("main.mark", true) }},
+		"nobody says": {after: func(s *shelf, _ *Directory) {
+			s.goes("main.mark", false)
+			s.mute = errors.New("no answer")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf()
+			d, _ := owner(t, s, 1)
+			defer d.Close(ctx)
+			if !d.SaveMark(ctx, 8, made) || d.Missing(ctx) {
+				t.Fatal("the first is not there")
+			}
+			if c.before != nil {
+				c.before(s, d)
+			}
+			c.after(s, d)
+			if _, there := s.all["main.mark"]; d.Missing(ctx) != (c.lost && !there) {
+				t.Error("it is taken for gone, or not")
+			}
+			if d.SaveMark(ctx, 9, made) == c.lost {
+				t.Error("it is taken for lost, or not")
+			}
+			if !d.SaveMark(ctx, 10, made) {
+				t.Error("the next one is not written")
+			}
+			if seq, err := d.Mark(ctx, made); seq != 10 || err != nil {
+				t.Errorf("the next one is %d, %v", seq, err)
+			}
+		})
+	}
+}
+
+// Nobody learns again what the owner knew before he took the mark back: the one who comes next reads none, also where this owner goes on writing.
+func TestMarkTakenBack(t *testing.T) {
+	ctx, made := t.Context(), time.Unix(1, 0).UTC()
+	s := newShelf()
+	d, _ := owner(t, s, 1)
+	if !d.SaveMark(ctx, 8, made) {
+		t.Fatal("it is not there")
+	}
+	if err := d.Unmark(ctx, made); err != nil {
+		t.Fatal(err)
+	}
+	next, _ := owner(t, s, 1)
+	if seq, err := next.Mark(ctx, made); seq != 0 || err != nil {
+		t.Errorf("up to %d, %v", seq, err)
+	}
+	if !d.SaveMark(ctx, 9, made) {
+		t.Error("it is taken for lost")
+	}
+	if seq, err := next.Mark(ctx, made); seq != 9 || err != nil {
+		t.Errorf("up to %d, %v", seq, err)
+	}
+	d.Close(ctx)
+	next.Close(ctx)
+}
+
+// Of those who should be in the bucket one that is gone is missed, if he had not to make room, nobody forgot him, and it can be read.
+func TestWhoIsMissing(t *testing.T) {
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		after   func(s *shelf, d *Directory)
+		missing bool
+	}{
+		"all are there":    {func(*shelf, *Directory) {}, false},
+		"one is gone":      {func(s *shelf, _ *Directory) { s.goes("main.user.5", false) }, true},
+		"had to make room": {func(s *shelf, _ *Directory) { s.goes("main.user.5", true) }, false},
+		"nobody says": {func(s *shelf, _ *Directory) {
+			s.goes("main.user.5", false)
+			s.mute = errors.New("no answer")
+		}, false},
+		"it cannot be read": {func(s *shelf, _ *Directory) { s.err = errors.New("no answer") }, false},
+		"erased": {func(_ *shelf, d *Directory) {
+			if err := d.Forget(ctx, subjects.User, 5, nil); err != nil {
+				t.Error(err)
+			}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf()
+			d, g := owner(t, s, 1)
+			d.Learn(g.encode(titled(5, 55, "Five")))
+			d.Learn(g.encode(titled(6, 66, "Six")))
+			stored(t, d, 5)
+			c.after(s, d)
+			if d.Missing(ctx) != c.missing {
+				t.Error("he is missed, or not")
+			}
+			s.err = nil
+			d.Close(ctx)
+		})
+	}
 }
 
 // otherBox is one of another secret.
