@@ -16,6 +16,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/backing"
 	"github.com/natsgram/natsgram/bridge/embedded"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
+	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/bridge/vault"
 )
 
@@ -134,6 +135,73 @@ func TestRotateKeyFile(t *testing.T) {
 		if err := d.b.WaitServing(soon(t), name); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A key file is not changed for another one while there is a session that the next one does not open: the former key may be what opens it, once its
+// record is put right. What was sealed anew opens meanwhile, and the change goes on when that session is gone.
+func TestRotateKeyFileBesideAForeignSession(t *testing.T) {
+	w, d := newServed(t)
+	d.login("bob", w.bob)
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	dir := d.s.StateDir
+	read := func() string {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(dir, "secret.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before := read()
+	foreign, err := vault.MakeKey(filepath.Join(t.TempDir(), "another.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	present, err := vault.ReadKey(filepath.Join(dir, "secret.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inVault := func(do func(base *backing.Services) error) {
+		t.Helper()
+		base, err := backing.Command(soon(t), d.o.backing(d.s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer base.Close()
+		if err := do(base); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inVault(func(base *backing.Services) error {
+		v, err := vault.Open(soon(t), base.Storage, foreign, present)
+		if err != nil {
+			return err
+		}
+		_, err = v.Reseal(soon(t), "bob")
+		return err
+	})
+	for range 2 {
+		r, err := RotateSecret(soon(t), d.s, d.o)
+		if err != nil || len(r.Failed) != 1 || r.Failed["bob"] == "" || len(r.Sealed)+len(r.Kept) != 1 || read() != before {
+			t.Fatalf("%+v, %v, the key file is the same: %v", r, err, read() == before)
+		}
+		inVault(func(base *backing.Services) error {
+			_, err := base.Vault.Load(soon(t), "main")
+			return err
+		})
+	}
+	inVault(func(base *backing.Services) error {
+		kv, err := base.Storage.Bucket(soon(t), storage.Sessions)
+		if err != nil {
+			return err
+		}
+		return kv.Purge(soon(t), "bob")
+	})
+	if r, err := RotateSecret(soon(t), d.s, d.o); err != nil || len(r.Failed) != 0 || read() == before {
+		t.Errorf("%+v, %v, the key file is the same: %v", r, err, read() == before)
 	}
 }
 

@@ -78,6 +78,10 @@ func (a *asker) ask(ctx context.Context) {
 	var do func(context.Context) error
 	switch q {
 	case dialogs.List:
+		if a.list != nil && a.list.old(now) {
+			a.fold.Relist()
+			a.list = nil
+		}
 		if a.list == nil {
 			a.list = newListing(a.fold, now)
 			k.rounds.begun()

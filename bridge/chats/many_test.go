@@ -30,6 +30,7 @@ type crowd struct {
 	*memory
 	s       *codec.Schema
 	n       int
+	archive int // so many of them, those with the least ids, are in the archive
 	asked   map[string]int
 	written int // records
 	bytes   int
@@ -68,11 +69,14 @@ func (c *crowd) invoke(ctx context.Context, query []byte) ([]byte, error) {
 		return c.s.Encode(nil, codec.M{"_": "messages.dialogFilters", "filters": []codec.M{}})
 	case "messages.getDialogs":
 		form = "messages.dialogsSlice"
-		next := c.n
+		next, end := c.n, c.archive
+		if v.Int("folder_id") == 1 {
+			next, end = c.archive, 0
+		}
 		if at := int(v.Int("offset_id")); at > 0 {
 			next = at - 1
 		}
-		for ; next > 0 && len(ids) < int(v.Int("limit")) && v.Int("folder_id") == 0; next-- {
+		for ; next > end && len(ids) < int(v.Int("limit")); next-- {
 			ids = append(ids, next)
 		}
 	case "messages.getPeerDialogs":
@@ -83,7 +87,9 @@ func (c *crowd) invoke(ctx context.Context, query []byte) ([]byte, error) {
 	}
 	m := c.answer(form, ids)
 	if form == "messages.dialogsSlice" && v.Int("folder_id") == 1 {
-		m["count"] = 0
+		m["count"] = c.archive
+	} else if form == "messages.dialogsSlice" {
+		m["count"] = c.n - c.archive
 	}
 	return c.s.Encode(nil, m)
 }
@@ -93,15 +99,17 @@ func (c *crowd) answer(form string, ids []int) codec.M {
 	dialogs, messages, users := []codec.M{}, []codec.M{}, []codec.M{}
 	for _, id := range ids {
 		peer := codec.M{"_": "peerUser", "user_id": id}
-		dialogs = append(dialogs, codec.M{"_": "dialog", "peer": peer, "top_message": id, "read_inbox_max_id": id - 1, "read_outbox_max_id": 0, "unread_count": 1,
-			"unread_mentions_count": 0, "unread_reactions_count": 0, "unread_poll_votes_count": 0, "notify_settings": codec.M{"_": "peerNotifySettings"}})
+		one := codec.M{"_": "dialog", "peer": peer, "top_message": id, "read_inbox_max_id": id - 1, "read_outbox_max_id": 0, "unread_count": 1,
+			"unread_mentions_count": 0, "unread_reactions_count": 0, "unread_poll_votes_count": 0, "notify_settings": codec.M{"_": "peerNotifySettings"}}
+		if id <= c.archive {
+			one["folder_id"] = 1
+		}
+		dialogs = append(dialogs, one)
 		messages = append(messages, codec.M{"_": "message", "id": id, "peer_id": peer, "date": 1_700_000_000 + id, "message": "how are you?"})
 		users = append(users, codec.M{"_": "user", "id": id, "access_hash": 1, "first_name": "Somebody", "last_name": fmt.Sprint(id)})
 	}
 	m := codec.M{"_": form, "dialogs": dialogs, "messages": messages, "chats": []codec.M{}, "users": users}
-	if form == "messages.dialogsSlice" {
-		m["count"] = c.n
-	} else {
+	if form == "messages.peerDialogs" {
 		m["state"] = codec.M{"_": "updates.state", "pts": 1, "qts": 0, "date": 1, "seq": 0, "unread_count": 0}
 	}
 	return m

@@ -61,6 +61,9 @@ func newListing(f *dialogs.Fold, now time.Time) *listing {
 	return &listing{Listing: f.Listing(now), began: now}
 }
 
+// old reports whether the pauses were too long.
+func (l *listing) old(now time.Time) bool { return now.Sub(l.began)-l.took > mostPaused }
+
 // steps are a list's. Those in the archive belong to it as well.
 var steps = []struct {
 	folder int
@@ -83,7 +86,7 @@ func (a *asker) lists(ctx context.Context) (err error) {
 			l.Done()
 			a.k.rounds.ended(l.began, now, l.took)
 			a.list = nil
-		case refused(err) || now.Sub(l.began)-l.took > mostPaused:
+		case refused(err):
 			f.Relist()
 			a.list = nil
 		default:

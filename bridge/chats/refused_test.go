@@ -2,6 +2,7 @@ package chats
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -268,4 +269,140 @@ func TestListGoesOnBehindPauses(t *testing.T) {
 			t.Errorf("%d pages were asked for, %d times in vain", pages, failed)
 		}
 	})
+}
+
+// Both lists, that of the archive too, are read to their ends, each from its top; also where a pause is wanted in the second, or the place where a page
+// begins is refused.
+func TestBothListsAreRead(t *testing.T) {
+	for name, refuses := range map[string]func(page int, v codec.View) *mtproto.Error{
+		"all answered": func(int, codec.View) *mtproto.Error { return nil },
+		"a pause": func(page int, _ codec.View) *mtproto.Error {
+			if page == 5 {
+				return &mtproto.Error{Code: 420, Type: "FLOOD_WAIT_17", Arg: 17}
+			}
+			return nil
+		},
+		"places by peers are refused": func(_ int, v codec.View) *mtproto.Error {
+			if at, _ := v.Object("offset_peer"); at.Name() != "inputPeerEmpty" {
+				return &mtproto.Error{Code: 400, Type: "OFFSET_PEER_ID_INVALID"}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n, archive = 510, 250
+				c, k := newCrowd(n)
+				c.archive = archive
+				page := 0
+				c.refuseIf(func(v codec.View) *mtproto.Error {
+					if v.Name() != "messages.getDialogs" {
+						return nil
+					}
+					page++
+					return refuses(page, v)
+				})
+				k.running(t)
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				f := k.Figures()
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				if in := [2]int{len(k.fold.Chats(0)), len(k.fold.Chats(1))}; !f.Complete || f.Unlisted != 0 || in != [2]int{n - archive, archive} {
+					t.Errorf("%v: %+v", in, f)
+				}
+			})
+		})
+	}
+}
+
+// Of each folder so many pages are read at most, whatever the other one has; what is left of it is told.
+func TestListsOfManyPages(t *testing.T) {
+	for _, c := range []struct{ n, archive, left int }{{mostPages + 500, 700, 0}, {mostPages + 300, 200, 100}} {
+		synctest.Test(t, func(t *testing.T) {
+			crowd, k := newCrowd(c.n)
+			crowd.archive, k.page = c.archive, 1
+			k.running(t)
+			time.Sleep(2 * time.Hour)
+			synctest.Wait()
+			if f := k.Figures(); f.Kept != c.n-c.left || f.Unlisted != c.left || f.Error != "" {
+				t.Errorf("%+v: %+v", c, f)
+			}
+		})
+	}
+}
+
+// Once the one of many that is refused is found, many are asked for together again.
+func TestManyAreAskedForTogetherAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 300
+		c, k := newCrowd(n)
+		change := func(seq uint64) (asked int) {
+			var all []dialogs.Fact
+			for id := range int64(n) {
+				all = append(all, dialogs.Fact{Name: "updateDeleteMessages", Chat: updates.Peer{Kind: updates.PeerUser, ID: id + 1}, About: updates.About{MsgIDs: []int64{id + 1}}})
+			}
+			_, before, _ := c.tally()
+			k.Stored(seq, all)
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			_, now, _ := c.tally()
+			return now["messages.getPeerDialogs"] - before["messages.getPeerDialogs"]
+		}
+		k.running(t)
+		time.Sleep(10 * time.Minute)
+		few := change(2)
+		c.refuseUsers(77)
+		if many := change(3); many < few+5 {
+			t.Errorf("asked %d times, and %d times where one is refused", few, many)
+		}
+		c.refuseIf(nil)
+		time.Sleep(2 * worstWait)
+		if asked := change(4); asked > few+10 { // it is tried with more and more
+			t.Errorf("asked %d times, before %d times", asked, few)
+		}
+		if f := k.Figures(); !f.Complete {
+			t.Errorf("%+v", f)
+		}
+	})
+}
+
+// A list in which the pauses were long is begun anew, since what was read before them is old; how long reading it took does not count.
+func TestListBehindLongPauses(t *testing.T) {
+	for name, c := range map[string]struct {
+		pause  int           // in the midst, in seconds
+		takes  time.Duration // each page
+		begins int
+	}{
+		"half an hour":            {1800, 0, 1},
+		"two hours":               {7200, 0, 2},
+		"a long list, and a wait": {17, 50 * time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 10_000
+				crowd, k := newCrowd(n)
+				pages, begins := 0, 0
+				crowd.refuseIf(func(v codec.View) *mtproto.Error {
+					if v.Name() != "messages.getDialogs" || v.Int("folder_id") == 1 {
+						return nil
+					}
+					time.Sleep(c.takes)
+					if v.Int("offset_id") == 0 {
+						begins++
+					}
+					if pages++; pages == n/listPage-5 {
+						return &mtproto.Error{Code: 420, Type: fmt.Sprint("FLOOD_WAIT_", c.pause), Arg: c.pause}
+					}
+					return nil
+				})
+				k.running(t)
+				time.Sleep(6 * time.Hour)
+				synctest.Wait()
+				if f := k.Figures(); f.Kept != n || f.Error != "" || begins != c.begins {
+					t.Errorf("begun %d times: %+v", begins, f)
+				}
+			})
+		})
+	}
 }
