@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,21 +243,77 @@ func TestWhoIsMissing(t *testing.T) {
 				t.Error(err)
 			}
 		}, false},
+		"erased while he is looked for": {func(s *shelf, d *Directory) {
+			s.goes("main.user.5", false)
+			s.looked = func(key string) {
+				if key == "main.user.5" {
+					s.looked = nil
+					d.memory.forget(peer{subjects.User, 5})
+				}
+			}
+		}, false},
+		"written anew while he is looked for": {func(s *shelf, d *Directory) {
+			s.goes("main.user.5", false)
+			s.looked = func(key string) {
+				if key == "main.user.5" {
+					s.looked = nil
+					d.memory.wrote(keyOf(peer{subjects.User, 5}), &record{Name: "Fifth"}, 99, false)
+				}
+			}
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf()
 			d, g := owner(t, s, 1)
 			d.Learn(g.encode(titled(5, 55, "Five")))
-			d.Learn(g.encode(titled(6, 66, "Six")))
 			stored(t, d, 5)
-			c.after(s, d)
-			if d.Missing(ctx) != c.missing {
+			if c.after(s, d); d.Missing(ctx) != c.missing {
 				t.Error("he is missed, or not")
 			}
-			s.err = nil
+			s.err, s.looked = nil, nil
 			d.Close(ctx)
 		})
 	}
+}
+
+// All of whom it is not known that the bucket has them are written, in parts with a pause behind each, and are there then; a bucket that takes nothing, or
+// whoever ends the pause, ends it.
+func TestKnownIsWrittenInParts(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf()
+	d, g := owner(t, s, 1)
+	const people = 2*together + 3
+	for id := range int64(people) {
+		d.Learn(g.encode(titled(100+id, 11, "Somebody")))
+	}
+	lose := func() {
+		t.Helper()
+		if err := d.Settle(ctx); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Remove(ctx, "main.>")
+		d.StorageLost()
+	}
+	lose()
+	var parts []int
+	if err := d.WriteKnown(ctx, func(context.Context) error { parts = append(parts, len(s.all)); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(parts, []int{together, 2 * together, people}) {
+		t.Errorf("written before the pauses: %v", parts)
+	}
+	lose()
+	ended := errors.New("ended")
+	if err := d.WriteKnown(ctx, func(context.Context) error { return ended }); !errors.Is(err, ended) || len(s.all) != together {
+		t.Errorf("%v, %d are written", err, len(s.all))
+	}
+	lose()
+	s.err = errors.New("full")
+	if err := d.WriteKnown(ctx, func(context.Context) error { return nil }); !errors.Is(err, errUnwritten) {
+		t.Errorf("into a bucket that takes nothing: %v", err)
+	}
+	s.err = nil
+	d.Close(ctx)
 }
 
 // otherBox is one of another secret.
