@@ -224,7 +224,7 @@ func TestRotateSecret(t *testing.T) {
 	// Somebody who goes too fast is told, and the account runs on.
 	hasty := d.s
 	hasty.Secret, hasty.Other = next, former
-	if r, err := RotateSecret(soon(t), hasty, d.o); err != nil || len(r.Back) != 1 {
+	if r, err := RotateSecret(soon(t), hasty, d.o); err != nil || len(r.Back) != 1 || r.Records != (backing.Resealed{}) {
 		t.Errorf("while the daemons know nothing of it: %+v, %v", r, err)
 	}
 	for _, step := range [][2]string{{former, next}, {next, former}} {

@@ -2,11 +2,13 @@ package chats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,15 +113,22 @@ func mtprotoText(code int, text string) string {
 // Of many dialogs one may be refused, whatever the reason: it is told of, and the others are known. Where the reason is that there is no such
 // chat, the dialog is gone.
 func TestRefusedDialog(t *testing.T) {
-	for text, isGone := range map[string]bool{"CHANNEL_PRIVATE": true, "SOMETHING_NEW": false} {
-		t.Run(text, func(t *testing.T) {
+	for _, r := range []struct {
+		code   int
+		text   string
+		isGone bool
+	}{
+		{400, "CHANNEL_PRIVATE", true}, {406, "CHANNEL_PRIVATE", true}, {403, "USER_BANNED_IN_CHANNEL", true},
+		{400, "SOMETHING_NEW", false}, {403, "SOMETHING_NEW", false}, {404, "SOMETHING_NEW", false}, {406, "SOMETHING_NEW", false}, {420, "FROZEN_SOMETHING", false},
+	} {
+		t.Run(fmt.Sprint(r.code, " ", r.text), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const n = 250
 				c, k := newCrowd(n)
 				c.refuseIf(func(v codec.View) *mtproto.Error {
 					for one := range v.Objects("peers") {
 						if in, _ := one.Object("peer"); in.Int("user_id") == 77 {
-							return &mtproto.Error{Code: 400, Type: text}
+							return &mtproto.Error{Code: r.code, Type: r.text}
 						}
 					}
 					return nil
@@ -133,13 +142,13 @@ func TestRefusedDialog(t *testing.T) {
 				_, asked, _ := c.tally()
 				f := k.Figures()
 				stale := k.staleDialogs()
-				if isGone {
+				if r.isGone {
 					if f.Kept != n-1 || !f.Complete || f.Error != "" || c.gone != 1 {
 						t.Errorf("%+v, %d gone", f, c.gone)
 					}
 					return
 				}
-				if f.Kept != n || f.Complete || f.Error != "messages.getPeerDialogs: 400 "+text+", of user.77" || stale != 1 || c.gone != 0 {
+				if f.Kept != n || f.Complete || f.Error != "messages.getPeerDialogs: "+mtprotoText(r.code, r.text)+", of user.77" || stale != 1 || c.gone != 0 {
 					t.Errorf("%+v, %d stale, %d gone", f, stale, c.gone)
 				}
 				if again := time.Until(f.Again); again < -time.Second || again > worstWait+worstWait/4 || time.Since(f.Since) < 10*time.Hour {
@@ -338,12 +347,8 @@ func TestManyAreAskedForTogetherAgain(t *testing.T) {
 		const n = 300
 		c, k := newCrowd(n)
 		change := func(seq uint64) (asked int) {
-			var all []dialogs.Fact
-			for id := range int64(n) {
-				all = append(all, dialogs.Fact{Name: "updateDeleteMessages", Chat: updates.Peer{Kind: updates.PeerUser, ID: id + 1}, About: updates.About{MsgIDs: []int64{id + 1}}})
-			}
 			_, before, _ := c.tally()
-			k.Stored(seq, all)
+			k.Stored(seq, newestDeleted(n))
 			time.Sleep(10 * time.Minute)
 			synctest.Wait()
 			_, now, _ := c.tally()
@@ -363,6 +368,92 @@ func TestManyAreAskedForTogetherAgain(t *testing.T) {
 		}
 		if f := k.Figures(); !f.Complete {
 			t.Errorf("%+v", f)
+		}
+	})
+}
+
+// newestDeleted has the newest message of each of a crowd's dialogs deleted, so that all have to be asked for.
+func newestDeleted(n int) (all []dialogs.Fact) {
+	for id := range int64(n) {
+		all = append(all, dialogs.Fact{Name: "updateDeleteMessages", Chat: updates.Peer{Kind: updates.PeerUser, ID: id + 1}, About: updates.About{MsgIDs: []int64{id + 1}}})
+	}
+	return all
+}
+
+// A dialog that is refused and then forgotten is not asked for any more, nor told of.
+func TestRefusedDialogIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, k := newCrowd(20)
+		k.running(t)
+		time.Sleep(10 * time.Minute)
+		last := c.refuseUsers(7) // the only one that has to be asked for
+		k.Stored(2, newestDeleted(7)[6:])
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if f := k.Figures(); f.Complete || f.Error == "" {
+			t.Fatalf("%+v", f)
+		}
+		if _, err := k.Forget(t.Context(), updates.Peer{Kind: updates.PeerUser, ID: 7}, 0); err != nil {
+			t.Fatal(err)
+		}
+		forgotten := time.Now()
+		time.Sleep(2 * worstWait)
+		synctest.Wait()
+		if f := k.Figures(); !f.Complete || f.Error != "" || f.Kept != 19 || last()[7].After(forgotten) {
+			t.Errorf("%+v, asked for after %v", f, last()[7].Sub(forgotten))
+		}
+	})
+}
+
+// What is not answered is named, whatever went wrong, also where Telegram was not reached; and an answer is the end of that, though more is to be asked.
+func TestUnansweredIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000
+		c, k := newCrowd(n)
+		var unreached, away atomic.Bool
+		unreached.Store(true)
+		c.mu.Lock()
+		invoke, input := k.c.Invoke, k.c.Input
+		k.c.Invoke = func(ctx context.Context, query []byte) ([]byte, error) {
+			if unreached.Load() {
+				return nil, errors.New("no way there")
+			}
+			return invoke(ctx, query)
+		}
+		k.c.Input = func(ctx context.Context, p updates.Peer) ([]byte, error) {
+			if away.Load() {
+				return nil, errors.New("the bucket of peers is away")
+			}
+			return input(ctx, p)
+		}
+		c.mu.Unlock()
+		k.running(t)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if f := k.Figures(); f.Error != "messages.getPinnedDialogs: no way there" {
+			t.Errorf("%+v", f)
+		}
+		unreached.Store(false)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		away.Store(true)
+		k.Stored(2, newestDeleted(n))
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		if f := k.Figures(); f.Complete || f.Error != "messages.getPeerDialogs: the bucket of peers is away" {
+			t.Errorf("%+v", f)
+		}
+		away.Store(false)
+		_, before, _ := c.tally()
+		for begun, f := time.Now(), k.Figures(); !f.Complete; f = k.Figures() {
+			if _, asked, _ := c.tally(); asked["messages.getPeerDialogs"] > before["messages.getPeerDialogs"]+1 && f.Error != "" {
+				t.Fatalf("the next question is asked, and it is told that none is answered: %+v", f)
+			}
+			if time.Since(begun) > time.Hour {
+				t.Fatalf("not all is asked for again: %+v", f)
+			}
+			time.Sleep(roundTrip / 2)
+			synctest.Wait()
 		}
 	})
 }
