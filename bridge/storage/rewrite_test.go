@@ -84,3 +84,54 @@ func TestRewriteThatIsStopped(t *testing.T) {
 		}
 	}
 }
+
+// What somebody writes meanwhile is not written over, and is rewritten as well; what is deleted stays so; one that cannot be rewritten is told of.
+func TestRewriteBesideOthers(t *testing.T) {
+	s := Daemon(newJS(t), Options{}, nil)
+	if err := s.Rewrite(soon(t), Files, nil); err != nil {
+		t.Errorf("what is not there: %v", err)
+	}
+	kv, err := s.Bucket(soon(t), Peers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"stays", "changes", "deleted", "purged"} {
+		if _, err := kv.PutString(soon(t), key, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(kv.Delete(soon(t), "deleted"), kv.Purge(soon(t), "purged")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rewrite(soon(t), Peers, func(key string, value []byte) ([]byte, error) {
+		switch string(value) {
+		case "stays":
+			return nil, nil
+		case "changes":
+			if _, err := kv.PutString(soon(t), key, "changed"); err != nil {
+				t.Error(err)
+			}
+		case "changed":
+		default:
+			t.Errorf("%s: %q", key, value)
+		}
+		return append(value, " and rewritten"...), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"stays": "stays", "changes": "changed and rewritten", "deleted": "", "purged": ""} {
+		switch e, err := kv.Get(soon(t), key); {
+		case want == "" && !errors.Is(err, jetstream.ErrKeyNotFound), want != "" && (err != nil || string(e.Value()) != want):
+			t.Errorf("%s: %v, %v", key, e, err)
+		}
+	}
+	wrong := errors.New("wrong")
+	if err := s.Rewrite(soon(t), Peers, func(key string, _ []byte) ([]byte, error) {
+		if key == "changes" {
+			return nil, wrong
+		}
+		return nil, nil
+	}); !errors.Is(err, wrong) {
+		t.Errorf("one that cannot be rewritten: %v", err)
+	}
+}
