@@ -48,6 +48,39 @@ func TestPlacesAreEachVerbsOwn(t *testing.T) {
 	}
 }
 
+// One caller whom NATS tells of leaves places of a verb to others, however many requests of his are at work.
+func TestACallerLeavesPlacesOfAVerb(t *testing.T) {
+	_, user := imports(t)
+	gate := make(chan struct{})
+	const verb = "tg.ctl.main.peers.search"
+	g := newRig(t, nearestDC, func(c *Config) {
+		c.Answers = answersOf(t, user("daemon"))
+		c.Extra = map[string]Extra{"search": {Subject: verb, Slow: true, Answer: func(_ context.Context, request []byte) ([]byte, *Fault) {
+			if string(request) == "{}" {
+				<-gate
+			}
+			return []byte("{}"), nil
+		}}}
+	})
+	g.nc = user("alice")
+	codes := g.flood(40, verb, "{}")
+	for range 40 - callerMost {
+		if code := <-codes; code != "503 no 1" {
+			t.Errorf("got %q", code)
+		}
+	}
+	g.nc = user("bob")
+	if reply := g.ask(verb, `{"text":""}`); reply.Header.Get("Nats-Service-Error-Code") != "" {
+		t.Errorf("alice keeps bob out: %v", reply.Header)
+	}
+	close(gate)
+	for range callerMost {
+		if code := <-codes; code != "  " {
+			t.Errorf("got %q", code)
+		}
+	}
+}
+
 // What comes in a burst is answered, each of it, and is in nobody else's way: each verb has a row of its own. As reported: of a thousand
 // requests for peers half got no answer, and thirteen of twenty of another role's for history none.
 func TestBurstsAreAnswered(t *testing.T) {

@@ -232,8 +232,8 @@ func imports(t *testing.T) (daemon string, user func(name string) *nats.Conn) {
 	text := `
 		listen: 127.0.0.1:-1
 		accounts {
-			TG: { users: [{user: daemon, password: p}], exports: [{service: "tg.rpc.>"}, {service: "tg.ro.>", response_type: stream}] }
-			APP: { users: [{user: alice, password: p}, {user: bob, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}, share: true}] }
+			TG: { users: [{user: daemon, password: p}], exports: [{service: "tg.rpc.>"}, {service: "tg.ro.>", response_type: stream}, {service: "tg.ctl.>"}] }
+			APP: { users: [{user: alice, password: p}, {user: bob, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}, share: true}, {service: {account: TG, subject: "tg.ctl.>"}, share: true}] }
 			QUIET: { users: [{user: eve, password: p}], imports: [{service: {account: TG, subject: "tg.ro.>"}}] }
 		}`
 	srv := embeddedtest.Configure(t, text)
