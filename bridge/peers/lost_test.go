@@ -239,7 +239,7 @@ func TestWhoIsMissing(t *testing.T) {
 		}, false},
 		"it cannot be read": {func(s *shelf, _ *Directory) { s.err = errors.New("no answer") }, false},
 		"erased": {func(_ *shelf, d *Directory) {
-			if err := d.Forget(ctx, subjects.User, 5, nil); err != nil {
+			if err := d.Forget(ctx, subjects.User, 5, nil, 1, time.Unix(1, 0)); err != nil {
 				t.Error(err)
 			}
 		}, false},
@@ -248,7 +248,7 @@ func TestWhoIsMissing(t *testing.T) {
 			s.looked = func(key string) {
 				if key == "main.user.5" {
 					s.looked = nil
-					d.memory.forget(peer{subjects.User, 5})
+					d.memory.forget(peer{subjects.User, 5}, place{1, time.Unix(1, 0)})
 				}
 			}
 		}, false},
