@@ -164,21 +164,21 @@ func (a *accountStore) names(ctx context.Context, yield func(name string, of pee
 	})
 }
 
-// alias is what is kept of a name: somebody who had it once; or, with a time, that it was nobody's.
-func (a *accountStore) alias(ctx context.Context, name string) (of alias, ok bool) {
-	if a.store == nil {
-		return of, false
+// alias is what Telegram said of a name when it was asked: somebody who had it; or, with a time that is not over, that it was nobody's; or nothing.
+func (a *accountStore) alias(ctx context.Context, name string) (of alias, revision uint64, err error) {
+	b, revision, err := a.store.Get(ctx, a.nameKey(name))
+	if errors.Is(err, storage.ErrNone) {
+		return of, revision, nil
 	}
-	b, _, err := a.store.Get(ctx, a.nameKey(name))
 	var n storedName
-	if err != nil || json.Unmarshal(b, &n) != nil || n.Account != a.user {
-		return of, false
+	switch {
+	case err != nil || json.Unmarshal(b, &n) != nil || n.Account != a.user:
+	case n.Error == "":
+		of.peer, _ = readPeer(peer{n.Kind, n.ID}.String())
+	case time.Now().Before(n.Until):
+		of = alias{err: &mtproto.Error{Code: n.Code, Type: n.Error, Method: "contacts.resolveUsername", Sent: mtproto.SentNo}, until: n.Until}
 	}
-	if n.Error != "" {
-		return alias{err: &mtproto.Error{Code: n.Code, Type: n.Error, Method: "contacts.resolveUsername", Sent: mtproto.SentNo}, until: n.Until}, time.Now().Before(n.Until)
-	}
-	p, ok := readPeer(peer{n.Kind, n.ID}.String())
-	return alias{peer: p}, ok
+	return of, revision, err
 }
 
 // mark is up to where the bucket knows of whom the stream of updates tells.

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,14 +118,11 @@ func (x *verbs) get(ctx context.Context, text string) (*Shown, error) {
 		return nil, unknown("%.40q: phone numbers are not kept", text)
 	}
 	if r.name != "" {
-		n, ok := x.memory.alias(r.key())
-		if !ok {
-			n, ok = x.account.alias(ctx, r.name)
+		p, had, err := x.last(ctx, r)
+		if err != nil || !had {
+			return nil, cmp.Or(err, unknown("%.40q is nobody's who is known", text))
 		}
-		if !ok || n.err != nil {
-			return nil, unknown("%.40q is nobody's who is known", text)
-		}
-		r = reference{kind: n.peer.kind, id: n.peer.id}
+		r = reference{kind: p.kind, id: p.id}
 	}
 	for _, kind := range kindsOf(r) {
 		s, there, err := x.show(ctx, peer{kind, r.id})
@@ -136,6 +134,18 @@ func (x *verbs) get(ctx context.Context, text string) (*Shown, error) {
 		return nil, unknown("no %s with the id %d is known", r.kindName(), r.id)
 	}
 	return nil, unknown("nobody with the id %d is known", r.id)
+}
+
+// last is who had a name or a number when he was last seen.
+func (x *verbs) last(ctx context.Context, r reference) (p peer, had bool, err error) {
+	if n, ok := x.memory.alias(r.key()); ok || r.name == "" {
+		return n.peer, ok, nil
+	}
+	all, _, err := x.resolver.asker.holders.of(ctx, r.name)
+	if len(all) == 0 || all[0].gone {
+		return p, false, err
+	}
+	return all[0].peer, true, nil
 }
 
 // resolved is a peer as a call that names it finds it.
@@ -211,10 +221,7 @@ func (x *verbs) named(ctx context.Context, text string) (subjects.Kind, int64, e
 
 // holder is who has a name or a number now, as calls find it out.
 func (x *verbs) holder(ctx context.Context, r reference) (subjects.Kind, int64, error) {
-	former, had := x.memory.alias(r.key())
-	if !had && r.name != "" {
-		former, had = x.account.alias(ctx, r.name)
-	}
+	former, had, _ := x.last(ctx, r)
 	p, err := x.resolver.asker.whoIs(ctx, r)
 	var e *mtproto.Error
 	switch {
@@ -222,8 +229,8 @@ func (x *verbs) holder(ctx context.Context, r reference) (subjects.Kind, int64, 
 		return p.kind, p.id, nil
 	case !errors.As(err, &e) || e.Code != 400:
 		return "", 0, err
-	case had && former.err == nil:
-		return "", 0, unknown("%s is nobody's now (%s); it was %s's when it was last seen: whoever means that one has to give the id", r.key(), e.Type, former.peer)
+	case had:
+		return "", 0, unknown("%s is nobody's now (%s); it was %s's when it was last seen: whoever means that one has to give the id", r.key(), e.Type, former)
 	}
 	return "", 0, unknown("%s is nobody's now (%s)", r.key(), e.Type)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/storage"
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
@@ -29,6 +31,7 @@ type asker struct {
 	memory  *memory
 	account *accountStore
 	finder  *finder
+	holders *holders
 	learner *learner
 
 	asking  questions // each once at a time
@@ -47,10 +50,15 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 		if n, ok := x.memory.remembered(key); ok { // somebody asked just before
 			return n
 		}
-		if n, ok := x.askOwner(ctx, r); ok {
+		n, ok, away := x.askOwner(ctx, r)
+		if ok {
 			return n
 		}
-		return x.askTelegram(ctx, key, r)
+		n = x.askTelegram(ctx, key, r)
+		if refused := (*answer.Fault)(nil); away != nil && errors.As(n.err, &refused) { // whoever is known is found without a question
+			n.err = away
+		}
+		return n
 	})
 	var flood *mtproto.Error
 	if errors.As(err, &flood) {
@@ -63,51 +71,70 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 }
 
 // askOwner asks who had a name when it was last seen whether he has it still. That costs nothing of what Telegram allows an account to ask
-// by name. False: it is not known who that is, or he has it no more.
-func (x *asker) askOwner(ctx context.Context, r reference) (alias, bool) {
+// by name. False: it is not known who that is, or he has it no more; away says that the bucket may know others.
+func (x *asker) askOwner(ctx context.Context, r reference) (n alias, ok bool, away error) {
 	if r.name == "" {
-		return alias{}, false
+		return n, false, nil
 	}
-	n, ok := x.memory.alias(r.key())
+	if n, ok = x.memory.alias(r.key()); ok {
+		n, ok = x.askWhether(ctx, r, n.peer)
+		return n, ok, nil
+	}
 	erasures := x.memory.erasures()
-	if !ok {
-		if n, ok = x.account.alias(ctx, r.name); !ok {
-			return alias{}, false
+	all, vain, away := x.holders.of(ctx, r.name)
+	if vain.err != nil {
+		vain.err = fmt.Errorf("%s: %w", r.key(), vain.err)
+		x.memory.remember(r.key(), vain, erasures)
+		return vain, true, nil
+	}
+	for _, h := range all[:min(len(all), askedMost)] {
+		if n, ok = x.askWhether(ctx, r, h.peer); ok {
+			return n, true, nil
 		}
-		if n.err != nil {
-			n.err = fmt.Errorf("%s: %w", r.key(), n.err)
-			x.memory.remember(r.key(), n, erasures)
-			return n, true
-		}
 	}
-	_ = x.finder.recall(ctx, reference{kind: n.peer.kind, id: n.peer.id})
-	f, ok := x.finder.known(reference{kind: n.peer.kind, id: n.peer.id}, true)
-	if !ok {
-		return alias{}, false
-	}
-	if err := x.lookAt(ctx, f); err != nil {
-		return alias{}, false
-	}
-	return x.memory.remembered(r.key())
+	return n, false, away
 }
 
-// lookAt asks Telegram how a peer is now, and learns it.
-func (x *asker) lookAt(ctx context.Context, f callable) error {
+// askedMost is how many who had a name are asked whether they have it still.
+const askedMost = 3
+
+// askWhether asks somebody whether he has a name.
+func (x *asker) askWhether(ctx context.Context, r reference, p peer) (n alias, ok bool) {
+	erasures := x.memory.erasures()
+	_ = x.finder.recall(ctx, reference{kind: p.kind, id: p.id})
+	f, ok := x.finder.known(reference{kind: p.kind, id: p.id}, true)
+	if !ok {
+		return n, false
+	}
+	met, err := x.lookAt(ctx, f)
+	if err != nil || !slices.ContainsFunc(met, func(v codec.View) bool {
+		of, told := whom(v)
+		return told && of == p && !v.Bool("min") && slices.Contains(usernamesOf(v), r.name)
+	}) {
+		return n, false
+	}
+	n = alias{peer: p, until: time.Now().Add(nameLife)}
+	x.memory.remember(r.key(), n, erasures)
+	return n, true
+}
+
+// lookAt asks Telegram how a peer is now, and learns whom the answer tells of.
+func (x *asker) lookAt(ctx context.Context, f callable) ([]codec.View, error) {
 	class, call := "InputUser", codec.M{"_": "users.getUsers"}
 	switch f.peer.kind {
 	case subjects.Channel:
 		class, call = "InputChannel", codec.M{"_": "channels.getChannels"}
 	case subjects.Chat:
-		_, err := x.call(ctx, codec.M{"_": "messages.getChats", "id": []int64{f.peer.id}})
-		return err
+		_, met, err := x.call(ctx, codec.M{"_": "messages.getChats", "id": []int64{f.peer.id}})
+		return met, err
 	}
 	m, err := input(class, reference{}, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	call["id"] = []codec.M{m}
-	_, err = x.call(ctx, call)
-	return err
+	_, met, err := x.call(ctx, call)
+	return met, err
 }
 
 // meet asks Telegram about a peer of which nothing was seen, unless that was asked lately. What comes of it is learned; that Telegram tells
@@ -119,7 +146,7 @@ func (x *asker) meet(ctx context.Context, f callable) error {
 	}
 	_, err := x.asking.once(ctx, key, func(ctx context.Context) alias {
 		n, life, erasures := alias{err: storage.ErrNone}, nameLife, x.memory.erasures()
-		if err := x.lookAt(ctx, f); err != nil {
+		if _, err := x.lookAt(ctx, f); err != nil {
 			n.err, life = err, lifeOf(err)
 		}
 		if life > 0 {
@@ -164,7 +191,7 @@ func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
 	if wait, ok := x.allowed.spend(ctx, method); !ok {
 		return nil, askedOut(method, wait)
 	}
-	b, err := x.call(ctx, m)
+	b, _, err := x.call(ctx, m)
 	if err != nil && mtproto.Reached(err) == mtproto.SentNo {
 		x.allowed.refund(ctx, method)
 	}
@@ -237,7 +264,7 @@ func (x *asker) glanceAt(ctx context.Context, i int) error {
 	if time.Since(g.at) < lookEvery {
 		return g.err
 	}
-	_, err := x.call(ctx, g.call)
+	_, _, err := x.call(ctx, g.call)
 	if err != nil && lifeOf(err) == 0 {
 		return err
 	}
@@ -246,17 +273,19 @@ func (x *asker) glanceAt(ctx context.Context, i int) error {
 }
 
 // call makes a call, and learns whom its answer tells of.
-func (x *asker) call(ctx context.Context, m codec.M) (answer []byte, err error) {
+func (x *asker) call(ctx context.Context, m codec.M) (answer []byte, met []codec.View, err error) {
 	query, err := x.schema.Encode(nil, m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t, err := x.schema.ResultOf(query)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if answer, err = x.invoke(ctx, query); err == nil {
-		x.learner.met(x.people.Append(nil, answer, t), answer)
+	if answer, err = x.invoke(ctx, query); err != nil {
+		return nil, nil, err
 	}
-	return answer, err
+	met = x.people.Append(nil, answer, t)
+	x.learner.met(met, answer)
+	return answer, met, nil
 }

@@ -25,6 +25,7 @@ const (
 type keeper struct {
 	memory  *memory
 	account *accountStore
+	index   *index
 	learned atomic.Uint64 // records that were written
 	writing sync.Mutex    // held while some are written
 	marking sync.Mutex    // held while the mark is read or written
@@ -41,6 +42,7 @@ type keeper struct {
 
 func newKeeper(m *memory, a *accountStore) *keeper {
 	k := &keeper{memory: m, account: a, stop: make(chan struct{})}
+	k.index = newIndex(a, k)
 	k.life, k.cancel = context.WithCancel(context.Background())
 	if a.store != nil {
 		m.wake, m.first = k.wake, a.store.First
@@ -65,6 +67,16 @@ func (x *keeper) begin(do func()) bool {
 	}
 	x.work.Go(do)
 	return true
+}
+
+// stopped reports whether it is being closed.
+func (x *keeper) stopped() bool {
+	select {
+	case <-x.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // run writes what is pending, and ends when nothing is.
@@ -140,6 +152,7 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 			}
 		case err == nil && what.old && (there.access.full && !there.Bare || !next.access.full), err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:
 			x.memory.adopt(k, there, over)
+			x.index.wrote(k, there.Usernames) // it may have come there late
 			return nil
 		case err == nil && next.Bare:
 			named := there
@@ -155,6 +168,7 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 		return err
 	}
 	x.learned.Add(1)
+	x.index.wrote(k, next.Usernames)
 	x.memory.wrote(k, next, revision, what.old)
 	return nil
 }

@@ -34,12 +34,20 @@ type shelf struct {
 
 	first uint64
 
-	puts int
-	gets int
-	err  error
-	mute error // nobody says what was pushed out
+	puts   int
+	gets   int
+	passes int
+	err    error
+	mute   error // nobody says what was pushed out
 
 	looked func(key string) // is told what is looked for
+}
+
+// fail has the store answer with an error from now on; nil: not any more.
+func (s *shelf) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
 }
 
 func (s *shelf) Get(_ context.Context, key string) ([]byte, uint64, error) {
@@ -90,8 +98,12 @@ func (s *shelf) Put(_ context.Context, key string, value []byte) error {
 
 func (s *shelf) Each(_ context.Context, _ string, yield func(string, []byte) bool) error {
 	s.mu.Lock()
-	all := maps.Clone(s.all)
+	all, err := maps.Clone(s.all), s.err
+	s.passes++
 	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	for k, v := range all {
 		if !yield(k, v) {
 			break

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -53,6 +54,16 @@ func BenchmarkMillion(b *testing.B) {
 		b.ReportMetric(float64(d.Figures().InMemory), "in-memory")
 		d = nil
 		server := heap()
+		d = New(Config{Schema: g.s, People: people(g.s), Account: "main", User: 1, Store: store, Box: testBox()})
+		for _, what := range []string{"first-name-s", "next-name-s"} {
+			begun := time.Now()
+			if got := d.get(b.Context(), "@user_name_5"); got != "user.5" {
+				b.Fatal(got)
+			}
+			b.ReportMetric(time.Since(begun).Seconds(), what)
+		}
+		b.ReportMetric(float64(heap()-server)/1e6, "names-MB")
+		d.Close(b.Context())
 		b.ReportMetric(float64(all-server)/1e6, "daemon-MB")
 		b.ReportMetric(float64(server-before)/1e6, "server-MB")
 		b.ReportMetric(float64(info.CachedInfo().State.Bytes)/many, "bucket-B/peer")

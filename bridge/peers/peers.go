@@ -74,7 +74,7 @@ func New(c Config) *Directory {
 	d.allowed = &allowances{account: d.account, all: map[string]*allowance{}}
 	asker := &asker{
 		schema: c.Schema, people: c.People, invoke: c.Invoke, bot: c.Bot, memory: d.memory, account: d.account, finder: d.finder, learner: d.learner,
-		glances: glances(), allowed: d.allowed,
+		holders: &holders{d.account, d.keeper, d.keeper.index}, glances: glances(), allowed: d.allowed,
 	}
 	d.resolver = &resolver{c.Schema, c.Bot, c.User, d.memory, d.finder, asker}
 	d.verbs = &verbs{c.User, d.memory, d.account, d.keeper, d.resolver, &search{user: c.User, account: d.account, keeper: d.keeper}}

@@ -104,11 +104,8 @@ func (x *search) pass(all []*wanted) {
 	}
 	closed := false
 	err := x.account.peers(x.keeper.life, kind, func(p peer, r *record) bool {
-		select {
-		case <-x.keeper.stop:
-			closed = true
+		if closed = x.keeper.stopped(); closed {
 			return false
-		default:
 		}
 		all = slices.DeleteFunc(all, func(w *wanted) bool {
 			enough := w.enough(x, p, r)
