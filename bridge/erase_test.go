@@ -40,7 +40,8 @@ func TestErase(t *testing.T) {
 			}
 			for body, want := range map[string]string{
 				`{"peer":"channel.404"}`: "404 history.fetch: peer: no channel with the id 404 is known", `{"peer":{"_":"peerUser","user_id":"404"}}`: "404 history.fetch: peer: no user with the id 404 is known",
-				`{"peer":"?"}`: `400 history.fetch: peer: "?" names no peer`, `{"peer":[]}`: "400 history.fetch: peer: want InputPeer", `{"peer":{"_":"peerUser"}}`: "400 history.fetch: peer: user_id: missing",
+				`{"peer":"@nobody_at_all"}`: "404 history.fetch: peer: @nobody_at_all: ",
+				`{"peer":"?"}`:              `400 history.fetch: peer: "?" names no peer`, `{"peer":[]}`: "400 history.fetch: peer: want InputPeer", `{"peer":{"_":"peerUser"}}`: "400 history.fetch: peer: user_id: missing",
 			} {
 				h := d.ask("tg.ctl.main.history.fetch", body).Header
 				if got := h.Get("Nats-Service-Error-Code") + " " + h.Get("Nats-Service-Error"); !strings.HasPrefix(got, want) {

@@ -124,6 +124,9 @@ func (o *ownership) findChat(ctx context.Context, peer json.RawMessage) (kind su
 	case err != nil:
 		said := o.status.explain(err)
 		f := answer.Refuse(said.Code, err.Error())
+		if peers.Nobodys(err) {
+			f.Code = 404
+		}
 		f.Telegram, f.RetryAfter = said.Telegram, said.RetryAfter
 		return "", 0, f
 	}

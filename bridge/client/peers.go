@@ -48,7 +48,7 @@ func (p Peers) Get(ctx context.Context, peer string) (Peer, error) {
 }
 
 // Resolve finds a peer as a call that names it does, which may ask Telegram: then the error is Telegram's, such as
-// USERNAME_NOT_OCCUPIED. [ErrUnknownPeer] where an id leads to nobody. A basic group that nothing has told of can be called all the same:
+// FLOOD_WAIT. [ErrUnknownPeer] where an id leads to nobody, and where Telegram says that nobody has a name (USERNAME_NOT_OCCUPIED). A basic group that nothing has told of can be called all the same:
 // that is no error, and said by Unseen.
 func (p Peers) Resolve(ctx context.Context, peer string) (Peer, error) {
 	return p.one(ctx, "peers.resolve", peer)
@@ -72,7 +72,7 @@ func (p Peers) Search(ctx context.Context, of PeerSearch) (found []Peer, more bo
 // unknownPeer calls by its name that nobody is found.
 func unknownPeer(err error) error {
 	var e *Error
-	if errors.As(err, &e) && e.Code == codeUnknown && e.Type == "" {
+	if errors.As(err, &e) && e.Code == codeUnknown {
 		e.Err = ErrUnknownPeer
 	}
 	return err

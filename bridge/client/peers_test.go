@@ -39,7 +39,7 @@ func TestPeers(t *testing.T) {
 	if got, err := p.Get(soon(t), "-77"); !errors.Is(err, client.ErrUnknownPeer) {
 		t.Errorf("%+v %v", got, err)
 	}
-	if _, err := p.Resolve(soon(t), "@nobody_at_all"); !errors.As(err, &e) || e.Kind() != "USERNAME_NOT_OCCUPIED" || errors.Is(err, client.ErrUnknownPeer) {
+	if _, err := p.Resolve(soon(t), "@nobody_at_all"); !errors.As(err, &e) || e.Kind() != "USERNAME_NOT_OCCUPIED" || !errors.Is(err, client.ErrUnknownPeer) {
 		t.Errorf("%v", err)
 	}
 	if got, more, err := p.Search(soon(t), client.PeerSearch{Text: "ali"}); err != nil || more || len(got) != 1 || fmt.Sprint(got[0]) != fmt.Sprint(alice) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/natsgram/natsgram/bridge/answer"
@@ -81,13 +82,12 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 	default:
 		out, err = x.resolved(ctx, peer)
 	}
-	var none *UnknownError
-	switch {
-	case errors.As(err, &none):
-		return nil, answer.Refuse(404, "peers."+verb+": "+err.Error())
-	case err != nil:
-		f := explain(err)
-		f.Text, f.Sent = "peers."+verb+": "+err.Error(), answer.No // nothing was changed: to ask again is safe
+	if err != nil {
+		f := refusal(err, explain)
+		if f.Text = "peers." + verb + ": "; peer != "" {
+			f.Text += "peer: "
+		}
+		f.Text, f.Sent = f.Text+err.Error(), answer.No // nothing was changed: to ask again is safe
 		return nil, &f
 	}
 	b, err := json.Marshal(out)
@@ -95,6 +95,22 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 		return nil, answer.Refuse(500, err.Error())
 	}
 	return b, nil
+}
+
+// refusal is the fault of who is not found: 400 of text that names nobody, 404 of whom nobody knows and of a name that is nobody's.
+func refusal(err error, explain func(error) answer.Fault) answer.Fault {
+	var none *UnknownError
+	switch {
+	case errors.As(err, &none) && none.Unread:
+		return answer.Fault{Code: 400}
+	case errors.As(err, &none):
+		return answer.Fault{Code: 404}
+	}
+	f := explain(err)
+	if Nobodys(err) {
+		f.Code = 404
+	}
+	return f
 }
 
 func (x *verbs) read(text string) (reference, error) {
@@ -223,14 +239,14 @@ func (x *verbs) named(ctx context.Context, text string) (subjects.Kind, int64, e
 func (x *verbs) holder(ctx context.Context, r reference) (subjects.Kind, int64, error) {
 	former, had, _ := x.last(ctx, r)
 	p, err := x.resolver.asker.whoIs(ctx, r)
-	var e *mtproto.Error
-	switch {
-	case err == nil:
-		return p.kind, p.id, nil
-	case !errors.As(err, &e) || e.Code != 400:
-		return "", 0, err
-	case had:
-		return "", 0, unknown("%s is nobody's now (%s); it was %s's when it was last seen: whoever means that one has to give the id", r.key(), e.Type, former)
+	if !Nobodys(err) {
+		return p.kind, p.id, err
 	}
-	return "", 0, unknown("%s is nobody's now (%s)", r.key(), e.Type)
+	var e *mtproto.Error
+	errors.As(err, &e)
+	was := ""
+	if had {
+		was = fmt.Sprintf("; it was %s's when it was last seen: whoever means that one has to give the id", former)
+	}
+	return "", 0, unknown("%s is nobody's now (%s)%s", r.key(), e.Type, was)
 }

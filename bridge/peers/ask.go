@@ -201,8 +201,7 @@ func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
 // found notes whose a name was found to be, and tells the bucket, where nobody was erased since it was asked. Phone numbers are not written down;
 // nor is a refusal that is not about the name.
 func (x *asker) found(ctx context.Context, key string, r reference, n alias, erasures int, era era) {
-	var e *mtproto.Error
-	if x.memory.remember(key, n, erasures) && r.name != "" && (n.err == nil || errors.As(n.err, &e) && e.Code == 400) {
+	if x.memory.remember(key, n, erasures) && r.name != "" && (n.err == nil || Nobodys(n.err)) {
 		x.account.putName(ctx, r.name, n, era)
 	}
 }

@@ -1,11 +1,13 @@
 package peers
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -18,6 +20,12 @@ type UnknownError struct {
 
 // Error says what is wrong with it.
 func (e *UnknownError) Error() string { return e.What }
+
+// Nobodys reports whether Telegram has said that nobody has the name or the number that was asked for.
+func Nobodys(err error) bool {
+	var e *mtproto.Error
+	return errors.As(err, &e) && e.Code == 400 && slices.Contains([]string{"USERNAME_NOT_OCCUPIED", "USERNAME_INVALID", "PHONE_NOT_OCCUPIED"}, e.Type)
+}
 
 func unknown(format string, args ...any) error {
 	return &UnknownError{What: fmt.Sprintf(format, args...)}

@@ -19,6 +19,7 @@ func TestNamedAsks(t *testing.T) {
 	}{
 		"somebody else's":  {nil, "user.5"},
 		"nobody's":         {&mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED"}, "@alice is nobody's now (USERNAME_NOT_OCCUPIED); it was user.7's"},
+		"not to be asked":  {&mtproto.Error{Code: 400, Type: "NOT_IMPLEMENTED_IN_TEST_SERVER"}, "NOT_IMPLEMENTED_IN_TEST_SERVER"},
 		"not to be found":  {&mtproto.Error{Code: 420, Type: "FLOOD_WAIT", Arg: 60}, "FLOOD_WAIT"},
 		"Telegram is away": {errors.New("no connection"), "no connection"},
 	} {

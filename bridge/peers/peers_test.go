@@ -59,6 +59,12 @@ func (g *telegram) invoke(_ context.Context, query []byte) ([]byte, error) {
 	if err := cmp.Or(g.errOf[v.Name()], g.err); err != nil {
 		return nil, err
 	}
+	switch v.Str("username") {
+	case "vain":
+		return nil, &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+	case "refused":
+		return nil, &mtproto.Error{Code: 400, Type: "NOT_IMPLEMENTED_IN_TEST_SERVER", Sent: mtproto.SentYes}
+	}
 	switch v.Name() {
 	case "users.getUsers":
 		f, _ := g.s.Function(v.Name())

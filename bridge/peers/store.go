@@ -38,8 +38,10 @@ type Store interface {
 const (
 	// storeTime bounds one question: whoever waits for it has a request of his own to answer.
 	storeTime = 3 * time.Second
-	// eachTime bounds going through an account's records.
-	eachTime = 20 * time.Second
+	// eachTime bounds going through an account's records, of which there may be a million.
+	eachTime = time.Minute
+	// eraseTime bounds taking some of them out.
+	eraseTime = 20 * time.Second
 )
 
 // bucket is a Store in JetStream.
@@ -100,7 +102,7 @@ func (b *bucket) Each(ctx context.Context, filter string, yield func(key string,
 }
 
 func (b *bucket) Remove(ctx context.Context, filter string) error {
-	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	ctx, cancel := context.WithTimeout(ctx, eraseTime)
 	defer cancel()
 	err := b.stream.Purge(ctx, jetstream.WithPurgeSubject(b.subject(filter)))
 	b.st.Suspect(err)
@@ -108,7 +110,7 @@ func (b *bucket) Remove(ctx context.Context, filter string) error {
 }
 
 func (b *bucket) Erase(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	ctx, cancel := context.WithTimeout(ctx, eraseTime)
 	defer cancel()
 	err := b.st.EraseKey(ctx, storage.Peers, key)
 	b.st.Suspect(err)
@@ -116,7 +118,7 @@ func (b *bucket) Erase(ctx context.Context, key string) error {
 }
 
 func (b *bucket) EraseWhole(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, eachTime)
+	ctx, cancel := context.WithTimeout(ctx, eraseTime)
 	defer cancel()
 	_, err := b.st.EraseKeys(ctx, storage.Peers, key)
 	b.st.Suspect(err)

@@ -434,7 +434,7 @@ export interface PeersOptions {
 export declare const peers: {
   /** What the daemon knows of a peer, without a question to Telegram. */
   get(nc: NatsConnection, account: string, peer: tl.InputPeer | tl.Peer, options?: PeersOptions): Promise<Peer>;
-  /** A peer as a call that names it finds it, which may ask Telegram: then the error is Telegram's, such as USERNAME_NOT_OCCUPIED. */
+  /** A peer as a call that names it finds it, which may ask Telegram: then the error is Telegram's, such as FLOOD_WAIT; of a name that is nobody's, 404 USERNAME_NOT_OCCUPIED. */
   resolve(nc: NatsConnection, account: string, peer: tl.InputPeer | tl.Peer, options?: PeersOptions): Promise<Peer>;
   /** Peers by their names, without a question to Telegram; more: there are others than those. */
   search(nc: NatsConnection, account: string, of?: PeerSearch, options?: PeersOptions): Promise<{ peers: Peer[]; more: boolean }>;
