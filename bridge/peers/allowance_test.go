@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -158,5 +159,28 @@ func TestAllowanceOutlivesTheDaemon(t *testing.T) {
 		if got := ask(2, 5); got != 5 {
 			t.Errorf("behind a record that nobody can read %d", got)
 		}
+	})
+}
+
+// A bucket that is lost under a running daemon gives no questions back: what was used is written into the next one with all else that memory knows.
+func TestAllowanceOfABucketLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		d, g := owner(t, s, 1)
+		g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+		d.use(t)
+		_ = s.Remove(t.Context(), "main.>")
+		d.StorageLost()
+		if err := d.WriteKnown(t.Context(), func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		d.Close(t.Context())
+		d, g = owner(t, s, 1)
+		g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+		_, _, err := d.Resolve(t.Context(), "InputPeer", "@one_more")
+		if f := (*answer.Fault)(nil); !errors.As(err, &f) || f.Code != 429 {
+			t.Errorf("after a restart: %v, asked %q", err, g.asked)
+		}
+		d.Close(t.Context())
 	})
 }

@@ -185,9 +185,10 @@ func (d *Directory) Doubted() <-chan struct{} { return d.account.doubted }
 // Settle writes all that was learned.
 func (d *Directory) Settle(ctx context.Context) error { return d.keeper.settle(ctx) }
 
-// WriteKnown writes what is in memory of whom the bucket may lack, with a pause behind each part. Names are not in memory: they are written when
-// somebody comes again.
+// WriteKnown writes what is in memory of whom the bucket may lack, with a pause behind each part, and how often names have asked Telegram. Names are
+// not in memory: they are written when somebody comes again.
 func (d *Directory) WriteKnown(ctx context.Context, pause func(context.Context) error) error {
+	d.allowed.save(ctx)
 	return d.keeper.writeKnown(ctx, pause)
 }
 
