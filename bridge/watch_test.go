@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +37,18 @@ func TestWatchedChannels(t *testing.T) {
 	looked(2)
 	ask("list", "", `{"channels":[`+news+`]}`)
 	ask("remove", `{"channels":[`+news+`]}`, `{"channels":[]}`)
-	ask("add", `{"channels":["x"]}`, `want the id of a channel`)
+	ask("add", `{"channels":["x"]}`, `watch.add: channels[0]: "x" names no peer`)
+	ask("add", `{"channels":["7","@alice"]}`, `watch.add: channels[1]: user.`)
+	ask("add", `{"channels":[1.5]}`, `watch.add: channels[0]: "1.5" names no peer`)
+	ask("add", `{"channels":["channel.404"]}`, `{"channels":["404"]}`)
+	ask("remove", `{"channels":["t.me/c/404/5"]}`, `{"channels":[]}`)
+	for _, written := range []string{`"channel.%d"`, `-1000000000000`, `"https://t.me/c/%d/17"`, `{"_":"peerChannel","channel_id":"%d"}`, `{"_":"inputPeerChannel","channel_id":%d}`} {
+		if written = fmt.Sprintf(strings.Replace(written, "%d", "%[1]d", 1), w.news.ID()); written[0] == '-' {
+			written = strconv.FormatInt(-1000000000000-w.news.ID(), 10)
+		}
+		ask("add", `{"channels":[`+written+`]}`, `{"channels":[`+news+`]}`)
+		ask("remove", `{"channels":[`+written+`]}`, `{"channels":[]}`)
+	}
 	ask("add", `[]`, `watch.add`)
 	ask("add", `{"channels":["1","2","3","4","5","6","7","8","9",10,"-1000000000011"]}`, `{"channels":["1","2","3","4","5","6","7","8","9","10"],"left":["11"]}`)
 	ask("remove", `{"channels":["1","2","3","4","5","6","7","8","9","11"]}`, `{"channels":["10"]}`)

@@ -115,20 +115,10 @@ func (o *ownership) findChat(ctx context.Context, peer json.RawMessage) (kind su
 	if err == nil {
 		b, _, err = x.Resolve(ctx, "InputPeer", text)
 	}
-	var none *peers.UnknownError
-	switch {
-	case errors.As(err, &none) && none.Unread:
-		return "", 0, answer.Refuse(400, err.Error())
-	case errors.As(err, &none):
-		return "", 0, answer.Refuse(404, err.Error())
-	case err != nil:
-		said := o.status.explain(err)
-		f := answer.Refuse(said.Code, err.Error())
-		if peers.Nobodys(err) {
-			f.Code = 404
-		}
-		f.Telegram, f.RetryAfter = said.Telegram, said.RetryAfter
-		return "", 0, f
+	if err != nil {
+		f := peers.Refusal(err, o.status.explain)
+		f.Text, f.Sent = err.Error(), answer.No
+		return "", 0, &f
 	}
 	v, err := o.c.Methods.Schema().View(b)
 	if err != nil {

@@ -141,6 +141,20 @@ func (x *directory) named(ctx context.Context, written json.RawMessage) (subject
 	return x.Named(ctx, text)
 }
 
+// channel is the channel that a caller has written, in any way that calls take, with explain for errors of Telegram's.
+func (x *directory) channel(ctx context.Context, written json.RawMessage, explain func(error) answer.Fault) (int64, *answer.Fault) {
+	kind, id, err := x.named(ctx, written)
+	if err != nil {
+		f := peers.Refusal(err, explain)
+		f.Text, f.Sent = err.Error(), answer.No
+		return 0, &f
+	}
+	if kind != subjects.Channel {
+		return 0, answer.Refuse(400, subjects.ChatRef{Kind: kind, ID: id}.String()+" is no channel")
+	}
+	return id, nil
+}
+
 // resolver is rpc.Config.Resolve, with explain for errors of Telegram's.
 func (x *directory) resolver(explain func(error) answer.Fault) func(context.Context, string, string) ([]byte, bool, *answer.Fault) {
 	return func(ctx context.Context, class, text string) ([]byte, bool, *answer.Fault) {

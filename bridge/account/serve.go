@@ -133,9 +133,14 @@ func (r *Runner) rpcConfig(invoke rpc.Invoker, o *ownership) rpc.Config {
 		c.Extra["logout"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "logout"), Slow: true, Answer: o.logout}
 		c.Extra["erase"] = rpc.Extra{Subject: s.Scheme().Ctl(r.Name, "erase"), Slow: true, Answer: o.erase}
 		known.answers(&c, s.Timeout)
+		find := func(ctx context.Context, written json.RawMessage) (int64, *answer.Fault) {
+			ctx, cancel := context.WithTimeout(mtproto.WithFloodWait(ctx, 0), s.Timeout)
+			defer cancel()
+			return known.channel(ctx, written, r.status.explain)
+		}
 		for _, verb := range []string{"list", "add", "remove"} {
 			subject := s.Scheme().Ctl(r.Name, "watch."+verb)
-			c.Extra["watch_"+verb] = rpc.Extra{Subject: subject, Slow: true, Answer: o.driver.watched.serve(verb)}
+			c.Extra["watch_"+verb] = rpc.Extra{Subject: subject, Slow: true, Answer: o.driver.watched.serve(verb, find)}
 		}
 	}
 	return c

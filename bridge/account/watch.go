@@ -3,9 +3,10 @@ package account
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,12 +75,16 @@ type watched struct {
 	started  bool // the machine knows them; of the loop's goroutine
 }
 
+// finding finds the channel that a caller has written.
+type finding func(ctx context.Context, written json.RawMessage) (int64, *answer.Fault)
+
 // serve serves tg.ctl.<account>.watch.<verb>.
-func (w *watched) serve(verb string) func(context.Context, []byte) ([]byte, *answer.Fault) {
+func (w *watched) serve(verb string, find finding) func(context.Context, []byte) ([]byte, *answer.Fault) {
 	return func(ctx context.Context, request []byte) ([]byte, *answer.Fault) {
-		ids, err := watchRequest(verb, request)
-		if err != nil {
-			return nil, answer.Refuse(400, "watch."+verb+": "+err.Error())
+		ids, fault := watchRequest(ctx, verb, request, find)
+		if fault != nil {
+			fault.Text = "watch." + verb + ": " + fault.Text
+			return nil, fault
 		}
 		w.changing.Lock()
 		defer w.changing.Unlock()
@@ -103,28 +108,30 @@ func (w *watched) serve(verb string) func(context.Context, []byte) ([]byte, *ans
 	}
 }
 
-// watchRequest reads {"channels":["1234"]}; numbers will do too.
-func watchRequest(verb string, request []byte) (ids []int64, err error) {
+// watchRequest reads {"channels":["1234"]}. A number is a channel's; all else names it as peers are named.
+func watchRequest(ctx context.Context, verb string, request []byte, find finding) (ids []int64, fault *answer.Fault) {
 	if verb == "list" {
-		return nil, answer.ReadJSON(request, &struct{}{})
+		if err := answer.ReadJSON(request, &struct{}{}); err != nil {
+			return nil, answer.Refuse(400, err.Error())
+		}
+		return nil, nil
 	}
 	var in struct {
-		Channels []any `json:"channels"`
+		Channels []json.RawMessage `json:"channels"`
 	}
 	if err := answer.ReadJSON(request, &in); err != nil {
-		return nil, errors.New(`want {"channels":["1234"]}: ` + err.Error())
+		return nil, answer.Refuse(400, `want {"channels":["1234"]}: `+err.Error())
 	}
 	if in.Channels == nil {
-		return nil, errors.New(`want {"channels":["1234"]}`)
+		return nil, answer.Refuse(400, `want {"channels":["1234"]}`)
 	}
-	for _, one := range in.Channels {
-		text, ok := one.(string)
-		if n, number := one.(float64); number && !ok {
-			text = strconv.FormatInt(int64(n), 10)
-		}
-		id, err := settings.ParseChannel(text)
+	for i, one := range in.Channels {
+		id, err := settings.ParseChannel(strings.Trim(string(one), `"`))
 		if err != nil {
-			return nil, err
+			if id, fault = find(ctx, one); fault != nil {
+				fault.Text = fmt.Sprintf("channels[%d]: %s", i, fault.Text)
+				return nil, fault
+			}
 		}
 		ids = append(ids, id)
 	}

@@ -24,6 +24,14 @@ func (r *Reader) Forms(others *codec.Forms) *codec.Forms {
 			}
 			return others.Text(class, object)
 		},
+		As: func(class, constructor string) (as, within string) {
+			if others == nil {
+				return "", ""
+			}
+			return others.As(class, constructor)
+		},
+		IDs:    func(fn, param string) bool { return others != nil && others.IDs(fn, param) },
+		ID:     func(text string) (int64, error) { return others.ID(text) },
 		Absent: func(constructor, param string) bool { return others != nil && others.Absent(constructor, param) },
 	}
 }

@@ -83,7 +83,7 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 		out, err = x.resolved(ctx, peer)
 	}
 	if err != nil {
-		f := refusal(err, explain)
+		f := Refusal(err, explain)
 		if f.Text = "peers." + verb + ": "; peer != "" {
 			f.Text += "peer: "
 		}
@@ -97,8 +97,8 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 	return b, nil
 }
 
-// refusal is the fault of who is not found: 400 of text that names nobody, 404 of whom nobody knows and of a name that is nobody's.
-func refusal(err error, explain func(error) answer.Fault) answer.Fault {
+// Refusal is the fault of who is not found: 400 of text that names nobody, 404 of whom nobody knows and of a name that is nobody's.
+func Refusal(err error, explain func(error) answer.Fault) answer.Fault {
 	var none *UnknownError
 	switch {
 	case errors.As(err, &none) && none.Unread:

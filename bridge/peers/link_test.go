@@ -66,7 +66,7 @@ func TestWrongLinks(t *testing.T) {
 		"tg://privatepost?post=5": "channel: an id is missing", "tg://privatepost?channel=x": `channel: "x" is no id`, "tg://user": "id: an id is missing", "tg://user?id=-5": `id: "-5" is no id`,
 		"tg://openmessage?message_id=5": "user_id: an id is missing", "tg://openmessage?chat_id=x": `chat_id: "x" is no id`,
 		"t.me/c/9007199254740993/5": "behind /c/: no id is above 9007199254740992", "user.9007199254740993": "no id is above 9007199254740992", "tg://user?id=9007199254740993": "id: no id is above 9007199254740992",
-		"secret.1": want, "user.-1": want, "-0": want,
+		"secret.1": want, "user.-1": `"-1" is no id`, "-0": want,
 	} {
 		d, g := newBench(t)
 		if got := d.line(t.Context(), "InputPeer", text); got != "error: "+fmt.Sprintf("%.40q", text)+" names no peer: "+why || len(g.asked) > 0 {

@@ -55,7 +55,7 @@ func parse(text string) (reference, error) {
 	if kind, digits, found := strings.Cut(text, "."); found {
 		switch kind := subjects.Kind(strings.ToLower(kind)); kind {
 		case subjects.User, subjects.Chat, subjects.Channel:
-			if r, err := idOf(kind, digits); err == nil || errors.Is(err, errFar) {
+			if r, err := idOf(kind, digits); err == nil || errors.Is(err, errFar) || strings.Trim(digits, "-0123456789") == "" {
 				return r, err
 			}
 		}

@@ -126,6 +126,7 @@ func watchCommand() *cobra.Command {
 at most. What is added or removed here stays so over restarts. The requests are tg.ctl.ACCOUNT.watch.list, add and remove.`,
 		Example: `  natsgram watch list main
   natsgram watch add main 1234567890
+  natsgram watch add main @townnews
   natsgram watch remove main 1234567890`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -134,16 +135,15 @@ at most. What is added or removed here stays so over restarts. The requests are 
 		Use: "list ACCOUNT", Short: "Show the channels that are watched", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return askAccount(c, args[0], "watch.list", nil, false) },
 	})
-	for verb, about := range map[string]string{"add": "Watch channels, by their ids", "remove": "Watch them no longer"} {
+	for verb, about := range map[string]string{"add": "Watch channels: ids, or whatever names them", "remove": "Watch them no longer"} {
 		c.AddCommand(&cobra.Command{
 			Use: verb + " ACCOUNT CHANNEL...", Short: about, Args: cobra.MinimumNArgs(2),
 			RunE: func(c *cobra.Command, args []string) error {
-				for _, id := range args[1:] {
-					if _, err := strconv.ParseInt(id, 10, 64); err != nil {
-						return misused(c, fmt.Errorf("%q is no channel's id, such as 1234567890", id))
-					}
+				channels := make([]any, len(args)-1)
+				for i, word := range args[1:] {
+					channels[i] = peerWord(word)
 				}
-				return askAccount(c, args[0], "watch."+verb, map[string]any{"channels": args[1:]}, false)
+				return askAccount(c, args[0], "watch."+verb, map[string]any{"channels": channels}, false)
 			},
 		})
 	}

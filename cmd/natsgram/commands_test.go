@@ -133,7 +133,6 @@ func TestCommands(t *testing.T) {
 		{"logout main", 1, "natsgram serve"},
 		{"watch", 0, "natsgram watch add main"},
 		{"watch add main", 2, "want: natsgram watch add ACCOUNT CHANNEL..."},
-		{"watch add main news", 2, "is no channel's id"},
 		{"watch list main", 1, "natsgram serve"},
 		{"-s nats://u:hush@127.0.0.1:1 status main", 1, "at nats://********@127.0.0.1:1"},
 		{"status main --context none", 1, "NATS_CONTEXT=none: there is no such context"},

@@ -55,7 +55,7 @@ func eraseNow(c *cobra.Command, account, peer string, dry bool) error {
 		return err
 	}
 	m := nats.NewMsg(set.Scheme().Ctl(account, "erase"))
-	m.Data, _ = json.Marshal(map[string]any{"peer": peer, "dry_run": dry})
+	m.Data, _ = json.Marshal(map[string]any{"peer": peerWord(peer), "dry_run": dry})
 	reply, err := request(c.Context(), set, m, eraseTime)
 	if err != nil {
 		return err

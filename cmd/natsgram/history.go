@@ -88,7 +88,7 @@ func (o historyFetchOptions) check(c *cobra.Command) (err error) {
 
 // request is what is asked for.
 func (o historyFetchOptions) request(chat string) map[string]any {
-	in := map[string]any{"peer": chat}
+	in := map[string]any{"peer": peerWord(chat)}
 	for name, text := range map[string]string{"from": o.from, "to": o.to} {
 		if id, err := strconv.Atoi(text); err == nil {
 			in[name] = id

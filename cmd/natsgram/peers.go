@@ -42,7 +42,7 @@ func onePeerCommand(verb, short, long string) *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			var one peers.Shown
-			if err := askPeers(c, args[0], verb, map[string]any{"peer": args[1]}, &one); err != nil {
+			if err := askPeers(c, args[0], verb, map[string]any{"peer": peerWord(args[1])}, &one); err != nil {
 				return err
 			}
 			if one.Unseen {

@@ -36,7 +36,8 @@ type builder struct {
 	s     *Schema
 	o     *Options
 	dst   []byte
-	limit int // of len(dst)
+	limit int  // of len(dst)
+	ids   bool // the longs that are taken now are those of Forms.ID
 	*scratch
 	err *Error
 }

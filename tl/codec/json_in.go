@@ -1,5 +1,7 @@
 package codec
 
+import "strconv"
+
 // AppendTLFromJSON appends the TL of src, the JSON of one value of t; o may be nil. On an error, an [*Error] whose text
 // names the place, dst comes back as it was.
 func (s *Schema) AppendTLFromJSON(dst, src []byte, t Type, o *Options) ([]byte, error) {
@@ -59,6 +61,9 @@ func (d *jsonIn) value(t *typ, depth int) bool {
 	c := d.peek()
 	switch t.op {
 	case opInt, opLong:
+		if d.ids && c == '{' {
+			return d.idObject(depth)
+		}
 		return d.integer(t, c)
 	case opString:
 		return d.stringValue(t, c)
@@ -85,6 +90,15 @@ func (d *jsonIn) value(t *typ, depth int) bool {
 		return d.bytes(t, c)
 	}
 	return d.fail(errVoid(d.pos, t))
+}
+
+// idObject takes an object that stands for its id.
+func (d *jsonIn) idObject(depth int) bool {
+	start, at := d.pos, len(d.dst)
+	d.ids = false
+	ok := d.boxed(&typ{op: opObject}, '{', depth) && d.idOf(at, start)
+	d.ids = true
+	return ok
 }
 
 // boxed takes an object, or what may stand for one.
@@ -129,6 +143,9 @@ func (d *jsonIn) plain(t *typ, c byte, start int) bool {
 		text, ok := d.number()
 		if !ok {
 			return false
+		}
+		if n, whole := parseInteger(text); whole {
+			text = strconv.AppendInt(nil, n, 10)
 		}
 		if handled, ok := d.resolve(t, string(text), start); handled {
 			return ok
@@ -194,6 +211,10 @@ func (d *jsonIn) field(fr *frame, i, depth int) bool {
 		fr.setTrue(i)
 	} else {
 		d.begin(fr, i)
+	}
+	if d.takesIDs(fr.c, f) {
+		d.ids = true
+		defer func() { d.ids = false }()
 	}
 	return d.value(f.t, depth-1)
 }

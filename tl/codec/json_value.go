@@ -9,6 +9,9 @@ func (d *jsonIn) integer(t *typ, c byte) bool {
 		return false
 	}
 	v, ok := parseInteger(text)
+	if d.ids && (c == '"' && !ok || ok && v < 0) {
+		return d.id(string(text), start)
+	}
 	if !ok {
 		return d.want(t, start)
 	}

@@ -81,13 +81,16 @@ func (d *packIn) quick(t *typ) bool {
 
 // value takes a value of t.
 func (d *packIn) value(t *typ, depth int) bool {
-	if d.quick(t) {
+	if !d.ids && d.quick(t) {
 		return true
 	}
 	start := d.pos
 	v := d.token()
 	switch t.op {
 	case opInt, opLong:
+		if d.ids && v.kind == kindMap {
+			return d.idObject(v, start, depth)
+		}
 		return d.integer(t, v, start)
 	case opString, opBytes:
 		if v.kind != kindStr && v.kind != kindBin {
@@ -115,6 +118,15 @@ func (d *packIn) value(t *typ, depth int) bool {
 		return true
 	}
 	return d.fail(errVoid(start, t))
+}
+
+// idObject takes an object that stands for its id.
+func (d *packIn) idObject(v packToken, start, depth int) bool {
+	at := len(d.dst)
+	d.ids = false
+	ok := d.boxed(&typ{op: opObject}, v, start, depth) && d.idOf(at, start)
+	d.ids = true
+	return ok
 }
 
 func (d *packIn) boxed(t *typ, v packToken, start, depth int) bool {
@@ -223,6 +235,10 @@ func (d *packIn) field(fr *frame, i, depth int) bool {
 	} else {
 		d.begin(fr, i)
 	}
+	if d.takesIDs(fr.c, f) {
+		d.ids = true
+		defer func() { d.ids = false }()
+	}
 	return d.value(f.t, depth-1)
 }
 
@@ -288,6 +304,12 @@ func (d *packIn) vector(t *typ, v packToken, start, depth int) bool {
 
 func (d *packIn) integer(t *typ, v packToken, start int) bool {
 	n, ok := v.integer()
+	if d.ids && v.kind == kindStr && !ok {
+		return d.id(string(v.data), start)
+	}
+	if d.ids && ok && n < 0 {
+		return d.id(strconv.FormatInt(n, 10), start)
+	}
 	if !ok {
 		return d.want(t, v, start)
 	}

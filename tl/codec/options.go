@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/natsgram/natsgram/tl/bin"
 )
@@ -37,6 +38,13 @@ type Forms struct {
 	May func(class, constructor string) bool
 	// Text is the text that an object means; false: it is what it is.
 	Text func(class string, object View) (text string, ok bool)
+	// As is what an object of a constructor is where one of a class is wanted that it is not of: one of the constructor as, which has the same fields,
+	// and in within, unless that is empty. An empty as: it is none.
+	As func(class, constructor string) (as, within string)
+	// IDs reports whether a long, or each of a vector, is the id of what ID reads.
+	IDs func(fn, param string) bool
+	// ID is the id that is meant by text, or by a number below zero, in place of such a long. In place of an object stands what Text says of it.
+	ID func(text string) (int64, error)
 	// Absent reports whether such a constructor may lack a long that it requires, which is 0 then.
 	Absent func(constructor, param string) bool
 }
@@ -56,6 +64,13 @@ func (f *Forms) absent(constructor, param string) bool {
 	return f != nil && f.Absent != nil && f.Absent(constructor, param)
 }
 
+func (f *Forms) as(class, constructor string) (as, within string) {
+	if f == nil || f.As == nil {
+		return "", ""
+	}
+	return f.As(class, constructor)
+}
+
 // meant puts what an object means in its place, which begins at start in dst. Its constructor is c, and one of t is wanted.
 func (b *builder) meant(t *typ, c *comb, start, off int) bool {
 	if t.op != opClass || !b.o.Forms.may(t.name, c.name) {
@@ -71,10 +86,53 @@ func (b *builder) meant(t *typ, c *comb, start, off int) bool {
 			b.dst = written
 		}
 	}
-	if c.class != t.class {
+	if c.class != t.class && !b.become(t, c, start) {
 		return b.fail(&Error{Offset: off, What: "want " + t.described(), Got: c.name})
 	}
 	return true
+}
+
+// become makes the object that begins at start in dst, whose constructor is c, one of t.
+func (b *builder) become(t *typ, c *comb, start int) bool {
+	name, within := b.o.Forms.as(t.name, c.name)
+	as := b.s.ctors[name]
+	if as == nil {
+		return false
+	}
+	binary.LittleEndian.PutUint32(b.dst[start:], as.id)
+	if outer := b.s.ctors[within]; outer != nil {
+		b.dst = slices.Insert(b.dst, start, binary.LittleEndian.AppendUint32(nil, outer.id)...)
+	}
+	return true
+}
+
+// takesIDs reports whether a field of a c is an id, or some, as Forms has them.
+func (b *builder) takesIDs(c *comb, f *field) bool {
+	long := f.t.op == opLong || f.t.op == opVector && f.t.elem.op == opLong
+	return long && b.o.Forms != nil && b.o.Forms.IDs != nil && b.o.Forms.IDs(c.name, f.name)
+}
+
+// id puts the id that is meant by text in place of a long.
+func (b *builder) id(text string, off int) bool {
+	id, err := b.o.Forms.ID(text)
+	if err != nil {
+		return b.fail(&Error{Offset: off, What: err.Error(), Err: err})
+	}
+	return b.uint64(uint64(id)) //nolint:gosec // the bits
+}
+
+// idOf puts the id of an object, which begins at start in dst, in its place.
+func (b *builder) idOf(start, off int) bool {
+	v, err := b.s.View(b.dst[start:])
+	if err != nil {
+		return b.fail(&Error{Offset: off, What: "want an id", Err: err})
+	}
+	text, ok := b.o.Forms.text("", v)
+	if !ok {
+		text = v.Name()
+	}
+	b.dst = b.dst[:start]
+	return b.id(text, off)
 }
 
 // Beside is the fields that an object has already. It is only lent.
