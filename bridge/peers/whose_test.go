@@ -239,3 +239,31 @@ func TestNamesOfABucketAway(t *testing.T) {
 		d.Close(t.Context())
 	})
 }
+
+// A name that Telegram was asked for leads to whoever had it no more once an update takes it away, for who asks nobody too, and after a restart.
+func TestAskedNameTakenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, s := t.Context(), newShelf()
+		d, g := owner(t, s, 1)
+		if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 5 55" || s.all["main.name.alice"] == nil {
+			t.Fatalf("%s, %q", got, s.all)
+		}
+		time.Sleep(2 * gather)
+		if got := d.get(ctx, "@alice"); got != "user.5" {
+			t.Errorf("before: %s", got)
+		}
+		d.Renamed(5, "U", nil)
+		for what := range 3 {
+			if got := d.get(ctx, "@alice"); !strings.HasPrefix(got, "404") {
+				t.Errorf("%d: %s", what, got)
+			}
+			d.Close(ctx)
+			d, g = owner(t, s, 1)
+		}
+		g.now, g.errOf = []M{called(5, 55)}, map[string]error{"contacts.resolveUsername": &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED"}}
+		if _, _, err := d.Named(ctx, "@alice"); err == nil || !strings.Contains(err.Error(), "nobody's now") {
+			t.Errorf("%v", err)
+		}
+		d.Close(ctx)
+	})
+}
