@@ -77,6 +77,9 @@ func TestVerbs(t *testing.T) {
 		if got != c.want && (strings.HasPrefix(c.want, "{") || !strings.HasPrefix(got, c.want)) {
 			t.Errorf("%s %s: %s, want %s", c.verb, c.request, got, c.want)
 		}
+		if strings.Contains(got, "mtproto") {
+			t.Errorf("%s %s speaks of a package: %s", c.verb, c.request, got)
+		}
 		if strings.Contains(got, "987654321") {
 			t.Errorf("%s %s tells an access hash", c.verb, c.request)
 		}

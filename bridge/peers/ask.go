@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/natsgram/natsgram/bridge/answer"
@@ -62,7 +63,7 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 	})
 	var flood *mtproto.Error
 	if errors.As(err, &flood) {
-		return peer{}, fmt.Errorf("%s: %w", key, err)
+		return peer{}, fmt.Errorf("%s: %w", key, questionError{err})
 	}
 	if err != nil {
 		return peer{}, err
@@ -83,7 +84,7 @@ func (x *asker) askOwner(ctx context.Context, r reference) (n alias, ok bool, aw
 	erasures := x.memory.erasures()
 	all, vain, away := x.holders.of(ctx, r.name)
 	if vain.err != nil {
-		vain.err = fmt.Errorf("%s: %w", r.key(), vain.err)
+		vain.err = fmt.Errorf("%s: %w", r.key(), questionError{vain.err})
 		x.memory.remember(r.key(), vain, erasures)
 		return vain, true, nil
 	}
@@ -271,6 +272,15 @@ func (x *asker) glanceAt(ctx context.Context, i int) error {
 	return err
 }
 
+// questionError is what became of a question, for who has written a name and knows of no package that asks for it.
+type questionError struct{ error }
+
+// Error is that of the call without the package's name.
+func (e questionError) Error() string { return strings.TrimPrefix(e.error.Error(), "mtproto: ") }
+
+// Unwrap returns it.
+func (e questionError) Unwrap() error { return e.error }
+
 // call makes a call, and learns whom its answer tells of.
 func (x *asker) call(ctx context.Context, m codec.M) (answer []byte, met []codec.View, err error) {
 	query, err := x.schema.Encode(nil, m)
@@ -282,7 +292,7 @@ func (x *asker) call(ctx context.Context, m codec.M) (answer []byte, met []codec
 		return nil, nil, err
 	}
 	if answer, err = x.invoke(ctx, query); err != nil {
-		return nil, nil, err
+		return nil, nil, questionError{err}
 	}
 	met = x.people.Append(nil, answer, t)
 	x.learner.met(met, answer)

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/peers"
@@ -161,25 +162,28 @@ func (fi *Finder) object(ctx context.Context, field, class string, body []byte) 
 	}
 	b, err := schema.AppendTLFromJSON(nil, body, t, &codec.Options{Resolve: resolve, Forms: peers.Forms()})
 	if err != nil {
-		return nil, badObject(field, err)
+		return nil, badObject(field, class, err)
 	}
 	v, err := schema.View(b)
 	if err != nil {
-		return nil, badObject(field, err)
+		return nil, badObject(field, class, err)
 	}
 	return fieldsOf(schema, v), nil
 }
 
-func badObject(field string, err error) error {
+// badObject is the fault of what stands in a field where an object of a class is wanted, of which nobody has written anything.
+func badObject(field, class string, err error) error {
 	f := &answer.Fault{Code: 400}
 	var asked *answer.Fault
 	if errors.As(err, &asked) {
 		*f = *asked
 	}
-	f.Text, f.Path, f.Sent = "get: "+field+": "+err.Error(), field, answer.No
+	f.Text, f.Path, f.Sent = "get: "+field+": "+strings.TrimPrefix(err.Error(), class+": "), field, answer.No
 	var e *codec.Error
-	if errors.As(err, &e) && e.Path != "" {
-		f.Path = field + "." + e.Path
+	if errors.As(err, &e) {
+		if _, within, found := strings.Cut(e.Path, class+": "); found {
+			f.Path = field + "." + within
+		}
 	}
 	return f
 }
