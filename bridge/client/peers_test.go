@@ -101,7 +101,20 @@ func TestPeersAllowance(t *testing.T) {
 	if e.Code != 429 || e.Wait <= 0 || e.Wait > 10*time.Minute || e.Sent != client.SentNo {
 		t.Errorf("%+v", e)
 	}
-	reply, err := w.nc.Request("tg.rpc.main.messages.sendMessage", []byte(`{"peer":"@nobody_more","message":"hello"}`), 20*time.Second)
+	read, err := w.nc.Request("tg.ro.main.messages.getPeerSettings", []byte(`{"peer":"@nobody_read"}`), 20*time.Second)
+	if err != nil || read.Header.Get("Nats-Service-Error-Code") != "429" {
+		t.Errorf("a call that reads: %v %v", err, read)
+	}
+	var reply *nats.Msg
+	for i := range 20 {
+		reply, err = w.nc.Request("tg.rpc.main.messages.sendMessage", fmt.Appendf(nil, `{"peer":"@nobody_more_%d","message":"hello"}`, i), 20*time.Second)
+		if left := reply.Header.Get("Nats-Service-Error-Code") == "400"; !left {
+			if i == 0 {
+				t.Error("no question is left for who writes")
+			}
+			break
+		}
+	}
 	if err != nil || reply.Header.Get("Nats-Service-Error-Code") != "429" || reply.Header.Get("Tg-Retry-After") == "" || reply.Header.Get("Tg-Sent") != "no" {
 		t.Errorf("%v %v", err, reply)
 	}

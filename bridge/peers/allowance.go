@@ -13,6 +13,8 @@ import (
 const (
 	asksAtOnce = 50
 	askEvery   = 10 * time.Minute
+	// forWriters is how many of them are not for callers who may only read: who guesses names does not keep others from writing to somebody new.
+	forWriters = 10
 )
 
 // allowance is what text may still ask Telegram. It begins full.
@@ -34,10 +36,11 @@ func (a *allowance) back(now time.Time) {
 	a.Since = a.Since.Add(time.Duration(n) * askEvery)
 }
 
-// spend uses one question, or tells how long it takes until there is one.
-func (a *allowance) spend(now time.Time) (wait time.Duration, ok bool) {
-	if a.back(now); a.Used >= asksAtOnce {
-		return a.Since.Add(askEvery).Sub(now), false
+// spend uses one question, but leaves as many as are for others; or tells how long it takes until there is one.
+func (a *allowance) spend(now time.Time, leave int) (wait time.Duration, ok bool) {
+	a.back(now)
+	if over := a.Used - (asksAtOnce - leave); over >= 0 {
+		return a.Since.Add(time.Duration(over+1) * askEvery).Sub(now), false
 	}
 	a.Used++
 	return 0, true
@@ -47,9 +50,9 @@ func (a *allowance) spend(now time.Time) (wait time.Duration, ok bool) {
 func (a *allowance) refund() { a.Used = max(a.Used-1, 0) }
 
 // askedOut is the fault of a name or phone number that is one too many.
-func askedOut(method string, wait time.Duration) *answer.Fault {
+func askedOut(method string, leave int, wait time.Duration) *answer.Fault {
 	f := answer.Refuse(429, fmt.Sprintf("names and numbers in calls have asked Telegram %d times of late (%s), as often as they may; "+
-		"the next question is free in %s. Whom the account has met, and ids, are found without one", asksAtOnce, method, wait.Round(time.Second)))
+		"the next question is free in %s. Whom the account has met, and ids, are found without one", asksAtOnce-leave, method, wait.Round(time.Second)))
 	f.RetryAfter = wait
 	return f
 }

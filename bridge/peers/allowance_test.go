@@ -65,18 +65,18 @@ func TestAllowance(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for round := range 3 {
 		for i := range asksAtOnce {
-			if _, ok := a.spend(now); !ok {
+			if _, ok := a.spend(now, 0); !ok {
 				t.Fatalf("round %d: the question %d is refused", round, i)
 			}
 		}
-		wait, ok := a.spend(now)
+		wait, ok := a.spend(now, 0)
 		if ok || wait != askEvery {
 			t.Fatalf("round %d: one too many: %v %s", round, ok, wait)
 		}
-		if wait, ok = a.spend(now.Add(wait - time.Second)); ok || wait != time.Second {
+		if wait, ok = a.spend(now.Add(wait-time.Second), 0); ok || wait != time.Second {
 			t.Errorf("round %d: a second too early: %v %s", round, ok, wait)
 		}
-		if _, ok = a.spend(now.Add(askEvery)); !ok {
+		if _, ok = a.spend(now.Add(askEvery), 0); !ok {
 			t.Errorf("round %d: refused after the wait that was told", round)
 		}
 		now = now.Add(48 * time.Hour)
@@ -87,10 +87,10 @@ func TestAllowance(t *testing.T) {
 func TestAllowanceBack(t *testing.T) {
 	now := time.Now()
 	a := allowance{Used: asksAtOnce - 1, Since: now.Add(24 * time.Hour)}
-	if wait, ok := a.spend(now); !ok {
+	if wait, ok := a.spend(now, 0); !ok {
 		t.Errorf("after the clock was put back a question is free in %s", wait)
 	}
-	if wait, ok := a.spend(now); ok || wait > askEvery {
+	if wait, ok := a.spend(now, 0); ok || wait > askEvery {
 		t.Errorf("the next one in %s, %v", wait, ok)
 	}
 }
@@ -160,6 +160,53 @@ func TestAllowanceOutlivesTheDaemon(t *testing.T) {
 			t.Errorf("behind a record that nobody can read %d", got)
 		}
 	})
+}
+
+// Who may only read leaves some questions to who may write, and is told how long it takes until there is one for him.
+func TestAllowanceOfReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, g := newBench(t)
+		g.err = &mtproto.Error{Code: 400, Type: "USERNAME_NOT_OCCUPIED", Sent: mtproto.SentYes}
+		asked := func(ctx context.Context, name string) (n int, wait time.Duration) {
+			for ; ; n++ {
+				_, _, err := d.Resolve(ctx, "InputPeer", fmt.Sprint("@", name, n))
+				if f := (*answer.Fault)(nil); errors.As(err, &f) {
+					return n, f.RetryAfter
+				}
+			}
+		}
+		reading := answer.Reading(t.Context())
+		if n, wait := asked(reading, "read"); n != asksAtOnce-forWriters || wait != askEvery {
+			t.Errorf("readers asked %d, and wait for %v", n, wait)
+		}
+		if n, wait := asked(t.Context(), "written"); n != forWriters || wait != askEvery {
+			t.Errorf("writers asked %d, and wait for %v", n, wait)
+		}
+		n, wait := asked(reading, "read_again")
+		if n != 0 || wait != (forWriters+1)*askEvery {
+			t.Errorf("then readers asked %d, and wait for %v", n, wait)
+		}
+		time.Sleep(wait)
+		if n, _ := asked(reading, "later"); n != 1 {
+			t.Errorf("after the wait readers asked %d", n)
+		}
+		if f := d.resolveFault(t, "@one_more"); f.Code != 429 {
+			t.Errorf("peers.resolve: %+v", f)
+		}
+	})
+}
+
+// resolveFault is how peers.resolve refuses a text.
+func (d *Directory) resolveFault(t *testing.T, text string) *answer.Fault {
+	_, f := d.Answer(t.Context(), "resolve", []byte(fmt.Sprintf(`{"peer":%q}`, text)), func(err error) answer.Fault {
+		f := &answer.Fault{}
+		errors.As(err, &f)
+		return *f
+	})
+	if f == nil {
+		t.Fatalf("%s is found", text)
+	}
+	return f
 }
 
 // A bucket that is lost under a running daemon gives no questions back: what was used is written into the next one with all else that memory knows.

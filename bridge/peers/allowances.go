@@ -16,10 +16,10 @@ type allowances struct {
 	saving sync.Mutex // held while they are written, so that the last one stands
 }
 
-func (x *allowances) spend(ctx context.Context, method string) (wait time.Duration, ok bool) {
+func (x *allowances) spend(ctx context.Context, method string, leave int) (wait time.Duration, ok bool) {
 	x.load(ctx)
 	x.mu.Lock()
-	wait, ok = x.of(method).spend(time.Now())
+	wait, ok = x.of(method).spend(time.Now(), leave)
 	x.mu.Unlock()
 	if ok {
 		x.save(ctx) // before the question is asked

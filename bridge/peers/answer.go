@@ -80,7 +80,7 @@ func (x *verbs) answer(ctx context.Context, verb string, body []byte, explain fu
 	case verb == "get":
 		out, err = x.get(ctx, peer)
 	default:
-		out, err = x.resolved(ctx, peer)
+		out, err = x.resolved(answer.Reading(ctx), peer)
 	}
 	if err != nil {
 		f := Refusal(err, explain)

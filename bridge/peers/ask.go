@@ -47,6 +47,10 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 	if n, ok := x.memory.remembered(key); ok {
 		return n.peer, n.err
 	}
+	leave := 0 // of the questions that are free
+	if answer.OnlyReads(ctx) {
+		leave = forWriters
+	}
 	n, err := x.asking.once(ctx, key, func(ctx context.Context) alias {
 		if n, ok := x.memory.remembered(key); ok { // somebody asked just before
 			return n
@@ -55,7 +59,7 @@ func (x *asker) whoIs(ctx context.Context, r reference) (peer, error) {
 		if ok {
 			return n
 		}
-		n = x.askTelegram(ctx, key, r)
+		n = x.askTelegram(ctx, key, r, leave)
 		if refused := (*answer.Fault)(nil); away != nil && errors.As(n.err, &refused) { // whoever is known is found without a question
 			n.err = away
 		}
@@ -160,13 +164,13 @@ func (x *asker) meet(ctx context.Context, f callable) error {
 }
 
 // askTelegram asks, and remembers.
-func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n alias) {
+func (x *asker) askTelegram(ctx context.Context, key string, r reference, leave int) (n alias) {
 	call := codec.M{"_": "contacts.resolveUsername", "username": r.name}
 	if r.phone != "" {
 		call = codec.M{"_": "contacts.resolvePhone", "phone": r.phone}
 	}
 	erasures, era := x.memory.erasures(), x.account.era(ctx)
-	answer, err := x.callAllowed(ctx, call)
+	answer, err := x.callAllowed(ctx, call, leave)
 	if err != nil {
 		n.err = fmt.Errorf("%s: %w", key, err)
 		if life := lifeOf(err); life > 0 {
@@ -186,11 +190,11 @@ func (x *asker) askTelegram(ctx context.Context, key string, r reference) (n ali
 	return n
 }
 
-// callAllowed makes a call of which text may make few. What does not reach Telegram does not count.
-func (x *asker) callAllowed(ctx context.Context, m codec.M) ([]byte, error) {
+// callAllowed makes a call of which text may make few, and leaves so many of them. What does not reach Telegram does not count.
+func (x *asker) callAllowed(ctx context.Context, m codec.M, leave int) ([]byte, error) {
 	method, _ := m["_"].(string)
-	if wait, ok := x.allowed.spend(ctx, method); !ok {
-		return nil, askedOut(method, wait)
+	if wait, ok := x.allowed.spend(ctx, method, leave); !ok {
+		return nil, askedOut(method, leave, wait)
 	}
 	b, _, err := x.call(ctx, m)
 	if err != nil && mtproto.Reached(err) == mtproto.SentNo {

@@ -245,8 +245,11 @@ func TestAskedNameTakenAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, s := t.Context(), newShelf()
 		d, g := owner(t, s, 1)
-		if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 5 55" || s.all["main.name.alice"] == nil {
-			t.Fatalf("%s, %q", got, s.all)
+		if got := d.line(ctx, "InputPeer", "@alice"); got != "inputPeerUser 5 55" {
+			t.Fatal(got)
+		}
+		if _, _, err := s.Get(ctx, "main.name.alice"); err != nil {
+			t.Fatal(err)
 		}
 		time.Sleep(2 * gather)
 		if got := d.get(ctx, "@alice"); got != "user.5" {

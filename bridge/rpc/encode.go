@@ -124,7 +124,11 @@ func (f *filler) resolve(class, text string) ([]byte, bool, error) {
 			return object, true, nil
 		}
 	}
-	object, ok, fault := c.Resolve(f.ctx, class, text)
+	ctx := f.ctx
+	if f.j.readOnly {
+		ctx = answer.Reading(ctx)
+	}
+	object, ok, fault := c.Resolve(ctx, class, text)
 	if fault != nil {
 		return nil, true, fault
 	}

@@ -154,7 +154,7 @@ func (fi *Finder) object(ctx context.Context, field, class string, body []byte) 
 		if fi.resolve == nil {
 			return nil, false, nil
 		}
-		object, ok, fault := fi.resolve(ctx, class, text)
+		object, ok, fault := fi.resolve(answer.Reading(ctx), class, text)
 		if fault != nil {
 			return nil, true, fault
 		}
