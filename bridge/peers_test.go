@@ -74,13 +74,13 @@ func TestPeersOfAnswers(t *testing.T) {
 	}
 }
 
-// E21, E22: somebody seen once, in a group, can be written to by id, by every later owner of the account; also where he was shown as
+// E21, E22: somebody seen once, in a group, can be written to by id and by name, by every later owner of the account; also where he was shown as
 // min, when a message of his is what he is named by.
 func TestPeersKept(t *testing.T) {
 	for name, isMin := range map[string]bool{"whole": false, "min": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newTown(t, func(c *mttest.Config) { c.Updates.Min = isMin })
-			eve := w.AddUser(mttest.User{First: "Eve"})
+			eve := w.AddUser(mttest.User{First: "Eve", Username: "eve_met"})
 			group := w.AddChannel(mttest.ChannelConfig{Title: "G", Megagroup: true, Creator: w.alice, Members: []*mttest.Account{w.dora, eve}})
 			d := newDaemon(t, w)
 			d.login("main", w.dora)
@@ -94,7 +94,14 @@ func TestPeersKept(t *testing.T) {
 				d.start()
 				d.await("main", account.Connected)
 			}
-			reply := d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, eve.ID()))
+			if got := d.ask("tg.ctl.main.peers.get", `{"peer":"@eve_met"}`); !strings.Contains(string(got.Data), fmt.Sprintf(`"id":"%d"`, eve.ID())) {
+				t.Errorf("get by name: %s%v", got.Data, got.Header)
+			}
+			reply := d.ask("tg.rpc.main.messages.sendMessage", `{"peer":"@eve_met","message":"hello"}`)
+			if got := reply.Header.Get("Nats-Service-Error"); got != "" || w.Executed("contacts.resolveUsername") > 0 {
+				t.Errorf("by name: %q, and Telegram was asked by name %d times", got, w.Executed("contacts.resolveUsername"))
+			}
+			reply = d.ask("tg.rpc.main.messages.sendMessage", fmt.Sprintf(`{"peer":"user.%d","message":"hello"}`, eve.ID()))
 			if got := reply.Header.Get("Nats-Service-Error"); got != "" {
 				t.Errorf("%q", got)
 			}
@@ -103,7 +110,7 @@ func TestPeersKept(t *testing.T) {
 				t.Errorf("get: %s", shown)
 			}
 			if got := string(d.ask("tg.ctl.main.peers.search", `{"text":"ev"}`).Data); !strings.Contains(got, shown) {
-				t.Errorf("search: %s", got)
+				t.Errorf("search: %s, want %s", got, shown)
 			}
 			if got := string(d.ask("tg.ctl.main.peers.resolve", `{"peer":"t.me/alice"}`).Data); !strings.Contains(got, `"usernames":["alice"]`) {
 				t.Errorf("resolve: %s", got)

@@ -94,3 +94,17 @@ func TestVerbs(t *testing.T) {
 	}
 	d.Close(t.Context())
 }
+
+// Who is being written just now is told of as he is.
+func TestGetWhileWritten(t *testing.T) {
+	s := &failing{newShelf(), make(chan struct{}), make(chan struct{})}
+	d, g := owner(t, s, 1)
+	d.Learn(g.encode(called(5, 55, "alice")))
+	<-s.begun
+	b, fault := d.Answer(t.Context(), "get", []byte(`{"peer":"user.5"}`), nil)
+	if want := `{"kind":"user","id":"5","type":"user","name":"U","usernames":["alice"]}`; string(b) != want {
+		t.Errorf("%s %v, want %s", b, fault, want)
+	}
+	close(s.fail)
+	d.Close(t.Context())
+}

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -16,11 +17,12 @@ type memory struct {
 	lately  lately
 	names   names
 	pending map[key]pending
-	erased  map[key]place // who was, since this was made: the last message of before
-	erasure int           // how often that has begun or ended
-	going   key           // who is being erased now; 0: nobody
-	wake    func()        // is called with mu held when something is pending; nil: nothing is kept
-	first   func() uint64 // the lowest revision that the bucket held lately
+	writing map[key]pending // what was taken out of pending, and is not in the bucket yet
+	erased  map[key]place   // who was, since this was made: the last message of before
+	erasure int             // how often that has begun or ended
+	going   key             // who is being erased now; 0: nobody
+	wake    func()          // is called with mu held when something is pending; nil: nothing is kept
+	first   func() uint64   // the lowest revision that the bucket held lately
 }
 
 // pending is what the bucket is to be told of a peer: a record; other names; neither: in which message he was seen.
@@ -86,7 +88,7 @@ func (m *memory) shown(k key) (e entry, known bool, next *record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, known = m.peers.get(k)
-	if r := m.pending[k].record; r != nil {
+	if r := cmp.Or(m.pending[k].record, m.writing[k].record); r != nil {
 		one := *r
 		next = &one
 	}
@@ -119,13 +121,15 @@ func (m *memory) some(most int) map[key]pending {
 		some[k] = what
 		delete(m.pending, k)
 	}
+	m.writing = some
 	return some
 }
 
-// again takes back what could not be written, but where there is something newer.
+// again takes back what could not be written, but where there is something newer. The rest is written.
 func (m *memory) again(failed map[key]pending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.writing = nil
 	for k, what := range failed {
 		if _, newer := m.pending[k]; !newer {
 			m.pending[k] = what
