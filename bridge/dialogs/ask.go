@@ -120,6 +120,7 @@ func empty(v codec.View) bool {
 // adopt takes one dialog of an answer, and folds in again what came since the question.
 func (f *Fold) adopt(d *dialog, v codec.View, date int) {
 	was := d.inquiry
+	d.missing = d.missing && empty(v)
 	d.read(v, date)
 	f.newest.see(d.peer, d.top)
 	d.since = was.when

@@ -15,7 +15,7 @@ type dialog struct {
 	seq   uint64    // of the update that is folded in last, where it was loaded
 	since time.Time // when the question was asked that was answered last: what had come by then is in the answer
 
-	missing bool   // the last list of all dialogs did not have it
+	missing bool   // the last list of all dialogs did not have it, and Telegram has shown nothing of it since
 	base    []byte // the dialog as Telegram gave it last, of which what follows has changed since; nil: never
 	name    string // of the user or chat, when it was asked for
 	counts

@@ -295,3 +295,23 @@ func TestEmptyDialogs(t *testing.T) {
 		})
 	}
 }
+
+// What the list did not have, and Telegram has told something of since, is a dialog like any other: that it is empty later does not take it out.
+func TestEmptiedDialogs(t *testing.T) {
+	b := newBench(t)
+	b.known()
+	draft := codec.M{"_": "updateDraftMessage", "peer": peer(1), "draft": codec.M{"_": "draftMessage", "message": "x", "date": 1}}
+	b.update(draft)
+	b.Relist()
+	l := b.Listing(b.now)
+	l.Done()
+	one := dialogOf(1, false)
+	for _, top := range []int{3, 0} {
+		b.table.doubt(b.table.of[updates.Peer{Kind: updates.PeerUser, ID: 1}])
+		one["top_message"] = top
+		b.Take(b.Ask(10, b.now), b.some(one))
+		if b.Len() != 1 {
+			t.Fatalf("with the message %d, it is gone", top)
+		}
+	}
+}
