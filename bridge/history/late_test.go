@@ -1,9 +1,11 @@
 package history
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
@@ -51,5 +53,25 @@ func TestErasedIsNotStoredLate(t *testing.T) {
 				t.Errorf("asked for anew: %+v", j)
 			}
 		})
+	}
+}
+
+// A daemon that stands still right behind the moment at which the account was still its own writes nothing behind what the next owner erases meanwhile.
+func TestFormerOwnerStoresNothingLate(t *testing.T) {
+	x := newRigOn(t, newTelegram(1), embeddedtest.Start(t))
+	store, asked := NewStore(x.st), 0
+	shelf, err := store.open(t.Context(), "main", 1, subjects.User, 5, func() bool {
+		if asked++; asked == 1 {
+			if err := store.void(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		return asked == 1
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := shelf.put(t.Context(), []message{{1, &nats.Msg{Subject: shelf.subject, Header: nats.Header{}}}}); n != 0 || !errors.Is(err, errUnsure) {
+		t.Errorf("%d are stored, %v", n, err)
 	}
 }

@@ -183,12 +183,12 @@ func (x *shelf) write(ctx context.Context, some []message) (seq uint64, err erro
 // attempt stores a batch behind all that the stream has now. The sequence of that never comes again, as what stands with the subject does when
 // somebody is erased: see void.
 func (x *shelf) attempt(ctx context.Context, some []message) (uint64, error) {
-	if !x.sure() {
-		return 0, errUnsure
-	}
 	st, err := x.s.js.Stream(ctx, x.s.scheme.StreamName(storage.History))
 	if err != nil {
 		return 0, err
+	}
+	if !x.sure() { // behind that: what another owner voids comes behind what the stream had then
+		return 0, errUnsure
 	}
 	messages := make([]*nats.Msg, len(some))
 	for i, m := range some {
