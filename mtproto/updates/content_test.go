@@ -242,3 +242,22 @@ func TestParts(t *testing.T) {
 		+ updateNewMessage common 105.3
 		+ updateNewMessage common 105.4 [part=common/105/4;part=common;pts=105.5;date=60]`)
 }
+
+// The answer to a call that deletes has no date: the update that is made of it happened when that came.
+func TestOwnUpdatesHaveADate(t *testing.T) {
+	b := newBench(t, at(), Config{})
+	b.m.PushResult(b.now, b.l.encode(M{"_": "messages.deleteMessages", "id": []int{5}}), b.l.encode(M{"_": "messages.affectedMessages", "pts": 101, "pts_count": 1}), Meta{})
+	for out, ok := b.m.Next(); ok; out, ok = b.m.Next() {
+		if batch, ok := out.(*Batch); !ok || len(batch.Items) != 1 || batch.Items[0].Date != int(b.now.Unix()) {
+			t.Errorf("%+v", out)
+		}
+	}
+}
+
+// An update that is made of a long list in a call and waits takes the room of the list.
+func TestOwnUpdatesThatWaitTakeRoom(t *testing.T) {
+	b := newBench(t, at(), Config{MaxHeldBytes: 1000})
+	b.m.PushResult(b.now, b.l.encode(M{"_": "messages.deleteMessages", "id": make([]int, 1000)}), b.l.encode(M{"_": "messages.affectedMessages", "pts": 107, "pts_count": 1}), Meta{})
+	b.drain()
+	expect(t, b.log, `getDifference pts=100 qts=10 date=50`)
+}

@@ -242,7 +242,7 @@ func (d *dispatcher) result(found result, call codec.View, body []byte, meta Met
 	case err != nil:
 	case found.affected:
 		c := newAnswer(v, len(body))
-		c.meta = meta
+		c.meta, c.date = meta, int(d.now.Unix()) // the answer has no date
 		d.affected(call, v, c)
 	case found.dialogs:
 		d.channels.dialogs(v, newAnswer(v, len(body)), nil)
@@ -261,6 +261,7 @@ func (d *dispatcher) affected(call, v codec.View, c *container) {
 		return
 	}
 	if u := d.ownUpdate(call, v, id); u.Valid() {
+		c.cost += len(u.Raw()) // the call's list is in it
 		d.boxUpdate(id, u, d.rules.rule(u), c)
 		return
 	}
