@@ -41,6 +41,21 @@ func (s *Service) leaves(j *job) (all []erase.Who) {
 	return all
 }
 
+// erased notes an erasure, under mu. One of the same before is in it: whoever leaves that out leaves this out too.
+func (s *Service) erased(who erase.Who) {
+	names := slices.Clone(who.Names)
+	s.erasures = slices.DeleteFunc(s.erasures, func(e erasure) bool {
+		same := e.Kind == who.Kind && e.ID == who.ID
+		if same {
+			names = append(names, e.Names...)
+		}
+		return same
+	})
+	slices.Sort(names)
+	s.lastErasure++
+	s.erasures = append(s.erasures, erasure{s.lastErasure, who.Kind, who.ID, slices.Compact(names)})
+}
+
 // Forget ends the jobs of who is erased, and leaves no record of them; all others leave out what names him. When it returns without an error, none
 // of the jobs stores any more what it had fetched before, and nothing of that is on its way to the stream which that would take.
 func (s *Service) Forget(ctx context.Context, who erase.Who) error {
@@ -50,8 +65,7 @@ func (s *Service) Forget(ctx context.Context, who erase.Who) error {
 		s.mu.Unlock()
 		return errors.New("the account is between two owners")
 	}
-	s.lastErasure++
-	s.erasures = append(s.erasures, erasure{s.lastErasure, who.Kind, who.ID, who.Names})
+	s.erased(who)
 	var over []chan struct{}
 	for _, j := range s.jobs {
 		cause := errLeaveOut

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -180,5 +181,36 @@ func TestFailedThenErased(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, upTo(300)) {
 		t.Errorf("%v", got)
+	}
+}
+
+// However often somebody is erased while a job is open, the record has that once, with all names: it has to fit into a message.
+func TestErasedAgainAndAgain(t *testing.T) {
+	x := newRig(t, newTelegram(1))
+	s := x.serve()
+	s.hold("frozen", time.Now().Add(time.Hour))
+	older := x.fetch(s, `{"peer":"x"}`)
+	for _, who := range []erase.Who{whoIs(subjects.User, eve, "eve_e"), whoIs(subjects.User, 6), whoIs(subjects.User, eve, "eve_e", "eva_e"), whoIs(subjects.User, eve)} {
+		if err := s.Forget(t.Context(), who); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.fetch(s, `{"peer":"x","limit":5}`)
+	if err := s.Forget(t.Context(), whoIs(subjects.User, eve, "eve_e")); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.erasures) != 2 {
+		t.Errorf("%+v", s.erasures)
+	}
+	for _, j := range s.jobs {
+		all, want := s.leaves(j), 1
+		if j.ID == older.ID {
+			want = 2
+		}
+		if len(all) != want || !slices.Contains(all[want-1].Names, "eve_e") || !slices.Contains(all[want-1].Names, "eva_e") {
+			t.Errorf("%s leaves out %+v", j.ID, all)
+		}
 	}
 }
