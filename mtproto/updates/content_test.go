@@ -41,6 +41,10 @@ func TestResults(t *testing.T) {
 		{"what was listened to", M{"_": "messages.readMessageContents", "id": []int{5}}, M{"_": "messages.affectedMessages", "pts": 102, "pts_count": 2}, `
 			updateReadMessagesContents common 102.0 [pts=102]
 			updateNewMessage common 103.0 [pts=103]`},
+		{"deleted messages of somebody for whom a bot works: the numbers are his", M{"_": "invokeWithBusinessConnection", "connection_id": "abc",
+			"query": M{"_": "messages.deleteMessages", "id": []int{5}}}, M{"_": "messages.affectedMessages", "pts": 101, "pts_count": 1}, ``},
+		{"read for somebody", M{"_": "invokeWithoutUpdates", "query": M{"_": "invokeWithBusinessConnection", "connection_id": "abc",
+			"query": M{"_": "messages.readHistory", "peer": input, "max_id": 9}}}, M{"_": "messages.affectedMessages", "pts": 101, "pts_count": 1}, ``},
 		{"affectedHistory of a channel's peer, wrapped",
 			M{"_": "invokeWithoutUpdates", "query": M{"_": "messages.readMentions", "peer": M{"_": "inputPeerChannel", "channel_id": 77, "access_hash": 1}}},
 			M{"_": "messages.affectedHistory", "pts": 42, "pts_count": 1, "offset": 0}, `

@@ -257,7 +257,7 @@ func (d *dispatcher) result(found result, call codec.View, body []byte, meta Met
 // for, or else as no more than how far the box moved.
 func (d *dispatcher) affected(call, v codec.View, c *container) {
 	id := boxOfCall(call)
-	if id.Kind == Channel && id.ID == 0 {
+	if id.Kind == None {
 		return
 	}
 	if u := d.ownUpdate(call, v, id); u.Valid() {
@@ -268,19 +268,25 @@ func (d *dispatcher) affected(call, v codec.View, c *container) {
 	d.seqs.apply(d.box(id), ptsUpdate{pts: int(v.Int("pts")), count: int(v.Int("pts_count")), c: c})
 }
 
-// innermost is the call that its wrappers (invokeWithoutUpdates and their kind) carry.
+// forSomebody is the wrapper by which a bot calls for a person who connected it: the numbers in the answer are that person's.
+const forSomebody = "invokeWithBusinessConnection"
+
+// innermost is the call that its wrappers (invokeWithoutUpdates and their kind) carry, or the one that a bot makes for somebody with its wrapper.
 func innermost(call codec.View) codec.View {
 	for {
 		inner, ok := call.Object("query")
-		if !ok || inner.Class() != "" {
+		if !ok || inner.Class() != "" || call.Name() == forSomebody {
 			return call
 		}
 		call = inner
 	}
 }
 
-// boxOfCall is the box of which a call's affectedMessages tells.
+// boxOfCall is the box of which a call's affectedMessages tells, none: of none of the account's.
 func boxOfCall(call codec.View) Box {
+	if call.Name() == forSomebody {
+		return Box{}
+	}
 	for _, field := range []string{"channel", "peer", "parent_peer"} {
 		if at, ok := call.Object(field); ok && at.Int("channel_id") != 0 {
 			return Box{Kind: Channel, ID: at.Int("channel_id")}

@@ -25,6 +25,8 @@ func TestLeave(t *testing.T) {
 			want: "state c88=6.0/5\ngetChannelDifference 88/5 pts=6 limit=100"},
 		{name: "result", call: M{"_": "help.getConfig"}, result: updates(0, 50, newMessage(1, 101)), want: "getDifference pts=100 qts=10 date=50"},
 		{name: "affected", call: inChannel, result: affected, want: "getChannelDifference 77/7700 pts=40 limit=100"},
+		{name: "affected, of somebody for whom a bot works", call: M{"_": "invokeWithBusinessConnection", "connection_id": "abc", "query": M{"_": "messages.deleteMessages", "id": []int{1}}},
+			result: M{"_": "messages.affectedMessages", "pts": 103, "pts_count": 2}},
 		{name: "no concern", call: M{"_": "help.getConfig"}, result: M{"_": "updates.state", "pts": 900, "qts": 0, "date": 0, "seq": 0, "unread_count": 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
