@@ -67,7 +67,7 @@ const lagging = 20 * time.Millisecond
 // EraseMsg deletes a message, and has the server write over its bytes. One that is gone already, by age or for want of room, is as good.
 func EraseMsg(ctx context.Context, st jetstream.Stream, seq uint64) error {
 	err := st.SecureDeleteMsg(ctx, seq)
-	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && (strings.Contains(err.Error(), textGone) || strings.Contains(err.Error(), textNotFound)) {
+	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && (strings.Contains(err.Error(), textGone) || strings.Contains(err.Error(), fmt.Sprintf(textNotFound, seq))) {
 		return nil
 	}
 	return err
@@ -77,7 +77,7 @@ func EraseMsg(ctx context.Context, st jetstream.Stream, seq uint64) error {
 // deleted, and the daemon may not read messages of every stream to find out.
 const (
 	textGone     = "no message found"
-	textNotFound = "not found" // sequence 5
+	textNotFound = "sequence %d not found" // a stream can be not found as well
 )
 
 // deleteRefused reports whether a server has not deleted a message: that is forbidden, or it is gone.

@@ -102,3 +102,31 @@ func TestEraseKeyLeavesAMark(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// That a message was gone before it is deleted is as good, and that nobody knows the stream says nothing of it.
+func TestEraseMsgThatIsGone(t *testing.T) {
+	js := newJS(t)
+	st, err := js.CreateStream(soon(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := js.Publish(soon(t), "s", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Purge(soon(t), jetstream.WithPurgeSequence(2)); err != nil {
+		t.Fatal(err)
+	}
+	for _, seq := range []uint64{1, 2, 2, 3, 3} {
+		if err := EraseMsg(soon(t), st, seq); err != nil {
+			t.Errorf("%d: %v", seq, err)
+		}
+	}
+	if err := js.DeleteStream(soon(t), "S"); err != nil {
+		t.Fatal(err)
+	}
+	if err := EraseMsg(soon(t), st, 3); err == nil {
+		t.Error("of a stream that nobody knows a message counts as gone")
+	}
+}
