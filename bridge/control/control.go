@@ -176,18 +176,12 @@ func (c *Control) handle(r *answer.Request, asked *answer.Places, do handler) *a
 	if about == subjects.Daemon {
 		about = ""
 	}
-	if leave := asked.Take(about); leave != nil {
-		defer leave()
-	} else {
+	leave := asked.Take(about)
+	if leave == nil {
 		return r.JSON(nil, answer.Later("too many such requests are at work here"))
 	}
-	if r.Size() > askedSize {
-		return r.JSON(nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has"))
-	}
-	if fault := r.NotJSON(); fault != nil {
-		return r.JSON(nil, fault)
-	}
-	v, err := do(c.ctx, r)
+	v, err := c.do(r, do)
+	leave() // who has the answer finds the place free
 	if err != nil {
 		return r.JSON(nil, faultOf(err))
 	}
@@ -196,6 +190,16 @@ func (c *Control) handle(r *answer.Request, asked *answer.Places, do handler) *a
 		return nil
 	}
 	return r.JSON(v, nil)
+}
+
+func (c *Control) do(r *answer.Request, do handler) (any, error) {
+	if r.Size() > askedSize {
+		return nil, answer.Refuse(400, "the request has "+strconv.Itoa(r.Size())+" bytes, more than any that there is has")
+	}
+	if fault := r.NotJSON(); fault != nil {
+		return nil, fault
+	}
+	return do(c.ctx, r)
 }
 
 // faultOf is an error as callers are told it.

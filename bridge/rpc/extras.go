@@ -68,12 +68,9 @@ func (x *extras) accept(r answer.Request) {
 		one.reply(&r, at, nil, fault)
 		return
 	}
-	do := func() {
+	if !one.Slow {
 		data, fault := x.guarded(one, r.Data())
 		one.reply(&r, at, data, fault)
-	}
-	if !one.Slow {
-		do()
 		return
 	}
 	leave := one.places.Take(r.Caller())
@@ -82,8 +79,9 @@ func (x *extras) accept(r answer.Request) {
 		return
 	}
 	x.slow.Go(func() {
-		defer leave()
-		do()
+		data, fault := x.guarded(one, r.Data())
+		leave() // who has the answer finds the place free
+		one.reply(&r, at, data, fault)
 	})
 }
 

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"sync"
 	"testing"
 )
 
@@ -79,6 +80,26 @@ func TestACallerLeavesPlacesOfAVerb(t *testing.T) {
 			t.Errorf("got %q", code)
 		}
 	}
+}
+
+// Who has an answer finds the place free: as many as there are places ask again and again, and nobody is refused.
+func TestPlacesAreFreeWithTheAnswer(t *testing.T) {
+	g := newRig(t, nearestDC, func(c *Config) {
+		c.Extra = map[string]Extra{"get": {Subject: "tg.ctl.main.peers.get", Slow: true, Answer: atOnce}}
+	})
+	var callers sync.WaitGroup
+	for range extraMost {
+		callers.Go(func() {
+			for range 200 {
+				reply, err := g.nc.RequestWithContext(t.Context(), "tg.ctl.main.peers.get", []byte("{}"))
+				if err != nil || reply.Header.Get("Nats-Service-Error-Code") != "" {
+					t.Errorf("%v: %v", err, reply)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
 }
 
 // What comes in a burst is answered, each of it, and is in nobody else's way: each verb has a row of its own. As reported: of a thousand
