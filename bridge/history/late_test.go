@@ -1,9 +1,11 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -73,5 +75,23 @@ func TestFormerOwnerStoresNothingLate(t *testing.T) {
 	}
 	if n, err := shelf.put(t.Context(), []message{{1, &nats.Msg{Subject: shelf.subject, Header: nats.Header{}}}}); n != 0 || !errors.Is(err, errUnsure) {
 		t.Errorf("%d are stored, %v", n, err)
+	}
+}
+
+// An erasure does not wait for what a job reads of the stream, however long that takes; nor does who lets go of the account.
+func TestReadingEndsWithTheJob(t *testing.T) {
+	defer func(d time.Duration) { firstTime = d }(firstTime)
+	firstTime = time.Hour
+	hold := embeddedtest.Hold(embeddedtest.Start(t))
+	x := newRigOn(t, newTelegram(30), hold)
+	s := x.serve()
+	x.ended(s, x.fetch(s, `{"peer":"x","limit":5}`).ID)
+	hold.Back(func(subject string) bool { return strings.HasPrefix(subject, "$JS.API.CONSUMER.MSG.NEXT.") })
+	x.fetch(s, `{"peer":"x"}`)
+	x.until(func() bool { return len(hold.Held()) > 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Forget(ctx, whoIs(subjects.Channel, chat)); err != nil {
+		t.Error(err)
 	}
 }

@@ -41,12 +41,14 @@ const (
 	writeTime = 10 * time.Second
 	// writeTries is how often a batch is written at once where others write into the stream at the same time.
 	writeTries = 10
-	// firstTime is how long the first message may take, and nextTime the next one before it is looked whether there is any.
-	firstTime = 10 * time.Second
-	nextTime  = time.Second
+	// nextTime is how long the next message may take before it is looked whether there is any.
+	nextTime = time.Second
 	// batchBytes bounds what is stored all or nothing.
 	batchBytes = 4 << 20
 )
+
+// firstTime is how long the first message may take.
+var firstTime = 10 * time.Second
 
 // open makes the stream where it is missing, and reads what of a chat is in it.
 func (s *Store) open(ctx context.Context, account string, user int64, kind subjects.Kind, id int64, sure func() bool) (*shelf, error) {
@@ -93,11 +95,11 @@ func (x *shelf) readOn(ctx context.Context) (more bool, err error) {
 	}
 	defer all.Stop()
 	for wait := firstTime; ; wait = nextTime {
-		m, err := all.Next(jetstream.NextMaxWait(wait))
+		m, err := next(ctx, all, wait)
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case wait == nextTime && errors.Is(err, nats.ErrTimeout):
+		case wait == nextTime && errors.Is(err, context.DeadlineExceeded):
 			return true, nil
 		case err != nil:
 			return false, err
@@ -115,6 +117,13 @@ func (x *shelf) readOn(ctx context.Context) (more bool, err error) {
 			return false, nil
 		}
 	}
+}
+
+// next is the next message, for which it waits until ctx ends, and no longer than that: a job is ended at once.
+func next(ctx context.Context, all jetstream.MessagesContext, wait time.Duration) (jetstream.Msg, error) {
+	brief, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return all.Next(jetstream.NextContext(brief))
 }
 
 // forget removes a consumer: a server keeps about a thousand for a stream.
