@@ -136,7 +136,7 @@ func first(h nats.Header, name string) string {
 }
 
 const (
-	// nextWait is how long the next message may take.
+	// nextWait is how long the first message may take.
 	nextWait = 10 * time.Second
 	// readAhead is how many messages wait here at most.
 	readAhead = 100
@@ -199,17 +199,17 @@ func behind(ctx context.Context, js jetstream.JetStream, name, filter string, at
 		return false, err
 	}
 	defer messages.Stop()
-	for came := false; left > 0; left-- {
-		m, err := messages.Next(jetstream.NextMaxWait(nextWait))
+	for wait := nextWait; left > 0; left-- {
+		m, err := storage.Next(ctx, messages, wait)
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case errors.Is(err, nats.ErrTimeout) && (came || spent(ctx, consumer)):
+		case errors.Is(err, context.DeadlineExceeded) && (wait < nextWait || spent(ctx, consumer)):
 			return true, nil
 		case err != nil:
 			return false, err
 		}
-		came = true
+		wait = storage.NextTime
 		meta, err := m.Metadata()
 		if err != nil {
 			return false, err

@@ -41,8 +41,6 @@ const (
 	writeTime = 10 * time.Second
 	// writeTries is how often a batch is written at once where others write into the stream at the same time.
 	writeTries = 10
-	// nextTime is how long the next message may take before it is looked whether there is any.
-	nextTime = time.Second
 	// batchBytes bounds what is stored all or nothing.
 	batchBytes = 4 << 20
 )
@@ -94,12 +92,12 @@ func (x *shelf) readOn(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	defer all.Stop()
-	for wait := firstTime; ; wait = nextTime {
-		m, err := next(ctx, all, wait)
+	for wait := firstTime; ; wait = storage.NextTime {
+		m, err := storage.Next(ctx, all, wait)
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case wait == nextTime && errors.Is(err, context.DeadlineExceeded):
+		case wait == storage.NextTime && errors.Is(err, context.DeadlineExceeded):
 			return true, nil
 		case err != nil:
 			return false, err
@@ -117,13 +115,6 @@ func (x *shelf) readOn(ctx context.Context) (more bool, err error) {
 			return false, nil
 		}
 	}
-}
-
-// next is the next message, for which it waits until ctx ends, and no longer than that: a job is ended at once.
-func next(ctx context.Context, all jetstream.MessagesContext, wait time.Duration) (jetstream.Msg, error) {
-	brief, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return all.Next(jetstream.NextContext(brief))
 }
 
 // forget removes a consumer: a server keeps about a thousand for a stream.

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -56,7 +57,7 @@ func (r *reader) end(ctx context.Context, consumer jetstream.Consumer, messages 
 
 func (r *reader) drain(ctx context.Context, messages jetstream.MessagesContext, fold func(uint64, string, nats.Header) error) error {
 	for {
-		msg, err := messages.Next(jetstream.NextMaxWait(scanWait))
+		msg, err := storage.Next(ctx, messages, scanWait)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -101,42 +102,60 @@ func (r *reader) find(ctx context.Context, from uint64, messages []Message) (the
 
 // Read tells of the account's updates that stand in the stream behind a sequence, oldest first and in full, up to the last one there is
 // when it begins. What no natsgram wrote is left out. It is for what can be learned from them, and waits for nothing else.
-func (l *Log) Read(ctx context.Context, from uint64, take func(m jetstream.Msg) error) error {
+func (l *Log) Read(ctx context.Context, from uint64, take func(m jetstream.Msg) error) (err error) {
+	for more := true; more; {
+		if more, err = l.readOn(ctx, &from, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readOn tells of what stands behind a sequence, and moves that. more: some did not come, as they may have been taken out meanwhile.
+func (l *Log) readOn(ctx context.Context, from *uint64, take func(m jetstream.Msg) error) (more bool, err error) {
+	wrong := func(err error) error { return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err) }
 	s := l.server.store
 	consumer, err := s.js.OrderedConsumer(ctx, s.scheme.StreamName(storage.Updates), jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{s.scheme.Updates(l.opts.Account)}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1,
+		FilterSubjects: []string{s.scheme.Updates(l.opts.Account)}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *from + 1,
 		InactiveThreshold: scanWait,
 	})
 	if err != nil {
-		return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err)
+		return false, wrong(err)
 	}
 	info := consumer.CachedInfo()
 	left := info.NumPending
 	if left == 0 {
 		l.reader.end(ctx, consumer, nil)
-		return nil
+		return false, nil
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
 	if err != nil {
-		return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err)
+		return false, wrong(err)
 	}
 	defer l.reader.end(ctx, consumer, messages)
-	for ; left > 0; left-- {
-		msg, err := messages.Next(jetstream.NextMaxWait(scanWait))
-		if ctx.Err() != nil {
-			return ctx.Err()
+	for wait := scanWait; left > 0; left-- {
+		msg, err := storage.Next(ctx, messages, wait)
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case wait == storage.NextTime && errors.Is(err, context.DeadlineExceeded):
+			return true, nil
+		case err != nil:
+			return false, wrong(err)
 		}
+		meta, err := msg.Metadata()
 		if err != nil {
-			return fmt.Errorf("%s: reading the stream: %w", l.opts.Account, err)
+			return false, wrong(err)
 		}
+		*from, wait = meta.Sequence.Stream, storage.NextTime
 		if !l.fence.stamped(msg.Headers()) {
 			continue
 		}
 		if err := take(msg); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // readAhead is how many messages wait here at most.
