@@ -53,7 +53,11 @@ func (c *Control) left(ctx context.Context, name string) bool {
 	if subjects.CheckAccount(name) != nil {
 		return false
 	}
-	for _, p := range c.parts(name) {
+	stream := c.scheme.StreamName
+	for _, p := range append(c.parts(name),
+		part{stream: stream(storage.History), subject: subjects.Histories(c.scheme).Of(name), optional: true},
+		part{stream: stream(storage.Queue), subject: subjects.Jobs(c.scheme).Of(name)},
+		part{stream: stream(storage.Done), subject: subjects.Results(c.scheme).Of(name)}) {
 		var info *jetstream.StreamInfo
 		st, err := c.Services.JS.Stream(ctx, p.stream)
 		if err == nil {
