@@ -71,7 +71,7 @@ func stored(t *testing.T, srv *server.Server) (names []string) {
 func TestJetStreamDomain(t *testing.T) {
 	hub, leaf := hubAndLeaf(t)
 	file := filepath.Join(t.TempDir(), "hub.json")
-	text, _ := json.Marshal(map[string]string{"url": leaf.ClientURL(), "jetstream_domain": "hub", "inbox_prefix": "_INBOX_tg"})
+	text, _ := json.Marshal(map[string]string{"url": leaf.ClientURL(), "jetstream_domain": "hub", "inbox_prefix": "_INBOX_.tg"})
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}

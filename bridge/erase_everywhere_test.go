@@ -200,10 +200,11 @@ func TestEraseEverywhere(t *testing.T) {
 
 // A daemon that may not read the account's own stream takes out all else, and says what it has left.
 func TestEraseLeavesWhatItMayNotRead(t *testing.T) {
-	where, _, _ := leastRights(t, "")
+	srv, _, _ := leastRights(t, "")
+	where := srv.ClientURL()
 	w := newTown(t)
 	d := newDaemon(t, w, func(s *Settings) {
-		s.URL, s.User, s.Password, s.Inbox, s.Secret = where, "daemon", "d", "_INBOX_daemon", "sixteen characters"
+		s.URL, s.User, s.Password, s.Inbox, s.Secret = where, "daemon", "d", "_INBOX_.daemon", "sixteen characters"
 	})
 	d.signInBob(w)
 	d.listed("bob", connected)

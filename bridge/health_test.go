@@ -137,7 +137,7 @@ func TestNotReadyWithoutRights(t *testing.T) {
 	for name, c := range map[string]struct{ permissions, inbox, want string }{
 		"JetStream":                {`publish: { deny: ["$JS.API.>"] }`, "", `may not publish to "$JS.API.`},
 		"answers":                  {`subscribe: { deny: ["_INBOX.>"] }`, "", `no answer of JetStream's reaches the daemon: allow it "_INBOX.>", or set NATS_INBOX_PREFIX`},
-		"answers below the prefix": {`subscribe: { allow: ["tg.>", "_INBOX.>"] }`, "_INBOX_main", `no answer of JetStream's reaches the daemon: allow it "_INBOX_main.>"`},
+		"answers below the prefix": {`subscribe: { allow: ["tg.>", "_INBOX.>"] }`, "_INBOX_.main", `no answer of JetStream's reaches the daemon: allow it "_INBOX_.main.>"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := `listen: "127.0.0.1:-1"
@@ -199,7 +199,7 @@ func TestRefusals(t *testing.T) {
 		`Permissions Violation for Publish to "tg.upd.main.updateNewMessage.user.5"`: `may not publish to "tg.upd.main.`,
 		`Permissions Violation for Subscription to "_INBOX.abc.*"`:                   `may not subscribe to "_INBOX.abc.*", so that no answer`,
 		`Permissions Violation for Subscription to "tg.rpc.*.>" using queue "q"`:     `may not subscribe to "tg.rpc.*.>"; natsgram`,
-		`Permissions Violation for Publish to "_INBOX_evil.1"`:                       "",
+		`Permissions Violation for Publish to "_INBOX_.evil.1"`:                      "",
 		`Permissions Violation for Publish to "answers.here"`:                        "",
 		`Permissions Violation for Publish to "tgother.here"`:                        "",
 	} {

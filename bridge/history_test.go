@@ -208,7 +208,7 @@ func TestHistoryRefused(t *testing.T) {
 	d := newDaemon(t, w)
 	d.login("main", w.dora)
 	for _, c := range [][3]string{
-		{"fetch", `{}`, "400"}, {"fetch", `{"peer":null}`, "400"}, {"fetch", `{"peer":"@nobody_at_all"}`, "400"}, {"fetch", `{"peer":[]}`, "400"}, {"fetch", `{"peer":"t.me/+hash"}`, "400"},
+		{"fetch", `{}`, "400"}, {"fetch", `{"peer":null}`, "400"}, {"fetch", `{"peer":"@nobody_at_all"}`, "404"}, {"fetch", `{"peer":[]}`, "400"}, {"fetch", `{"peer":"t.me/+hash"}`, "400"},
 		{"fetch", `{"peer":"me","limit":0}`, "400"}, {"fetch", `{"peer":"me","limit":-5}`, "400"}, {"fetch", `{"peer":"me","limit":99999999999}`, "400"}, {"fetch", `{"peer":"me","from":0}`, "400"},
 		{"fetch", `{"peer":"me","from":"yesterday"}`, "400"}, {"fetch", `{"peer":"me","from":9,"to":3}`, "400"}, {"fetch", `{"peer":"me","from":"2026-02-01","to":"2026-01-01"}`, "400"},
 		{"fetch", `{"peer":"me","topic":-1}`, "400"}, {"fetch", `{"peer":"me","count":3}`, "400"}, {"fetch", `{"peer":{"_":"inputPeerEmpty"}}`, "400"}, {"fetch", `[]`, "400"},

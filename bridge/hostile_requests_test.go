@@ -25,7 +25,7 @@ type hostile struct {
 }
 
 func newHostile(d *daemon, seed uint64) *hostile {
-	h := &hostile{r: rand.New(rand.NewPCG(seed, 2)), d: d, gen: codectest.New(d.b.layer.Decl, seed), inbox: "_INBOX_reader.x"}
+	h := &hostile{r: rand.New(rand.NewPCG(seed, 2)), d: d, gen: codectest.New(d.b.layer.Decl, seed), inbox: "_INBOX_.reader.x"}
 	h.targets = []string{
 		"$KV.TG_SESSIONS.main", "$KV.TG_SESSIONS.victim", "$KV.TG_ACCOUNTS.main", "$KV.TG_LEASES.victim", "$KV.TG_POSITIONS.main",
 		"$JS.API.STREAM.PURGE.TG_UPDATES", "$JS.API.STREAM.DELETE.KV_TG_SESSIONS", "$JS.API.STREAM.PURGE.KV_TG_SESSIONS",

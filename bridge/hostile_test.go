@@ -98,8 +98,8 @@ func TestHostileReader(t *testing.T) {
 		seed, _ = strconv.ParseUint(text, 10, 64)
 	}
 	where := startRights(t, map[string]rights.Grant{
-		"reader": {Role: rights.Reader, Account: "main", Inbox: "_INBOX_reader"},
-		"writer": {Role: rights.Writer, Account: "main", Inbox: "_INBOX_writer"},
+		"reader": {Role: rights.Reader, Account: "main", Inbox: "_INBOX_.reader"},
+		"writer": {Role: rights.Writer, Account: "main", Inbox: "_INBOX_.writer"},
 	})
 	w := newTown(t)
 	var log bytes.Buffer
@@ -112,12 +112,12 @@ func TestHostileReader(t *testing.T) {
 	defer w.InterceptMethod("help.getConfig", func(*mttest.Request) mttest.Action { return mttest.Drop() })()
 
 	h := newHostile(d, seed)
-	reader, writer := connectAs(t, where, "reader", "_INBOX_reader"), connectAs(t, where, "writer", "_INBOX_writer")
+	reader, writer := connectAs(t, where, "reader", "_INBOX_.reader"), connectAs(t, where, "writer", "_INBOX_.writer")
 	said := &heard{codes: map[string]int{}}
-	if sub, err := reader.Subscribe("_INBOX_reader.>", said.hear); err != nil || sub.SetPendingLimits(-1, -1) != nil {
+	if sub, err := reader.Subscribe("_INBOX_.reader.>", said.hear); err != nil || sub.SetPendingLimits(-1, -1) != nil {
 		t.Fatal(err)
 	}
-	tap := newTap(t, connectAs(t, where, "everything", "_INBOX_tap"), h.targets)
+	tap := newTap(t, connectAs(t, where, "everything", "_INBOX_.tap"), h.targets)
 	before := d.everything()
 	peak := watchMemory(t)
 	other := &caller{t: t, nc: writer}
@@ -387,7 +387,7 @@ func newHostileDaemon(t *testing.T, w *town, where string, log *bytes.Buffer) *d
 	d.o = Options{Env: &env, NoSync: true, Version: "test", Log: slog.New(slog.NewTextHandler(log, nil))}
 	d.start()
 	d.nc.Close()
-	d.nc = connectAs(t, where, "everything", "_INBOX_test")
+	d.nc = connectAs(t, where, "everything", "_INBOX_.test")
 	d.js, _ = jetstream.New(d.nc)
 	return d
 }

@@ -78,7 +78,7 @@ func (d *daemon) answersAt(reply string) {
 // A context of the nats CLI may have an inbox prefix of any kind: what natsgram itself is asked by it is answered there.
 func TestInboxPrefixOfTheConnection(t *testing.T) {
 	_, d := newServed(t)
-	for prefix, want := range map[string]bool{"": true, "_INBOX_me": true, "my.inbox": true, "tg.inbox": false, "$JS.x": false} {
+	for prefix, want := range map[string]bool{"": true, "_INBOX_.me": true, "my.inbox": true, "tg.inbox": false, "$JS.x": false} {
 		nc, err := nats.Connect(d.b.ClientURL(), func(o *nats.Options) error { o.InboxPrefix = prefix; return nil })
 		if err != nil {
 			t.Fatal(err)

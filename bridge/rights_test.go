@@ -20,6 +20,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/history"
 	"github.com/natsgram/natsgram/bridge/storage"
+	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/mttest/world"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/subjects/rights"
@@ -65,9 +66,9 @@ func leafURL(t *testing.T) string {
 
 // leastRights starts a server whose user daemon has the rights of that role and no others, as they are printed. Who does not
 // sign in may do everything.
-func leastRights(t *testing.T, api string, owns ...string) (where string, daemon rights.Permissions, refused *violations) {
+func leastRights(t *testing.T, api string, owns ...string) (srv *server.Server, daemon rights.Permissions, refused *violations) {
 	t.Helper()
-	daemon, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Runner, Inbox: "_INBOX_daemon", API: api, Owns: owns})
+	daemon, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Runner, Inbox: "_INBOX_.daemon", API: api, Owns: owns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func leastRights(t *testing.T, api string, owns ...string) (where string, daemon
 		t.Fatal(err)
 	}
 	o.NoSigs = true
-	srv, err := server.NewServer(o)
+	srv, err = server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func leastRights(t *testing.T, api string, owns ...string) (where string, daemon
 			t.Fatal("the leaf does not reach the hub")
 		}
 	}
-	return srv.ClientURL(), daemon, refused
+	return srv, daemon, refused
 }
 
 // matches reports whether a subject is among those that a pattern names.
@@ -162,6 +163,70 @@ var seldom = map[string]string{
 	"$JS.API.STREAM.MSG.GET.KV_TG_LEASES": "a renewal of which nobody knows what became", "$JS.FC.>": "what JetStream asks in the middle of a long answer", "_R_.>": "answers to another NATS account",
 }
 
+// What is at work when the daemon's connection to NATS is lost is answered all the same, at the inboxes that users are printed: the server
+// forgets with the connection which requests came by it. As reported: each restart of a server lost the answers of all calls at work.
+func TestAnswersOutliveAConnection(t *testing.T) {
+	srv, _, refused := leastRights(t, "")
+	w := newTown(t, oneConnection)
+	d := newDaemon(t, w, func(s *Settings) {
+		s.URL, s.User, s.Password, s.Inbox, s.Secret = srv.ClientURL(), "daemon", "d", rights.DefaultInbox("daemon"), "sixteen characters"
+	})
+	d.signIn("main", w.dora)
+	reached, proceed := make(chan struct{}, 1), make(chan struct{})
+	w.InterceptMethod("help.getNearestDc", func(*mttest.Request) mttest.Action {
+		reached <- struct{}{}
+		<-proceed
+		return mttest.Pass()
+	})
+	answers, err := d.nc.SubscribeSync(rights.DefaultInbox("caller") + ".1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.nc.PublishRequest("tg.ro.main.help.getNearestDc", answers.Subject, nil); err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	lost := d.connections(srv)
+	for id := range lost {
+		if err := srv.DisconnectClientByID(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for ctx, back := soon(t), false; !back; time.Sleep(5 * time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatal("the daemon does not come back")
+		}
+		for id := range d.connections(srv) {
+			back = back || !lost[id]
+		}
+	}
+	close(proceed)
+	if m, err := answers.NextMsgWithContext(soon(t)); err != nil || refusedWith(m) != "" {
+		t.Errorf("%v %+v", err, m)
+	}
+	for _, one := range refused.all() {
+		if strings.Contains(one, "_INBOX") {
+			t.Error(one)
+		}
+	}
+}
+
+// connections are those of the daemon's user, by their ids.
+func (d *daemon) connections(srv *server.Server) map[uint64]bool {
+	d.t.Helper()
+	all, err := srv.Connz(&server.ConnzOptions{Username: true})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	ids := map[uint64]bool{}
+	for _, one := range all.Conns {
+		if one.AuthorizedUser == "daemon" {
+			ids[one.Cid] = true
+		}
+	}
+	return ids
+}
+
 // The rights of the role daemon are enough for all that daemons do, and no more than that: nothing was refused, and whatever is
 // allowed was done.
 func TestLeastRights(t *testing.T) {
@@ -171,7 +236,8 @@ func TestLeastRights(t *testing.T) {
 
 func enough(t *testing.T, api string) {
 	t.Helper()
-	where, rights, refused := leastRights(t, api, "bob")
+	srv, rights, refused := leastRights(t, api, "bob")
+	where := srv.ClientURL()
 	tap, err := nats.Connect(where)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +263,7 @@ func enough(t *testing.T, api string) {
 	w := newTown(t, oneConnection)
 	with := func(name string) func(*Settings) {
 		return func(s *Settings) {
-			s.URL, s.User, s.Password, s.Inbox, s.Secret, s.Name = where, "daemon", "d", "_INBOX_daemon", "sixteen characters", name
+			s.URL, s.User, s.Password, s.Inbox, s.Secret, s.Name = where, "daemon", "d", "_INBOX_.daemon", "sixteen characters", name
 			s.APIPrefix, s.State = api, []string{"all"}
 		}
 	}

@@ -53,10 +53,11 @@ func TestRotateCutShort(t *testing.T) {
 
 // The rights of the daemon are enough for changing the secret.
 func TestRotateWithLeastRights(t *testing.T) {
-	where, _, _ := leastRights(t, "")
+	srv, _, _ := leastRights(t, "")
+	where := srv.ClientURL()
 	w := newTown(t)
 	d := newDaemon(t, w, func(s *Settings) {
-		s.URL, s.User, s.Password, s.Inbox, s.Secret = where, "daemon", "d", "_INBOX_daemon", "the former secret"
+		s.URL, s.User, s.Password, s.Inbox, s.Secret = where, "daemon", "d", "_INBOX_.daemon", "the former secret"
 	})
 	d.signInBob(w)
 	d.listed("bob", connected)

@@ -77,7 +77,7 @@ func startDemo(t *testing.T, args ...string) *demo {
 // startDemoAt runs the demo on the NATS server of another, as a user there.
 func startDemoAt(t *testing.T, at *demo, user string) *demo {
 	t.Helper()
-	return launch(t, &demo{home: at.home}, []string{"demo", "--external"}, "NATSGRAM_STATE=all", "NATS_URL="+at.url, "NATS_USER="+user, "NATS_PASSWORD=p", "NATS_INBOX_PREFIX=_INBOX_"+user)
+	return launch(t, &demo{home: at.home}, []string{"demo", "--external"}, "NATSGRAM_STATE=all", "NATS_URL="+at.url, "NATS_USER="+user, "NATS_PASSWORD=p", "NATS_INBOX_PREFIX=_INBOX_."+user)
 }
 
 func launch(t *testing.T, d *demo, args []string, env ...string) *demo {

@@ -51,7 +51,7 @@ func TestOperatorMode(t *testing.T) {
 	must(t, err)
 	d.serveNATS(t, string(config))
 	user := func(name string) []string {
-		return []string{"NATS_URL=" + d.url, "NATS_CREDS=" + filepath.Join(d.home, name+".creds"), "NATS_INBOX_PREFIX=_INBOX_" + name}
+		return []string{"NATS_URL=" + d.url, "NATS_CREDS=" + filepath.Join(d.home, name+".creds"), "NATS_INBOX_PREFIX=_INBOX_." + name}
 	}
 	launch(t, &demo{home: d.home}, []string{"demo", "--external"}, user("daemon")...)
 	cli := "nats --creds $NATS_CREDS --inbox-prefix $NATS_INBOX_PREFIX --timeout 2s "

@@ -80,7 +80,7 @@ func (d *demo) serveNATS(t *testing.T, config string) {
 // as runs a line as a user of NATS.
 func (d *demo) as(t *testing.T, user, line string, more ...string) string {
 	t.Helper()
-	out, err := d.sh(t, line, append(more, "NATS_URL="+d.url, "NATS_USER="+user, "NATS_PASSWORD=p", "NATS_INBOX_PREFIX=_INBOX_"+user)...)
+	out, err := d.sh(t, line, append(more, "NATS_URL="+d.url, "NATS_USER="+user, "NATS_PASSWORD=p", "NATS_INBOX_PREFIX=_INBOX_."+user)...)
 	if err != nil {
 		t.Fatalf("%s: %s: %v\n%s", user, line, err, out)
 	}

@@ -31,7 +31,7 @@ func TestOperatorsVerbs(t *testing.T) {
 	if len(c.Extra) < 20 {
 		t.Fatalf("%d verbs", len(c.Extra))
 	}
-	p, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Operator, Account: "main", Inbox: "_INBOX_x"})
+	p, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Operator, Account: "main", Inbox: "_INBOX_.x"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,18 +38,18 @@ func TestContextFields(t *testing.T) {
 	}
 	t.Setenv("WHERE", "/creds")
 	save(t, "all", `{"description":"d","color_scheme":"blue","url":"nats://x","user":"u","password":"p","token":"","creds":"$WHERE/a.creds","nkey":"~/a.nk",
-		"cert":"/c","key":"~/k","ca":"~/ca","tls_first":true,"socks_proxy":"socks5://s","jetstream_domain":"hub","jetstream_event_prefix":"e","inbox_prefix":"_INBOX_me",
+		"cert":"/c","key":"~/k","ca":"~/ca","tls_first":true,"socks_proxy":"socks5://s","jetstream_domain":"hub","jetstream_event_prefix":"e","inbox_prefix":"_INBOX_.me",
 		"user_jwt":"j","user_seed":"s","nsc":"","windows_ca_certs_match":null,"windows_cert_store":""}`)
 	got, err := resolve(settings.NATS{Context: "all"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := target{NATS: settings.NATS{Context: "all", URL: "nats://x", User: "u", Password: "p", Creds: "/creds/a.creds", NKey: home + "/a.nk", Cert: "/c",
-		Key: home + "/k", CA: home + "/ca", Socks: "socks5://s", Domain: "hub", Inbox: "_INBOX_me"}, userJWT: "j", userSeed: "s", name: true, tlsFirst: true}
+		Key: home + "/k", CA: home + "/ca", Socks: "socks5://s", Domain: "hub", Inbox: "_INBOX_.me"}, userJWT: "j", userSeed: "s", name: true, tlsFirst: true}
 	if got != want {
 		t.Errorf("got  %#v\nwant %#v", got, want)
 	}
-	set := settings.NATS{Context: "all", URL: "nats://y", Token: "t", Cert: "/mine", Key: "/mine", CA: "/mine", Socks: "socks5://y", APIPrefix: "$JS.o.API", Inbox: "_INBOX_y"}
+	set := settings.NATS{Context: "all", URL: "nats://y", Token: "t", Cert: "/mine", Key: "/mine", CA: "/mine", Socks: "socks5://y", APIPrefix: "$JS.o.API", Inbox: "_INBOX_.y"}
 	want = target{NATS: set, tlsFirst: true}
 	if got, err = resolve(set); err != nil || got != want {
 		t.Errorf("got  %#v\nwant %#v", got, want)
@@ -101,10 +101,10 @@ func TestInboxPrefix(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := guarded(t, func(o *server.Options) {
-		o.Nkeys = []*server.NkeyUser{{Nkey: public, Permissions: &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_me.>", "echo"}}}}}
+		o.Nkeys = []*server.NkeyUser{{Nkey: public, Permissions: &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_.me.>", "echo"}}}}}
 	})
-	save(t, "me", `{"url":"`+url+`","nkey":"`+file+`","inbox_prefix":"_INBOX_me"}`)
-	for name, n := range map[string]settings.NATS{"context": {Context: "me"}, "setting": {URL: url, NKey: file, Inbox: "_INBOX_me"}} {
+	save(t, "me", `{"url":"`+url+`","nkey":"`+file+`","inbox_prefix":"_INBOX_.me"}`)
+	for name, n := range map[string]settings.NATS{"context": {Context: "me"}, "setting": {URL: url, NKey: file, Inbox: "_INBOX_.me"}} {
 		nc, err := External(n, "test")
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -253,7 +253,7 @@ func TestAnswersHaveTheirFields(t *testing.T) {
 // The role operator names its verbs, one by one: a verb that is told of here and not there would be nobody's.
 func TestOperatorsMayAskEveryVerb(t *testing.T) {
 	for _, account := range []string{"", "main"} {
-		p, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Operator, Account: account, Inbox: "_INBOX_x"})
+		p, err := rights.Of(subjects.Scheme{}, rights.Grant{Role: rights.Operator, Account: account, Inbox: "_INBOX_.x"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -161,7 +161,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%+v %v", j, err)
 	}
 	var e *client.Error
-	if _, err := c.FetchHistory(soon(t), client.HistoryOf{Peer: "@nobody_at_all"}); !errors.As(err, &e) || e.Code != 400 || e.Sent != client.SentNo {
+	if _, err := c.FetchHistory(soon(t), client.HistoryOf{Peer: "@nobody_at_all"}); !errors.As(err, &e) || e.Code != 404 || e.Sent != client.SentNo {
 		t.Errorf("%v", err)
 	}
 }

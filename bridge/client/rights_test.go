@@ -30,7 +30,7 @@ type consumerAccount struct {
 func newConsumerAccount(t *testing.T, g rights.Grant, more string) *consumerAccount {
 	t.Helper()
 	t.Setenv("READER_PASSWORD", "r")
-	g.Role, g.Inbox = rights.Consumer, "_INBOX_reader"
+	g.Role, g.Inbox = rights.Consumer, "_INBOX_.reader"
 	p, err := rights.Of(subjects.Scheme{}, g)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func (c *consumerAccount) start() {
 
 func (c *consumerAccount) as(user, password string) *nats.Conn {
 	c.t.Helper()
-	nc, err := nats.Connect(c.srv.ClientURL(), nats.UserInfo(user, password), nats.CustomInboxPrefix("_INBOX_"+user),
+	nc, err := nats.Connect(c.srv.ClientURL(), nats.UserInfo(user, password), nats.CustomInboxPrefix(rights.DefaultInbox(user)),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		c.t.Fatal(err)

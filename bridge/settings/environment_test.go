@@ -120,7 +120,7 @@ func TestMisspelt(t *testing.T) {
 }
 
 func TestInboxPrefix(t *testing.T) {
-	for prefix, good := range map[string]bool{"": true, "_INBOX_main": true, "a.b": true, "a.": false, ".a": false, "a..b": false, "a.*": false, ">": false, "a b": false} {
+	for prefix, good := range map[string]bool{"": true, "_INBOX_.main": true, "a.b": true, "a.": false, ".a": false, "a..b": false, "a.*": false, ">": false, "a b": false} {
 		s := Defaults()
 		s.Inbox = prefix
 		if err := s.Check(); (err == nil) != good {

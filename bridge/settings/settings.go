@@ -266,7 +266,7 @@ func (s Settings) Check() error {
 // checkInbox says what is wrong with a prefix of inboxes.
 func checkInbox(prefix string) error {
 	if prefix != "" && (strings.ContainsAny(prefix, "*> \t\r\n") || slices.Contains(strings.Split(prefix, "."), "")) {
-		return fmt.Errorf("NATS_INBOX_PREFIX: %q is no beginning of a subject, such as _INBOX_main", prefix)
+		return fmt.Errorf("NATS_INBOX_PREFIX: %q is no beginning of a subject, such as _INBOX_.main", prefix)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func reaches() []reach {
 			"$JS.API.CONSUMER.DELETE.TG_UPDATES_%s.x", "$JS.ACK.TG_UPDATES_%s.x.1.1.1.1.0"),
 		{what: "have JetStream write or delete anything, by a reply subject", try: (*rightsRig).turnsJetStream},
 		to("ask what services there are (`$SRV`)", "$SRV.PING", "$SRV.STATS.natsgram"),
-		to("answer in the daemon's place", "_INBOX_other.x"),
+		to("answer in the daemon's place", "_INBOX_.other.x"),
 		hears("see updates and events as they come", "tg.upd.%s.>", "tg.upd.%s.updateNewMessage.user.1"),
 		hears("see the flood board as it changes", "$KV.TG_FLOOD.%s.>", "$KV.TG_FLOOD.%s.messages.sendMessage.user.1"),
 		hears("see what became of jobs about channel 1", "tg.done.%s.channel.1.*", "tg.done.%s.channel.1.x"),
@@ -146,7 +146,7 @@ func reaches() []reach {
 		{what: "see, or take, what others ask (`tg.rpc`, `tg.ro`, `tg.ctl`, `tg.file`)", hear: [][2]string{{"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.file.main.*", "tg.file.main.get"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.>", "tg.ctl.main.login.password"}}},
 		{what: "the same, in the daemon's queue group", queue: "q", hear: [][2]string{{"tg.file.main.*", "tg.file.main.get"}, {"tg.rpc.>", "tg.rpc.main.a.b"}, {"tg.ro.main.>", "tg.ro.main.a.b"}, {"tg.ctl.main.login.*", "tg.ctl.main.login.password"}}},
 		hears("see others' jobs (`tg.queue.A.*`)", "tg.queue.%s.>", "tg.queue.%s.channel.1.a.b"),
-		{what: "see others' answers", hear: [][2]string{{"_INBOX.>", "_INBOX.a.b"}, {"_INBOX_other.>", "_INBOX_other.x"}, {"*.>", "_INBOX_other.x"}}},
+		{what: "see others' answers", hear: [][2]string{{"_INBOX.>", "_INBOX.a.b"}, {"_INBOX_.other.>", "_INBOX_.other.x"}, {"*.>", "_INBOX_.other.x"}}},
 		{what: "see everything (`>`), JetStream's requests, buckets, other servers", hear: [][2]string{{">", "x"}, {"$JS.>", "$JS.API.x"}, {"$KV.>", "$KV.a.b"}, {"$SYS.>", "$SYS.x"}, {"_R_.>", "_R_.x"}}},
 		{what: "get its own answers", try: (*rightsRig).listens},
 	}

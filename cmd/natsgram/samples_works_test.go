@@ -43,7 +43,7 @@ func (s *site) move() *tenant {
 		dora: box.AddUser(mttest.User{First: "Dora", Phone: "+99966 2 0001"}), alice: box.AddUser(mttest.User{First: "Alice", Phone: "+99966 2 0002"}),
 	}
 	set := bridge.DefaultSettings()
-	set.StateDir, set.APIID, set.APIHash, set.Secret, set.Inbox = t.TempDir(), 1, "hash", "sixteen characters", "_INBOX_daemon"
+	set.StateDir, set.APIID, set.APIHash, set.Secret, set.Inbox = t.TempDir(), 1, "hash", "sixteen characters", "_INBOX_.daemon"
 	s.daemon(&set)
 	env := box.Env()
 	o := bridge.Options{Env: &env, NoSync: true, Version: "test", Log: slog.New(slog.DiscardHandler)}

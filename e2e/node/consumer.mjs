@@ -5,7 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import { chats, updates } from "natsgram";
 
 const [servers, user, pass, account, what] = process.argv.slice(2);
-const nc = await connect({ servers, user, pass, inboxPrefix: `_INBOX_${user}`, timeout: 3_000 });
+const nc = await connect({ servers, user, pass, inboxPrefix: `_INBOX_.${user}`, timeout: 3_000 });
 const from = "oldest";
 const ways = what === "own" ? [{ own: true, from }, { own: true, from, durable: "mine" }] : [{ durable: what, type: "updateNewMessage" }];
 for (const way of ways) {

@@ -75,8 +75,9 @@ func (s scheme) daemon(g Grant) Permissions {
 	for _, request := range daemonNever {
 		p.Deny = append(p.Deny, join(api, request))
 	}
-	// Callers whose inboxes nobody named here are answered by right of their request, within six minutes.
-	for _, prefix := range append([]string{"_INBOX", "_R_"}, g.Replies...) {
+	// Callers whose inboxes nobody named here are answered by right of their request, within six minutes, and while the connection lasts by
+	// which it came: the server forgets that right with it, and what was at work then gets no answer.
+	for _, prefix := range append([]string{"_INBOX", ownInboxes, "_R_"}, g.Replies...) {
 		p.Publish = append(p.Publish, join(prefix, ">"))
 	}
 	return p

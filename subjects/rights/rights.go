@@ -44,12 +44,16 @@ type Grant struct {
 	Own      bool
 	Owns     []string // of the daemon: accounts that have a stream of their own, out of which it erases as well
 	Inbox    string   // prefix of the subjects that answers come to: see [CheckInbox]
-	Replies  []string // of the daemon: inbox prefixes of callers that wait for answers longer than six minutes
+	Replies  []string // of the daemon: inbox prefixes of callers that are none of the usual
 	API      string   // of the daemon: JetStream's API prefix, where it is not $JS.API
 }
 
+// ownInboxes is the first token of the inboxes of users that have their own: whoever may subscribe to _INBOX.> does not see them, and the daemon
+// may answer there at any time.
+const ownInboxes = "_INBOX_"
+
 // DefaultInbox is the prefix of a user's inboxes, unless another was chosen.
-func DefaultInbox(user string) string { return "_INBOX_" + user }
+func DefaultInbox(user string) string { return ownInboxes + "." + user }
 
 // CheckInbox says why answers cannot come to subjects below a prefix: the daemon answers only where the first token begins
 // with _INBOX or _R_, and who may subscribe to _INBOX.> sees everybody's who chose no prefix.
@@ -60,7 +64,7 @@ func CheckInbox(prefix string) error {
 			return fmt.Errorf("inbox prefix %q: every token must be letters, digits, _ or -", prefix)
 		}
 	}
-	if !strings.HasPrefix(first, "_INBOX") || prefix == "_INBOX" {
+	if !strings.HasPrefix(first, "_INBOX") || prefix == "_INBOX" || prefix == ownInboxes {
 		return fmt.Errorf("inbox prefix %q: it must begin with _INBOX, where answers may go, and be no more than this user's own; such as %s", prefix, DefaultInbox("name"))
 	}
 	return nil

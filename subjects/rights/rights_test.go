@@ -21,7 +21,7 @@ func TestGrantsThatCannotBe(t *testing.T) {
 		{Grant{Role: Watcher, Methods: []string{"help.getConfig"}}, "methods go with"},
 		{Grant{Role: Reader, Durables: []string{"x"}}, "go with the role consumer"},
 		{Grant{Role: Reader, Own: true}, "go with the role consumer"},
-		{Grant{Role: Reader, Replies: []string{"_INBOX_a"}}, "go with the role daemon"},
+		{Grant{Role: Reader, Replies: []string{"_INBOX_.a"}}, "go with the role daemon"},
 		{Grant{Role: Reader, Chats: []string{"channel.1"}}, "go with the role queue"},
 		{Grant{Role: Sender, Buckets: []string{"B"}}, "go with the role files"},
 		{Grant{Role: Fetcher, Buckets: []string{"B.>"}}, "want letters"},
@@ -47,12 +47,12 @@ func TestGrantsThatCannotBe(t *testing.T) {
 		{Grant{Role: Runner, Owns: []string{""}}, "account"},
 		{Grant{Role: Reader, Account: "main", Owns: []string{"main"}}, "go with the role daemon"},
 	} {
-		c.g.Inbox = "_INBOX_x"
+		c.g.Inbox = "_INBOX_.x"
 		if _, err := Of(subjects.Scheme{}, c.g); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.g, err)
 		}
 	}
-	for _, inbox := range []string{"", ">", "_INBOX", "_INBOX.", "_INBOX_a.>", "_INBOX_*", "inbox", "_R_", "$KV", "a._INBOX_x"} {
+	for _, inbox := range []string{"", ">", "_INBOX", "_INBOX.", "_INBOX_.a.>", "_INBOX_*", "inbox", "_R_", "$KV", "a._INBOX_.x"} {
 		if _, err := Of(subjects.Scheme{}, Grant{Role: Reader, Inbox: inbox}); err == nil {
 			t.Errorf("inbox %q was taken", inbox)
 		}
@@ -69,7 +69,7 @@ func TestPermissionsBelowAPrefix(t *testing.T) {
 		{Role: Reader}, {Role: Writer, Account: "main"}, {Role: Consumer, Durables: []string{"a"}}, {Role: Consumer, Account: "main", Own: true},
 		{Role: Watcher}, {Role: Operator}, {Role: Fetcher}, {Role: Fetcher, Account: "main", Buckets: []string{"PROD_TG_FILES"}}, {Role: Sender}, {Role: Sender, Account: "main", Chats: []string{"user.1"}, Methods: []string{"messages.sendMessage"}}, {Role: Runner}, {Role: Runner, Owns: []string{"main"}},
 	} {
-		g.Inbox = "_INBOX_x"
+		g.Inbox = "_INBOX_.x"
 		p, err := Of(s, g)
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestNothingIsAnEmptyList(t *testing.T) {
 // What does not fit into a user's JWT is in a signing key of the account, and then the user's JWT has nothing of it.
 func TestLargeRightsAreARole(t *testing.T) {
 	for _, n := range []int{1, 100} {
-		u := User{Name: "somebody", Account: "A", Permissions: Permissions{Inbox: "_INBOX_somebody"}}
+		u := User{Name: "somebody", Account: "A", Permissions: Permissions{Inbox: "_INBOX_.somebody"}}
 		for i := range n {
 			u.Publish = append(u.Publish, fmt.Sprintf("a.subject.of.some.length.%d", i))
 		}
