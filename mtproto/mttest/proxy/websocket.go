@@ -25,16 +25,21 @@ type WebSocket struct {
 // Serve is the [Handler].
 func (s WebSocket) Serve(ctx context.Context, conn net.Conn) error {
 	one := &oneConn{conn: conn, done: make(chan struct{})}
-	err := errors.New("proxy: no WebSocket was asked for")
+	err, upgraded := errors.New("proxy: no WebSocket was asked for"), false
 	server := &http.Server{ //nolint:gosec // it serves one connection of a test
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    log.New(io.Discard, "", 0),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer one.finish()
-			err = s.upgrade(w, r)
+			w.Header().Set("Connection", "close") // unless it becomes a WebSocket
+			if err = s.upgrade(w, r); upgraded {
+				one.finish()
+			}
 		}),
 		ConnState: func(_ net.Conn, st http.ConnState) {
-			if st == http.StateClosed {
+			switch st {
+			case http.StateHijacked:
+				upgraded = true
+			case http.StateClosed: // behind the answer that it is none
 				one.finish()
 			}
 		},
