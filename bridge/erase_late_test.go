@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natsgram/natsgram/bridge/account"
 	"github.com/natsgram/natsgram/bridge/embedded/embeddedtest"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 )
@@ -174,6 +175,66 @@ func TestEraseOfWhoWritesMeanwhile(t *testing.T) {
 	}
 	if !shows(3)() {
 		t.Errorf("her record is %q", record())
+	}
+}
+
+// Who writes while he is being erased stays known, also where Telegram's updates leave out who it is: his message is of later, and stays. The bucket says
+// so when the erasure has answered, so that the next owner knows him too.
+func TestEraseKeepsWhoIsMetMeanwhile(t *testing.T) {
+	for name, short := range map[string]bool{"told whole": false, "told in short": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, func(c *mttest.Config) { c.Updates.Short = short })
+			eve := w.AddUser(mttest.User{First: "Eve"})
+			eve.Send(w.dora, "before anybody kept anything")
+			hold := embeddedtest.Hold(node(t, "", func(*server.Options) {}))
+			d := newDaemon(t, w, func(s *Settings) { s.URL, s.Secret, s.State = hold.Listen(t), "sixteen characters", []string{"all"} })
+			d.login("main", w.dora)
+			d.await("main", "connected")
+			x := &marked{daemon: d}
+			user := fmt.Sprintf("user.%d", eve.ID())
+			subject := "tg.upd.main.updateNewMessage." + user
+			eve.Send(w.dora, "as soon as it is kept")
+			eve.Send(w.dora, "and again")
+			d.updates(subject, 2)
+			hold.Back(func(subject string) bool {
+				return strings.HasPrefix(subject, "$JS.API.CONSUMER.CREATE.TG_STATE.") && strings.HasSuffix(subject, ".tg.state.main.>")
+			})
+			answer := make(chan *nats.Msg, 1)
+			go func() {
+				reply, _ := d.nc.Request("tg.ctl.main.erase", fmt.Appendf(nil, `{"peer":%q}`, user), time.Minute)
+				answer <- reply
+			}()
+			x.until("the erasure is at work", func() bool { return len(hold.Held()) > 0 })
+			for i, text := range []string{"later", "and later"} {
+				eve.Send(w.dora, text)
+				x.until("it is stored", func() bool { return d.held(subject) == 3+i })
+			}
+			hold.Release(t)
+			if reply := <-answer; reply == nil || reply.Header.Get("Nats-Service-Error") != "" {
+				t.Fatalf("%v", reply)
+			}
+			kv, err := d.js.KeyValue(soon(t), "TG_PEERS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := kv.Get(soon(t), "main."+user); err != nil {
+				t.Errorf("in the bucket: %v", err)
+			}
+			if n := d.held(subject); n != 2 {
+				t.Errorf("%d of her messages are kept", n)
+			}
+			if err := d.knows("main", eve.ID(), "Eve"); err != nil {
+				t.Error(err)
+			}
+			if err := d.stop(); err != nil {
+				t.Fatal(err)
+			}
+			d.start()
+			d.await("main", account.Connected)
+			if err := errors.Join(d.knows("main", eve.ID(), "Eve"), d.writesTo("main", eve.ID())); err != nil {
+				t.Errorf("the next owner: %v", err)
+			}
+		})
 	}
 }
 

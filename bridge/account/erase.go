@@ -9,6 +9,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/erase"
 	"github.com/natsgram/natsgram/bridge/peers"
+	"github.com/natsgram/natsgram/mtproto/updates"
 )
 
 // eventErased is the mark that an erasure leaves.
@@ -70,6 +71,9 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 	e := &erasure{ownership: o, dry: in.Dry}
 	e.who.Target = erase.Target{Kind: kind, ID: id}
 	e.out = erased{Peer: e.who.String(), Name: x.NameOf(ctx, kind, id), Streams: map[string]erase.Count{}, Dry: in.Dry}
+	if !in.Dry {
+		defer o.beginErasing(updates.Peer{Kind: updates.PeerKind(kind), ID: id})()
+	}
 	if err := e.run(ctx); err != nil {
 		return nil, answer.Doubt(503, "erase: not all of it is done, ask again: "+err.Error())
 	}
@@ -88,6 +92,18 @@ func (o *ownership) erase(ctx context.Context, request []byte) ([]byte, *answer.
 		return nil, answer.Refuse(500, err.Error())
 	}
 	return b, nil
+}
+
+// beginErasing has all updates tell whom an erasure is about, which takes out those of before, and the mark of the bucket of peers stay where it is,
+// until the erasure ends: whoever is killed in the middle of it leaves to the next owner to learn who came meanwhile.
+func (o *ownership) beginErasing(p updates.Peer) (end func()) {
+	o.driver.publisher.directory.erased.Store(&p)
+	o.relearning.holdMark(true)
+	return func() {
+		o.driver.publisher.directory.erased.Store(nil)
+		o.driver.publisher.directory.untold.Store(true) // whom an update has told of may be forgotten
+		o.relearning.holdMark(false)
+	}
 }
 
 // run takes everything out. Whatever it ends in the middle of, it can be asked for again: what tells where the rest is goes last, the

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -243,14 +244,40 @@ func (e *erasure) updates(ctx context.Context) error {
 	return e.owned(ctx, e.who.In, e.dry)
 }
 
-// peer takes out who it is.
+// peer takes out who it is. An update that has come meanwhile is of later, and whom that tells of is learned again from the stream: memory does not say
+// since when it knows him.
 func (e *erasure) peer(ctx context.Context) error {
 	if e.dry {
 		return nil
 	}
 	e.out.Peers = true
-	defer e.driver.publisher.directory.untold.Store(true) // whom an update has told of meanwhile is forgotten as well
-	return e.driver.publisher.directory.Forget(ctx, e.who.Kind, e.who.ID, e.who.Names, e.out.UpTo, e.c.Records.StreamMade())
+	made := e.c.Records.StreamMade()
+	err := e.driver.publisher.directory.Forget(ctx, e.who.Kind, e.who.ID, e.who.Names, e.out.UpTo, made)
+	if err == nil {
+		err = e.meanwhile(ctx, made)
+	}
+	if err != nil {
+		e.relearning.lost() // whoever asks again or not: he may be forgotten, and is not learned again
+	}
+	return err
+}
+
+// meanwhile learns who it is from what has come since the erasure began, in the stream, made at that time, and keeps it.
+func (e *erasure) meanwhile(ctx context.Context, made time.Time) error {
+	if err := e.log.Flush(ctx); err != nil { // what was learned of before it was forgotten is there then
+		return err
+	}
+	x, whom := e.driver.publisher.directory, updates.Peer{Kind: updates.PeerKind(e.who.Kind), ID: e.who.ID}
+	err := e.log.Read(ctx, e.out.UpTo, func(m jetstream.Msg) error {
+		if e.who.Target.In(m.Subject(), m.Headers(), m.Data()) {
+			x.learnOld(m, e.relearning.user, made, whom)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return x.Settle(ctx)
 }
 
 // queue takes out jobs that wait, and what is written of jobs that are gone. Their results go with the streams.

@@ -27,8 +27,9 @@ type directory struct {
 	scheme subjects.Scheme
 	// caughtUp: the bucket tells of all of whom the stream does that came before this owner.
 	caughtUp atomic.Bool
-	told     map[updates.Peer]struct{} // who came along with an update since this owner began, or lately, if they are many
-	untold   atomic.Bool               // it is not sure any more that the stream tells of them
+	told     map[updates.Peer]struct{}    // who came along with an update since this owner began, or lately, if they are many
+	untold   atomic.Bool                  // it is not sure any more that the stream tells of them
+	erased   atomic.Pointer[updates.Peer] // who is being erased now: what the stream has told of him goes; nil: nobody
 }
 
 // mostTold is how many peers are remembered so; then begins another round.
@@ -44,6 +45,9 @@ func newDirectory(c peers.Config, scheme subjects.Scheme) *directory {
 // message and peers (E5).
 func (x *directory) knows(p updates.Peer) bool {
 	x.forgetTold()
+	if erased := x.erased.Load(); erased != nil && *erased == p {
+		return false
+	}
 	_, ok := x.told[p]
 	return ok || p.ID == x.self
 }

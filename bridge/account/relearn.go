@@ -15,6 +15,7 @@ import (
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/stream"
+	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -40,6 +41,9 @@ type relearning struct {
 	last    func() uint64 // the sequence of the last message that was folded in
 	user    string
 	log     *slog.Logger
+
+	marking sync.Mutex // held while the mark is written
+	held    bool       // it is not: see holdMark
 
 	losing sync.Mutex    // held while losses are counted
 	losses int           // of the bucket
@@ -92,7 +96,7 @@ func (x *relearning) read(ctx context.Context) error {
 	made := x.records.StreamMade()
 	read, pause := 0, func(ctx context.Context) error { return retry.Pause(ctx, relearnPause) }
 	err = x.stream.Read(ctx, from, func(m jetstream.Msg) error {
-		x.learnOld(m, x.user, made)
+		x.learnOld(m, x.user, made, updates.Peer{})
 		if read++; read%relearnRound != 0 {
 			return nil
 		}
@@ -118,10 +122,19 @@ func (x *relearning) read(ctx context.Context) error {
 
 // mark notes that the bucket tells of all of whom the stream does up to here.
 func (x *relearning) mark(ctx context.Context) {
-	if x.caughtUp.Load() && !x.SaveMark(ctx, x.last(), x.records.StreamMade()) {
+	x.marking.Lock()
+	defer x.marking.Unlock()
+	if !x.held && x.caughtUp.Load() && !x.SaveMark(ctx, x.last(), x.records.StreamMade()) {
 		x.log.Warn("the bucket of peers was emptied: whom it lacks is learned from the stream again")
 		x.lost()
 	}
+}
+
+// holdMark has the mark stay where it is, or go on. What is marked by then the stream has had before.
+func (x *relearning) holdMark(held bool) {
+	x.marking.Lock()
+	defer x.marking.Unlock()
+	x.held = held
 }
 
 // lost is for when the bucket was lost: it is to be run again.
@@ -154,8 +167,8 @@ func (x *relearning) caught(losses int) {
 	}
 }
 
-// learnOld learns whom a message of the stream, made at that time, tells of, if it is this user's.
-func (x *directory) learnOld(m jetstream.Msg, user string, made time.Time) {
+// learnOld learns whom a message of the stream, made at that time, tells of, if it is this user's: one of them, or with the zero peer all.
+func (x *directory) learnOld(m jetstream.Msg, user string, made time.Time, one updates.Peer) {
 	h := m.Headers()
 	at, err := m.Metadata()
 	if err != nil || first(h, subjects.HeaderUser) != user {
@@ -163,6 +176,9 @@ func (x *directory) learnOld(m jetstream.Msg, user string, made time.Time) {
 	}
 	_, chat, _ := x.scheme.ParseUpdate(m.Subject())
 	for _, object := range x.peopleIn(first(h, subjects.HeaderContentType), m.Data(), false) {
+		if one.ID != 0 && !x.tellsOf(object, one) {
+			continue
+		}
 		if l, ok := x.LearnOld(object, at.Sequence.Stream, made); ok && l.Vague {
 			for id := range strings.SplitSeq(first(h, subjects.HeaderMessage), ",") {
 				if n, err := strconv.ParseInt(id, 10, 32); err == nil {
@@ -171,6 +187,12 @@ func (x *directory) learnOld(m jetstream.Msg, user string, made time.Time) {
 			}
 		}
 	}
+}
+
+// tellsOf reports whether a User or Chat object tells of a peer.
+func (x *directory) tellsOf(object []byte, p updates.Peer) bool {
+	kind, id := x.Whom(object)
+	return updates.PeerKind(kind) == p.Kind && id == p.ID
 }
 
 // peopleIn are the users and chats of a payload, in TL, and the update itself where that is wanted too. What this layer cannot read is left

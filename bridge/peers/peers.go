@@ -89,6 +89,18 @@ func (d *Directory) LearnOld(object []byte, seq uint64, made time.Time) (Learned
 	return d.learner.old(object, place{seq, made})
 }
 
+// Whom is the peer that a User or Chat object tells of; the id 0: nobody.
+func (d *Directory) Whom(object []byte) (subjects.Kind, int64) {
+	v, err := d.learner.schema.View(object)
+	if err != nil {
+		return "", 0
+	}
+	if p, ok := whom(v); ok {
+		return p.kind, p.id
+	}
+	return "", 0
+}
+
 // Met takes in the users and chats that an answer holds.
 func (d *Directory) Met(objects []codec.View, result []byte) { d.learner.met(objects, result) }
 
