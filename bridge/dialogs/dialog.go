@@ -28,6 +28,7 @@ type counts struct {
 	date                        int // of the newest message
 	top, readIn, readOut        int
 	unread, mentions, reactions int
+	votes                       int   // polls with votes that were not seen
 	unreadIDs                   []int // of what is not read and newer than floor
 	floor                       int   // what is older is counted and not known by its id
 }
@@ -36,6 +37,8 @@ type counts struct {
 type marks struct {
 	folder        int
 	unreadMark    bool
+	asMessages    bool   // a forum is shown as one chat
+	period        int    // how long messages live, in s; 0: for good
 	draft, notify []byte // TL; nil: none
 }
 
@@ -78,12 +81,14 @@ func (c *counts) read(v codec.View, date int) {
 	*c = counts{
 		date: date, top: int(v.Int("top_message")), readIn: int(v.Int("read_inbox_max_id")), readOut: int(v.Int("read_outbox_max_id")),
 		unread: int(v.Int("unread_count")), mentions: int(v.Int("unread_mentions_count")), reactions: int(v.Int("unread_reactions_count")),
+		votes: int(v.Int("unread_poll_votes_count")),
 	}
 	c.floor = c.top
 }
 
 func (m *marks) read(v codec.View) {
 	m.folder, m.unreadMark = int(v.Int("folder_id")), v.Bool("unread_mark")
+	m.asMessages, m.period = v.Bool("view_forum_as_messages"), int(v.Int("ttl_period"))
 	m.draft, m.notify = raw(v, "draft"), raw(v, "notify_settings")
 }
 
@@ -99,7 +104,12 @@ func raw(v codec.View, field string) []byte {
 func (d *dialog) same(o *dialog) bool {
 	a, b := &d.counts, &o.counts
 	return a.top == b.top && a.readIn == b.readIn && a.readOut == b.readOut && a.unread == b.unread && a.mentions == b.mentions &&
-		a.reactions == b.reactions && d.folder == o.folder && d.unreadMark == o.unreadMark && slices.Equal(d.draft, o.draft) && slices.Equal(d.notify, o.notify)
+		a.reactions == b.reactions && a.votes == b.votes && d.marks.same(&o.marks)
+}
+
+func (m *marks) same(o *marks) bool {
+	return m.folder == o.folder && m.unreadMark == o.unreadMark && m.asMessages == o.asMessages && m.period == o.period &&
+		slices.Equal(m.draft, o.draft) && slices.Equal(m.notify, o.notify)
 }
 
 // add counts a new message. Who writes has read.
@@ -148,8 +158,8 @@ func (c *counts) counted(id int64) bool {
 	return int(id) >= c.top || int(id) > c.readIn || c.attention()
 }
 
-// attention reports whether there are mentions or reactions that were not seen.
-func (c *counts) attention() bool { return c.mentions+c.reactions > 0 }
+// attention reports whether there are mentions, reactions or votes that were not seen.
+func (c *counts) attention() bool { return c.mentions+c.reactions+c.votes > 0 }
 
 // chatOf is the chat of a DialogPeer.
 func chatOf(v codec.View) updates.Peer {

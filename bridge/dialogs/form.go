@@ -57,7 +57,8 @@ func (f *form) write(d *dialog, pinned bool) ([]byte, error) {
 	}
 	for name, value := range map[string]any{
 		"top_message": d.top, "read_inbox_max_id": d.readIn, "read_outbox_max_id": d.readOut, "unread_count": d.unread,
-		"unread_mentions_count": d.mentions, "unread_reactions_count": d.reactions, "pinned": pinned, "unread_mark": d.unreadMark,
+		"unread_mentions_count": d.mentions, "unread_reactions_count": d.reactions, "unread_poll_votes_count": d.votes,
+		"pinned": pinned, "unread_mark": d.unreadMark, "view_forum_as_messages": d.asMessages, "ttl_period": orNone(d.period),
 		"folder_id": orNone(d.folder), "draft": rawOrNone(d.draft), "notify_settings": rawOrNone(d.notify),
 	} {
 		if f.dialog.Param(name) != nil {

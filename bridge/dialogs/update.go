@@ -76,7 +76,9 @@ func (u *update) newMessage() {
 	u.newest.see(u.fact.Chat, u.fact.MsgID)
 	if d := u.dialog(u.fact.Chat); d != nil && d.base != nil && u.fact.MsgID > d.top {
 		d.add(u.fact.MsgID, u.fact.Date, u.fact.Out, u.fact.Mentioned)
-		u.table.touch(d)
+		if u.table.touch(d); u.fact.Period { // a difference has the message, and not the update that says how long
+			u.table.doubt(d)
+		}
 	}
 }
 
@@ -93,14 +95,26 @@ func (u *update) deleted() {
 // readInbox: what was read before is told by an answer that is newer. How many are left is counted: the update's own word of that
 // (still_unread_count) is of its time, and a difference gives it behind messages that came later.
 func (u *update) readInbox() {
+	if u.v.Int("top_msg_id") != 0 {
+		u.recount()
+		return
+	}
 	d, to := u.known(u.fact.Chat), int(u.v.Int("max_id"))
-	if d == nil || u.v.Int("top_msg_id") != 0 || to <= d.readIn {
+	if d == nil || to <= d.readIn {
 		return
 	}
 	if !d.readTo(to) {
 		u.table.doubt(d)
 	}
 	u.table.touch(d)
+}
+
+// recount: what changes of the dialog nobody says. A topic, or thread, was read, of which there are many in it; or what is older than some message
+// is not to be seen any more.
+func (u *update) recount() {
+	if d := u.known(u.fact.Chat); d != nil {
+		u.table.doubt(d)
+	}
 }
 
 func (u *update) readOutbox() {
@@ -111,7 +125,7 @@ func (u *update) readOutbox() {
 	}
 }
 
-// seen: mentions, or reactions, may not count any more.
+// seen: mentions, reactions or votes may not count any more.
 func (u *update) seen() {
 	u.each(func(d *dialog) {
 		if d.attention() {
@@ -126,12 +140,61 @@ func (u *update) reactions() {
 		return
 	}
 	news := d.counts.reactions > 0
-	all, _ := u.v.Object("reactions")
-	for one := range all.Objects("recent_reactions") {
-		news = news || one.Bool("unread")
-	}
-	if news {
+	if news || unseen(u.v) {
 		u.table.doubt(d)
+	}
+}
+
+// unseen reports whether an update or a message has reactions that were not seen.
+func unseen(v codec.View) bool {
+	all, _ := v.Object("reactions")
+	for one := range all.Objects("recent_reactions") {
+		if one.Bool("unread") {
+			return true
+		}
+	}
+	return false
+}
+
+// edited: a message is edited for its reactions, too.
+func (u *update) edited() {
+	d := u.known(u.fact.Chat)
+	if message, _ := u.v.Object("message"); d != nil && (u.fact.Mentioned || unseen(message)) {
+		u.table.doubt(d)
+	}
+}
+
+// poll: of a poll in a chat that nobody names any dialog may have one more.
+func (u *update) poll() {
+	results, _ := u.v.Object("results")
+	news := results.Bool("has_unread_votes")
+	if u.fact.Chat.ID != 0 {
+		if d := u.known(u.fact.Chat); d != nil && (news || d.votes > 0) {
+			u.table.doubt(d)
+		}
+		return
+	}
+	if news && u.after(u.pins.since) {
+		u.Relist()
+	}
+	for _, d := range u.table.all {
+		if d.votes > 0 && u.news(d) != nil {
+			u.table.doubt(d)
+		}
+	}
+}
+
+func (u *update) lifetime() {
+	if d := u.known(u.fact.Chat); d != nil {
+		d.period = int(u.v.Int("ttl_period"))
+		u.table.touch(d)
+	}
+}
+
+func (u *update) forum() {
+	if d := u.known(u.fact.Chat); d != nil {
+		d.asMessages = u.v.Bool("enabled")
+		u.table.touch(d)
 	}
 }
 

@@ -29,7 +29,9 @@ func aboutOf(u *looked, rule *rule) (a About) {
 func aboutMessage(message *codec.Fields) About {
 	a := About{MsgID: int(message.Int("id")), Album: message.Int("grouped_id"), Out: message.Bool("out")}
 	a.Mentioned = message.Bool("mentioned") && message.Bool("media_unread")
-	if action, ok := message.Object("action"); ok && action.Name() == "messageActionTopicCreate" {
+	action, _ := message.Object("action")
+	a.Period = action.Name() == "messageActionSetMessagesTTL"
+	if action.Name() == "messageActionTopicCreate" {
 		a.Topic = a.MsgID
 	} else if reply, ok := message.Object("reply_to"); ok && reply.Bool("forum_topic") {
 		a.Topic = began(reply)

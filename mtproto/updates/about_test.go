@@ -57,6 +57,8 @@ func TestAbout(t *testing.T) {
 		{"a reply in a topic", inChannel(5, M{"reply_to": M{"_": "messageReplyHeader", "forum_topic": true, "reply_to_msg_id": 4, "reply_to_top_id": 3}}), About{MsgID: 5, Topic: 3}},
 		{"a topic that is made", M{"_": "updateNewChannelMessage", "pts": 41, "pts_count": 1, "message": M{"_": "messageService", "id": 5, "peer_id": peerChannel(77), "date": 1,
 			"action": M{"_": "messageActionTopicCreate", "title": "t", "icon_color": 1}}}, About{MsgID: 5, Topic: 5}},
+		{"another lifetime", M{"_": "updateNewMessage", "pts": 101, "pts_count": 1, "message": M{"_": "messageService", "id": 5, "peer_id": peerUser(7), "date": 1,
+			"action": M{"_": "messageActionSetMessagesTTL", "period": 60}}}, About{MsgID: 5, Period: true}},
 		{"about no message", userName(7), About{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -148,4 +148,5 @@ type About struct {
 
 	Out       bool // the account wrote it
 	Mentioned bool // it mentions the account, which has not seen that
+	Period    bool // it says that the messages of the chat have another lifetime from now on
 }
