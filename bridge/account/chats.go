@@ -64,6 +64,8 @@ func (x *keeping) told(query, result []byte) {
 		return
 	}
 	switch p := x.about(v); {
+	case v.Name() == "account.resetNotifySettings":
+		k.DoubtAll()
 	case p.ID != 0:
 		k.Doubt(p)
 	case v.Len("id") > 0:
@@ -72,7 +74,7 @@ func (x *keeping) told(query, result []byte) {
 				k.Doubt(peerOf(c))
 			}
 		}
-	case strings.Contains(v.Name(), "Dialog") || strings.Contains(v.Name(), "Draft"):
+	case x.rules.Affected(result) || strings.Contains(v.Name(), "Dialog") || strings.Contains(v.Name(), "Draft"):
 		k.Doubt(updates.Peer{})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/natsgram/natsgram/mtproto"
 	"github.com/natsgram/natsgram/mtproto/mttest"
 	"github.com/natsgram/natsgram/mtproto/updates"
+	"github.com/natsgram/natsgram/tl/codec"
 )
 
 // town is a rig whose account lives in a Telegram in a box.
@@ -276,4 +277,47 @@ func TestDialogsRefused(t *testing.T) {
 	}
 	allow()
 	x.keeps(func(f chats.Figures) bool { return f.Error == "" && f.Complete })
+}
+
+// Of a call that names no chat, and has changed dialogs, nobody knows which: after all settings were reset all are asked for, and after messages
+// were deleted wherever they were all are listed.
+func TestDialogsAfterCallsAboutAll(t *testing.T) {
+	x := newTown(t)
+	x.eve.Send(x.me, "hi")
+	x.serve()
+	x.says(fmt.Sprint("user.", x.eve.ID()), "Eve: top 1, 1 unread")
+	x.keeps(func(f chats.Figures) bool { return f.Complete })
+	s, _ := layer()
+	for _, c := range []struct {
+		call, result codec.M
+		asks         string
+	}{
+		{codec.M{"_": "account.resetNotifySettings"}, codec.M{"_": "boolTrue"}, "messages.getPeerDialogs"},
+		{codec.M{"_": "messages.deletePhoneCallHistory"}, codec.M{"_": "messages.affectedFoundMessages", "pts": 1, "pts_count": 0, "offset": 0, "messages": []int{}}, "messages.getDialogs"},
+		{codec.M{"_": "messages.updateDialogFiltersOrder", "order": []int{}}, codec.M{"_": "boolTrue"}, "messages.getDialogFilters"},
+	} {
+		asked := make(chan struct{}, 1)
+		over := x.server.InterceptMethod(c.asks, func(*mttest.Request) mttest.Action {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			return mttest.Pass()
+		})
+		query, err := s.Encode(nil, c.call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := s.Encode(nil, c.result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.r.ownership().keeping.told(query, result)
+		select {
+		case <-asked:
+		case <-time.After(20 * time.Second):
+			t.Errorf("%v: nobody asks by %s", c.call["_"], c.asks)
+		}
+		over()
+	}
 }

@@ -42,13 +42,25 @@ func (k *Keeper) Lost() {
 	k.poke()
 }
 
-// Doubt has a dialog asked for because of a call of the account's own, of which no update tells; the zero peer: all of them.
+// Doubt has a dialog asked for because of a call of the account's own, of which no update tells; the zero peer: the list, and those that are
+// not in it as they are known.
 func (k *Keeper) Doubt(p updates.Peer) {
+	k.doubt(func(f *dialogs.Fold) {
+		if p.ID != 0 {
+			f.Doubt(p)
+		} else {
+			f.Relist()
+		}
+	})
+}
+
+// DoubtAll has all dialogs asked for because of such a call, which may have changed any of them.
+func (k *Keeper) DoubtAll() { k.doubt((*dialogs.Fold).DoubtAll) }
+
+func (k *Keeper) doubt(what func(*dialogs.Fold)) {
 	k.mu.Lock()
-	if k.fold != nil && p.ID != 0 {
-		k.fold.Doubt(p)
-	} else if k.fold != nil {
-		k.fold.Relist()
+	if k.fold != nil {
+		what(k.fold)
 	}
 	k.mu.Unlock()
 	k.poke()
