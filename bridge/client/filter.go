@@ -28,8 +28,8 @@ type Filter struct {
 	ChatID int64 // bare id of the user, chat or channel
 
 	// Topic is a forum's, or a thread outside of forums, such as the comments on a post in a channel's group, by the id of the message that began it,
-	// or General; sorted out here, not at the server. It takes new messages, with Backfill too, and edits; of deletions, reactions and the like no
-	// header says in which thread they are.
+	// or General; sorted out here, not at the server. It takes new messages, with Backfill too, edits, reactions, polls, drafts and
+	// read marks; of deletions and views no header says in which thread they are.
 	Topic int
 }
 

@@ -37,7 +37,7 @@ type Meta struct {
 	Backfill   bool          // out of history, into a gap that was said before
 	MessageIDs []int         // of the messages that it is about: one, or as many as were deleted; of more than 100 none, they are in the update
 	Topic      int           // the forum topic that the message stands in, by the id of the message that made it; 0: none, or General
-	Thread     int           // the thread of a supergroup that it stands in and that is no topic, by the id of the message that began it; 0: none
+	Thread     int           // the thread of a supergroup that it stands in, by the id of the message that began it; 0: none. The same as Topic: it may be either
 	Album      int64         // what the messages of an album share; 0: of none
 	Redacted   string        // why contents are missing, all or some: service message, too large; empty: they are not
 }

@@ -46,8 +46,9 @@ func tailCommand() *cobra.Command {
 nothing away from others, unless --durable names one: then it takes part in that one's work, and goes on where it was.
 
 An update is shown that is of a wanted type, in a wanted chat and in a wanted topic. What is said to be missing is shown in any case.
-New and edited messages say in which topic or thread they are (Tg-Topic, Tg-Thread); deletions and reactions do not, and are not shown with --topic. The
-comments on a channel's post are a thread of the channel's group: name that chat, and the post's copy there.`,
+New and edited messages, reactions, polls, drafts and read marks say in which topic or thread they are (Tg-Topic, Tg-Thread); deletions and views do not,
+and are not shown with --topic. The comments on a channel's post are a thread of the channel's group: name that chat, and the
+post's copy there.`,
 		Example: `  natsgram tail main
   natsgram tail main --last 20 --type updateNewChannelMessage
   natsgram tail main --since 2h --chat channel.1234567890

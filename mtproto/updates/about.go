@@ -22,7 +22,29 @@ func aboutOf(u *looked, rule *rule) (a About) {
 	if rule.about.topic {
 		a.Topic = int(u.Int("topic_id"))
 	}
+	if rule.about.top {
+		a.began(u)
+	}
 	return a
+}
+
+// general is the topic of which messages do not say that they stand in it.
+const general = 1
+
+// began reads which message began the topic or thread that an update is about. Most do not say which of the two it is: it stands for both then.
+// Threads are in channels alone, and comments on a post are one; what has settings of its own is a topic.
+func (a *About) began(u *looked) {
+	top, settings := int(u.Int("top_msg_id")), false
+	if whose, ok := u.Object("peer"); ok && whose.Name() == "notifyForumTopic" {
+		top, settings = int(whose.Int("top_msg_id")), true
+	}
+	comments := u.Int("broadcast_id") != 0
+	if !comments && top != general {
+		a.Topic = top
+	}
+	if !settings && (u.Int("channel_id") != 0 || channelPeer(&u.Fields, "peer") != 0) {
+		a.Thread = top
+	}
 }
 
 // aboutMessage is the same of a message.

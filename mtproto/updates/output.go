@@ -143,7 +143,7 @@ type About struct {
 	MsgID  int     // of the message; 0: none, or several
 	MsgIDs []int64 // of the messages, where the update is about a list of them
 	Topic  int     // the forum topic that the message stands in, by the id of the message that made it; 0: none, or not told
-	Thread int     // the thread of a supergroup that it stands in and that is no topic, by the id of the message that began it; 0: none
+	Thread int     // the thread of a supergroup that it stands in, by the id of the message that began it; 0: none. The same as Topic: it may be either
 	Album  int64   // what the messages of an album share; 0: of none
 
 	Out       bool // the account wrote it

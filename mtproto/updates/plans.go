@@ -14,6 +14,7 @@ type aboutPlan struct {
 	ids string // field of a list of ids
 
 	topic bool // it has topic_id
+	top   bool // it has top_msg_id, or is about what may have one
 }
 
 // planAbout reads it off a declaration, by the names that the API has for ids in all its layers.
@@ -26,7 +27,12 @@ func planAbout(c *tl.Combinator) (p aboutPlan) {
 	if has(c, "msg_id", "int") {
 		p.id = "msg_id"
 	}
+	if has(c, "id", "int") && has(c, "channel_id", "long") {
+		p.id = "id"
+	}
 	p.topic = c.Param("topic_id") != nil
+	whose := c.Param("peer")
+	p.top = c.Param("top_msg_id") != nil || whose != nil && whose.Type.Name == "NotifyPeer"
 	return p
 }
 
