@@ -14,7 +14,7 @@ func TestReplies(t *testing.T) {
 	for reply, want := range map[string]bool{
 		"_INBOX.abc":                          true,
 		"_INBOX.abc.def.7":                    true,
-		"_INBOX_.alice.abc":                    true,
+		"_INBOX_.alice.abc":                   true,
 		"_INBOX":                              true,
 		"_R_.Xy12.Zz":                         true,
 		"replies":                             true,
