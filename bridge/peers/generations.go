@@ -7,18 +7,18 @@ type entry struct {
 	whole, raw uint64
 	kept       uint64 // of the record in the bucket; 0: it is not known what is there
 	revision   uint64 // of that
-	in         key    // the chat where a message tells who it is, without full
-	msg        int32  // which one; 0: none
+	sighting          // without full
 	seen       uint32 // when its object came last that is not min, in unix seconds; 0: it did not
 	told       uint32 // when the bucket was told of a message, in unix seconds
 	full       bool   // the access hash is good for everything: what is min has none (E21)
 	bot        bool
 	old        bool // the record in the bucket is of what came some time ago: what came later than that is newer
+	untold     bool // the bucket has another sighting
 }
 
-func (e entry) access() access { return access{e.hash, e.full, e.in, e.msg} }
+func (e entry) access() access { return access{e.hash, e.full, e.sighting} }
 
-// most is how many peers each of two generations has room for: some 80 bytes each. What was learned or used last stays.
+// most is how many peers each of two generations has room for: some 100 bytes each. What was learned or used last stays.
 const most = 25_000
 
 // generations are the peers in memory: when the young generation is full, the old one goes.

@@ -32,8 +32,9 @@ type keeper struct {
 	marked  uint64        // its revision; 0: it is not known, or there is none
 	upTo    uint64        // the sequence that it has, if it is this owner's
 
-	busy   bool // with memory.mu
-	ended  bool // with memory.mu
+	busy   bool        // with memory.mu
+	ended  bool        // with memory.mu
+	behind atomic.Bool // it was closed, and the bucket does not have the newest sighting of everybody
 	stop   chan struct{}
 	life   context.Context //nolint:containedctx // of writes under way: ends with that of close
 	cancel context.CancelFunc
@@ -205,7 +206,25 @@ func (x *keeper) close(ctx context.Context) {
 	defer x.cancel()
 	defer context.AfterFunc(ctx, x.cancel)()
 	x.work.Wait()
-	x.flushAll(ctx)
+	x.behind.Store(!x.flushAll(ctx) || !x.passSightings(ctx))
+}
+
+// passTime bounds writing the newest sightings: other things are left to do by who lets go of an account.
+const passTime = 4 * time.Second
+
+// passSightings writes of everybody the newest sighting, of which the bucket is told now and then only; false: not of all.
+func (x *keeper) passSightings(ctx context.Context) bool {
+	if x.account.store == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, passTime)
+	defer cancel()
+	for some := range slices.Chunk(x.memory.untold(), together) {
+		if x.memory.tellSightings(some); !x.flushAll(ctx) {
+			return false
+		}
+	}
+	return true
 }
 
 // missed is for when a record is not in the bucket any more that had a revision: if it had not to make room, others may have gone with it.

@@ -179,7 +179,7 @@ func (x *learner) changed(p peer, k key, e entry, v codec.View, now bool) entry 
 	r := record{Account: x.user, Type: typeOf(v), Name: nameOf(v), Usernames: usernamesOf(v), Min: isMin}
 	e.bot = r.Type == "bot"
 	if full && (now || !e.full) {
-		e.full, e.hash, e.in, e.msg = true, v.Int("access_hash"), 0, 0
+		e.full, e.hash, e.sighting, e.untold = true, v.Int("access_hash"), sighting{}, false
 	}
 	if !isMin && now {
 		x.names.own(p, k, r.Usernames)
@@ -260,7 +260,9 @@ func (x *learner) seenIn(p, in peer, msg int64) {
 		return
 	}
 	now := now32()
-	e.in, e.msg = keyOf(in), int32(msg)
+	at := sighting{keyOf(in), int32(msg)}
+	e.untold = e.untold || at != e.sighting
+	e.sighting = at
 	if one, there := x.pending[k]; there && one.record != nil {
 		one.record.access = e.access()
 	} else if now-e.told >= tellAgain {
@@ -274,6 +276,7 @@ func (x *learner) seenIn(p, in peer, msg int64) {
 }
 
 // tellAgain is how often the bucket is told of a newer message of somebody who is min, in seconds: one of long ago may be deleted.
+// Who lets go of the account in order tells it of the newest of all.
 const tellAgain = 3600
 
 // renamed takes in that a user has other names now.

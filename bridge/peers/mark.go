@@ -24,8 +24,8 @@ func (x *keeper) mark(ctx context.Context, made time.Time) (uint64, error) {
 
 // saveMark is [Directory.SaveMark].
 func (x *keeper) saveMark(ctx context.Context, seq uint64, made time.Time) (there bool) {
-	if x.account.store == nil || !x.flushAll(ctx) {
-		return true
+	if x.account.store == nil || x.behind.Load() || !x.flushAll(ctx) {
+		return true // where it is the next owner reads on
 	}
 	x.marking.Lock()
 	defer x.marking.Unlock()

@@ -163,10 +163,11 @@ func (m *memory) adopted(k key, r record, revision uint64) entry {
 	switch {
 	case e.full:
 	case r.access.full:
-		e.full, e.hash, e.in, e.msg = true, r.access.hash, 0, 0
+		e.full, e.hash, e.sighting = true, r.access.hash, sighting{}
 	case e.msg == 0:
-		e.in, e.msg = r.access.in, r.access.msg
+		e.sighting = r.access.sighting
 	}
+	e.untold = !e.full && e.sighting != r.access.sighting
 	m.peers.put(k, e)
 	return e
 }
@@ -177,6 +178,7 @@ func (m *memory) wrote(k key, r *record, revision uint64, old bool) {
 	defer m.mu.Unlock()
 	if e, known := m.peers.get(k); known {
 		e.kept, e.revision, e.old = r.sum(), revision, old
+		e.untold = !e.full && e.sighting != r.access.sighting
 		m.peers.put(k, e)
 	}
 }
@@ -222,6 +224,30 @@ func (m *memory) unkept() (all []key) {
 		return true
 	})
 	return all
+}
+
+// untold are those of whom the bucket has another sighting than memory.
+func (m *memory) untold() (all []key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peers.each(func(k key, e entry) bool {
+		if e.untold {
+			all = append(all, k)
+		}
+		return true
+	})
+	return all
+}
+
+// tellSightings has the bucket told of some sightings, where it is told nothing else, and nobody has to be woken for it.
+func (m *memory) tellSightings(some []key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range some {
+		if _, waits := m.pending[k]; !waits {
+			m.pending[k] = pending{}
+		}
+	}
 }
 
 // tellKnown has the bucket told what is in memory of somebody, if it is not told more already, nor has him by now. His name is not in memory.

@@ -26,8 +26,13 @@ type record struct {
 type access struct {
 	hash int64
 	full bool
-	in   key
-	msg  int32
+	sighting
+}
+
+// sighting is a message in which somebody was seen.
+type sighting struct {
+	in  key   // its chat
+	msg int32 // 0: none
 }
 
 const (
@@ -55,8 +60,8 @@ func readAccess(b []byte) (a access, err error) {
 		return a, errRecord
 	}
 	return access{
-		full: b[1] == 1, hash: int64(binary.BigEndian.Uint64(b[2:])), in: key(binary.BigEndian.Uint64(b[10:])), //nolint:gosec // see append
-		msg: int32(binary.BigEndian.Uint32(b[18:])), //nolint:gosec // see append
+		full: b[1] == 1, hash: int64(binary.BigEndian.Uint64(b[2:])), //nolint:gosec // see append
+		sighting: sighting{key(binary.BigEndian.Uint64(b[10:])), int32(binary.BigEndian.Uint32(b[18:]))}, //nolint:gosec // see append
 	}, nil
 }
 
@@ -73,7 +78,7 @@ func (r *record) sum() uint64 {
 	}
 	a := r.access
 	if a.msg != 0 {
-		a.in, a.msg = 0, 1
+		a.sighting = sighting{msg: 1}
 	}
 	_, _ = h.Write(a.append(nil))
 	return max(h.Sum64(), 1)
