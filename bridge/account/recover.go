@@ -33,7 +33,7 @@ func (d *driver) recover(ctx context.Context, c *Config, log *stream.Log, sessio
 		return err
 	}
 	d.publisher.directory = newDirectory(peers.Config{
-		Schema: c.Methods.Schema(), People: c.Methods.People(), Bot: session.Bot, Channel: d.ledger.accessHash,
+		Schema: c.Methods.Schema(), Rules: c.Rules, People: c.Methods.People(), Bot: session.Bot, Channel: d.ledger.accessHash,
 		Account: c.Name, User: session.UserID, Store: c.Peers, Box: box,
 		Invoke: func(ctx context.Context, query []byte) ([]byte, error) { return d.ask(ctx, query) },
 	}, c.Settings.Scheme())

@@ -175,7 +175,7 @@ var testBox = sync.OnceValue(func() vault.Box {
 func owner(t *testing.T, s Store, user int64) (*Directory, *telegram) {
 	t.Helper()
 	g := &telegram{t: t, s: schema(t)}
-	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Account: "main", User: user, Store: s, Box: testBox()})
+	d := New(Config{Schema: g.s, Rules: testRules(), People: people(g.s), Invoke: g.invoke, Account: "main", User: user, Store: s, Box: testBox()})
 	t.Cleanup(func() { d.Close(t.Context()) })
 	return d, g
 }

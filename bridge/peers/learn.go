@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -14,6 +15,7 @@ import (
 // learner takes in what passes of peers.
 type learner struct {
 	schema *codec.Schema
+	rules  *updates.Rules
 	user   int64 // whose directory it is
 	*memory
 }
@@ -63,7 +65,7 @@ func (x *learner) newer(k key, e entry) bool {
 	return e.kept != 0 && !e.old && (e.seen != 0 || e.full)
 }
 
-// met takes in the users and chats that an answer holds.
+// met takes in the users and chats that an answer holds, and in which of its messages they were seen.
 func (x *learner) met(objects []codec.View, result []byte) {
 	now, vague := now32(), false
 	x.mu.Lock()
@@ -79,28 +81,16 @@ func (x *learner) met(objects []codec.View, result []byte) {
 	if !vague {
 		return
 	}
-	if v, err := x.schema.View(result); err == nil {
-		for m := range v.Objects("messages") {
-			x.metIn(m)
-		}
-	}
-}
-
-// metIn notes the message in which its author, and the author of what it forwards, were seen.
-func (x *learner) metIn(m codec.View) {
-	in, ok := m.Object("peer_id")
-	if !ok {
+	v, err := x.schema.View(result)
+	if err != nil {
 		return
 	}
-	chat, msg := peerOf(in), m.Int("id")
-	if from, ok := m.Object("from_id"); ok {
-		p := peerOf(from)
-		x.seenIn(p, chat, msg)
-	}
-	if fwd, ok := m.Object("fwd_from"); ok {
-		if from, ok := fwd.Object("from_id"); ok {
-			p := peerOf(from)
-			x.seenIn(p, chat, msg)
+	all := x.rules.People(objects)
+	for m := range v.Objects("messages") {
+		if in, ok := m.Object("peer_id"); ok {
+			for _, p := range all.In(m.Raw()) {
+				x.seenIn(peer{subjects.Kind(p.Kind), p.ID}, peerOf(in), m.Int("id"))
+			}
 		}
 	}
 }

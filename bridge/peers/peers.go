@@ -30,6 +30,7 @@ import (
 
 	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/bridge/vault"
+	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl/codec"
 )
@@ -37,6 +38,8 @@ import (
 // Config of a directory.
 type Config struct {
 	Schema *codec.Schema
+	// Rules tell whom a message mentions.
+	Rules *updates.Rules
 	// People finds users and chats.
 	People *codec.ObjectFinder
 	// Invoke asks Telegram.
@@ -69,7 +72,7 @@ type Directory struct {
 func New(c Config) *Directory {
 	d := &Directory{memory: newMemory(), account: &accountStore{store: c.Store, box: c.Box, name: c.Account, user: c.User, doubted: make(chan struct{}, 1)}}
 	d.keeper = newKeeper(d.memory, d.account)
-	d.learner = &learner{c.Schema, c.User, d.memory}
+	d.learner = &learner{c.Schema, c.Rules, c.User, d.memory}
 	d.finder = &finder{d.memory, d.keeper, c.Channel}
 	d.allowed = &allowances{account: d.account, all: map[string]*allowance{}}
 	asker := &asker{

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/natsgram/natsgram/mtproto"
+	"github.com/natsgram/natsgram/mtproto/updates"
 	"github.com/natsgram/natsgram/subjects"
 	"github.com/natsgram/natsgram/tl"
 	"github.com/natsgram/natsgram/tl/api/apitest"
@@ -26,6 +27,14 @@ func schema(t testing.TB) *codec.Schema {
 	s, _ := apitest.Layer()
 	return s
 }
+
+var testRules = sync.OnceValue(func() *updates.Rules {
+	r, err := updates.Compile(apitest.Layer())
+	if err != nil {
+		panic(err)
+	}
+	return r
+})
 
 func people(s *codec.Schema) *codec.ObjectFinder {
 	return s.NewObjectFinder(func(c *tl.Combinator) bool { return c.Result.Name == "User" || c.Result.Name == "Chat" })
@@ -102,7 +111,7 @@ func channel(id, hash int64) M {
 
 func newBench(t testing.TB) (*Directory, *telegram) {
 	g := &telegram{t: t, s: schema(t)}
-	d := New(Config{Schema: g.s, People: people(g.s), Invoke: g.invoke, Channel: func(id int64) int64 { return map[int64]int64{99: 990}[id] }})
+	d := New(Config{Schema: g.s, Rules: testRules(), People: people(g.s), Invoke: g.invoke, Channel: func(id int64) int64 { return map[int64]int64{99: 990}[id] }})
 	for _, m := range []M{user(1, 11), group(2), channel(3, 33)} {
 		d.Learn(g.encode(m))
 	}

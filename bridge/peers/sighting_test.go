@@ -2,6 +2,7 @@ package peers
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -74,4 +75,36 @@ func TestSightingNotPassedOn(t *testing.T) {
 			t.Errorf("the mark is at %d", seq)
 		}
 	})
+}
+
+// Whomever a message in an answer mentions is named by it: in whatever field.
+func TestMentionedInAnswer(t *testing.T) {
+	d, g := owner(t, nil, 1)
+	of := func(id int) M { return M{"_": "peerUser", "user_id": id} }
+	message := func(id int, more M) M {
+		m := M{"_": "message", "id": id, "peer_id": M{"_": "peerChannel", "channel_id": 3}, "date": 1, "message": "hi"}
+		maps.Copy(m, more)
+		return m
+	}
+	var users []M
+	for id := int64(101); id <= 111; id++ {
+		users = append(users, minUser(id))
+	}
+	result := g.encode(M{"_": "messages.channelMessages", "pts": 1, "count": 1, "topics": []M{}, "chats": []M{channel(3, 33)}, "users": users, "messages": []M{
+		message(71, M{"from_id": of(101), "fwd_from": M{"_": "messageFwdHeader", "date": 1, "from_id": of(102), "saved_from_peer": of(103), "saved_from_msg_id": 1}}),
+		message(72, M{"reply_to": M{"_": "messageReplyHeader", "reply_to_msg_id": 1, "reply_to_peer_id": of(104)}, "via_bot_id": 105}),
+		message(73, M{"reply_to": M{"_": "messageReplyHeader", "reply_from": M{"_": "messageFwdHeader", "date": 1, "from_id": of(106)}}}),
+		message(74, M{"entities": []M{{"_": "messageEntityMentionName", "offset": 0, "length": 1, "user_id": 107}}}),
+		message(75, M{"media": M{"_": "messageMediaContact", "phone_number": "", "first_name": "", "last_name": "", "vcard": "", "user_id": 108}}),
+		message(76, M{"replies": M{"_": "messageReplies", "replies": 1, "replies_pts": 1, "recent_repliers": []M{of(109)}}}),
+		{"_": "messageService", "id": 77, "peer_id": M{"_": "peerChannel", "channel_id": 3}, "date": 1, "action": M{"_": "messageActionChatAddUser", "users": []int{110}}},
+		{"_": "messageService", "id": 78, "peer_id": M{"_": "peerChannel", "channel_id": 3}, "date": 1, "action": M{"_": "messageActionChatDeleteUser", "user_id": 111}},
+	}})
+	f, _ := g.s.Function("messages.getHistory")
+	d.Met(people(g.s).Append(nil, result, f.Result()), result)
+	for i, want := range []int64{71, 71, 71, 72, 72, 73, 74, 75, 76, 77, 78} {
+		if got := sighted(t, d, "user."+formatID(int64(101+i))); got != want {
+			t.Errorf("user.%d is named by %d, want %d", 101+i, got, want)
+		}
+	}
 }

@@ -73,14 +73,18 @@ func readEntities(all []entity, c, item *codec.Fields) []entity {
 		all = append(all, newEntity(u, PeerUser))
 	}
 	for chat := range c.Each("chats", item) {
-		kind := PeerChat
-		if strings.HasPrefix(chat.View().Name(), "channel") {
-			kind = PeerChannel
-		}
-		all = append(all, newEntity(chat, kind))
+		all = append(all, newEntity(chat, chatKind(chat.View().Name())))
 	}
 	slices.SortFunc(all, compareEntities)
 	return all
+}
+
+// chatKind is the kind of a Chat of some constructor.
+func chatKind(name string) PeerKind {
+	if strings.HasPrefix(name, "channel") {
+		return PeerChannel
+	}
+	return PeerChat
 }
 
 func newEntity(v *codec.Fields, kind PeerKind) entity {

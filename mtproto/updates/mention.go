@@ -80,3 +80,35 @@ func (m *mentions) look(id codec.Long, all []entity) {
 		}
 	}
 }
+
+// People are users and chats that came along in an answer. They are for one goroutine.
+type People struct {
+	ids   *codec.LongFinder
+	all   []entity
+	found mentions
+	peers []Peer
+}
+
+// People are those of some User and Chat objects.
+func (r *Rules) People(objects []codec.View) *People {
+	p := &People{ids: r.ids}
+	for _, v := range objects {
+		e := entity{id: v.Int("id"), kind: PeerUser}
+		if v.Class() == "Chat" {
+			e.kind = chatKind(v.Name())
+		}
+		p.all = append(p.all, e)
+	}
+	slices.SortFunc(p.all, compareEntities)
+	p.all = slices.CompactFunc(p.all, func(a, b entity) bool { return compareEntities(a, b) == 0 })
+	return p
+}
+
+// In are those whom a message mentions, as an update with it would, until the next call.
+func (p *People) In(message []byte) []Peer {
+	p.peers = p.peers[:0]
+	for _, i := range p.found.find(p.ids, message, p.all) {
+		p.peers = append(p.peers, Peer{Kind: p.all[i].kind, ID: p.all[i].id})
+	}
+	return p.peers
+}
