@@ -69,6 +69,7 @@ func (x *directory) note(l peers.Learned) {
 
 // learn takes in who is mentioned in a batch, and who has other names now.
 func (x *directory) learn(b *updates.Batch) {
+	var gone []peers.Deleted
 	for i := range b.Items {
 		item := &b.Items[i]
 		vague := false
@@ -91,18 +92,50 @@ func (x *directory) learn(b *updates.Batch) {
 		if item.Name == "updateUserName" {
 			x.renamed(item.Update)
 		}
+		if deletes(item.Name) {
+			gone = append(gone, x.deleted(item.Update))
+		}
 	}
 	clear(x.seen) // lets go of the batch
+	if len(gone) > 0 {
+		x.Gone(gone)
+	}
+}
+
+// deletes reports whether updates of that name tell of messages that were deleted, in the numbering of sightings.
+func deletes(name string) bool {
+	return name == "updateDeleteMessages" || name == "updateDeleteChannelMessages"
+}
+
+// deleted are the messages of which such an update tells.
+func (x *directory) deleted(update []byte) (gone peers.Deleted) {
+	if v, err := x.schema.View(update); err == nil {
+		gone.Channel, gone.Messages = v.Int("channel_id"), v.Longs("messages")
+	}
+	return gone
+}
+
+// sighting is the message in an update of some box by which those can be named whom it mentions; 0: there is none. Scheduled messages, and those of
+// businesses and quick replies, have ids of other numberings.
+func (x *directory) sighting(box string, update []byte) int64 {
+	if box != common && !strings.HasPrefix(box, string(subjects.Channel)+".") {
+		return 0
+	}
+	v, err := x.schema.View(update)
+	if err != nil {
+		return 0
+	}
+	message, ok := v.Object("message")
+	if !ok || !message.Has("peer_id") {
+		return 0
+	}
+	return message.Int("id")
 }
 
 // seenIn notes the message in which those were seen who came along with it.
 func (x *directory) seenIn(item *updates.Item) {
-	v, err := x.schema.View(item.Update)
-	if err != nil {
-		return
-	}
-	message, ok := v.Object("message")
-	if !ok || !message.Has("peer_id") {
+	message := x.sighting(item.Box.String(), item.Update)
+	if message == 0 {
 		return
 	}
 	for _, list := range [...][][]byte{item.Users, item.Chats} {
@@ -112,7 +145,7 @@ func (x *directory) seenIn(item *updates.Item) {
 				if o.Class() == "Chat" {
 					kind = subjects.Channel
 				}
-				x.SeenIn(kind, o.Int("id"), subjects.Kind(item.Peer.Kind), item.Peer.ID, message.Int("id"))
+				x.SeenIn(kind, o.Int("id"), subjects.Kind(item.Peer.Kind), item.Peer.ID, message)
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/natsgram/natsgram/bridge/peers"
 	"github.com/natsgram/natsgram/bridge/records"
 	"github.com/natsgram/natsgram/bridge/retry"
 	"github.com/natsgram/natsgram/bridge/stream"
@@ -175,18 +175,41 @@ func (x *directory) learnOld(m jetstream.Msg, user string, made time.Time, one u
 		return
 	}
 	_, chat, _ := x.scheme.ParseUpdate(m.Subject())
+	var vague []peers.Learned
 	for _, object := range x.peopleIn(first(h, subjects.HeaderContentType), m.Data(), false) {
 		if one.ID != 0 && !x.tellsOf(object, one) {
 			continue
 		}
 		if l, ok := x.LearnOld(object, at.Sequence.Stream, made); ok && l.Vague {
-			for id := range strings.SplitSeq(first(h, subjects.HeaderMessage), ",") {
-				if n, err := strconv.ParseInt(id, 10, 32); err == nil {
-					x.SeenIn(l.Kind, l.ID, chat.Kind, chat.ID, n)
-				}
-			}
+			vague = append(vague, l)
 		}
 	}
+	gone := deletes(first(h, subjects.HeaderType))
+	if !gone && len(vague) == 0 {
+		return
+	}
+	update := x.updateIn(first(h, subjects.HeaderContentType), m.Data())
+	if gone {
+		x.Gone([]peers.Deleted{x.deleted(update)})
+	}
+	if message := x.sighting(first(h, subjects.HeaderBox), update); message != 0 {
+		for _, l := range vague {
+			x.SeenIn(l.Kind, l.ID, chat.Kind, chat.ID, message)
+		}
+	}
+}
+
+// updateIn is the update of a payload, in TL; nil: this layer cannot read it.
+func (x *directory) updateIn(content string, payload []byte) []byte {
+	all := x.peopleIn(content, payload, true)
+	if len(all) == 0 {
+		return nil
+	}
+	last := all[len(all)-1]
+	if v, err := x.schema.View(last); err != nil || v.Class() != "Update" {
+		return nil
+	}
+	return last
 }
 
 // tellsOf reports whether a User or Chat object tells of a peer.

@@ -3,6 +3,7 @@ package peers
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/natsgram/natsgram/subjects"
 )
@@ -40,4 +41,12 @@ func (x *finder) recall(ctx context.Context, r reference) (err error) {
 		err = cmp.Or(err, away)
 	}
 	return err
+}
+
+// vague reports whether an id is known that cannot be named: nothing by which that could be done is in memory, nor in the bucket.
+func (x *finder) vague(r reference) bool {
+	return slices.ContainsFunc(kindsOf(r), func(kind subjects.Kind) bool {
+		_, known := x.memory.peer(keyOf(peer{kind, r.id}))
+		return known
+	})
 }

@@ -5,12 +5,13 @@ type entry struct {
 	hash int64 // access hash, with full
 	// Of the object as it came last, all of it and what of it is kept (see rawOf): the same one tells nothing new.
 	whole, raw uint64
-	kept       uint64 // of the record in the bucket; 0: it is not known what is there
-	revision   uint64 // of that
-	sighting          // without full
-	seen       uint32 // when its object came last that is not min, in unix seconds; 0: it did not
-	told       uint32 // when the bucket was told of a message, in unix seconds
-	full       bool   // the access hash is good for everything: what is min has none (E21)
+	kept       uint64   // of the record in the bucket; 0: it is not known what is there
+	revision   uint64   // of that
+	sighting            // the newest, without full
+	before     sighting // one that is older, for where that is deleted
+	seen       uint32   // when its object came last that is not min, in unix seconds; 0: it did not
+	told       uint32   // when the bucket was told of a message, in unix seconds
+	full       bool     // the access hash is good for everything: what is min has none (E21)
 	bot        bool
 	old        bool // the record in the bucket is of what came some time ago: what came later than that is newer
 	untold     bool // the bucket has another sighting

@@ -148,7 +148,7 @@ func (x *keeper) write(ctx context.Context, k key, what pending) error {
 			if what.naming != nil {
 				next.Name, next.Usernames, next.Bare = what.naming.name, what.naming.usernames, false
 			}
-			if known && !e.full && !there.access.full && e.msg != 0 {
+			if known && !e.full && !there.access.full && (e.msg != 0 || e.untold) {
 				next.access = e.access()
 			}
 		case err == nil && what.old && (there.access.full && !there.Bare || !next.access.full), err == nil && there.access.full && !next.access.full, err == nil && there.sum() == next.sum() && next.access.full:

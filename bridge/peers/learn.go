@@ -250,9 +250,17 @@ func (x *learner) seenIn(p, in peer, msg int64) {
 		return
 	}
 	now := now32()
-	at := sighting{keyOf(in), int32(msg)}
-	e.untold = e.untold || at != e.sighting
-	e.sighting = at
+	switch at := (sighting{keyOf(in), int32(msg)}); {
+	case at == e.sighting:
+	case at.in == e.in && at.msg < e.msg: // somebody looked at what is long ago
+		if e.before.msg == 0 {
+			e.before = at
+			x.peers.put(k, e)
+		}
+		return
+	default:
+		e.sighting, e.before, e.untold = at, e.sighting, true
+	}
 	if one, there := x.pending[k]; there && one.record != nil {
 		one.record.access = e.access()
 	} else if now-e.told >= tellAgain {
@@ -268,6 +276,44 @@ func (x *learner) seenIn(p, in peer, msg int64) {
 // tellAgain is how often the bucket is told of a newer message of somebody who is min, in seconds: one of long ago may be deleted.
 // Who lets go of the account in order tells it of the newest of all.
 const tellAgain = 3600
+
+// gone notes that messages were deleted: nobody is named by them any more.
+func (x *learner) gone(all []Deleted) {
+	deleted := map[sighting]bool{} // those outside of channels have ids of one sequence
+	for _, one := range all {
+		for _, id := range one.Messages {
+			deleted[sighting{channelOf(keyOf(peer{subjects.Channel, one.Channel})), int32(id)}] = true //nolint:gosec // ids are ints
+		}
+	}
+	is := func(s sighting) bool { return s.msg != 0 && deleted[sighting{channelOf(s.in), s.msg}] }
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, k := range x.peersWhere(func(e entry) bool { return is(e.sighting) || is(e.before) }) {
+		e, _ := x.peers.get(k)
+		if is(e.before) {
+			e.before = sighting{}
+		}
+		if !is(e.sighting) {
+			x.peers.put(k, e)
+			continue
+		}
+		e.sighting, e.before, e.untold, e.told = e.before, sighting{}, true, 0
+		x.peers.put(k, e)
+		if one := x.pending[k]; one.record != nil {
+			one.record.access = e.access()
+		} else {
+			x.tell(k, pending{})
+		}
+	}
+}
+
+// channelOf is a chat where it is a channel, and the same for all others.
+func channelOf(chat key) key {
+	if p := chat.peer(); p.kind == subjects.Channel && p.id != 0 {
+		return chat
+	}
+	return 0
+}
 
 // renamed takes in that a user has other names now.
 func (x *learner) renamed(id int64, name string, usernames []string) {

@@ -164,7 +164,7 @@ func (m *memory) adopted(k key, r record, revision uint64) entry {
 	case e.full:
 	case r.access.full:
 		e.full, e.hash, e.sighting = true, r.access.hash, sighting{}
-	case e.msg == 0:
+	case e.msg == 0 && !e.untold: // else that one is deleted
 		e.sighting = r.access.sighting
 	}
 	e.untold = !e.full && e.sighting != r.access.sighting
@@ -217,21 +217,20 @@ func (m *memory) sample(most int) (some []key) {
 func (m *memory) unkept() (all []key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.peers.each(func(k key, e entry) bool {
-		if e.kept == 0 && (e.full || e.msg != 0) {
-			all = append(all, k)
-		}
-		return true
-	})
-	return all
+	return m.peersWhere(func(e entry) bool { return e.kept == 0 && (e.full || e.msg != 0) })
 }
 
 // untold are those of whom the bucket has another sighting than memory.
 func (m *memory) untold() (all []key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.peersWhere(func(e entry) bool { return e.untold })
+}
+
+// peersWhere are those of whom something holds, with mu held.
+func (m *memory) peersWhere(holds func(entry) bool) (all []key) {
 	m.peers.each(func(k key, e entry) bool {
-		if e.untold {
+		if holds(e) {
 			all = append(all, k)
 		}
 		return true

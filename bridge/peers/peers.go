@@ -112,6 +112,15 @@ func (d *Directory) SeenIn(kind subjects.Kind, id int64, chat subjects.Kind, cha
 	d.learner.seenIn(peer{kind, id}, peer{chat, chatID}, msg)
 }
 
+// Deleted are messages that are deleted: of a channel, or with 0 of any other chats.
+type Deleted struct {
+	Channel  int64
+	Messages []int64
+}
+
+// Gone notes that messages were deleted: nobody is named by them any more.
+func (d *Directory) Gone(all []Deleted) { d.learner.gone(all) }
+
 // Renamed takes in that a user has other names now.
 func (d *Directory) Renamed(id int64, name string, usernames []string) {
 	d.learner.renamed(id, name, usernames)

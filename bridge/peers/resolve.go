@@ -131,5 +131,8 @@ func (x *resolver) find(ctx context.Context, r reference) (callable, error) {
 	if away != nil { // who is not found may be there
 		return callable{}, fmt.Errorf("reading the bucket of peers: %w", away)
 	}
+	if x.finder.vague(r) {
+		return callable{}, unknown("no %s with the id %d can be named by this account: it was shown without an access hash (min), and no message is known in which it was seen and that is not deleted", r.kindName(), r.id)
+	}
 	return callable{}, unknown("no %s with the id %d is known to this account: nothing of it has come, and it is not among the newest dialogs and contacts", r.kindName(), r.id)
 }

@@ -108,3 +108,40 @@ func TestMentionedInAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A message that is deleted names nobody any more, here and behind a kill -9: another one does, or the next that comes. And what is said of it is true.
+func TestSightingDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settle := func() { time.Sleep(time.Second); synctest.Wait() }
+		s := newShelf()
+		d, g := owner(t, s, 1)
+		want := func(msg int64) {
+			t.Helper()
+			settle() // and then a daemon is killed: nothing is closed
+			next, _ := owner(t, s, 1)
+			if got, kept := sighted(t, d, "user.9"), sighted(t, next, "user.9"); got != msg || kept != msg {
+				t.Errorf("named by %d, by the next owner by %d, want %d", got, kept, msg)
+			}
+		}
+		sees(d, g, 41)
+		settle()
+		sees(d, g, 42)
+		d.Gone([]Deleted{{Messages: []int64{42}}, {Channel: 4, Messages: []int64{42}}}) // of other chats
+		if got := sighted(t, d, "user.9"); got != 42 {
+			t.Errorf("named by %d", got)
+		}
+		d.Gone([]Deleted{{Channel: 3, Messages: []int64{40, 42}}})
+		want(41)
+		d.Gone([]Deleted{{Channel: 3, Messages: []int64{41}}})
+		want(0)
+		if got := d.line(t.Context(), "InputPeer", "user.9"); !strings.Contains(got, "no message") {
+			t.Error(got)
+		}
+		sees(d, g, 43)
+		want(43)
+		sees(d, g, 7) // somebody looked at an old one
+		want(43)
+		d.Gone([]Deleted{{Channel: 3, Messages: []int64{43}}})
+		want(7)
+	})
+}
