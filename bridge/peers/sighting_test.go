@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/natsgram/natsgram/bridge/answer"
 	"github.com/natsgram/natsgram/subjects"
 )
 
@@ -143,5 +144,45 @@ func TestSightingDeleted(t *testing.T) {
 		want(43)
 		d.Gone([]Deleted{{Channel: 3, Messages: []int64{43}}})
 		want(7)
+		d.SeenIn(subjects.User, 9, subjects.Chat, 2, 44) // a basic group
+		d.Gone([]Deleted{{Channel: 3, Messages: []int64{44}}})
+		if got := sighted(t, d, "user.9"); got != 44 {
+			t.Errorf("named by %d", got)
+		}
+		d.Gone([]Deleted{{Messages: []int64{44}}})
+		want(7)
+	})
+}
+
+// Names of who is min are found as they are shown, before and behind the bucket: they lead to him where nobody else had them later.
+func TestNameOfMin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, g := owner(t, newShelf(), 1)
+		m := minUser(9)
+		m["username"] = "Min9"
+		get := func() string {
+			b, fault := d.Answer(t.Context(), "get", []byte(`{"peer":"@min9"}`), func(err error) answer.Fault { return answer.Fault{Code: 502, Text: err.Error()} })
+			if fault != nil {
+				return fault.Text
+			}
+			return string(b)
+		}
+		if got := get(); !strings.Contains(got, "nobody's") { // the bucket's names are read now
+			t.Error(got)
+		}
+		d.Learn(g.encode(m))
+		const want = `{"kind":"user","id":"9","type":"user","name":"Min","usernames":["min9"],"min":true}`
+		if got := get(); got != want {
+			t.Errorf("at once: %s", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := get(); got != want {
+			t.Errorf("from the bucket: %s", got)
+		}
+		d.Learn(g.encode(called(7, 77, "min9")))
+		if got := get(); !strings.Contains(got, `"id":"7"`) {
+			t.Errorf("somebody else's by now: %s", got)
+		}
 	})
 }
