@@ -19,7 +19,7 @@ type entry struct {
 
 func (e entry) access() access { return access{e.hash, e.full, e.sighting} }
 
-// most is how many peers each of two generations has room for: some 100 bytes each. What was learned or used last stays.
+// most is how many peers each of two generations has room for: 140 to 170 bytes each. What was learned or used last stays.
 const most = 25_000
 
 // generations are the peers in memory: when the young generation is full, the old one goes.
