@@ -137,7 +137,7 @@ func TestSightingsLiveAndReadBack(t *testing.T) {
 		for i := range c.items {
 			m := w.message(&c.items[i])
 			m.Header[subjects.HeaderUser] = []string{"1"}
-			old.learnOld(storedMsg{m: &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}}, "1", time.Time{})
+			old.learnOld(storedMsg{m: &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}}, "1", time.Time{}, updates.Peer{})
 		}
 		for way, d := range map[string]*directory{"as it comes": live, "read back": old} {
 			d.Learn(encode(t, codec.M{"_": "channel", "id": int64(3), "access_hash": 33, "title": "C", "photo": codec.M{"_": "chatPhotoEmpty"}, "date": 1}))
