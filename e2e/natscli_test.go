@@ -159,7 +159,7 @@ func TestMistakes(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(d.home, "deep"), []byte(deep), 0o644))
 	must(t, os.WriteFile(filepath.Join(d.home, "garbage"), []byte(strings.Repeat("\x00\xffgarbage", 1<<18)), 0o644))
 	for _, c := range []struct{ line, want string }{
-		{`natsgram call demo messages.sendMessage peer._=inputPeerChat peer.chat_id=abc message=hi`, `peer.chat_id: want long`},
+		{`natsgram call demo messages.sendMessage peer._=inputPeerChat peer.chat_id=abc message=hi`, `peer.chat_id: "abc" names no basic group`},
 		{`natsgram call demo messages.sendMessage message=hi`, `peer`},
 		{`natsgram call demo messages.sendMessage peer._=inputPeerSelf message=hi colour=red`, `colour`},
 		{`natsgram call demo messages.getDialogs offset_date=soon`, `offset_date`},

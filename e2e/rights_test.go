@@ -112,7 +112,7 @@ func TestRoles(t *testing.T) {
 	if out := d.as(t, "own", "natsgram tail demo --stream --all --count 2 --json", domain); !strings.Contains(out, `"update"`) {
 		t.Errorf("tail:\n%s", out)
 	}
-	cli := "nats --js-domain natsgram --inbox-prefix _INBOX_$NATS_USER "
+	cli := "nats --js-domain natsgram --inbox-prefix _INBOX_.$NATS_USER "
 	if out := d.as(t, "archive", cli+"consumer next TG_UPDATES demo=archive --count 1 --timeout 20s"); !strings.Contains(out, "hello") {
 		t.Errorf("consumer next:\n%s", out)
 	}

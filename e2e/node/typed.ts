@@ -187,7 +187,7 @@ const ids: (string | undefined)[] = [];
 for await (const m of history(nc, account, { peer: "@townnews", from: 1, to: 2 })) ids.push(m.headers?.get("Tg-Msg-Id"));
 assert.deepEqual(ids, ["2", "1"]); // in the order of the stream: the first has come with a job before
 const unknown = await failure(history(nc, account, { peer: "@nobody_at_all" }).next());
-assert.deepEqual([unknown.code, unknown.sent, unknown.method], [400, "no", "history.fetch"]);
+assert.deepEqual([unknown.code, unknown.sent, unknown.method], [404, "no", "history.fetch"]);
 console.log("history:", past.length);
 
 // Whom the account knows: by a name, by an id, and by how a name begins.
