@@ -131,6 +131,27 @@ func (x *marked) until(what string, is func() bool) {
 	}
 }
 
+// erasing begins an erasure that stands still where it is to go through the dialogs; answered lets it go on and waits for its end.
+func (x *marked) erasing(hold *embeddedtest.Holding, user string) (answered func()) {
+	x.t.Helper()
+	hold.Back(func(subject string) bool {
+		return strings.HasPrefix(subject, "$JS.API.CONSUMER.CREATE.TG_STATE.") && strings.HasSuffix(subject, ".tg.state.main.>")
+	})
+	answer := make(chan *nats.Msg, 1)
+	go func() {
+		reply, _ := x.nc.Request("tg.ctl.main.erase", fmt.Appendf(nil, `{"peer":%q}`, user), time.Minute)
+		answer <- reply
+	}()
+	x.until("the erasure is at work", func() bool { return len(hold.Held()) > 0 })
+	return func() {
+		x.t.Helper()
+		hold.Release(x.t)
+		if reply := <-answer; reply == nil || reply.Header.Get("Nats-Service-Error") != "" {
+			x.t.Fatalf("%v", reply)
+		}
+	}
+}
+
 // Who writes again while an erasure is at work has a dialog again: its record is of later, and stays.
 func TestEraseOfWhoWritesMeanwhile(t *testing.T) {
 	w := newTown(t)
@@ -158,21 +179,10 @@ func TestEraseOfWhoWritesMeanwhile(t *testing.T) {
 	}
 	eve.Send(w.dora, "as soon as it is kept")
 	x.until("she has a record", shows(2))
-	hold.Back(func(subject string) bool {
-		return strings.HasPrefix(subject, "$JS.API.CONSUMER.CREATE.TG_STATE.") && strings.HasSuffix(subject, ".tg.state.main.>")
-	})
-	answer := make(chan *nats.Msg, 1)
-	go func() {
-		reply, _ := d.nc.Request("tg.ctl.main.erase", fmt.Appendf(nil, `{"peer":%q}`, user), time.Minute)
-		answer <- reply
-	}()
-	x.until("the records are to be gone through", func() bool { return len(hold.Held()) > 0 })
+	answered := x.erasing(hold, user)
 	eve.Send(w.dora, "later")
 	x.until("she has another one", shows(3))
-	hold.Release(t)
-	if reply := <-answer; reply == nil || reply.Header.Get("Nats-Service-Error") != "" {
-		t.Fatalf("%v", reply)
-	}
+	answered()
 	if !shows(3)() {
 		t.Errorf("her record is %q", record())
 	}
@@ -196,23 +206,12 @@ func TestEraseKeepsWhoIsMetMeanwhile(t *testing.T) {
 			eve.Send(w.dora, "as soon as it is kept")
 			eve.Send(w.dora, "and again")
 			d.updates(subject, 2)
-			hold.Back(func(subject string) bool {
-				return strings.HasPrefix(subject, "$JS.API.CONSUMER.CREATE.TG_STATE.") && strings.HasSuffix(subject, ".tg.state.main.>")
-			})
-			answer := make(chan *nats.Msg, 1)
-			go func() {
-				reply, _ := d.nc.Request("tg.ctl.main.erase", fmt.Appendf(nil, `{"peer":%q}`, user), time.Minute)
-				answer <- reply
-			}()
-			x.until("the erasure is at work", func() bool { return len(hold.Held()) > 0 })
+			answered := x.erasing(hold, user)
 			for i, text := range []string{"later", "and later"} {
 				eve.Send(w.dora, text)
 				x.until("it is stored", func() bool { return d.held(subject) == 3+i })
 			}
-			hold.Release(t)
-			if reply := <-answer; reply == nil || reply.Header.Get("Nats-Service-Error") != "" {
-				t.Fatalf("%v", reply)
-			}
+			answered()
 			kv, err := d.js.KeyValue(soon(t), "TG_PEERS")
 			if err != nil {
 				t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/natsgram/natsgram/tl/api/apitest"
 )
 
-// Whatever is answered under tg.ctl operators may ask. TestEndpoints of bridge/catalog has what others may.
+// Whatever is answered under tg.ctl operators may ask. What others may TestRights of cmd/natsgram tries.
 func TestOperatorsVerbs(t *testing.T) {
 	r := &Runner{Name: "main"}
 	s, decl := apitest.Layer()
